@@ -1,0 +1,97 @@
+"""Polygon functions. Nothing here changes its input: arrays in, new arrays out.
+
+Legend: V vertices, polygons are (V, 2) in (x, y) pixels, y pointing down.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pyclipper
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+Points = NDArray[np.floating]
+
+
+def signed_area(polygon: Points) -> float:
+    """Shoelace area in px²: positive when the vertices run clockwise on screen (y points down)."""
+    x, y = np.asarray(polygon, np.float64).T
+    return float(0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+
+
+def area(polygon: Points) -> float:
+    """Area in px², never negative; of a self-crossing outline, what the shoelace formula leaves."""
+    return abs(signed_area(polygon))
+
+
+def perimeter(polygon: Points) -> float:
+    """Length of the closed outline in px."""
+    points = np.asarray(polygon, np.float64)
+    return float(np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1).sum())
+
+
+def shrink_distance(polygon: Points, ratio: float) -> float:
+    """How far the outline moves inwards, px: A (1 - r²) / L (DB paper, "Label generation").
+
+    0 for an outline without length."""
+    length = perimeter(polygon)
+    return area(polygon) * (1.0 - ratio * ratio) / length if length > 0 else 0.0
+
+
+def offset(polygon: Points, distance: float) -> list[NDArray[np.float32]]:
+    """Move the outline outwards by `distance` px (inwards when negative), with round corners.
+
+    Returns the pieces that are left, largest first, each (V, 2) float32: none when the polygon vanishes,
+    several when a waist closes. Coordinates are truncated to whole pixels before and rounded after, as pyclipper and the DB
+    reference do."""
+    mover = pyclipper.PyclipperOffset()
+    path = np.asarray(polygon, np.float64).astype(np.int64).tolist()
+    try:
+        mover.AddPath(path, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+        pieces = [np.array(p, np.float32) for p in mover.Execute(distance)]
+    except pyclipper.ClipperException:  # all vertices on one point
+        return []
+    return sorted((p for p in pieces if len(p) >= 3), key=area, reverse=True)
+
+
+def min_area_quad(points: ArrayLike) -> tuple[NDArray[np.float32], float]:
+    """Smallest rotated rectangle round the points.
+
+    Returns its (4, 2) corners, clockwise from the top-left, and its shorter side in px."""
+    rectangle = cv2.minAreaRect(np.asarray(points, np.float32).reshape(-1, 1, 2))
+    return order_quad(cv2.boxPoints(rectangle)), float(min(rectangle[1]))
+
+
+def order_quad(quad: ArrayLike) -> NDArray[np.float32]:
+    """Sort 4 corners clockwise from the top-left: of the two leftmost the upper one is first.
+
+    The rule of the DB reference, so that files compare line by line."""
+    by_x = np.asarray(quad, np.float32)[np.argsort(np.asarray(quad)[:, 0], kind="stable")]
+    left, right = by_x[:2], by_x[2:]
+    top_left, bottom_left = left[np.argsort(left[:, 1], kind="stable")]
+    top_right, bottom_right = right[np.argsort(right[:, 1], kind="stable")]
+    return np.stack([top_left, top_right, bottom_right, bottom_left])
+
+
+def clip_to_image(polygon: Points, height: int, width: int) -> list[NDArray[np.float32]]:
+    """Cut a polygon at the image's border (the polygon, not its vertices).
+
+    Returns the pieces with an area, largest first, each (V, 2) float32; none when it lies outside."""
+    points = np.asarray(polygon, np.float32)
+    inside = (points >= 0).all() and (points[:, 0] <= width - 1).all() and (points[:, 1] <= height - 1).all()
+    if inside:
+        return [points.copy()]
+    shape = shapely.make_valid(shapely.Polygon(points))
+    cut = shapely.intersection(shape, shapely.box(0, 0, width - 1, height - 1))
+    pieces = [np.asarray(part.exterior.coords[:-1], np.float32) for part in shapely.get_parts(cut) if part.area > 0 and part.geom_type == "Polygon"]
+    return sorted(pieces, key=area, reverse=True)
+
+
+def transform(polygon: Points, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Apply a 2×3 affine or 3×3 perspective matrix to every vertex. Returns (V, 2) float32."""
+    points = np.asarray(polygon, np.float64)
+    moved = points @ matrix[:, :2].T + matrix[:, 2]
+    if matrix.shape[0] == 3:
+        moved = moved[:, :2] / moved[:, 2:]
+    return moved.astype(np.float32)

@@ -1,0 +1,116 @@
+"""The records that travel between the parts: small, frozen, with their shapes.
+
+Legend: N images in a batch, H W pixels, K regions of one image, V vertices of one polygon.
+Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as in OpenCV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # numpy-only users of these records (renderer, scorer) do not load torch
+    import torch
+    from torch import Tensor
+
+Polygon: TypeAlias = NDArray[np.float32]
+"""(V, 2) float32, V >= 3: vertices of one region in pixels, in order round the outline."""
+
+Image: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB, 0..255."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One image with its labels, before it becomes tensors."""
+
+    name: str  # file name without folder, or "synthetic_000012"
+    image: Image
+    polygons: tuple[Polygon, ...]  # K of them
+    ignore: NDArray[np.bool_]  # (K,): don't-care regions, neither taught nor scored
+
+
+class Source(Protocol):
+    """Something that holds labelled images: a folder, a list file, the renderer."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+
+    def load(self, index: int) -> Sample:
+        """Read or render image `index`, 0 <= index < len(self); the same index gives the same sample."""
+
+
+class Targets(NamedTuple):
+    """What the network should say. Bytes, because four float planes cost more to move than to rebuild."""
+
+    prob_map: Tensor  # (N, H, W) uint8, 0 or 1: inside a shrunk region
+    prob_mask: Tensor  # (N, H, W) uint8, 0 or 1: 0 where the probability map is not taught
+    thresh_map: Tensor  # (N, H, W) uint8, threshold * 255: high on the border of a region
+    thresh_mask: Tensor  # (N, H, W) uint8, 0 or 1: 1 inside the grown region, where thresh_map is taught
+
+    def to(self, device: torch.device) -> Targets:
+        """Move every plane; asynchronous when the memory is pinned."""
+        return Targets(*(plane.to(device, non_blocking=True) for plane in self))
+
+
+class Batch(NamedTuple):
+    """N images of one size with their targets, and what is needed to score them."""
+
+    image: Tensor  # (N, 3, H, W) uint8, RGB; normalised by the network, on its device
+    targets: Targets
+    names: tuple[str, ...]  # N
+    placements: tuple[Placement, ...]  # N: where the original image lies in `image`
+    polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
+    ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
+
+
+class Placement(NamedTuple):
+    """How an original image was scaled into the top-left corner of a padded canvas."""
+
+    height: int  # original size, pixels
+    width: int
+    scale_y: float  # canvas pixels per original pixel
+    scale_x: float
+
+
+class Maps(NamedTuple):
+    """What the network says, before the sigmoid: logits keep their precision under bf16."""
+
+    prob_logits: Tensor  # (N, 1, H, W)
+    thresh_logits: Tensor | None  # (N, 1, H, W); None at inference, where the head is dropped
+
+    @property
+    def prob_map(self) -> Tensor:
+        """(N, 1, H, W) float32, 0..1."""
+        return self.prob_logits.float().sigmoid()
+
+
+class LossParts(NamedTuple):
+    """The loss and its unweighted terms, scalars in float32."""
+
+    total: Tensor  # weighted sum, differentiable
+    prob: Tensor  # cross-entropy of the probability map
+    thresh: Tensor  # L1 of the threshold map
+    binary: Tensor  # Dice of the approximate binary map
+
+
+class Detection(NamedTuple):
+    """One region found in an image."""
+
+    polygon: Polygon  # original image pixels; a quad is clockwise from its top-left corner
+    score: float  # mean probability inside, 0..1
+
+
+class Score(NamedTuple):
+    """Result over a set of images, fractions 0..1. None where it is undefined (nothing to divide by)."""
+
+    precision: float | None
+    recall: float | None
+    hmean: float | None
+    ap: float | None
+    matched: int  # detections that found a care region
+    care_regions: int
+    care_detections: int  # detections that do not lie on don't-care regions
