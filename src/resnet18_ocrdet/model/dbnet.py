@@ -1,0 +1,48 @@
+"""DBNet: backbone, neck and heads joined (Liao et al., AAAI 2020).
+
+Legend: N images, H W input pixels, multiples of 32.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..structures import Maps
+from .backbone import CHANNELS, ResNetFeatures
+from .head import MapHead
+from .neck import FeaturePyramid
+from .normalize import Normalize
+
+STRIDE = 32  # of the deepest feature map: image sides must be multiples of it
+INNER_CHANNELS = 256
+
+
+class DBNet(nn.Module):
+    """Text detector that returns a probability map and, while training, a threshold map.
+
+    backbone: "resnet18" (12,340,930 parameters in all), "resnet34" or "resnet50"."""
+
+    def __init__(self, backbone: str = "resnet18") -> None:
+        super().__init__()
+        self.normalize = Normalize()
+        self.backbone = ResNetFeatures(backbone)
+        self.neck = FeaturePyramid(CHANNELS[backbone], INNER_CHANNELS)
+        self.prob_head = MapHead(INNER_CHANNELS)
+        self.thresh_head = MapHead(INNER_CHANNELS)
+        self._init_new_layers()
+
+    def forward(self, image: Tensor, with_thresh: bool = True) -> Maps:
+        """image: (N, 3, H, W) uint8 RGB. Returns logits at full size.
+
+        with_thresh: False leaves out the threshold head, which only training needs."""
+        features = self.neck(self.backbone(self.normalize(image)))
+        return Maps(self.prob_head(features), self.thresh_head(features) if with_thresh else None)
+
+    def _init_new_layers(self) -> None:
+        """He initialisation where no ImageNet weights exist; the batch-norm bias is the DB reference's."""
+        for part in (self.neck, self.prob_head, self.thresh_head):
+            for layer in part.modules():
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                    nn.init.kaiming_normal_(layer.weight)
+                elif isinstance(layer, nn.BatchNorm2d):
+                    nn.init.constant_(layer.bias, 1e-4)

@@ -1,0 +1,61 @@
+"""ImageNet weights for the backbone, from torchvision's cache or a given file; never silently missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torchvision
+from torch import nn
+
+from ..errors import UserError
+
+
+def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
+    """Fill a ResNetFeatures with a torchvision state dict.
+
+    source: "imagenet" (torchvision's default weights: its cache, else its download, which is
+    hash-checked and renamed into place when complete) or the path of a torchvision ResNet state dict.
+    Returns one line that says what was loaded. Raises UserError when it cannot be had or does not fit."""
+    state = _default_weights(name) if source == "imagenet" else _weights_file(Path(source))
+    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    wanted = backbone.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # absent in older files
+    missing = sorted(wanted.keys() - state.keys() - counters)
+    foreign = sorted(state.keys() - wanted.keys())
+    bent = sorted(key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape)
+    if missing or foreign or bent:
+        raise UserError(
+            f"model.pretrained={source}: not a torchvision {name}: {len(missing)} tensors missing, "
+            f"{len(foreign)} unknown, {len(bent)} of another shape (first: {(missing + foreign + bent)[0]})"
+        )
+    backbone.load_state_dict(state, strict=False)  # strict is checked above; only counters may lack
+    loaded = len(wanted) - len(counters)
+    return f"backbone: {loaded} of {loaded} tensors from {source}"
+
+
+def _default_weights(name: str) -> dict[str, Any]:
+    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True))
+    except (URLError, OSError, RuntimeError) as error:
+        cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"model.pretrained=imagenet: no ImageNet weights at {cached} and the download failed ({reason}). "
+            f"Put the file there, give its path (model.pretrained=FILE), or train without (model.pretrained=null)"
+        ) from None
+
+
+def _weights_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"model.pretrained={path}: no such file (a torchvision state dict, or 'imagenet', or null)")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a foreign file fails in many ways, all of them the user's to fix
+        raise UserError(f"model.pretrained={path}: not a state dict ({type(error).__name__})") from None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(f"model.pretrained={path}: not a state dict of tensors")
+    return state
