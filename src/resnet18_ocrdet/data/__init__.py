@@ -1,0 +1,1 @@
+"""Label files and images to batches."""

@@ -1,0 +1,46 @@
+"""Fit an image onto a canvas whose sides the network accepts, and say where it lies there.
+
+One implementation for validation, evaluation and detection. Legend: H W pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from ..structures import Image, Placement
+
+Resize = Literal["keep", "short_side", "stretch"]
+
+
+def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, Placement]:
+    """Scale `image` (any H, W) for a network trained at height×width and pad it, black, right and below.
+
+    resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
+    the shorter side min(height, width), "stretch" fills height×width exactly.
+    Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
+    original_height, original_width = image.shape[:2]
+    if resize == "stretch":
+        scale_y, scale_x = height / original_height, width / original_width
+    elif resize == "short_side":
+        scale_y = scale_x = min(height, width) / min(original_height, original_width)
+    else:
+        scale_y = scale_x = float(np.sqrt(height * width / (original_height * original_width)))
+    scaled_height = max(1, round(original_height * scale_y))
+    scaled_width = max(1, round(original_width * scale_x))
+    if (scaled_height, scaled_width) != (original_height, original_width):
+        shrinking = scaled_height * scaled_width < original_height * original_width
+        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR  # linear alone aliases when shrinking
+        image = np.asarray(cv2.resize(image, (scaled_width, scaled_height), interpolation=how), np.uint8)
+    canvas = np.zeros((_round_up(scaled_height, stride), _round_up(scaled_width, stride), 3), np.uint8)
+    canvas[:scaled_height, :scaled_width] = image
+    placement = Placement(
+        original_height, original_width, scaled_height / original_height, scaled_width / original_width
+    )
+    return canvas, placement
+
+
+def _round_up(side: int, stride: int) -> int:
+    return -(-side // stride) * stride
