@@ -1,0 +1,83 @@
+"""The DB loss: cross-entropy with hard negatives, L1 of the threshold, Dice of the binary map.
+
+All terms are computed in float32 from logits: in bf16 the sigmoid saturates to 1 and the
+cross-entropy of the original formula reads several times too high.
+Legend: N images, H W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .structures import LossParts, Maps, Targets
+
+STEEPNESS = 50.0  # k of the DB paper, eq. 2
+BYTE = 255.0  # Targets.thresh_map holds threshold * 255
+
+
+class DBLoss(nn.Module):
+    """5 · cross-entropy + 10 · L1 + 1 · Dice (MhLiao/DB; the paper's alpha and beta count from 1).
+
+    negative_ratio: hard negatives kept for each positive pixel, over the whole batch."""
+
+    def __init__(
+        self,
+        prob_weight: float = 5.0,
+        thresh_weight: float = 10.0,
+        binary_weight: float = 1.0,
+        negative_ratio: float = 3.0,
+    ) -> None:
+        super().__init__()
+        self.weights = (prob_weight, thresh_weight, binary_weight)
+        self.negative_ratio = negative_ratio
+
+    def forward(self, maps: Maps, targets: Targets, mine: bool = True) -> LossParts:
+        """Compare maps (N, 1, H, W) with targets (N, H, W).
+
+        mine: False weighs text and background equally instead of picking hard negatives: the form
+        for the first steps from random weights (docs/adr/003).
+        A batch without text, or with nothing but don't-care regions, gives finite terms."""
+        assert maps.thresh_logits is not None, "the loss needs the threshold head"
+        text = targets.prob_map.float()
+        valid = targets.prob_mask.float()
+        logits = maps.prob_logits[:, 0].float()
+        thresh_map = maps.thresh_logits[:, 0].float().sigmoid()
+        thresh_mask = targets.thresh_mask.float()
+
+        prob = self._cross_entropy(logits, text, valid, mine)
+        gap = (thresh_map - targets.thresh_map.float() / BYTE).abs() * thresh_mask
+        thresh = gap.sum() / thresh_mask.sum().clamp(min=1.0)
+        binary = dice(binarize(logits.sigmoid(), thresh_map), text, valid)
+        terms = (prob, thresh, binary)
+        total = torch.stack([w * term for w, term in zip(self.weights, terms, strict=True)]).sum()
+        return LossParts(total, *terms)
+
+    def _cross_entropy(self, logits: Tensor, text: Tensor, valid: Tensor, mine: bool) -> Tensor:
+        per_pixel = F.binary_cross_entropy_with_logits(logits, text, reduction="none")
+        positive, negative = text * valid, (1.0 - text) * valid
+        positives, negatives = positive.sum(), negative.sum()
+        on_text = (per_pixel * positive).sum()
+        on_background = per_pixel * negative
+        if not mine:
+            return 0.5 * (on_text / positives.clamp(min=1.0) + on_background.sum() / negatives.clamp(min=1.0))
+        kept = int(torch.minimum(negatives, positives * self.negative_ratio))
+        hardest = on_background.flatten().topk(kept, sorted=False).values.sum()
+        return (on_text + hardest) / (positives + kept).clamp(min=1.0)
+
+
+def binarize(prob_map: Tensor, thresh_map: Tensor, steepness: float = STEEPNESS) -> Tensor:
+    """Soft step around the learned threshold (DB paper, eq. 2).
+
+    prob_map, thresh_map: same shape, 0..1. Returns the same."""
+    return torch.sigmoid(steepness * (prob_map - thresh_map))
+
+
+def dice(binary_map: Tensor, text: Tensor, valid: Tensor) -> Tensor:
+    """1 - 2 |A ∩ B| / (|A| + |B|) over the valid pixels of the whole batch, 0..1.
+
+    Exactly 1, without gradient, where a batch has no text."""
+    overlap = (binary_map * text * valid).sum()
+    both = (binary_map * valid).sum() + (text * valid).sum()
+    return 1.0 - 2.0 * overlap / both.clamp(min=1e-6)
