@@ -1,0 +1,145 @@
+"""Run config to objects. The only module that reads config keys and the only caller of `instantiate`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch.optim import Optimizer
+
+from .checkpoint import Checkpoint, load_checkpoint, load_weights
+from .contract import Contract
+from .data.augment import Augment
+from .data.loader import default_workers
+from .data.splits import Splits
+from .data.targets import TargetMaker
+from .device import autocast, choose_precision
+from .engine import Compute
+from .loss import DBLoss
+from .mining import MiningWarmup
+from .model.dbnet import DBNet
+from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
+from .model.pretrained import load_imagenet
+from .optim import param_groups
+from .postprocess import Decoder
+from .schedule import Schedule
+
+
+def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
+    """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
+    if contract is not None and "height" in data and data.height is None:
+        data = OmegaConf.merge(data, {"height": contract.height, "width": contract.width})  # type: ignore[assignment]
+    splits: Splits = instantiate(data, _convert_="all")
+    return splits
+
+
+def build_model(model: DictConfig) -> tuple[DBNet, list[str]]:
+    """The network with its starting weights, and one line for each thing that was loaded."""
+    net = DBNet(backbone=model.backbone)
+    loaded = []
+    if model.pretrained is not None:
+        loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
+    if model.weights is not None:
+        path = Path(model.weights)
+        loaded.append("starting weights: " + load_weights(net, load_checkpoint(path)["model"], path))
+    return net, loaded
+
+
+def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
+    """Weight decay acts on convolution weights only."""
+    make = instantiate(optimizer, _partial_=True, _convert_="all")
+    made: Optimizer = make(param_groups(net, optimizer.weight_decay))
+    return made
+
+
+def build_schedule(cfg: DictConfig) -> Schedule:
+    """Learning rate over the run's epochs."""
+    schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs, _convert_="all")
+    return schedule
+
+
+def build_criterion(loss: DictConfig) -> DBLoss:
+    """The training loss."""
+    return DBLoss(**_plain(loss))
+
+
+def build_mining(cfg: DictConfig) -> MiningWarmup:
+    """On from random weights, off when weights of a trained detector are given."""
+    wanted = cfg.train.mining_warmup and cfg.model.weights is None
+    return MiningWarmup(cap=cfg.train.mining_warmup_cap if wanted else 0)
+
+
+def build_augment(augment: DictConfig) -> Augment:
+    """Random views for training."""
+    made: Augment = instantiate(augment, _convert_="all")
+    return made
+
+
+def build_target_maker(train: DictConfig) -> TargetMaker:
+    """What the network is taught."""
+    return TargetMaker(train.shrink_ratio, train.thresh_min, train.thresh_max, train.min_text_size)
+
+
+def build_contract(cfg: DictConfig, precision: str) -> Contract:
+    """What this run's checkpoints will promise."""
+    return Contract(
+        backbone=cfg.model.backbone,
+        height=cfg.input_size.height,
+        width=cfg.input_size.width,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        color_order="RGB",
+        precision=precision,
+        shrink_ratio=cfg.train.shrink_ratio,
+        min_text_size=cfg.train.min_text_size,
+        **_plain(cfg.decode),
+    )
+
+
+def contract_of(content: Checkpoint, cfg: DictConfig) -> Contract:
+    """A checkpoint's contract, changed where the command line says otherwise."""
+    contract = Contract.from_dict(content["contract"])
+    changed = {key: value for key, value in _plain(cfg.decode).items() if value is not None}
+    if cfg.get("input_size") is not None:
+        changed |= {"height": cfg.input_size.height, "width": cfg.input_size.width}
+    return Contract.from_dict(contract.to_dict() | changed)
+
+
+def build_decoder(contract: Contract) -> Decoder:
+    """Probability map to regions."""
+    return Decoder(
+        contract.bin_thresh, contract.box_thresh, contract.unclip_ratio, contract.max_candidates, contract.shape
+    )
+
+
+def build_trained(content: Checkpoint, path: Path, device: torch.device) -> DBNet:
+    """The network of a checkpoint, on its device."""
+    net = DBNet(backbone=content["contract"]["backbone"])
+    load_weights(net, content["model"], path)
+    return place(net, device)
+
+
+def place(net: DBNet, device: torch.device) -> DBNet:
+    """Onto the device, channels last: convolutions then read images as they lie in memory."""
+    return net.to(device).to(memory_format=torch.channels_last)
+
+
+def build_compute(device: torch.device, precision: str) -> tuple[Compute, str]:
+    """How the network runs, and the precision chosen: "fp32" or "bf16"."""
+    chosen = choose_precision(precision, device)
+    return Compute(device, partial(autocast, device, chosen)), chosen
+
+
+def count_workers(asked: int | None) -> int:
+    """Loader processes: as asked, else by the number of cores."""
+    return default_workers() if asked is None else asked
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,62 @@
+"""The commands. Thin: hand the words to the checks, then the checked config to the command.
+
+What a command needs is imported when it runs, so that --help and a refused word answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .config.compose import run_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def train() -> None:
+    """ocrdet-train."""
+    sys.exit(run_command("train", _train))
+
+
+def evaluate() -> None:
+    """ocrdet-eval."""
+    sys.exit(run_command("eval", _evaluate))
+
+
+def detect() -> None:
+    """ocrdet-detect."""
+    sys.exit(run_command("detect", _detect))
+
+
+def _train(cfg: DictConfig) -> int:
+    _check_opencv()
+    from .commands.train import run
+
+    return run(cfg, [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
+
+
+def _evaluate(cfg: DictConfig) -> int:
+    _check_opencv()
+    from .commands.evaluate import run
+
+    return run(cfg)
+
+
+def _detect(cfg: DictConfig) -> int:
+    _check_opencv()
+    from .commands.detect import run
+
+    return run(cfg)
+
+
+def _check_opencv() -> None:
+    """On a bare Debian, opencv-python imports only with two system libraries: name them."""
+    from .errors import UserError
+
+    try:
+        import cv2  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"OpenCV does not load ({error}); on Debian or Ubuntu: apt install libgl1 libglib2.0-0"
+        ) from None

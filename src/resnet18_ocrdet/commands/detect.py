@@ -1,0 +1,142 @@
+"""ocrdet-detect: boxes on every image of a folder; what cannot be read is listed, the rest is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from .. import build, draw
+from ..checkpoint import load_checkpoint
+from ..data.image_io import list_images, read_image
+from ..detector import Detector
+from ..device import choose_device
+from ..display import Display, duration
+from ..errors import UserError
+from ..results import format_detections
+from ..structures import Detection, Image
+
+FORMAT_VERSION = 1  # of detections.json
+RECORDS, ASSEMBLED, ERRORS = "detections.jsonl", "detections.json", "errors.json"
+
+
+def run(cfg: DictConfig) -> int:
+    """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
+    display = Display()
+    source, output, checkpoint = Path(cfg.input), Path(cfg.output), Path(cfg.checkpoint)
+    detector, about = _open(cfg, checkpoint)
+    images = _find(source, output)
+    output.mkdir(parents=True, exist_ok=True)
+    root = source if source.is_dir() else source.parent
+    names = _result_names([path.relative_to(root) for path in images])
+    display.line(f"{len(images)} images in {source}; {about['precision']}, {about['height']}x{about['width']}")
+
+    errors: list[dict[str, str]] = []
+    began, found = time.perf_counter(), 0
+    with (output / RECORDS).open("w", encoding="utf-8") as records, display.progress("detect", len(images)) as advance:
+        for path, name in zip(images, names, strict=True):
+            relative = path.relative_to(root).as_posix()
+            try:
+                image = read_image(path)
+            except UserError as error:
+                errors.append({"image": relative, "error": str(error)})
+                advance()
+                continue
+            started = time.perf_counter()
+            detections = detector(image)
+            record = _record(relative, image, detections, time.perf_counter() - started)
+            records.write(json.dumps(record, ensure_ascii=False) + "\n")
+            _write_results(output, name, image, detections, cfg.vis)
+            found += len(detections)
+            advance(1, f"{len(detections)} regions")
+    _assemble(output, about)
+    (output / ERRORS).write_text(json.dumps(errors, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    done = len(images) - len(errors)
+    display.line(f"{found} regions in {done} images, {duration(time.perf_counter() - began)}; results in {output}")
+    if cfg.vis:
+        display.line(f"pictures: {output / 'vis'}")
+    for failed in errors:
+        display.line(f"not read: {failed['error']}")
+    return 1 if errors else 0
+
+
+def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
+    """The detector of a checkpoint, and the head of detections.json."""
+    content = load_checkpoint(checkpoint)
+    contract = build.contract_of(content, cfg)
+    device = choose_device(cfg.device)
+    compute, precision = build.build_compute(device, cfg.precision)
+    model = build.build_trained(content, checkpoint, device)
+    about = {
+        "version": FORMAT_VERSION,
+        "checkpoint": checkpoint.as_posix(),
+        "model_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        **contract.to_dict(),
+        "precision": precision,
+    }
+    return Detector(model, contract, build.build_decoder(contract), compute), about
+
+
+def _find(source: Path, output: Path) -> list[Path]:
+    """The images of a file or folder, in natural order, without what earlier calls wrote."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UserError(f"input={source}: no such file or folder")
+    written = {marker.parent.resolve() for name in (RECORDS, ASSEMBLED) for marker in source.rglob(name)}
+    written.add(output.resolve())
+    images = [path for path in list_images(source) if not written & set(path.resolve().parents)]
+    if not images:
+        raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
+    return images
+
+
+def _result_names(images: list[Path]) -> list[Path]:
+    """Result name of each image: its path without suffix, with it where two would be the same."""
+    stems = Counter(image.with_suffix("") for image in images)
+    return [image if stems[image.with_suffix("")] > 1 else image.with_suffix("") for image in images]
+
+
+def _record(relative: str, image: Image, detections: list[Detection], seconds: float) -> dict[str, Any]:
+    return {
+        "image": relative,
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "polygons": [[[round(float(x), 2), round(float(y), 2)] for x, y in d.polygon] for d in detections],
+        "scores": [round(d.score, 4) for d in detections],
+        "seconds": round(seconds, 4),
+    }
+
+
+def _write_results(output: Path, name: Path, image: Image, detections: list[Detection], vis: bool) -> None:
+    text = output / "txt" / name.parent / f"res_{name.name}.txt"
+    text.parent.mkdir(parents=True, exist_ok=True)
+    text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
+    if vis:
+        picture = output / "vis" / name.parent / f"{name.name}.jpg"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
+
+
+def _assemble(output: Path, about: dict[str, Any]) -> None:
+    """detections.json from the streamed lines, line by line: the folder may hold more than the memory."""
+    beside = output / (ASSEMBLED + ".tmp")
+    with beside.open("w", encoding="utf-8") as file:
+        head = json.dumps(about, ensure_ascii=False)[:-1]
+        file.write(head + ', "images": [\n')
+        for number, line in enumerate(_lines(output / RECORDS)):
+            file.write((",\n" if number else "") + line)
+        file.write("\n]}\n")
+    beside.replace(output / ASSEMBLED)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield line.rstrip("\n")

@@ -1,0 +1,119 @@
+"""ocrdet-eval: score a checkpoint, or anybody's result files, on a labelled split."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from .. import build
+from ..checkpoint import load_checkpoint
+from ..contract import Contract
+from ..data.loader import score_loader
+from ..data.splits import Splits
+from ..data.views import ScoreViews
+from ..device import choose_device
+from ..display import Display, duration
+from ..engine import evaluate
+from ..errors import UserError
+from ..metrics import IcdarMetric
+from ..results import read_predictions
+from ..structures import Score, Source
+
+UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
+
+
+def run(cfg: DictConfig) -> int:
+    """Evaluate as `cfg` says. Returns the exit code."""
+    display, metric = Display(), IcdarMetric()
+    scored = _score_files if cfg.predictions is not None else _score_checkpoint
+    about = scored(cfg, metric, display)
+    score = metric.result()
+    output = Path(cfg.output)
+    _write(output, metric, score, about)
+    shown = "  ".join(
+        f"{name} {'-' if value is None else format(value, '.4f')}"
+        for name, value in zip(("precision", "recall", "hmean", "ap"), score[:4], strict=True)
+    )
+    display.line(f"{shown}  ({len(metric.images)} images, {score.care_regions} regions)")
+    display.line(f"wrote {output / 'metrics.json'} and {output / 'per_image.csv'}")
+    return 0
+
+
+def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
+    path = Path(cfg.checkpoint)
+    content = load_checkpoint(path)
+    contract = build.contract_of(content, cfg)
+    saved = OmegaConf.create(content["config"])
+    name, source = _choose(cfg, build.build_splits(saved.data if cfg.data is None else cfg.data, contract))
+    display.line(f"{path} on {name}, {len(source)} images; {_thresholds(contract)}")
+    device = choose_device(cfg.device)
+    compute, precision = build.build_compute(device, cfg.precision)
+    views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
+    loader = score_loader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
+    model = build.build_trained(content, path, device)
+    criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract)
+    with display.progress("evaluate", len(source)) as advance:
+        result = evaluate(
+            model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
+        )
+    display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
+    return {
+        "checkpoint": path.as_posix(), "split": name, "loss": result.loss, "seconds": result.seconds,
+        **contract.to_dict(), "precision": precision,
+    }  # fmt: skip
+
+
+def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
+    path = Path(cfg.predictions)
+    predictions = read_predictions(path)
+    name, source = _choose(cfg, build.build_splits(cfg.data))
+    seen = set()
+    with display.progress("score", len(source)) as advance:
+        for index in range(len(source)):
+            sample = source.load(index)
+            stem = Path(sample.name).stem
+            seen.add(stem)
+            metric.update(sample.polygons, sample.ignore, predictions.get(stem, []), sample.name)
+            advance()
+    unknown = sorted(predictions.keys() - seen)
+    if unknown:
+        listed = ", ".join(f"res_{stem}.txt" for stem in unknown[:UNKNOWN_SHOWN])
+        raise UserError(f"predictions={path}: {len(unknown)} files are for no image of the {name} split ({listed} …)")
+    missing = len(seen) - len(predictions)
+    display.line(f"{path} on {name}, {len(seen)} images; {missing} without a result file count as nothing found")
+    return {"predictions": path.as_posix(), "split": name, "missing_files": missing}
+
+
+def _choose(cfg: DictConfig, splits: Splits) -> tuple[str, Source]:
+    """The split asked for; by default test where the set has one, else val."""
+    name = cfg.split or ("test" if splits.test is not None else "val")
+    source: Source | None = getattr(splits, name)
+    if source is None or len(source) == 0:
+        having = [part for part, there in splits._asdict().items() if there is not None and len(there)]
+        raise UserError(
+            f"split={name}: this data set has no {name} images; it has {', '.join(having) or 'none at all'}"
+        )
+    return name, source
+
+
+def _thresholds(contract: Contract) -> str:
+    return (
+        f"{contract.height}x{contract.width} {contract.resize}, bin_thresh {contract.bin_thresh}, "
+        f"box_thresh {contract.box_thresh}, unclip_ratio {contract.unclip_ratio}"
+    )
+
+
+def _write(output: Path, metric: IcdarMetric, score: Score, about: dict[str, Any]) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    metrics = {**score._asdict(), "images": len(metric.images), **about}
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    with (output / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "precision", "recall", "hmean", "matched", "care_regions", "care_detections"])
+        for row in metric.images:
+            counts = (row.matched, row.care_regions, row.care_detections)
+            table.writerow([row.name, row.precision, row.recall, row.hmean, *counts])

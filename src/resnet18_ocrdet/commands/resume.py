@@ -1,0 +1,42 @@
+"""Which config a resumed run follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ..display import Display
+
+NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
+
+
+def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:
+    """The saved config, changed by single keys typed now; or, when a group or preset is typed, all that is typed.
+
+    So `resume=PATH` alone goes on as before, and repeating the first command with resume=auto means what it says.
+    Prints a line for each key that differs from the saved run. Returns the config to follow."""
+    typed = [word.split("=", 1)[0].lstrip("+") for word in overrides]
+    single = [key for key in typed if "." in key or not OmegaConf.is_config(composed.get(key))]
+    single = [key for key in single if key not in (*NOT_TRAINING, "experiment")]
+    before = OmegaConf.create(saved)
+    whole = len(single) < len([key for key in typed if key not in NOT_TRAINING])
+    if whole:
+        after = OmegaConf.create(OmegaConf.to_container(composed, resolve=True))
+    else:
+        after = OmegaConf.create(saved)
+        for key in single:
+            OmegaConf.update(after, key, OmegaConf.select(composed, key))
+    assert isinstance(after, DictConfig)
+    for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
+        if key not in NOT_TRAINING:
+            display.line(f"resume: {key} was {old}, is now {new}")
+    return after
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = list(dict.fromkeys([*old, *new]))
+        deeper = (_differences(old.get(k), new.get(k), f"{path}.{k}".lstrip(".")) for k in keys)
+        return [found for part in deeper for found in part]
+    return [] if old == new else [(path, old, new)]

@@ -1,0 +1,29 @@
+"""A trained network on one image after the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .contract import Contract
+from .data.letterbox import letterbox
+from .engine import Compute, Decode
+from .structures import Detection, Image
+
+
+class Detector:
+    """Image in, regions out. Holds no state between images."""
+
+    def __init__(self, model: nn.Module, contract: Contract, decode: Decode, compute: Compute) -> None:
+        """model: a DBNet on the device of `compute`. contract: how its images are prepared."""
+        self.model = model.eval()
+        self.contract, self.decode, self.compute = contract, decode, compute
+
+    @torch.inference_mode()
+    def __call__(self, image: Image) -> list[Detection]:
+        """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
+        canvas, placement = letterbox(image, self.contract.height, self.contract.width, self.contract.resize)
+        batch = torch.from_numpy(canvas).permute(2, 0, 1)[None]
+        with self.compute.autocast():
+            maps = self.model(self.compute.image(batch), with_thresh=False)
+        return self.decode(maps.prob_map[0, 0].cpu().numpy(), placement)

@@ -1,0 +1,15 @@
+"""What goes wrong by the user's hand, told in one line and without a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake in the user's input. The message is one line: the place, the value, the rule."""
+
+    exit_code = 2
+
+
+class TrainingStopped(Exception):  # noqa: N818 - the training is not at fault, its numbers are
+    """Training cannot go on by itself. The message is one line: what happened, where, what to do."""
+
+    exit_code = 3
