@@ -43,8 +43,8 @@ def offset(polygon: Points, distance: float) -> list[NDArray[np.float32]]:
     """Move the outline outwards by `distance` px (inwards when negative), with round corners.
 
     Returns the pieces that are left, largest first, each (V, 2) float32: none when the polygon vanishes,
-    several when a waist closes. Coordinates are truncated to whole pixels before and rounded after, as pyclipper and the DB
-    reference do."""
+    several when a waist closes. Coordinates become whole pixels, cut off before and rounded after, as in the DB
+    reference."""
     mover = pyclipper.PyclipperOffset()
     path = np.asarray(polygon, np.float64).astype(np.int64).tolist()
     try:
@@ -84,7 +84,11 @@ def clip_to_image(polygon: Points, height: int, width: int) -> list[NDArray[np.f
         return [points.copy()]
     shape = shapely.make_valid(shapely.Polygon(points))
     cut = shapely.intersection(shape, shapely.box(0, 0, width - 1, height - 1))
-    pieces = [np.asarray(part.exterior.coords[:-1], np.float32) for part in shapely.get_parts(cut) if part.area > 0 and part.geom_type == "Polygon"]
+    pieces = [
+        np.asarray(part.exterior.coords[:-1], np.float32)
+        for part in shapely.get_parts(cut)
+        if part.area > 0 and part.geom_type == "Polygon"
+    ]
     return sorted(pieces, key=area, reverse=True)
 
 

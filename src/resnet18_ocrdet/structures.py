@@ -56,6 +56,28 @@ class Targets(NamedTuple):
         return Targets(*(plane.to(device, non_blocking=True) for plane in self))
 
 
+class Placement(NamedTuple):
+    """How an original image was scaled into the top-left corner of a padded canvas.
+
+    Pixel centres are whole numbers on both sides, so x on the canvas is (x + 0.5) * scale_x - 0.5."""
+
+    height: int  # original size, pixels
+    width: int
+    scale_y: float  # canvas pixels per original pixel
+    scale_x: float
+
+    def to_canvas(self, polygon: Polygon) -> Polygon:
+        """(V, 2) original pixels -> canvas pixels."""
+        scale = np.array([self.scale_x, self.scale_y], np.float32)
+        return (polygon + np.float32(0.5)) * scale - np.float32(0.5)
+
+    def to_original(self, polygon: Polygon) -> Polygon:
+        """(V, 2) canvas pixels -> original pixels, kept inside the image."""
+        scale = np.array([self.scale_x, self.scale_y], np.float32)
+        points: Polygon = (polygon + np.float32(0.5)) / scale - np.float32(0.5)
+        return points.clip(0, np.array([self.width - 1, self.height - 1], np.float32))
+
+
 class Batch(NamedTuple):
     """N images of one size with their targets, and what is needed to score them."""
 
@@ -65,15 +87,6 @@ class Batch(NamedTuple):
     placements: tuple[Placement, ...]  # N: where the original image lies in `image`
     polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
-
-
-class Placement(NamedTuple):
-    """How an original image was scaled into the top-left corner of a padded canvas."""
-
-    height: int  # original size, pixels
-    width: int
-    scale_y: float  # canvas pixels per original pixel
-    scale_x: float
 
 
 class Maps(NamedTuple):
