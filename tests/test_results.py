@@ -1,0 +1,99 @@
+"""Result files: folders and zips, what is accepted, what is refused and with which words."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.results import format_detections, read_predictions
+from resnet18_ocrdet.structures import Detection
+
+QUAD = np.array([[10.4, 20.6], [30, 20], [30, 40], [-0.3, 40]], np.float32)
+
+
+def test_written_files_read_back(tmp_path):
+    hexagon = np.arange(12, dtype=np.float32).reshape(6, 2)
+    text = format_detections([Detection(QUAD, 0.98765), Detection(hexagon, 0.5)], with_scores=True)
+    assert text == "10,21,30,20,30,40,0,40,0.9877\n0,1,2,3,4,5,6,7,8,9,10,11,0.5000\n"
+    (tmp_path / "res_img_1.txt").write_text(text)
+    first, second = read_predictions(tmp_path)["img_1"]
+    np.testing.assert_array_equal(first.polygon, [[10, 21], [30, 20], [30, 40], [0, 40]])
+    np.testing.assert_array_equal(second.polygon, hexagon)
+    assert (first.score, second.score) == (0.9877, 0.5)
+
+
+def test_scores_are_left_out_where_not_wanted_or_not_there():
+    assert format_detections([Detection(QUAD, 0.5)], with_scores=False) == "10,21,30,20,30,40,0,40\n"
+    assert format_detections([Detection(QUAD, math.nan)], with_scores=True) == "10,21,30,20,30,40,0,40\n"
+    assert format_detections([], with_scores=True) == ""
+
+
+def test_bom_crlf_blank_lines_and_empty_files(tmp_path):
+    (tmp_path / "res_a.b.txt").write_bytes(b"\xef\xbb\xbf0,0,9,0,9,9,0,9\r\n\r\n1.5,0,9,0,9,9,0,9, 0.25\r\n")
+    (tmp_path / "res_empty.txt").touch()
+    (tmp_path / "notes.txt").write_text("passed over")
+    predictions = read_predictions(tmp_path)
+    assert set(predictions) == {"a.b", "empty"}
+    assert predictions["empty"] == []
+    assert math.isnan(predictions["a.b"][0].score)
+    assert predictions["a.b"][1].score == 0.25
+
+
+def test_zip_with_folders_inside(tmp_path):
+    path = tmp_path / "submit.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("out/", "")
+        archive.writestr("out/res_img_2.txt", "0,0,9,0,9,9,0,9\n")
+        archive.writestr("__MACOSX/out/._res_img_2.txt", b"\0\1")
+    assert list(read_predictions(path)) == ["img_2"]
+    assert [item.name for item in tmp_path.iterdir()] == ["submit.zip"]  # nothing was unpacked
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,2,3,4,5,6,7", r"res_1\.txt:2: column 14: a region needs 8 or more numbers, only 7 are there"),
+        ("1,2,3,4,5,6,7,8,word", r"res_1\.txt:2: column 17: a result line holds only numbers, got 'word'"),
+        ("1,2,3,4,5,6,7,nan", r"res_1\.txt:2: column 15: a result line holds only numbers, got 'nan'"),
+        ("1,2,3,4,5,6,7,1e9", r"res_1\.txt:2: column 15: 1e\+09 is too large"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, line, message):
+    (tmp_path / "res_1.txt").write_text(f"0,0,9,0,9,9,0,9\n{line}\n")
+    with pytest.raises(UserError, match=message):
+        read_predictions(tmp_path)
+
+
+def test_no_result_files(tmp_path):
+    with pytest.raises(UserError, match="found nothing"):
+        read_predictions(tmp_path)
+    (tmp_path / "img_1.txt").touch()
+    with pytest.raises(UserError, match=r"looked for res_<image name>\.txt, found img_1\.txt"):
+        read_predictions(tmp_path)
+    with pytest.raises(UserError, match="no such folder or zip"):
+        read_predictions(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="cannot be read as a zip"):
+        read_predictions(tmp_path / "img_1.txt")
+
+
+def test_two_files_for_one_image(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "res_1.txt").touch()
+    with pytest.raises(UserError, match=r"image '1' already has .*a/res_1\.txt"):
+        read_predictions(tmp_path)
+
+
+def test_damaged_zip(tmp_path):
+    path = tmp_path / "submit.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("res_1.txt", "0,0,9,0,9,9,0,9\n" * 100)
+    data = bytearray(path.read_bytes())
+    data[45:50] = b"\xff\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="cannot be read as a zip"):
+        read_predictions(path)
