@@ -1,0 +1,174 @@
+"""Finding image files and reading them as RGB, whatever their name, suffix, depth or channel count.
+
+Legend: H W pixels. Files are told apart by their content; a suffix only says what is listed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.structures import Image
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
+# in lower case; all of them decoded by OpenCV's wheels on every platform
+MAX_NAMED = 10  # files that one message names
+SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
+
+_JPEG = b"\xff\xd8\xff"
+_KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
+    _JPEG: "JPEG",
+    b"\x89PNG": "PNG",
+    b"BM": "BMP",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"GIF8": "GIF",
+}
+
+
+def read_image(path: Path) -> Image:
+    """Read one image as (H, W, 3) uint8 RGB.
+
+    Grey becomes three equal channels, transparency is laid on white, 16 bits are scaled by their range (65535 to 255),
+    of an animation the first frame is taken. The EXIF orientation is applied (not to images with transparency).
+    Raises UserError, with the file's name, for what cannot be opened, is empty, no image, or cut short."""
+    data = _read_bytes(path)
+    is_jpeg = data[:3].tobytes() == _JPEG  # always 8 bits and opaque: decoded to RGB in one go
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if is_jpeg else _decode_any(data)
+    except cv2.error as error:
+        raise UserError(f"{path}: cannot be decoded: {' '.join(str(error).split())}") from None
+    if pixels is None or (is_jpeg and not _has_jpeg_end(data.tobytes())):
+        raise UserError(f"{path}: {_what_is_wrong(data)}")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"{path}: pixels are {pixels.dtype}, only 8 and 16 bits have a range that says what white is")
+    return np.asarray(pixels, np.uint8) if is_jpeg else _to_rgb(_to_uint8(pixels))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Find the image files below a folder, sub-folders included, in natural order: 2.jpg before 10.jpg.
+
+    Names that begin with a dot, Thumbs.db and all else without a suffix of `IMAGE_SUFFIXES` are left out, also folders
+    named like images. A link that leads nowhere is listed, so that reading it names it instead of losing it. Linked
+    folders are followed, each folder once. Raises UserError when a folder cannot be listed."""
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()  # (device, inode) of the folders walked: links may form loops
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        try:
+            status = current.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(current) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if entry.name.startswith("."):
+                        continue
+                    if _is_folder(entry):  # links come last: a folder is listed under its own name if it has one here
+                        waiting.insert(0 if entry.is_symlink() else len(waiting), Path(entry.path))
+                    elif has_image_suffix(entry.name) and (entry.is_symlink() or entry.is_file()):
+                        found.append(Path(entry.path))
+        except OSError as error:
+            raise UserError(f"{current}: cannot be listed as a folder: {error.strerror or error}") from None
+    return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
+
+
+def list_existing_images(folder: Path) -> list[Path]:
+    """Find images as `list_images` does. Raises UserError also for none at all, and for links that lead nowhere."""
+    images = list_images(folder)
+    if not images:
+        raise UserError(f"{folder}: 0 images found (looked for .jpg, .png and other image suffixes)")
+    broken = [image.name for image in images if not image.is_file()]
+    if broken:
+        named = ", ".join(broken[:MAX_NAMED])
+        raise UserError(f"{folder}: {len(broken)} of {len(images)} images are links to nowhere: {named}")
+    return images
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder's entry is a folder, or a link to one; not a link to itself, which `is_dir` stumbles over."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file name ends like an image, in upper or lower case."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  Path is 5 times slower on long lists
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key that compares runs of digits as numbers and letters without case."""
+    pieces = re.split(r"([0-9]+)", name)  # text at even places, digits at odd ones
+    return [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(pieces)], name
+
+
+def _read_bytes(path: Path) -> NDArray[np.uint8]:
+    """Read a whole file, by Python's file system calls: OpenCV's own fail on some names. Raises UserError."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        if path.is_symlink() and not path.exists():
+            raise UserError(f"{path}: a link to {path.readlink()}, which does not exist") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not len(data):
+        raise UserError(f"{path}: the file is empty (0 bytes)")
+    return data
+
+
+def _decode_any(data: NDArray[np.uint8]) -> NDArray[Any] | None:
+    """Decode with depth and transparency kept. Returns (H, W) or (H, W, 3 or 4) in BGR(A) order, None if impossible."""
+    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    raw = data.tobytes()
+    has_exif = b"eXIf" in raw or b"EXIF" in raw  # as PNG and WebP call it; IMREAD_UNCHANGED does not turn the image
+    if has_exif and pixels is not None and (pixels.ndim == 2 or pixels.shape[2] == 3):
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return pixels
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Whether the end marker of a JPEG is there; without it OpenCV 4 and zeros at the end can make up the missing rows.
+
+    The marker is searched behind the header: a thumbnail in the header has one of its own (ITU T.81, annex B.1)."""
+    start = 2
+    while data[start : start + 1] == b"\xff" and data[start + 1 : start + 2] != b"\xda":  # until "start of scan"
+        is_fill = data[start + 1 : start + 2] == b"\xff"  # any number of these may stand before a marker
+        start += 1 if is_fill else 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return data.find(b"\xff\xd9", min(start, len(data))) >= 0
+
+
+def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Scale 16 bits to 8, rounding: 65535 becomes 255."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
+    """Make (H, W, 3) RGB of grey, BGR or BGRA. An alpha plane of zeros only is an unused one, as BMP writers leave."""
+    if pixels.ndim == 2:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
+    rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
+    if pixels.shape[2] == 3 or not pixels[..., 3].any():
+        return rgb
+    alpha = pixels[..., 3:].astype(np.uint16)
+    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)  # at most 255 * 255 + 127: fits
+
+
+def _what_is_wrong(data: NDArray[np.uint8]) -> str:
+    """Word what is known of a file that was not decoded."""
+    start = data[:SHOWN_BYTES].tobytes()
+    for magic, kind in _KNOWN_STARTS.items():
+        if start.startswith(magic):
+            return f"a {kind} file that is damaged or cut short ({len(data)} bytes)"
+    return f"not an image (starts with {start!r})"

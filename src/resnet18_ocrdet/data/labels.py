@@ -1,0 +1,92 @@
+"""What a label reader gives, and a set of labelled images made of it.
+
+Legend: N images, R regions of all images together, P vertices of all regions together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.structures import Polygon, Sample
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelRecord:
+    """Labels of one image, as they stand in its file. The image is not opened."""
+
+    image_path: Path
+    label_path: Path | None  # None where the labels come from no file of their own
+    polygons: tuple[Polygon, ...]  # K of them, in pixels of the image
+    ignore: NDArray[np.bool_]  # (K,): don't-care regions
+    texts: tuple[str, ...]  # K; "" where the file gives none
+
+
+class LabelledImages:
+    """Images in files with their labels in memory: a `Source`.
+
+    All labels lie in a few flat arrays: worker processes share those with their parent, while lists of Python objects
+    are copied page by page as soon as a worker counts references to them."""
+
+    def __init__(self, records: Sequence[LabelRecord]) -> None:
+        """Pack the records, in their order."""
+        polygons = [polygon for record in records for polygon in record.polygons]
+        self._image_paths = _PackedTexts([str(record.image_path) for record in records])
+        self._label_paths = _PackedTexts([str(record.label_path or "") for record in records])
+        self._texts = _PackedTexts([text for record in records for text in record.texts])
+        self._first_region = _starts([len(record.polygons) for record in records])  # (N + 1,)
+        self._first_vertex = _starts([len(polygon) for polygon in polygons])  # (R + 1,)
+        self._vertices = np.concatenate([np.zeros((0, 2), np.float32), *polygons], dtype=np.float32)  # (P, 2)
+        self._ignore = np.concatenate([np.zeros(0, bool), *(record.ignore for record in records)])  # (R,)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self._first_region) - 1
+
+    def load(self, index: int) -> Sample:
+        """Read image `index`. Raises UserError, with the file's name, when it cannot be read whole."""
+        record = self.record(index)
+        return Sample(record.image_path.name, read_image(record.image_path), record.polygons, record.ignore)
+
+    def record(self, index: int) -> LabelRecord:
+        """Give the labels of image `index` back, in arrays of their own. Raises IndexError."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"image {index} of {len(self)}")
+        first, last = int(self._first_region[index]), int(self._first_region[index + 1])
+        vertex_ranges = pairwise(self._first_vertex[first : last + 1])
+        label_path = self._label_paths[index]
+        return LabelRecord(
+            image_path=Path(self._image_paths[index]),
+            label_path=Path(label_path) if label_path else None,
+            polygons=tuple(self._vertices[start:stop].copy() for start, stop in vertex_ranges),
+            ignore=self._ignore[first:last].copy(),
+            texts=tuple(self._texts[region] for region in range(first, last)),
+        )
+
+    @property
+    def records(self) -> list[LabelRecord]:
+        """The labels of all images, unpacked anew at each call."""
+        return [self.record(index) for index in range(len(self))]
+
+
+class _PackedTexts:
+    """Strings, file names that are no valid UTF-8 included, in one block of bytes."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+        self._bytes = b"".join(encoded)
+        self._first = _starts([len(text) for text in encoded])
+
+    def __getitem__(self, index: int) -> str:
+        return self._bytes[self._first[index] : self._first[index + 1]].decode("utf-8", "surrogateescape")
+
+
+def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
+    """Where each of the packed items starts, and where the last one ends: (len + 1,)."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

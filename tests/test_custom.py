@@ -1,0 +1,144 @@
+"""The folder and list dialects of one's own data."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.custom import read_custom, read_list_line
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.errors import UserError
+
+BOX = "10,20,30,20,30,40,10,40"
+
+
+def write(root, **files):
+    """Write files by path; images where the content is None."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+        else:
+            path.write_bytes(content.encode())
+
+
+def names(records):
+    return [(record.image_path.name, record.label_path.name) for record in records]
+
+
+@pytest.mark.parametrize("label", ["1.txt", "gt_1.txt", "1.jpg.txt"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1.jpg",
+        "1.jpg\r\n",
+        "\ufeff1.jpg  \n\n",
+        "train_images/1.jpg",
+        "train_images\\1.jpg",
+        "# note\n#2.jpg\n1.jpg",
+        None,
+    ],
+)
+def test_list_lines_and_label_names(tmp_path, line, label):
+    write(tmp_path, **{"train_images/1.jpg": None, f"train_gts/{label}": BOX})
+    if line is not None:
+        write(tmp_path, **{"train_list.txt": line})
+    parts = read_custom(tmp_path)
+    assert list(parts) == ["train"]
+    assert names(parts["train"]) == [("1.jpg", label)]
+
+
+@pytest.mark.parametrize("line", ["{image} {label}", "{image}\t{label}", "{image}  {label}", "/{image} /{label}"])
+@pytest.mark.parametrize("stem", ["1", "a.b", "照片 (1), #50%", "my a.jpg copy"])
+def test_list_lines_with_label_files(tmp_path, line, stem):
+    image, label = f"train_images/{stem}.JPG", f"train_gts/{stem}.txt"
+    write(tmp_path, **{image: None, label: BOX})
+    text = line.format(image=image, label=label)
+    if line.startswith("/"):
+        text = f"{tmp_path}/{image} {tmp_path}/{label}"
+    write(tmp_path, **{"train_list.txt": text})
+    assert names(read_custom(tmp_path)["train"]) == [(f"{stem}.JPG", f"{stem}.txt")]
+
+
+def test_all_parts_and_the_plain_folder(tmp_path):
+    for part in ("train", "val", "test"):
+        write(tmp_path / "a", **{f"{part}_images/{part}.jpg": None, f"{part}_gts/{part}.txt": BOX})
+    assert {part: len(records) for part, records in read_custom(tmp_path / "a").items()} == dict(train=1, val=1, test=1)
+    write(tmp_path / "b", **{"images/sub/10.jpg": None, "images/sub/9.jpg": None})
+    write(tmp_path / "b", **{"labels/sub/10.txt": BOX, "labels/sub/9.txt": BOX})
+    assert names(read_custom(tmp_path / "b")["train"]) == [("9.jpg", "9.txt"), ("10.jpg", "10.txt")]
+
+
+def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
+    write(tmp_path, **{"images/1.jpg": None, "labels/1.txt": f"{BOX},1,000\n" * 9 + f"{BOX},1,000,000\n{BOX},word\n"})
+    (quads,) = read_custom(tmp_path)["train"]
+    assert {polygon.shape for polygon in quads.polygons} == {(4, 2)}
+    assert quads.texts[8:] == ("1,000", "1,000,000", "word")
+    write(tmp_path, **{"labels/1.txt": f"0,0,5,0,9,5,5,9,0,9,0,5,word\n0,0,5,0,9,5,5,9,0,9,###\n{BOX},word\n"})
+    (polygons,) = read_custom(tmp_path)["train"]
+    assert [len(polygon) for polygon in polygons.polygons] == [6, 5, 4]
+    assert polygons.ignore.tolist() == [False, True, False]
+
+
+def test_links_to_images_that_are_gone(tmp_path):
+    write(tmp_path, **{"images/1.jpg": None, "labels/1.txt": BOX, "labels/2.txt": BOX})
+    (tmp_path / "images" / "2.jpg").symlink_to("gone.jpg")
+    with pytest.raises(UserError, match=r"images: 1 of 2 images are links to nowhere: 2\.jpg"):
+        read_custom(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.txt": ""}, "no labelled images found .looked for train_list.txt"),
+        ({"train_images/1.jpg": None}, "one folder of labels is needed beside train_images/"),
+        ({"train_images/.hidden": "", "train_gts/1.txt": BOX}, "train_images: 0 images found"),
+        ({"train_images/1.jpg": None, "train_gts/2.txt": BOX}, "no label file in .*train_gts for 1 of 1: 1.jpg"),
+        (
+            {"train_images/1.jpg": None, "train_gts/1.txt": BOX, "train_gts/gt_1.txt": BOX},
+            "1.jpg: several label files, keep one: .*1.txt, .*gt_1.txt",
+        ),
+        (
+            {"train_images/1.jpg": None, "train_images/1.png": None, "train_gts/1.txt": BOX},
+            "1.txt: belongs to two images, 1.jpg and 1.png",
+        ),
+        ({"train_list.txt": "\n\n"}, "train_list.txt: 0 images found"),
+        ({"train_list.txt": "1.jpg\n2.jpg\n"}, "do not exist: 2 of 2: line 1 '1.jpg', line 2 '2.jpg'"),
+        ({"train_list.txt": "1\n"}, "train_list.txt:1: needs an image, or an image and its label file"),
+        ({"train_list.txt": '1.jpg\t[{"points": 1}]\n'}, "train_list.txt:1: needs an image"),
+        (
+            {"train_list.txt": "1.jpg\n\n1.jpg\n", "train_images/1.jpg": None, "train_gts/1.txt": BOX},
+            "train_list.txt:3: '1.jpg' is already in line 1: list an image once",
+        ),
+        (
+            {"train_list.txt": "1.jpg\n", "train_images/1.jpg": None, "train_gts/2.txt": BOX},
+            "train_list.txt:1: no label file",
+        ),
+        (
+            {"train_list.txt": "1.jpg a/1.txt\n", "train_images/1.jpg": None, "train_gts/1.txt": BOX},
+            "train_list.txt:1: no label file 'a/1.txt'",
+        ),
+        ({"images/1.jpg": None, "gts/1.txt": "1,2,3"}, "gts/1.txt:1: column 6: a region needs 8 numbers"),
+    ],
+)
+def test_unusable_folders_are_told(tmp_path, files, message):
+    write(tmp_path, **files)
+    with pytest.raises(UserError, match=message) as caught:
+        read_custom(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_list_line_is_cut_at_every_image_suffix():
+    assert read_list_line(" a b.jpg c d.txt ") == [("a b.jpg", "c d.txt")]
+    assert read_list_line("a.jpg b.jpg\tc.txt") == [("a.jpg", "b.jpg\tc.txt"), ("a.jpg b.jpg", "c.txt")]
+    assert read_list_line("a b.jpg") == [("a b.jpg", None)]
+    assert read_list_line("a b") == []
+
+
+def test_loading_gives_image_and_labels(tmp_path):
+    write(tmp_path, **{"images/图 1.png": None, "labels/图 1.txt": f"{BOX},###"})
+    sample = LabelledImages(read_custom(tmp_path)["train"]).load(0)
+    assert sample.name == "图 1.png" and sample.image.shape == (8, 8, 3)
+    assert sample.ignore.tolist() == [True] and sample.polygons[0].shape == (4, 2)

@@ -1,0 +1,175 @@
+"""ICDAR-style label files, and the packed labels."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.icdar2015 import read_icdar2015
+from resnet18_ocrdet.data.icdar_text import parse_icdar_text
+from resnet18_ocrdet.data.labels import LabelledImages, LabelRecord
+from resnet18_ocrdet.errors import UserError
+
+BOX = "10,20,30,20,30,40,10,40"
+
+
+@pytest.fixture
+def parse(tmp_path):
+    def write_and_parse(content, **arguments):
+        path = tmp_path / "gt_img_1.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return parse_icdar_text(path, **arguments)
+
+    return write_and_parse
+
+
+@pytest.mark.parametrize(
+    ("rest", "text", "ignored"),
+    [
+        (",word", "word", False),
+        (",###", "###", True),
+        (", ###", "###", True),
+        (",foo,###", "foo,###", False),
+        (",####", "####", False),
+        (",Hello, world", "Hello, world", False),
+        (",12,34", "12,34", False),
+        (",8.70", "8.70", False),
+        (",nan", "nan", False),
+        (",", "", False),
+        ("", "", False),
+        (",  ", "", False),
+        (",\u2028a", "a", False),  # a line separator of Unicode, no end of a line here
+        (",照片", "照片", False),
+    ],
+)
+def test_what_follows_eight_numbers_is_the_text(parse, rest, text, ignored):
+    labels = parse(BOX + rest)
+    np.testing.assert_array_equal(labels.polygons, [[[10, 20], [30, 20], [30, 40], [10, 40]]])
+    assert labels.polygons[0].dtype == np.float32
+    assert labels.texts == (text,)
+    assert labels.ignore.tolist() == [ignored]
+
+
+@pytest.mark.parametrize("separator", [",", ", ", "\t", " ", ";", "，", " , "])
+def test_separators(parse, separator):
+    labels = parse(separator.join([*BOX.split(","), "two words"]))
+    assert labels.polygons[0][3].tolist() == [10, 40]
+    assert labels.texts == ("two words",)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n \n"])
+def test_line_ends_and_blank_lines(parse, end):
+    assert parse(f"{BOX},a{end}{BOX},b").texts == ("a", "b")
+    assert parse(f"{end}{BOX},a{end}").texts == ("a",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_encodings(parse, encoding):
+    assert parse(f"{BOX},照片\n".encode(encoding)).texts == ("照片",)
+
+
+def test_latin_1_costs_only_the_letter(parse):
+    labels = parse(f"{BOX},caf\xe9\n{BOX},###\n".encode("latin-1"))
+    assert len(labels.polygons) == 2
+    assert labels.ignore.tolist() == [False, True]
+
+
+def test_floats_and_signs(parse):
+    labels = parse("482.5,-.5,+529,524.,5.29e2,545,482,545,8.70")
+    assert labels.polygons[0][:3].tolist() == [[482.5, -0.5], [529, 524], [529, 545]]
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\ufeff", " \r\n\r\n"])
+def test_no_lines_no_regions(parse, content):
+    labels = parse(content)
+    assert labels.polygons == () and labels.texts == ()
+    assert labels.ignore.shape == (0,) and labels.ignore.dtype == bool
+
+
+def test_ignore_marks_can_be_chosen(parse):
+    assert parse(f"{BOX},*\n{BOX},###", ignore_marks=("*",)).ignore.tolist() == [True, False]
+
+
+def test_polygons(parse):
+    labels = parse("0,0,5,0,9,5,5,9,0,9,word\n0,0,9,0,9,9\n0,0,9,0,9,9,0,9,0.75", quads=False)
+    assert [len(polygon) for polygon in labels.polygons] == [5, 3, 4]
+    assert labels.texts == ("word", "", "0.75")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,2,3,4,5,6,7,word", "column 15: a region needs 8 numbers x1,y1,...,x4,y4, number 8 is 'word'"),
+        ("1,2,3,4,5,6,7", "column 14: a region needs 8 numbers x1,y1,...,x4,y4, only 7 are there"),
+        ("1,2,3,4,word", "column 9: .* number 5 is 'word'"),
+        ("1,2,12O,4,5,6,7,8,word", "column 5: .* number 3 is '12O'"),
+        ("1,2,١٢,4,5,6,7,8,word", "column 5: .* number 3 is '١٢'"),
+        ("1,2,nan,4,5,6,7,8,word", "column 5: .* number 3 is 'nan'"),
+        ("1,2,inf,4,5,6,7,8,word", "column 5: .* number 3 is 'inf'"),
+        ("1,2,,4,5,6,7,8,word", "column 5: .* number 3 is ''"),
+        ("1,2,1e9,4,5,6,7,8,word", "column 5: 1e.09 lies outside of any image"),
+        ("1,2,1e999,4,5,6,7,8,word", "column 5: inf lies outside of any image"),
+        ("x1,y1,x2,y2,x3,y3,x4,y4,text", "column 1: .* number 1 is 'x1'"),
+    ],
+)
+def test_bad_lines_are_named(parse, line, message):
+    with pytest.raises(UserError, match=rf"gt_img_1\.txt:3: {message}") as caught:
+        parse(f"{BOX},a\n\n{line}\n")
+    assert "\n" not in str(caught.value)
+
+
+def test_odd_count_before_a_text_is_refused(parse):
+    with pytest.raises(UserError, match=r"gt_img_1\.txt:1: column 24: .* number 12 is 'word'"):
+        parse("0,0,1,1,2,2,3,3,4,4,50,word", quads=False)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n\0\0\0\r", b"1,2\0,3"])
+def test_binary_is_no_text(parse, content):
+    with pytest.raises(UserError, match=r"gt_img_1\.txt: not a text file"):
+        parse(content)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserError, match=r"none\.txt: cannot be read: No such file"):
+        parse_icdar_text(tmp_path / "none.txt")
+
+
+def record(number, texts, vertices=4):
+    polygons = tuple(np.full((vertices, 2), number + k, np.float32) for k in range(len(texts)))
+    ignore = np.array([text == "###" for text in texts], bool)
+    return LabelRecord(Path(f"img_{number}.jpg"), Path(f"gt_{number}.txt") if number else None, polygons, ignore, texts)
+
+
+def test_packed_labels_come_back_as_they_were():
+    before = [record(0, ("a", "###")), record(1, ()), record(2, ("照片", "", "\udce9"), vertices=7)]
+    packed = pickle.loads(pickle.dumps(LabelledImages(before)))
+    assert len(packed) == 3
+    for old, new in zip(before, packed.records, strict=True):
+        assert (new.image_path, new.label_path, new.texts) == (old.image_path, old.label_path, old.texts)
+        np.testing.assert_array_equal(new.ignore, old.ignore)
+        assert all((a == b).all() and a.shape == b.shape for a, b in zip(old.polygons, new.polygons, strict=True))
+    with pytest.raises(IndexError, match="image 3 of 3"):
+        packed.record(3)
+    assert LabelledImages([]).records == []
+
+
+def test_changing_a_record_does_not_reach_the_packed_labels():
+    packed = LabelledImages([record(5, ("a",))])
+    packed.record(0).polygons[0][:] = -1
+    assert packed.record(0).polygons[0].min() == 5
+
+
+def test_official_training_half():
+    root = os.environ.get("OCRDET_ICDAR2015")
+    if not root:
+        pytest.skip("OCRDET_ICDAR2015 is not set: no real photos")
+    records = read_icdar2015(Path(root), "train")
+    assert [entry.image_path.name for entry in records] == [f"img_{number}.jpg" for number in range(1, 1001)]
+    assert sum(len(entry.polygons) for entry in records) == 11_886
+    assert sum(int(entry.ignore.sum()) for entry in records) == 7_418
+    assert records[0].texts[0] == "Genaxis Theatre"
+    assert records[0].polygons[0].tolist() == [[377, 117], [463, 117], [465, 130], [378, 130]]

@@ -1,0 +1,190 @@
+"""Which images are taught, which choose the epoch, which are reported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.splits import EmptySource, custom, icdar2015, overlap, synthetic
+from resnet18_ocrdet.errors import UserError
+
+PIXELS = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+TRAIN = ("ch4_training_images", "ch4_training_localization_transcription_gt")
+TEST = ("ch4_test_images", "Challenge4_Test_Task1_GT")
+
+
+def write_half(root, folders, count, line="0,0,5,0,5,5,0,5,word", name="img_{}"):
+    for folder in folders:
+        (root / folder).mkdir()
+    for number in range(1, count + 1):
+        stem = name.format(number)
+        (root / folders[0] / f"{stem}.jpg").write_bytes(PIXELS)
+        (root / folders[1] / f"gt_{stem}.txt").write_text(f"\ufeff{line}\n", "utf-8")
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_half(tmp_path, TRAIN, 20)
+    return tmp_path
+
+
+def numbers(source):
+    return [int(record.image_path.stem.split("_")[1]) for record in source.records]
+
+
+def test_a_tenth_validates_unless_told_otherwise(root):
+    splits = icdar2015(root)
+    assert (len(splits.train), len(splits.val), splits.test) == (18, 2, None)
+    assert sorted(numbers(splits.train) + numbers(splits.val)) == list(range(1, 21))
+    assert overlap(splits) == []
+
+
+def test_the_seed_decides_the_draw(root):
+    draws = [numbers(icdar2015(root, val=0.25, seed=seed).val) for seed in (0, 0, 1, 2)]
+    assert draws[0] == draws[1]
+    assert len({tuple(draw) for draw in draws}) > 1
+    assert all(len(draw) == 5 and draw == sorted(draw) for draw in draws)
+
+
+def test_at_least_one_image_is_drawn(root):
+    assert len(icdar2015(root, val=0.001).val) == 1
+
+
+def test_ranges_include_both_ends(root):
+    splits = icdar2015(root, val="9-11")
+    assert numbers(splits.val) == [9, 10, 11]
+    assert numbers(splits.train) == [*range(1, 9), *range(12, 21)]
+    splits = icdar2015(root, train="1-8", val="9-11")
+    assert numbers(splits.train) == list(range(1, 9))
+    assert splits.test is None
+
+
+def test_names_file(root, tmp_path):
+    names = tmp_path / "val.txt"
+    names.write_bytes(b"\xef\xbb\xbfimg_3\r\nimg_12.jpg\r\n\r\n")
+    assert numbers(icdar2015(root, val=str(names)).val) == [3, 12]
+
+
+def test_a_train_fraction_is_drawn_from_what_val_left(root):
+    splits = icdar2015(root, train=0.5, val="1-10")
+    assert numbers(splits.train) == list(range(11, 21))
+    assert len(icdar2015(root, train="0.25", val="1-10").train) == 5
+
+
+def test_overlap_is_allowed_and_told(root):
+    splits = icdar2015(root, train="1-10", val="10-11")
+    assert [Path(path).name for path in overlap(splits)] == ["img_10.jpg"]
+
+
+def test_no_validation(root):
+    splits = icdar2015(root, val=None)
+    assert (len(splits.train), len(splits.val)) == (20, 0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (0.0, "val=0.0: a fraction must lie between 0 and 1"),
+        (1, "val=1: a fraction must lie between 0 and 1"),
+        (True, "val=True: a fraction"),
+        (float("nan"), "val=nan: a fraction"),
+        ("1.5", "val=1.5: a fraction"),
+        ("801-900", "val=801-900: no image falls into this range, the names run from 1 to 20"),
+        ("11-9", "val=11-9: no image falls into this range"),
+        ("val.txt", "val=val.txt: neither a fraction, nor a range such as 801-900, nor an existing file"),
+    ],
+)
+def test_unusable_splits_are_told(root, spec, message):
+    with pytest.raises(UserError, match=message):
+        icdar2015(root, val=spec)
+
+
+def test_names_without_numbers_have_no_range(tmp_path):
+    write_half(tmp_path, TRAIN, 3, name="{}_photo")
+    with pytest.raises(UserError, match="val=1-2: a range needs image names that end in a number"):
+        icdar2015(tmp_path, val="1-2")
+
+
+def test_unknown_and_missing_names(root, tmp_path):
+    names = tmp_path / "val.txt"
+    names.write_text("img_1\nimg_99\n")
+    with pytest.raises(UserError, match=r"val\.txt:2: no image is called 'img_99'"):
+        icdar2015(root, val=str(names))
+    names.write_text("\n")
+    with pytest.raises(UserError, match="the file names no image"):
+        icdar2015(root, val=str(names))
+
+
+def test_both_halves_and_only_the_test_half(root, tmp_path_factory):
+    write_half(root, TEST, 3)
+    assert len(icdar2015(root).test) == 3
+    alone = tmp_path_factory.mktemp("alone")
+    write_half(alone, TEST, 3)
+    splits = icdar2015(alone, val="801-900")
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (0, 0, 3)
+    with pytest.raises(IndexError):
+        splits.train.load(0)
+
+
+def test_icdar2015_folders_that_cannot_be_used(tmp_path):
+    with pytest.raises(UserError, match=r"not the folder of ICDAR 2015 \(looked for ch4_training_images/ with"):
+        icdar2015(tmp_path / "nowhere")
+    (tmp_path / TRAIN[0]).mkdir()
+    with pytest.raises(UserError, match=f"{TRAIN[0]}/ is there, but {TRAIN[1]}/ is not"):
+        icdar2015(tmp_path)
+    (tmp_path / TRAIN[1]).mkdir()
+    with pytest.raises(UserError, match="0 images found"):
+        icdar2015(tmp_path)
+    (tmp_path / TRAIN[0] / "img_1.jpg").touch()
+    with pytest.raises(UserError, match=r"1 of 1 label files are missing: gt_img_1\.txt"):
+        icdar2015(tmp_path)
+    (tmp_path / TRAIN[1] / "gt_img_1.txt").write_text("1,2,3")
+    with pytest.raises(UserError, match=r"gt_img_1\.txt:1: column 6"):
+        icdar2015(tmp_path)
+
+
+def test_custom_parts(tmp_path):
+    write_half(tmp_path, ("train_images", "train_gts"), 10)
+    splits = custom(tmp_path)
+    assert (len(splits.train), len(splits.val), splits.test) == (9, 1, None)
+    write_half(tmp_path, ("test_images", "test_gts"), 4)
+    splits = custom(tmp_path, val="1-3")
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (7, 3, 4)
+    write_half(tmp_path, ("val_images", "val_gts"), 2)
+    splits = custom(tmp_path)
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (10, 2, 4)
+    assert numbers(custom(tmp_path, train="1-6").train) == [1, 2, 3, 4, 5, 6]
+    assert len(custom(tmp_path, val=0.5).val) == 5  # asked for: drawn from the train part
+
+
+def test_custom_with_only_test_images(tmp_path):
+    write_half(tmp_path, ("test_images", "test_gts"), 4)
+    splits = custom(tmp_path)
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (0, 0, 4)
+
+
+def test_synthetic_parts_share_no_scene():
+    splits = synthetic(2, 3, 96, 128, seed=0)
+    assert (len(splits.train), len(splits.val), splits.test) == (2, 3, None)
+    train, val = splits.train.load(0), splits.val.load(0)
+    assert train.image.shape == val.image.shape == (96, 128, 3)
+    assert train.name != val.name and (train.image != val.image).any()
+
+
+def test_empty_source():
+    assert len(EmptySource()) == 0
+
+
+def test_official_training_half():
+    folder = os.environ.get("OCRDET_ICDAR2015")
+    if not folder:
+        pytest.skip("OCRDET_ICDAR2015 is not set: no real photos")
+    splits = icdar2015(folder, train="1-800", val="801-900")
+    assert (len(splits.train), len(splits.val)) == (800, 100)
+    assert sum(int((~record.ignore).sum()) for record in splits.val.records) == 417
+    sample = splits.val.load(0)
+    assert sample.name == "img_801.jpg" and sample.image.shape == (720, 1280, 3)
