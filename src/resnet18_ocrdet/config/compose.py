@@ -1,0 +1,180 @@
+"""From a command line to the job: help, both gates, Hydra's composition, one run or a sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+from .argv import Request, parse_argv
+from .library import Library
+from .paths import conf_dir
+
+if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
+    from omegaconf import DictConfig
+
+Job = Callable[["DictConfig"], int]
+
+FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output"}
+INTERRUPTED = (130, 143)  # Ctrl-C and SIGTERM, as a shell reports them
+
+
+def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
+    """Run `ocrdet-<command>` and return its exit code. Mistakes of the user end in one line and 2.
+
+    job gets the checked config, with its output folder filled in, and returns an exit code. What it raises
+    passes through, except UserError."""
+    try:
+        request = parse_argv(command, sys.argv[1:] if argv is None else argv)
+        if request.show_help or request.version:
+            from .help import help_text, version_text
+
+            print(help_text(command) if request.show_help else version_text(command))
+            return 0
+        return _compose_and_run(request, job)
+    except UserError as error:
+        return _report(command, error)
+
+
+def _report(command: str, error: UserError) -> int:
+    for line in str(error).splitlines():
+        print(f"ocrdet-{command}: {line}", file=sys.stderr)
+    return error.exit_code
+
+
+def _compose_and_run(request: Request, job: Job) -> int:
+    from .check import check_run
+    from .gate import prepare
+
+    with _hydra(request) as hydra:
+        if request.completion:
+            hydra.shell_completion(config_name=request.command, overrides=request.words)
+            return 0
+        library = Library(request.command, request.config_dir)
+        extra = _search_words(request)
+        compose = partial(_compose, hydra, request.command)
+        words = extra + prepare(request, library, lambda chosen: compose(extra + chosen))
+        if request.multirun:
+            return _sweep(hydra, request.command, job, words, library)
+        cfg = check_run(compose(words), request.command, complete=not (request.cfg or request.info))
+        if request.cfg or request.info:
+            _show(hydra, request, words)
+            return 0
+    _fill_folder(cfg, request.command, Path("runs") / request.command / _stamp())
+    return job(cfg)
+
+
+@contextmanager
+def _hydra(request: Request) -> Iterator[Any]:
+    """Hydra's own object, which composes, shows and sweeps; forgotten afterwards."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(conf_dir()), job_name=f"ocrdet-{request.command}", version_base="1.3"):
+        yield GlobalHydra.instance().hydra
+
+
+def _search_words(request: Request) -> list[str]:
+    """`--config-dir` as a word, which a sweep hands on to its jobs."""
+    from .words import quote_grammar  # Hydra reads this one word without OmegaConf
+
+    if request.config_dir is None:
+        return []
+    return [f"hydra.searchpath=[{quote_grammar(f'file://{request.config_dir.resolve()}')}]"]
+
+
+def _compose(hydra: Any, command: str, words: list[str]) -> DictConfig:
+    """One composed config, Hydra's node included; what Hydra objects to becomes a UserError."""
+    from hydra.types import RunMode
+    from omegaconf import DictConfig
+
+    try:
+        cfg = hydra.compose_config(config_name=command, overrides=list(words), run_mode=RunMode.RUN)
+    except Exception as error:  # only config files are read here, and Hydra and YAML have no common error for a bad one
+        text = f"{error} {error.__cause__ or ''}".partition("Config search path")[0]
+        raise UserError(" ".join(text.split())) from error
+    assert isinstance(cfg, DictConfig)
+    return cfg
+
+
+def _show(hydra: Any, request: Request, words: list[str]) -> None:
+    """What `hydra.main` prints for --cfg and --info."""
+    if request.cfg:
+        hydra.show_cfg(request.command, words, request.cfg, package=request.package, resolve=request.resolve)
+    else:
+        hydra.show_info(request.info, config_name=request.command, overrides=words)
+
+
+def _stamp() -> str:
+    return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _fill_folder(cfg: DictConfig, command: str, default: Path) -> None:
+    """Give the run a folder of its own where the user named none."""
+    key = FOLDER_KEY[command]
+    if cfg[key] is None:
+        cfg[key] = _unused(default).as_posix()
+
+
+def _unused(folder: Path) -> Path:
+    """The folder, or one beside it with a number: two runs may start within a second."""
+    candidate, count = folder, 1
+    while candidate.exists():
+        count += 1
+        candidate = folder.with_name(f"{folder.name}-{count}")
+    return candidate
+
+
+def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Library) -> int:
+    """Check every job of the sweep, then let Hydra's launcher run them. Returns the worst exit code."""
+    from .words import quote
+
+    folder = _check_jobs(hydra, command, words, library) or _unused(Path("runs") / "sweep" / _stamp()).as_posix()
+    if not any(word.startswith("hydra.sweep.dir=") for word in words):
+        words = [*words, f"hydra.sweep.dir={quote(folder)}"]
+    results = hydra.multirun(command, partial(_sweep_job, command, job), words)
+    returned = [ret.return_value for batch in results or [] for ret in batch]
+    return max((code for code in returned if isinstance(code, int)), default=0)
+
+
+def _check_jobs(hydra: Any, command: str, words: list[str], library: Library) -> str | None:
+    """Gate 2 for all jobs before the first one starts. Returns the folder that the user gave for the sweep."""
+    from .check import check_run
+    from .gate import single_settings
+
+    if any(word.startswith("hydra/sweeper=") for word in words):
+        return None  # a search draws its own values; each job is checked when it starts
+    named = None
+    for settings in product(*(single_settings(word, library) for word in words)):
+        try:
+            cfg = check_run(_compose(hydra, command, list(settings)), command)
+        except UserError as error:
+            swept = [text for text in settings if text not in words]
+            raise UserError("\n".join(f"{', '.join(swept)}: {line}" for line in str(error).splitlines())) from None
+        named = named or cfg[FOLDER_KEY[command]]
+    return named
+
+
+def _sweep_job(command: str, job: Job, cfg: DictConfig) -> int:
+    """One job of a sweep: a folder of its own below the sweep's, and an exit code instead of a UserError."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from .check import check_run
+
+    sweep = HydraConfig.get().sweep
+    key = FOLDER_KEY[command]
+    try:
+        run = check_run(cfg, command)
+        run[key] = (Path(run[key] or sweep.dir) / str(sweep.subdir)).as_posix()
+        code = job(run)
+    except UserError as error:
+        return _report(command, error)
+    if code in INTERRUPTED:
+        raise SystemExit(code)  # the user stopped the sweep, not one job of it
+    return code

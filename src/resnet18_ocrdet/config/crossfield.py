@@ -1,0 +1,122 @@
+"""Settings that are fine alone and not together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+Tree = Mapping[str, Any]
+
+
+def contradictions(tree: Tree, command: str) -> list[str]:
+    """Pairs of settings that exclude each other, one line each."""
+    found = _data_contradictions(tree.get("data") or {})
+    if command == "train":
+        found += _rate_contradictions(tree) + _range_contradictions(tree)
+    if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
+        found.append("checkpoint and predictions are both given: evaluate one of them")
+    if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
+        found.append(
+            "predictions=… needs the truth to compare with: add data=icdar2015 data.root=FOLDER or data=custom"
+        )
+    return found
+
+
+def not_given(tree: Tree, command: str) -> list[str]:
+    """What a run of this command cannot do without and no single key can ask for."""
+    if command == "eval" and tree["checkpoint"] is None and tree["predictions"] is None:
+        return ["checkpoint=PATH or predictions=PATH is missing: a trained model, or boxes found by another detector"]
+    return []
+
+
+def _rate_contradictions(tree: Tree) -> list[str]:
+    optimizer, scheduler, epochs = tree["optimizer"], tree["scheduler"], tree["train"]["epochs"]
+    found = []
+    if scheduler.get("eta_min", 0) > optimizer["lr"]:
+        found.append(
+            f"scheduler.eta_min={scheduler['eta_min']:g} is above optimizer.lr={optimizer['lr']:g}: the rate would rise"
+        )
+    if scheduler.get("warmup_epochs", 0) >= epochs:
+        found.append(f"scheduler.warmup_epochs={scheduler['warmup_epochs']:g} takes up all of train.epochs={epochs}")
+    if optimizer.get("nesterov") and optimizer["momentum"] == 0:
+        found.append("optimizer.nesterov=true needs optimizer.momentum above 0")
+    return found
+
+
+def _range_contradictions(tree: Tree) -> list[str]:
+    pairs = [("train.thresh_min", "train.thresh_max"), ("augment.scale_min", "augment.scale_max")]
+    found = []
+    for low, high in pairs:
+        section, name = low.split(".")
+        least, most = tree[section][name], tree[section][high.split(".")[1]]
+        # Equal zooms are a fixed zoom; equal thresholds leave nothing to learn.
+        if least > most or (section == "train" and least == most):
+            found.append(f"{low}={least:g} must be below {high}={most:g}")
+    return found
+
+
+def _data_contradictions(data: Tree) -> list[str]:
+    found = []
+    for part in ("train", "val"):
+        span = re.fullmatch(r"(\d+)-(\d+)", str(data.get(part)))
+        if span and int(span[1]) > int(span[2]):
+            found.append(f"data.{part}={data[part]}: a range goes upwards, {span[2]}-{span[1]}")
+    shares = [data.get("train"), data.get("val")]
+    if all(isinstance(share, float) for share in shares) and sum(shares) > 1:  # type: ignore[arg-type]
+        found.append(f"data.train={shares[0]} and data.val={shares[1]} add up to more than the data set")
+    return found
+
+
+def suspicions(cfg: DictConfig) -> list[str]:
+    """Legal settings of a training run that are probably not meant, one plain line each."""
+    tree = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(tree, dict)
+    run: Tree = {str(name): node for name, node in tree.items()}
+    if "train" not in run:
+        return []
+    return [*_doubtful_rates(run["optimizer"]), *_doubtful_schedule(run), *_doubtful_starts(run)]
+
+
+def _doubtful_rates(optimizer: Tree) -> list[str]:
+    lr, adam = optimizer["lr"], "betas" in optimizer
+    if adam and lr >= 0.007:
+        return [f"optimizer.lr={lr:g} with AdamW: 0.0003 to 0.002 is usual; rates of SGD make it diverge"]
+    if not adam and lr > 0.1:
+        return [f"optimizer.lr={lr:g} with SGD: above 0.1 training usually diverges; the default is 0.007"]
+    return []
+
+
+def _doubtful_schedule(tree: Tree) -> list[str]:
+    scheduler, optimizer, epochs = tree["scheduler"], tree["optimizer"], tree["train"]["epochs"]
+    found = []
+    step = scheduler.get("step_size")
+    if step is not None and step >= epochs:
+        found.append(
+            f"the learning rate never decays in this run: scheduler.step_size={step} epochs, train.epochs={epochs}"
+        )
+    end = scheduler.get("T_max")
+    if end is not None and end > epochs:
+        found.append(f"the cosine is cut off: scheduler.T_max={end:g}, train.epochs={epochs}")
+    if end is not None and end < epochs:
+        found.append(f"the rate stays at eta_min from epoch {end:g} to {epochs}: scheduler.T_max is below train.epochs")
+    if scheduler.get("max_lr", optimizer["lr"]) != optimizer["lr"]:
+        peak = scheduler["max_lr"]
+        found.append(f"optimizer.lr={optimizer['lr']:g} is not used: onecycle peaks at scheduler.max_lr={peak:g}")
+    return found
+
+
+def _doubtful_starts(tree: Tree) -> list[str]:
+    found = []
+    if tree["train"]["batch_size"] == 1:
+        found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more learn better")
+    if tree["resume"] is not None and tree["model"]["weights"] is not None:
+        found.append("model.weights is not used: resume brings the weights of the run it goes on with")
+    if tree["model"]["weights"] is not None and tree["model"]["pretrained"] is not None:
+        found.append("model.pretrained is not used: model.weights replaces the whole network")
+    data = tree["data"]
+    if data.get("val") is not None and data.get("val") == data.get("train") and not isinstance(data["val"], float):
+        found.append(f"training and validation use the same images: data.train and data.val are both {data['val']}")
+    return found

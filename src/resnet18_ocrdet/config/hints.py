@@ -1,0 +1,72 @@
+"""What the user probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher, get_close_matches
+
+from .library import Library
+from .runs import RUNS
+from .tree import Key, all_leaves, target_of
+
+
+def nearest_key(word: str, known: Iterable[str]) -> str | None:
+    """The known dotted key closest to a mistyped one; `epochs` finds `train.epochs`."""
+    known = list(known)
+    last = word.rpartition(".")[2]
+    same_end = [name for name in known if name.rpartition(".")[2] == last]
+    if same_end:
+        return max(same_end, key=lambda name: SequenceMatcher(None, word, name).ratio())
+    close = get_close_matches(word, known, n=1, cutoff=0.7)
+    if close:
+        return close[0]
+    ends = {name.rpartition(".")[2]: name for name in known}
+    close = get_close_matches(last, ends, n=1, cutoff=0.7)
+    return ends[close[0]] if close else None
+
+
+def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: Mapping[str, str | None]) -> str:
+    """`no key 'train.epoch': did you mean train.epochs?`, or where the key belongs, or what is there.
+
+    chosen: group -> option."""
+    if word == "experiment" or word.startswith("experiment."):
+        return f"no key '{word}': a preset file begins with the line '# @package _global_'"
+    group, _, rest = word.partition(".")
+    if word.isidentifier() and (library.shipped / word).is_dir():
+        return f"no group '{word}' here; ocrdet-{library.command} takes {', '.join(library.groups)}"
+    elsewhere = _options_that_have(word, library)
+    siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
+    if elsewhere and rest and word not in known:
+        now = f"with {group}={chosen.get(group)}" if chosen.get(group) else f"without {group}=…"
+        return f"no key '{word}' {now} ({' or '.join(elsewhere)} has it)" + (_listed(siblings) if siblings else "")
+    near = nearest_key(word, known)
+    if near:
+        return f"no key '{word}': did you mean {near}?"
+    if siblings:
+        return f"no key '{word}'" + _listed(siblings)
+    return f"no key '{word}': ocrdet-{library.command} --help lists them all"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"; known here: {', '.join(sorted(names))}"
+
+
+def _options_that_have(word: str, library: Library) -> list[str]:
+    """`optimizer.momentum` -> ['optimizer=sgd']."""
+    group = word.partition(".")[0]
+    if group not in library.groups:
+        return []
+    holders = {target_of(schema) for name, _, schema in all_leaves(RUNS[library.command]) if name == word}
+    targets = sorted(filter(None, holders))
+    return [f"{group}={option}" for target in targets for option in library.options_for(group, target)]
+
+
+def unknown_option(group: str, option: str, library: Library) -> str:
+    """`optimizer=adamm: did you mean adamw? (adamw, sgd)`."""
+    names = library.options(group)
+    if option == "null":
+        why = "a sweep goes through options, not through none" if library.groups[group] is None else "a run needs one"
+        return f"{group}=null: {why} ({', '.join(names)})"
+    close = get_close_matches(option, names, n=1, cutoff=0.5)
+    listed = ", ".join(names) or "none in conf/"
+    return f"{group}={option}: " + (f"did you mean {close[0]}? ({listed})" if close else f"no such option ({listed})")

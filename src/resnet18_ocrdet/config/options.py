@@ -1,0 +1,171 @@
+"""One schema for each option of a group, told apart by its `target`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .rules import key, path
+
+SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32: the network's coarsest stride
+
+SPLIT_FORM = "a share between 0 and 1, a range such as 801-900, or a file of names"
+# A share, a range, or several of them in a sweep: not a file name, so Hydra's own grammar may read it.
+SPLIT_PLAIN = r"null|[0-9][0-9.eE+-]*( *, *[0-9][0-9.eE+-]*)*"
+
+
+def _split(doc: str) -> Any:
+    return path(doc, low=0, high=1, above=True, below=True, form=SPLIT_FORM, plain=SPLIT_PLAIN)
+
+
+def _warmup() -> Any:
+    return key("epochs of linear rise before it", low=0)
+
+
+def _decay() -> Any:
+    return key("pull towards zero, on convolution weights only", low=0, high=1)
+
+
+def _lr() -> Any:
+    # 100 is far past any use; 10 is legal and warned about, as people do sweep upwards until it breaks.
+    return key("learning rate", low=0, above=True, high=100)
+
+
+@dataclass
+class DBNet:
+    """model=…"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.model.dbnet.DBNet"
+    backbone: str = key("feature extractor", choices=("resnet18", "resnet34", "resnet50"))
+    pretrained: str | None = path(
+        "backbone weights: imagenet, or a torchvision state dict",
+        plain="(null|imagenet)(,(null|imagenet))*",
+    )
+    weights: str | None = path("checkpoint to start from (fine-tuning)")
+
+
+@dataclass
+class SGD:
+    """optimizer=sgd"""
+
+    target: ClassVar[str] = "torch.optim.SGD"
+    lr: float = _lr()
+    momentum: float = key("share of the previous step that is kept", low=0, high=1, below=True)
+    weight_decay: float = _decay()
+    nesterov: bool = key("look ahead along the momentum")
+
+
+@dataclass
+class AdamW:
+    """optimizer=adamw"""
+
+    target: ClassVar[str] = "torch.optim.AdamW"
+    lr: float = _lr()
+    betas: tuple[float, float] = key("decay of the running mean and square", low=0, high=1, below=True)
+    eps: float = key("keeps the division finite", low=0, above=True, high=1)
+    weight_decay: float = _decay()
+
+
+@dataclass
+class StepLR:
+    """scheduler=step"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.schedule.StepLR"
+    step_size: int = key("epochs between two drops of the rate", low=1)
+    gamma: float = key("factor of each drop", low=0, above=True, high=1)
+    warmup_epochs: float = _warmup()
+
+
+@dataclass
+class Cosine:
+    """scheduler=cosine"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.schedule.Cosine"
+    T_max: float | None = key("epochs until eta_min; null: the run", low=0, above=True)
+    eta_min: float = key("learning rate at the end", low=0)
+    warmup_epochs: float = _warmup()
+
+
+@dataclass
+class OneCycle:
+    """scheduler=onecycle"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.schedule.OneCycle"
+    max_lr: float = key("peak of the rate", low=0, above=True, high=100)
+    pct_start: float = key("share of the run that rises", low=0, high=1, below=True)
+    div_factor: float = key("the run starts at max_lr / div_factor", low=1)
+    final_div_factor: float = key("and ends at that / final_div_factor", low=1)
+
+
+@dataclass
+class Poly:
+    """scheduler=poly"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.schedule.Poly"
+    power: float = key("lr · (1 - progress) ** power", low=0, above=True, high=10)
+    warmup_epochs: float = _warmup()
+
+
+@dataclass
+class Synthetic:
+    """data=synthetic"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.data.splits.synthetic"
+    train_size: int = key("rendered images per epoch", low=1)
+    val_size: int = key("rendered images per validation", low=1)
+    fonts: str | None = path("folder of fonts; null: OpenCV's own")
+    backgrounds: str | None = path("folder of photos to write on")
+    height: int | None = key("px", **SIDE_LIMITS)
+    width: int | None = key("px", **SIDE_LIMITS)
+    seed: int = key("of what is rendered", low=0)
+
+
+@dataclass
+class Icdar2015:
+    """data=icdar2015"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.data.splits.icdar2015"
+    root: str = path(
+        "folder that holds ch4_training_images/",
+        missing="data=icdar2015 needs data.root=FOLDER (the folder that holds ch4_training_images/)",
+    )
+    train: str | float | None = _split("what to learn from; null: all that is not val")
+    val: str | float | None = _split("what to validate on")
+    seed: int = key("of the draw", low=0)
+
+
+@dataclass
+class Custom:
+    """data=custom"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.data.splits.custom"
+    root: str = path(
+        "folder that holds images and labels",
+        missing="data=custom needs data.root=FOLDER (the folder that holds your images and labels)",
+    )
+    train: str | float | None = _split("what to learn from; null: all that is not val")
+    val: str | float | None = _split("what to validate on; null: its val part, else a tenth")
+    seed: int = key("of the draw", low=0)
+
+
+@dataclass
+class InputSize:
+    """input_size=HxW"""
+
+    height: int = key("px", **SIDE_LIMITS)
+    width: int = key("px", **SIDE_LIMITS)
+
+
+@dataclass
+class Augment:
+    """augment=…"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.data.augment.Augment"
+    crop: bool = key("random crop of the input size; false: the whole image")
+    flip: float = key("probability of a mirror image; mirrors the text too", low=0, high=1)
+    rotate: float = key("degrees either way", low=0, high=180)
+    scale_min: float = key("zoom, from", low=0.05, high=20)
+    scale_max: float = key("zoom, to", low=0.05, high=20)
+    perspective: float = key("tilt, as a share of the side", low=0, high=0.5)
+    color: float = key("largest relative change of brightness and contrast", low=0, high=1)
+    blur: float = key("probability of a slight blur", low=0, high=1)

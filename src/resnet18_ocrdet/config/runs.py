@@ -1,0 +1,126 @@
+"""The run config of each command, key by key. Group nodes are unions of the schemas of their options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .options import (
+    SGD,
+    AdamW,
+    Augment,
+    Cosine,
+    Custom,
+    DBNet,
+    Icdar2015,
+    InputSize,
+    OneCycle,
+    Poly,
+    StepLR,
+    Synthetic,
+)
+from .rules import key, note, path
+
+LOADERS = "loader processes; null: by the number of cores"
+DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "form": "auto, cpu, cuda, cuda:N or mps"}
+PRECISIONS = ("auto", "fp32", "bf16")
+NO_CHECKPOINT = "checkpoint=PATH is missing (a .pt file, e.g. runs/train/DATE_TIME/checkpoints/best.pt)"
+
+
+@dataclass(kw_only=True)
+class Loss:
+    """train.loss.*"""
+
+    prob_weight: float = key("weight of the probability map's cross entropy", low=0)
+    thresh_weight: float = key("weight of the threshold map's L1", low=0)
+    binary_weight: float = key("weight of the binary map's Dice", low=0)
+    negative_ratio: float = key("background pixels kept per text pixel", low=0, above=True)
+
+
+@dataclass(kw_only=True)
+class Train:
+    """train.*"""
+
+    batch_size: int = key("images per step", low=1, high=4096)
+    epochs: int = key("passes over the training set", low=1)
+    workers: int | None = key(LOADERS, low=0)
+    log_every: int = key("steps between two progress lines", low=1)
+    val_every: int = key("epochs between two validations", low=1)
+    preview: bool = key("write one batch with its targets as a picture, then stop")
+    mining_warmup: bool = key("begin without hard-negative mining")
+    mining_warmup_cap: int = key("steps after which mining begins in any case", low=0)
+    min_text_size: float = key("px after resize; smaller text is ignored", low=0)
+    shrink_ratio: float = key("text kernel in the probability map", low=0, above=True, high=1, below=True)
+    thresh_min: float = key("threshold map away from the border", low=0, high=1)
+    thresh_max: float = key("threshold map on the border", low=0, high=1)
+    loss: Loss = field(metadata=note("weights of the three losses"))
+
+
+@dataclass(kw_only=True)
+class Decode:
+    """decode.*"""
+
+    bin_thresh: float = key("a pixel is text above this probability", low=0, high=1)
+    box_thresh: float = key("a box is kept above this mean probability", low=0, high=1)
+    unclip_ratio: float = key("how far a box grows back", low=1, high=10)
+    max_candidates: int = key("boxes per image", low=1)
+    shape: str = key("of a box", choices=("quad", "polygon"))
+    resize: str = key("to the input size", choices=("keep", "short_side", "stretch"))
+
+
+@dataclass(kw_only=True)
+class TrainRun:
+    """ocrdet-train"""
+
+    model: DBNet = field(metadata=note("network"))
+    optimizer: SGD | AdamW = field(metadata=note("how the weights move"))
+    scheduler: StepLR | Cosine | OneCycle | Poly = field(metadata=note("learning rate over the epochs"))
+    data: Synthetic | Icdar2015 | Custom = field(metadata=note("images and their regions"))
+    input_size: InputSize = field(metadata=note("height x width of a training image"))
+    augment: Augment = field(metadata=note("random changes of a training image"))
+    run_dir: str | None = path("folder of this run")
+    resume: str | None = path("auto, or a checkpoint to go on from")
+    seed: int = key("of everything random", low=0)
+    device: str = key("where to compute", **DEVICE)
+    precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
+    train: Train = field(metadata=note("the training loop"))
+    decode: Decode = field(metadata=note("from maps to boxes"))
+
+
+@dataclass(kw_only=True)
+class EvalRun:
+    """ocrdet-eval"""
+
+    checkpoint: str | None = path("a trained model (.pt)")
+    predictions: str | None = path("or: folder or zip with res_*.txt")
+    data: Synthetic | Icdar2015 | Custom | None = field(
+        metadata=note("images and their regions; null: the checkpoint's")
+    )
+    input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
+    split: str | None = key("part of the data; null: test if there is one", choices=("train", "val", "test"))
+    output: str | None = path("folder of the results")
+    seed: int = key("of the data split", low=0)
+    device: str = key("where to compute", **DEVICE)
+    precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
+    batch_size: int = key("images per step", low=1, high=4096)
+    workers: int | None = key(LOADERS, low=0)
+    decode: Decode = field(metadata=note("from maps to boxes; null: the checkpoint's", inherit=True))
+
+
+@dataclass(kw_only=True)
+class DetectRun:
+    """ocrdet-detect"""
+
+    input: str = path(
+        "image, or folder of images", missing="input=PATH is missing (an image, or a folder that is searched)"
+    )
+    checkpoint: str = path("a trained model (.pt)", missing=NO_CHECKPOINT)
+    output: str | None = path("folder of the results")
+    vis: bool = key("write the images with their boxes")
+    input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
+    seed: int = key("nothing here is random", low=0)
+    device: str = key("where to compute", **DEVICE)
+    precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
+    decode: Decode = field(metadata=note("from maps to boxes; null: the checkpoint's", inherit=True))
+
+
+RUNS: dict[str, type] = {"train": TrainRun, "eval": EvalRun, "detect": DetectRun}

@@ -1,0 +1,64 @@
+"""`input_size=HxW` for sizes that have no file of their own."""
+
+from __future__ import annotations
+
+import re
+
+from .library import Library
+from .options import InputSize
+from .tree import keys_of
+from .values import nearest_multiples
+from .words import Word
+
+PAIR = re.compile(r"([0-9]+)[xX×]([0-9]+)")
+SIDE = keys_of(InputSize)[0].rule
+
+
+def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, list[str]]:
+    """The word as Hydra can take it, and what is wrong with it.
+
+    A pair becomes `++input_size={height:H,width:W}`: one word, so that a sweep over pairs stays one, and
+    with ++ because ocrdet-eval and ocrdet-detect have no such node until it is asked for."""
+    options = library.options("input_size")
+    texts = [text.strip() for text in (word.value or "").split(",")]
+    if all(text in options or text == "null" for text in texts):
+        return word, []
+    if len(texts) > 1 and not multirun:
+        return word, [f"{word}: several values; add -m for a sweep"]
+    nodes, problems = [], []
+    for text in texts:
+        problem = _problem(text)
+        if problem:
+            problems.append(f"input_size={text}: {problem}")
+        else:
+            height, width = _sides(text)
+            nodes.append(f"{{height:{height},width:{width}}}")
+    return Word("++", "input_size", ",".join(nodes)), problems
+
+
+def _sides(text: str) -> list[int]:
+    match = PAIR.fullmatch(text)
+    return [int(side) for side in match.groups()] if match else []
+
+
+def _problem(text: str) -> str:
+    """Why this is no input size; empty where it is one."""
+    if text.isascii() and text.isdigit():
+        near = nearest_multiples(int(text), SIDE)
+        return f"height x width is needed, did you mean {' or '.join(f'{side}x{side}' for side in near)}?"
+    sides = _sides(text)
+    if not sides:
+        return "height x width is needed, such as 800x800 or 736x1280"
+    valid = [nearest_multiples(side, SIDE) for side in sides]
+    wrong = [side for side, choices in zip(sides, valid, strict=True) if side not in choices]
+    if not wrong:
+        return ""
+    pairs = [f"{pick(valid[0])}x{pick(valid[1])}" for pick in (min, max)]
+    why = " and ".join(dict.fromkeys(map(_why, wrong)))
+    return f"{why}: nearest {' or '.join(dict.fromkeys(pairs))}"
+
+
+def _why(side: int) -> str:
+    if not SIDE.low <= side <= SIDE.high:
+        return f"{side} is not between {SIDE.low:g} and {SIDE.high:g}"
+    return f"{side} is not a multiple of {SIDE.multiple_of}"

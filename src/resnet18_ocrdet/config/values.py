@@ -1,0 +1,141 @@
+"""One value against one rule: converted, or refused in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from .rules import Rule
+
+
+def kinds_of(annotation: Any) -> tuple[Any, ...]:
+    """`int | None` -> (int, NoneType); `int` -> (int,)."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def convert(value: Any, annotation: Any, rule: Rule) -> Any:
+    """The value in its declared type. Raises ValueError that says what the key needs."""
+    kinds = kinds_of(annotation)
+    if value is None and NoneType in kinds:
+        return None
+    if rule.path and value == "":
+        raise ValueError("is empty: give a path" + (", or null" if NoneType in kinds else ""))
+    for kind in kinds:
+        typed = _cast(value, kind, alone=len(set(kinds) - {NoneType}) == 1)
+        if typed is not None:
+            if _in_limits(typed, rule):
+                return typed
+            break
+    raise ValueError(_refusal(value, kinds, rule))
+
+
+def _cast(value: Any, kind: Any, alone: bool) -> Any:
+    """The value as `kind`, or None where it is not one. alone: the key takes no other type."""
+    if get_origin(kind) is tuple:
+        parts = get_args(kind)
+        if not isinstance(value, list | tuple) or len(value) != len(parts):
+            return None
+        typed = [_cast(item, part, alone) for item, part in zip(value, parts, strict=True)]
+        return None if None in typed else typed
+    if kind is bool:
+        return value if isinstance(value, bool) else None
+    if kind in (int, float):
+        return _number(value, kind)
+    if kind is str:
+        if isinstance(value, str):
+            return value
+        # A preset may say `checkpoint: 2015`; but 1.5 for "a share or a file" is a wrong share, not a file.
+        return str(value) if alone and isinstance(value, int | float) and not isinstance(value, bool) else None
+    return None
+
+
+def _number(value: Any, kind: type) -> int | float | None:
+    """True is not 1 here; "3" is 3 and 1e3 is a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if kind is float:
+        return number if math.isfinite(number) else None
+    return int(number) if math.isfinite(number) and number.is_integer() else None
+
+
+def _in_limits(typed: Any, rule: Rule) -> bool:
+    if isinstance(typed, list):
+        return all(_in_limits(item, rule) for item in typed)
+    if isinstance(typed, str):
+        if rule.choices or rule.pattern:
+            return typed in rule.choices or bool(rule.pattern and re.fullmatch(rule.pattern, typed))
+        return True
+    if isinstance(typed, bool):
+        return True
+    low_ok = typed > rule.low if rule.above else typed >= rule.low
+    high_ok = typed < rule.high if rule.below else typed <= rule.high
+    return bool(low_ok and high_ok and (rule.multiple_of == 1 or typed % rule.multiple_of == 0))
+
+
+def _refusal(value: Any, kinds: tuple[Any, ...], rule: Rule) -> str:
+    """`needs a whole number, 1 or more`, with the nearest valid value where there is one."""
+    text = f"needs {describe(kinds, rule)}"
+    if rule.choices:
+        close = get_close_matches(str(value), rule.choices, n=1, cutoff=0.4)
+        return f"did you mean {close[0]}? ({describe(kinds, rule)})" if close else text
+    number = _number(value, float)
+    if rule.multiple_of > 1 and number is not None:
+        return f"{text}: nearest {' or '.join(map(str, nearest_multiples(number, rule)))}"
+    return text
+
+
+def shown(value: Any) -> str:
+    """A value as it would be typed."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    return str(value)
+
+
+def nearest_multiples(number: float, rule: Rule) -> list[int]:
+    """The one or two allowed values next to a number."""
+    step = rule.multiple_of
+    below, above = math.floor(number / step) * step, math.ceil(number / step) * step
+    return sorted({int(min(max(side, rule.low), rule.high)) for side in (below, above)})
+
+
+def describe(kinds: tuple[Any, ...], rule: Rule) -> str:
+    """What a key takes, in words: `a number above 0, up to 100`."""
+    text = rule.form or (", ".join(rule.choices) if rule.choices else _describe_type(kinds, rule))
+    return f"{text}, or null" if NoneType in kinds else text
+
+
+def _describe_type(kinds: tuple[Any, ...], rule: Rule) -> str:
+    kind = kinds[0]
+    if kind is bool:
+        return "true or false"
+    if kind is str:
+        return "a path" if rule.path else "text"
+    if get_origin(kind) is tuple:
+        count = len(get_args(kind))
+        return f"{count} numbers in brackets, as [0.9,0.999], each{_describe_limits(rule).removeprefix(',')}"
+    name = "a whole number" if kind is int else "a number"
+    steps = f", a multiple of {rule.multiple_of}" if rule.multiple_of > 1 else ""
+    return name + steps + _describe_limits(rule)
+
+
+def _describe_limits(rule: Rule) -> str:
+    """`, 0 to 1` or ` above 0, up to 100`: whether an end itself is allowed can be heard."""
+    low, high = f"{rule.low:g}", f"{rule.high:g}"
+    if math.isinf(rule.low):
+        return ""
+    if math.isinf(rule.high):
+        return f" above {low}" if rule.above else f", {low} or more"
+    if rule.below:
+        return f" above {low} and below {high}" if rule.above else f", {low} or more and below {high}"
+    return f" above {low}, up to {high}" if rule.above else f", {low} to {high}"

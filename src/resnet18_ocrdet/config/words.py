@@ -1,0 +1,103 @@
+"""One `key=value` word: split, quoted for Hydra's grammar, and read by it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString
+from hydra.errors import HydraException
+
+from ..errors import UserError
+from .rules import Rule
+
+WORD = re.compile(r"(\+\+|\+|~)?([^=]*)(=(.*))?", re.DOTALL)
+QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+
+
+@dataclass(frozen=True)
+class Word:
+    """prefix is '', '+', '++' or '~'; value is None where there is no '='."""
+
+    prefix: str
+    key: str
+    value: str | None
+
+    @classmethod
+    def split(cls, text: str) -> Word:
+        """At the first '='."""
+        match = WORD.fullmatch(text)
+        assert match is not None  # every part of the pattern may be empty
+        prefix, key, _, value = match.groups()
+        return cls(prefix or "", key, value)
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return f"{self.prefix}{self.key}" + ("" if self.value is None else f"={self.value}")
+
+    def read(self) -> Override:
+        """The value as Hydra's grammar understands it. Raises UserError."""
+        try:
+            # The key is ours to judge: Hydra's lexer would only say that it does not like a letter.
+            return OverridesParser.create().parse_override(f"key={self.value}")
+        except HydraException:
+            raise UserError(
+                f"{self}: cannot be read; brackets and quotes must pair up, other signs be quoted"
+            ) from None
+
+
+def is_sweep(override: Override) -> bool:
+    """Whether a word holds several values, as `1,2`, `range(1,4)` or `choice(a,b)`."""
+    return bool(override.is_sweep_override())
+
+
+def each_value(override: Override, options: list[str] | None = None) -> list[Any]:
+    """All values of a word, one where it is no sweep. options: what `glob(…)` chooses from."""
+    if not is_sweep(override):
+        return [override.value()]
+    if isinstance(override._value, IntervalSweep):
+        return [override._value.start, override._value.end]
+    if isinstance(override._value, Glob):
+        return override._value.filter(options or [])
+    return [item.text if isinstance(item, QuotedString) else item for item in override.sweep_iterator()]
+
+
+def each_setting(word: Word, options: list[str] | None = None) -> list[str]:
+    """The single-valued words that a sweep over this word runs through."""
+    override = word.read()
+    if not is_sweep(override):
+        return [str(word)]
+    name = word.prefix + word.key
+    if isinstance(override._value, Glob):
+        return [f"{name}={option}" for option in override._value.filter(options or [])]
+    return [f"{name}={text}" for text in override.sweep_string_iterator()]
+
+
+def quote(text: str) -> str:
+    """A value that means exactly this text: nothing in it is grammar or interpolation."""
+    return quote_grammar(escape_interpolation(text))
+
+
+def quote_grammar(text: str) -> str:
+    """A string of Hydra's grammar; OmegaConf still finds interpolations in it."""
+    text = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)  # backslashes count before a quote only,
+    text = re.sub(r"(\\+)$", lambda match: match[1] * 2, text)  # and the closing one is a quote too
+    return f"'{text}'"
+
+
+def escape_interpolation(text: str) -> str:
+    """What OmegaConf must be given to read back `text`, where it holds `${`."""
+    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
+
+
+def quote_path(word: Word, rule: Rule, multirun: bool) -> Word:
+    """Quote the value of a path key, unless it is null, a keyword, or quoted already."""
+    if not word.value or re.fullmatch(rule.plain, word.value):
+        return word
+    quoted = f"{QUOTED}(?:,{QUOTED})*" if multirun else QUOTED
+    if re.fullmatch(quoted, word.value, re.DOTALL) and not Path(word.value).exists():
+        return word
+    return replace(word, value=quote(word.value))

@@ -1,0 +1,43 @@
+"""What the test_config files share: commands run in an empty folder, with a job that only notes its config.
+
+Hydra needs a tenth of a second for one composition, and most tests start from the same one: equal words are
+composed once per session. That is safe here, as no test changes a config file after its use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig
+
+from resnet18_ocrdet.config import compose
+
+
+def configs(command: str, *words: str) -> list[DictConfig]:
+    """The configs that the jobs of one command line get: one, or one per job of a sweep."""
+    seen: list[DictConfig] = []
+
+    def job(cfg: DictConfig) -> int:
+        seen.append(cfg)
+        return 0
+
+    assert compose.run_command(command, job, list(words)) == 0
+    return seen
+
+
+_compose = compose._compose
+_composed: dict[tuple[str, ...], DictConfig] = {}
+
+
+def _compose_once(hydra: Any, command: str, words: list[str]) -> DictConfig:
+    key = (command, *words)
+    if key not in _composed:
+        _composed[key] = _compose(hydra, command, words)
+    return _composed[key]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compose, "_compose", _compose_once)

@@ -1,0 +1,79 @@
+"""The public keys, frozen: a key that disappears breaks command lines, presets and old runs of users.
+
+Adding a key means adding it here. Renaming or removing one needs an entry in the changelog as well."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.paths import conf_dir
+from resnet18_ocrdet.config.runs import RUNS
+from resnet18_ocrdet.config.tree import all_leaves
+
+KEYS = {
+    "train": """
+        model.backbone model.pretrained model.weights
+        optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
+        optimizer.eps
+        scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
+        scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
+        data.train_size data.val_size data.fonts data.backgrounds data.height data.width data.seed data.root
+        data.train data.val
+        input_size.height input_size.width
+        augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
+        augment.color augment.blur
+        run_dir resume seed device precision
+        train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
+        train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
+        train.thresh_max
+        train.loss.prob_weight train.loss.thresh_weight train.loss.binary_weight train.loss.negative_ratio
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.resize
+    """,
+    "eval": """
+        checkpoint predictions split output seed device precision batch_size workers
+        data.train_size data.val_size data.fonts data.backgrounds data.height data.width data.seed data.root
+        data.train data.val
+        input_size.height input_size.width
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.resize
+    """,
+    "detect": """
+        input checkpoint output vis seed device precision
+        input_size.height input_size.width
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.resize
+    """,
+}
+
+OPTIONS = {
+    "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
+    "optimizer": "adamw sgd",
+    "scheduler": "cosine onecycle poly step",
+    "data": "custom icdar2015 synthetic",
+    "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
+    "augment": "default light none",
+    "experiment": "quickstart",
+}
+
+
+@pytest.mark.parametrize("command", list(KEYS))
+def test_public_keys(command: str):
+    assert {name for name, _, _ in all_leaves(RUNS[command])} == set(KEYS[command].split())
+
+
+def test_public_options():
+    library = Library("train")
+    assert set(library.groups) == set(OPTIONS)
+    for group, names in OPTIONS.items():
+        assert set(names.split()) <= set(library.options(group)), group
+
+
+@pytest.mark.parametrize("command", list(KEYS))
+def test_hydra_is_told_the_same_things_by_every_command(command: str):
+    content = yaml.safe_load((conf_dir() / f"{command}.yaml").read_text("utf-8"))
+    assert content["hydra"]["output_subdir"] is None
+    assert content["hydra"]["run"] == {"dir": "."}
+    assert {"override hydra/job_logging": "none"} in content["defaults"]
