@@ -89,8 +89,8 @@ def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict
 
 
 def _choose(cfg: DictConfig, splits: Splits) -> tuple[str, Source]:
-    """The split asked for; by default test where the set has one, else val."""
-    name = cfg.split or ("test" if splits.test is not None else "val")
+    """The split asked for; by default test where the set named with data= has one, else val."""
+    name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else "val")
     source: Source | None = getattr(splits, name)
     if source is None or len(source) == 0:
         having = [part for part, there in splits._asdict().items() if there is not None and len(there)]

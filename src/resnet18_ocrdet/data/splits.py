@@ -28,7 +28,8 @@ __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "ov
 SplitSpec: TypeAlias = float | str | None
 
 VAL_FRACTION = 0.1  # of the training images, where no validation images are given
-SYNTHETIC_VAL_FIRST = 1_000_000_000  # index of the first validation scene: no training set reaches it
+SYNTHETIC_VAL_FIRST = 1_000_000_000  # number of the first validation scene: no training set reaches it
+SYNTHETIC_TEST_FIRST = 2_000_000_000  # and of the first test scene, which never chose an epoch
 
 
 class Splits(NamedTuple):
@@ -54,19 +55,21 @@ class EmptySource:
 def synthetic(
     train_size: int,
     val_size: int,
+    test_size: int,
     height: int,
     width: int,
     seed: int,
     fonts: str | Path | None = None,
     backgrounds: str | Path | None = None,
 ) -> Splits:
-    """Render the images: `train_size` and `val_size` different scenes of height × width pixels, no test part.
+    """Render the images: `train_size`, `val_size` and `test_size` different scenes of height × width pixels.
 
     fonts, backgrounds: folders to take typefaces and photos from; None for the built-in ones."""
     folders = {"fonts": Path(fonts) if fonts else None, "backgrounds": Path(backgrounds) if backgrounds else None}
     train = SyntheticScenes(train_size, height, width, seed, first=0, **folders)
     val = SyntheticScenes(val_size, height, width, seed, first=SYNTHETIC_VAL_FIRST, **folders)
-    return Splits(train, val, None)
+    test = SyntheticScenes(test_size, height, width, seed, first=SYNTHETIC_TEST_FIRST, **folders)
+    return Splits(train, val, test)
 
 
 def icdar2015(root: str | Path, train: SplitSpec = None, val: SplitSpec = VAL_FRACTION, seed: int = 0) -> Splits:

@@ -1,0 +1,1 @@
+"""Scenes with text, drawn on demand: photographs' difficulties, exact labels, no download."""

@@ -1,0 +1,81 @@
+"""Paint what lies behind the text, from a plan or from a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
+from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
+from resnet18_ocrdet.data.synthetic.plan import Background
+from resnet18_ocrdet.structures import Image
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SURFACE_TINT = 0.45  # walls and skies are paler than paint on signs
+FINEST_GRAIN_PX = 3  # size of the grain's cells; finer grain is what the noise effect is for
+
+
+def find_photos(folder: Path) -> tuple[Path, ...]:
+    """All image files below a folder, by name. Raises ValueError if there are none."""
+    if not folder.is_dir():
+        raise ValueError(f"backgrounds: {folder} is not a folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not files:
+        raise ValueError(f"backgrounds: no {', '.join('*' + suffix for suffix in PHOTO_SUFFIXES)} file below {folder}")
+    return tuple(files)
+
+
+def paint_background(plan: Background, height: int, width: int) -> Image:
+    """A surface with soft light, grain and clutter: (height, width, 3)."""
+    rng = np.random.default_rng(plan.seed)
+    image = _paint_surface(rng, plan, height, width)
+    for name in plan.clutter:
+        PAINTERS[name](rng, image)
+    if plan.texture:
+        image = _add_grain(rng, image, plan.texture)
+    return image
+
+
+def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
+    """A random part of a photo, scaled up if the photo is too small. Raises ValueError if it cannot be read."""
+    rng = np.random.default_rng(plan.seed)
+    photo = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise ValueError(f"backgrounds: {path} is not an image that OpenCV can read")
+    tall, wide = photo.shape[:2]
+    share_y, share_x, zoom = rng.random(3)
+    fit = min(tall / height, wide / width)  # photo pixels per image pixel if the crop is as large as possible
+    scale = fit if fit <= 1 else fit ** float(zoom)
+    crop_height, crop_width = min(tall, int(height * scale)), min(wide, int(width * scale))
+    top, left = int(share_y * (tall - crop_height)), int(share_x * (wide - crop_width))
+    crop = photo[top : top + crop_height, left : left + crop_width]
+    return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _paint_surface(rng: np.random.Generator, plan: Background, height: int, width: int) -> Image:
+    """Corner colours near the plan's luminance, blended: 2 × 2 for a plain gradient, up to 5 × 5 for a mottled wall."""
+    cells = int(rng.integers(2, 6))
+    tint = draw_tint(rng, SURFACE_TINT)
+    levels = plan.luminance + rng.uniform(-plan.spread, plan.spread, (cells, cells))
+    colours = np.array([[tinted(float(level), tint) for level in row] for row in levels], np.uint8)
+    return _enlarge(colours, height, width)
+
+
+def _add_grain(rng: np.random.Generator, image: Image, amplitude: float) -> Image:
+    """Grey grain of one random size; `amplitude` is its largest step, grey levels."""
+    height, width = image.shape[:2]
+    cell = FINEST_GRAIN_PX * 2.0 ** float(rng.uniform(0.0, 3.0))
+    shape = (max(2, int(height / cell)), max(2, int(width / cell)))
+    grain = rng.integers(0, round(2 * amplitude) + 1, shape, np.uint8)
+    large = cv2.merge([cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)] * 3)
+    return cv2.addWeighted(image, 1.0, large, 1.0, -round(amplitude))  # type: ignore[return-value]
+
+
+def _enlarge(small: NDArray[np.uint8], height: int, width: int) -> Image:
+    """Grow a few pixels to an image; the blur in between hides the corners that linear growth leaves."""
+    middle = cv2.resize(small, (32, 32), interpolation=cv2.INTER_LINEAR_EXACT)
+    middle = cv2.GaussianBlur(middle, (0, 0), 2.5)
+    return cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)  # type: ignore[return-value]

@@ -1,0 +1,125 @@
+"""Painters of the things behind the text: each is `(rng, image) -> None`, drawing into an (H, W, 3) uint8 image.
+
+They use integer drawing only, so that a background has the same pixels on every CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
+from resnet18_ocrdet.structures import Image
+
+Colour = tuple[int, int, int]
+BASE_AREA = 256 * 256
+
+
+def _count(rng: np.random.Generator, image: Image, low: int, high: int) -> int:
+    """Between low and high - 1 at 256 × 256 px; more on a larger image, slower than its area."""
+    growth = math.sqrt(image.shape[0] * image.shape[1] / BASE_AREA)
+    return round(int(rng.integers(low, high)) * growth)
+
+
+def _colour(rng: np.random.Generator) -> Colour:
+    return tinted(float(rng.uniform(15.0, 240.0)), draw_tint(rng))
+
+
+def _near_colour(rng: np.random.Generator, image: Image, step: float) -> Colour:
+    """A colour at most `step` grey levels from the image's centre pixel."""
+    red, green, blue = (int(v) for v in image[image.shape[0] // 2, image.shape[1] // 2])
+    move = round(float(rng.uniform(-step, step)))
+    return (min(max(red + move, 0), 255), min(max(green + move, 0), 255), min(max(blue + move, 0), 255))
+
+
+def paint_shapes(rng: np.random.Generator, image: Image) -> None:
+    """Large filled polygons: roofs, cars, windows, edges of buildings."""
+    height, width = image.shape[:2]
+    for _ in range(_count(rng, image, 3, 9)):
+        centre = rng.uniform(0, 1, 2) * (width, height)
+        corners = centre + rng.uniform(-0.3, 0.3, (int(rng.integers(3, 6)), 2)) * (width, height)
+        hull = cv2.convexHull(np.rint(corners).astype(np.int32))
+        cv2.fillConvexPoly(image, hull, _colour(rng), cv2.LINE_AA)
+
+
+def paint_discs(rng: np.random.Generator, image: Image) -> None:
+    """Ellipses of all sizes: leaves, lamps, stones."""
+    height, width = image.shape[:2]
+    for _ in range(_count(rng, image, 8, 40)):
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        axes = (int(rng.integers(2, 26)), int(rng.integers(2, 16)))
+        thickness = -1 if rng.random() < 0.7 else 2
+        cv2.ellipse(image, centre, axes, float(rng.integers(180)), 0, 360, _colour(rng), thickness, cv2.LINE_AA)
+
+
+def paint_wires(rng: np.random.Generator, image: Image) -> None:
+    """Long lines: cables, railings, branches, cracks."""
+    height, width = image.shape[:2]
+    for _ in range(_count(rng, image, 4, 18)):
+        x0, y0, x1, y1 = (int(end) for end in rng.integers(-20, max(height, width) + 20, 4))
+        thickness = int(rng.integers(1, 5))
+        cv2.line(image, (x0, y0), (x1, y1), _colour(rng), thickness, cv2.LINE_AA)
+
+
+def paint_strokes(rng: np.random.Generator, image: Image) -> None:
+    """Short strokes as thick as letters' stems: grass, twigs, scratches."""
+    height, width = image.shape[:2]
+    colours = [_colour(rng) for _ in range(4)]
+    count = _count(rng, image, 30, 120)
+    starts = rng.integers(0, (width, height), (count, 2))
+    ends = starts + rng.integers(-14, 15, (count, 2))
+    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        cv2.line(image, start, end, colours[i % 4], 1 + i % 3, cv2.LINE_AA)
+
+
+def paint_bricks(rng: np.random.Generator, image: Image) -> None:
+    """A wall: rows of rectangles shifted by half a brick."""
+    height, width = image.shape[:2]
+    tall, gap = int(rng.integers(9, 30)), int(rng.integers(1, 4))
+    wide = round(tall * float(rng.uniform(1.5, 3.0)))
+    joint = _near_colour(rng, image, 55.0)
+    for row, y in enumerate(range(0, height, tall)):
+        cv2.line(image, (0, y), (width, y), joint, gap)
+        for x in range((row % 2) * wide // 2, width, wide):
+            cv2.line(image, (x, y), (x, y + tall), joint, gap)
+
+
+def paint_stripes(rng: np.random.Generator, image: Image) -> None:
+    """Parallel bars: shutters, fences, crossings."""
+    height, width = image.shape[:2]
+    period, angle = int(rng.integers(6, 36)), float(rng.uniform(0, math.pi))
+    thickness = max(1, round(period * float(rng.uniform(0.2, 0.6))))
+    colour = _near_colour(rng, image, 70.0)
+    reach = height + width
+    along = (round(reach * math.cos(angle)), round(reach * math.sin(angle)))
+    for step in range(-reach // 2, reach // 2, period):
+        x = round(width / 2 - step * math.sin(angle))
+        y = round(height / 2 + step * math.cos(angle))
+        cv2.line(image, (x - along[0], y - along[1]), (x + along[0], y + along[1]), colour, thickness, cv2.LINE_AA)
+
+
+def paint_facade(rng: np.random.Generator, image: Image) -> None:
+    """Rows of windows over a part of the image."""
+    height, width = image.shape[:2]
+    left, top = int(rng.integers(-width // 3, width // 2)), int(rng.integers(-height // 3, height // 2))
+    wide, tall = int(rng.integers(8, 34)), int(rng.integers(10, 40))
+    step_x, step_y = wide + int(rng.integers(4, 18)), tall + int(rng.integers(4, 18))
+    frame, glass = _colour(rng), _colour(rng)
+    for y in range(top, min(height, top + int(rng.integers(2, 7)) * step_y), step_y):
+        for x in range(left, min(width, left + 8 * step_x), step_x):
+            cv2.rectangle(image, (x, y), (x + wide, y + tall), glass, -1)
+            cv2.rectangle(image, (x, y), (x + wide, y + tall), frame, 1 + wide // 16)
+
+
+PAINTERS: dict[str, Callable[[np.random.Generator, Image], None]] = {
+    "shapes": paint_shapes,
+    "discs": paint_discs,
+    "wires": paint_wires,
+    "strokes": paint_strokes,
+    "bricks": paint_bricks,
+    "stripes": paint_stripes,
+    "facade": paint_facade,
+}

@@ -1,0 +1,29 @@
+"""Luminance and colour. Luminance is 0..255 with the weights of Rec. 601, as cv2.COLOR_RGB2GRAY."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from resnet18_ocrdet.data.synthetic.plan import Tint
+
+WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, red green blue
+TINT_REACH = 110.0  # grey levels a tint of 1 moves a channel, where the range 0..255 allows it
+
+
+def tinted(luminance: float, tint: Tint) -> tuple[int, int, int]:
+    """The RGB colour of this luminance nearest to the full tint: the tint fades rather than clips."""
+    level = min(max(luminance, 0.0), 255.0)
+    reach = TINT_REACH
+    for part in tint:
+        room = (255.0 - level) if part > 0 else level
+        if abs(part) * reach > room:
+            reach = room / abs(part)
+    red, green, blue = (round(level + reach * part) for part in tint)
+    return red, green, blue
+
+
+def draw_tint(rng: np.random.Generator, strongest: float = 1.0) -> Tint:
+    """Greyish in half of the draws, in the other half a colour of up to `strongest`, 0..1."""
+    raw = rng.uniform(-1.0, 1.0, 3) * strongest * (0.25 if rng.random() < 0.5 else 1.0)
+    red, green, blue = (float(part) for part in raw - raw @ np.array(WEIGHTS))
+    return red, green, blue

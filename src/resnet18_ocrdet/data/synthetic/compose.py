@@ -1,0 +1,219 @@
+"""Draw a scene's plan from a random generator. The numbers here are the data's contract: see docs/synthetic.md."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from resnet18_ocrdet.data.synthetic import warp
+from resnet18_ocrdet.data.synthetic.atmosphere import draw_background, draw_effects, draw_props
+from resnet18_ocrdet.data.synthetic.colour import draw_tint
+from resnet18_ocrdet.data.synthetic.layout import Occupancy, place
+from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Legibility, Line, Panel, Scene, Tint, Word
+from resnet18_ocrdet.data.synthetic.typeface import CHINESE_FACE, LATIN_FACES, Typeface
+from resnet18_ocrdet.data.synthetic.typeset import Style, set_block
+from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_word
+
+BASE_SIDE = 256  # px; the side the numbers below are stated for
+
+MISSES = 4  # blocks in a row that find no room: the image is full
+EMPTY_SHARE = 0.065  # of images hold no text: street pictures often do not
+DONT_CARE_SHARE = 0.06  # of blocks
+CHINESE_SHARE = 0.2  # of blocks
+CUT_SHARE = 0.05  # of blocks may stick out of the image, by CUT_OVERHANG of their box
+CUT_OVERHANG = 0.3
+
+MEDIAN_CAP_PX = 19.0  # median height of capitals at BASE_SIDE
+CAP_SPREAD = 0.50  # standard deviation of its logarithm
+CAP_RANGE_PX = (9.0, 58.0)  # at BASE_SIDE
+MIN_INK_PX = 9.5  # height of a word's ink; below this it is hard to read, and to find at stride 4
+SIZE_GROWTH = 0.35  # the median grows with the side to this power; the smallest text stays as it is
+TOP_GROWTH = 0.5  # the same for the largest
+
+WEIGHTS = (300, 500, 700, 900)  # light to black; few, so that drawn glyphs are found again
+
+LOW_CONTRAST_SHARE = 0.25  # of lines
+LOW_CONTRAST = (30.0, 55.0)  # luminance steps; 30 is the least for a region that is scored
+FULL_CONTRAST = (55.0, 190.0)
+ONE_INK_SHARE = 0.75  # of blocks have all lines in one ink
+FAINT_CONTRAST = (6.0, 13.0)  # don't-care: below what a person reads at a glance
+
+
+@dataclass(frozen=True, slots=True)
+class BlockKind:
+    """A habit of setting text."""
+
+    name: str
+    share: float  # of blocks
+    lines: tuple[int, int]  # fewest, most
+    words: tuple[int, int]  # per line
+    panel: float  # chance of a board behind
+    bend: float  # chance of a circle, where the line is long enough
+    size: float  # factor on the height of capitals
+
+
+KINDS = (
+    BlockKind("sign", 0.38, (1, 3), (1, 3), panel=1.0, bend=0.0, size=1.0),
+    BlockKind("free", 0.50, (1, 1), (1, 3), panel=0.0, bend=0.36, size=1.15),
+    BlockKind("paragraph", 0.12, (2, 5), (2, 4), panel=0.5, bend=0.0, size=0.8),
+)
+
+
+def plan_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...] = LATIN_FACES) -> Scene:
+    """Draw everything a scene of height × width px holds."""
+    background = draw_background(rng)
+    taken = Occupancy(height, width)
+    blocks: list[Block] = []
+    regions, misses = 0, 0
+    growth = (height * width / BASE_SIDE**2) ** 0.7
+    wanted = 0 if rng.random() < EMPTY_SHARE else max(1, round(rng.uniform(1.5, 9.0) * growth))
+    while regions < wanted and misses < MISSES:
+        block = _plan_block(rng, height, width, faces, taken)
+        if block is None:
+            misses += 1
+        else:
+            misses = 0
+            blocks.append(block)
+            regions += sum(len(line.words) for line in block.lines)
+    props = draw_props(rng, height, width, taken)
+    return Scene(height, width, background, tuple(blocks), props, draw_effects(rng, blocks))
+
+
+def _plan_block(
+    rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...], taken: Occupancy
+) -> Block | None:
+    kind = KINDS[int(rng.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
+    legibility = _draw_legibility(rng)
+    chinese = bool(rng.random() < CHINESE_SHARE)
+    style = _draw_style(rng, kind, legibility, chinese, faces, math.sqrt(height * width))
+    angle = _draw_angle(rng)
+    reach = _reach(angle, height, width)
+    texts = _draw_texts(rng, kind, legibility, chinese)
+    panel = _draw_panel(rng) if rng.random() < kind.panel else None
+    bend_draw, bend_upwards = rng.random(2)
+    view = _draw_view(rng)
+    overhang = CUT_OVERHANG if rng.random() < CUT_SHARE else 0.0
+    setting = set_block(texts, style, chinese, reach, 0.0 if legibility == "tiny" else MIN_INK_PX)
+    if setting is None:
+        return None
+    flat_size, scale = setting.size, setting.scale
+    bend = None
+    if bend_draw < kind.bend and legibility == "clear":
+        bend = _bend(flat_size, share=bend_draw / kind.bend, upwards=bool(bend_upwards < 0.65))
+    size = warp.bent_size(flat_size, bend) if bend else flat_size
+    outline = warp.canvas_quad(size, warp.placement_matrix(size, scale, (0.0, 0.0), angle, view))
+    centre = place(rng, outline, height, width, taken, overhang)
+    if centre is None:
+        return None
+    matrix = warp.placement_matrix(size, scale, centre, angle, view)
+    lines = _draw_inks(rng, setting.lines, legibility)
+    return Block(lines, size, matrix, scale, angle, legibility, bend, flat_size, panel)
+
+
+def _draw_legibility(rng: np.random.Generator) -> Legibility:
+    if rng.random() >= DONT_CARE_SHARE:
+        return "clear"
+    kinds: tuple[Legibility, ...] = ("tiny", "faint", "smeared")
+    return kinds[int(rng.integers(3))]
+
+
+def _draw_style(
+    rng: np.random.Generator,
+    kind: BlockKind,
+    legibility: Legibility,
+    chinese: bool,
+    faces: tuple[Typeface, ...],
+    side: float,
+) -> Style:
+    growth = max(1.0, side / BASE_SIDE)
+    cap = MEDIAN_CAP_PX * kind.size * growth**SIZE_GROWTH * math.exp(CAP_SPREAD * float(rng.standard_normal()))
+    cap = min(max(cap, CAP_RANGE_PX[0]), CAP_RANGE_PX[1] * growth**TOP_GROWTH)
+    if legibility == "tiny":
+        cap = float(rng.uniform(3.5, 5.0))
+    face = faces[int(rng.integers(len(faces)))]
+    tracking = float(rng.uniform(0.1, 0.35)) if rng.random() < 0.12 and legibility != "tiny" else 0.0
+    return Style(
+        face=CHINESE_FACE if chinese and face in LATIN_FACES else face,
+        cap_height=cap,
+        weight=WEIGHTS[int(rng.integers(len(WEIGHTS)))],
+        tracking=tracking,
+        word_gap=float(rng.uniform(0.55, 0.85)),
+        line_gap=float(rng.uniform(0.45, 1.0)),
+        padding=float(rng.uniform(0.35, 0.9)) if kind.panel else 0.35,
+        centred=bool(rng.random() < 0.6),
+    )
+
+
+def _draw_angle(rng: np.random.Generator) -> float:
+    """Degrees: most text hangs level, some is seen askew, little runs up or down a wall."""
+    habit = rng.random()
+    if habit < 0.60:
+        return float(rng.normal(0.0, 3.0))
+    if habit < 0.90:
+        return float(rng.uniform(-25.0, 25.0))
+    if habit < 0.96:
+        return float(rng.uniform(-60.0, 60.0))
+    return float(rng.choice((-90.0, 90.0)) + rng.normal(0.0, 3.0))
+
+
+def _reach(angle: float, height: int, width: int) -> float:
+    """Longest line that fits the image in this direction, px."""
+    cos, sin = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    return 0.85 * min(width / max(cos, 1e-6), height / max(sin, 1e-6))
+
+
+def _draw_texts(rng: np.random.Generator, kind: BlockKind, legibility: Legibility, chinese: bool) -> list[list[str]]:
+    case = ("upper", "title", "lower")[int(rng.integers(3))]
+    lines = []
+    for _ in range(int(rng.integers(kind.lines[0], kind.lines[1] + 1))):
+        count = int(rng.integers(kind.words[0], kind.words[1] + 1))
+        words = [draw_chinese_run(rng) if chinese else draw_latin_word(rng, case) for _ in range(count)]
+        lines.append([" ".join(words)] if legibility == "tiny" else words)  # print too small to read: one region
+    return lines
+
+
+def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> Bend | None:
+    """A circle for a line, `share` 0..1 from slight to strong; None for a line too short to show it."""
+    width, height = flat_size
+    strongest = min(1.9, width / (1.3 * height))  # radians; beyond it the inner side of the letters folds
+    if strongest < 0.6:
+        return None
+    return Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
+
+
+def _draw_view(rng: np.random.Generator) -> warp.View:
+    """Shear and perspective: none for half of the blocks."""
+    strength, lean, across, down = (float(share) for share in rng.random(4))
+    if strength < 0.5:
+        return warp.LEVEL_VIEW
+    return warp.View(0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5))
+
+
+def _draw_panel(rng: np.random.Generator) -> Panel:
+    return Panel(
+        luminance=float(rng.uniform(20.0, 238.0)),
+        tint=draw_tint(rng),
+        opacity=1.0 if rng.random() < 0.75 else float(rng.uniform(0.55, 0.9)),
+        border=int(rng.integers(1, 4)) if rng.random() < 0.4 else 0,
+        border_luminance=float(rng.uniform(10.0, 245.0)),
+    )
+
+
+def _draw_inks(rng: np.random.Generator, lines: list[list[Word]], legibility: Legibility) -> tuple[Line, ...]:
+    """Ink for every line; most blocks use one ink throughout."""
+    inks = [_draw_ink(rng, legibility) for _ in lines]
+    if rng.random() < ONE_INK_SHARE:
+        inks = inks[:1] * len(lines)
+    return tuple(Line(tuple(words), *ink) for words, ink in zip(lines, inks, strict=True))
+
+
+def _draw_ink(rng: np.random.Generator, legibility: Legibility) -> tuple[float, bool, Tint, bool]:
+    """The fields of a Line after its words."""
+    low = rng.random() < LOW_CONTRAST_SHARE
+    contrast = float(rng.uniform(*(LOW_CONTRAST if low else FULL_CONTRAST)))
+    if legibility == "faint":
+        contrast = float(rng.uniform(*FAINT_CONTRAST))
+    outline = bool(rng.random() < 0.12) and legibility == "clear"
+    return contrast, bool(rng.random() < 0.5), draw_tint(rng), outline

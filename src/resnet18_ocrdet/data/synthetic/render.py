@@ -1,0 +1,172 @@
+"""Draw a planned scene. Nothing random happens here except in painters that carry their own seed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from resnet18_ocrdet import geometry
+from resnet18_ocrdet.data.synthetic import warp
+from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
+from resnet18_ocrdet.data.synthetic.colour import tinted
+from resnet18_ocrdet.data.synthetic.effects import apply_effects
+from resnet18_ocrdet.data.synthetic.plan import Block, Line, Panel, Prop, Scene, Word
+from resnet18_ocrdet.data.synthetic.props import DRAWERS
+from resnet18_ocrdet.structures import Image, Polygon
+
+GREY: tuple[float, float, float] = (0.0, 0.0, 0.0)
+SUBPIXEL_BITS = 4
+CLUTTER_MARGIN = 1.0  # contrast of a line is at least LEAST_CONTRAST and this many standard deviations behind it
+LEAST_CONTRAST = 30.0
+BUSY_DEVIATION = 36.0  # grey levels; about that of two halves that differ by 72
+RIM_PX = 2  # room for the outline round a line, image px
+SMEAR_PER_HEIGHT = 0.22  # standard deviation of the blur on "smeared" text: strokes run together
+MIN_VISIBLE = 0.5  # share of a region that must lie in the image for it to count
+MIN_PIECE_PX2 = 4.0  # a smaller remainder at the border is not labelled at all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A label and what it was made from."""
+
+    polygon: Polygon  # image px, clipped to the image
+    ignore: bool
+    word: Word
+    line: Line
+    block: Block
+
+
+def label_scene(scene: Scene) -> list[Region]:
+    """The regions of a scene, from its plan alone."""
+    regions = []
+    for block in scene.blocks:
+        for line in block.lines:
+            for word in line.words:
+                outline = warp.word_outline(word, block)
+                pieces = geometry.clip_to_image(outline, scene.height, scene.width)
+                visible = cv2.contourArea(pieces[0]) if pieces else 0.0
+                if visible >= MIN_PIECE_PX2:
+                    cut = visible < MIN_VISIBLE * cv2.contourArea(outline)
+                    regions.append(Region(pieces[0], cut or block.legibility != "clear", word, line, block))
+    return regions
+
+
+def render_scene(scene: Scene, photo: Path | None = None) -> Image:
+    """Draw the scene, on a photo if one is given; (height, width, 3) RGB."""
+    if photo is None:
+        image = paint_background(scene.background, scene.height, scene.width)
+    else:
+        image = crop_photo(scene.background, photo, scene.height, scene.width)
+    for prop in scene.props:
+        _draw_prop(image, prop)
+    for block in scene.blocks:
+        if block.panel is not None:
+            _draw_panel(image, block, block.panel)
+    bare = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    for block in scene.blocks:
+        for line in block.lines:
+            _draw_line(image, bare, block, line)
+    return apply_effects(image, scene.effects)
+
+
+def _draw_prop(image: Image, prop: Prop) -> None:
+    rng = np.random.default_rng(prop.seed)
+    quad = warp.canvas_quad(prop.size, warp.placement_matrix(prop.size, 1.0, prop.centre, prop.angle))
+    DRAWERS[prop.kind](rng, image, quad.tolist(), tinted(prop.luminance, prop.tint))
+
+
+def _draw_panel(image: Image, block: Block, panel: Panel) -> None:
+    quad = warp.canvas_quad(block.size, block.to_image)
+    corners = np.rint(quad * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    board = image.copy() if panel.opacity < 1 else image
+    cv2.fillConvexPoly(board, corners, tinted(panel.luminance, panel.tint), cv2.LINE_AA, SUBPIXEL_BITS)
+    if panel.border:
+        rim = tinted(panel.border_luminance, GREY)
+        cv2.polylines(board, [corners], True, rim, panel.border, cv2.LINE_AA, SUBPIXEL_BITS)
+    if panel.opacity < 1:
+        cv2.addWeighted(board, panel.opacity, image, 1 - panel.opacity, 0, image)
+
+
+def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
+    """Draw a line's words; `bare` is the grey picture without text."""
+    canvas, matrix = _line_canvas(block, line)
+    quad = warp.canvas_quad((canvas.shape[1], canvas.shape[0]), matrix)
+    tallest = max(len(word.mask) for word in line.words) * block.scale
+    smear = SMEAR_PER_HEIGHT * tallest if block.legibility == "smeared" else 0.0
+    margin = RIM_PX + math.ceil(3 * smear)
+    low = np.maximum(np.floor(quad.min(axis=0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(quad.max(axis=0)).astype(int) + margin + 1, (image.shape[1], image.shape[0]))
+    if (high <= low).any():
+        return
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    mask = warp.warp_mask(canvas, warp.shift(-low[0], -low[1]) @ matrix, size)
+    if smear:
+        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), smear), np.uint8)
+    box = (slice(low[1], high[1]), slice(low[0], high[0]))
+    if block.legibility == "faint":
+        _blend(image[box], mask, _faint_colour(image[box], mask, line))
+        return
+    ink, rim, busy = _choose_levels(bare[box], mask, line, block)
+    if line.outline or busy:
+        wider = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+        _blend(image[box], wider, tinted(rim, GREY))
+    _blend(image[box], mask, tinted(ink, line.tint))
+
+
+def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The line's mask on its strip of the canvas, bent if the block is, and the (3, 3) matrix of the strip."""
+    top, bottom = 0, block.flat_size[1]
+    if block.bend is None:  # a bend is about the middle of the whole canvas
+        top = min(word.y for word in line.words)
+        bottom = max(word.y + len(word.mask) for word in line.words)
+    canvas = np.zeros((bottom - top, block.flat_size[0]), np.uint8)
+    for word in line.words:
+        tall, wide = word.mask.shape
+        canvas[word.y - top : word.y - top + tall, word.x : word.x + wide] = word.mask
+    if block.bend is not None:
+        return warp.bend_mask(canvas, block.bend), block.to_image
+    return canvas, block.to_image @ warp.shift(0, top)
+
+
+class _Levels(NamedTuple):
+    ink: float  # luminance of the text
+    rim: float  # luminance of the outline, on the other side of the background
+    busy: bool  # the background changes so much that text without an outline would get lost
+
+
+def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> _Levels:
+    """What the line needs to stand out from what lies behind it."""
+    near = cv2.dilate(mask, np.ones((5, 5), np.uint8))
+    mean_array, deviation_array = cv2.meanStdDev(bare, mask=near)
+    mean, deviation = float(mean_array[0, 0]), float(deviation_array[0, 0])
+    contrast = line.contrast
+    if block.legibility == "clear":
+        contrast = max(contrast, LEAST_CONTRAST + CLUTTER_MARGIN * deviation)
+    side = 1.0 if line.lighter else -1.0
+    room = 255.0 - mean if line.lighter else mean
+    if room < contrast and room < 127.5:
+        side = -side
+    ink = min(max(mean + side * contrast, 0.0), 255.0)
+    rim = min(max(mean - side * contrast, 0.0), 255.0)
+    return _Levels(ink, rim, block.legibility == "clear" and deviation > BUSY_DEVIATION)
+
+
+def _faint_colour(patch: MatLike, mask: MatLike, line: Line) -> tuple[int, int, int]:
+    """The background's own colour, a little lighter or darker: another hue of that luminance would be readable."""
+    step = line.contrast if line.lighter else -line.contrast
+    red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(patch, mask=mask))
+    return red, green, blue
+
+
+def _blend(patch: Image, mask: MatLike, colour: tuple[int, int, int]) -> None:
+    """Lay a colour over a view of the image, `mask` 0..255 thick."""
+    ink = cv2.merge([cv2.convertScaleAbs(mask, alpha=part / 255) for part in colour])
+    rest = cv2.multiply(patch, cv2.merge([cv2.bitwise_not(mask)] * 3), scale=1 / 255)
+    cv2.add(ink, rest, patch)

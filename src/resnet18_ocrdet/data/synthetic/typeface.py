@@ -1,0 +1,93 @@
+"""Fonts, and the ink of one word. OpenCV 5 carries its own faces, so no font file is needed.
+
+Found in OpenCV 5.0.0 and relied on or avoided here: "sans", "italic" and "uni" exist ("serif" silently becomes
+"sans"); only the first two are variable fonts, "uni" ignores the weight; a missing glyph is taken from "uni", so
+every face draws Chinese; a file that is no font crashes the process, hence the check of its first bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
+INK_LEVEL = 64  # of 255: fainter fringe of the anti-aliasing is not counted as ink
+
+
+@dataclass(frozen=True, slots=True)
+class Typeface:
+    """A face by name; the OpenCV object is made where it is used, because it cannot be sent to a worker."""
+
+    source: str  # built-in name or path of a font file
+
+
+class Ink(NamedTuple):
+    """One word, cut to its ink."""
+
+    mask: NDArray[np.uint8]  # (h, w), 0..255 coverage
+    top: int  # first row relative to the baseline, px; negative is above
+
+
+LATIN_FACES = (Typeface("sans"), Typeface("italic"), Typeface("uni"))
+CHINESE_FACE = Typeface("uni")
+
+
+def load_typefaces(folder: Path) -> tuple[Typeface, ...]:
+    """All font files below a folder, by name.
+
+    Raises ValueError if the folder has none, or one that OpenCV cannot read."""
+    if not folder.is_dir():
+        raise ValueError(f"fonts: {folder} is not a folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FONT_SUFFIXES)
+    if not files:
+        raise ValueError(f"fonts: no {', '.join('*' + suffix for suffix in FONT_SUFFIXES)} file below {folder}")
+    for path in files:
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic not in FONT_MAGICS or not cv2.FontFace().set(str(path)):
+            raise ValueError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
+    return tuple(Typeface(str(path)) for path in files)
+
+
+def draw_word(text: str, face: Typeface, size: int, weight: int, tracking: int = 0) -> Ink:
+    """Draw a word letter by letter. `size` in px per em, `weight` 100..900, `tracking` px added between letters."""
+    glyphs = [_glyph(face.source, letter, size, weight) for letter in text]
+    origin = size  # of the first letter: room for what leans out to the left
+    canvas = np.zeros((3 * size, 2 * size + sum(glyph.advance + tracking for glyph in glyphs)), np.uint8)
+    x = origin
+    for glyph in glyphs:
+        height, width = glyph.mask.shape
+        top, left = 2 * size + glyph.top, x + glyph.left
+        spot = canvas[top : top + height, left : left + width]
+        np.maximum(spot, glyph.mask, out=spot)
+        x += glyph.advance + tracking
+    _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
+    left, top, width, height = cv2.boundingRect(ink)
+    return Ink(canvas[top : top + height, left : left + width].copy(), top - 2 * size)
+
+
+class _Glyph(NamedTuple):
+    mask: NDArray[np.uint8]  # (h, w), cut to what is not zero
+    left: int  # of the mask, relative to the pen, px
+    top: int  # of the mask, relative to the baseline, px
+    advance: int  # of the pen, px
+
+
+@lru_cache(maxsize=16384)  # OpenCV's own cache holds about a thousand; here 16384 glyphs are about 50 MB
+def _glyph(source: str, letter: str, size: int, weight: int) -> _Glyph:
+    canvas = np.zeros((3 * size, 4 * size), np.uint8)
+    end, _ = cv2.putText(canvas, letter, (size, 2 * size), (255,), _opened(source), size, weight)
+    left, top, width, height = cv2.boundingRect(canvas)
+    return _Glyph(canvas[top : top + height, left : left + width].copy(), left - size, top - 2 * size, end[0] - size)
+
+
+@cache
+def _opened(source: str) -> cv2.FontFace:
+    return cv2.FontFace(source)

@@ -1,0 +1,99 @@
+"""Set words in lines and lines in a block, on a flat canvas (see plan.py for the frames).
+
+Gaps are measured between inks, so that the labels of neighbours never touch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_ocrdet.data.synthetic.plan import Word
+from resnet18_ocrdet.data.synthetic.typeface import Typeface, draw_word
+
+CAP_PER_EM = 0.7  # height of capitals in the built-in faces
+CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, because OpenCV keeps the glyphs it has drawn
+OVERSAMPLING = 1.35  # least canvas px per image px: the warp then shrinks, and edges stay clean at any angle
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a block is set; lengths without a unit are relative to the height of capitals."""
+
+    face: Typeface
+    cap_height: float  # image px
+    weight: int  # 100..900
+    tracking: float  # extra space between letters
+    word_gap: float  # space between the inks of two words
+    line_gap: float  # space between the inks of two lines
+    padding: float  # space round the block
+    centred: bool
+
+
+class Setting(NamedTuple):
+    """A block that is set, but not placed."""
+
+    lines: list[list[Word]]
+    size: tuple[int, int]  # canvas (width, height), px
+    scale: float  # image px per canvas px
+
+
+def set_block(texts: list[list[str]], style: Style, chinese: bool, reach: float, min_ink: float) -> Setting | None:
+    """Set lines of words. `reach`: longest line, and `min_ink`: least height of a word's ink, image px.
+
+    The scale grows until every word has its height; words that pass the reach are left out, but the first of a line
+    makes the scale shrink instead. None if both cannot be had."""
+    em = style.cap_height / CAP_PER_EM
+    size = next((s for s in CANVAS_SIZES if s >= OVERSAMPLING * em), CANVAS_SIZES[-1])
+    unit = size * CAP_PER_EM
+    reach_on_canvas = reach / em * size  # before the scale is settled; shrinking later only shortens lines
+    lines = [_set_line(line, style, size, chinese, reach_on_canvas) for line in texts]
+    smallest = min(len(word.mask) for line in lines for word in line)
+    widest = max(line[0].mask.shape[1] for line in lines) + 2 * style.padding * unit
+    scale = min(max(em / size, min_ink / smallest), reach / widest)
+    if scale * smallest < 0.999 * min_ink:  # a rounding error below is no reason
+        return None
+    limit = reach / scale - 2 * style.padding * unit
+    fitting = [line[:1] + [word for word in line[1:] if word.x + word.mask.shape[1] <= limit] for line in lines]
+    placed, canvas = _stack_lines(fitting, style, unit)
+    return Setting(placed, canvas, scale)
+
+
+def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: float) -> list[Word]:
+    """Words side by side from x = 0, their baseline at y = 0, until one begins beyond the reach (canvas px)."""
+    unit = size * CAP_PER_EM
+    words: list[Word] = []
+    x = 0
+    for text in texts:
+        if words and x > reach:
+            break
+        ink = draw_word(text, style.face, size, style.weight, round(style.tracking * unit))
+        mask = _embolden(ink.mask, size) if chinese and style.weight >= 600 else ink.mask
+        words.append(Word(text, mask, x, ink.top, chinese))
+        x += mask.shape[1] + round((style.word_gap + style.tracking) * unit)
+    return words
+
+
+def _stack_lines(lines: list[list[Word]], style: Style, unit: float) -> tuple[list[list[Word]], tuple[int, int]]:
+    """Put lines below each other. Returns the moved words and the canvas' (width, height), padding included."""
+    padding = round(style.padding * unit)
+    widths = [line[-1].x + line[-1].mask.shape[1] for line in lines]
+    y = padding
+    placed = []
+    for line, width in zip(lines, widths, strict=True):
+        top = min(word.y for word in line)
+        indent = (max(widths) - width) // 2 if style.centred else 0
+        placed.append([replace(word, x=word.x + padding + indent, y=word.y - top + y) for word in line])
+        y += max(word.y + len(word.mask) for word in line) - top + round(style.line_gap * unit)
+    height = y - round(style.line_gap * unit) + padding
+    return placed, (max(widths) + 2 * padding, height)
+
+
+def _embolden(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The Chinese face has one weight: bold is drawn by spreading the ink by 1/30 em, inside its box."""
+    side = 1 + max(1, round(size / 30))
+    return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)

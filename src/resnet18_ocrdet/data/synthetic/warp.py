@@ -1,0 +1,123 @@
+"""From a block's canvas to the image: bending on a circle, homographies, and the outlines of words.
+
+Coordinates as in OpenCV: (0, 0) is the centre of the first pixel, so pixel i covers i - 0.5 .. i + 0.5.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_ocrdet import geometry
+from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Word
+from resnet18_ocrdet.structures import Polygon
+
+CURVE_STEPS = 5  # vertices along the top and along the bottom of a bent word: 10 in all, as CTW1500 uses 14 for a line
+
+
+class View(NamedTuple):
+    """How a surface is seen."""
+
+    shear: float  # x moved per y
+    across: float  # perspective: relative change of scale across the width
+    down: float  # and across the height
+
+
+LEVEL_VIEW = View(0.0, 0.0, 0.0)
+
+
+def bent_size(flat_size: tuple[int, int], bend: Bend) -> tuple[int, int]:
+    """Width and height of the box that holds a bent canvas, px."""
+    width, height = flat_size
+    half_angle = width / bend.radius / 2
+    outer, inner = bend.radius + height / 2, bend.radius - height / 2
+    return math.ceil(2 * outer * math.sin(half_angle)), math.ceil(outer - inner * math.cos(half_angle))
+
+
+def bend_points(points: NDArray[np.float64], flat_size: tuple[int, int], bend: Bend) -> NDArray[np.float64]:
+    """(V, 2) points of the flat canvas, laid on the circle; in the frame of `bent_size`."""
+    width, height = flat_size
+    side = 1.0 if bend.upwards else -1.0
+    angle = (points[:, 0] - width / 2) / bend.radius
+    distance = bend.radius - side * (points[:, 1] - height / 2)
+    new_width, new_height = bent_size(flat_size, bend)
+    x = distance * np.sin(angle) + new_width / 2
+    rise = bend.radius + height / 2 - distance * np.cos(angle)  # below the top of an upward arch
+    return np.stack([x, rise if bend.upwards else new_height - rise], axis=1)
+
+
+def bend_mask(mask: NDArray[np.uint8], bend: Bend) -> NDArray[np.uint8]:
+    """Lay a flat (h, w) mask on the circle; returns a mask of `bent_size`."""
+    height, width = mask.shape
+    new_width, new_height = bent_size((width, height), bend)
+    x = np.arange(new_width) - new_width / 2
+    rise = np.arange(new_height)[:, None] if bend.upwards else new_height - np.arange(new_height)[:, None]
+    down = bend.radius + height / 2 - rise
+    side = 1.0 if bend.upwards else -1.0
+    from_x = bend.radius * np.arctan2(x, down) + width / 2
+    from_y = side * (bend.radius - np.hypot(x, down)) + height / 2
+    return _sample(mask, from_x, from_y)
+
+
+def warp_mask(mask: NDArray[np.uint8], matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Carry a mask through a (3, 3) matrix into a picture of `size` (width, height).
+
+    cv2.warpPerspective does the same, but differs by a grey level between CPUs, which JPEG then makes 5; plain numpy
+    arithmetic does not."""
+    back = np.linalg.inv(matrix)
+    back = (back / back[2, 2]).astype(np.float32)
+    x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)[:, None]
+    depth = back[2, 0] * x + (back[2, 1] * y + back[2, 2])
+    from_x = (back[0, 0] * x + (back[0, 1] * y + back[0, 2])) / depth
+    from_y = (back[1, 0] * x + (back[1, 1] * y + back[1, 2])) / depth
+    return _sample(mask, from_x, from_y)
+
+
+def _sample(mask: NDArray[np.uint8], from_x: NDArray[np.floating], from_y: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Bilinear sampling in fixed point, zero outside."""
+    whole, fraction = cv2.convertMaps(from_x.astype(np.float32), from_y.astype(np.float32), cv2.CV_16SC2)
+    return np.asarray(cv2.remap(mask, whole, fraction, cv2.INTER_LINEAR), np.uint8)
+
+
+def placement_matrix(
+    size: tuple[float, float], scale: float, centre: tuple[float, float], angle: float, view: View = LEVEL_VIEW
+) -> NDArray[np.float64]:
+    """(3, 3) matrix that carries a canvas of `size` (width, height) to the image.
+
+    scale: image px per canvas px at the centre. centre: where the canvas' centre goes, image px. angle: degrees,
+    clockwise on screen."""
+    width, height = size
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    lean = np.array([[1, view.shear, 0], [0, 1, 0], [view.across / width, view.down / height, 1]], np.float64)
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / scale]], np.float64)
+    return shift(*centre) @ turn @ lean @ shift(-width / 2, -height / 2)
+
+
+def shift(x: float, y: float) -> NDArray[np.float64]:
+    """(3, 3) matrix that moves by (x, y)."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def canvas_quad(size: tuple[float, float], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The (4, 2) corners of a canvas in the image, px."""
+    width, height = size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) - 0.5
+    return geometry.transform(corners.astype(np.float32), matrix)
+
+
+def word_outline(word: Word, block: Block) -> Polygon:
+    """The (V, 2) polygon round a word's ink in image px: 4 corners, or 10 points along an arc."""
+    height, width = word.mask.shape
+    left, right = word.x - 0.5, word.x + width - 0.5
+    top, bottom = word.y - 0.5, word.y + height - 0.5
+    if block.bend is None:
+        flat = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+    else:
+        x = np.linspace(left, right, CURVE_STEPS)
+        upper, lower = np.stack([x, np.full_like(x, top)], 1), np.stack([x, np.full_like(x, bottom)], 1)
+        flat = bend_points(np.concatenate([upper, lower[::-1]]), block.flat_size, block.bend)
+    return geometry.transform(flat.astype(np.float32), block.to_image)
