@@ -49,7 +49,7 @@ def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
     share_y, share_x, zoom = rng.random(3)
     fit = min(tall / height, wide / width)  # photo pixels per image pixel if the crop is as large as possible
     scale = fit if fit <= 1 else fit ** float(zoom)
-    crop_height, crop_width = min(tall, int(height * scale)), min(wide, int(width * scale))
+    crop_height, crop_width = min(tall, max(1, int(height * scale))), min(wide, max(1, int(width * scale)))
     top, left = int(share_y * (tall - crop_height)), int(share_x * (wide - crop_width))
     crop = photo[top : top + crop_height, left : left + crop_width]
     return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,0 +1,64 @@
+"""Draw a sheet of synthetic scenes with their labels: docs/synthetic.jpg.
+
+    python scripts/contact_sheet.py
+
+Green: regions that are taught and scored. Red: don't-care regions. Look at it after every change to the renderer.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.structures import Image, Sample
+
+CARE_COLOUR = (0, 255, 0)  # RGB
+IGNORE_COLOUR = (255, 0, 0)
+MAX_BYTES = 400_000  # pictures in the repository stay small
+QUALITIES = (85, 75, 65, 55, 45, 35)  # tried until the sheet fits
+
+
+def draw_labels(sample: Sample) -> Image:
+    """A copy of the image with the outlines of its regions."""
+    drawn = sample.image.copy()
+    for polygon, ignore in zip(sample.polygons, sample.ignore, strict=True):
+        corners = np.rint(polygon * 16).astype(np.int32)  # 1/16 px
+        cv2.polylines(drawn, [corners], True, IGNORE_COLOUR if ignore else CARE_COLOUR, 1, cv2.LINE_AA, 4)
+    return drawn
+
+
+def main() -> None:
+    """Write the sheet; --side and --zoom help to look closely."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("docs/synthetic.jpg"))
+    parser.add_argument("--side", type=int, default=256, help="of a scene, px (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=4)
+    parser.add_argument("--columns", type=int, default=5)
+    parser.add_argument("--zoom", type=int, default=1, help="draw every scene this many times larger")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=100, help="number of the first scene (default: %(default)s)")
+    args = parser.parse_args()
+    source = SyntheticScenes(args.rows * args.columns, args.side, args.side, args.seed, args.first)
+    tiles = []
+    for index in range(len(source)):
+        sample = source.load(index)
+        image = cv2.resize(sample.image, None, fx=args.zoom, fy=args.zoom, interpolation=cv2.INTER_NEAREST)
+        polygons = tuple((polygon + 0.5) * args.zoom - 0.5 for polygon in sample.polygons)
+        tiles.append(draw_labels(Sample(sample.name, np.asarray(image, np.uint8), polygons, sample.ignore)))
+    rows = [np.hstack(tiles[start : start + args.columns]) for start in range(0, len(tiles), args.columns)]
+    sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    for quality in QUALITIES:
+        _, data = cv2.imencode(".jpg", sheet, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        if len(data) <= MAX_BYTES:
+            break
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_bytes(data.tobytes())
+    print(f"{args.output}: {len(tiles)} scenes, {len(data) / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
