@@ -64,7 +64,7 @@ def build_schedule(cfg: DictConfig) -> Schedule:
 
 def build_criterion(loss: DictConfig) -> DBLoss:
     """The training loss."""
-    return DBLoss(**_plain(loss))
+    return DBLoss(**plain(loss))
 
 
 def build_mining(cfg: DictConfig) -> MiningWarmup:
@@ -96,14 +96,14 @@ def build_contract(cfg: DictConfig, precision: str) -> Contract:
         precision=precision,
         shrink_ratio=cfg.train.shrink_ratio,
         min_text_size=cfg.train.min_text_size,
-        **_plain(cfg.decode),
+        **plain(cfg.decode),
     )
 
 
 def contract_of(content: Checkpoint, cfg: DictConfig) -> Contract:
     """A checkpoint's contract, changed where the command line says otherwise."""
     contract = Contract.from_dict(content["contract"])
-    changed = {key: value for key, value in _plain(cfg.decode).items() if value is not None}
+    changed = {key: value for key, value in plain(cfg.decode).items() if value is not None}
     if cfg.get("input_size") is not None:
         changed |= {"height": cfg.input_size.height, "width": cfg.input_size.width}
     return Contract.from_dict(contract.to_dict() | changed)
@@ -139,7 +139,8 @@ def count_workers(asked: int | None) -> int:
     return default_workers() if asked is None else asked
 
 
-def _plain(node: DictConfig) -> dict[str, Any]:
-    values = OmegaConf.to_container(node, resolve=True)
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A checked config node as plain values; a `${` in a file name stays escaped, so that it can be read back."""
+    values = OmegaConf.to_container(node)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}

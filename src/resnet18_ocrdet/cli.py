@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that --help and a refused word
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,33 +31,36 @@ def detect() -> None:
 
 
 def _train(cfg: DictConfig) -> int:
-    _check_opencv()
+    _set_up_process()
     from .commands.train import run
 
     return run(cfg, [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
 
 
 def _evaluate(cfg: DictConfig) -> int:
-    _check_opencv()
+    _set_up_process()
     from .commands.evaluate import run
 
     return run(cfg)
 
 
 def _detect(cfg: DictConfig) -> int:
-    _check_opencv()
+    _set_up_process()
     from .commands.detect import run
 
     return run(cfg)
 
 
-def _check_opencv() -> None:
-    """On a bare Debian, opencv-python imports only with two system libraries: name them."""
+def _set_up_process() -> None:
+    """What holds for the whole process, set once and before torch is imported."""
+    # Loader processes share the cores with the network; threads that spin at a barrier would keep them waiting.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .errors import UserError
 
     try:
-        import cv2  # noqa: F401
+        import cv2
     except ImportError as error:
         raise UserError(
             f"OpenCV does not load ({error}); on Debian or Ubuntu: apt install libgl1 libglib2.0-0"
         ) from None
+    cv2.setNumThreads(1)  # a pool of OpenCV's own threads does not survive the fork of loader processes

@@ -22,7 +22,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     before = OmegaConf.create(saved)
     whole = len(single) < len([key for key in typed if key not in NOT_TRAINING])
     if whole:
-        after = OmegaConf.create(OmegaConf.to_container(composed, resolve=True))
+        after = OmegaConf.create(OmegaConf.to_container(composed))
     else:
         after = OmegaConf.create(saved)
         for key in single:

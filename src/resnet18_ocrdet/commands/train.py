@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import build, draw
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from ..config.crossfield import suspicions
 from ..contract import Contract
 from ..data.loader import TrainLoader, score_loader
 from ..data.splits import Splits
@@ -45,12 +46,14 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         path = find_resume(cfg.resume, folder.root)
         content, folder = load_checkpoint(path), RunFolder(path.resolve().parents[1])
         cfg = resumed_config(cfg, content["config"], overrides, display)
+    for line in suspicions(cfg):
+        display.line(f"note: {line}")
     training = Training(cfg, folder, display)
     if cfg.train.preview:
         return training.write_preview()
     if content is None:
         folder.create()
-        OmegaConf.save(cfg, folder.config, resolve=True)
+        OmegaConf.save(cfg, folder.config)
     else:
         training.restore(content, folder.last)
     display.log_file = folder.log
@@ -197,7 +200,7 @@ class Training:
         content = Checkpoint(
             schema=SCHEMA,
             contract=self.contract.to_dict(),
-            config=OmegaConf.to_container(self.cfg, resolve=True),  # type: ignore[typeddict-item]
+            config=build.plain(self.cfg),
             model=state.model.state_dict(),
             optimizer=state.optimizer.state_dict(),
             mining=dict(state.mining.state_dict()),

@@ -113,6 +113,7 @@ class Synthetic:
     target: ClassVar[str] = "resnet18_ocrdet.data.splits.synthetic"
     train_size: int = key("rendered images per epoch", low=1)
     val_size: int = key("rendered images per validation", low=1)
+    test_size: int = key("rendered images of split=test", low=1)
     fonts: str | None = path("folder of fonts; null: OpenCV's own")
     backgrounds: str | None = path("folder of photos to write on")
     height: int | None = key("px", **SIDE_LIMITS)
