@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
@@ -19,6 +20,7 @@ from .data.splits import Splits
 from .data.targets import TargetMaker
 from .device import autocast, choose_precision
 from .engine import Compute
+from .errors import UserError
 from .loss import DBLoss
 from .mining import MiningWarmup
 from .model.dbnet import DBNet
@@ -33,7 +35,7 @@ def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
     if contract is not None and "height" in data and data.height is None:
         data = OmegaConf.merge(data, {"height": contract.height, "width": contract.width})  # type: ignore[assignment]
-    splits: Splits = instantiate(data, _convert_="all")
+    splits: Splits = _instantiate(data)
     return splits
 
 
@@ -51,14 +53,13 @@ def build_model(model: DictConfig) -> tuple[DBNet, list[str]]:
 
 def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
-    make = instantiate(optimizer, _partial_=True, _convert_="all")
-    made: Optimizer = make(param_groups(net, optimizer.weight_decay))
+    made: Optimizer = _instantiate(optimizer, _partial_=True)(param_groups(net, optimizer.weight_decay))
     return made
 
 
 def build_schedule(cfg: DictConfig) -> Schedule:
     """Learning rate over the run's epochs."""
-    schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs, _convert_="all")
+    schedule: Schedule = _instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
     return schedule
 
 
@@ -73,9 +74,9 @@ def build_mining(cfg: DictConfig) -> MiningWarmup:
     return MiningWarmup(cap=cfg.train.mining_warmup_cap if wanted else 0)
 
 
-def build_augment(augment: DictConfig) -> Augment:
+def build_augment(cfg: DictConfig) -> Augment:
     """Random views for training."""
-    made: Augment = instantiate(augment, _convert_="all")
+    made: Augment = _instantiate(cfg.augment, stretch=cfg.decode.resize == "stretch")
     return made
 
 
@@ -137,6 +138,16 @@ def build_compute(device: torch.device, precision: str) -> tuple[Compute, str]:
 def count_workers(asked: int | None) -> int:
     """Loader processes: as asked, else by the number of cores."""
     return default_workers() if asked is None else asked
+
+
+def _instantiate(node: DictConfig, **more: Any) -> Any:
+    """Hydra's instantiate with plain lists; a UserError from inside comes out as it was raised."""
+    try:
+        return instantiate(node, _convert_="all", **more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

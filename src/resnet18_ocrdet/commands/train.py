@@ -138,7 +138,7 @@ class Training:
         targets = build.build_target_maker(cfg.train)
         workers = build.count_workers(cfg.train.workers)
         pin = self.compute.device.type == "cuda"
-        views = TrainViews(splits.train, build.build_augment(cfg.augment), targets, height, width, cfg.seed)
+        views = TrainViews(splits.train, build.build_augment(cfg), targets, height, width, cfg.seed)
         val_views = ScoreViews(splits.val, targets, height, width, self.contract.resize)
         return (
             TrainLoader(views, cfg.train.batch_size, cfg.seed, workers, pin),

@@ -1,0 +1,103 @@
+"""ocrdet-eval: from a checkpoint and from result files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.config.compose import run_command
+
+CARE = "10,10,60,10,60,30,10,30"
+OTHER = "70,50,120,50,120,80,70,80"
+BOM = "\ufeff"
+
+
+@pytest.fixture
+def test_half(tmp_path: Path) -> Path:
+    """Two images of an official test half, one with a don't-care region; label files with and without BOM."""
+    root = tmp_path / "icdar"
+    (root / "ch4_test_images").mkdir(parents=True)
+    (root / "Challenge4_Test_Task1_GT").mkdir()
+    for number in (1, 2):
+        cv2.imwrite(str(root / f"ch4_test_images/img_{number}.jpg"), np.zeros((96, 160, 3), np.uint8))
+    (root / "Challenge4_Test_Task1_GT/gt_img_1.txt").write_text(f"{BOM}{CARE},word\r\n{OTHER},###\r\n", "utf-8")
+    (root / "Challenge4_Test_Task1_GT/gt_img_2.txt").write_text(f"{CARE},a, b\n{OTHER},c\n", "utf-8")
+    return root
+
+
+def score(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> tuple[int, dict]:
+    monkeypatch.chdir(folder)
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    code = run_command("eval", _evaluate, [*words, "output=out"])
+    path = folder / "out/metrics.json"
+    return code, json.loads(path.read_text()) if path.is_file() else {}
+
+
+def results(folder: Path, first: str, second: str | None) -> Path:
+    folder.mkdir()
+    (folder / "res_img_1.txt").write_text(first)
+    if second is not None:
+        (folder / "res_img_2.txt").write_text(second)
+    return folder
+
+
+def test_result_files_are_scored_by_the_protocol(test_half: Path, tmp_path: Path, monkeypatch):
+    # image 1: the care word found, the detection on ### not counted; image 2: one of two found, one false
+    results(tmp_path / "mine", f"{CARE},0.9\n{OTHER},0.8\n", f"{CARE},0.7\n0,0,5,0,5,5,0,5,0.6\n")
+    code, metrics = score(monkeypatch, tmp_path, "predictions=mine", "data=icdar2015", f"data.root={test_half}")
+    assert code == 0 and metrics["split"] == "test"
+    assert (metrics["matched"], metrics["care_regions"], metrics["care_detections"]) == (2, 3, 3)
+    assert metrics["precision"] == pytest.approx(2 / 3) and metrics["recall"] == pytest.approx(2 / 3)
+    assert metrics["hmean"] == pytest.approx(2 / 3)
+    assert metrics["ap"] == pytest.approx((1 / 1 + 2 / 2) / 3)  # scores .9 hit, .7 hit, .6 miss
+    with (tmp_path / "out/per_image.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["img_1.jpg", "img_2.jpg"]
+    assert float(rows[1]["recall"]) == 0.5
+
+
+def test_a_zip_without_scores_counts_a_missing_file_as_nothing_found(test_half: Path, tmp_path: Path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("res_img_1.txt", CARE)
+    code, metrics = score(monkeypatch, tmp_path, "predictions=mine.zip", "data=icdar2015", f"data.root={test_half}")
+    assert code == 0 and metrics["missing_files"] == 1
+    assert metrics["recall"] == pytest.approx(1 / 3) and metrics["ap"] is None
+
+
+def test_a_result_for_an_unknown_image_is_refused(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    folder = results(tmp_path / "mine", CARE, None)
+    (folder / "res_img_77.txt").write_text(CARE)
+    code, _ = score(monkeypatch, tmp_path, "predictions=mine", "data=icdar2015", f"data.root={test_half}")
+    assert code == 2
+    assert "res_img_77.txt" in capsys.readouterr().err
+
+
+def test_a_split_that_is_not_there_names_those_that_are(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    results(tmp_path / "mine", CARE, None)
+    words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}", "split=val")
+    assert score(monkeypatch, tmp_path, *words)[0] == 2
+    assert "split=val: this data set has no val images; it has test" in capsys.readouterr().err
+
+
+def test_a_checkpoint_alone_is_scored_on_its_own_validation_split(tiny_run: Path, tmp_path: Path, monkeypatch):
+    code, metrics = score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0")
+    last = json.loads((tiny_run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert code == 0
+    assert (metrics["split"], metrics["images"], metrics["height"]) == ("val", 2, 64)
+    assert metrics["hmean"] == last["hmean"]  # validation while training is the same code
+    assert metrics["loss"] == pytest.approx(last["val_loss"], rel=1e-5)
+
+
+def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_path: Path, monkeypatch):
+    words = (f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0", "decode.box_thresh=0.1", "input_size=96x96")
+    _, metrics = score(monkeypatch, tmp_path, *words, "data=synthetic", "data.test_size=2")
+    assert (metrics["box_thresh"], metrics["height"], metrics["split"]) == (0.1, 96, "test")
+    assert metrics["bin_thresh"] == 0.3

@@ -1,0 +1,163 @@
+"""ocrdet-train: what a run leaves behind, that it repeats itself, and that it goes on where it stood."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from conftest import TINY, installed
+from resnet18_ocrdet import engine
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _train
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.engine import StepRecord
+from resnet18_ocrdet.structures import LossParts
+
+KEYS = ["epoch", "step", "lr", "train_loss", "val_loss", "precision", "recall", "hmean", "ap", "seconds"]
+
+
+def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The command in this process; importing torch anew for each test would take longer than the tests."""
+    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
+    return run_command("train", _train)
+
+
+def journal(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_every_file_of_the_table(tiny_run: Path):
+    for name in ("config.yaml", "metrics.jsonl", "checkpoints/last.pt", "checkpoints/best.pt", "train.log"):
+        assert (tiny_run / name).is_file(), name
+    assert list((tiny_run / "tensorboard").glob("events*"))
+    assert not list(tiny_run.rglob("*.tmp"))
+    assert not (tiny_run.parent / "outputs").exists()  # Hydra's own litter
+
+
+def test_metrics_have_the_documented_keys(tiny_run: Path):
+    first, second = journal(tiny_run)
+    assert [key for key in KEYS if key in first] == KEYS
+    assert set(first["train_loss"]) == set(first["val_loss"]) == set(LossParts._fields)
+    assert (first["epoch"], second["epoch"], second["step"]) == (1, 2, 4)
+
+
+def test_checkpoint_holds_contract_and_resume_state(tiny_run: Path):
+    content = load_checkpoint(tiny_run / "checkpoints/last.pt")
+    assert (content["epoch"], content["step"]) == (2, 4)
+    contract = content["contract"]
+    assert (contract["height"], contract["width"], contract["color_order"]) == (64, 64, "RGB")
+    assert contract["mean"] == [0.485, 0.456, 0.406]
+    assert content["config"]["optimizer"]["lr"] == 0.007
+
+
+def test_plain_lines_without_a_terminal(tmp_path: Path, tiny_run: Path):
+    log = (tiny_run / "train.log").read_text()
+    assert "epoch 2/2" in log and "hmean" in log
+    assert "\x1b" not in log
+    assert (
+        "the learning rate never decays in this run"
+        in installed("ocrdet-train", *TINY, "train.epochs=1", "train.preview=true", "run_dir=x", cwd=tmp_path).stdout
+    )
+
+
+def test_preview_writes_a_picture_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert train(monkeypatch, *TINY, "train.preview=true", f"run_dir={tmp_path}/look") == 0
+    assert [path.name for path in (tmp_path / "look").iterdir()] == ["preview.jpg"]
+
+
+def test_two_runs_with_one_seed_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    losses = []
+    for name, workers in (("a", 0), ("b", 2)):
+        words = (*TINY, "train.epochs=2", f"train.workers={workers}", f"run_dir={tmp_path}/{name}")
+        assert train(monkeypatch, *words) == 0
+        losses.append([(line["train_loss"], line["val_loss"]) for line in journal(tmp_path / name)])
+    assert losses[0] == losses[1]
+    first, second = (load_checkpoint(tmp_path / name / "checkpoints/last.pt")["model"] for name in "ab")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    words = (*TINY, "scheduler.step_size=2")
+    assert train(monkeypatch, *words, "train.epochs=4", f"run_dir={tmp_path}/whole") == 0
+    assert train(monkeypatch, *words, "train.epochs=3", f"run_dir={tmp_path}/halves") == 0
+    assert train(monkeypatch, f"resume={tmp_path}/halves", "train.epochs=4") == 0
+    whole, halves = journal(tmp_path / "whole"), journal(tmp_path / "halves")
+    assert [line["lr"] for line in halves] == pytest.approx([0.007, 0.007, 0.0007, 0.0007])
+    for one, other in zip(whole, halves, strict=True):
+        assert one["train_loss"] == other["train_loss"]
+        assert one["val_loss"] == other["val_loss"]
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tiny_run: Path, monkeypatch, capsys):
+    before = (tiny_run / "checkpoints/last.pt").read_bytes()
+    assert train(monkeypatch, *TINY, f"run_dir={tiny_run}") == 2
+    assert "holds a run already: add resume=auto" in capsys.readouterr().err
+    assert (tiny_run / "checkpoints/last.pt").read_bytes() == before
+
+
+def test_resume_auto_takes_the_newest_unfinished_run(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train(monkeypatch, "resume=auto") == 2
+    assert "no unfinished run in runs/train" in capsys.readouterr().err
+    assert train(monkeypatch, *TINY, "train.epochs=1", "run_dir=runs/train/one") == 0
+    (tmp_path / "runs/train/one/summary.txt").unlink()  # as if it had been stopped
+    assert train(monkeypatch, "resume=auto", "train.epochs=2") == 0
+    assert [line["epoch"] for line in journal(tmp_path / "runs/train/one")] == [1, 2]
+
+
+def test_resume_with_another_batch_size_is_refused(tiny_run: Path, monkeypatch, capsys):
+    assert train(monkeypatch, f"resume={tiny_run}", "train.batch_size=4", "train.epochs=3") == 2
+    assert "4 steps were done in 2 epochs" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_stops_with_code_3(tmp_path: Path, monkeypatch, capsys):
+    words = (*TINY, "train.epochs=3", "optimizer.lr=100", f"run_dir={tmp_path}/wild")
+    monkeypatch.setattr(engine.torch, "isfinite", lambda total: torch.tensor(False))
+    assert train(monkeypatch, *words) == 3
+    assert "the loss is not finite at step 0" in capsys.readouterr().out
+
+
+def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path: Path, monkeypatch):
+    weights = f"model.weights={tiny_run}/checkpoints/last.pt"
+    seen: list[StepRecord] = []
+    original = engine.StepRecord
+
+    def record(*fields: Any) -> StepRecord:
+        seen.append(original(*fields))
+        return seen[-1]
+
+    monkeypatch.setattr(engine, "StepRecord", record)
+    assert train(monkeypatch, *TINY, "train.epochs=1", weights, f"run_dir={tmp_path}/fine") == 0
+    assert [step.balanced for step in seen] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("model.weights=absent.pt",), "checkpoint absent.pt: no such file"),
+        (("model.pretrained=absent.pth",), "model.pretrained=absent.pth: no such file"),
+        (("device=cuda:7",), "device=cuda:7: this machine has"),
+        (("data=icdar2015", "data.root=nowhere"), "nowhere"),
+        (("data=custom", "data.root=nowhere"), "nowhere"),
+        (("resume=absent.pt",), "checkpoint absent.pt: no such file"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_starts(words, message, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train(monkeypatch, *words) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_files_can_be_written_under_any_name(tmp_path: Path, tiny_run: Path):
+    import numpy as np
+
+    path = tmp_path / "照片 (1), a=b.jpg"
+    write(path, np.zeros((8, 8, 3), np.uint8))
+    assert path.stat().st_size > 0
