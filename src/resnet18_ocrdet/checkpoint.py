@@ -54,13 +54,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or foreign file
-        start = path.open("rb").read(8)
-        raise UserError(
-            f"checkpoint {path}: cannot be read ({type(error).__name__}; {path.stat().st_size} bytes, begins {start!r})"
-        ) from None
+        raise UserError(f"checkpoint {path}: cannot be read ({type(error).__name__}; {_first_bytes(path)})") from None
     needed = Checkpoint.__required_keys__
     if not isinstance(content, dict) or not needed <= content.keys():
         raise UserError(f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})")
+    if not isinstance(content["schema"], int) or not _holds_tensors(content["model"]):
+        raise UserError(f"checkpoint {path}: not written by ocrdet-train (schema or weights of a wrong type)")
     if content["schema"] > SCHEMA:
         raise UserError(f"checkpoint {path}: schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
     return cast(Checkpoint, {key: content[key] for key in needed})
@@ -85,6 +84,18 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
         raise UserError(f"checkpoint {path}: {len(rotten)} tensors hold NaN or infinity (first: {rotten[0]})")
     model.load_state_dict(state)
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
+
+
+def _first_bytes(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return f"{path.stat().st_size} bytes, begins {file.read(8)!r}"
+    except OSError as error:
+        return str(error.strerror)
+
+
+def _holds_tensors(state: object) -> bool:
+    return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
 
 
 def _first_missing(content: object, needed: frozenset[str]) -> str:

@@ -67,7 +67,8 @@ def order_quad(quad: ArrayLike) -> NDArray[np.float32]:
     """Sort 4 corners clockwise from the top-left: of the two leftmost the upper one is first.
 
     The rule of the DB reference, so that files compare line by line."""
-    by_x = np.asarray(quad, np.float32)[np.argsort(np.asarray(quad)[:, 0], kind="stable")]
+    corners = np.asarray(quad, np.float32)
+    by_x = corners[np.lexsort((corners[:, 1], corners[:, 0]))]
     left, right = by_x[:2], by_x[2:]
     top_left, bottom_left = left[np.argsort(left[:, 1], kind="stable")]
     top_right, bottom_right = right[np.argsort(right[:, 1], kind="stable")]

@@ -62,7 +62,8 @@ class DBLoss(nn.Module):
         on_background = per_pixel * negative
         if not mine:
             return 0.5 * (on_text / positives.clamp(min=1.0) + on_background.sum() / negatives.clamp(min=1.0))
-        kept = int(torch.minimum(negatives, positives * self.negative_ratio))
+        # A batch without any text keeps all its background: three times nothing would teach nothing.
+        kept = int(torch.minimum(negatives, positives * self.negative_ratio if positives > 0 else negatives))
         hardest = on_background.flatten().topk(kept, sorted=False).values.sum()
         return (on_text + hardest) / (positives + kept).clamp(min=1.0)
 

@@ -14,26 +14,32 @@ from ..structures import Image, Placement
 
 Resize = Literal["keep", "short_side", "stretch"]
 
+MAX_ASPECT = 16  # beyond it, scaling the shorter side would make a canvas that fits no memory
+
 
 def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, Placement]:
     """Scale `image` (any H, W) for a network trained at height×width and pad it, black, right and below.
 
     resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
-    the shorter side min(height, width), "stretch" fills height×width exactly.
+    the shorter side min(height, width) as far as the longer stays within MAX_ASPECT times that, "stretch" fills
+    height×width exactly.
     Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
     original_height, original_width = image.shape[:2]
     if resize == "stretch":
         scale_y, scale_x = height / original_height, width / original_width
     elif resize == "short_side":
-        scale_y = scale_x = min(height, width) / min(original_height, original_width)
+        short, long = sorted((original_height, original_width))
+        scale_y = scale_x = min(height, width) / max(short, long / MAX_ASPECT)
     else:
         scale_y = scale_x = float(np.sqrt(height * width / (original_height * original_width)))
     scaled_height = max(1, round(original_height * scale_y))
     scaled_width = max(1, round(original_width * scale_x))
-    if (scaled_height, scaled_width) != (original_height, original_width):
-        shrinking = scaled_height * scaled_width < original_height * original_width
-        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR  # linear alone aliases when shrinking
-        image = np.asarray(cv2.resize(image, (scaled_width, scaled_height), interpolation=how), np.uint8)
+    for (w, h), how in (  # by area what shrinks, or it aliases; then linear what grows: INTER_AREA shifts it
+        ((min(scaled_width, original_width), min(scaled_height, original_height)), cv2.INTER_AREA),
+        ((scaled_width, scaled_height), cv2.INTER_LINEAR),
+    ):
+        if (h, w) != image.shape[:2]:
+            image = np.asarray(cv2.resize(image, (w, h), interpolation=how), np.uint8)
     canvas = np.zeros((_round_up(scaled_height, stride), _round_up(scaled_width, stride), 3), np.uint8)
     canvas[:scaled_height, :scaled_width] = image
     placement = Placement(

@@ -52,7 +52,8 @@ class TargetMaker:
         taught: list[NDArray[np.float32]] = []
         for polygon, dont_care in zip(polygons, ignore, strict=True):
             distance = shrink_distance(polygon, self.shrink_ratio)
-            pieces = [] if dont_care or self.too_small(polygon) else offset(polygon, -distance)
+            teachable = not dont_care and distance > 0 and not self.too_small(polygon)
+            pieces = offset(polygon, -distance) if teachable else []
             if not pieces:
                 cv2.fillPoly(prob_mask, [np.rint(polygon).astype(np.int32)], 0)
                 continue

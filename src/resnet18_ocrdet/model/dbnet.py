@@ -39,10 +39,13 @@ class DBNet(nn.Module):
         return Maps(self.prob_head(features), self.thresh_head(features) if with_thresh else None)
 
     def _init_new_layers(self) -> None:
-        """He initialisation where no ImageNet weights exist; the batch-norm bias is the DB reference's."""
+        """He initialisation where no ImageNet weights exist.
+
+        Of a 2×2 stride-2 transposed convolution each output sees one input pixel, so its fan is the channels in;
+        torch's own count takes the channels out, and the first logits would be ±4 instead of ±1."""
         for part in (self.neck, self.prob_head, self.thresh_head):
             for layer in part.modules():
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                if isinstance(layer, nn.Conv2d):
                     nn.init.kaiming_normal_(layer.weight)
-                elif isinstance(layer, nn.BatchNorm2d):
-                    nn.init.constant_(layer.bias, 1e-4)
+                elif isinstance(layer, nn.ConvTranspose2d):
+                    nn.init.normal_(layer.weight, std=(2.0 / layer.in_channels) ** 0.5)

@@ -1,0 +1,240 @@
+"""Random views: what happens to the pixels happens to the polygons."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.augment import MIN_VISIBLE, Augment, change_color
+from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.structures import Sample
+
+STILL = {
+    "flip": 0.0,
+    "rotate": 0.0,
+    "scale_min": 1.0,
+    "scale_max": 1.0,
+    "perspective": 0.0,
+    "color": 0.0,
+    "blur": 0.0,
+}
+QUAD = np.array([[60, 50], [150, 70], [140, 130], [50, 105]], np.float32)
+
+
+def sample(image, *polygons, ignore=None):
+    flags = np.zeros(len(polygons), bool) if ignore is None else np.array(ignore, bool)
+    return Sample("a.jpg", image, polygons, flags)
+
+
+def drawn(polygon, height, width):
+    """White text on black: the polygon filled as its label says."""
+    image = np.zeros((height, width, 3), np.uint8)
+    cv2.fillPoly(image, [np.rint(polygon).astype(np.int32)], (255, 255, 255))
+    return sample(image, polygon)
+
+
+def noise(height, width):
+    return np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def compare(view):
+    """IoU of the bright pixels with the filled polygons, and how far their centres lie apart, px."""
+    bright = view.image[:, :, 0] > 127
+    labelled = np.zeros(bright.shape, np.uint8)
+    for polygon in view.polygons:
+        cv2.fillPoly(labelled, [np.rint(polygon).astype(np.int32)], 1)
+    iou = (bright & (labelled == 1)).sum() / (bright | (labelled == 1)).sum()
+    weight = view.image[:, :, 0].astype(np.float64)  # grey edges count by their share: finer than a pixel
+    ys, xs = np.mgrid[: weight.shape[0], : weight.shape[1]]
+    centre = np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
+    (polygon,) = view.polygons
+    moments = cv2.moments(polygon)
+    return iou, float(np.hypot(*(centre - np.array([moments["m10"], moments["m01"]]) / moments["m00"])))
+
+
+def test_zeros_leave_an_image_of_the_right_size_alone():
+    image = noise(96, 128)
+    for crop in (False, True):
+        view = Augment(**STILL, crop=crop)(sample(image, QUAD / 2), 96, 128, np.random.default_rng(0))
+        if not crop:  # a crop may lie anywhere, also where a part of the window is empty
+            np.testing.assert_array_equal(view.image, image)
+            np.testing.assert_allclose(view.polygons, [QUAD / 2])
+        assert view.image.shape == (96, 128, 3)
+
+
+@pytest.mark.parametrize("size", [(160, 200), (320, 400), (80, 100), (160, 64)])
+def test_without_crop_the_whole_image_stays_with_its_labels(size):
+    source = drawn(QUAD, 160, 200)
+    view = Augment(**STILL, crop=False)(source, *size, np.random.default_rng(0))
+    assert view.image.shape == (*size, 3)
+    # one scale for both sides, the image in the top-left corner
+    scale = min(size[0] / 160, size[1] / 200)
+    np.testing.assert_allclose(view.polygons[0], (QUAD + 0.5) * scale - 0.5, atol=0.7)
+    iou, apart = compare(view)
+    assert iou > 0.9 and apart < 0.2
+    below, right = round(160 * scale), round(200 * scale)
+    assert not view.image[below:].any() and not view.image[:, right:].any()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rotate": 40.0},
+        {"scale_min": 0.6, "scale_max": 1.2},
+        {"flip": 1.0},
+        {"perspective": 0.1},
+        {"rotate": 15.0, "scale_min": 0.6, "scale_max": 1.2, "flip": 0.5, "perspective": 0.08},
+    ],
+    ids=["shift", "rotate", "scale", "flip", "perspective", "all"],
+)
+def test_polygons_follow_the_pixels(options):
+    augment, seen = Augment(**STILL | options), 0
+    for seed in range(12):
+        view = augment(drawn(QUAD, 200, 240), 200, 240, np.random.default_rng(seed))
+        if len(view.polygons) != 1:
+            continue
+        iou, apart = compare(view)
+        assert iou > 0.9, seed
+        # measured: up to 0.12. Half a pixel would be seen: a wrong pixel centre, or a mirror about the wrong axis
+        assert apart < 0.2, seed
+        seen += 1
+    assert seen >= 8
+
+
+@pytest.mark.parametrize("zoom", [0.45, 0.24, 0.1])
+@pytest.mark.parametrize("options", [{}, {"rotate": 20.0, "flip": 0.5, "perspective": 0.05}], ids=["plain", "turned"])
+def test_strong_reductions_stay_aligned(zoom, options):
+    # below half size the image is first reduced by area
+    large = QUAD * 6
+    augment = Augment(**STILL | {"scale_min": zoom, "scale_max": zoom} | options)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        view = augment(drawn(large, 1000, 1200), 1000, 1200, rng)
+        iou, apart = compare(view)
+        assert iou > 0.9, seed
+        assert apart < 0.2, seed
+
+
+def test_a_reduction_averages_instead_of_picking_pixels():
+    # lines one pixel wide, every fourth: a quarter of 255 = 64 everywhere once they cannot be told apart
+    image = np.zeros((800, 800, 3), np.uint8)
+    image[:, ::4] = 255
+    augment = Augment(**STILL | {"scale_min": 0.125, "scale_max": 0.125})
+    view = augment(sample(image), 800, 800, np.random.default_rng(1))
+    seen = view.image[view.image.sum(axis=2) > 0].astype(float)
+    assert len(seen) > 5000
+    assert np.median(seen) == pytest.approx(64, abs=2) and seen.std() < 20
+
+
+def test_flip_mirrors_the_image():
+    image = noise(64, 96)
+    view = Augment(**STILL | {"flip": 1.0})(sample(image), 64, 96, np.random.default_rng(3))
+    np.testing.assert_allclose(view.image.astype(int), image[:, ::-1].astype(int), atol=1)
+
+
+def test_the_same_random_numbers_give_the_same_view():
+    augment = Augment(perspective=0.1, blur=0.5)
+    source = sample(noise(120, 150), QUAD / 2, QUAD / 3)
+    first, again, other = (augment(source, 64, 96, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.image, again.image)
+    assert all(map(np.array_equal, first.polygons, again.polygons))
+    np.testing.assert_array_equal(first.ignore, again.ignore)
+    assert not np.array_equal(first.image, other.image)
+
+
+@pytest.mark.parametrize("crop", [True, False])
+def test_the_sample_that_came_in_is_unchanged(crop):
+    source = sample(noise(120, 150), QUAD / 2, QUAD - 90, ignore=[False, True])
+    image, polygons, flags = source.image.copy(), [p.copy() for p in source.polygons], source.ignore.copy()
+    augment = Augment(perspective=0.1, blur=1.0, crop=crop)
+    for size in [(64, 64), (120, 150)]:
+        view = augment(source, *size, np.random.default_rng(0))
+        view.image[:] = 0
+        for polygon in view.polygons:
+            polygon[:] = -1
+    np.testing.assert_array_equal(source.image, image)
+    assert all(map(np.array_equal, source.polygons, polygons))
+    np.testing.assert_array_equal(source.ignore, flags)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 96), (96, 32)])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (300, 5), (70, 90)])
+def test_views_have_exactly_the_asked_size(size, shape):
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * np.float32([shape[1] - 1, shape[0] - 1])
+    for crop in (True, False):
+        for source in (sample(noise(*shape)), sample(noise(*shape), corners)):
+            view = Augment(perspective=0.1, crop=crop)(source, *size, np.random.default_rng(0))
+            assert view.image.shape == (*size, 3) and view.image.dtype == np.uint8
+            assert len(view.polygons) == len(view.ignore) and view.ignore.dtype == np.bool_
+            for polygon in view.polygons:
+                assert polygon.dtype == np.float32
+                assert (polygon >= 0).all() and (polygon <= np.float32([size[1] - 1, size[0] - 1])).all()
+
+
+def still_view(*polygons, ignore=None):
+    """The image shown as it is, 100 x 100: what lies outside it is outside the view."""
+    source = sample(np.zeros((100, 100, 3), np.uint8), *polygons, ignore=ignore)
+    return Augment(**STILL, crop=False)(source, 100, 100, np.random.default_rng(0))
+
+
+def box(left, top, right, bottom):
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def test_regions_outside_are_gone():
+    view = still_view(box(110, 10, 130, 20), box(10, 10, 40, 20), box(-50, 5, -10, 9), ignore=[False, True, False])
+    assert len(view.polygons) == 1
+    np.testing.assert_array_equal(view.polygons[0], box(10, 10, 40, 20))
+    assert view.ignore.tolist() == [True]
+
+
+def test_cut_regions_are_clipped_and_strokes_become_dont_care():
+    # 99 is the last pixel centre: of 100 px, 39 and 29 are left
+    view = still_view(box(60, 10, 160, 20), box(70, 30, 170, 40), box(60, 50, 160, 60), ignore=[False, False, True])
+    assert MIN_VISIBLE == 0.3
+    assert [area(polygon) for polygon in view.polygons] == [390, 290, 390]
+    assert view.ignore.tolist() == [False, True, True]
+
+
+def test_the_pieces_of_one_region_share_its_fate():
+    # a U standing on its head outside: two arms 10 x 50 of 1000 + 80 x 30 = 3400 are left, 29 %
+    deep = np.array([[10, 50], [20, 50], [20, 110], [80, 110], [80, 50], [90, 50], [90, 140], [10, 140]], np.float32)
+    view = still_view(deep)
+    # 49 rows of 10, twice; whole: 80 · 90 - 60 · 60 = 3600; 980 / 3600 = 27 %
+    assert sorted(area(polygon) for polygon in view.polygons) == [490, 490]
+    assert view.ignore.tolist() == [True, True]
+    # 80 · 70 - 3600 = 2000: 49 % together, though each arm alone is less than 30 %
+    shallow = np.where(deep == 140, np.float32(120), deep)
+    assert still_view(shallow).ignore.tolist() == [False, False]
+
+
+def test_most_crops_show_text():
+    # a word of 30 x 10 in a large image: found by chance about once in 40 crops
+    source = sample(np.zeros((600, 600, 3), np.uint8), box(400, 80, 430, 90))
+    augment = Augment(**STILL | {"scale_min": 6.0, "scale_max": 6.0})
+    shown = [len(augment(source, 100, 100, np.random.default_rng(seed)).polygons) for seed in range(60)]
+    assert 0.6 * 60 < sum(shown) < 60
+
+
+def test_dont_care_regions_are_not_aimed_at():
+    source = sample(np.zeros((600, 600, 3), np.uint8), box(400, 80, 430, 90), ignore=[True])
+    augment = Augment(**STILL | {"scale_min": 6.0, "scale_max": 6.0})
+    shown = [len(augment(source, 100, 100, np.random.default_rng(seed)).polygons) for seed in range(60)]
+    assert sum(shown) < 0.3 * 60
+
+
+def test_colour_changes_stay_in_range_and_keep_the_geometry():
+    image = noise(64, 96)
+    before = image.copy()
+    for seed in range(5):
+        changed = change_color(image, 0.25, np.random.default_rng(seed))
+        assert changed.shape == image.shape and changed.dtype == np.uint8
+        assert not np.array_equal(changed, image)
+        # order of levels is kept in each channel: a look-up table that rises
+        for channel in range(3):
+            levels = changed[:, :, channel].ravel()[np.argsort(image[:, :, channel].ravel(), kind="stable")]
+            assert (np.diff(levels.astype(int)) >= 0).all()
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(change_color(image, 0.0, np.random.default_rng(0)), image)

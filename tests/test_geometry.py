@@ -1,0 +1,335 @@
+"""Polygon functions: numbers worked out by hand, and properties over random outlines."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from resnet18_ocrdet.geometry import (
+    area,
+    clip_to_image,
+    min_area_quad,
+    offset,
+    order_quad,
+    perimeter,
+    shrink_distance,
+    signed_area,
+    transform,
+)
+
+
+def points(*corners):
+    return np.array(corners, np.float32)
+
+
+SQUARE_10 = points((0, 0), (10, 0), (10, 10), (0, 10))  # clockwise on screen
+SQUARE_40 = points((20, 20), (60, 20), (60, 60), (20, 60))
+TRIANGLE = points((0, 0), (4, 0), (0, 3))
+BOW_TIE = points((10, 10), (50, 50), (50, 10), (10, 50))
+DUMBBELL = points(  # two 20 x 20 squares joined by a bar 20 long and 4 high
+    (0, 0), (20, 0), (20, 8), (40, 8), (40, 0), (60, 0), (60, 20), (40, 20), (40, 12), (20, 12), (20, 20), (0, 20)
+)
+
+
+def rotated_box(centre, width, height, degrees):
+    angle = math.radians(degrees)
+    along = np.array([math.cos(angle), math.sin(angle)]) * width / 2
+    down = np.array([-math.sin(angle), math.cos(angle)]) * height / 2
+    corners = [-along - down, along - down, along + down, -along + down]
+    return (np.array(centre) + corners).astype(np.float32)
+
+
+@st.composite
+def boxes(draw):
+    centre = draw(st.tuples(st.floats(-100, 100), st.floats(-100, 100)))
+    width, height = draw(st.floats(8, 200)), draw(st.floats(8, 200))
+    return rotated_box(centre, width, height, draw(st.floats(-180, 180)))
+
+
+def test_areas_by_hand():
+    assert signed_area(SQUARE_10) == 100
+    assert signed_area(SQUARE_10[::-1]) == -100
+    assert area(SQUARE_10[::-1]) == 100
+    assert area(TRIANGLE) == 6  # 4 · 3 / 2
+    assert area(BOW_TIE) == 0  # the halves run in opposite directions and cancel
+    # two squares 20 · 20 and the bar 20 · 4
+    assert area(DUMBBELL) == 880
+    assert area(points((3, 3), (9, 9), (5, 5))) == 0
+
+
+def test_area_keeps_its_digits_far_from_the_origin():
+    # in float32 the products of the shoelace would be rounded to steps of 64 here
+    assert area(SQUARE_10 + np.float32(30000)) == 100
+
+
+def test_perimeters_by_hand():
+    assert perimeter(SQUARE_10) == 40
+    assert perimeter(TRIANGLE) == 12  # 3 + 4 + 5
+    assert perimeter(points((7, 7), (7, 7), (7, 7))) == 0
+
+
+def test_shrink_distance_of_a_square():
+    # side 10: area 100, perimeter 40, r = 0.4 -> 100 · (1 - 0.16) / 40 = 2.1 px
+    assert shrink_distance(SQUARE_10, 0.4) == pytest.approx(2.1)
+    # r = 1 keeps everything
+    assert shrink_distance(SQUARE_10, 1.0) == 0
+    assert shrink_distance(points((7, 7), (7, 7), (7, 7)), 0.4) == 0
+
+
+@given(boxes(), st.floats(0.1, 0.9))
+@settings(max_examples=50, deadline=None)
+def test_shrink_distance_grows_with_the_scale_and_ignores_the_direction(box, ratio):
+    distance = shrink_distance(box, ratio)
+    assert shrink_distance(box * 2, ratio) == pytest.approx(2 * distance, rel=1e-4)
+    assert shrink_distance(box[::-1], ratio) == pytest.approx(distance)
+
+
+@pytest.mark.parametrize("polygon", [SQUARE_40, SQUARE_40[::-1]], ids=["clockwise", "counter-clockwise"])
+def test_offset_inwards_moves_each_side(polygon):
+    (piece,) = offset(polygon, -5.0)
+    # 20 + 5 .. 60 - 5
+    assert {tuple(corner) for corner in piece.tolist()} == {(25, 25), (55, 25), (55, 55), (25, 55)}
+    assert piece.dtype == np.float32
+
+
+def test_offset_outwards_rounds_the_corners():
+    (piece,) = offset(SQUARE_40, 8.0)
+    assert (piece.min(axis=0) == 12).all() and (piece.max(axis=0) == 68).all()
+    # square + four strips 40 · 8 + a circle of radius 8 = 1600 + 1280 + 201
+    assert area(piece) == pytest.approx(3081, rel=0.02)
+    assert len(piece) > 8
+
+
+def test_offset_out_and_in_again_is_the_square():
+    (grown,) = offset(SQUARE_40, 8.0)
+    (back,) = offset(grown, -8.0)
+    # whole-pixel corners of the round arc leave the sides in place but blunt the corners
+    overlap = shapely.intersection(shapely.Polygon(back), shapely.Polygon(SQUARE_40)).area
+    assert overlap / shapely.union(shapely.Polygon(back), shapely.Polygon(SQUARE_40)).area > 0.97
+    (shrunk,) = offset(SQUARE_40, -8.0)
+    (again,) = offset(shrunk, 8.0)
+    assert (again.min(axis=0) == 20).all() and (again.max(axis=0) == 60).all()
+
+
+@pytest.mark.parametrize("distance", [-5.0, -6.0, -1000.0])
+def test_what_is_shrunk_by_half_its_width_vanishes(distance):
+    assert offset(SQUARE_10, distance) == []
+
+
+def test_a_closing_waist_leaves_two_pieces():
+    pieces = offset(DUMBBELL, -3.0)
+    # each square keeps 14 · 14 = 196; the bar was only 4 high. One vertex of the opening bulges by a pixel
+    assert [area(piece) for piece in pieces] == pytest.approx([196, 196], abs=4)
+    assert sorted(float(piece.mean(axis=0)[0]) < 30 for piece in pieces) == [False, True]
+
+
+def test_pieces_come_largest_first():
+    lopsided = DUMBBELL.copy()
+    lopsided[4:8, 1] *= 3  # the right square becomes 20 wide and 60 high, above the bar as below
+    lopsided[[4, 5], 1] = -20
+    for polygon in (lopsided, np.roll(lopsided, 5, axis=0)):
+        sizes = [area(piece) for piece in offset(polygon, -3.0)]
+        assert len(sizes) == 2 and sizes[0] > 2 * sizes[1]
+
+
+@pytest.mark.parametrize("distance", [-2.0, 0.0, 2.0])
+@pytest.mark.parametrize(
+    "corners", [[(5, 5)] * 4, [(5.1, 5.2), (5.3, 5.4), (5.5, 5.1)], [(5, 5), (5, 5)]], ids=["point", "subpixel", "pair"]
+)
+def test_a_polygon_on_one_pixel_has_no_outline_to_move(corners, distance):
+    assert offset(points(*corners), distance) == []
+
+
+def test_a_polygon_without_area_only_grows():
+    line = points((5, 5), (20, 5), (40, 5))
+    assert offset(line, -2.0) == []
+    (grown,) = offset(line, 2.0)
+    assert (grown.min(axis=0) == (3, 3)).all() and (grown.max(axis=0) == (42, 7)).all()
+
+
+@given(boxes())
+@settings(max_examples=50, deadline=None)
+def test_an_outline_moved_inwards_lies_inside(box):
+    distance = shrink_distance(box, 0.4)
+    shape = shapely.Polygon(box).buffer(1.5)  # whole-pixel coordinates
+    for piece in offset(box, -distance):
+        assert shape.contains(shapely.Polygon(piece).buffer(0))
+
+
+@given(boxes())
+@settings(max_examples=100, deadline=None)
+def test_min_area_quad_of_a_rectangle_is_the_rectangle(box):
+    quad, side = min_area_quad(box)
+    sides = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
+    assert side == pytest.approx(sides.min(), abs=0.05)
+    assert area(quad) == pytest.approx(area(box), rel=0.01)
+    gaps = np.linalg.norm(quad[:, None] - box[None], axis=2)
+    assert gaps.min(axis=1).max() < 0.2  # px: each corner of one is a corner of the other
+
+
+def test_min_area_quad_takes_contours_and_thin_things():
+    quad, side = min_area_quad(np.array([[[2, 3]], [[12, 3]], [[12, 9]], [[2, 9]]], np.int32))
+    assert quad.tolist() == [[2, 3], [12, 3], [12, 9], [2, 9]]
+    assert quad.dtype == np.float32 and side == 6
+    assert min_area_quad(points((5, 5), (20, 5), (40, 5)))[1] == 0
+    assert min_area_quad(points((5, 5)))[1] == 0
+
+
+def test_order_quad_by_hand():
+    # the two leftmost are (0, 2) and (1, 9): the upper one leads, then clockwise
+    corners = [(0, 2), (8, 0), (9, 7), (1, 9)]
+    for start in range(4):
+        for step in (1, -1):
+            shuffled = [corners[(start + step * i) % 4] for i in range(4)]
+            assert order_quad(shuffled).tolist() == [list(c) for c in corners]
+
+
+@given(boxes(), st.permutations(range(4)))
+@settings(max_examples=200, deadline=None)
+def test_a_rectangle_is_ordered_clockwise_from_the_same_corner_however_it_was_drawn(box, order):
+    ordered = order_quad(box[list(order)])
+    assert {tuple(c) for c in ordered.tolist()} == {tuple(c) for c in box.tolist()}
+    assert signed_area(ordered) > 0
+    by_x = np.sort(box[:, 0])
+    assert sorted([ordered[0, 0], ordered[3, 0]]) == list(by_x[:2])
+    assert ordered[0, 1] <= ordered[3, 1]
+    assume(by_x[2] - by_x[1] > 1e-3)  # else two corners could each be the second from the left
+    np.testing.assert_array_equal(ordered, order_quad(box))
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (99, 49), (99, 0)])
+def test_a_polygon_that_touches_the_border_from_inside_is_kept(corner):
+    polygon = points((40, 10), (60, 40), corner)
+    (piece,) = clip_to_image(polygon, 50, 100)
+    np.testing.assert_array_equal(piece, polygon)
+    assert piece is not polygon
+
+
+@pytest.mark.parametrize("shift", [(200, 0), (-200, 0), (0, 200), (0, -200), (79.5, 0)])
+def test_a_polygon_outside_leaves_nothing(shift):
+    # the last pixel centre is at x = 99: 20 + 79.5 lies beyond it
+    assert clip_to_image(SQUARE_40 + np.float32(shift), 100, 100) == []
+
+
+def test_a_polygon_is_cut_not_its_vertices():
+    # the triangle's tip at x = -20 is cut off at x = 0: its height there is 30 · 20 / 40 = 15 on either side
+    (piece,) = clip_to_image(points((-20, 50), (20, 20), (20, 80)), 100, 100)
+    assert {tuple(c) for c in piece.tolist()} == {(0, 35), (20, 20), (20, 80), (0, 65)}
+    # (30 + 60) / 2 · 20
+    assert area(piece) == 900
+
+
+def test_the_last_pixel_centre_is_the_border():
+    # 100 columns: x ends at 99, not at 99.5 or 100; the strip up to there is 9 · 10
+    (piece,) = clip_to_image(points((90, 10), (99.5, 10), (99.5, 20), (90, 20)), 100, 100)
+    assert area(piece) == 90
+
+
+def test_a_cut_can_leave_two_pieces_largest_first():
+    # a U whose base lies below the image: arms 10 and 30 wide, 40 high inside
+    arms = points((10, 60), (20, 60), (20, 120), (50, 120), (50, 60), (80, 60), (80, 140), (10, 140))
+    pieces = clip_to_image(arms, 101, 101)
+    assert [area(piece) for piece in pieces] == [1200, 400]
+
+
+def test_a_crossing_outline_is_cut_into_its_halves():
+    # bow tie with its knot at (30, 30): the left half lies inside, the right half up to x = 40 only
+    pieces = clip_to_image(BOW_TIE, 100, 41)
+    # left: 40 · 20 / 2 = 400; right: 20 · 10 / 2 = 100
+    assert [area(piece) for piece in pieces] == [400, 100]
+    # a spike without area added to it changes nothing
+    spiked = np.concatenate([BOW_TIE, points((10, 10), (-20, 10))])
+    assert [area(piece) for piece in clip_to_image(spiked, 100, 41)] == [400, 100]
+
+
+def test_a_line_across_the_border_has_no_pieces():
+    assert clip_to_image(points((-10, 5), (10, 5), (30, 5)), 50, 50) == []
+
+
+@given(st.lists(st.tuples(st.integers(-40, 140), st.integers(-40, 140)), min_size=3, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_pieces_lie_in_the_image_and_add_up(corners):
+    polygon = points(*corners)
+    shape = shapely.make_valid(shapely.Polygon(polygon))
+    window = shapely.box(0, 0, 99, 79)
+    assume(not window.covers(shape))  # an outline inside is handed back as it is, crossings and all
+    # a piece can hold a hole only where the outline crosses itself twice; its outer line alone is kept
+    holes = sum(
+        shapely.Polygon(r).area for p in shapely.get_parts(shape) if p.geom_type == "Polygon" for r in p.interiors
+    )
+    assume(holes == 0)
+    pieces = clip_to_image(polygon, 80, 100)
+    assert sum(map(area, pieces)) == pytest.approx(shapely.intersection(shape, window).area, abs=0.05)
+    for piece in pieces:
+        assert piece.dtype == np.float32 and len(piece) >= 3
+        assert (piece >= 0).all() and (piece[:, 0] <= 99).all() and (piece[:, 1] <= 79).all()
+
+
+def test_transform_affine_by_hand():
+    # quarter turn, then 5 to the right: (x, y) -> (-y + 5, x)
+    matrix = np.array([[0.0, -1.0, 5.0], [1.0, 0.0, 0.0]])
+    moved = transform(points((0, 0), (2, 0), (2, 3)), matrix)
+    assert moved.tolist() == [[5, 0], [5, 2], [2, 2]]
+    assert moved.dtype == np.float32
+
+
+def test_transform_perspective_by_hand():
+    # w = 1 + x / 10: (10, 4) -> (20, 4) / 2, (0, 6) stays
+    matrix = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.1, 0.0, 1.0]])
+    assert transform(points((10, 4), (0, 6), (5, 3)), matrix) == pytest.approx(
+        np.array([[10, 2], [0, 6], [10 / 1.5, 2]], np.float32)
+    )
+
+
+def test_transform_agrees_with_opencv():
+    corners = points((3, 4), (90, 10), (80, 70), (10, 60))
+    target = points((10, 0), (70, 20), (60, 60), (0, 50))
+    matrix = cv2.getPerspectiveTransform(corners, target)
+    assert transform(corners, matrix) == pytest.approx(target, abs=1e-3)
+    inside = points((40, 30), (50, 30), (45, 50))
+    assert transform(inside, matrix) == pytest.approx(cv2.perspectiveTransform(inside[None], matrix)[0], abs=1e-3)
+    assert transform(transform(inside, matrix), np.linalg.inv(matrix)) == pytest.approx(inside, abs=1e-3)
+
+
+CUT = SQUARE_40 - np.float32(30)  # lies across the corner of the image
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        signed_area,
+        area,
+        perimeter,
+        lambda p: shrink_distance(p, 0.4),
+        lambda p: offset(p, -2.0),
+        lambda p: offset(p, 2.0),
+        min_area_quad,
+        order_quad,
+        lambda p: clip_to_image(p, 100, 100),
+        lambda p: clip_to_image(p, 20, 20),
+        lambda p: transform(p, np.eye(3) * 2),
+    ],
+)
+@pytest.mark.parametrize("polygon", [SQUARE_40, CUT], ids=["inside", "cut"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_changes_its_input_or_hands_out_a_view_of_it(call, polygon, dtype):
+    given_points = polygon.astype(dtype)
+    before = given_points.copy()
+    result = call(given_points)
+    np.testing.assert_array_equal(given_points, before)
+    for part in result if isinstance(result, (list, tuple)) else [result]:
+        if isinstance(part, np.ndarray):
+            assert not np.shares_memory(part, given_points)
+
+
+def test_transform_keeps_its_matrix():
+    matrix = np.array([[2.0, 0, 1], [0, 2, 1], [0, 0, 2]])
+    before = matrix.copy()
+    transform(SQUARE_10, matrix)
+    np.testing.assert_array_equal(matrix, before)
