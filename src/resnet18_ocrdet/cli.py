@@ -5,7 +5,6 @@ What a command needs is imported when it runs, so that --help and a refused word
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,9 +51,7 @@ def _detect(cfg: DictConfig) -> int:
 
 
 def _set_up_process() -> None:
-    """What holds for the whole process, set once and before torch is imported."""
-    # Loader processes share the cores with the network; threads that spin at a barrier would keep them waiting.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    """What holds for the whole process, set once."""
     from .errors import UserError
 
     try:
