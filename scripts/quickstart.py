@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 ROOT = Path("runs/quickstart")
 PICTURES = 12
 FIRST_PICTURE = 3_000_000_000  # scene numbers far from those of training, validation and test
-SIDE = 384
+SIDE = 256
 
 
 def main() -> int:

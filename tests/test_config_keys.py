@@ -19,8 +19,8 @@ KEYS = {
         optimizer.eps
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
-        data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed data.root
-        data.train data.val
+        data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
+        data.root data.train data.val
         input_size.height input_size.width
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.color augment.blur
@@ -34,8 +34,8 @@ KEYS = {
     """,
     "eval": """
         checkpoint predictions split output seed device precision batch_size workers
-        data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed data.root
-        data.train data.val
+        data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
+        data.root data.train data.val
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
         decode.resize

@@ -58,6 +58,7 @@ def test_detections_json_is_whole_and_consistent(found):
     content = json.loads((output / "detections.json").read_text())
     assert content["version"] == 1 and len(content["model_sha256"]) == 64
     assert len(content["images"]) == 6
+    assert any(image["polygons"] for image in content["images"])
     for image in content["images"]:
         assert (image["height"], image["width"]) == (96, 128)
         assert len(image["polygons"]) == len(image["scores"])
@@ -86,6 +87,10 @@ def test_stems_that_collide_keep_their_extension():
     [
         (("input=absent", "checkpoint={run}/checkpoints/last.pt"), "input=absent: no such file or folder"),
         (("input=.", "checkpoint={run}/checkpoints/last.pt"), "0 images found"),
+        (
+            ("input={run}/config.yaml", "checkpoint={run}/checkpoints/last.pt", "output={run}/train.log"),
+            "train.log: cannot be made",
+        ),
         (("input=.", "checkpoint=absent.pt"), "checkpoint absent.pt: no such file"),
         (("input=.", "checkpoint={run}/config.yaml"), "config.yaml: cannot be read"),
     ],

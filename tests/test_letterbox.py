@@ -77,8 +77,8 @@ def test_one_pixel(resize):
     [
         # 5 x 2000 on 64 x 64: sqrt(4096 / 10000) = 0.64 -> 3.2 and 1280
         ("keep", (32, 1280, 3), 3, 1280),
-        # 64 / 5 = 12.8
-        ("short_side", (64, 25600, 3), 64, 25600),
+        # 64 / 5 would make 25,600 columns; at most 16 times 64 = 1024: 0.512, 5 rows become 2.56
+        ("short_side", (32, 1024, 3), 3, 1024),
         ("stretch", (64, 64, 3), 64, 64),
     ],
 )

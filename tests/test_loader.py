@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import RandomSampler
 
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.loader import (
     EpochBatches,
+    ScoreLoader,
     TrainLoader,
     collate,
     collate_by_size,
     default_workers,
-    score_loader,
 )
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.views import ScoreViews, TrainViews
@@ -170,8 +169,7 @@ def test_one_batch_for_each_size():
 @pytest.mark.parametrize("workers", [0, 1])
 def test_scoring_sees_every_image_once_in_order(workers):
     views = ScoreViews(SCENES, TargetMaker(), 32, 64, "keep")
-    loader = score_loader(views, batch_size=2, workers=workers, pin=False)
-    assert not isinstance(loader.sampler, RandomSampler)
+    loader = ScoreLoader(views, batch_size=2, workers=workers, pin=False)
     names = [name for group in loader for batch in group for name in batch.names]
     assert names == [f"{index}.jpg" for index in range(5)]
 

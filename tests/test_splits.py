@@ -168,11 +168,12 @@ def test_custom_with_only_test_images(tmp_path):
 
 
 def test_synthetic_parts_share_no_scene():
-    splits = synthetic(2, 3, 96, 128, seed=0)
-    assert (len(splits.train), len(splits.val), splits.test) == (2, 3, None)
-    train, val = splits.train.load(0), splits.val.load(0)
-    assert train.image.shape == val.image.shape == (96, 128, 3)
-    assert train.name != val.name and (train.image != val.image).any()
+    splits = synthetic(2, 3, 4, 96, 128, seed=0)
+    assert splits.test is not None
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (2, 3, 4)
+    first = [part.load(0) for part in (splits.train, splits.val, splits.test)]
+    assert {scene.image.shape for scene in first} == {(96, 128, 3)}
+    assert len({scene.name for scene in first}) == len({scene.image.tobytes() for scene in first}) == 3
 
 
 def test_empty_source():

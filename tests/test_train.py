@@ -14,6 +14,7 @@ from resnet18_ocrdet import engine
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.engine import StepRecord
 from resnet18_ocrdet.structures import LossParts
@@ -113,6 +114,45 @@ def test_resume_auto_takes_the_newest_unfinished_run(tmp_path: Path, monkeypatch
 def test_resume_with_another_batch_size_is_refused(tiny_run: Path, monkeypatch, capsys):
     assert train(monkeypatch, f"resume={tiny_run}", "train.batch_size=4", "train.epochs=3") == 2
     assert "4 steps were done in 2 epochs" in capsys.readouterr().err
+
+
+def test_a_checkpoint_outside_a_run_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    moved = tmp_path / "moved.pt"
+    moved.write_bytes((tiny_run / "checkpoints/last.pt").read_bytes())
+    assert train(monkeypatch, f"resume={moved}") == 2
+    assert "not inside a run folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["moved.pt"]
+
+
+def test_resume_with_another_optimizer_is_refused(tiny_run: Path, monkeypatch, capsys):
+    assert train(monkeypatch, *TINY, f"resume={tiny_run}", "optimizer=adamw", "train.epochs=3") == 2
+    assert "cannot go on with the state of torch.optim.SGD" in capsys.readouterr().err
+
+
+def test_resume_takes_new_settings_of_the_same_optimizer(tmp_path: Path, monkeypatch, capsys):
+    assert train(monkeypatch, *TINY, "train.epochs=1", f"run_dir={tmp_path}/run") == 0
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "optimizer.momentum=0.5") == 0
+    assert "optimizer.momentum was 0.9, is now 0.5" in capsys.readouterr().out
+    groups = load_checkpoint(tmp_path / "run/checkpoints/last.pt")["optimizer"]["param_groups"]
+    assert {group["momentum"] for group in groups} == {0.5}
+
+
+def test_a_broken_photo_is_one_line_also_from_a_worker_and_the_epochs_before_are_kept(tmp_path, monkeypatch, capsys):
+    scenes = SyntheticScenes(4, 96, 96, seed=0)
+    for part in ("images", "gts"):
+        (tmp_path / f"a ${{b}}/{part}").mkdir(parents=True)
+    for index in range(4):
+        write(tmp_path / f"a ${{b}}/images/{index}.jpg", scenes.load(index).image)
+        (tmp_path / f"a ${{b}}/gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n")
+    broken = tmp_path / "a ${b}/images/3.jpg"
+    broken.write_bytes(broken.read_bytes()[:500])
+    words = ("data=custom", f"data.root={tmp_path}/a ${{b}}", "data.val=3-3", "data.train=0-2", "input_size=64x64")
+    code = train(
+        monkeypatch, *words, "train.batch_size=3", "train.epochs=1", "train.workers=1", f"run_dir={tmp_path}/r"
+    )
+    error = capsys.readouterr().err
+    assert code == 2 and "3.jpg" in error and len(error.strip().splitlines()) == 1
+    assert load_checkpoint(tmp_path / "r/checkpoints/last.pt")["epoch"] == 1
 
 
 def test_a_loss_that_is_not_finite_stops_with_code_3(tmp_path: Path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Run config to objects. The only module that reads config keys and the only caller of `instantiate`."""
+"""Run config to objects. The only module that follows a `_target_`; components get plain arguments."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
@@ -33,16 +32,21 @@ from .schedule import Schedule
 
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
-    if contract is not None and "height" in data and data.height is None:
-        data = OmegaConf.merge(data, {"height": contract.height, "width": contract.width})  # type: ignore[assignment]
-    splits: Splits = _instantiate(data)
+    size: dict[str, int] = {}
+    if "height" in data and (data.height is None or data.width is None):
+        if contract is None:
+            raise UserError("data=synthetic: data.height and data.width are needed here")
+        size = {"height": data.height or contract.height, "width": data.width or contract.width}
+    splits: Splits = _instantiate(data, **size)
     return splits
 
 
-def build_model(model: DictConfig) -> tuple[DBNet, list[str]]:
-    """The network with its starting weights, and one line for each thing that was loaded."""
+def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
+    """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
     net = DBNet(backbone=model.backbone)
-    loaded = []
+    loaded: list[str] = []
+    if not with_weights:
+        return net, loaded
     if model.pretrained is not None:
         loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
     if model.weights is not None:
@@ -53,8 +57,21 @@ def build_model(model: DictConfig) -> tuple[DBNet, list[str]]:
 
 def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
-    made: Optimizer = _instantiate(optimizer, _partial_=True)(param_groups(net, optimizer.weight_decay))
+    made: Optimizer = _instantiate(optimizer, params=param_groups(net, optimizer.weight_decay))
     return made
+
+
+def restore_optimizer(made: Optimizer, content: Checkpoint, optimizer: DictConfig) -> None:
+    """Give an optimizer the state of a checkpoint but the settings of the config.
+
+    Raises UserError when the checkpoint was written by another kind of optimizer."""
+    saved = content["config"]["optimizer"]["_target_"]
+    if saved != optimizer._target_:
+        raise UserError(f"resume: {optimizer._target_} cannot go on with the state of {saved}; use model.weights=PATH")
+    wanted = [{key: value for key, value in group.items() if key != "params"} for group in made.param_groups]
+    made.load_state_dict(content["optimizer"])
+    for group, settings in zip(made.param_groups, wanted, strict=True):
+        group.update(settings)
 
 
 def build_schedule(cfg: DictConfig) -> Schedule:
@@ -76,7 +93,7 @@ def build_mining(cfg: DictConfig) -> MiningWarmup:
 
 def build_augment(cfg: DictConfig) -> Augment:
     """Random views for training."""
-    made: Augment = _instantiate(cfg.augment, stretch=cfg.decode.resize == "stretch")
+    made: Augment = _instantiate(cfg.augment, resize=cfg.decode.resize)
     return made
 
 
@@ -141,13 +158,13 @@ def count_workers(asked: int | None) -> int:
 
 
 def _instantiate(node: DictConfig, **more: Any) -> Any:
-    """Hydra's instantiate with plain lists; a UserError from inside comes out as it was raised."""
-    try:
-        return instantiate(node, _convert_="all", **more)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        raise
+    """Call the node's `_target_` with its other keys. The checks have limited the targets to known ones.
+
+    Not hydra's `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what
+    the target raises."""
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return get_method(values.pop("_target_"))(**{str(key): value for key, value in values.items()} | more)
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

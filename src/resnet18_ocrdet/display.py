@@ -27,12 +27,13 @@ class Advance(Protocol):
 class Display:
     """Lines and progress for one command; every line also goes to `log_file` with the time before it."""
 
-    def __init__(self, log_file: Path | None = None, quiet: bool = False) -> None:
-        self.console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+    def __init__(self, log_file: Path | None = None) -> None:
+        self.console = Console(highlight=False, soft_wrap=True, emoji=False)
         self.log_file = log_file
 
     def line(self, text: str) -> None:
-        """Print one line."""
+        """Print one line; what is not UTF-8 in a file name is escaped."""
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
         self.console.print(text, markup=False)
         self._log(text)
 

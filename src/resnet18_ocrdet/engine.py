@@ -170,5 +170,5 @@ def _not_finite(step: int, lr: float, loss: LossParts, names: Sequence[str]) -> 
     terms = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in zip(loss._fields, loss, strict=True))
     return (
         f"the loss is not finite at step {step} (lr {lr:.4g}; {terms}) on {', '.join(names)}. "
-        f"Halve optimizer.lr and start again with resume=auto; look at these images for empty or constant ones"
+        f"Halve optimizer.lr and go on with resume=RUN_FOLDER; look at these images for empty or constant ones"
     )

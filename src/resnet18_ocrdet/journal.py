@@ -18,9 +18,10 @@ from .structures import Image
 class Journal:
     """Appends to `metrics.jsonl` and TensorBoard's event file in a run folder."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, step: int) -> None:
+        """step: finished steps; what TensorBoard holds beyond them is dropped."""
         self._lines = run_dir / "metrics.jsonl"
-        self._board = SummaryWriter(run_dir / "tensorboard")
+        self._board = SummaryWriter(run_dir / "tensorboard", purge_step=step + 1 if step else None)
 
     def step(self, record: StepRecord) -> None:
         """Loss terms, rate and throughput of one step."""
@@ -47,11 +48,23 @@ class Journal:
 
     def drop_after(self, epoch: int) -> None:
         """Forget lines of epochs beyond `epoch`: they were not saved, and a resumed run writes them again."""
-        if self._lines.is_file():
-            lines = self._lines.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
-            self._lines.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        if not self._lines.is_file():
+            return
+        lines = self._lines.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if (record := _parse(line)) is not None and record["epoch"] <= epoch]
+        beside = self._lines.with_suffix(".tmp")
+        beside.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        beside.replace(self._lines)
 
     def close(self) -> None:
         """Flush everything."""
         self._board.close()
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """None for a line that was cut off when the run was killed."""
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .errors import UserError
@@ -30,10 +31,28 @@ class RunFolder:
             raise UserError(
                 f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
             )
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"run_dir={self.root}: cannot be made ({error.strerror})") from None
+        make_folder("run_dir", self.checkpoints)
+
+    @classmethod
+    def of(cls, checkpoint: Path) -> RunFolder:
+        """The run that a checkpoint lies in. Raises UserError when it was moved out of one."""
+        path = checkpoint.resolve()
+        if path.parent.name != "checkpoints":
+            raise UserError(
+                f"resume={checkpoint}: not inside a run folder (…/checkpoints/); to start a new run from its weights: "
+                f"model.weights={checkpoint}"
+            )
+        return cls(path.parents[1])
+
+
+def make_folder(key: str, folder: Path) -> None:
+    """Make a folder that the user named with `key`. Raises UserError when it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{key}={folder}: cannot be made ({error.strerror})") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{key}={folder}: cannot be written to")
 
 
 def find_resume(wanted: str, run_dir: Path) -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from .. import build, draw
@@ -20,10 +21,12 @@ from ..device import choose_device
 from ..display import Display, duration
 from ..errors import UserError
 from ..results import format_detections
+from ..run_folder import make_folder
 from ..structures import Detection, Image
 
 FORMAT_VERSION = 1  # of detections.json
 RECORDS, ASSEMBLED, ERRORS = "detections.jsonl", "detections.json", "errors.json"
+TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
 
 
 def run(cfg: DictConfig) -> int:
@@ -32,31 +35,32 @@ def run(cfg: DictConfig) -> int:
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), Path(cfg.checkpoint)
     detector, about = _open(cfg, checkpoint)
     images = _find(source, output)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder("output", output)
     root = source if source.is_dir() else source.parent
     names = _result_names([path.relative_to(root) for path in images])
     display.line(f"{len(images)} images in {source}; {about['precision']}, {about['height']}x{about['width']}")
 
     errors: list[dict[str, str]] = []
     began, found = time.perf_counter(), 0
-    with (output / RECORDS).open("w", encoding="utf-8") as records, display.progress("detect", len(images)) as advance:
+    with (output / RECORDS).open("w", **TEXT) as records, display.progress("detect", len(images)) as advance:
         for path, name in zip(images, names, strict=True):
             relative = path.relative_to(root).as_posix()
             try:
                 image = read_image(path)
+                started = time.perf_counter()
+                detections = detector(image)
+                seconds = time.perf_counter() - started
+                _write_results(output, name, image, detections, cfg.vis)
             except UserError as error:
                 errors.append({"image": relative, "error": str(error)})
-                advance()
-                continue
-            started = time.perf_counter()
-            detections = detector(image)
-            record = _record(relative, image, detections, time.perf_counter() - started)
-            records.write(json.dumps(record, ensure_ascii=False) + "\n")
-            _write_results(output, name, image, detections, cfg.vis)
-            found += len(detections)
-            advance(1, f"{len(detections)} regions")
+            except (MemoryError, torch.OutOfMemoryError) as error:  # one huge image must not end a folder
+                errors.append({"image": relative, "error": f"{path}: not enough memory ({error})"})
+            else:
+                records.write(json.dumps(_record(relative, image, detections, seconds), ensure_ascii=False) + "\n")
+                found += len(detections)
+            advance()
     _assemble(output, about)
-    (output / ERRORS).write_text(json.dumps(errors, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (output / ERRORS).write_text(json.dumps(errors, ensure_ascii=False, indent=1) + "\n", **TEXT)
     done = len(images) - len(errors)
     display.line(f"{found} regions in {done} images, {duration(time.perf_counter() - began)}; results in {output}")
     if cfg.vis:
@@ -89,8 +93,8 @@ def _find(source: Path, output: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    written = {marker.parent.resolve() for name in (RECORDS, ASSEMBLED) for marker in source.rglob(name)}
-    written.add(output.resolve())
+    written = {marker.with_name("vis").resolve() for name in (RECORDS, ASSEMBLED) for marker in source.rglob(name)}
+    written.add((output / "vis").resolve())
     images = [path for path in list_images(source) if not written & set(path.resolve().parents)]
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
@@ -127,7 +131,7 @@ def _write_results(output: Path, name: Path, image: Image, detections: list[Dete
 def _assemble(output: Path, about: dict[str, Any]) -> None:
     """detections.json from the streamed lines, line by line: the folder may hold more than the memory."""
     beside = output / (ASSEMBLED + ".tmp")
-    with beside.open("w", encoding="utf-8") as file:
+    with beside.open("w", **TEXT) as file:
         head = json.dumps(about, ensure_ascii=False)[:-1]
         file.write(head + ', "images": [\n')
         for number, line in enumerate(_lines(output / RECORDS)):

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..checkpoint import load_checkpoint
 from ..contract import Contract
-from ..data.loader import score_loader
-from ..data.splits import Splits
+from ..data.loader import ScoreLoader
+from ..data.splits import Splits, overlap
 from ..data.views import ScoreViews
 from ..device import choose_device
 from ..display import Display, duration
@@ -21,6 +21,7 @@ from ..engine import evaluate
 from ..errors import UserError
 from ..metrics import IcdarMetric
 from ..results import read_predictions
+from ..run_folder import make_folder
 from ..structures import Score, Source
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
@@ -29,10 +30,11 @@ UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 def run(cfg: DictConfig) -> int:
     """Evaluate as `cfg` says. Returns the exit code."""
     display, metric = Display(), IcdarMetric()
+    output = Path(cfg.output)
+    make_folder("output", output)
     scored = _score_files if cfg.predictions is not None else _score_checkpoint
     about = scored(cfg, metric, display)
     score = metric.result()
-    output = Path(cfg.output)
     _write(output, metric, score, about)
     shown = "  ".join(
         f"{name} {'-' if value is None else format(value, '.4f')}"
@@ -49,11 +51,13 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
     name, source = _choose(cfg, build.build_splits(saved.data if cfg.data is None else cfg.data, contract))
+    if cfg.data is not None and cfg.data._target_ == saved.data._target_:
+        _warn_if_trained_on(source, saved.data, contract, display)
     display.line(f"{path} on {name}, {len(source)} images; {_thresholds(contract)}")
     device = choose_device(cfg.device)
     compute, precision = build.build_compute(device, cfg.precision)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
-    loader = score_loader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
+    loader = ScoreLoader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
     model = build.build_trained(content, path, device)
     criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract)
     with display.progress("evaluate", len(source)) as advance:
@@ -67,6 +71,17 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     }  # fmt: skip
 
 
+def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, display: Display) -> None:
+    """Say how many of the images taught the network: a score on them says little."""
+    try:
+        trained = build.build_splits(data, contract).train
+    except UserError:
+        return  # the training data are not here any more
+    shared = overlap(Splits(trained, source, None))
+    if shared:
+        display.line(f"note: {len(shared)} of these {len(source)} images were trained on; the score flatters")
+
+
 def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
     path = Path(cfg.predictions)
     predictions = read_predictions(path)
@@ -75,9 +90,10 @@ def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict
     with display.progress("score", len(source)) as advance:
         for index in range(len(source)):
             sample = source.load(index)
-            stem = Path(sample.name).stem
-            seen.add(stem)
-            metric.update(sample.polygons, sample.ignore, predictions.get(stem, []), sample.name)
+            # ocrdet-detect keeps the extension where two stems are the same
+            key = sample.name if sample.name in predictions else Path(sample.name).stem
+            seen.add(key)
+            metric.update(sample.polygons, sample.ignore, predictions.get(key, []), sample.name)
             advance()
     unknown = sorted(predictions.keys() - seen)
     if unknown:
@@ -108,10 +124,9 @@ def _thresholds(contract: Contract) -> str:
 
 
 def _write(output: Path, metric: IcdarMetric, score: Score, about: dict[str, Any]) -> None:
-    output.mkdir(parents=True, exist_ok=True)
     metrics = {**score._asdict(), "images": len(metric.images), **about}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    with (output / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
+    with (output / "per_image.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file)
         table.writerow(["image", "precision", "recall", "hmean", "matched", "care_regions", "care_detections"])
         for row in metric.images:

@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..config.check import check_run
+from ..config.words import escape_interpolation
 from ..display import Display
 
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
@@ -26,8 +28,12 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     else:
         after = OmegaConf.create(saved)
         for key in single:
-            OmegaConf.update(after, key, OmegaConf.select(composed, key))
+            value = OmegaConf.select(composed, key)
+            OmegaConf.update(after, key, escape_interpolation(value) if isinstance(value, str) else value)
     assert isinstance(after, DictConfig)
+    if "max_lr" in after.scheduler and "optimizer.lr" in single and "scheduler.max_lr" not in single:
+        after.scheduler.max_lr = after.optimizer.lr  # it follows the rate, as it did when first composed
+    after = check_run(after, "train")
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")

@@ -5,6 +5,7 @@ The step loop is engine.train_one_epoch; this file says what happens around it.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,8 +19,8 @@ from .. import build, draw
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ..config.crossfield import suspicions
 from ..contract import Contract
-from ..data.loader import TrainLoader, score_loader
-from ..data.splits import Splits
+from ..data.loader import ScoreLoader, TrainLoader
+from ..data.splits import Splits, overlap
 from ..data.views import ScoreViews, TrainViews
 from ..device import choose_device
 from ..display import Display, duration
@@ -29,7 +30,7 @@ from ..journal import Journal
 from ..loss import DBLoss
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
-from ..run_folder import RunFolder, find_resume
+from ..run_folder import RunFolder, find_resume, make_folder
 from ..schedule import Schedule
 from ..structures import Batch, Detection, LossParts, Maps
 from .resume import resumed_config
@@ -44,11 +45,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
     content, folder = None, RunFolder(Path(cfg.run_dir))
     if cfg.resume is not None:
         path = find_resume(cfg.resume, folder.root)
-        content, folder = load_checkpoint(path), RunFolder(path.resolve().parents[1])
+        content, folder = load_checkpoint(path), RunFolder.of(path)
         cfg = resumed_config(cfg, content["config"], overrides, display)
     for line in suspicions(cfg):
         display.line(f"note: {line}")
-    training = Training(cfg, folder, display)
+    training = Training(cfg, folder, display, resuming=content is not None)
     if cfg.train.preview:
         return training.write_preview()
     if content is None:
@@ -57,24 +58,33 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
     else:
         training.restore(content, folder.last)
     display.log_file = folder.log
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         return training.fit()
-    except KeyboardInterrupt:
-        display.line(f"interrupted; go on with: ocrdet-train resume={folder.root}")
-        return 130
+    except (KeyboardInterrupt, Terminated) as stop:
+        saved = f"epoch {training.state.epoch} is saved; go on with: ocrdet-train resume={folder.root}"
+        display.line(f"interrupted; {saved if folder.last.is_file() else 'no epoch was finished, nothing to resume'}")
+        return 143 if isinstance(stop, Terminated) else 130
+
+
+class Terminated(BaseException):
+    """SIGTERM, as KeyboardInterrupt is SIGINT."""
 
 
 class Training:
     """The parts of one run, built, and the loop over its epochs."""
 
-    def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display) -> None:
+    def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
         self.cfg, self.folder, self.display = cfg, folder, display
         torch.manual_seed(cfg.seed)
         self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
         self.contract: Contract = build.build_contract(cfg, precision)
         splits = build.build_splits(cfg.data)
         _refuse_empty(splits, cfg)
-        model, loaded = build.build_model(cfg.model)
+        shared = overlap(splits)
+        if shared:
+            display.line(f"note: {len(shared)} images are in training and validation both (first: {shared[0]})")
+        model, loaded = build.build_model(cfg.model, with_weights=not resuming)
         for line in loaded:
             display.line(line)
         net = build.place(model, self.compute.device)
@@ -88,7 +98,7 @@ class Training:
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
         state, epochs = self.state, int(self.cfg.train.epochs)
-        journal = Journal(self.folder.root)
+        journal = Journal(self.folder.root, state.step)
         journal.drop_after(state.epoch)
         self._announce()
         began, self._first_step = time.perf_counter(), state.step
@@ -96,11 +106,12 @@ class Training:
             for epoch in range(state.epoch, epochs):
                 means, train_seconds = self._train_epoch(epoch, journal)
                 state.epoch = epoch + 1
+                self._save(self.folder.last)  # before the validation: whatever fails there, the epoch is kept
                 due = state.epoch % self.cfg.train.val_every == 0 or state.epoch == epochs
                 validation = self._validate(journal) if due else None
                 record = self._epoch_record(means, validation, train_seconds)
-                best = self._save(record["hmean"])
                 journal.epoch(record)
+                best = self._keep(record["hmean"])
                 self.display.line(_epoch_line(record, epochs, best))
         except TrainingStopped as stop:
             self.display.line(f"stopped: {stop}")
@@ -114,7 +125,7 @@ class Training:
         """Continue from a checkpoint: weights, optimizer, mining warm-up, counters."""
         state = self.state
         line = load_weights(state.model, content["model"], path)
-        state.optimizer.load_state_dict(content["optimizer"])
+        build.restore_optimizer(state.optimizer, content, self.cfg.optimizer)
         state.mining.load_state_dict(content["mining"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
         expected = state.epoch * len(self.loader)
@@ -123,11 +134,13 @@ class Training:
                 f"resume={path}: {state.step} steps were done in {state.epoch} epochs, but this data and batch size "
                 f"make {expected}; keep train.batch_size and the data, or start a new run with model.weights={path}"
             )
+        OmegaConf.save(self.cfg, self.folder.config)
+        self.folder.finished.unlink(missing_ok=True)
         self.display.line(f"resumed after epoch {state.epoch}: {line}; optimizer, schedule, mining warm-up, best hmean")
 
     def write_preview(self) -> int:
         """One augmented batch with its targets as a picture, instead of training."""
-        self.folder.root.mkdir(parents=True, exist_ok=True)
+        make_folder("run_dir", self.folder.root)
         batch = next(self.loader.epoch(0))
         draw.write(self.folder.preview, preview(batch))
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
@@ -142,7 +155,7 @@ class Training:
         val_views = ScoreViews(splits.val, targets, height, width, self.contract.resize)
         return (
             TrainLoader(views, cfg.train.batch_size, cfg.seed, workers, pin),
-            score_loader(val_views, cfg.train.batch_size, workers, pin),
+            ScoreLoader(val_views, cfg.train.batch_size, workers, pin),
         )
 
     def _train_epoch(self, epoch: int, journal: Journal) -> tuple[dict[str, float], float]:
@@ -191,12 +204,17 @@ class Training:
             "images_per_second": len(self.loader) * self.loader.batch_size / seconds,
         }
 
-    def _save(self, hmean: float | None) -> bool:
-        """Write last.pt, and best.pt when hmean is the best so far; returns whether it was."""
+    def _keep(self, hmean: float | None) -> bool:
+        """Write best.pt when hmean is the best so far, then last.pt, which says so; returns whether it was."""
+        if hmean is None or (self.state.best_hmean is not None and hmean <= self.state.best_hmean):
+            return False
+        self.state.best_hmean = hmean
+        self._save(self.folder.best)
+        self._save(self.folder.last)
+        return True
+
+    def _save(self, path: Path) -> None:
         state = self.state
-        best = hmean is not None and (state.best_hmean is None or hmean > state.best_hmean)
-        if best:
-            state.best_hmean = hmean
         content = Checkpoint(
             schema=SCHEMA,
             contract=self.contract.to_dict(),
@@ -208,10 +226,7 @@ class Training:
             step=state.step,
             best_hmean=state.best_hmean,
         )
-        save_checkpoint(self.folder.last, content)
-        if best:
-            save_checkpoint(self.folder.best, content)
-        return best
+        save_checkpoint(path, content)
 
     def _announce(self) -> None:
         cfg, steps = self.cfg, len(self.loader)
@@ -226,7 +241,7 @@ class Training:
         if self.compute.device.type == "cpu" and left * record.seconds > LONG_CPU_RUN_SECONDS:
             self.display.line(
                 f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step); "
-                f"for a detector in minutes: ocrdet-train experiment=quickstart"
+                f"a detector for rendered scenes in minutes: ocrdet-train experiment=quickstart"
             )
 
     def _finish(self, seconds: float) -> None:
@@ -241,6 +256,10 @@ class Training:
         for line in lines:
             self.display.line(line)
         self.folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def _refuse_empty(splits: Splits, cfg: DictConfig) -> None:

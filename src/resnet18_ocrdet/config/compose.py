@@ -40,6 +40,9 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
         return _compose_and_run(request, job)
     except UserError as error:
         return _report(command, error)
+    except KeyboardInterrupt:
+        print(f"ocrdet-{command}: interrupted", file=sys.stderr)
+        return INTERRUPTED[0]
 
 
 def _report(command: str, error: UserError) -> int:

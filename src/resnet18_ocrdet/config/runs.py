@@ -43,7 +43,7 @@ class Train:
     batch_size: int = key("images per step", low=1, high=4096)
     epochs: int = key("passes over the training set", low=1)
     workers: int | None = key(LOADERS, low=0)
-    log_every: int = key("steps between two progress lines", low=1)
+    log_every: int = key("steps between two points in TensorBoard", low=1)
     val_every: int = key("epochs between two validations", low=1)
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry import area, clip_to_image, transform
 from ..structures import Image, Polygon, Sample
-from .letterbox import letterbox
+from .letterbox import Resize, letterbox, scale_to
 
 AIM_AT_TEXT = 0.8  # share of crops that are placed round a region; the rest may show none
 MIN_VISIBLE = 0.3  # a region of which less is left in the crop is don't-care: a stroke is no word
@@ -28,7 +28,7 @@ class Augment:
     perspective: largest shift of a corner as a fraction of the side. color: largest relative change of
     brightness, contrast and each channel. blur: probability of a slight Gaussian blur.
     crop: False shows the whole image, letterboxed, instead of a window of it.
-    stretch: the image will be evaluated stretched to the input size; else at its own aspect ratio."""
+    resize: how images will be scaled when they are evaluated (letterbox.py)."""
 
     flip: float = 0.5
     rotate: float = 10.0
@@ -38,7 +38,7 @@ class Augment:
     color: float = 0.25
     blur: float = 0.0
     crop: bool = True
-    stretch: bool = False
+    resize: Resize = "keep"
 
     def __call__(self, sample: Sample, height: int, width: int, rng: np.random.Generator) -> Sample:
         """Returns a sample of exactly height×width; regions outside it are gone, cut ones are clipped."""
@@ -46,7 +46,7 @@ class Augment:
             matrix = self._draw_matrix(sample, height, width, rng)
             image = _warp(sample.image, matrix, height, width)
         else:
-            image, matrix = _fit(sample.image, height, width, self.stretch)
+            image, matrix = _fit(sample.image, height, width, self.resize)
         if self.color:
             image = change_color(image, self.color, rng)
         if self.blur and rng.random() < self.blur:
@@ -58,16 +58,15 @@ class Augment:
         """3×3, original pixels -> crop pixels."""
         h, w = sample.image.shape[:2]
         zoom = float(np.exp(rng.uniform(np.log(self.scale_min), np.log(self.scale_max))))
-        area_scale = float(np.sqrt(height * width / (h * w)))
-        fit = (width / w, height / h) if self.stretch else (area_scale, area_scale)
+        fit_y, fit_x = scale_to(h, w, height, width, self.resize)
         angle = np.deg2rad(rng.uniform(-self.rotate, self.rotate))
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
         about = np.array([[cos * mirror, -sin, 0], [sin * mirror, cos, 0], [0, 0, 1.0]])
-        centre = np.array([[fit[0], 0, -fit[0] * (w - 1) / 2], [0, fit[1], -fit[1] * (h - 1) / 2], [0, 0, 1.0]])
+        centre = np.array([[fit_x, 0, -fit_x * (w - 1) / 2], [0, fit_y, -fit_y * (h - 1) / 2], [0, 0, 1.0]])
         matrix = about @ centre
         if self.perspective:
-            matrix = _tilt(w * fit[0] * zoom, h * fit[1] * zoom, self.perspective, rng) @ matrix
+            matrix = _tilt(w * fit_x * zoom, h * fit_y * zoom, self.perspective, rng) @ matrix
         shift = np.eye(3)
         shift[:2, 2] = self._draw_shift(sample, matrix, height, width, rng)
         return np.asarray(shift @ matrix)
@@ -111,11 +110,13 @@ def _warp(image: Image, matrix: NDArray[np.float64], height: int, width: int) ->
     return np.asarray(cv2.warpPerspective(image, matrix, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _fit(image: Image, height: int, width: int, stretch: bool) -> tuple[Image, NDArray[np.float64]]:
-    """The whole image inside height×width, padded unless stretched; and the matrix that does it."""
+def _fit(image: Image, height: int, width: int, resize: Resize) -> tuple[Image, NDArray[np.float64]]:
+    """The whole image inside height×width, padded unless stretched; and the matrix that does it.
+
+    Of an image that is not as square as the canvas this is less than the scale of an evaluation: all of it must fit."""
     h, w = image.shape[:2]
     scale = min(height / h, width / w)
-    fit_h, fit_w = (height, width) if stretch else (max(1, round(h * scale)), max(1, round(w * scale)))
+    fit_h, fit_w = (height, width) if resize == "stretch" else (max(1, round(h * scale)), max(1, round(w * scale)))
     fitted, placement = letterbox(image, fit_h, fit_w, "stretch", stride=1)
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[: fitted.shape[0], : fitted.shape[1]] = fitted

@@ -25,13 +25,7 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
     height×width exactly.
     Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
     original_height, original_width = image.shape[:2]
-    if resize == "stretch":
-        scale_y, scale_x = height / original_height, width / original_width
-    elif resize == "short_side":
-        short, long = sorted((original_height, original_width))
-        scale_y = scale_x = min(height, width) / max(short, long / MAX_ASPECT)
-    else:
-        scale_y = scale_x = float(np.sqrt(height * width / (original_height * original_width)))
+    scale_y, scale_x = scale_to(original_height, original_width, height, width, resize)
     scaled_height = max(1, round(original_height * scale_y))
     scaled_width = max(1, round(original_width * scale_x))
     for (w, h), how in (  # by area what shrinks, or it aliases; then linear what grows: INTER_AREA shifts it
@@ -46,6 +40,18 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
         original_height, original_width, scaled_height / original_height, scaled_width / original_width
     )
     return canvas, placement
+
+
+def scale_to(h: int, w: int, height: int, width: int, resize: Resize) -> tuple[float, float]:
+    """Canvas pixels per pixel of an h×w image, down and across; see letterbox."""
+    if resize == "stretch":
+        return height / h, width / w
+    if resize == "short_side":
+        short, long = sorted((h, w))
+        scale = min(height, width) / max(short, long / MAX_ASPECT)
+    else:
+        scale = float(np.sqrt(height * width / (h * w)))
+    return scale, scale
 
 
 def _round_up(side: int, stride: int) -> int:

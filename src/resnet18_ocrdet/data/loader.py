@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from ..errors import UserError
 from ..structures import Batch, Targets
 from .views import ScoreViews, TrainViews, View
 
@@ -41,6 +42,7 @@ class TrainLoader:
     """Batches of one epoch after the other; workers stay alive in between."""
 
     def __init__(self, views: TrainViews, batch_size: int, seed: int, workers: int, pin: bool) -> None:
+        _before_fork(workers)
         self._order = EpochBatches(len(views), batch_size, seed)
         self._loader: DataLoader[Any] = DataLoader(
             views,
@@ -64,20 +66,35 @@ class TrainLoader:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Batches of epoch `epoch`, counted from 0."""
         self._order.epoch = epoch
-        return iter(self._loader)
+        return _in_one_line(self._loader)
 
 
-def score_loader(views: ScoreViews, batch_size: int, workers: int, pin: bool) -> DataLoader[Any]:
+class ScoreLoader:
     """Every image once, in order; each item is a list of batches, images of like size together."""
-    return DataLoader(
-        views,
-        batch_size=batch_size,
-        collate_fn=collate_by_size,
-        num_workers=workers,
-        pin_memory=pin,
-        persistent_workers=workers > 0,
-        worker_init_fn=_start_worker,
-    )
+
+    def __init__(self, views: ScoreViews, batch_size: int, workers: int, pin: bool) -> None:
+        _before_fork(workers)
+        self._loader: DataLoader[Any] = DataLoader(
+            views,
+            batch_size=batch_size,
+            collate_fn=collate_by_size,
+            num_workers=workers,
+            pin_memory=pin,
+            persistent_workers=workers > 0,
+            worker_init_fn=_start_worker,
+        )
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        """One pass."""
+        return _in_one_line(self._loader)
+
+
+def _in_one_line(loader: DataLoader[Any]) -> Iterator[Any]:
+    """What the loader yields; a UserError raised in a worker comes without the worker's traceback."""
+    try:
+        yield from loader
+    except UserError as error:
+        raise UserError(str(error).strip().splitlines()[-1].split("UserError: ", 1)[-1]) from None
 
 
 def collate(views: Sequence[View]) -> Batch:
@@ -106,6 +123,12 @@ def default_workers() -> int:
     """Loader processes when none are asked for: the cores this process may use, 8 at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 8)
+
+
+def _before_fork(workers: int) -> None:
+    """A forked worker inherits OpenCV's thread pool without its threads, and hangs in it: close the pool first."""
+    if workers > 0:
+        cv2.setNumThreads(1)
 
 
 def _start_worker(_: int) -> None:

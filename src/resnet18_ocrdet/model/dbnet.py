@@ -49,3 +49,5 @@ class DBNet(nn.Module):
                     nn.init.kaiming_normal_(layer.weight)
                 elif isinstance(layer, nn.ConvTranspose2d):
                     nn.init.normal_(layer.weight, std=(2.0 / layer.in_channels) ** 0.5)
+                elif isinstance(layer, nn.BatchNorm2d):
+                    nn.init.constant_(layer.bias, 1e-4)  # as in the DB reference

@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.synthetic.props import DRAWERS
 NOISE_SHIFTS = 2**16  # places a noise tile may start at, taken modulo its free play
 SEED_RANGE = 2**31  # of the painters' own generators
 
-SMOOTH_SHARE = 0.35  # of images have a background without clutter: walls, sky, boards
+SMOOTH_SHARE = 0.30  # of images have a background without clutter: walls, sky, boards
 SHADOW_SHARE = 0.25
 BLUR_SHARE = 0.25
 MOTION_SHARE = 0.06

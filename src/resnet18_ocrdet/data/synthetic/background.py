@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
 from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
 from resnet18_ocrdet.data.synthetic.plan import Background
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -19,12 +20,12 @@ FINEST_GRAIN_PX = 3  # size of the grain's cells; finer grain is what the noise 
 
 
 def find_photos(folder: Path) -> tuple[Path, ...]:
-    """All image files below a folder, by name. Raises ValueError if there are none."""
+    """All image files below a folder, by name. Raises UserError if there are none."""
     if not folder.is_dir():
-        raise ValueError(f"backgrounds: {folder} is not a folder")
+        raise UserError(f"backgrounds: {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not files:
-        raise ValueError(f"backgrounds: no {', '.join('*' + suffix for suffix in PHOTO_SUFFIXES)} file below {folder}")
+        raise UserError(f"backgrounds: no {', '.join('*' + suffix for suffix in PHOTO_SUFFIXES)} file below {folder}")
     return tuple(files)
 
 
@@ -40,11 +41,11 @@ def paint_background(plan: Background, height: int, width: int) -> Image:
 
 
 def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
-    """A random part of a photo, scaled up if the photo is too small. Raises ValueError if it cannot be read."""
+    """A random part of a photo, scaled up if the photo is too small. Raises UserError if it cannot be read."""
     rng = np.random.default_rng(plan.seed)
     photo = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if photo is None:
-        raise ValueError(f"backgrounds: {path} is not an image that OpenCV can read")
+        raise UserError(f"backgrounds: {path} is not an image that OpenCV can read")
     tall, wide = photo.shape[:2]
     share_y, share_x, zoom = rng.random(3)
     fit = min(tall / height, wide / width)  # photo pixels per image pixel if the crop is as large as possible

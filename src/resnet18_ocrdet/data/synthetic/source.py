@@ -11,6 +11,7 @@ from resnet18_ocrdet.data.synthetic.compose import plan_scene
 from resnet18_ocrdet.data.synthetic.plan import Scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.typeface import LATIN_FACES, load_typefaces
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Sample
 
 
@@ -33,7 +34,7 @@ class SyntheticScenes:
     ) -> None:
         """fonts: folder of font files, used besides the built-in faces. backgrounds: folder of photos to draw on."""
         if min(height, width) < 64:
-            raise ValueError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
+            raise UserError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
         self._count, self._height, self._width = count, height, width
         self._seed, self._first = seed, first
         self._faces = LATIN_FACES + (load_typefaces(Path(fonts)) if fonts is not None else ())

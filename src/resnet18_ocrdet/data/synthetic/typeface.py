@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.errors import UserError
+
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
 INK_LEVEL = 64  # of 255: fainter fringe of the anti-aliasing is not counted as ink
@@ -42,17 +44,17 @@ CHINESE_FACE = Typeface("uni")
 def load_typefaces(folder: Path) -> tuple[Typeface, ...]:
     """All font files below a folder, by name.
 
-    Raises ValueError if the folder has none, or one that OpenCV cannot read."""
+    Raises UserError if the folder has none, or one that OpenCV cannot read."""
     if not folder.is_dir():
-        raise ValueError(f"fonts: {folder} is not a folder")
+        raise UserError(f"fonts: {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FONT_SUFFIXES)
     if not files:
-        raise ValueError(f"fonts: no {', '.join('*' + suffix for suffix in FONT_SUFFIXES)} file below {folder}")
+        raise UserError(f"fonts: no {', '.join('*' + suffix for suffix in FONT_SUFFIXES)} file below {folder}")
     for path in files:
         with path.open("rb") as file:
             magic = file.read(4)
         if magic not in FONT_MAGICS or not cv2.FontFace().set(str(path)):
-            raise ValueError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
+            raise UserError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
     return tuple(Typeface(str(path)) for path in files)
 
 
