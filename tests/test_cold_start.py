@@ -1,4 +1,4 @@
-"""Random weights learn with the default optimizer, and do not without the mining warm-up (docs/adr/003)."""
+"""Random weights learn with the default optimizer (docs/adr/003)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from conftest import installed
 
 pytestmark = pytest.mark.slow
@@ -25,10 +24,9 @@ SETTING = (
 )
 
 
-@pytest.mark.parametrize(("warm_up", "low", "high"), [("true", 0.55, 1.0), ("false", 0.0, 0.0)])
-def test_cold_start(warm_up: str, low: float, high: float, tmp_path: Path):
-    done = installed("ocrdet-train", *SETTING, f"train.mining_warmup={warm_up}", "run_dir=run", cwd=tmp_path)
+def test_cold_start(tmp_path: Path):
+    done = installed("ocrdet-train", *SETTING, "run_dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [json.loads(text) for text in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert line["step"] == STEPS
-    assert low <= line["hmean"] <= high, line
+    assert line["hmean"] >= 0.55, line

@@ -16,6 +16,7 @@ from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.config.compose import run_command
 
 CARE = "10,10,60,10,60,30,10,30"
+SCORES = ("precision", "recall", "hmean", "ap")  # validation while training is the same code
 OTHER = "70,50,120,50,120,80,70,80"
 BOM = "\ufeff"
 
@@ -91,13 +92,15 @@ def test_a_checkpoint_alone_is_scored_on_its_own_validation_split(tiny_run: Path
     code, metrics = score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0")
     last = json.loads((tiny_run / "metrics.jsonl").read_text().splitlines()[-1])
     assert code == 0
-    assert (metrics["split"], metrics["images"], metrics["height"]) == ("val", 2, 64)
-    assert metrics["hmean"] == last["hmean"]  # validation while training is the same code
+    assert (metrics["split"], metrics["images"], metrics["contract"]["height"]) == ("val", 2, 64)
+    assert [metrics[key] for key in SCORES] == [last[key] for key in SCORES]
+    assert metrics["contract"]["precision"] in ("bf16", "fp32")
     assert metrics["loss"] == pytest.approx(last["val_loss"], rel=1e-5)
 
 
 def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_path: Path, monkeypatch):
     words = (f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0", "decode.box_thresh=0.1", "input_size=96x96")
     _, metrics = score(monkeypatch, tmp_path, *words, "data=synthetic", "data.test_size=2")
-    assert (metrics["box_thresh"], metrics["height"], metrics["split"]) == (0.1, 96, "test")
-    assert metrics["bin_thresh"] == 0.3
+    contract = metrics["contract"]
+    assert (contract["box_thresh"], contract["height"], metrics["split"]) == (0.1, 96, "test")
+    assert contract["bin_thresh"] == 0.3

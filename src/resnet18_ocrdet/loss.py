@@ -37,7 +37,7 @@ class DBLoss(nn.Module):
         """Compare maps (N, 1, H, W) with targets (N, H, W).
 
         mine: False weighs text and background equally instead of picking hard negatives: the form
-        for the first steps from random weights (docs/adr/003).
+        for the first steps from random weights (docs/adr/003-mining-warm-up.md).
         A batch without text, or with nothing but don't-care regions, gives finite terms."""
         assert maps.thresh_logits is not None, "the loss needs the threshold head"
         text = targets.prob_map.float()

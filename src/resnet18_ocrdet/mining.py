@@ -1,6 +1,6 @@
 """When the loss starts to mine hard negatives.
 
-From random weights, mining from the first step falls into a flat spot (probability 0.25 everywhere:
+From random weights, mining from the first step can fall into a flat spot (probability 0.25 everywhere:
 3 negatives for each positive). So the first steps weigh text and background equally, until the network
 tells one from the other. Measurements: docs/adr/003-mining-warm-up.md.
 """

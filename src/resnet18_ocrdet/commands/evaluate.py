@@ -66,9 +66,12 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
         )
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
     return {
-        "checkpoint": path.as_posix(), "split": name, "loss": result.loss, "seconds": result.seconds,
-        **contract.to_dict(), "precision": precision,
-    }  # fmt: skip
+        "checkpoint": path.as_posix(),
+        "split": name,
+        "loss": result.loss,
+        "seconds": result.seconds,
+        "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
+    }
 
 
 def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, display: Display) -> None:
