@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from conftest import installed
 
 pytestmark = pytest.mark.slow
