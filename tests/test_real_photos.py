@@ -43,8 +43,8 @@ def test_one_photo_is_learnt_by_heart(icdar2015: Path, tmp_path: Path):
         f"data.train={PHOTO}-{PHOTO}",
         f"data.val={PHOTO}-{PHOTO}",
         "augment=none",
-        "train.epochs=300",
-        "train.val_every=100",
+        "train.epochs=150",  # steps: one photo an epoch
+        "train.val_every=50",
         "train.workers=1",
         "scheduler=cosine",
         "decode.resize=stretch",
