@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 from resnet18_ocrdet.mining import MiningWarmup
 
-LOW = MiningWarmup.DICE_LEVEL / 2
-HIGH = (1 + MiningWarmup.DICE_LEVEL) / 2
+LOW = MiningWarmup.LEVEL / 2
+HIGH = MiningWarmup.LEVEL + 0.01
 
 
-def steps_until_off(warmup, dice, limit=10_000):
+def steps_until_off(warmup, cross_entropy, limit=10_000):
     for step in range(1, limit + 1):
-        warmup.update(dice)
+        warmup.update(cross_entropy)
         if not warmup.active:
             return step
     return None
@@ -27,11 +28,10 @@ def test_a_cap_of_zero_mines_from_the_start():
     assert not warmup.active and warmup.steps == 0
 
 
-def test_it_is_on_until_the_smoothed_dice_falls_below_the_level():
-    # d after n steps: LOW + (1 - LOW) · s ** n; the first n with that at or below the level ends it
-    expected, dice = 0, 1.0
-    while dice > MiningWarmup.DICE_LEVEL:
-        dice = LOW + (1 - LOW) * MiningWarmup.SMOOTHING ** (expected + 1)
+def test_it_is_on_until_the_smoothed_cross_entropy_falls_below_the_level():
+    # after n steps: LOW + (ln 2 - LOW) · s ** n; the first n with that at or below the level ends it
+    expected = 0
+    while LOW + (math.log(2) - LOW) * MiningWarmup.SMOOTHING**expected > MiningWarmup.LEVEL:
         expected += 1
     assert expected > 1
     assert steps_until_off(MiningWarmup(10_000), LOW) == expected
@@ -43,7 +43,7 @@ def test_one_lucky_step_does_not_end_it():
     assert warmup.active
 
 
-def test_a_dice_that_stays_high_ends_at_the_cap():
+def test_a_cross_entropy_that_stays_high_ends_at_the_cap():
     assert steps_until_off(MiningWarmup(37), HIGH) == 37
     assert steps_until_off(MiningWarmup(1), 1.0) == 1
 

@@ -52,8 +52,10 @@ def _detect(cfg: DictConfig) -> int:
 
 def _set_up_process() -> None:
     """What holds for the whole process, set once."""
+    from .allocator import keep_freed_memory
     from .errors import UserError
 
+    keep_freed_memory()
     try:
         import cv2
     except ImportError as error:

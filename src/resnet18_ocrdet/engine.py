@@ -44,7 +44,7 @@ class Mining(Protocol):
 
     active: bool
 
-    def update(self, dice: float) -> None:
+    def update(self, cross_entropy: float) -> None:
         """Take in one step."""
 
     def state_dict(self) -> Any:
@@ -127,7 +127,8 @@ def train_one_epoch(
         state.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        state.mining.update(float(loss.binary.detach()))
+        if balanced:
+            state.mining.update(float(loss.prob.detach()))
         state.step += 1
         now = time.perf_counter()
         loss = LossParts(*(term.detach() for term in loss))

@@ -18,6 +18,8 @@ from ..errors import UserError
 from ..structures import Batch, Targets
 from .views import ScoreViews, TrainViews, View
 
+POLITENESS = 10  # niceness of a loader process: on a CPU the network's threads wait for the slowest of them
+
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Shuffled full batches of (epoch, index); the order depends on seed and epoch alone.
@@ -133,3 +135,5 @@ def _before_fork(workers: int) -> None:
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
+    if hasattr(os, "nice"):
+        os.nice(POLITENESS)
