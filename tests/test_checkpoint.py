@@ -31,7 +31,7 @@ def content(**changes):
         "config": {"train": {"epochs": 3}},
         "model": net.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "mining": {"steps": 4, "cross_entropy": 0.5, "active": False},
+        "mining": {"steps": 4, "cross_entropy": 0.5, "share": 1.0},
         "epoch": 1,
         "step": 12,
         "best_hmean": None,

@@ -25,7 +25,7 @@ def maps(prob, thresh):
     return Maps(logit(prob)[:, None], logit(thresh)[:, None])
 
 
-def literal(prob_logits, thresh_logits, targets, ratio=3.0, mine=True):
+def literal(prob_logits, thresh_logits, targets, ratio=3.0, mining=1.0):
     """The formulas of the paper in float64 numpy, from (N, H, W) logits."""
     p = 1 / (1 + np.exp(-prob_logits.double().numpy()))
     t = 1 / (1 + np.exp(-thresh_logits.double().numpy()))
@@ -33,11 +33,10 @@ def literal(prob_logits, thresh_logits, targets, ratio=3.0, mine=True):
     bce = -(text * np.log(p) + (1 - text) * np.log(1 - p))
     on_text = bce[(text == 1) & (valid == 1)]
     on_rest = np.sort(bce[(text == 0) & (valid == 1)])[::-1]
-    if mine:
-        kept = on_rest[: min(len(on_rest), int(len(on_text) * ratio))]
-        prob = (on_text.sum() + kept.sum()) / (len(on_text) + len(kept))
-    else:
-        prob = (on_text.mean() + on_rest.mean()) / 2
+    hard = min(len(on_rest), int(len(on_text) * ratio))
+    kept = on_rest[: int(len(on_rest) ** (1 - mining) * hard**mining)]
+    share = mining * hard / (len(on_text) + hard) + (1 - mining) / 2
+    prob = (1 - share) * on_text.mean() + share * kept.mean()
     thresh = (np.abs(t - level / 255) * border).sum() / border.sum()
     b = 1 / (1 + np.exp(-50 * (p - t)))
     binary = 1 - 2 * (b * text * valid).sum() / ((b * valid).sum() + (text * valid).sum())
@@ -105,7 +104,7 @@ def test_hard_negatives_are_chosen_over_the_whole_batch():
 
 
 def test_the_balanced_form_weighs_text_and_background_equally():
-    loss = DBLoss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets(), mine=False)
+    loss = DBLoss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets(), mining=0.0)
     on_text = (-math.log(0.8) - math.log(0.5)) / 2
     # 13 negatives: 0.6 0.5 0.4 0.3 0.2 and eight of 0.1
     on_rest = -(sum(math.log(1 - p) for p in (0.6, 0.5, 0.4, 0.3, 0.2)) + 8 * math.log(0.9)) / 13
@@ -149,22 +148,22 @@ def test_weights_are_5_10_1():
     assert other.total.item() == pytest.approx((2 * loss.prob + 3 * loss.binary).item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_equals_the_literal_formula(seed, mine):
+def test_equals_the_literal_formula(seed, mining):
     prob, thresh, targets = random_case(seed)
-    loss = DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mine)
-    expected = literal(prob, thresh, targets, mine=mine)
+    loss = DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mining)
+    expected = literal(prob, thresh, targets, mining=mining)
     assert [term.item() for term in loss] == pytest.approx(expected, rel=1e-5)
     assert all(term.dtype == torch.float32 and term.ndim == 0 for term in loss)
 
 
-@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
 @pytest.mark.parametrize("spread", [1.0, 6.0])
-def test_bf16_maps_cost_less_than_half_a_percent(mine, spread):
+def test_bf16_maps_cost_less_than_half_a_percent(mining, spread):
     prob, thresh, targets = random_case(5, (2, 64, 96), spread)
-    loss = DBLoss()(Maps(prob.bfloat16()[:, None], thresh.bfloat16()[:, None]), targets, mine)
-    expected = literal(prob, thresh, targets, mine=mine)
+    loss = DBLoss()(Maps(prob.bfloat16()[:, None], thresh.bfloat16()[:, None]), targets, mining)
+    expected = literal(prob, thresh, targets, mining=mining)
     assert loss.total.dtype == torch.float32
     assert [term.item() for term in loss] == pytest.approx(expected, rel=0.005)
 
@@ -188,27 +187,27 @@ def test_sure_mistakes_are_as_large_as_they_are():
     assert prob.grad[0, 0, 0].tolist() == pytest.approx([-5 / 4, 5 / 4])
 
 
-def run(targets, mine, dtype=torch.float32):
+def run(targets, mining, dtype=torch.float32):
     g = torch.Generator().manual_seed(1)
     shape = (targets.prob_map.shape[0], 1, *targets.prob_map.shape[1:])
     prob = torch.randn(shape, generator=g).to(dtype).requires_grad_()
     thresh = torch.randn(shape, generator=g).to(dtype).requires_grad_()
-    loss = DBLoss()(Maps(prob, thresh), targets, mine)
+    loss = DBLoss()(Maps(prob, thresh), targets, mining)
     loss.total.backward()
     return loss, prob.grad, thresh.grad
 
 
-@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("case", ["no text", "only don't-care", "only text"])
-def test_one_sided_batches_give_finite_terms_and_gradients(case, dtype, mine):
+def test_one_sided_batches_give_finite_terms_and_gradients(case, dtype, mining):
     zeros, ones = torch.zeros(2, 8, 8, dtype=torch.uint8), torch.ones(2, 8, 8, dtype=torch.uint8)
     targets = {
         "no text": Targets(zeros, ones, zeros + 77, zeros),
         "only don't-care": Targets(zeros, zeros, zeros + 77, zeros),
         "only text": Targets(ones, ones, ones * 77, ones),
     }[case]
-    loss, prob_grad, thresh_grad = run(targets, mine, dtype)
+    loss, prob_grad, thresh_grad = run(targets, mining, dtype)
     assert all(torch.isfinite(term) for term in loss)
     assert torch.isfinite(prob_grad).all() and torch.isfinite(thresh_grad).all()
     if case == "only don't-care":
@@ -217,20 +216,20 @@ def test_one_sided_batches_give_finite_terms_and_gradients(case, dtype, mine):
         assert loss.thresh.item() == 0 and loss.binary.item() == 1
 
 
-@pytest.mark.parametrize("mine", [True, False])
-def test_a_batch_without_text_teaches_background(mine):
+@pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
+def test_a_batch_without_text_teaches_background(mining):
     # three negatives for each of no positives would be none: the batch would be wasted (features 1.7, row 10)
     zeros = torch.zeros(2, 8, 8, dtype=torch.uint8)
-    loss, prob_grad, _ = run(Targets(zeros, zeros + 1, zeros + 77, zeros), mine)
+    loss, prob_grad, _ = run(Targets(zeros, zeros + 1, zeros + 77, zeros), mining)
     assert loss.prob > 0
     assert (prob_grad >= 0).all() and prob_grad.any()  # downwards, where anything
 
 
-@pytest.mark.parametrize("mine", [True, False])
-def test_dont_care_pixels_have_no_gradient(mine):
+@pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
+def test_dont_care_pixels_have_no_gradient(mining):
     prob, thresh, targets = random_case(3)
     prob.requires_grad_()
-    DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mine).total.backward()
+    DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mining).total.backward()
     assert not prob.grad[targets.prob_mask == 0].any()
     assert prob.grad[(targets.prob_map == 1) & (targets.prob_mask == 1)].all()
 
@@ -238,10 +237,10 @@ def test_dont_care_pixels_have_no_gradient(mine):
 def test_the_loss_does_not_look_at_dont_care_pixels():
     prob, thresh, targets = random_case(3)
     criterion = DBLoss()
-    for mine in (True, False):
-        expected = criterion(Maps(prob[:, None], thresh[:, None]), targets, mine)
+    for mining in (1.0, 0.0):
+        expected = criterion(Maps(prob[:, None], thresh[:, None]), targets, mining)
         moved = torch.where(targets.prob_mask == 0, 50.0, prob)
-        assert criterion(Maps(moved[:, None], thresh[:, None]), targets, mine) == expected
+        assert criterion(Maps(moved[:, None], thresh[:, None]), targets, mining) == expected
 
 
 def test_inference_maps_are_our_mistake():

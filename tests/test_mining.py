@@ -1,4 +1,4 @@
-"""When hard negatives begin to be mined."""
+"""How the mining of hard negatives grows."""
 
 from __future__ import annotations
 
@@ -7,65 +7,89 @@ import math
 
 import pytest
 
-from resnet18_ocrdet.mining import MiningWarmup
+from resnet18_ocrdet.mining import MiningWarmup, guess
 
-LOW = MiningWarmup.LEVEL / 2
-HIGH = MiningWarmup.LEVEL + 0.01
+UP, DOWN = MiningWarmup.UP, MiningWarmup.DOWN
 
 
-def steps_until_off(warmup, cross_entropy, limit=10_000):
-    for step in range(1, limit + 1):
+def fed(warmup: MiningWarmup, cross_entropy: float, steps: int) -> MiningWarmup:
+    for _ in range(steps):
         warmup.update(cross_entropy)
-        if not warmup.active:
-            return step
-    return None
+    return warmup
 
 
 def test_a_cap_of_zero_mines_from_the_start():
-    warmup = MiningWarmup(0)
-    assert not warmup.active
-    warmup.update(1.0)
-    assert not warmup.active and warmup.steps == 0
+    warmup = fed(MiningWarmup(0), 1.0, 10)
+    assert warmup.share == 1.0 and warmup.steps == 0
 
 
-def test_it_is_on_until_the_smoothed_cross_entropy_falls_below_the_level():
-    # after n steps: LOW + (ln 2 - LOW) · s ** n; the first n with that at or below the level ends it
+def test_a_guess_is_the_entropy_of_a_coin():
+    assert guess(0.0) == pytest.approx(math.log(2))  # 1:1
+    assert guess(1.0) == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))  # 3:1, the flat spot: 0.562
+    assert guess(1.0) == pytest.approx(0.562, abs=0.001)
+
+
+def test_nothing_is_mined_until_the_smoothed_cross_entropy_falls_below_the_beginning():
+    # after n steps of 0.2: 0.2 + (ln 2 - 0.2) * s ** n
     expected = 0
-    while LOW + (math.log(2) - LOW) * MiningWarmup.SMOOTHING**expected > MiningWarmup.LEVEL:
+    while 0.2 + (math.log(2) - 0.2) * MiningWarmup.SMOOTHING**expected >= MiningWarmup.BEGIN:
         expected += 1
-    assert expected > 1
-    assert steps_until_off(MiningWarmup(10_000), LOW) == expected
+    assert 10 < expected < 100
+    warmup = fed(MiningWarmup(10_000), 0.2, expected - 1)
+    assert warmup.share == 0.0
+    assert fed(warmup, 0.2, 1).share == UP
 
 
-def test_one_lucky_step_does_not_end_it():
-    warmup = MiningWarmup(100)
-    warmup.update(0.0)
-    assert warmup.active
+def test_one_lucky_step_does_not_begin_it():
+    assert fed(MiningWarmup(100), 0.0, 1).share == 0.0
 
 
-def test_a_cross_entropy_that_stays_high_ends_at_the_cap():
-    assert steps_until_off(MiningWarmup(37), HIGH) == 37
-    assert steps_until_off(MiningWarmup(1), 1.0) == 1
+def test_a_network_that_follows_is_there_in_a_hundred_steps():
+    warmup = fed(MiningWarmup(10_000), 0.2, 500)
+    assert warmup.share == 1.0
+    begun = next(n for n in range(500) if fed(MiningWarmup(10_000), 0.2, n).share > 0)
+    assert warmup.steps == begun + 99
 
 
-def test_once_off_it_stays_off():
-    warmup = MiningWarmup(2)
-    for _ in range(50):
-        warmup.update(1.0)
-    assert not warmup.active and warmup.steps == 2
+def begun(share: float) -> MiningWarmup:
+    warmup = MiningWarmup(10_000)
+    warmup.load_state_dict({"steps": 50, "cross_entropy": guess(share), "share": share})
+    return warmup
 
 
-@pytest.mark.parametrize("taken", [0, 1, 5, 300])
+def test_between_better_and_guess_it_holds():
+    warmup = begun(0.5)
+    assert fed(warmup, 0.95 * guess(0.5), 50).share == 0.5
+
+
+def test_no_better_than_a_guess_it_eases_but_does_not_start_over():
+    warmup = begun(0.5)
+    fed(warmup, 1.2, 10)
+    assert warmup.share == pytest.approx(0.5 - 10 * DOWN)
+    assert fed(warmup, 1.2, 1000).share == UP
+
+
+def test_the_cap_ends_it_gradually():
+    warmup = fed(MiningWarmup(37), 1.0, 36)
+    assert warmup.share == 0.0
+    assert fed(warmup, 1.0, 1).share == UP
+    assert fed(warmup, 1.0, 98).share < 1.0
+    assert fed(warmup, 1.0, 2).share == 1.0
+
+
+def test_once_there_it_stays():
+    warmup = fed(MiningWarmup(1), 1.0, 100)
+    steps = warmup.steps
+    assert warmup.share == 1.0
+    assert fed(warmup, 5.0, 50).share == 1.0 and warmup.steps == steps
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5, 60, 300])
 def test_a_resumed_run_goes_on_like_one_never_stopped(taken):
-    whole, first = MiningWarmup(200), MiningWarmup(200)
-    for _ in range(taken):
-        whole.update(LOW)
-        first.update(LOW)
-    state = json.loads(json.dumps(first.state_dict()))  # plain values only
+    whole, first = fed(MiningWarmup(200), 0.2, taken), fed(MiningWarmup(200), 0.2, taken)
     second = MiningWarmup(200)
-    second.load_state_dict(state)
-    assert second.active == whole.active
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))  # plain values only
     for _ in range(20):
-        whole.update(LOW)
-        second.update(LOW)
+        whole.update(0.2)
+        second.update(0.2)
         assert second.state_dict() == whole.state_dict()

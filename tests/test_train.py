@@ -173,7 +173,7 @@ def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path
 
     monkeypatch.setattr(engine, "StepRecord", record)
     assert train(monkeypatch, *TINY, "train.epochs=1", weights, f"run_dir={tmp_path}/fine") == 0
-    assert [step.balanced for step in seen] == [False, False]
+    assert [step.mining for step in seen] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from .errors import TrainingStopped
 from .structures import Batch, Detection, LossParts, Maps, Placement, Polygon, Score, Targets
 
-Criterion = Callable[[Maps, Targets, bool], LossParts]
+Criterion = Callable[[Maps, Targets, float], LossParts]
 Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], list[Detection]]
 
 
@@ -40,9 +40,9 @@ class Metric(Protocol):
 
 
 class Mining(Protocol):
-    """Says whether the balanced loss of a cold start is still on."""
+    """Says how far the loss mines hard negatives."""
 
-    active: bool
+    share: float
 
     def update(self, cross_entropy: float) -> None:
         """Take in one step."""
@@ -61,7 +61,7 @@ class StepRecord(NamedTuple):
     epoch: float
     lr: float
     loss: LossParts
-    balanced: bool  # the mining warm-up was on
+    mining: float  # 0..1: how far hard negatives were mined; 1 after the warm-up
     data_seconds: float  # waiting for the loader
     seconds: float  # the whole step
     images: int
@@ -118,21 +118,21 @@ def train_one_epoch(
         lr = schedule(epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = lr
-        balanced = state.mining.active
+        mining = state.mining.share
         with compute.autocast():
             maps = state.model(compute.image(batch.image))
-        loss = criterion(maps, batch.targets.to(compute.device), not balanced)
+        loss = criterion(maps, batch.targets.to(compute.device), mining)
         if not torch.isfinite(loss.total):
             raise TrainingStopped(_not_finite(state.step, lr, loss, batch.names))
         state.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        if balanced:
+        if mining < 1.0:
             state.mining.update(float(loss.prob.detach()))
         state.step += 1
         now = time.perf_counter()
         loss = LossParts(*(term.detach() for term in loss))
-        yield StepRecord(state.step, epoch, lr, loss, balanced, arrived - began, now - began, len(batch.names))
+        yield StepRecord(state.step, epoch, lr, loss, mining, arrived - began, now - began, len(batch.names))
         began = now
 
 
@@ -155,7 +155,7 @@ def evaluate(
     for batch in (batch for chunk in loader for batch in chunk):
         with compute.autocast():
             maps = model(compute.image(batch.image))
-        loss = criterion(maps, batch.targets.to(compute.device), True)
+        loss = criterion(maps, batch.targets.to(compute.device), 1.0)
         prob_maps = maps.prob_map[:, 0].cpu().numpy()
         found = [decode(prob_map, placement) for prob_map, placement in zip(prob_maps, batch.placements, strict=True)]
         for name, polygons, ignore, detections in zip(batch.names, batch.polygons, batch.ignore, found, strict=True):

@@ -33,11 +33,11 @@ class DBLoss(nn.Module):
         self.weights = (prob_weight, thresh_weight, binary_weight)
         self.negative_ratio = negative_ratio
 
-    def forward(self, maps: Maps, targets: Targets, mine: bool = True) -> LossParts:
+    def forward(self, maps: Maps, targets: Targets, mining: float = 1.0) -> LossParts:
         """Compare maps (N, 1, H, W) with targets (N, H, W).
 
-        mine: False weighs text and background equally instead of picking hard negatives: the form
-        for the first steps from random weights (docs/adr/003-mining-warm-up.md).
+        mining: 0..1. At 1 the formula of the paper. Below, an easier form for random weights
+        (docs/adr/003-mining-warm-up.md): at 0 all background counts, and weighs as much as text.
         A batch without text, or with nothing but don't-care regions, gives finite terms."""
         assert maps.thresh_logits is not None, "the loss needs the threshold head"
         text = targets.prob_map.float()
@@ -46,7 +46,7 @@ class DBLoss(nn.Module):
         thresh_map = maps.thresh_logits[:, 0].float().sigmoid()
         thresh_mask = targets.thresh_mask.float()
 
-        prob = self._cross_entropy(logits, text, valid, mine)
+        prob = self._cross_entropy(logits, text, valid, mining)
         gap = (thresh_map - targets.thresh_map.float() / BYTE).abs() * thresh_mask
         thresh = gap.sum() / thresh_mask.sum().clamp(min=1.0)
         binary = dice(binarize(logits.sigmoid(), thresh_map), text, valid)
@@ -54,18 +54,19 @@ class DBLoss(nn.Module):
         total = torch.stack([w * term for w, term in zip(self.weights, terms, strict=True)]).sum()
         return LossParts(total, *terms)
 
-    def _cross_entropy(self, logits: Tensor, text: Tensor, valid: Tensor, mine: bool) -> Tensor:
+    def _cross_entropy(self, logits: Tensor, text: Tensor, valid: Tensor, mining: float) -> Tensor:
         per_pixel = F.binary_cross_entropy_with_logits(logits, text, reduction="none")
         positive, negative = text * valid, (1.0 - text) * valid
-        positives, negatives = positive.sum(), negative.sum()
-        on_text = (per_pixel * positive).sum()
-        on_background = per_pixel * negative
-        if not mine:
-            return 0.5 * (on_text / positives.clamp(min=1.0) + on_background.sum() / negatives.clamp(min=1.0))
+        positives, negatives = torch.stack([positive.sum(), negative.sum()]).tolist()
         # A batch without any text keeps all its background: three times nothing would teach nothing.
-        kept = int(torch.minimum(negatives, positives * self.negative_ratio if positives > 0 else negatives))
-        hardest = on_background.flatten().topk(kept, sorted=False).values.sum()
-        return (on_text + hardest) / (positives + kept).clamp(min=1.0)
+        mined = min(negatives, float(int(self.negative_ratio * positives))) if positives else negatives
+        kept = int(negatives ** (1.0 - mining) * mined**mining)  # from all to the mined ones, in equal factors
+        mined_share = mined / max(positives + mined, 1.0)
+        share = mining * mined_share + (1.0 - mining) * 0.5
+        on_text = (per_pixel * positive).sum() / max(positives, 1.0)
+        hardest = (per_pixel * negative).flatten().topk(kept, sorted=False).values.sum() / max(kept, 1)
+        loss: Tensor = (1.0 - share) * on_text + share * hardest
+        return loss
 
 
 def binarize(prob_map: Tensor, thresh_map: Tensor, steepness: float = STEEPNESS) -> Tensor:

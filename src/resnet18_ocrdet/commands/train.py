@@ -273,9 +273,10 @@ def _refuse_empty(splits: Splits, cfg: DictConfig) -> None:
 def _step_note(record: StepRecord) -> str:
     loss = record.loss
     wait = record.data_seconds / record.seconds
+    mining = f", mining {record.mining:.0%}" if record.mining < 1.0 else ""
     return (
         f"loss {float(loss.total):.3f} (prob {float(loss.prob):.3f} thresh {float(loss.thresh):.3f} binary "
-        f"{float(loss.binary):.3f}{', balanced' if record.balanced else ''})  lr {record.lr:.2g}  "
+        f"{float(loss.binary):.3f}{mining})  lr {record.lr:.2g}  "
         f"{record.images / record.seconds:.1f} img/s  wait {wait:.0%}"
     )
 

@@ -29,7 +29,8 @@ class MapHead(nn.Sequential):
     def forward(self, features: Tensor) -> Tensor:
         """features: (N, C, h, w). Returns (N, 1, 4h, 4w)."""
         n, _, h, w = features.shape
-        rows = super().forward(features)  # (N, 1, h, 16w): each pixel's 2×2 pixels, and again their 2×2
+        rows: Tensor = super().forward(features)  # type: ignore[no-untyped-call]
+        # (N, 1, h, 16w): each pixel's 2×2 pixels, and again their 2×2
         return rows.reshape(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
 
 
