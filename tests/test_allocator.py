@@ -23,6 +23,23 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+# The heap's end after 2.4 GB of free memory, none of it ever touched: it must not move back.
+HEAP = """
+import ctypes
+from resnet18_ocrdet.allocator import give_back_freed_memory, keep_freed_memory
+assert keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+blocks = [libc.malloc(ctypes.c_size_t(400 << 20)) for _ in range(6)]
+high = libc.sbrk(0)
+for block in blocks:
+    libc.free(ctypes.c_void_p(block))
+kept = libc.sbrk(0)
+give_back_freed_memory()
+print(kept == high, libc.sbrk(0) < high)
+"""
+
+
 def page_faults(mode: str) -> int:
     done = subprocess.run([sys.executable, "-c", PROBE, mode], capture_output=True, text=True, check=True)
     return int(done.stdout)
@@ -31,3 +48,9 @@ def page_faults(mode: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_a_tensor_taken_again_needs_no_new_pages():
     assert page_faults("keep") * 10 < page_faults("default")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_more_than_two_gigabytes_are_kept_until_they_are_given_back():
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -112,6 +112,12 @@ def test_train_yaml_is_merged_over_the_groups():
     assert {"experiment": None} in entries[entries.index("_self_") :]
 
 
+def test_quickstart_takes_ones_own_data():
+    (cfg,) = configs("train", "experiment=quickstart", "data=custom", "data.root=x")
+    assert (cfg.data.root, cfg.optimizer.lr, cfg.input_size.width) == ("x", 0.002, 256)
+    assert "train_size" not in cfg.data
+
+
 def test_quickstart_is_a_preset():
     (cfg,) = configs("train", "experiment=quickstart", "train.epochs=3")
     assert (cfg.train.epochs, cfg.input_size.height) == (3, 256)

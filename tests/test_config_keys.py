@@ -52,7 +52,7 @@ OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
     "optimizer": "adamw sgd",
     "scheduler": "cosine onecycle poly step",
-    "data": "custom icdar2015 synthetic",
+    "data": "custom icdar2015 quickstart synthetic",
     "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
     "augment": "default light none",
     "experiment": "quickstart",

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "model": {"structures", "errors"},
     "engine": {"structures", "errors"},
     "journal": {"structures", "engine"},
-    "data": GROUND,
+    "data": GROUND | {"allocator"},
     "postprocess": GROUND,
     "metrics": GROUND,
     "results": {"structures", "errors", "data"},

@@ -29,6 +29,18 @@ def test_a_guess_is_the_entropy_of_a_coin():
     assert guess(1.0) == pytest.approx(0.562, abs=0.001)
 
 
+def test_a_guess_follows_the_ratio():
+    assert guess(1.0, 1.0) == pytest.approx(math.log(2))  # 1:1 also when mined
+    assert guess(1.0, 9.0) == pytest.approx(-(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
+    assert guess(0.0, 9.0) == pytest.approx(math.log(2))
+
+
+def test_switched_off_on_resume_it_mines_at_once():
+    warmup = MiningWarmup(0)
+    warmup.load_state_dict({"steps": 50, "cross_entropy": 0.5, "share": 0.2})
+    assert warmup.share == 1.0
+
+
 def test_nothing_is_mined_until_the_smoothed_cross_entropy_falls_below_the_beginning():
     # after n steps of 0.2: 0.2 + (ln 2 - 0.2) * s ** n
     expected = 0

@@ -88,7 +88,7 @@ def build_criterion(loss: DictConfig) -> DBLoss:
 def build_mining(cfg: DictConfig) -> MiningWarmup:
     """On from random weights, off when weights of a trained detector are given."""
     wanted = cfg.train.mining_warmup and cfg.model.weights is None
-    return MiningWarmup(cap=cfg.train.mining_warmup_cap if wanted else 0)
+    return MiningWarmup(cfg.train.mining_warmup_cap if wanted else 0, cfg.train.loss.negative_ratio)
 
 
 def build_augment(cfg: DictConfig) -> Augment:

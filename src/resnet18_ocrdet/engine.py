@@ -121,13 +121,14 @@ def train_one_epoch(
         mining = state.mining.share
         with compute.autocast():
             maps = state.model(compute.image(batch.image))
-        loss = criterion(maps, batch.targets.to(compute.device), mining)
+        targets = batch.targets.to(compute.device)
+        loss = criterion(maps, targets, mining)
         if not torch.isfinite(loss.total):
             raise TrainingStopped(_not_finite(state.step, lr, loss, batch.names))
         state.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        if mining < 1.0:
+        if mining < 1.0 and bool((targets.prob_map & targets.prob_mask).any()):
             state.mining.update(float(loss.prob.detach()))
         state.step += 1
         now = time.perf_counter()

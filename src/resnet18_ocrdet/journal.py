@@ -28,6 +28,7 @@ class Journal:
         for name, term in zip(record.loss._fields, record.loss, strict=True):
             self._board.add_scalar(f"train/loss_{name}", float(term), record.step)
         self._board.add_scalar("train/lr", record.lr, record.step)
+        self._board.add_scalar("train/mining", record.mining, record.step)
         self._board.add_scalar("train/images_per_second", record.images / record.seconds, record.step)
         self._board.add_scalar("train/data_wait_share", record.data_seconds / record.seconds, record.step)
 

@@ -47,7 +47,7 @@ class Train:
     val_every: int = key("epochs between two validations", low=1)
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")
-    mining_warmup_cap: int = key("steps after which mining begins in any case", low=0)
+    mining_warmup_cap: int = key("steps after which mining grows in any case", low=0)
     min_text_size: float = key("px after resize; smaller text is ignored", low=0)
     shrink_ratio: float = key("text kernel in the probability map", low=0, above=True, high=1, below=True)
     thresh_min: float = key("threshold map away from the border", low=0, high=1)

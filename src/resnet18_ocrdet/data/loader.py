@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from ..allocator import give_back_freed_memory
 from ..errors import UserError
 from ..structures import Batch, Targets
 from .views import ScoreViews, TrainViews, View
@@ -53,7 +55,7 @@ class TrainLoader:
             num_workers=workers,
             pin_memory=pin,
             persistent_workers=workers > 0,
-            worker_init_fn=_start_worker,
+            worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
         )
 
     def __len__(self) -> int:
@@ -83,7 +85,7 @@ class ScoreLoader:
             num_workers=workers,
             pin_memory=pin,
             persistent_workers=workers > 0,
-            worker_init_fn=_start_worker,
+            worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
         )
 
     def __iter__(self) -> Iterator[list[Batch]]:
@@ -133,7 +135,8 @@ def _before_fork(workers: int) -> None:
         cv2.setNumThreads(1)
 
 
-def _start_worker(_: int) -> None:
+def _start_worker(_: int, polite: bool) -> None:
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
-    if hasattr(os, "nice"):
+    give_back_freed_memory()
+    if polite and hasattr(os, "nice"):
         os.nice(POLITENESS)

@@ -1,0 +1,31 @@
+"""One picture of what `make quickstart` found: docs/detections.jpg, at the top of the README.
+
+python scripts/detections_sheet.py runs/quickstart/DATE_TIME/detect/vis
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from resnet18_ocrdet import draw
+from resnet18_ocrdet.data.image_io import list_images, read_image
+
+COLUMNS = 4
+
+
+def main() -> None:
+    """Write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("docs/detections.jpg"))
+    asked = parser.parse_args()
+    pictures = [read_image(path) for path in list_images(asked.folder)]
+    full = len(pictures) // COLUMNS * COLUMNS
+    rows = [draw.row(pictures[start : start + COLUMNS]) for start in range(0, full, COLUMNS)]
+    draw.write(asked.output, draw.grid(rows))
+    print(f"wrote {asked.output}: {full} pictures, {asked.output.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
