@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from resnet18_ocrdet import checkpoint
+from resnet18_ocrdet import checkpoint, random_state
 from resnet18_ocrdet.checkpoint import SCHEMA, load_checkpoint, load_weights, save_checkpoint
 from resnet18_ocrdet.errors import UserError
 
@@ -32,8 +32,12 @@ def content(**changes):
         "model": net.state_dict(),
         "optimizer": optimizer.state_dict(),
         "mining": {"steps": 4, "cross_entropy": 0.5, "share": 1.0},
+        "guard": {"losses": [1.0, 2.0], "worst": 8.0, "bad_in_a_row": 0, "skipped": 0, "rollbacks": 0, "lr_scale": 1.0},
+        "random": dict(random_state.capture()),
         "epoch": 1,
         "step": 12,
+        "steps_per_epoch": 10,
+        "sums": {"terms": [0.0, 0.0, 0.0, 0.0], "steps": 2, "seconds": 0.5, "lr": 0.1},
         "best_hmean": None,
     } | changes
 
@@ -88,11 +92,19 @@ def test_a_save_that_breaks_in_the_middle_leaves_the_old_file(tmp_path, monkeypa
         raise error
 
     monkeypatch.setattr(checkpoint.torch, "save", write_half)
-    with pytest.raises(type(error)):
+    with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt):
         save_checkpoint(path, content(epoch=2))
     assert names(tmp_path) == (["last.pt"] if existed else [])
     if existed:
         assert path.read_bytes() == before
+
+
+def test_older_saves_move_down_and_the_oldest_leaves(tmp_path):
+    path = tmp_path / "last.pt"
+    for epoch in range(1, 5):
+        save_checkpoint(path, content(epoch=epoch), keep=3)
+    epochs = {name: load_checkpoint(tmp_path / name)["epoch"] for name in names(tmp_path)}
+    assert epochs == {"last.pt": 4, "last-1.pt": 3, "last-2.pt": 2}
 
 
 def test_the_new_file_is_on_disk_before_it_takes_the_name(tmp_path, monkeypatch):
@@ -101,7 +113,7 @@ def test_the_new_file_is_on_disk_before_it_takes_the_name(tmp_path, monkeypatch)
     monkeypatch.setattr(checkpoint.os, "fsync", lambda fd: (seen.append("fsync"), fsync(fd)))
     monkeypatch.setattr(type(path), "replace", lambda self, to: (seen.append("replace"), replace(self, to))[1])
     save_checkpoint(path, content())
-    assert seen == ["fsync", "replace"]
+    assert seen == ["fsync", "replace", "fsync"]  # the file, the name, the folder that holds the name
 
 
 def test_absent(tmp_path):

@@ -26,6 +26,7 @@ KEYS = {
         augment.color augment.blur
         run_dir resume seed device precision
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
+        train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
         train.thresh_max
         train.loss.prob_weight train.loss.thresh_weight train.loss.binary_weight train.loss.negative_ratio

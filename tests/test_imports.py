@@ -22,6 +22,10 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "schedule": set(),
     "mining": set(),
     "allocator": set(),
+    "interrupt": set(),
+    "guard": set(),
+    "random_state": set(),
+    "lock": {"errors"},
     "display": set(),
     "contract": {"errors"},
     "checkpoint": {"errors"},
@@ -32,9 +36,10 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "loss": {"structures"},
     "draw": {"structures"},
     "pictures": {"structures", "draw"},
+    "evidence": {"structures", "draw"},
     "model": {"structures", "errors"},
-    "engine": {"structures", "errors"},
-    "journal": {"structures", "engine"},
+    "engine": {"structures", "errors", "guard"},
+    "journal": {"structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
     "postprocess": GROUND,
     "metrics": GROUND,
@@ -42,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "detector": {"structures", "contract", "engine", "data"},
     "cli": {"config", "commands", "errors", "allocator"},
 }
-ALLOWED["build"] = set(ALLOWED) - {"cli", "journal", "pictures", "detector", "allocator"}
+ALLOWED["build"] = set(ALLOWED) - {"cli", "journal", "pictures", "evidence", "detector", "allocator"}
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 
 

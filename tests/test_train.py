@@ -113,7 +113,7 @@ def test_resume_auto_takes_the_newest_unfinished_run(tmp_path: Path, monkeypatch
 
 def test_resume_with_another_batch_size_is_refused(tiny_run: Path, monkeypatch, capsys):
     assert train(monkeypatch, f"resume={tiny_run}", "train.batch_size=4", "train.epochs=3") == 2
-    assert "4 steps were done in 2 epochs" in capsys.readouterr().err
+    assert "its epochs have 2 steps, but this data and batch size make 1" in capsys.readouterr().err
 
 
 def test_a_checkpoint_outside_a_run_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
@@ -137,7 +137,7 @@ def test_resume_takes_new_settings_of_the_same_optimizer(tmp_path: Path, monkeyp
     assert {group["momentum"] for group in groups} == {0.5}
 
 
-def test_a_broken_photo_is_one_line_also_from_a_worker_and_the_epochs_before_are_kept(tmp_path, monkeypatch, capsys):
+def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_path, monkeypatch, capsys):
     scenes = SyntheticScenes(4, 96, 96, seed=0)
     for part in ("images", "gts"):
         (tmp_path / f"a ${{b}}/{part}").mkdir(parents=True)
@@ -150,16 +150,27 @@ def test_a_broken_photo_is_one_line_also_from_a_worker_and_the_epochs_before_are
     code = train(
         monkeypatch, *words, "train.batch_size=3", "train.epochs=1", "train.workers=1", f"run_dir={tmp_path}/r"
     )
-    error = capsys.readouterr().err
-    assert code == 2 and "3.jpg" in error and len(error.strip().splitlines()) == 1
-    assert load_checkpoint(tmp_path / "r/checkpoints/last.pt")["epoch"] == 1
+    captured = capsys.readouterr()
+    (line,) = [text for text in captured.out.splitlines() if text.startswith("stopped: ")]
+    assert code == 1 and "3.jpg" in line and captured.err == ""
+    content = load_checkpoint(tmp_path / "r/checkpoints/last.pt")
+    assert (content["epoch"], content["step"]) == (0, 1)  # taught, not yet validated
+    assert train(monkeypatch, f"resume={tmp_path}/r") == 1  # still broken
+    write(broken, scenes.load(3).image)
+    assert train(monkeypatch, f"resume={tmp_path}/r") == 0
+    assert [entry["epoch"] for entry in journal(tmp_path / "r")] == [1]
+    assert (tmp_path / "r/checkpoints/best.pt").is_file()
 
 
-def test_a_loss_that_is_not_finite_stops_with_code_3(tmp_path: Path, monkeypatch, capsys):
-    words = (*TINY, "train.epochs=3", "optimizer.lr=100", f"run_dir={tmp_path}/wild")
-    monkeypatch.setattr(engine.torch, "isfinite", lambda total: torch.tensor(False))
-    assert train(monkeypatch, *words) == 3
-    assert "the loss is not finite at step 0" in capsys.readouterr().out
+def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, capsys):
+    words = (*TINY, "train.epochs=2", f"run_dir={tmp_path}/run")
+    assert train(monkeypatch, *words) == 0
+    assert train(monkeypatch, f"resume={tmp_path}/run") == 0
+    assert "all 2 epochs are done already" in capsys.readouterr().out
+    before = (tmp_path / "run/config.yaml").read_text()
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=1") == 2
+    assert "train.epochs=1: 2 epochs are done already" in capsys.readouterr().err
+    assert (tmp_path / "run/config.yaml").read_text() == before
 
 
 def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path: Path, monkeypatch):

@@ -20,6 +20,7 @@ from .data.targets import TargetMaker
 from .device import autocast, choose_precision
 from .engine import Compute
 from .errors import UserError
+from .guard import Guard
 from .loss import DBLoss
 from .mining import MiningWarmup
 from .model.dbnet import DBNet
@@ -89,6 +90,11 @@ def build_mining(cfg: DictConfig) -> MiningWarmup:
     """On from random weights, off when weights of a trained detector are given."""
     wanted = cfg.train.mining_warmup and cfg.model.weights is None
     return MiningWarmup(cfg.train.mining_warmup_cap if wanted else 0, cfg.train.loss.negative_ratio)
+
+
+def build_guard(train: DictConfig) -> Guard:
+    """What watches over the steps."""
+    return Guard(guess=build_criterion(train.loss).guess, **plain(train.guard))
 
 
 def build_augment(cfg: DictConfig) -> Augment:

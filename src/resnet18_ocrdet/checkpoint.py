@@ -1,12 +1,13 @@
 """Checkpoints: written whole or not at all, read without executing anything.
 
 A file holds tensors and plain values only: `schema`, `contract`, `config`, `model`, and for a resume
-`optimizer`, `mining`, `epoch`, `step`, `best_hmean`.
+`optimizer`, `mining`, `guard`, `random`, `epoch`, `step`, `sums`, `best_hmean`.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from .errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Checkpoint(TypedDict):
@@ -27,22 +28,53 @@ class Checkpoint(TypedDict):
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     mining: dict[str, Any]
-    epoch: int  # finished epochs
+    guard: Any  # guard.GuardState
+    random: Any  # random_state.RandomState
+    epoch: int  # finished epochs, validation included
     step: int  # finished optimizer steps
+    steps_per_epoch: int
+    sums: dict[str, Any]  # engine.LossSums of the epoch so far
     best_hmean: float | None
 
 
-def save_checkpoint(path: Path, content: Checkpoint) -> None:
-    """Write beside, flush to disk, rename: a reader finds the old file or the new one, never half of one."""
+def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
+    """Write beside, flush to disk, rename: a reader finds the old file or the new one, never half of one.
+
+    keep: files to hold, this one counted; older ones move to `earlier(path, 1)`, `earlier(path, 2)` and so on.
+    Raises UserError when the disk does not take it; the files before are then untouched."""
     beside = path.with_name(path.name + ".tmp")
     try:
         with beside.open("wb") as file:
             torch.save(dict(content), file)
             file.flush()
             os.fsync(file.fileno())
+        for age in range(keep - 1, 0, -1):
+            if earlier(path, age - 1).exists():
+                copy_whole(earlier(path, age - 1), earlier(path, age))
         beside.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        raise UserError(
+            f"{path}: cannot be written ({_reason(error, path.parent)}); the file before it is whole"
+        ) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Give a finished file a second name; a copy where the file system has no links."""
+    beside = target.with_name(target.name + ".tmp")
+    beside.unlink(missing_ok=True)
+    try:
+        os.link(source, beside)
+    except OSError:
+        shutil.copyfile(source, beside)
+    beside.replace(target)
+
+
+def earlier(path: Path, age: int) -> Path:
+    """The save `age` before the newest: last.pt, last-1.pt, last-2.pt."""
+    return path if age == 0 else path.with_stem(f"{path.stem}-{age}")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -84,6 +116,24 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
         raise UserError(f"checkpoint {path}: {len(rotten)} tensors hold NaN or infinity (first: {rotten[0]})")
     model.load_state_dict(state)
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    free = shutil.disk_usage(folder).free
+    return f"the disk took only a part of it, {free // 2**20} MiB are free"
 
 
 def _first_bytes(path: Path) -> str:

@@ -38,14 +38,14 @@ class Display:
         self._log(text)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Advance]:
-        """Show `label` and how far `total` steps have come while the block runs."""
+    def progress(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
+        """Show `label` and how far `total` steps have come while the block runs. done: before it began."""
         if self.console.is_terminal:
             with self._bar() as bar:
-                task = bar.add_task(label, total=total, note="")
+                task = bar.add_task(label, total=total, completed=done, note="")
                 yield lambda steps=1, note="": bar.update(task, advance=steps, note=note)
         else:
-            yield self._plain(label, total)
+            yield self._plain(label, total, done)
 
     def _bar(self) -> Progress:
         return Progress(
@@ -53,9 +53,9 @@ class Display:
             TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=self.console, transient=True,
         )  # fmt: skip
 
-    def _plain(self, label: str, total: int) -> Advance:
+    def _plain(self, label: str, total: int, done: int) -> Advance:
         began = printed = time.monotonic()
-        done = 0
+        before = done
 
         def advance(steps: int = 1, note: str = "") -> None:
             nonlocal done, printed
@@ -63,7 +63,7 @@ class Display:
             now = time.monotonic()
             if now - printed >= PLAIN_EVERY_SECONDS and done < total:
                 printed = now
-                left = (now - began) / done * (total - done)
+                left = (now - began) / (done - before) * (total - done)
                 self.line(f"{label}  {done}/{total}  eta {duration(left)}  {note}".rstrip())
 
         return advance

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .errors import TrainingStopped
+from .guard import Guard, Verdict
 from .structures import Batch, Detection, LossParts, Maps, Placement, Polygon, Score, Targets
 
 Criterion = Callable[[Maps, Targets, float], LossParts]
@@ -61,10 +62,12 @@ class StepRecord(NamedTuple):
     epoch: float
     lr: float
     loss: LossParts
+    gradient_norm: float
+    verdict: Verdict  # of the guard; GOOD: the weights moved
     mining: float  # 0..1: how far hard negatives were mined; 1 after the warm-up
     data_seconds: float  # waiting for the loader
     seconds: float  # the whole step
-    images: int
+    names: tuple[str, ...]  # of the images
 
 
 class Validation(NamedTuple):
@@ -82,9 +85,34 @@ class TrainState:
     model: nn.Module
     optimizer: Optimizer
     mining: Mining
-    epoch: int = 0  # finished
+    guard: Guard
+    epoch: int = 0  # finished, validation included
     step: int = 0  # finished
     best_hmean: float | None = None
+    sums: LossSums = field(default_factory=lambda: LossSums())
+
+
+@dataclass
+class LossSums:
+    """What the epoch so far amounts to; a step that was left out counts for its time only."""
+
+    terms: list[float] = field(default_factory=lambda: [0.0] * len(LossParts._fields))
+    steps: int = 0
+    seconds: float = 0.0
+    lr: float = 0.0  # of the newest step
+
+    def add(self, record: StepRecord) -> None:
+        """Take in one step."""
+        self.lr = record.lr
+        self.seconds += record.seconds
+        if record.verdict is not Verdict.GOOD:
+            return
+        self.terms = [total + float(term) for total, term in zip(self.terms, record.loss, strict=True)]
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Mean of each loss term."""
+        return {name: total / max(self.steps, 1) for name, total in zip(LossParts._fields, self.terms, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -107,15 +135,15 @@ def train_one_epoch(
     criterion: Criterion,
     compute: Compute,
 ) -> Iterator[StepRecord]:
-    """One pass over `steps` batches; yields after every optimizer step.
+    """One pass over `batches`, of an epoch of `steps`; yields after every step.
 
-    Raises TrainingStopped when the loss is not finite; the weights are then those before the step."""
+    Raises TrainingStopped when the guard has gone back often enough; the weights are then the last good ones."""
     state.model.train()
     began = time.perf_counter()
     for batch in batches:
         arrived = time.perf_counter()
         epoch = state.step / steps
-        lr = schedule(epoch)
+        lr = schedule(epoch) * state.guard.lr_scale
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         mining = state.mining.share
@@ -123,17 +151,25 @@ def train_one_epoch(
             maps = state.model(compute.image(batch.image))
         targets = batch.targets.to(compute.device)
         loss = criterion(maps, targets, mining)
-        if not torch.isfinite(loss.total):
-            raise TrainingStopped(_not_finite(state.step, lr, loss, batch.names))
         state.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
-        state.optimizer.step()
-        if mining < 1.0 and bool((targets.prob_map & targets.prob_mask).any()):
-            state.mining.update(float(loss.prob.detach()))
+        loss = LossParts(*(term.detach() for term in loss))
+        gradient = float(nn.utils.get_total_norm([p.grad for p in state.model.parameters() if p.grad is not None]))
+        verdict = state.guard.judge(float(loss.total), gradient)
+        if verdict is Verdict.GOOD:
+            state.guard.keep(state.model, state.optimizer)  # these weights gave a good step
+            state.optimizer.step()
+            if mining < 1.0 and bool((targets.prob_map & targets.prob_mask).any()):
+                state.mining.update(float(loss.prob))
+        elif verdict is Verdict.ROLL_BACK or not _buffers_finite(state.model):
+            verdict = Verdict.ROLL_BACK
+            if not state.guard.roll_back(state.model, state.optimizer):
+                raise TrainingStopped(_given_up(state, lr, loss, gradient), batch)
         state.step += 1
         now = time.perf_counter()
-        loss = LossParts(*(term.detach() for term in loss))
-        yield StepRecord(state.step, epoch, lr, loss, mining, arrived - began, now - began, len(batch.names))
+        yield StepRecord(
+            state.step, epoch, lr, loss, gradient, verdict, mining, arrived - began, now - began, batch.names
+        )
         began = now
 
 
@@ -168,9 +204,14 @@ def evaluate(
     return Validation(means, metric.result(), time.perf_counter() - began)
 
 
-def _not_finite(step: int, lr: float, loss: LossParts, names: Sequence[str]) -> str:
-    terms = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in zip(loss._fields, loss, strict=True))
+def _buffers_finite(model: nn.Module) -> bool:
+    """False when a bad batch got into the running statistics, which no skipped update takes out again."""
+    return all(bool(torch.isfinite(buffer).all()) for buffer in model.buffers() if buffer.is_floating_point())
+
+
+def _given_up(state: TrainState, lr: float, loss: LossParts, gradient: float) -> str:
+    terms = ", ".join(f"{name} {float(term):.4g}" for name, term in zip(loss._fields, loss, strict=True))
     return (
-        f"the loss is not finite at step {step} (lr {lr:.4g}; {terms}) on {', '.join(names)}. "
-        f"Halve optimizer.lr and go on with resume=RUN_FOLDER; look at these images for empty or constant ones"
+        f"the loss went wrong again at step {state.step} after {state.guard.rollbacks - 1} returns to good weights, "
+        f"each with half the rate (now {lr:.3g}; {terms}; gradient norm {gradient:.4g})"
     )

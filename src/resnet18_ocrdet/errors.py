@@ -13,3 +13,8 @@ class TrainingStopped(Exception):  # noqa: N818 - the training is not at fault, 
     """Training cannot go on by itself. The message is one line: what happened, where, what to do."""
 
     exit_code = 3
+
+    def __init__(self, message: str, batch: object = None) -> None:
+        """batch: the structures.Batch at which it happened."""
+        super().__init__(message)
+        self.batch = batch

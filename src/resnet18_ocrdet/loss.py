@@ -7,6 +7,8 @@ Legend: N images, H W pixels.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,6 +34,12 @@ class DBLoss(nn.Module):
         super().__init__()
         self.weights = (prob_weight, thresh_weight, binary_weight)
         self.negative_ratio = negative_ratio
+
+    @property
+    def guess(self) -> float:
+        """The total for a network that knows nothing: every pixel 0.5, every threshold 0.2 off, no overlap."""
+        prob, thresh, binary = self.weights
+        return prob * math.log(2.0) + thresh * 0.2 + binary * 1.0
 
     def forward(self, maps: Maps, targets: Targets, mining: float = 1.0) -> LossParts:
         """Compare maps (N, 1, H, W) with targets (N, H, W).

@@ -20,14 +20,16 @@ class RunFolder:
         self.checkpoints = root / "checkpoints"
         self.last = self.checkpoints / LAST
         self.best = self.checkpoints / BEST
+        self.lock = root / "run.lock"
         self.config = root / "config.yaml"
         self.log = root / "train.log"
+        self.evidence = root / "stopped"
         self.preview = root / "preview.jpg"
         self.finished = root / FINISHED
 
     def create(self) -> None:
         """Make it. Raises UserError when it already holds a run, or cannot be written."""
-        if self.last.exists():
+        if _saves(self.root):
             raise UserError(
                 f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
             )
@@ -55,17 +57,25 @@ def make_folder(key: str, folder: Path) -> None:
         raise UserError(f"{key}={folder}: cannot be written to")
 
 
-def find_resume(wanted: str, run_dir: Path) -> Path:
-    """The checkpoint that `resume=wanted` means.
+def find_resume(wanted: str, run_dir: Path) -> list[Path]:
+    """The checkpoints that `resume=wanted` may go on from, best first: the newest save, then those before it.
 
-    wanted: a checkpoint, a run folder, or "auto": `run_dir` if it holds a run, else the newest unfinished
-    run in runs/train. Raises UserError when there is none."""
+    wanted: a checkpoint (then it alone), a run folder, or "auto": `run_dir` if it holds a run, else the newest
+    unfinished run in runs/train. Raises UserError when there is none."""
     if wanted != "auto":
         path = Path(wanted)
-        return RunFolder(path).last if path.is_dir() else path
-    if RunFolder(run_dir).last.is_file():
-        return RunFolder(run_dir).last
-    unfinished = [last for last in RUNS.glob(f"*/checkpoints/{LAST}") if not (last.parents[1] / FINISHED).exists()]
+        return (_saves(path) or [RunFolder(path).last]) if path.is_dir() else [path]
+    if saves := _saves(run_dir):
+        return saves
+    runs = {path.parents[1] for path in RUNS.glob("*/checkpoints/last*.pt")}
+    unfinished = [run for run in runs if not (run / FINISHED).exists()]
     if not unfinished:
         raise UserError(f"resume=auto: no checkpoint in {run_dir} and no unfinished run in {RUNS}/")
-    return max(unfinished, key=lambda last: last.stat().st_mtime)
+    return max((_saves(run) for run in unfinished), key=lambda saves: saves[0].stat().st_mtime)
+
+
+def _saves(run: Path) -> list[Path]:
+    """last.pt, last-1.pt, … as far as they are there."""
+    return sorted(
+        (run / "checkpoints").glob("last*.pt"), key=lambda path: (path.name != LAST, len(path.name), path.name)
+    )

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.check import check_run
 from ..config.words import escape_interpolation
 from ..display import Display
+from ..errors import UserError
 
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
+
+
+def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Checkpoint]:
+    """The first checkpoint that can be read; a damaged one is named. Raises UserError when none can."""
+    for path, following in zip(candidates, [*candidates[1:], None], strict=True):
+        try:
+            return path, load_checkpoint(path)
+        except UserError as error:
+            if following is None:
+                raise
+            display.line(f"note: {error}; going on from the save before it, {following}")
+    raise AssertionError("no candidates")
 
 
 def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:

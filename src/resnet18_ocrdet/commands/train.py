@@ -5,18 +5,17 @@ The step loop is engine.train_one_epoch; this file says what happens around it.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from .. import build, draw
-from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from .. import build, draw, random_state
+from ..checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
 from ..config.crossfield import suspicions
 from ..contract import Contract
 from ..data.loader import ScoreLoader, TrainLoader
@@ -24,16 +23,20 @@ from ..data.splits import Splits, overlap
 from ..data.views import ScoreViews, TrainViews
 from ..device import choose_device
 from ..display import Display, duration
-from ..engine import StepRecord, TrainState, Validation, evaluate, train_one_epoch
+from ..engine import LossSums, StepRecord, TrainState, Validation, evaluate, train_one_epoch
 from ..errors import TrainingStopped, UserError
+from ..evidence import write_evidence
+from ..guard import Verdict
+from ..interrupt import Interrupt
 from ..journal import Journal
+from ..lock import RunLock
 from ..loss import DBLoss
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
 from ..run_folder import RunFolder, find_resume, make_folder
 from ..schedule import Schedule
-from ..structures import Batch, Detection, LossParts, Maps
-from .resume import resumed_config
+from ..structures import Batch, Detection, Maps
+from .resume import newest_whole, resumed_config
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
@@ -44,8 +47,8 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
     display = Display()
     content, folder = None, RunFolder(Path(cfg.run_dir))
     if cfg.resume is not None:
-        path = find_resume(cfg.resume, folder.root)
-        content, folder = load_checkpoint(path), RunFolder.of(path)
+        path, content = newest_whole(find_resume(cfg.resume, folder.root), display)
+        folder = RunFolder.of(path)
         cfg = resumed_config(cfg, content["config"], overrides, display)
     for line in suspicions(cfg):
         display.line(f"note: {line}")
@@ -54,21 +57,12 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         return training.write_preview()
     if content is None:
         folder.create()
-        OmegaConf.save(cfg, folder.config)
-    else:
-        training.restore(content, folder.last)
-    display.log_file = folder.log
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
+    with RunLock(folder.lock), Interrupt() as training.interrupt:
+        if content is not None:
+            training.restore(content, path)
+        OmegaConf.save(training.cfg, folder.config)
+        display.log_file = folder.log
         return training.fit()
-    except (KeyboardInterrupt, Terminated) as stop:
-        saved = f"epoch {training.state.epoch} is saved; go on with: ocrdet-train resume={folder.root}"
-        display.line(f"interrupted; {saved if folder.last.is_file() else 'no epoch was finished, nothing to resume'}")
-        return 143 if isinstance(stop, Terminated) else 130
-
-
-class Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT."""
 
 
 class Training:
@@ -76,6 +70,8 @@ class Training:
 
     def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
         self.cfg, self.folder, self.display = cfg, folder, display
+        self.interrupt = Interrupt()
+        self._unsaved = ""  # why the newest save failed
         torch.manual_seed(cfg.seed)
         self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
         self.contract: Contract = build.build_contract(cfg, precision)
@@ -88,12 +84,14 @@ class Training:
         for line in loaded:
             display.line(line)
         net = build.place(model, self.compute.device)
-        self.state = TrainState(net, build.build_optimizer(cfg.optimizer, net), build.build_mining(cfg))
+        self.state = TrainState(
+            net, build.build_optimizer(cfg.optimizer, net), build.build_mining(cfg), build.build_guard(cfg.train)
+        )
         self.schedule: Schedule = build.build_schedule(cfg)
         self.criterion: DBLoss = build.build_criterion(cfg.train.loss)
         self.decode = build.build_decoder(self.contract)
         self.loader, self.val_loader = self._loaders(splits)
-        self.val_images = len(splits.val)
+        self.train_images, self.val_images = len(splits.train), len(splits.val)
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
@@ -101,42 +99,58 @@ class Training:
         journal = Journal(self.folder.root, state.step)
         journal.drop_after(state.epoch)
         self._announce()
-        began, self._first_step = time.perf_counter(), state.step
+        began, self._first_step, self._saved_at = time.perf_counter(), state.step, time.monotonic()
         try:
             for epoch in range(state.epoch, epochs):
-                means, train_seconds = self._train_epoch(epoch, journal)
-                state.epoch = epoch + 1
-                self._save(self.folder.last)  # before the validation: whatever fails there, the epoch is kept
-                due = state.epoch % self.cfg.train.val_every == 0 or state.epoch == epochs
+                self._train_epoch(epoch, journal)
+                self._save()  # before the validation: whatever fails there, the steps are kept
+                due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
                 validation = self._validate(journal) if due else None
-                record = self._epoch_record(means, validation, train_seconds)
-                journal.epoch(record)
-                best = self._keep(record["hmean"])
-                self.display.line(_epoch_line(record, epochs, best))
+                line = self._finish_epoch(journal, validation)
+                self.display.line(line)
         except TrainingStopped as stop:
-            self.display.line(f"stopped: {stop}")
-            return stop.exit_code
+            return self._give_up(stop)
+        except UserError as error:  # a photo that cannot be read, say: what was learnt so far is kept
+            self.display.line(f"stopped: {error}")
+            self._save()
+            self.display.line(
+                f"step {state.step} is saved; once that is mended: ocrdet-train resume={self.folder.root}"
+            )
+            return 1
+        except KeyboardInterrupt:
+            self.display.line(self._farewell())
+            return self.interrupt.exit_code
         finally:
             journal.close()
         self._finish(time.perf_counter() - began)
-        return 0
+        return 1 if self._unsaved else 0
 
     def restore(self, content: Checkpoint, path: Path) -> None:
-        """Continue from a checkpoint: weights, optimizer, mining warm-up, counters."""
+        """Continue from a checkpoint, to the step."""
         state = self.state
         line = load_weights(state.model, content["model"], path)
         build.restore_optimizer(state.optimizer, content, self.cfg.optimizer)
         state.mining.load_state_dict(content["mining"])
+        state.guard.load_state_dict(content["guard"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
-        expected = state.epoch * len(self.loader)
-        if state.step != expected:
+        state.sums = LossSums(**content["sums"])
+        steps, begun = len(self.loader), content["steps_per_epoch"]
+        if begun != steps:
             raise UserError(
-                f"resume={path}: {state.step} steps were done in {state.epoch} epochs, but this data and batch size "
-                f"make {expected}; keep train.batch_size and the data, or start a new run with model.weights={path}"
+                f"resume={path}: its epochs have {begun} steps, but this data and batch size make {steps}; keep "
+                f"train.batch_size and the data, or start a new run with model.weights={path}"
             )
-        OmegaConf.save(self.cfg, self.folder.config)
+        epochs = int(self.cfg.train.epochs)
+        if state.epoch > epochs:
+            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
+        if state.epoch == epochs:
+            self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
+        random_state.restore(content["random"])
         self.folder.finished.unlink(missing_ok=True)
-        self.display.line(f"resumed after epoch {state.epoch}: {line}; optimizer, schedule, mining warm-up, best hmean")
+        self.display.line(
+            f"resumed at epoch {state.epoch + 1}, step {state.step - state.epoch * steps} of {steps}: {line}; "
+            f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
+        )
 
     def write_preview(self) -> int:
         """One augmented batch with its targets as a picture, instead of training."""
@@ -158,20 +172,26 @@ class Training:
             ScoreLoader(val_views, cfg.train.batch_size, workers, pin),
         )
 
-    def _train_epoch(self, epoch: int, journal: Journal) -> tuple[dict[str, float], float]:
-        """Returns the mean of each loss term and the seconds it took."""
-        began, steps = time.perf_counter(), len(self.loader)
-        sums = np.zeros(len(LossParts._fields))
-        with self.display.progress(f"epoch {epoch + 1}/{self.cfg.train.epochs}", steps) as advance:
-            batches = self.loader.epoch(epoch)
-            for record in train_one_epoch(self.state, batches, steps, self.schedule, self.criterion, self.compute):
-                sums += [float(term) for term in record.loss]
-                if record.step % self.cfg.train.log_every == 0:
+    def _train_epoch(self, epoch: int, journal: Journal) -> None:
+        """The steps of an epoch that are not done yet."""
+        state, steps = self.state, len(self.loader)
+        done = state.step - epoch * steps
+        with self.display.progress(f"epoch {epoch + 1}/{self.cfg.train.epochs}", steps, done) as advance:
+            batches = self.loader.epoch(epoch, done)
+            for record in train_one_epoch(state, batches, steps, self.schedule, self.criterion, self.compute):
+                state.sums.add(record)
+                if record.verdict is not Verdict.GOOD:
+                    self.display.line(self._fault_line(record))
+                elif record.step % self.cfg.train.log_every == 0:
                     journal.step(record)
-                if self.state.step == self._first_step + STEPS_TO_JUDGE_BY:
+                if state.step == self._first_step + STEPS_TO_JUDGE_BY:
                     self._warn_if_long(record)
                 advance(1, _step_note(record))
-        return dict(zip(LossParts._fields, (sums / steps).tolist(), strict=True)), time.perf_counter() - began
+                if self.interrupt.signal is not None:
+                    self._save()
+                    raise KeyboardInterrupt
+                if time.monotonic() - self._saved_at > 60.0 * self.cfg.train.save_minutes:
+                    self._save()
 
     def _validate(self, journal: Journal) -> Validation:
         overlays = Overlays(limit=4)
@@ -180,6 +200,8 @@ class Training:
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
                 overlays.add(batch, maps, found)
                 advance(len(batch.names))
+                if self.interrupt.signal is not None:
+                    raise KeyboardInterrupt  # saved before the validation began
 
             result = evaluate(
                 self.state.model, self.val_loader, self.criterion, self.decode, IcdarMetric(), self.compute, watch
@@ -188,51 +210,94 @@ class Training:
             journal.picture(f"val/image_{number}", picture, self.state.step)
         return result
 
-    def _epoch_record(self, means: dict[str, float], validation: Validation | None, seconds: float) -> dict[str, Any]:
+    def _finish_epoch(self, journal: Journal, validation: Validation | None) -> str:
+        """Write down what the epoch gave, keep it when it is the best; returns its line for the display."""
+        state, sums = self.state, self.state.sums
+        record = self._epoch_record(sums, validation)
+        hmean = record["hmean"]
+        best = hmean is not None and (state.best_hmean is None or hmean > state.best_hmean)
+        state.best_hmean = hmean if best else state.best_hmean
+        state.epoch, state.sums = state.epoch + 1, LossSums()
+        journal.epoch(record)  # before the save: a resumed run drops lines of epochs it has not finished
+        if best:  # first: killed in between, the resumed run validates again and finds the same
+            self._save(self.folder.best, keep=1)
+        self._save()
+        return _epoch_line(record, int(self.cfg.train.epochs), best)
+
+    def _epoch_record(self, sums: LossSums, validation: Validation | None) -> dict[str, Any]:
         score = validation.score if validation else None
         return {
-            "epoch": self.state.epoch,
+            "epoch": self.state.epoch + 1,
             "step": self.state.step,
-            "lr": self.state.optimizer.param_groups[0]["lr"],
-            "train_loss": means,
+            "lr": sums.lr,
+            "train_loss": sums.means(),
             "val_loss": validation.loss if validation else None,
             "precision": score.precision if score else None,
             "recall": score.recall if score else None,
             "hmean": score.hmean if score else None,
             "ap": score.ap if score else None,
-            "seconds": seconds + (validation.seconds if validation else 0.0),
-            "images_per_second": len(self.loader) * self.loader.batch_size / seconds,
+            "seconds": sums.seconds + (validation.seconds if validation else 0.0),
+            "images_per_second": len(self.loader) * self.loader.batch_size / sums.seconds,
         }
 
-    def _keep(self, hmean: float | None) -> bool:
-        """Write best.pt when hmean is the best so far, then last.pt, which says so; returns whether it was."""
-        if hmean is None or (self.state.best_hmean is not None and hmean <= self.state.best_hmean):
-            return False
-        self.state.best_hmean = hmean
-        self._save(self.folder.best)
-        self._save(self.folder.last)
-        return True
+    def _save(self, path: Path | None = None, keep: int | None = None) -> None:
+        """Write last.pt, or path. When the disk does not take it, say so and train on: the next save may succeed."""
+        try:
+            save_checkpoint(path or self.folder.last, self._content(), keep or self.cfg.train.keep_last)
+            self._unsaved = ""
+        except UserError as error:
+            self._unsaved = f"not saved: {error}"
+            self.display.line(self._unsaved)
+        self._saved_at = time.monotonic()
 
-    def _save(self, path: Path) -> None:
+    def _content(self) -> Checkpoint:
         state = self.state
-        content = Checkpoint(
+        return Checkpoint(
             schema=SCHEMA,
             contract=self.contract.to_dict(),
             config=build.plain(self.cfg),
             model=state.model.state_dict(),
             optimizer=state.optimizer.state_dict(),
             mining=dict(state.mining.state_dict()),
+            guard=dict(state.guard.state_dict()),
+            random=dict(random_state.capture()),
             epoch=state.epoch,
             step=state.step,
+            steps_per_epoch=len(self.loader),
+            sums=asdict(state.sums),
             best_hmean=state.best_hmean,
         )
-        save_checkpoint(path, content)
+
+    def _give_up(self, stop: TrainingStopped) -> int:
+        """Keep the last good weights and what made the run stop."""
+        self.display.line(f"stopped: {stop}")
+        self._save()
+        assert isinstance(stop.batch, Batch)
+        for line in write_evidence(self.folder.evidence, stop.batch):
+            self.display.line(line)
+        return stop.exit_code
+
+    def _farewell(self) -> str:
+        if self._unsaved or not self.folder.last.is_file():
+            return f"interrupted; {self._unsaved or 'nothing was saved yet'}"
+        return f"interrupted at step {self.state.step}; go on with: ocrdet-train resume={self.folder.root}"
+
+    def _fault_line(self, record: StepRecord) -> str:
+        guard, names = self.state.guard, ", ".join(record.names)
+        values = f"loss {float(record.loss.total):.4g}, gradient norm {record.gradient_norm:.4g}"
+        if record.verdict is Verdict.SKIP:
+            return f"step {record.step} left out ({values}; {guard.skipped} so far) on {names}"
+        return (
+            f"step {record.step}: went wrong repeatedly ({values}) on {names}; back to the last good weights, "
+            f"learning rate halved ({guard.rollbacks} of {guard.allowed} times)"
+        )
 
     def _announce(self) -> None:
         cfg, steps = self.cfg, len(self.loader)
         self.display.line(
             f"run {self.folder.root}: {cfg.model.backbone}, {self.contract.height}x{self.contract.width}, batch "
-            f"{self.loader.batch_size}, {cfg.train.epochs} epochs of {steps} steps, "
+            f"{self.loader.batch_size}, {cfg.train.epochs} epochs of {steps} steps on {self.train_images} images, "
+            f"{self.val_images} for validation, "
             f"{self.compute.device.type} {self.contract.precision}"
         )
 
@@ -258,10 +323,6 @@ class Training:
         self.folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _terminate(*_: object) -> None:
-    raise Terminated
-
-
 def _refuse_empty(splits: Splits, cfg: DictConfig) -> None:
     for name, source in (("training", splits.train), ("validation", splits.val)):
         if len(source) == 0:
@@ -277,7 +338,7 @@ def _step_note(record: StepRecord) -> str:
     return (
         f"loss {float(loss.total):.3f} (prob {float(loss.prob):.3f} thresh {float(loss.thresh):.3f} binary "
         f"{float(loss.binary):.3f}{mining})  lr {record.lr:.2g}  "
-        f"{record.images / record.seconds:.1f} img/s  wait {wait:.0%}"
+        f"{len(record.names) / record.seconds:.1f} img/s  wait {wait:.0%}"
     )
 
 

@@ -37,6 +37,15 @@ class Loss:
 
 
 @dataclass(kw_only=True)
+class Guard:
+    """train.guard.*"""
+
+    ratio: float = key("a loss above this many times the running median is bad", low=1, above=True)
+    patience: int = key("bad steps in a row before the weights go back", low=1)
+    rollbacks: int = key("how often they go back, each time with half the rate, before the run stops", low=0)
+
+
+@dataclass(kw_only=True)
 class Train:
     """train.*"""
 
@@ -45,6 +54,8 @@ class Train:
     workers: int | None = key(LOADERS, low=0)
     log_every: int = key("steps between two points in TensorBoard", low=1)
     val_every: int = key("epochs between two validations", low=1)
+    save_minutes: float = key("between two saves within an epoch", low=0, above=True)
+    keep_last: int = key("newest checkpoints that are kept", low=1, high=1000)
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")
     mining_warmup_cap: int = key("steps after which mining grows in any case", low=0)
@@ -53,6 +64,7 @@ class Train:
     thresh_min: float = key("threshold map away from the border", low=0, high=1)
     thresh_max: float = key("threshold map on the border", low=0, high=1)
     loss: Loss = field(metadata=note("weights of the three losses"))
+    guard: Guard = field(metadata=note("what to do about steps that go wrong"))
 
 
 @dataclass(kw_only=True)

@@ -6,6 +6,7 @@ Legend: N images of a batch, H W pixels.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -30,14 +31,14 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     def __init__(self, length: int, batch_size: int, seed: int) -> None:
         self.length, self.batch_size, self.seed = length, min(batch_size, length), seed
-        self.epoch = 0  # set before each pass
+        self.epoch, self.first = 0, 0  # set before each pass: which one, and the first batch not yet seen
 
     def __len__(self) -> int:
         return self.length // self.batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        for step in range(len(self)):
+        for step in range(self.first, len(self)):
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
             yield [(self.epoch, int(index)) for index in chosen]
 
@@ -67,9 +68,9 @@ class TrainLoader:
         """Images per step: as asked, or all there are."""
         return self._order.batch_size
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Batches of epoch `epoch`, counted from 0."""
-        self._order.epoch = epoch
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Batches of epoch `epoch`, counted from 0. first: batches of it that a resumed run has seen."""
+        self._order.epoch, self._order.first = epoch, first
         return _in_one_line(self._loader)
 
 
@@ -136,6 +137,8 @@ def _before_fork(workers: int) -> None:
 
 
 def _start_worker(_: int, polite: bool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the main one decides when to stop
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
     give_back_freed_memory()
     if polite and hasattr(os, "nice"):

@@ -1,0 +1,47 @@
+"""One live run per folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from .errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows: no lock, and no harm but two runs in one folder
+    fcntl = None  # type: ignore[assignment]
+
+
+class RunLock:
+    """Held while the block runs. The system lets go of it when the process ends, however it ends.
+
+    lockf, not flock: the latter would be shared with the loader processes, which outlive a killed run by seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def __enter__(self) -> RunLock:
+        """Raises UserError when another process holds it."""
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if fcntl is not None:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # POSIX allows either
+            holder = os.read(self._file, 200).decode("utf-8", "replace").strip() or "another process"
+            os.close(self._file)
+            raise UserError(
+                f"run_dir={self._path.parent}: {holder} is training in it; wait for it, or choose another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        os.truncate(self._file, 0)
+        os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._file is not None:
+            os.close(self._file)  # the file stays: whoever removes it may remove the lock of the next run

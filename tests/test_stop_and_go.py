@@ -1,0 +1,231 @@
+"""A run that is stopped, whenever and however, and resumed is the run that was never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from conftest import TINY, installed
+from resnet18_ocrdet import engine
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _train
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.engine import StepRecord
+
+WORDS = (
+    *TINY,
+    "data.train_size=8",
+    "train.epochs=3",
+    "scheduler.step_size=1",
+    "train.mining_warmup_cap=5",
+)  # 4 steps each
+STEPS = 12
+
+
+class Spy:
+    """Notes every step's loss and does something at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.losses: dict[int, float] = {}
+        self.at: dict[int, Any] = {}
+        original = engine.StepRecord
+
+        def record(*fields: Any) -> StepRecord:
+            made = original(*fields)
+            self.losses[made.step] = float(made.loss.total)
+            self.at.get(made.step, lambda: None)()
+            return made
+
+        monkeypatch.setattr(engine, "StepRecord", record)
+
+
+def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
+    return run_command("train", _train)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, dict[int, float]]:
+    """A run never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        spy = Spy(patch)
+        assert train(patch, *WORDS, f"run_dir={folder}/run") == 0
+    assert list(spy.losses) == list(range(1, STEPS + 1))
+    return folder / "run", spy.losses
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    for name in ("last.pt", "best.pt"):
+        first, second = (load_checkpoint(run / "checkpoints" / name) for run in (one, other))
+        assert first["step"] == second["step"]
+        for part in ("model", "mining", "guard", "best_hmean"):
+            assert same(first[part], second[part]), f"{name}: {part}"
+        assert same(first["optimizer"]["state"], second["optimizer"]["state"]), name
+    lines = [
+        [
+            {key: value for key, value in json.loads(line).items() if not key.endswith(("seconds", "second"))}
+            for line in (run / "metrics.jsonl").read_text().splitlines()
+        ]
+        for run in (one, other)
+    ]
+    assert lines[0] == lines[1]
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return bool(one == other)
+
+
+# In mid-epoch, and on the last step of one: 4, 12.
+@pytest.mark.parametrize(
+    ("number", "step"), [(signal.SIGTERM, 1), (signal.SIGINT, 4), (signal.SIGINT, 6), (signal.SIGTERM, 12)]
+)
+def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch, capsys):
+    run, losses = whole
+    spy = Spy(monkeypatch)
+    spy.at[step] = lambda: os.kill(os.getpid(), number)
+    assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 128 + number
+    assert f"interrupted at step {step}; go on with" in capsys.readouterr().out
+    assert max(spy.losses) == step  # the step in hand was finished, and no other begun
+    spy.at.clear()
+    assert train(monkeypatch, f"resume={tmp_path}/run") == 0
+    assert spy.losses == losses
+    assert_same_run(run, tmp_path / "run")
+
+
+def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
+    spy = Spy(monkeypatch)
+
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    spy.at[2] = twice
+    assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 130
+    assert not (tmp_path / "run/checkpoints/last.pt").exists()  # it did not even save
+
+
+def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: Path, monkeypatch):
+    from resnet18_ocrdet.commands import train as command
+
+    run, losses = whole
+    spy = Spy(monkeypatch)
+    original = command.evaluate
+
+    def interrupted(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(command, "evaluate", interrupted)
+    assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 143
+    monkeypatch.setattr(command, "evaluate", original)
+    assert max(spy.losses) == 4
+    assert train(monkeypatch, f"resume={tmp_path}/run") == 0
+    assert spy.losses == losses
+    assert_same_run(run, tmp_path / "run")
+
+
+def test_a_damaged_save_is_named_and_the_one_before_it_used(whole, tmp_path: Path, monkeypatch, capsys):
+    run, losses = whole
+    spy = Spy(monkeypatch)
+    spy.at[6] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 143
+    last = tmp_path / "run/checkpoints/last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    spy.at.clear()
+    assert train(monkeypatch, f"resume={tmp_path}/run") == 0
+    out = capsys.readouterr().out
+    assert f"{last}: cannot be read" in out and "going on from the save before it" in out
+    assert spy.losses == losses
+    assert_same_run(run, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_two_live_runs_in_one_folder_are_refused(tmp_path: Path):
+    first = start(*WORDS, "train.epochs=1000", "run_dir=run", cwd=tmp_path)
+    try:
+        until(lambda: (tmp_path / "run/checkpoints/last.pt").exists())
+        second = installed("ocrdet-train", "resume=run", cwd=tmp_path)
+        assert second.returncode == 2
+        assert f"process {first.pid} on" in second.stderr and len(second.stderr.strip().splitlines()) == 1
+    finally:
+        first.kill()
+        first.wait()
+    # the dead one's lock is not in the way
+    third = start("resume=run", cwd=tmp_path)
+    try:
+        before = (tmp_path / "run/checkpoints/last.pt").stat().st_mtime_ns
+        until(lambda: (tmp_path / "run/checkpoints/last.pt").stat().st_mtime_ns != before)
+    finally:
+        third.kill()
+        third.wait()
+
+
+def test_a_full_disk_is_told_and_the_save_before_it_stays(tmp_path: Path):
+    assert installed("ocrdet-train", *WORDS, "train.epochs=1", "run_dir=run", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "run/checkpoints/last.pt").read_bytes()
+    limited = (
+        "import resource; from resnet18_ocrdet.cli import train; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20)); train()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "resume=run", "train.epochs=2"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "last.pt: cannot be written (" in done.stdout and "Traceback" not in done.stdout + done.stderr
+    assert (tmp_path / "run/checkpoints/last.pt").read_bytes() == before
+    assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
+    """kill -9 at random moments; a save after every step, so that several of them fall into one."""
+    words = (*WORDS, "train.epochs=12", "train.save_minutes=0.000001", "train.workers=1")
+    assert installed("ocrdet-train", *words, "run_dir=whole", cwd=tmp_path).returncode == 0
+    dice, in_save, last = random.Random(0), 0, tmp_path / "halves/checkpoints/last.pt"
+    for _ in range(20):
+        process = start(*(["resume=halves"] if last.exists() else [*words, "run_dir=halves"]), cwd=tmp_path)
+        until_saved(last, process)
+        time.sleep(dice.uniform(0.0, 0.6))
+        process.kill()
+        process.wait()
+        in_save += bool(list((tmp_path / "halves").rglob("*.tmp")))
+        for path in (tmp_path / "halves/checkpoints").glob("*.pt"):
+            load_checkpoint(path)  # raises when it cannot be read
+        if (tmp_path / "halves/summary.txt").exists():
+            break
+    assert in_save >= 2
+    assert installed("ocrdet-train", "resume=halves", cwd=tmp_path).returncode == 0
+    assert_same_run(tmp_path / "whole", tmp_path / "halves")
+
+
+def start(*words: str, cwd: Path) -> subprocess.Popen[bytes]:
+    program = Path(sys.executable).with_name("ocrdet-train")
+    return subprocess.Popen([program, *words], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def until_saved(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the file is replaced or the process has ended."""
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    until(lambda: process.poll() is not None or (path.exists() and path.stat().st_mtime_ns != before))
+
+
+def until(condition: Any, seconds: float = 120.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.005)
