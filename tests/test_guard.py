@@ -93,6 +93,16 @@ def plain(net: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
     return [value.tolist() for value in net.state_dict().values()], momenta
 
 
+def test_what_a_run_begins_with_is_the_first_copy():
+    net, guard = nn.Linear(1, 1), Guard(1000.0)
+    begun = [value.tolist() for value in net.state_dict().values()]
+    guard.begin(net)
+    nn.init.zeros_(net.weight)
+    guard.begin(net)  # once is enough
+    guard.roll_back(net)
+    assert [value.tolist() for value in net.state_dict().values()] == begun
+
+
 def test_without_a_copy_there_is_nothing_to_put_back_but_the_rate_still_falls():
     guard = Guard(1000.0)
     assert guard.roll_back(nn.Linear(1, 1)) and guard.lr_scale == 0.5

@@ -21,6 +21,7 @@ from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.engine import StepRecord
+from resnet18_ocrdet.interrupt import Interrupt
 
 WORDS = (
     *TINY,
@@ -99,7 +100,7 @@ def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch
     spy = Spy(monkeypatch)
     spy.at[step] = lambda: os.kill(os.getpid(), number)
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 128 + number
-    assert f"interrupted at step {step}; go on with" in capsys.readouterr().out
+    assert f"interrupted; step {step} is saved; go on with" in capsys.readouterr().out
     assert max(spy.losses) == step  # the step in hand was finished, and no other begun
     spy.at.clear()
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
@@ -109,6 +110,7 @@ def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch
 
 def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
     spy = Spy(monkeypatch)
+    monkeypatch.setattr(Interrupt, "SAME_SECONDS", 0.0)
 
     def twice() -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -117,6 +119,25 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
     spy.at[2] = twice
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 130
     assert not (tmp_path / "run/checkpoints/last.pt").exists()  # it did not even save
+
+
+def test_a_signal_to_the_whole_group_is_one_signal(tmp_path: Path):
+    """As `timeout` and service managers send it: to the process, and to it and its loader processes."""
+    words = (*WORDS, "train.epochs=1000", "train.workers=2", "run_dir=run")
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("ocrdet-train"), *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until((tmp_path / "run/checkpoints/last.pt").exists)
+    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, out + err
+    assert "interrupted; step" in out and "Traceback" not in out + err
 
 
 def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: Path, monkeypatch):
@@ -152,6 +173,7 @@ def test_a_damaged_save_is_named_and_the_one_before_it_used(whole, tmp_path: Pat
     assert f"{last}: cannot be read" in out and "going on from the save before it" in out
     assert spy.losses == losses
     assert_same_run(run, tmp_path / "run")
+    assert last.with_name("last.pt.damaged").is_file()  # no rotation may put it over a whole file
 
 
 @pytest.mark.slow

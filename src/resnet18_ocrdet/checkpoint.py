@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -58,7 +59,8 @@ def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
             f"{path}: cannot be written ({_reason(error, path.parent)}); the file before it is whole"
         ) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -69,9 +69,11 @@ class Display:
         return advance
 
     def _log(self, text: str) -> None:
-        if self.log_file is not None:
-            with self.log_file.open("a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+        if self.log_file is None:
+            return
+        # A full disk must not end a run that still has a terminal.
+        with suppress(OSError), self.log_file.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
 
 
 def duration(seconds: float) -> str:

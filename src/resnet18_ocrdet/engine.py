@@ -139,6 +139,7 @@ def train_one_epoch(
 
     Raises TrainingStopped when the guard has gone back often enough; the weights are then the last good ones."""
     state.model.train()
+    state.guard.begin(state.model, state.optimizer)
     began = time.perf_counter()
     for batch in batches:
         arrived = time.perf_counter()

@@ -23,7 +23,9 @@ def write_evidence(folder: Path, batch: Batch) -> list[str]:
     for n in range(len(report)):
         draw.write(folder / f"{n:02d}.png", batch.image[n].permute(1, 2, 0).contiguous().numpy())
         (folder / f"{n:02d}.txt").write_text(_labels(batch, n), encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / "report.json").write_text(
+        json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8", errors="backslashreplace"
+    )
     if not lines:
         lines = [
             "  none of its images is constant and none has extreme targets: the learning rate is the first suspect"

@@ -94,6 +94,11 @@ class Guard:
             return f"loss {loss:.4g}, {loss / self.worst:.0f} times that of a guess"
         return None
 
+    def begin(self, *parts: Stateful) -> None:
+        """Copy the state that a run begins or goes on with, where there is no copy yet."""
+        if self._snapshot is None:
+            self._snapshot = [_copied(part.state_dict()) for part in parts]
+
     def keep(self, *parts: Stateful) -> None:
         """Offer the present state, once per good step; it is copied now and then."""
         if self._good_steps % self.snapshot_every == 0:

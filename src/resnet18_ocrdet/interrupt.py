@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -12,10 +13,16 @@ NOTICE = b"\nstopping: this step is finished and saved first; once more to leave
 
 
 class Interrupt:
-    """While the block runs, the first signal is remembered and the second raises KeyboardInterrupt."""
+    """While the block runs, the first signal is remembered and the second raises KeyboardInterrupt.
+
+    One within SAME_SECONDS of the first counts as the first: `timeout` and service managers send it to the process and
+    to its group."""
+
+    SAME_SECONDS = 1.0
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._at = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -33,6 +40,8 @@ class Interrupt:
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
+            if time.monotonic() - self._at < self.SAME_SECONDS:
+                return
             raise KeyboardInterrupt
-        self.signal = number
+        self.signal, self._at = number, time.monotonic()
         os.write(2, NOTICE)  # not print: the signal may have come in the middle of one

@@ -64,6 +64,8 @@ def find_resume(wanted: str, run_dir: Path) -> list[Path]:
     unfinished run in runs/train. Raises UserError when there is none."""
     if wanted != "auto":
         path = Path(wanted)
+        if not path.exists():
+            raise UserError(f"checkpoint {path}: no such file")
         return (_saves(path) or [RunFolder(path).last]) if path.is_dir() else [path]
     if saves := _saves(run_dir):
         return saves

@@ -18,7 +18,7 @@ NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
 
 
 def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Checkpoint]:
-    """The first checkpoint that can be read; a damaged one is named. Raises UserError when none can."""
+    """The first checkpoint that can be read; a damaged one is named and renamed. Raises UserError when none can."""
     for path, following in zip(candidates, [*candidates[1:], None], strict=True):
         try:
             return path, load_checkpoint(path)
@@ -26,6 +26,7 @@ def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Ch
             if following is None:
                 raise
             display.line(f"note: {error}; going on from the save before it, {following}")
+            path.replace(path.with_name(path.name + ".damaged"))  # out of the way of the next save's rotation
     raise AssertionError("no candidates")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,20 +47,24 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
     """Train as `cfg` says. overrides: the words of the command line. Returns the exit code."""
     display = Display()
     content, folder = None, RunFolder(Path(cfg.run_dir))
-    if cfg.resume is not None:
-        path, content = newest_whole(find_resume(cfg.resume, folder.root), display)
-        folder = RunFolder.of(path)
-        cfg = resumed_config(cfg, content["config"], overrides, display)
-    for line in suspicions(cfg):
-        display.line(f"note: {line}")
-    training = Training(cfg, folder, display, resuming=content is not None)
-    if cfg.train.preview:
-        return training.write_preview()
-    if content is None:
-        folder.create()
-    with RunLock(folder.lock), Interrupt() as training.interrupt:
-        if content is not None:
+    with ExitStack() as held:
+        if cfg.resume is not None:
+            candidates = find_resume(cfg.resume, folder.root)
+            folder = RunFolder.of(candidates[0])
+            held.enter_context(RunLock(folder.lock))  # before the file is read: another run may be saving its last step
+            path, content = newest_whole(candidates, display)
+            cfg = resumed_config(cfg, content["config"], overrides, display)
+        for line in suspicions(cfg):
+            display.line(f"note: {line}")
+        training = Training(cfg, folder, display, resuming=content is not None)
+        if cfg.train.preview:
+            return training.write_preview()
+        if content is None:
+            folder.create()
+            held.enter_context(RunLock(folder.lock))
+        else:
             training.restore(content, path)
+        training.interrupt = held.enter_context(Interrupt())
         OmegaConf.save(training.cfg, folder.config)
         display.log_file = folder.log
         return training.fit()
@@ -71,7 +76,8 @@ class Training:
     def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
         self.cfg, self.folder, self.display = cfg, folder, display
         self.interrupt = Interrupt()
-        self._unsaved = ""  # why the newest save failed
+        self._unsaved: dict[Path, str] = {}  # files whose newest save failed, and why
+        self._saved_step: int | None = None  # of last.pt
         torch.manual_seed(cfg.seed)
         self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
         self.contract: Contract = build.build_contract(cfg, precision)
@@ -110,15 +116,13 @@ class Training:
                 self.display.line(line)
         except TrainingStopped as stop:
             return self._give_up(stop)
-        except UserError as error:  # a photo that cannot be read, say: what was learnt so far is kept
+        except (UserError, OSError) as error:  # a photo that cannot be read, a full disk: what was learnt is kept
             self.display.line(f"stopped: {error}")
             self._save()
-            self.display.line(
-                f"step {state.step} is saved; once that is mended: ocrdet-train resume={self.folder.root}"
-            )
+            self.display.line(self._farewell("stopped"))
             return 1
         except KeyboardInterrupt:
-            self.display.line(self._farewell())
+            self.display.line(self._farewell("interrupted"))
             return self.interrupt.exit_code
         finally:
             journal.close()
@@ -146,6 +150,7 @@ class Training:
         if state.epoch == epochs:
             self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
         random_state.restore(content["random"])
+        self._saved_step = state.step
         self.folder.finished.unlink(missing_ok=True)
         self.display.line(
             f"resumed at epoch {state.epoch + 1}, step {state.step - state.epoch * steps} of {steps}: {line}; "
@@ -215,12 +220,14 @@ class Training:
         state, sums = self.state, self.state.sums
         record = self._epoch_record(sums, validation)
         hmean = record["hmean"]
-        best = hmean is not None and (state.best_hmean is None or hmean > state.best_hmean)
-        state.best_hmean = hmean if best else state.best_hmean
+        before = state.best_hmean
+        best = hmean is not None and (before is None or hmean > before)
+        state.best_hmean = hmean if best else before
         state.epoch, state.sums = state.epoch + 1, LossSums()
         journal.epoch(record)  # before the save: a resumed run drops lines of epochs it has not finished
-        if best:  # first: killed in between, the resumed run validates again and finds the same
-            self._save(self.folder.best, keep=1)
+        # best.pt first: killed in between, the resumed run validates again and finds the same
+        if best and not self._save(self.folder.best, keep=1):
+            state.best_hmean = before
         self._save()
         return _epoch_line(record, int(self.cfg.train.epochs), best)
 
@@ -240,15 +247,20 @@ class Training:
             "images_per_second": len(self.loader) * self.loader.batch_size / sums.seconds,
         }
 
-    def _save(self, path: Path | None = None, keep: int | None = None) -> None:
+    def _save(self, path: Path | None = None, keep: int | None = None) -> bool:
         """Write last.pt, or path. When the disk does not take it, say so and train on: the next save may succeed."""
-        try:
-            save_checkpoint(path or self.folder.last, self._content(), keep or self.cfg.train.keep_last)
-            self._unsaved = ""
-        except UserError as error:
-            self._unsaved = f"not saved: {error}"
-            self.display.line(self._unsaved)
+        path = path or self.folder.last
         self._saved_at = time.monotonic()
+        try:
+            save_checkpoint(path, self._content(), keep or self.cfg.train.keep_last)
+        except UserError as error:
+            self._unsaved[path] = f"not saved: {error}"
+            self.display.line(self._unsaved[path])
+            return False
+        self._unsaved.pop(path, None)
+        if path == self.folder.last:
+            self._saved_step = self.state.step
+        return True
 
     def _content(self) -> Checkpoint:
         state = self.state
@@ -277,10 +289,10 @@ class Training:
             self.display.line(line)
         return stop.exit_code
 
-    def _farewell(self) -> str:
-        if self._unsaved or not self.folder.last.is_file():
-            return f"interrupted; {self._unsaved or 'nothing was saved yet'}"
-        return f"interrupted at step {self.state.step}; go on with: ocrdet-train resume={self.folder.root}"
+    def _farewell(self, how: str) -> str:
+        if self._saved_step is None:
+            return f"{how}; nothing was saved yet"
+        return f"{how}; step {self._saved_step} is saved; go on with: ocrdet-train resume={self.folder.root}"
 
     def _fault_line(self, record: StepRecord) -> str:
         guard, names = self.state.guard, ", ".join(record.names)
