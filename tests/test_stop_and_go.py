@@ -121,25 +121,6 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
     assert not (tmp_path / "run/checkpoints/last.pt").exists()  # it did not even save
 
 
-def test_a_signal_to_the_whole_group_is_one_signal(tmp_path: Path):
-    """As `timeout` and service managers send it: to the process, and to it and its loader processes."""
-    words = (*WORDS, "train.epochs=1000", "train.workers=2", "run_dir=run")
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("ocrdet-train"), *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    until((tmp_path / "run/checkpoints/last.pt").exists)
-    process.terminate()
-    os.killpg(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 143, out + err
-    assert "interrupted; step" in out and "Traceback" not in out + err
-
-
 def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: Path, monkeypatch):
     from resnet18_ocrdet.commands import train as command
 
