@@ -38,6 +38,7 @@ from ..run_folder import RunFolder, find_resume, make_folder
 from ..schedule import Schedule
 from ..structures import Batch, Detection, Maps
 from .resume import newest_whole, resumed_config
+from .train_lines import epoch_line, fault_line, step_note
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
@@ -76,7 +77,7 @@ class Training:
     def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
         self.cfg, self.folder, self.display = cfg, folder, display
         self.interrupt = Interrupt()
-        self._unsaved: dict[Path, str] = {}  # files whose newest save failed, and why
+        self._unsaved: set[Path] = set()  # files whose newest save failed
         self._saved_step: int | None = None  # of last.pt
         torch.manual_seed(cfg.seed)
         self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
@@ -186,12 +187,12 @@ class Training:
             for record in train_one_epoch(state, batches, steps, self.schedule, self.criterion, self.compute):
                 state.sums.add(record)
                 if record.verdict is not Verdict.GOOD:
-                    self.display.line(self._fault_line(record))
+                    self.display.line(fault_line(record, state.guard))
                 elif record.step % self.cfg.train.log_every == 0:
                     journal.step(record)
                 if state.step == self._first_step + STEPS_TO_JUDGE_BY:
                     self._warn_if_long(record)
-                advance(1, _step_note(record))
+                advance(1, step_note(record))
                 if self.interrupt.signal is not None:
                     self._save()
                     raise KeyboardInterrupt
@@ -229,7 +230,7 @@ class Training:
         if best and not self._save(self.folder.best, keep=1):
             state.best_hmean = before
         self._save()
-        return _epoch_line(record, int(self.cfg.train.epochs), best)
+        return epoch_line(record, int(self.cfg.train.epochs), best)
 
     def _epoch_record(self, sums: LossSums, validation: Validation | None) -> dict[str, Any]:
         score = validation.score if validation else None
@@ -254,10 +255,10 @@ class Training:
         try:
             save_checkpoint(path, self._content(), keep or self.cfg.train.keep_last)
         except UserError as error:
-            self._unsaved[path] = f"not saved: {error}"
-            self.display.line(self._unsaved[path])
+            self._unsaved.add(path)
+            self.display.line(f"not saved: {error}")
             return False
-        self._unsaved.pop(path, None)
+        self._unsaved.discard(path)
         if path == self.folder.last:
             self._saved_step = self.state.step
         return True
@@ -293,16 +294,6 @@ class Training:
         if self._saved_step is None:
             return f"{how}; nothing was saved yet"
         return f"{how}; step {self._saved_step} is saved; go on with: ocrdet-train resume={self.folder.root}"
-
-    def _fault_line(self, record: StepRecord) -> str:
-        guard, names = self.state.guard, ", ".join(record.names)
-        values = f"loss {float(record.loss.total):.4g}, gradient norm {record.gradient_norm:.4g}"
-        if record.verdict is Verdict.SKIP:
-            return f"step {record.step} left out ({values}; {guard.skipped} so far) on {names}"
-        return (
-            f"step {record.step}: went wrong repeatedly ({values}) on {names}; back to the last good weights, "
-            f"learning rate halved ({guard.rollbacks} of {guard.allowed} times)"
-        )
 
     def _announce(self) -> None:
         cfg, steps = self.cfg, len(self.loader)
@@ -341,25 +332,3 @@ def _refuse_empty(splits: Splits, cfg: DictConfig) -> None:
             where = cfg.data.get("root") or cfg.data._target_
             asked = f"data.train={cfg.data.get('train')} data.val={cfg.data.get('val')}"
             raise UserError(f"data: no {name} images in {where} with {asked}")
-
-
-def _step_note(record: StepRecord) -> str:
-    loss = record.loss
-    wait = record.data_seconds / record.seconds
-    mining = f", mining {record.mining:.0%}" if record.mining < 1.0 else ""
-    return (
-        f"loss {float(loss.total):.3f} (prob {float(loss.prob):.3f} thresh {float(loss.thresh):.3f} binary "
-        f"{float(loss.binary):.3f}{mining})  lr {record.lr:.2g}  "
-        f"{len(record.names) / record.seconds:.1f} img/s  wait {wait:.0%}"
-    )
-
-
-def _epoch_line(record: dict[str, Any], epochs: int, best: bool) -> str:
-    line = f"epoch {record['epoch']}/{epochs}  lr {record['lr']:.2g}  train loss {record['train_loss']['total']:.3f}"
-    if record["val_loss"] is not None:
-        scores = "  ".join(
-            f"{name} {'-' if record[name] is None else format(record[name], '.4f')}"
-            for name in ("precision", "recall", "hmean", "ap")
-        )
-        line += f"  val loss {record['val_loss']['total']:.3f}  {scores}{'  best' if best else ''}"
-    return f"{line}  {duration(record['seconds'])}"
