@@ -8,15 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from .. import build, draw, random_state
-from ..checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
+from .. import build, draw
 from ..config.crossfield import suspicions
 from ..contract import Contract
 from ..data.loader import ScoreLoader, TrainLoader
@@ -38,6 +36,7 @@ from ..run_folder import RunFolder, find_resume, make_folder
 from ..schedule import Schedule
 from ..structures import Batch, Detection, Maps
 from .resume import newest_whole, resumed_config
+from .saves import Saves
 from .train_lines import epoch_line, fault_line, step_note
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
@@ -64,7 +63,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             folder.create()
             held.enter_context(RunLock(folder.lock))
         else:
-            training.restore(content, path)
+            training.saves.restore(content, path)
         training.interrupt = held.enter_context(Interrupt())
         OmegaConf.save(training.cfg, folder.config)
         display.log_file = folder.log
@@ -77,8 +76,6 @@ class Training:
     def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
         self.cfg, self.folder, self.display = cfg, folder, display
         self.interrupt = Interrupt()
-        self._unsaved: set[Path] = set()  # files whose newest save failed
-        self._saved_step: int | None = None  # of last.pt
         torch.manual_seed(cfg.seed)
         self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
         self.contract: Contract = build.build_contract(cfg, precision)
@@ -98,6 +95,7 @@ class Training:
         self.criterion: DBLoss = build.build_criterion(cfg.train.loss)
         self.decode = build.build_decoder(self.contract)
         self.loader, self.val_loader = self._loaders(splits)
+        self.saves = Saves(self.state, cfg, self.contract, folder, display, len(self.loader))
         self.train_images, self.val_images = len(splits.train), len(splits.val)
 
     def fit(self) -> int:
@@ -106,11 +104,11 @@ class Training:
         journal = Journal(self.folder.root, state.step)
         journal.drop_after(state.epoch)
         self._announce()
-        began, self._first_step, self._saved_at = time.perf_counter(), state.step, time.monotonic()
+        began, self._first_step = time.perf_counter(), state.step
         try:
             for epoch in range(state.epoch, epochs):
                 self._train_epoch(epoch, journal)
-                self._save()  # before the validation: whatever fails there, the steps are kept
+                self.saves.last()  # before the validation: whatever fails there, the steps are kept
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
                 validation = self._validate(journal) if due else None
                 line = self._finish_epoch(journal, validation)
@@ -119,44 +117,16 @@ class Training:
             return self._give_up(stop)
         except (UserError, OSError) as error:  # a photo that cannot be read, a full disk: what was learnt is kept
             self.display.line(f"stopped: {error}")
-            self._save()
-            self.display.line(self._farewell("stopped"))
+            self.saves.last()
+            self.display.line(self.saves.farewell("stopped"))
             return 1
         except KeyboardInterrupt:
-            self.display.line(self._farewell("interrupted"))
+            self.display.line(self.saves.farewell("interrupted"))
             return self.interrupt.exit_code
         finally:
             journal.close()
         self._finish(time.perf_counter() - began)
-        return 1 if self._unsaved else 0
-
-    def restore(self, content: Checkpoint, path: Path) -> None:
-        """Continue from a checkpoint, to the step."""
-        state = self.state
-        line = load_weights(state.model, content["model"], path)
-        build.restore_optimizer(state.optimizer, content, self.cfg.optimizer)
-        state.mining.load_state_dict(content["mining"])
-        state.guard.load_state_dict(content["guard"])
-        state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
-        state.sums = LossSums(**content["sums"])
-        steps, begun = len(self.loader), content["steps_per_epoch"]
-        if begun != steps:
-            raise UserError(
-                f"resume={path}: its epochs have {begun} steps, but this data and batch size make {steps}; keep "
-                f"train.batch_size and the data, or start a new run with model.weights={path}"
-            )
-        epochs = int(self.cfg.train.epochs)
-        if state.epoch > epochs:
-            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
-        if state.epoch == epochs:
-            self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
-        random_state.restore(content["random"])
-        self._saved_step = state.step
-        self.folder.finished.unlink(missing_ok=True)
-        self.display.line(
-            f"resumed at epoch {state.epoch + 1}, step {state.step - state.epoch * steps} of {steps}: {line}; "
-            f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
-        )
+        return 0 if self.saves.complete else 1
 
     def write_preview(self) -> int:
         """One augmented batch with its targets as a picture, instead of training."""
@@ -194,10 +164,9 @@ class Training:
                     self._warn_if_long(record)
                 advance(1, step_note(record))
                 if self.interrupt.signal is not None:
-                    self._save()
+                    self.saves.last()
                     raise KeyboardInterrupt
-                if time.monotonic() - self._saved_at > 60.0 * self.cfg.train.save_minutes:
-                    self._save()
+                self.saves.last_if_due()
 
     def _validate(self, journal: Journal) -> Validation:
         overlays = Overlays(limit=4)
@@ -227,9 +196,9 @@ class Training:
         state.epoch, state.sums = state.epoch + 1, LossSums()
         journal.epoch(record)  # before the save: a resumed run drops lines of epochs it has not finished
         # best.pt first: killed in between, the resumed run validates again and finds the same
-        if best and not self._save(self.folder.best, keep=1):
+        if best and not self.saves.best():
             state.best_hmean = before
-        self._save()
+        self.saves.last()
         return epoch_line(record, int(self.cfg.train.epochs), best)
 
     def _epoch_record(self, sums: LossSums, validation: Validation | None) -> dict[str, Any]:
@@ -248,52 +217,14 @@ class Training:
             "images_per_second": len(self.loader) * self.loader.batch_size / sums.seconds,
         }
 
-    def _save(self, path: Path | None = None, keep: int | None = None) -> bool:
-        """Write last.pt, or path. When the disk does not take it, say so and train on: the next save may succeed."""
-        path = path or self.folder.last
-        self._saved_at = time.monotonic()
-        try:
-            save_checkpoint(path, self._content(), keep or self.cfg.train.keep_last)
-        except UserError as error:
-            self._unsaved.add(path)
-            self.display.line(f"not saved: {error}")
-            return False
-        self._unsaved.discard(path)
-        if path == self.folder.last:
-            self._saved_step = self.state.step
-        return True
-
-    def _content(self) -> Checkpoint:
-        state = self.state
-        return Checkpoint(
-            schema=SCHEMA,
-            contract=self.contract.to_dict(),
-            config=build.plain(self.cfg),
-            model=state.model.state_dict(),
-            optimizer=state.optimizer.state_dict(),
-            mining=dict(state.mining.state_dict()),
-            guard=dict(state.guard.state_dict()),
-            random=dict(random_state.capture()),
-            epoch=state.epoch,
-            step=state.step,
-            steps_per_epoch=len(self.loader),
-            sums=asdict(state.sums),
-            best_hmean=state.best_hmean,
-        )
-
     def _give_up(self, stop: TrainingStopped) -> int:
         """Keep the last good weights and what made the run stop."""
         self.display.line(f"stopped: {stop}")
-        self._save()
+        self.saves.last()
         assert isinstance(stop.batch, Batch)
         for line in write_evidence(self.folder.evidence, stop.batch):
             self.display.line(line)
         return stop.exit_code
-
-    def _farewell(self, how: str) -> str:
-        if self._saved_step is None:
-            return f"{how}; nothing was saved yet"
-        return f"{how}; step {self._saved_step} is saved; go on with: ocrdet-train resume={self.folder.root}"
 
     def _announce(self) -> None:
         cfg, steps = self.cfg, len(self.loader)

@@ -1,0 +1,115 @@
+"""The checkpoints of a running training: what is in them, when they are due, and how a run goes on from one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from .. import build, random_state
+from ..checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
+from ..contract import Contract
+from ..display import Display
+from ..engine import LossSums, TrainState
+from ..errors import UserError
+from ..run_folder import RunFolder
+
+
+class Saves:
+    """Writes last.pt and best.pt of one run. A disk that does not take one is told and never ends the run."""
+
+    def __init__(
+        self, state: TrainState, cfg: DictConfig, contract: Contract, folder: RunFolder, display: Display, steps: int
+    ) -> None:
+        """state: what is saved, and filled by `restore`. steps: of an epoch."""
+        self.state, self.cfg, self.contract = state, cfg, contract
+        self.folder, self.display, self.steps = folder, display, steps
+        self._failed: set[Path] = set()  # files whose newest save failed
+        self._step: int | None = None  # of last.pt
+        self._at = time.monotonic()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the newest save of each file succeeded."""
+        return not self._failed
+
+    def last(self) -> bool:
+        """Write last.pt, the ones before it moving down; False when the disk does not take it."""
+        if not self._write(self.folder.last, keep=self.cfg.train.keep_last):
+            return False
+        self._step = self.state.step
+        return True
+
+    def last_if_due(self) -> None:
+        """Write last.pt when train.save_minutes have passed since the newest save."""
+        if time.monotonic() - self._at > 60.0 * self.cfg.train.save_minutes:
+            self.last()
+
+    def best(self) -> bool:
+        """Write best.pt; False when the disk does not take it."""
+        return self._write(self.folder.best, keep=1)
+
+    def farewell(self, how: str) -> str:
+        """What is said of a run that ends early. how: "stopped" or "interrupted"."""
+        if self._step is None:
+            return f"{how}; nothing was saved yet"
+        return f"{how}; step {self._step} is saved; go on with: ocrdet-train resume={self.folder.root}"
+
+    def restore(self, content: Checkpoint, path: Path) -> None:
+        """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it."""
+        state = self.state
+        line = load_weights(state.model, content["model"], path)
+        build.restore_optimizer(state.optimizer, content, self.cfg.optimizer)
+        state.mining.load_state_dict(content["mining"])
+        state.guard.load_state_dict(content["guard"])
+        state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
+        state.sums = LossSums(**content["sums"])
+        if content["steps_per_epoch"] != self.steps:
+            raise UserError(
+                f"resume={path}: its epochs have {content['steps_per_epoch']} steps, but this data and batch size make "
+                f"{self.steps}; keep train.batch_size and the data, or start a new run with model.weights={path}"
+            )
+        epochs = int(self.cfg.train.epochs)
+        if state.epoch > epochs:
+            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
+        if state.epoch == epochs:
+            self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
+        random_state.restore(content["random"])
+        self._step = state.step
+        self.folder.finished.unlink(missing_ok=True)
+        done = state.step - state.epoch * self.steps
+        self.display.line(
+            f"resumed at epoch {state.epoch + 1}, step {done} of {self.steps}: {line}; "
+            f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
+        )
+
+    def _write(self, path: Path, keep: int) -> bool:
+        self._at = time.monotonic()
+        try:
+            save_checkpoint(path, self._content(), keep)
+        except UserError as error:
+            self._failed.add(path)
+            self.display.line(f"not saved: {error}")
+            return False
+        self._failed.discard(path)
+        return True
+
+    def _content(self) -> Checkpoint:
+        state = self.state
+        return Checkpoint(
+            schema=SCHEMA,
+            contract=self.contract.to_dict(),
+            config=build.plain(self.cfg),
+            model=state.model.state_dict(),
+            optimizer=state.optimizer.state_dict(),
+            mining=dict(state.mining.state_dict()),
+            guard=dict(state.guard.state_dict()),
+            random=dict(random_state.capture()),
+            epoch=state.epoch,
+            step=state.step,
+            steps_per_epoch=self.steps,
+            sums=asdict(state.sums),
+            best_hmean=state.best_hmean,
+        )
