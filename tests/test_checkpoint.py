@@ -29,16 +29,22 @@ def content(**changes):
         "schema": SCHEMA,
         "contract": {"backbone": "resnet18", "mean": [0.1, 0.2, 0.3]},
         "config": {"train": {"epochs": 3}},
+        "about": {"version": "0"},
         "model": net.state_dict(),
+        "average": None,
         "optimizer": optimizer.state_dict(),
+        "scaler": {},
         "mining": {"steps": 4, "cross_entropy": 0.5, "share": 1.0},
         "guard": {"losses": [1.0, 2.0], "worst": 8.0, "bad_in_a_row": 0, "skipped": 0, "rollbacks": 0, "lr_scale": 1.0},
         "random": dict(random_state.capture()),
         "epoch": 1,
         "step": 12,
         "steps_per_epoch": 10,
+        "images_per_step": 8,
+        "world": 1,
         "sums": {"terms": [0.0, 0.0, 0.0, 0.0], "steps": 2, "seconds": 0.5, "lr": 0.1},
         "best_hmean": None,
+        "not_better": 0,
     } | changes
 
 

@@ -14,9 +14,9 @@ from resnet18_ocrdet.config.tree import all_leaves
 
 KEYS = {
     "train": """
-        model.backbone model.pretrained model.weights
+        model.backbone model.pretrained model.weights model.freeze model.freeze_statistics
         optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
-        optimizer.eps
+        optimizer.eps optimizer.lr_for_batch optimizer.layer_decay
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
@@ -25,11 +25,13 @@ KEYS = {
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.color augment.blur
         run_dir resume seed device precision
+        train.accumulate train.clip_norm train.ema train.early_stop
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
         train.thresh_max
         train.loss.prob_weight train.loss.thresh_weight train.loss.binary_weight train.loss.negative_ratio
+        train.loss.min_negatives
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
         decode.resize
     """,

@@ -42,7 +42,7 @@ SCENES = Scenes([(48, 64)] * 5)
 
 def train_loader(workers, seed=3, batch_size=2):
     views = TrainViews(SCENES, Augment(), TargetMaker(), 32, 64, seed)
-    return TrainLoader(views, batch_size, seed, workers, pin=False)
+    return TrainLoader(views, EpochBatches(len(views), batch_size, seed), workers, pin=False)
 
 
 def orders(length, batch_size, seed, epoch):
@@ -102,26 +102,26 @@ def test_a_batch_larger_than_the_set_holds_every_image(length, batch_size, steps
 @pytest.fixture(scope="module")
 def alone():
     loader = train_loader(workers=0)
-    return [list(loader.epoch(epoch)) for epoch in range(2)]
+    return [[batch for (batch,) in loader.epoch(epoch)] for epoch in range(2)]
 
 
 def test_workers_change_nothing(alone):
     loader = train_loader(workers=2)
     assert len(loader) == 2 and loader.batch_size == 2
     for epoch in range(2):
-        batches = list(loader.epoch(epoch))
+        batches = [batch for (batch,) in loader.epoch(epoch)]
         assert len(batches) == len(alone[epoch]) == 2
         for ours, theirs in zip(batches, alone[epoch], strict=True):
             assert equal(ours, theirs)
 
 
 def test_an_epoch_can_be_asked_for_at_once(alone):
-    for ours, theirs in zip(train_loader(workers=0).epoch(1), alone[1], strict=True):
+    for ours, theirs in zip((batch for (batch,) in train_loader(workers=0).epoch(1)), alone[1], strict=True):
         assert equal(ours, theirs)
 
 
 def test_epochs_and_seeds_differ(alone):
-    other = list(train_loader(workers=0, seed=4).epoch(0))
+    other = [batch for (batch,) in train_loader(workers=0, seed=4).epoch(0)]
     images = [
         {name: image for batch in batches for name, image in zip(batch.names, batch.image, strict=True)}
         for batches in (*alone, other)

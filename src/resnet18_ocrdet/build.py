@@ -11,7 +11,8 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
-from .checkpoint import Checkpoint, load_checkpoint, load_weights
+from .average import WeightAverage
+from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .contract import Contract
 from .data.augment import Augment
 from .data.loader import default_workers
@@ -28,7 +29,8 @@ from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .model.pretrained import load_imagenet
 from .optim import param_groups
 from .postprocess import Decoder
-from .schedule import Schedule
+from .schedule import Scaled, Schedule
+from .world import World
 
 
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
@@ -45,6 +47,7 @@ def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
 def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
     net = DBNet(backbone=model.backbone)
+    net.freeze(model.freeze, model.freeze_statistics)
     loaded: list[str] = []
     if not with_weights:
         return net, loaded
@@ -52,33 +55,51 @@ def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]
         loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
     if model.weights is not None:
         path = Path(model.weights)
-        loaded.append("starting weights: " + load_weights(net, load_checkpoint(path)["model"], path))
+        loaded.append("starting weights: " + load_weights(net, shipped_weights(load_checkpoint(path)), path))
     return net, loaded
 
 
 def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
-    made: Optimizer = _instantiate(optimizer, params=param_groups(net, optimizer.weight_decay))
+    own = OmegaConf.masked_copy(
+        optimizer, [str(key) for key in optimizer if key not in ("lr_for_batch", "layer_decay")]
+    )
+    groups = param_groups(net, optimizer.weight_decay, optimizer.layer_decay)
+    made: Optimizer = _instantiate(own, params=groups)
     return made
 
 
-def restore_optimizer(made: Optimizer, content: Checkpoint, optimizer: DictConfig) -> None:
+def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> None:
     """Give an optimizer the state of a checkpoint but the settings of the config.
 
-    Raises UserError when the checkpoint was written by another kind of optimizer."""
+    Raises UserError when the checkpoint was written by another kind of optimizer, or for other parameters."""
     saved = content["config"]["optimizer"]["_target_"]
-    if saved != optimizer._target_:
-        raise UserError(f"resume: {optimizer._target_} cannot go on with the state of {saved}; use model.weights=PATH")
+    if saved != cfg.optimizer._target_:
+        raise UserError(
+            f"resume: {cfg.optimizer._target_} cannot go on with the state of {saved}; use model.weights=PATH"
+        )
+    sizes = [len(group["params"]) for group in content["optimizer"]["param_groups"]]
+    if sizes != [len(group["params"]) for group in made.param_groups]:
+        raise UserError(
+            "resume: model.freeze and optimizer.layer_decay say which weights the optimizer holds and how; "
+            "leave them as they were, or start a new run with model.weights=PATH"
+        )
     wanted = [{key: value for key, value in group.items() if key != "params"} for group in made.param_groups]
     made.load_state_dict(content["optimizer"])
     for group, settings in zip(made.param_groups, wanted, strict=True):
         group.update(settings)
 
 
-def build_schedule(cfg: DictConfig) -> Schedule:
-    """Learning rate over the run's epochs."""
+def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
+    """Learning rate over the run's epochs, in proportion to the images of a step where optimizer.lr_for_batch asks."""
     schedule: Schedule = _instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
-    return schedule
+    meant_for = cfg.optimizer.lr_for_batch
+    return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
+
+
+def build_average(train: DictConfig, net: DBNet) -> WeightAverage | None:
+    """The running mean of the weights, where one is asked for."""
+    return None if train.ema is None else WeightAverage(net, train.ema)
 
 
 def build_criterion(loss: DictConfig) -> DBLoss:
@@ -143,7 +164,7 @@ def build_decoder(contract: Contract) -> Decoder:
 def build_trained(content: Checkpoint, path: Path, device: torch.device) -> DBNet:
     """The network of a checkpoint, on its device."""
     net = DBNet(backbone=content["contract"]["backbone"])
-    load_weights(net, content["model"], path)
+    load_weights(net, shipped_weights(content), path)
     return place(net, device)
 
 
@@ -152,15 +173,15 @@ def place(net: DBNet, device: torch.device) -> DBNet:
     return net.to(device).to(memory_format=torch.channels_last)
 
 
-def build_compute(device: torch.device, precision: str) -> tuple[Compute, str]:
-    """How the network runs, and the precision chosen: "fp32" or "bf16"."""
+def build_compute(device: torch.device, precision: str, world: World | None = None) -> tuple[Compute, str]:
+    """How the network runs, and the precision chosen: "fp32", "bf16" or "fp16"."""
     chosen = choose_precision(precision, device)
-    return Compute(device, partial(autocast, device, chosen)), chosen
+    return Compute(device, partial(autocast, device, chosen), world or World()), chosen
 
 
-def count_workers(asked: int | None) -> int:
-    """Loader processes: as asked, else by the number of cores."""
-    return default_workers() if asked is None else asked
+def count_workers(asked: int | None, processes: int = 1) -> int:
+    """Loader processes: as asked, else by the number of cores. processes: that share them."""
+    return max(default_workers() // processes, 1) if asked is None else asked
 
 
 def _instantiate(node: DictConfig, **more: Any) -> Any:

@@ -1,7 +1,7 @@
 """Checkpoints: written whole or not at all, read without executing anything.
 
-A file holds tensors and plain values only: `schema`, `contract`, `config`, `model`, and for a resume
-`optimizer`, `mining`, `guard`, `random`, `epoch`, `step`, `sums`, `best_hmean`.
+A file holds tensors and plain values only: `schema`, `contract`, `config`, the weights in `model` (and their running
+mean in `average`), `about` the code and data they come from, and what a resume needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from .errors import UserError
 
-SCHEMA = 2
+SCHEMA = 3
+ADDED_IN_3: dict[str, Any] = {
+    "average": None,
+    "scaler": {},
+    "not_better": 0,
+    "images_per_step": None,
+    "world": 1,
+    "about": {},
+}
 
 
 class Checkpoint(TypedDict):
@@ -26,16 +34,27 @@ class Checkpoint(TypedDict):
     schema: int
     contract: dict[str, Any]
     config: dict[str, Any]  # the composed run config
+    about: dict[str, Any]  # versions, git revision, hash of the data
     model: dict[str, Tensor]
+    average: dict[str, Any] | None  # average.WeightAverage: its "model" is what evaluation and detection use
     optimizer: dict[str, Any]
+    scaler: dict[str, Any]
     mining: dict[str, Any]
     guard: Any  # guard.GuardState
     random: Any  # random_state.RandomState
     epoch: int  # finished epochs, validation included
     step: int  # finished optimizer steps
     steps_per_epoch: int
+    images_per_step: int | None  # in all processes together; None in files of schema 2
+    world: int  # processes of the run
     sums: dict[str, Any]  # engine.LossSums of the epoch so far
     best_hmean: float | None
+    not_better: int  # validations since
+
+
+def shipped_weights(content: Checkpoint) -> dict[str, Tensor]:
+    """What evaluation, detection and a new run use: the averaged weights where there are some."""
+    return content["model"] if content["average"] is None else content["average"]["model"]
 
 
 def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
@@ -90,6 +109,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except Exception as error:  # torch raises many types for a broken or foreign file
         raise UserError(f"checkpoint {path}: cannot be read ({type(error).__name__}; {_first_bytes(path)})") from None
     needed = Checkpoint.__required_keys__
+    if isinstance(content, dict) and content.get("schema") == 2:
+        content = {**ADDED_IN_3, **content}
     if not isinstance(content, dict) or not needed <= content.keys():
         raise UserError(f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})")
     if not isinstance(content["schema"], int) or not _holds_tensors(content["model"]):

@@ -7,14 +7,15 @@ from torch import nn
 
 from .contract import Contract
 from .data.letterbox import letterbox
-from .engine import Compute, Decode
+from .engine import Compute
+from .postprocess import Decoder
 from .structures import Detection, Image
 
 
 class Detector:
     """Image in, regions out. Holds no state between images."""
 
-    def __init__(self, model: nn.Module, contract: Contract, decode: Decode, compute: Compute) -> None:
+    def __init__(self, model: nn.Module, contract: Contract, decode: Decoder, compute: Compute) -> None:
         """model: a DBNet on the device of `compute`. contract: how its images are prepared."""
         self.model = model.eval()
         self.contract, self.decode, self.compute = contract, decode, compute

@@ -9,12 +9,16 @@ import torch
 from .errors import UserError
 
 
-def choose_device(wanted: str) -> torch.device:
-    """wanted: "auto", "cpu", "mps", "cuda" or "cuda:N". Raises UserError when it is not there."""
+def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
+    """wanted: "auto", "cpu", "mps", "cuda" or "cuda:N". Raises UserError when it is not there.
+
+    local_rank: of this process among those that share the machine; None when it is alone."""
     cards = torch.cuda.device_count()
     if wanted == "auto":
-        return torch.device("cuda" if cards else "cpu")
+        wanted = "cuda" if cards else "cpu"
     device = torch.device(wanted)
+    if device.type == "cuda" and local_rank is not None:
+        device = torch.device("cuda", local_rank)
     if device.type == "cuda" and (device.index or 0) >= cards:
         have = ", ".join(f"cuda:{i}" for i in range(cards)) or "no CUDA device"
         raise UserError(f"device={wanted}: this machine has {have}; use device=cpu or device=auto")
@@ -24,13 +28,15 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
-    """wanted: "auto", "fp32" or "bf16". Returns "fp32" or "bf16": bf16 where the hardware multiplies it natively.
+    """wanted: "auto", "fp32", "bf16" or "fp16". Returns the one to use; auto: bf16 where it is multiplied natively.
 
     Raises UserError for bf16 on a GPU without it; a CPU without it computes the same, slowly."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         if wanted == "bf16" and not native:
-            raise UserError(f"precision=bf16: {torch.cuda.get_device_name(device)} has no bf16; use precision=fp32")
+            raise UserError(
+                f"precision=bf16: {torch.cuda.get_device_name(device)} has no bf16; use precision=fp16 or fp32"
+            )
     else:
         flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
         native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
@@ -41,4 +47,10 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """The context the network runs in."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    reduced = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, reduced, enabled=precision != "fp32")
+
+
+def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+    """For fp16, whose small gradients would vanish; for other precisions it does nothing."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")

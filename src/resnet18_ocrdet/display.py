@@ -27,8 +27,9 @@ class Advance(Protocol):
 class Display:
     """Lines and progress for one command; every line also goes to `log_file` with the time before it."""
 
-    def __init__(self, log_file: Path | None = None) -> None:
-        self.console = Console(highlight=False, soft_wrap=True, emoji=False)
+    def __init__(self, log_file: Path | None = None, quiet: bool = False) -> None:
+        """quiet: for the processes of a run that leave the talking to another."""
+        self.console = Console(highlight=False, soft_wrap=True, emoji=False, quiet=quiet)
         self.log_file = log_file
 
     def line(self, text: str) -> None:

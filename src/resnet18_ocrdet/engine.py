@@ -1,27 +1,32 @@
 """The training loop, and the validation it shares with ocrdet-eval.
 
 Everything the loop uses comes in as an argument. Legend: N images of a batch, H W canvas pixels.
+A step takes one batch, or several whose gradients are added up, in each process of the run.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from .average import WeightAverage
 from .errors import TrainingStopped
-from .guard import Guard, Verdict
-from .structures import Batch, Detection, LossParts, Maps, Placement, Polygon, Score, Targets
+from .guard import Guard, Stateful, Verdict
+from .structures import Batch, Decoded, Detection, LossParts, Maps, Placement, Polygon, Score, Stages, Targets
+from .world import World
 
 Criterion = Callable[[Maps, Targets, float], LossParts]
-Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], list[Detection]]
+Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], Decoded]
 
 
 class Metric(Protocol):
@@ -56,18 +61,28 @@ class Mining(Protocol):
 
 
 class StepRecord(NamedTuple):
-    """What one optimizer step tells the outside."""
+    """What one optimizer step tells the outside. Loss, norm and verdict are those of all processes together."""
 
     step: int
     epoch: float
     lr: float
     loss: LossParts
-    gradient_norm: float
+    gradient_norm: float  # before clipping
     verdict: Verdict  # of the guard; GOOD: the weights moved
     mining: float  # 0..1: how far hard negatives were mined; 1 after the warm-up
+    has_text: bool  # whether any pixel was taught as text
     data_seconds: float  # waiting for the loader
     seconds: float  # the whole step
-    names: tuple[str, ...]  # of the images
+    names: tuple[str, ...]  # of the images in this process
+
+
+class ScoredImage(NamedTuple):
+    """One image of a validation: its labels and what was found."""
+
+    name: str
+    polygons: tuple[Polygon, ...]
+    ignore: np.ndarray[Any, np.dtype[np.bool_]]
+    decoded: Decoded
 
 
 class Validation(NamedTuple):
@@ -75,6 +90,7 @@ class Validation(NamedTuple):
 
     loss: dict[str, float]
     score: Score
+    stages: Stages  # how far the regions came on the way from map to box
     seconds: float
 
 
@@ -83,13 +99,27 @@ class TrainState:
     """What changes while training, and so what a checkpoint holds."""
 
     model: nn.Module
+    network: nn.Module  # the model as it is called: itself, or wrapped to exchange gradients
     optimizer: Optimizer
+    scaler: GradScaler
     mining: Mining
     guard: Guard
+    average: WeightAverage | None = None
     epoch: int = 0  # finished, validation included
     step: int = 0  # finished
     best_hmean: float | None = None
+    not_better: int = 0  # validations since the best one
     sums: LossSums = field(default_factory=lambda: LossSums())
+
+    @property
+    def parts(self) -> list[Stateful]:
+        """What goes back when the numbers went wrong."""
+        return [self.model, self.optimizer, *([self.average] if self.average is not None else [])]
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and shipped."""
+        return self.model if self.average is None else self.average.model
 
 
 @dataclass
@@ -98,14 +128,18 @@ class LossSums:
 
     terms: list[float] = field(default_factory=lambda: [0.0] * len(LossParts._fields))
     steps: int = 0
+    skipped: int = 0
     seconds: float = 0.0
+    data_seconds: float = 0.0  # of them waiting for the loader
     lr: float = 0.0  # of the newest step
 
     def add(self, record: StepRecord) -> None:
         """Take in one step."""
         self.lr = record.lr
         self.seconds += record.seconds
+        self.data_seconds += record.data_seconds
         if record.verdict is not Verdict.GOOD:
+            self.skipped += 1
             return
         self.terms = [total + float(term) for total, term in zip(self.terms, record.loss, strict=True)]
         self.steps += 1
@@ -121,6 +155,7 @@ class Compute:
 
     device: torch.device
     autocast: Callable[[], AbstractContextManager[object]] = field(repr=False)
+    world: World = field(default_factory=World)
 
     def image(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 onto the device, memory layout kept."""
@@ -129,49 +164,87 @@ class Compute:
 
 def train_one_epoch(
     state: TrainState,
-    batches: Iterable[Batch],
+    rounds: Iterable[Sequence[Batch]],
     steps: int,
     schedule: Callable[[float], float],
     criterion: Criterion,
     compute: Compute,
+    clip_norm: float | None = None,
 ) -> Iterator[StepRecord]:
-    """One pass over `batches`, of an epoch of `steps`; yields after every step.
+    """One pass over an epoch of `steps`; yields after every step. rounds: the batches of each step.
 
-    Raises TrainingStopped when the guard has gone back often enough; the weights are then the last good ones."""
+    clip_norm: longer gradients are shortened to it. Raises TrainingStopped when the guard has gone back often enough;
+    the weights are then the last good ones."""
     state.model.train()
-    state.guard.begin(state.model, state.optimizer)
+    state.guard.begin(*state.parts)
     began = time.perf_counter()
-    for batch in batches:
+    for batches in rounds:
         arrived = time.perf_counter()
-        epoch = state.step / steps
+        epoch, mining = state.step / steps, state.mining.share
         lr = schedule(epoch) * state.guard.lr_scale
         for group in state.optimizer.param_groups:
-            group["lr"] = lr
-        mining = state.mining.share
-        with compute.autocast():
-            maps = state.model(compute.image(batch.image))
-        targets = batch.targets.to(compute.device)
-        loss = criterion(maps, targets, mining)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        loss = LossParts(*(term.detach() for term in loss))
-        gradient = float(nn.utils.get_total_norm([p.grad for p in state.model.parameters() if p.grad is not None]))
-        verdict = state.guard.judge(float(loss.total), gradient)
+            group["lr"] = lr * group["lr_factor"]
+        loss, has_text = add_up_gradients(state, batches, criterion, compute)
+        gradient = finish_gradients(state, clip_norm)
+        verdict = judge(state, float(loss.total), gradient)
         if verdict is Verdict.GOOD:
-            state.guard.keep(state.model, state.optimizer)  # these weights gave a good step
-            state.optimizer.step()
-            if mining < 1.0 and bool((targets.prob_map & targets.prob_mask).any()):
+            state.guard.keep(*state.parts)  # these weights gave a good step
+            state.scaler.step(state.optimizer)
+            if state.average is not None:
+                state.average.update(state.model)
+            if mining < 1.0 and has_text:
                 state.mining.update(float(loss.prob))
-        elif verdict is Verdict.ROLL_BACK or not _buffers_finite(state.model):
+        elif verdict is Verdict.ROLL_BACK or compute.world.any(not _buffers_finite(state.model)):
             verdict = Verdict.ROLL_BACK
-            if not state.guard.roll_back(state.model, state.optimizer):
-                raise TrainingStopped(_given_up(state, lr, loss, gradient), batch)
+            if not state.guard.roll_back(*state.parts):
+                raise TrainingStopped(_given_up(state, lr, loss, gradient), batches[-1])
+        state.scaler.update()
         state.step += 1
         now = time.perf_counter()
-        yield StepRecord(
-            state.step, epoch, lr, loss, gradient, verdict, mining, arrived - began, now - began, batch.names
-        )
+        names = tuple(name for batch in batches for name in batch.names)
+        waited, took = arrived - began, now - began
+        yield StepRecord(state.step, epoch, lr, loss, gradient, verdict, mining, has_text, waited, took, names)
         began = now
+
+
+def add_up_gradients(
+    state: TrainState, batches: Sequence[Batch], criterion: Criterion, compute: Compute
+) -> tuple[LossParts, bool]:
+    """Leave in `.grad` the mean gradient of the batches of all processes, scaled as the scaler says.
+
+    Returns the mean loss, detached, and whether any pixel was text."""
+    state.optimizer.zero_grad(set_to_none=True)
+    told = torch.zeros(len(LossParts._fields) + 1, device=compute.device)
+    for number, batch in enumerate(batches, start=1):
+        targets = batch.targets.to(compute.device)
+        more = number < len(batches)
+        with compute.world.no_exchange(state.network) if more else nullcontext():
+            with compute.autocast():
+                maps = state.network(compute.image(batch.image))
+            loss = criterion(maps, targets, state.mining.share)
+            state.scaler.scale(loss.total / len(batches)).backward()  # type: ignore[no-untyped-call]
+        text = (targets.prob_map & targets.prob_mask).any()
+        told += torch.stack([*(term.detach() for term in loss), text.float()]) / len(batches)
+    *terms, text = compute.world.mean(told).unbind()
+    return LossParts(*terms), bool(text > 0)
+
+
+def finish_gradients(state: TrainState, clip_norm: float | None) -> float:
+    """Undo the scaling and shorten what is too long. Returns the norm before."""
+    state.scaler.unscale_(state.optimizer)
+    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if clip_norm is not None:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), clip_norm, norm)
+    return float(norm)
+
+
+def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
+    """The guard's verdict. In fp16 a gradient that overflows under a finite loss is the scaler's affair."""
+    overflow = math.isfinite(loss) and not math.isfinite(gradient)
+    if overflow and state.scaler.is_enabled() and state.scaler.get_scale() > 1.0:
+        return Verdict.OVERFLOW
+    return state.guard.judge(loss, gradient)
 
 
 @torch.inference_mode()
@@ -188,21 +261,30 @@ def evaluate(
 
     watch: called with every batch, its maps and its detections, for pictures and tables."""
     model.eval()
+    compute.world.share_buffers(model)
     began = time.perf_counter()
-    sums, images = np.zeros(len(LossParts._fields)), 0
-    for batch in (batch for chunk in loader for batch in chunk):
-        with compute.autocast():
-            maps = model(compute.image(batch.image))
-        loss = criterion(maps, batch.targets.to(compute.device), 1.0)
-        prob_maps = maps.prob_map[:, 0].cpu().numpy()
-        found = [decode(prob_map, placement) for prob_map, placement in zip(prob_maps, batch.placements, strict=True)]
-        for name, polygons, ignore, detections in zip(batch.names, batch.polygons, batch.ignore, found, strict=True):
-            metric.update(polygons, ignore, detections, name)
-        sums += len(batch.names) * np.array([float(term) for term in loss])
-        images += len(batch.names)
-        watch(batch, maps, found)
-    means = dict(zip(LossParts._fields, (sums / max(images, 1)).tolist(), strict=True))
-    return Validation(means, metric.result(), time.perf_counter() - began)
+    mine = []
+    for chunk in loader:
+        rows: list[ScoredImage] = []
+        sums = np.zeros(len(LossParts._fields))
+        for batch in chunk:
+            with compute.autocast():
+                maps = model(compute.image(batch.image))
+            loss = criterion(maps, batch.targets.to(compute.device), 1.0)
+            prob_maps = maps.prob_map[:, 0].cpu().numpy()
+            found = [decode(prob_map, place) for prob_map, place in zip(prob_maps, batch.placements, strict=True)]
+            rows += [ScoredImage(*row) for row in zip(batch.names, batch.polygons, batch.ignore, found, strict=True)]
+            sums += len(batch.names) * np.array([float(term) for term in loss])
+            watch(batch, maps, [decoded.detections for decoded in found])
+        mine.append((rows, sums))
+    chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
+    images = [row for rows, _ in chunks for row in rows]
+    for image in images:
+        metric.update(image.polygons, image.ignore, image.decoded.detections, image.name)
+    means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
+    stages = Stages.together([image.decoded.stages for image in images])
+    loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True))
+    return Validation(loss_terms, metric.result(), stages, time.perf_counter() - began)
 
 
 def _buffers_finite(model: nn.Module) -> bool:

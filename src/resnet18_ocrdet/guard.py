@@ -22,6 +22,7 @@ class Verdict(Enum):
 
     GOOD = "good"
     SKIP = "skip"
+    OVERFLOW = "overflow"  # fp16 only: the gradient scaler was too high and comes down by itself
     ROLL_BACK = "roll back"
 
 

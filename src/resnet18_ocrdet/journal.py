@@ -1,4 +1,4 @@
-"""What a run writes down: one JSON line per epoch, and TensorBoard events.
+"""What a run writes down: one JSON line per epoch and per bad step, and TensorBoard events.
 
 Also the only place that knows the tags.
 """
@@ -6,6 +6,7 @@ Also the only place that knows the tags.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ class Journal:
     def __init__(self, run_dir: Path, step: int) -> None:
         """step: finished steps; what TensorBoard holds beyond them is dropped."""
         self._lines = run_dir / "metrics.jsonl"
+        self._faults = run_dir / "guard.jsonl"
         self._board = SummaryWriter(run_dir / "tensorboard", purge_step=step + 1 if step else None)
 
-    def step(self, record: StepRecord) -> None:
-        """Loss terms, rate and throughput of one step."""
+    def step(self, record: StepRecord, memory: float | None = None) -> None:
+        """Loss terms, rate and throughput of one step. memory: GiB taken at most so far."""
         for name, term in zip(record.loss._fields, record.loss, strict=True):
             self._board.add_scalar(f"train/loss_{name}", float(term), record.step)
         self._board.add_scalar("train/lr", record.lr, record.step)
@@ -32,11 +34,20 @@ class Journal:
         self._board.add_scalar("train/images_per_second", len(record.names) / record.seconds, record.step)
         self._board.add_scalar("train/gradient_norm", record.gradient_norm, record.step)
         self._board.add_scalar("train/data_wait_share", record.data_seconds / record.seconds, record.step)
+        if memory is not None:
+            self._board.add_scalar("train/memory_gib", memory, record.step)
+
+    def fault(self, record: StepRecord) -> None:
+        """A step that was left out; see docs/train.md for the keys."""
+        values = (float(record.loss.total), record.gradient_norm)
+        loss, gradient = (value if math.isfinite(value) else None for value in values)
+        finite = loss is not None and gradient is not None
+        entry = {"step": record.step, "verdict": record.verdict.value, "finite": finite, "loss": loss}
+        _append(self._faults, {**entry, "gradient_norm": gradient, "names": list(record.names)})
 
     def epoch(self, record: dict[str, Any]) -> None:
         """The epoch's line; see docs/train.md for its keys."""
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        _append(self._lines, record)
         for name, value in (record["val_loss"] or {}).items():
             self._board.add_scalar(f"val/loss_{name}", value, record["step"])
         for name in ("precision", "recall", "hmean", "ap"):
@@ -48,19 +59,65 @@ class Journal:
         """An overlay, (H, W, 3) uint8."""
         self._board.add_image(tag, image, step, dataformats="HWC")
 
-    def drop_after(self, epoch: int) -> None:
-        """Forget lines of epochs beyond `epoch`: they were not saved, and a resumed run writes them again."""
-        if not self._lines.is_file():
-            return
-        lines = self._lines.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if (record := _parse(line)) is not None and record["epoch"] <= epoch]
-        beside = self._lines.with_suffix(".tmp")
-        beside.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        beside.replace(self._lines)
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of the epochs so far."""
+        return _read(self._lines)
+
+    def drop_after(self, epoch: int, step: int) -> None:
+        """Forget epochs and steps beyond what was saved: a resumed run writes them again."""
+        for path, key, last in ((self._lines, "epoch", epoch), (self._faults, "step", step)):
+            if not path.is_file():
+                continue
+            kept = [record for record in _read(path) if record[key] <= last]
+            beside = path.with_suffix(".tmp")
+            beside.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+            beside.replace(path)
 
     def close(self) -> None:
         """Flush everything."""
         self._board.close()
+
+
+class NoJournal:
+    """For the processes that write nothing: takes everything, keeps the epochs."""
+
+    def __init__(self) -> None:
+        self._records: list[dict[str, Any]] = []
+
+    def step(self, record: StepRecord, memory: float | None = None) -> None:
+        """Nothing."""
+
+    def fault(self, record: StepRecord) -> None:
+        """Nothing."""
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Keep it for `records`."""
+        self._records.append(record)
+
+    def picture(self, tag: str, image: Image, step: int) -> None:
+        """Nothing."""
+
+    def records(self) -> list[dict[str, Any]]:
+        """What `epoch` got."""
+        return self._records
+
+    def drop_after(self, epoch: int, step: int) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def _append(path: Path, entry: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [record for line in lines if (record := _parse(line)) is not None]
 
 
 def _parse(line: str) -> dict[str, Any] | None:

@@ -22,7 +22,9 @@ BYTE = 255.0  # Targets.thresh_map holds threshold * 255
 class DBLoss(nn.Module):
     """5 · cross-entropy + 10 · L1 + 1 · Dice (MhLiao/DB; the paper's alpha and beta count from 1).
 
-    negative_ratio: hard negatives kept for each positive pixel, over the whole batch."""
+    negative_ratio: hard negatives kept for each positive pixel, over the whole batch. min_negatives: for each image at
+    least so many are kept, so that images with little or no text teach as well; 0: a batch without text teaches all
+    its background."""
 
     def __init__(
         self,
@@ -30,10 +32,11 @@ class DBLoss(nn.Module):
         thresh_weight: float = 10.0,
         binary_weight: float = 1.0,
         negative_ratio: float = 3.0,
+        min_negatives: int = 0,
     ) -> None:
         super().__init__()
         self.weights = (prob_weight, thresh_weight, binary_weight)
-        self.negative_ratio = negative_ratio
+        self.negative_ratio, self.min_negatives = negative_ratio, min_negatives
 
     @property
     def guess(self) -> float:
@@ -66,8 +69,9 @@ class DBLoss(nn.Module):
         per_pixel = F.binary_cross_entropy_with_logits(logits, text, reduction="none")
         positive, negative = text * valid, (1.0 - text) * valid
         positives, negatives = torch.stack([positive.sum(), negative.sum()]).tolist()
-        # A batch without any text keeps all its background: three times nothing would teach nothing.
-        mined = min(negatives, float(int(self.negative_ratio * positives))) if positives else negatives
+        # Three times nothing would teach nothing: the loss of the reference is 0 for a batch without text.
+        wanted = max(int(self.negative_ratio * positives), self.min_negatives * len(logits))
+        mined = min(negatives, float(wanted)) if wanted else negatives
         kept = int(negatives ** (1.0 - mining) * mined**mining)  # from all to the mined ones, in equal factors
         mined_share = mined / max(positives + mined, 1.0)
         share = mining * mined_share + (1.0 - mining) * 0.5

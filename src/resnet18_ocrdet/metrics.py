@@ -66,6 +66,7 @@ class IcdarMetric:
         self._scores: list[NDArray[np.float64]] = []  # confidence of every counted detection, image by image
         self._hits: list[NDArray[np.bool_]] = []  # whether it found a region
         self._all_scored = True
+        self.best_iou = 0.0  # of any detection with any care region, 0..1
 
     def update(
         self, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], detections: Sequence[Detection], name: str
@@ -86,6 +87,7 @@ class IcdarMetric:
         iou = overlap / np.maximum(region_area[:, None] + found_area[None, :] - overlap, np.finfo(np.float64).tiny)
         matches = (iou > MATCH_IOU) & ~ignore[:, None] & ~dont_care[None, :]
         pairs = first_come_pairs(matches)
+        self.best_iou = max(self.best_iou, float(iou[~ignore].max(initial=0.0)))
 
         scores = np.array([detection.score for detection in detections], np.float64)
         hits = np.zeros(len(detections), bool)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import area, min_area_quad, offset, perimeter
-from .structures import Detection, Placement, Polygon
+from .structures import Decoded, Detection, Placement, Polygon, Stages
 
 MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
 MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping
@@ -37,33 +37,44 @@ class Decoder:
     shape: Literal["quad", "polygon"] = "quad"
 
     def __call__(self, prob_map: ProbMap, placement: Placement) -> list[Detection]:
-        """prob_map: (H, W) float32, 0..1, of the whole canvas; what lies on its padding is dropped."""
+        """The regions alone; see `trace`."""
+        return self.trace(prob_map, placement).detections
+
+    def trace(self, prob_map: ProbMap, placement: Placement) -> Decoded:
+        """The regions, and how many were lost at which stage.
+
+        prob_map: (H, W) float32, 0..1, of the whole canvas; what lies on its padding is dropped."""
         height = min(round(placement.height * placement.scale_y), prob_map.shape[0])
         width = min(round(placement.width * placement.scale_x), prob_map.shape[1])
         prob_map = prob_map[:height, :width]
         bitmap = (prob_map > self.bin_thresh).astype(np.uint8)
         contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        found = (self._region(np.asarray(c, np.int32), prob_map) for c in contours[: self.max_candidates])
-        return [Detection(placement.to_original(polygon), score) for polygon, score in filter(None, found)]
+        cores = [self._core(np.asarray(contour, np.int32)) for contour in contours[: self.max_candidates]]
+        large = [core for core in cores if core is not None]
+        scored = [(core, mean_inside(prob_map, core)) for core in large]
+        confident = [(core, score) for core, score in scored if score >= self.box_thresh]
+        grown = [(self._grow(core), score) for core, score in confident]
+        found = [Detection(placement.to_original(outline), score) for outline, score in grown if outline is not None]
+        highest = float(prob_map.max(initial=0.0))
+        return Decoded(found, Stages(highest, len(contours), len(large), len(confident), len(found)))
 
-    def _region(self, contour: NDArray[np.int32], prob_map: ProbMap) -> tuple[Polygon, float] | None:
-        """Score one contour and grow it; None when it is too small or too weak."""
+    def _core(self, contour: NDArray[np.int32]) -> Polygon | None:
+        """The outline of one contour; None when it is too small."""
         quad, side = min_area_quad(contour)
         if side < MIN_SIDE_PX:
             return None
         core = quad if self.shape == "quad" else _simplify(contour)
-        if len(core) < 3:
-            return None
-        score = mean_inside(prob_map, core)
-        if score < self.box_thresh:
-            return None
+        return core if len(core) >= 3 else None
+
+    def _grow(self, core: Polygon) -> Polygon | None:
+        """Undo the shrinking; None when it is still too small."""
         grown = offset(core, area(core) * self.unclip_ratio / max(perimeter(core), 1e-6))
         if not grown:
             return None
         quad, side = min_area_quad(grown[0])
         if side < MIN_UNCLIPPED_SIDE_PX:
             return None
-        return (quad if self.shape == "quad" else grown[0]), score
+        return quad if self.shape == "quad" else grown[0]
 
 
 def mean_inside(prob_map: ProbMap, polygon: Polygon) -> float:

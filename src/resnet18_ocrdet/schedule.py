@@ -89,6 +89,18 @@ class Poly:
         return _warm(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Another schedule times a factor: the linear rule for larger batches (Goyal et al. 2017, arXiv:1706.02677)."""
+
+    schedule: Schedule
+    factor: float
+
+    def __call__(self, epoch: float) -> float:
+        """Its rate at `epoch`."""
+        return self.factor * self.schedule(epoch)
+
+
 def _warm(epoch: float, warmup_epochs: float) -> float:
     """Factor that grows linearly from WARMUP_START to 1."""
     if epoch >= warmup_epochs:

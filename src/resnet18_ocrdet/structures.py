@@ -6,6 +6,7 @@ Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -31,6 +32,15 @@ class Sample:
     image: Image
     polygons: tuple[Polygon, ...]  # K of them
     ignore: NDArray[np.bool_]  # (K,): don't-care regions, neither taught nor scored
+
+
+class Outline(NamedTuple):
+    """A labelled image without its pixels."""
+
+    height: int  # px, as `Sample.image` would have it
+    width: int
+    polygons: tuple[Polygon, ...]  # K
+    ignore: NDArray[np.bool_]  # (K,)
 
 
 class Source(Protocol):
@@ -115,6 +125,31 @@ class Detection(NamedTuple):
 
     polygon: Polygon  # original image pixels; a quad is clockwise from its top-left corner
     score: float  # mean probability inside, 0..1
+
+
+class Stages(NamedTuple):
+    """How far the regions of one image, or of a set, came on the way from the probability map to boxes."""
+
+    max_prob: float  # highest probability of any pixel, 0..1
+    contours: int  # connected areas above bin_thresh
+    large: int  # of them not too small
+    confident: int  # of them above box_thresh
+    boxes: int  # of them still large enough after growing back
+
+    @classmethod
+    def together(cls, parts: Sequence[Stages]) -> Stages:
+        """Of several images: the highest probability, the sums of the counts."""
+        if not parts:
+            return cls(0.0, 0, 0, 0, 0)
+        highest, *counts = zip(*parts, strict=True)
+        return cls(max(highest), *map(sum, counts))
+
+
+class Decoded(NamedTuple):
+    """What a probability map says: its regions, and how many were lost on the way."""
+
+    detections: list[Detection]
+    stages: Stages
 
 
 class Score(NamedTuple):

@@ -59,7 +59,7 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
     loader = ScoreLoader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
     model = build.build_trained(content, path, device)
-    criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract)
+    criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
     with display.progress("evaluate", len(source)) as advance:
         result = evaluate(
             model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))

@@ -5,27 +5,39 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from .. import build, random_state
 from ..checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
 from ..contract import Contract
+from ..data.loader import TrainLoader
 from ..display import Display
 from ..engine import LossSums, TrainState
 from ..errors import UserError
 from ..run_folder import RunFolder
+from ..world import World
 
 
 class Saves:
     """Writes last.pt and best.pt of one run. A disk that does not take one is told and never ends the run."""
 
     def __init__(
-        self, state: TrainState, cfg: DictConfig, contract: Contract, folder: RunFolder, display: Display, steps: int
+        self,
+        state: TrainState,
+        cfg: DictConfig,
+        contract: Contract,
+        folder: RunFolder,
+        display: Display,
+        loader: TrainLoader,
+        world: World,
+        about: dict[str, Any],
     ) -> None:
-        """state: what is saved, and filled by `restore`. steps: of an epoch."""
-        self.state, self.cfg, self.contract = state, cfg, contract
-        self.folder, self.display, self.steps = folder, display, steps
+        """state: what is saved, and filled by `restore`. about: where the code and the data come from."""
+        self.state, self.cfg, self.contract, self.about = state, cfg, contract, about
+        self.folder, self.display, self.world = folder, display, world
+        self.steps, self.images_per_step = len(loader), loader.images_per_step
         self._failed: set[Path] = set()  # files whose newest save failed
         self._step: int | None = None  # of last.pt
         self._at = time.monotonic()
@@ -61,16 +73,16 @@ class Saves:
         """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it."""
         state = self.state
         line = load_weights(state.model, content["model"], path)
-        build.restore_optimizer(state.optimizer, content, self.cfg.optimizer)
+        self._check_steps(content, path)
+        build.restore_optimizer(state.optimizer, content, self.cfg)
+        state.scaler.load_state_dict(content["scaler"])
+        if state.average is not None and content["average"] is not None:
+            state.average.load_state_dict(content["average"])
         state.mining.load_state_dict(content["mining"])
         state.guard.load_state_dict(content["guard"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
         state.sums = LossSums(**content["sums"])
-        if content["steps_per_epoch"] != self.steps:
-            raise UserError(
-                f"resume={path}: its epochs have {content['steps_per_epoch']} steps, but this data and batch size make "
-                f"{self.steps}; keep train.batch_size and the data, or start a new run with model.weights={path}"
-            )
+        state.not_better = content["not_better"]
         epochs = int(self.cfg.train.epochs)
         if state.epoch > epochs:
             raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
@@ -83,10 +95,33 @@ class Saves:
         self.display.line(
             f"resumed at epoch {state.epoch + 1}, step {done} of {self.steps}: {line}; "
             f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
+            f"{', averaged weights' if state.average is not None else ''}"
         )
+
+    def _check_steps(self, content: Checkpoint, path: Path) -> None:
+        """Raises UserError when the position in the epoch would mean other images."""
+        before, now = content["images_per_step"], self.images_per_step
+        if before not in (None, now):
+            raise UserError(
+                f"resume={path}: a step took {before} images ({_processes(content['world'])}), now it would take {now} "
+                f"({_processes(self.world.size)}); keep processes x train.batch_size x train.accumulate, or start a "
+                f"new run with model.weights={path}"
+            )
+        if content["steps_per_epoch"] != self.steps:
+            raise UserError(
+                f"resume={path}: its epochs have {content['steps_per_epoch']} steps, but this data and batch size make "
+                f"{self.steps}; keep train.batch_size and the data, or start a new run with model.weights={path}"
+            )
+        if content["world"] != self.world.size:
+            self.display.line(
+                f"note: saved by {_processes(content['world'])}, goes on in {self.world.size} with the same images a "
+                f"step; batch-norm statistics and hard negatives are each process's own, so the numbers will differ"
+            )
 
     def _write(self, path: Path, keep: int) -> bool:
         self._at = time.monotonic()
+        if not self.world.first:
+            return True
         try:
             save_checkpoint(path, self._content(), keep)
         except UserError as error:
@@ -102,14 +137,24 @@ class Saves:
             schema=SCHEMA,
             contract=self.contract.to_dict(),
             config=build.plain(self.cfg),
+            about=self.about,
             model=state.model.state_dict(),
+            average=state.average.state_dict() if state.average is not None else None,
             optimizer=state.optimizer.state_dict(),
+            scaler=state.scaler.state_dict(),
             mining=dict(state.mining.state_dict()),
             guard=dict(state.guard.state_dict()),
             random=dict(random_state.capture()),
             epoch=state.epoch,
             step=state.step,
             steps_per_epoch=self.steps,
+            images_per_step=self.images_per_step,
+            world=self.world.size,
             sums=asdict(state.sums),
             best_hmean=state.best_hmean,
+            not_better=state.not_better,
         )
+
+
+def _processes(count: int) -> str:
+    return f"{count} process{'' if count == 1 else 'es'}"

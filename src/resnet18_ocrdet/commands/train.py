@@ -1,43 +1,41 @@
-"""ocrdet-train: compose the parts, then one loop over epochs.
+"""ocrdet-train: one loop over epochs, and what happens around it.
 
-The step loop is engine.train_one_epoch; this file says what happens around it.
+The step loop is engine.train_one_epoch; train_parts.py makes what it works with.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
-from .. import build, draw
+from .. import draw
+from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
-from ..contract import Contract
-from ..data.loader import ScoreLoader, TrainLoader
-from ..data.splits import Splits, overlap
-from ..data.views import ScoreViews, TrainViews
-from ..device import choose_device
+from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
-from ..engine import LossSums, StepRecord, TrainState, Validation, evaluate, train_one_epoch
-from ..errors import TrainingStopped, UserError
+from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
+from ..errors import TrainingStopped
 from ..evidence import write_evidence
+from ..funnel import explain_zero
 from ..guard import Verdict
 from ..interrupt import Interrupt
-from ..journal import Journal
+from ..journal import Journal, NoJournal
 from ..lock import RunLock
-from ..loss import DBLoss
+from ..memory import peak_memory
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
 from ..run_folder import RunFolder, find_resume, make_folder
-from ..schedule import Schedule
 from ..structures import Batch, Detection, Maps
+from ..world import World, join_world
 from .resume import newest_whole, resumed_config
 from .saves import Saves
+from .train_faults import explain, is_loader_death
 from .train_lines import epoch_line, fault_line, step_note
+from .train_parts import Parts, assemble
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
@@ -45,84 +43,78 @@ STEPS_TO_JUDGE_BY = 5  # the first ones are slower
 
 def run(cfg: DictConfig, overrides: list[str]) -> int:
     """Train as `cfg` says. overrides: the words of the command line. Returns the exit code."""
-    display = Display()
-    content, folder = None, RunFolder(Path(cfg.run_dir))
     with ExitStack() as held:
+        world = held.enter_context(join_world(cfg.device))
+        display = Display(quiet=not world.first)
+        cfg.run_dir = world.from_first(lambda: str(cfg.run_dir))
+        content: Checkpoint | None = None
+        folder = RunFolder(Path(cfg.run_dir))
         if cfg.resume is not None:
-            candidates = find_resume(cfg.resume, folder.root)
-            folder = RunFolder.of(candidates[0])
-            held.enter_context(RunLock(folder.lock))  # before the file is read: another run may be saving its last step
-            path, content = newest_whole(candidates, display)
+            path = world.from_first(lambda: _claim_save(cfg, folder, held, display))
+            folder, content = RunFolder.of(path), load_checkpoint(path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
         for line in suspicions(cfg):
             display.line(f"note: {line}")
-        training = Training(cfg, folder, display, resuming=content is not None)
+        parts = assemble(cfg, display, world, resuming=content is not None)
+        training = Training(cfg, parts, folder, display)
         if cfg.train.preview:
-            return training.write_preview()
+            return training.write_preview() if world.first else 0
         if content is None:
-            folder.create()
-            held.enter_context(RunLock(folder.lock))
+            world.from_first(lambda: _claim_folder(folder, held))
         else:
             training.saves.restore(content, path)
         training.interrupt = held.enter_context(Interrupt())
-        OmegaConf.save(training.cfg, folder.config)
-        display.log_file = folder.log
+        if world.first:
+            OmegaConf.save(cfg, folder.config)
+            display.log_file = folder.log
         return training.fit()
 
 
-class Training:
-    """The parts of one run, built, and the loop over its epochs."""
+def _claim_folder(folder: RunFolder, held: ExitStack) -> None:
+    folder.create()
+    held.enter_context(RunLock(folder.lock))
 
-    def __init__(self, cfg: DictConfig, folder: RunFolder, display: Display, resuming: bool) -> None:
-        self.cfg, self.folder, self.display = cfg, folder, display
+
+def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Display) -> Path:
+    """The save to go on from, its run locked first: another process may be writing its last step."""
+    candidates = find_resume(cfg.resume, folder.root)
+    held.enter_context(RunLock(RunFolder.of(candidates[0]).lock))
+    return newest_whole(candidates, display)[0]
+
+
+class Training:
+    """The loop over the epochs of one run."""
+
+    def __init__(self, cfg: DictConfig, parts: Parts, folder: RunFolder, display: Display) -> None:
+        self.cfg, self.parts, self.folder, self.display = cfg, parts, folder, display
+        self.world: World = parts.compute.world
+        self.state, self.loader = parts.state, parts.loader
         self.interrupt = Interrupt()
-        torch.manual_seed(cfg.seed)
-        self.compute, precision = build.build_compute(choose_device(cfg.device), cfg.precision)
-        self.contract: Contract = build.build_contract(cfg, precision)
-        splits = build.build_splits(cfg.data)
-        _refuse_empty(splits, cfg)
-        shared = overlap(splits)
-        if shared:
-            display.line(f"note: {len(shared)} images are in training and validation both (first: {shared[0]})")
-        model, loaded = build.build_model(cfg.model, with_weights=not resuming)
-        for line in loaded:
-            display.line(line)
-        net = build.place(model, self.compute.device)
-        self.state = TrainState(
-            net, build.build_optimizer(cfg.optimizer, net), build.build_mining(cfg), build.build_guard(cfg.train)
-        )
-        self.schedule: Schedule = build.build_schedule(cfg)
-        self.criterion: DBLoss = build.build_criterion(cfg.train.loss)
-        self.decode = build.build_decoder(self.contract)
-        self.loader, self.val_loader = self._loaders(splits)
-        self.saves = Saves(self.state, cfg, self.contract, folder, display, len(self.loader))
-        self.train_images, self.val_images = len(splits.train), len(splits.val)
+        self.saves = Saves(parts.state, cfg, parts.contract, folder, display, parts.loader, self.world, parts.about)
+        self.diagnosis = Diagnosis(cfg.train.loss.negative_ratio, bool(cfg.train.mining_warmup))
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
         state, epochs = self.state, int(self.cfg.train.epochs)
-        journal = Journal(self.folder.root, state.step)
-        journal.drop_after(state.epoch)
+        journal = Journal(self.folder.root, state.step) if self.world.first else NoJournal()
+        journal.drop_after(state.epoch, state.step)
         self._announce()
         began, self._first_step = time.perf_counter(), state.step
         try:
             for epoch in range(state.epoch, epochs):
+                if self._gave_up_hope():
+                    break
                 self._train_epoch(epoch, journal)
                 self.saves.last()  # before the validation: whatever fails there, the steps are kept
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
-                validation = self._validate(journal) if due else None
-                line = self._finish_epoch(journal, validation)
-                self.display.line(line)
+                self._finish_epoch(journal, *(self._validate(journal) if due else (None, None)))
         except TrainingStopped as stop:
             return self._give_up(stop)
-        except (UserError, OSError) as error:  # a photo that cannot be read, a full disk: what was learnt is kept
-            self.display.line(f"stopped: {error}")
-            self.saves.last()
-            self.display.line(self.saves.farewell("stopped"))
-            return 1
         except KeyboardInterrupt:
             self.display.line(self.saves.farewell("interrupted"))
             return self.interrupt.exit_code
+        except (Exception, MemoryError) as error:
+            return self._break_off(error)
         finally:
             journal.close()
         self._finish(time.perf_counter() - began)
@@ -131,46 +123,46 @@ class Training:
     def write_preview(self) -> int:
         """One augmented batch with its targets as a picture, instead of training."""
         make_folder("run_dir", self.folder.root)
-        batch = next(self.loader.epoch(0))
+        batch = next(self.loader.epoch(0))[0]
         draw.write(self.folder.preview, preview(batch))
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
         return 0
 
-    def _loaders(self, splits: Splits) -> tuple[TrainLoader, Iterable[list[Batch]]]:
-        cfg, (height, width) = self.cfg, (self.contract.height, self.contract.width)
-        targets = build.build_target_maker(cfg.train)
-        workers = build.count_workers(cfg.train.workers)
-        pin = self.compute.device.type == "cuda"
-        views = TrainViews(splits.train, build.build_augment(cfg), targets, height, width, cfg.seed)
-        val_views = ScoreViews(splits.val, targets, height, width, self.contract.resize)
-        return (
-            TrainLoader(views, cfg.train.batch_size, cfg.seed, workers, pin),
-            ScoreLoader(val_views, cfg.train.batch_size, workers, pin),
-        )
-
-    def _train_epoch(self, epoch: int, journal: Journal) -> None:
+    def _train_epoch(self, epoch: int, journal: Journal | NoJournal) -> None:
         """The steps of an epoch that are not done yet."""
-        state, steps = self.state, len(self.loader)
+        state, steps, parts = self.state, len(self.loader), self.parts
         done = state.step - epoch * steps
+        before = Displacement(state.model) if epoch == 0 else None
         with self.display.progress(f"epoch {epoch + 1}/{self.cfg.train.epochs}", steps, done) as advance:
-            batches = self.loader.epoch(epoch, done)
-            for record in train_one_epoch(state, batches, steps, self.schedule, self.criterion, self.compute):
+            rounds = self.loader.epoch(epoch, done)
+            for record in train_one_epoch(
+                state, rounds, steps, parts.schedule, parts.criterion, parts.compute, self.cfg.train.clip_norm
+            ):
                 state.sums.add(record)
-                if record.verdict is not Verdict.GOOD:
-                    self.display.line(fault_line(record, state.guard))
-                elif record.step % self.cfg.train.log_every == 0:
-                    journal.step(record)
-                if state.step == self._first_step + STEPS_TO_JUDGE_BY:
-                    self._warn_if_long(record)
+                self._report(record, journal)
                 advance(1, step_note(record))
-                if self.interrupt.signal is not None:
+                if self.world.any(self.interrupt.signal is not None):
                     self.saves.last()
                     raise KeyboardInterrupt
                 self.saves.last_if_due()
+        if before is not None and (line := standing_still(before.share(state.model), steps - done, state.sums.lr)):
+            self.display.line(f"warning: {line}")
 
-    def _validate(self, journal: Journal) -> Validation:
-        overlays = Overlays(limit=4)
-        with self.display.progress("validation", self.val_images) as advance:
+    def _report(self, record: StepRecord, journal: Journal | NoJournal) -> None:
+        """What one step gives to tell."""
+        if record.verdict is not Verdict.GOOD:
+            self.display.line(fault_line(record, self.state.guard))
+            journal.fault(record)
+        elif record.step % self.cfg.train.log_every == 0:
+            journal.step(record, peak_memory(self.parts.compute.device))
+        if line := self.diagnosis.step(record):
+            self.display.line(f"warning: {line}")
+        if record.step == self._first_step + STEPS_TO_JUDGE_BY:
+            self._warn_if_long(record)
+
+    def _validate(self, journal: Journal | NoJournal) -> tuple[Validation, IcdarMetric]:
+        parts, metric, overlays = self.parts, IcdarMetric(), Overlays(limit=4)
+        with self.display.progress("validation", parts.val_loader.images) as advance:
 
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
                 overlays.add(batch, maps, found)
@@ -179,27 +171,37 @@ class Training:
                     raise KeyboardInterrupt  # saved before the validation began
 
             result = evaluate(
-                self.state.model, self.val_loader, self.criterion, self.decode, IcdarMetric(), self.compute, watch
+                self.state.judged, parts.val_loader, parts.criterion, parts.decoder.trace, metric, parts.compute, watch
             )
         for number, picture in enumerate(overlays.pictures):
             journal.picture(f"val/image_{number}", picture, self.state.step)
-        return result
+        return result, metric
 
-    def _finish_epoch(self, journal: Journal, validation: Validation | None) -> str:
-        """Write down what the epoch gave, keep it when it is the best; returns its line for the display."""
-        state, sums = self.state, self.state.sums
-        record = self._epoch_record(sums, validation)
+    def _finish_epoch(
+        self, journal: Journal | NoJournal, validation: Validation | None, metric: IcdarMetric | None
+    ) -> None:
+        """Write down what the epoch gave, keep it when it is the best, and say what it tells."""
+        state = self.state
+        record = self._epoch_record(state.sums, validation)
         hmean = record["hmean"]
         before = state.best_hmean
         best = hmean is not None and (before is None or hmean > before)
         state.best_hmean = hmean if best else before
+        state.not_better = 0 if best else state.not_better + (validation is not None)
         state.epoch, state.sums = state.epoch + 1, LossSums()
         journal.epoch(record)  # before the save: a resumed run drops lines of epochs it has not finished
         # best.pt first: killed in between, the resumed run validates again and finds the same
         if best and not self.saves.best():
             state.best_hmean = before
         self.saves.last()
-        return epoch_line(record, int(self.cfg.train.epochs), best)
+        self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
+        signs = self.diagnosis.epoch(journal.records())
+        if advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores):
+            signs.append(advice)
+        if validation is not None and metric is not None and hmean == 0:
+            signs += explain_zero(validation.score, validation.stages, metric.best_iou, self.parts.contract)
+        for line in signs:
+            self.display.line(f"warning: {line}")
 
     def _epoch_record(self, sums: LossSums, validation: Validation | None) -> dict[str, Any]:
         score = validation.score if validation else None
@@ -213,37 +215,68 @@ class Training:
             "recall": score.recall if score else None,
             "hmean": score.hmean if score else None,
             "ap": score.ap if score else None,
+            "skipped": sums.skipped,
+            "data_wait": sums.data_seconds / sums.seconds,
             "seconds": sums.seconds + (validation.seconds if validation else 0.0),
-            "images_per_second": len(self.loader) * self.loader.batch_size / sums.seconds,
+            "images_per_second": len(self.loader) * self.loader.images_per_step / sums.seconds,
+            "memory_gib": peak_memory(self.parts.compute.device),
         }
+
+    def _gave_up_hope(self) -> bool:
+        """Whether train.early_stop validations have passed without a better one."""
+        limit = self.cfg.train.early_stop
+        if limit is None or not self.world.from_first(lambda: self.state.not_better >= limit):
+            return False
+        self.display.line(
+            f"stopped early: {self.state.not_better} validations without a better hmean (train.early_stop={limit})"
+        )
+        return True
 
     def _give_up(self, stop: TrainingStopped) -> int:
         """Keep the last good weights and what made the run stop."""
         self.display.line(f"stopped: {stop}")
         self.saves.last()
         assert isinstance(stop.batch, Batch)
-        for line in write_evidence(self.folder.evidence, stop.batch):
+        folder = self.folder.evidence
+        for line in write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch):
             self.display.line(line)
         return stop.exit_code
 
+    def _break_off(self, error: Exception) -> int:
+        """Keep what was learnt, say what happened; what nobody can explain is raised again."""
+        ended_with_the_run = self.interrupt.signal is not None and is_loader_death(error)
+        reason = explain(error, self.cfg, self.world)
+        self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or error!r}")
+        self.saves.last()
+        self.display.line(self.saves.farewell("interrupted" if ended_with_the_run else "stopped"))
+        if ended_with_the_run:  # the signal went to the whole group: the loader processes died of it
+            return self.interrupt.exit_code
+        if reason is None:
+            raise error
+        return 1
+
     def _announce(self) -> None:
-        cfg, steps = self.cfg, len(self.loader)
+        cfg, parts, steps = self.cfg, self.parts, len(self.loader)
+        times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
+        processes = f" in each of {self.world.size} processes" if self.world.size > 1 else ""
         self.display.line(
-            f"run {self.folder.root}: {cfg.model.backbone}, {self.contract.height}x{self.contract.width}, batch "
-            f"{self.loader.batch_size}, {cfg.train.epochs} epochs of {steps} steps on {self.train_images} images, "
-            f"{self.val_images} for validation, "
-            f"{self.compute.device.type} {self.contract.precision}"
+            f"run {self.folder.root}: {cfg.model.backbone}, {parts.contract.height}x{parts.contract.width}, batch "
+            f"{self.loader.batch_size}{times}{processes}, {cfg.train.epochs} epochs of {steps} steps on "
+            f"{len(parts.splits.train)} images, {len(parts.splits.val)} for validation, "
+            f"{parts.compute.device.type} {parts.contract.precision}"
         )
 
     def _warn_if_long(self, record: StepRecord) -> None:
         left = int(self.cfg.train.epochs) * len(self.loader) - record.step
-        if self.compute.device.type == "cpu" and left * record.seconds > LONG_CPU_RUN_SECONDS:
+        if self.parts.compute.device.type == "cpu" and left * record.seconds > LONG_CPU_RUN_SECONDS:
             self.display.line(
                 f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step); "
                 f"a detector for rendered scenes in minutes: ocrdet-train experiment=quickstart"
             )
 
     def _finish(self, seconds: float) -> None:
+        if not self.world.first:
+            return
         best = self.state.best_hmean
         shown = "none" if best is None else f"{best:.4f}"
         kept = self.folder.best if self.folder.best.is_file() else self.folder.last
@@ -255,11 +288,3 @@ class Training:
         for line in lines:
             self.display.line(line)
         self.folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _refuse_empty(splits: Splits, cfg: DictConfig) -> None:
-    for name, source in (("training", splits.train), ("validation", splits.val)):
-        if len(source) == 0:
-            where = cfg.data.get("root") or cfg.data._target_
-            asked = f"data.train={cfg.data.get('train')} data.val={cfg.data.get('val')}"
-            raise UserError(f"data: no {name} images in {where} with {asked}")

@@ -13,6 +13,8 @@ def fault_line(record: StepRecord, guard: Guard) -> str:
     """What the guard did about a bad step."""
     names = ", ".join(record.names)
     values = f"loss {float(record.loss.total):.4g}, gradient norm {record.gradient_norm:.4g}"
+    if record.verdict is Verdict.OVERFLOW:
+        return f"step {record.step}: fp16 gradients overflowed; the loss scale is halved"
     if record.verdict is Verdict.SKIP:
         return f"step {record.step} left out ({values}; {guard.skipped} so far) on {names}"
     return (

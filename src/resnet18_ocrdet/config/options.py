@@ -9,6 +9,8 @@ from .rules import key, path
 
 SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32: the network's coarsest stride
 
+BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
+
 SPLIT_FORM = "a share between 0 and 1, a range such as 801-900, or a file of names"
 # A share, a range, or several of them in a sweep: not a file name, so Hydra's own grammar may read it.
 SPLIT_PLAIN = r"null|[0-9][0-9.eE+-]*( *, *[0-9][0-9.eE+-]*)*"
@@ -31,6 +33,14 @@ def _lr() -> Any:
     return key("learning rate", low=0, above=True, high=100)
 
 
+def _lr_for_batch() -> Any:
+    return key("images a step that lr is meant for; else it is scaled", low=1)
+
+
+def _layer_decay() -> Any:
+    return key("rate of a backbone part relative to the next", low=0, above=True, high=1)
+
+
 @dataclass
 class DBNet:
     """model=…"""
@@ -42,6 +52,8 @@ class DBNet:
         plain="(null|imagenet)(,(null|imagenet))*",
     )
     weights: str | None = path("checkpoint to start from (fine-tuning)")
+    freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
+    freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
 
 
 @dataclass
@@ -53,6 +65,8 @@ class SGD:
     momentum: float = key("share of the previous step that is kept", low=0, high=1, below=True)
     weight_decay: float = _decay()
     nesterov: bool = key("look ahead along the momentum")
+    lr_for_batch: int | None = _lr_for_batch()
+    layer_decay: float = _layer_decay()
 
 
 @dataclass
@@ -64,6 +78,8 @@ class AdamW:
     betas: tuple[float, float] = key("decay of the running mean and square", low=0, high=1, below=True)
     eps: float = key("keeps the division finite", low=0, above=True, high=1)
     weight_decay: float = _decay()
+    lr_for_batch: int | None = _lr_for_batch()
+    layer_decay: float = _layer_decay()
 
 
 @dataclass

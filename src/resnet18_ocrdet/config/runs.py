@@ -22,7 +22,7 @@ from .rules import key, note, path
 
 LOADERS = "loader processes; null: by the number of cores"
 DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "form": "auto, cpu, cuda, cuda:N or mps"}
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 NO_CHECKPOINT = "checkpoint=PATH is missing (a .pt file, e.g. runs/train/DATE_TIME/checkpoints/best.pt)"
 
 
@@ -34,6 +34,7 @@ class Loss:
     thresh_weight: float = key("weight of the threshold map's L1", low=0)
     binary_weight: float = key("weight of the binary map's Dice", low=0)
     negative_ratio: float = key("background pixels kept per text pixel", low=0, above=True)
+    min_negatives: int = key("and per image at least", low=0)
 
 
 @dataclass(kw_only=True)
@@ -49,13 +50,17 @@ class Guard:
 class Train:
     """train.*"""
 
-    batch_size: int = key("images per step", low=1, high=4096)
+    batch_size: int = key("images per batch, in each process", low=1, high=4096)
+    accumulate: int = key("batches whose gradients are added up for one step", low=1, high=4096)
     epochs: int = key("passes over the training set", low=1)
     workers: int | None = key(LOADERS, low=0)
     log_every: int = key("steps between two points in TensorBoard", low=1)
     val_every: int = key("epochs between two validations", low=1)
     save_minutes: float = key("between two saves within an epoch", low=0, above=True)
     keep_last: int = key("newest checkpoints that are kept", low=1, high=1000)
+    clip_norm: float | None = key("longest gradient", low=0, above=True)
+    ema: float | None = key("share of the averaged weights kept at a step", low=0, above=True, high=1, below=True)
+    early_stop: int | None = key("validations without a better hmean before the run ends", low=1)
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")
     mining_warmup_cap: int = key("steps after which mining grows in any case", low=0)

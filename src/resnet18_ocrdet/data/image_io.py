@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.errors import UserError
@@ -21,6 +22,9 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", "
 # in lower case; all of them decoded by OpenCV's wheels on every platform
 MAX_NAMED = 10  # files that one message names
 SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
+
+EXIF_ORIENTATION = 0x0112
+QUARTER_TURNS = (5, 6, 7, 8)  # orientations whose rows are the picture's columns (EXIF 2.32, table 6)
 
 _JPEG = b"\xff\xd8\xff"
 _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
@@ -51,6 +55,20 @@ def read_image(path: Path) -> Image:
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UserError(f"{path}: pixels are {pixels.dtype}, only 8 and 16 bits have a range that says what white is")
     return np.asarray(pixels, np.uint8) if is_jpeg else _to_rgb(_to_uint8(pixels))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width in px that `read_image` would give, from the head of the file where Pillow can read it there.
+
+    Raises UserError for a file that is no image."""
+    try:
+        with PIL.Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) in QUARTER_TURNS
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        height, width = read_image(path).shape[:2]
+        turned = False
+    return (width, height) if turned else (height, width)
 
 
 def list_images(folder: Path) -> list[Path]:

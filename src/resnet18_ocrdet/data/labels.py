@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.structures import Polygon, Sample
+from resnet18_ocrdet.data.image_io import image_size, read_image
+from resnet18_ocrdet.structures import Outline, Polygon, Sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,11 @@ class LabelledImages:
             ignore=self._ignore[first:last].copy(),
             texts=tuple(self._texts[region] for region in range(first, last)),
         )
+
+    def outline(self, index: int) -> Outline:
+        """Labels of image `index` and its size, from the head of its file. Raises UserError when that is no image."""
+        record = self.record(index)
+        return Outline(*image_size(record.image_path), record.polygons, record.ignore)
 
     @property
     def records(self) -> list[LabelRecord]:

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -27,28 +28,39 @@ POLITENESS = 10  # niceness of a loader process: on a CPU the network's threads 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Shuffled full batches of (epoch, index); the order depends on seed and epoch alone.
 
-    The last, incomplete batch is left out, unless it would be the only one: then every image counts."""
+    The batches of the epoch go round: one to each process, and again, until each has `rounds` of them for one step.
+    What is left over at the end is left out, unless it would be the only batch: then every image counts."""
 
-    def __init__(self, length: int, batch_size: int, seed: int) -> None:
+    def __init__(self, length: int, batch_size: int, seed: int, rounds: int = 1, rank: int = 0, processes: int = 1):
         self.length, self.batch_size, self.seed = length, min(batch_size, length), seed
-        self.epoch, self.first = 0, 0  # set before each pass: which one, and the first batch not yet seen
+        self.rounds, self.rank, self.processes = rounds, rank, processes
+        self.epoch, self.first = 0, 0  # set before each pass: which one, and the first step not yet done
+        batches = length // self.batch_size
+        if batches < rounds * processes:
+            raise UserError(
+                f"{length} images make {batches} batches of {self.batch_size}, but a step takes {rounds * processes} "
+                f"(train.accumulate={rounds} in {processes} processes): lower train.batch_size or train.accumulate"
+            )
 
     def __len__(self) -> int:
-        return self.length // self.batch_size
+        """Steps per epoch."""
+        return self.length // (self.batch_size * self.rounds * self.processes)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
         for step in range(self.first, len(self)):
-            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-            yield [(self.epoch, int(index)) for index in chosen]
+            for turn in range(self.rounds):
+                batch = (step * self.rounds + turn) * self.processes + self.rank
+                chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+                yield [(self.epoch, int(index)) for index in chosen]
 
 
 class TrainLoader:
     """Batches of one epoch after the other; workers stay alive in between."""
 
-    def __init__(self, views: TrainViews, batch_size: int, seed: int, workers: int, pin: bool) -> None:
+    def __init__(self, views: TrainViews, order: EpochBatches, workers: int, pin: bool) -> None:
         _before_fork(workers)
-        self._order = EpochBatches(len(views), batch_size, seed)
+        self._order, self.workers, self.cores = order, workers, available_cores()
         self._loader: DataLoader[Any] = DataLoader(
             views,
             batch_sampler=self._order,
@@ -65,23 +77,50 @@ class TrainLoader:
 
     @property
     def batch_size(self) -> int:
-        """Images per step: as asked, or all there are."""
+        """Images per batch: as asked, or all there are."""
         return self._order.batch_size
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Batches of epoch `epoch`, counted from 0. first: batches of it that a resumed run has seen."""
+    @property
+    def images_per_step(self) -> int:
+        """In all processes together."""
+        return self._order.batch_size * self._order.rounds * self._order.processes
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
+        """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done."""
         self._order.epoch, self._order.first = epoch, first
-        return _in_one_line(self._loader)
+        batches = _in_one_line(self._loader)
+        while step := tuple(islice(batches, self._order.rounds)):
+            yield step
+
+
+class EveryImage(Sampler[list[int]]):
+    """All images in order, in batches that go round the processes."""
+
+    def __init__(self, length: int, batch_size: int, rank: int = 0, processes: int = 1) -> None:
+        self._mine = [
+            list(range(first, min(first + batch_size, length)))
+            for first in range(rank * batch_size, length, batch_size * processes)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._mine)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._mine)
 
 
 class ScoreLoader:
-    """Every image once, in order; each item is a list of batches, images of like size together."""
+    """Every image of this process once, in order; each item is a list of batches, images of like size together."""
 
-    def __init__(self, views: ScoreViews, batch_size: int, workers: int, pin: bool) -> None:
+    def __init__(
+        self, views: ScoreViews, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
+    ) -> None:
         _before_fork(workers)
+        order = EveryImage(len(views), batch_size, rank, processes)
+        self.images = sum(map(len, order))
         self._loader: DataLoader[Any] = DataLoader(
             views,
-            batch_size=batch_size,
+            batch_sampler=order,
             collate_fn=collate_by_size,
             num_workers=workers,
             pin_memory=pin,
@@ -126,8 +165,12 @@ def collate_by_size(views: Sequence[View]) -> list[Batch]:
 
 def default_workers() -> int:
     """Loader processes when none are asked for: the cores this process may use, 8 at most."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 8)
+    return min(available_cores(), 8)
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _before_fork(workers: int) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..structures import Maps
 from .backbone import CHANNELS, ResNetFeatures
+from .freeze import freeze
 from .head import MapHead
 from .neck import FeaturePyramid
 from .normalize import Normalize
@@ -30,6 +31,18 @@ class DBNet(nn.Module):
         self.prob_head = MapHead(INNER_CHANNELS)
         self.thresh_head = MapHead(INNER_CHANNELS)
         self._init_new_layers()
+        self._held: list[nn.Module] = []
+
+    def freeze(self, up_to: str | None, statistics: bool = False) -> None:
+        """Leave the backbone as it is up to "stem", "layer1" … "layer4". statistics: those of its batch norms too."""
+        self._held = freeze(self.backbone, up_to, statistics)
+
+    def train(self, mode: bool = True) -> DBNet:
+        """As any module's; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for part in self._held:
+            part.eval()
+        return self
 
     def forward(self, image: Tensor, with_thresh: bool = True) -> Maps:
         """image: (N, 3, H, W) uint8 RGB. Returns logits at full size.

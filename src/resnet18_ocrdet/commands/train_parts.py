@@ -1,0 +1,142 @@
+"""The parts of a training run, made from its config, and what is checked before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from .. import build
+from ..contract import Contract
+from ..data.labels import LabelledImages
+from ..data.letterbox import scale_to
+from ..data.loader import EpochBatches, ScoreLoader, TrainLoader
+from ..data.splits import Splits, overlap
+from ..data.targets import TargetMaker
+from ..data.usable import Usable, count_usable, doubt, refusal
+from ..data.views import ScoreViews, TrainViews
+from ..device import choose_device, gradient_scaler
+from ..display import Display
+from ..engine import Compute, TrainState
+from ..errors import UserError
+from ..loss import DBLoss
+from ..postprocess import Decoder
+from ..schedule import Schedule
+from ..structures import Source
+from ..world import World
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything the loop uses."""
+
+    compute: Compute
+    contract: Contract
+    splits: Splits
+    state: TrainState
+    loader: TrainLoader
+    val_loader: ScoreLoader
+    schedule: Schedule
+    criterion: DBLoss
+    decoder: Decoder
+    about: dict[str, Any]  # where the code and the data come from
+
+
+def assemble(cfg: DictConfig, display: Display, world: World, resuming: bool) -> Parts:
+    """Make the parts. resuming: the weights come from a checkpoint later. Raises UserError for what cannot work."""
+    torch.manual_seed(cfg.seed)
+    device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
+    compute, precision = build.build_compute(device, cfg.precision, world)
+    contract = build.build_contract(cfg, precision)
+    splits = build.build_splits(cfg.data)
+    _check_images(splits, cfg, display)
+    targets = build.build_target_maker(cfg.train)
+    _check_regions(splits, targets, cfg, contract, display)
+    loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
+    _tell_batches(loader, cfg, world, display)
+    model, loaded = build.build_model(cfg.model, with_weights=not resuming)
+    for line in loaded:
+        display.line(line)
+    net = build.place(model, device)
+    state = TrainState(
+        model=net,
+        network=world.wrap(net),
+        optimizer=build.build_optimizer(cfg.optimizer, net),
+        scaler=gradient_scaler(device, precision),
+        mining=build.build_mining(cfg),
+        guard=build.build_guard(cfg.train),
+        average=build.build_average(cfg.train, net),
+    )
+    schedule = build.build_schedule(cfg, loader.images_per_step)
+    criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
+    return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, {})
+
+
+def _loaders(
+    splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, compute: Compute
+) -> tuple[TrainLoader, ScoreLoader]:
+    height, width, world = contract.height, contract.width, compute.world
+    workers, pin = build.count_workers(cfg.train.workers, world.size), compute.device.type == "cuda"
+    views = TrainViews(splits.train, build.build_augment(cfg), targets, height, width, cfg.seed)
+    val_views = ScoreViews(splits.val, targets, height, width, contract.resize)
+    order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
+    return (
+        TrainLoader(views, order, workers, pin),
+        ScoreLoader(val_views, cfg.train.batch_size, workers, pin, world.rank, world.size),
+    )
+
+
+def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
+    for name, source in (("training", splits.train), ("validation", splits.val)):
+        if len(source) == 0:
+            where = cfg.data.get("root") or cfg.data._target_
+            asked = f"data.train={cfg.data.get('train')} data.val={cfg.data.get('val')}"
+            raise UserError(f"data: no {name} images in {where} with {asked}")
+    shared = overlap(splits)
+    if shared:
+        display.line(
+            f"note: {len(shared)} of {len(splits.val)} validation images are in training too (first: {shared[0]}): "
+            f"hmean will flatter, over-fitting will not show"
+        )
+
+
+def _check_regions(splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display) -> None:
+    zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
+    at = f"{contract.height}x{contract.width}"
+    largest = _count(splits.train, targets, contract, zoom)
+    if largest is not None and (why := refusal(largest, f"{at}, zoomed {zoom:g} times", cfg.train.min_text_size)):
+        raise UserError(why)
+    for part, source in (("training", splits.train), ("validation", splits.val)):
+        found = _count(source, targets, contract, 1.0)
+        if found is not None and (line := doubt(found, part, at, cfg.train.min_text_size)):
+            display.line(f"note: {line}")
+
+
+def _count(source: Source, targets: TargetMaker, contract: Contract, zoom: float) -> Usable | None:
+    """None for rendered scenes: their labels follow from their text."""
+    if not isinstance(source, LabelledImages):
+        return None
+
+    def scale(height: int, width: int) -> tuple[float, float]:
+        down, across = scale_to(height, width, contract.height, contract.width, contract.resize)
+        return zoom * down, zoom * across
+
+    return count_usable(source, targets, scale)
+
+
+def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
+    """Say what differs from the words typed."""
+    if loader.batch_size < cfg.train.batch_size:
+        display.line(
+            f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "
+            f"batches hold all of them"
+        )
+    images, meant_for = loader.images_per_step, cfg.optimizer.lr_for_batch
+    if meant_for is not None and images != meant_for:
+        display.line(
+            f"optimizer.lr={cfg.optimizer.lr:g} is meant for {meant_for} images a step; {images} are taken "
+            f"({world.size} x {loader.batch_size} x {cfg.train.accumulate}), so all rates are {images / meant_for:g} "
+            f"times as high: {cfg.optimizer.lr * images / meant_for:g}"
+        )

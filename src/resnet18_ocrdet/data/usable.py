@@ -1,0 +1,128 @@
+"""How many labelled regions a training can learn from, counted before it starts.
+
+Legend: K regions of one image.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import clip_to_image, min_area_quad, offset, shrink_distance
+from ..structures import Outline, Polygon
+from .targets import TargetMaker
+
+LOOKED_AT = 5000  # images of a large set, spread over it; all of them before a refusal
+HALF = 0.5
+
+
+class Outlined(Protocol):
+    """A source that knows its labels without decoding its images."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+
+    def outline(self, index: int) -> Outline:
+        """Size and labels of image `index`."""
+
+
+class Usable(NamedTuple):
+    """Regions by what becomes of them."""
+
+    regions: int
+    dont_care: int
+    outside: int  # no part of it lies in its image
+    too_small: int  # lower than min_text_size after the resize, or without area
+    usable: int
+    height: float  # px after the resize: median of those inside their image that are no don't-care; 0 without any
+
+    def shares(self, at: str) -> str:
+        """The losses in percent. at: the size they are measured at."""
+        parts = (
+            (self.dont_care, "don't-care (###)"),
+            (self.too_small, f"too small at {at}"),
+            (self.outside, "outside their image"),
+        )
+        return ", ".join(f"{count / self.regions:.0%} {what}" for count, what in parts)
+
+
+def count_usable(source: Outlined, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]) -> Usable:
+    """Sort the regions of a source. scale: (height, width) of an image -> factors (y, x) of its resize."""
+    whole = range(len(source))
+    chosen = sorted({round(place) for place in np.linspace(0, len(whole) - 1, min(LOOKED_AT, len(whole)))})
+    found = _count(source, chosen, make, scale)
+    if found.usable == 0 and len(chosen) < len(whole):
+        found = _count(source, whole, make, scale)
+    return found
+
+
+def refusal(found: Usable, at: str, min_text_size: float) -> str | None:
+    """Why a training cannot start; None when it can. at: the largest size a region is shown at."""
+    if found.usable:
+        return None
+    if not found.regions:
+        return "data: the training images have no labelled regions at all: there is no text to learn"
+    remedy = (
+        "a region whose text is ### is never learnt: write any other text, or none"
+        if found.dont_care >= found.too_small
+        else f"a larger input_size, or a smaller train.min_text_size than {min_text_size:g}"
+    )
+    return (
+        f"data: none of the {found.regions} training regions can be learnt: {found.shares(at)}; {remedy}. "
+        f"train.preview=true shows what is taught"
+    )
+
+
+def doubt(found: Usable, part: str, at: str, min_text_size: float) -> str | None:
+    """A note when less than half of the regions count. part: "training" or "validation"."""
+    if not found.regions:
+        return f"the {part} images have no labelled regions" + ("; hmean is undefined" if part == "validation" else "")
+    if found.usable >= HALF * found.regions:
+        return None
+    verb = "can be learnt" if part == "training" else "are large enough to be found"
+    hint = ""
+    if found.too_small > found.dont_care and found.height > 0:
+        hint = (
+            f". Text is {found.height:.1f} px high in the middle, {min_text_size:g} is the least: the input_size "
+            f"needs {min_text_size / found.height:.1f} times its sides"
+        )
+    return f"{found.usable} of {found.regions} {part} regions {verb}: {found.shares(at)}{hint}"
+
+
+def _count(
+    source: Outlined, indices: list[int] | range, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]
+) -> Usable:
+    kinds: Counter[str] = Counter()
+    heights: list[float] = []
+    for index in indices:
+        image = source.outline(index)
+        scale_y, scale_x = scale(image.height, image.width)
+        for kind, height in _sort(image, np.array([scale_x, scale_y], np.float32), make):
+            kinds[kind] += 1
+            heights += [height] if kind in ("too_small", "usable") else []
+    counts = {name: kinds[name] for name in ("dont_care", "outside", "too_small", "usable")}
+    return Usable(kinds.total(), **counts, height=float(np.median(heights)) if heights else 0.0)
+
+
+def _sort(image: Outline, scale: NDArray[np.float32], make: TargetMaker) -> Iterator[tuple[str, float]]:
+    """What becomes of each region, and its height in px after the resize."""
+    for polygon, ignore in zip(image.polygons, image.ignore, strict=True):
+        scaled: Polygon = polygon * scale
+        height = min_area_quad(scaled)[1]
+        if ignore:
+            yield "dont_care", height
+        elif not clip_to_image(polygon, image.height, image.width):
+            yield "outside", height
+        elif make.too_small(scaled) or not _shrinks(scaled, make):
+            yield "too_small", height
+        else:
+            yield "usable", height
+
+
+def _shrinks(polygon: Polygon, make: TargetMaker) -> bool:
+    distance = shrink_distance(polygon, make.shrink_ratio)
+    return distance > 0 and bool(offset(polygon, -distance))

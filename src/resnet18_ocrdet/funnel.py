@@ -1,0 +1,49 @@
+"""Why a validation found nothing: how far the regions came from the probability map to a match, and what lost them."""
+
+from __future__ import annotations
+
+from .contract import Contract
+from .structures import Score, Stages
+
+
+def explain_zero(score: Score, stages: Stages, best_iou: float, contract: Contract) -> list[str]:
+    """Two lines for a set of which no region was found: the funnel, and the stage that lost them with its remedy.
+
+    best_iou: highest IoU of any box with any region, 0..1."""
+    funnel = (
+        f"hmean 0, step by step: {score.care_regions} regions to find → highest probability {stages.max_prob:.2f} → "
+        f"{stages.contours} contours above bin_thresh → {stages.large} large enough → {stages.confident} above "
+        f"box_thresh → {stages.boxes} boxes → best IoU {best_iou:.2f} (above 0.5 counts)"
+    )
+    return [funnel, f"lost at: {_lost_at(stages, best_iou, contract)}"]
+
+
+def _lost_at(stages: Stages, best_iou: float, contract: Contract) -> str:
+    if stages.contours == 0:
+        return (
+            f"probability: no pixel is above decode.bin_thresh={contract.bin_thresh:g}. The network does not know text "
+            f"yet: train longer, or look at what it is taught with train.preview=true"
+        )
+    if stages.large == 0:
+        return (
+            f"size: every contour is thinner than 3 px at {contract.height}x{contract.width}. The text is too small: "
+            f"a larger input_size"
+        )
+    if stages.confident == 0:
+        return (
+            f"score: no contour has a mean probability of decode.box_thresh={contract.box_thresh:g}. The network sees "
+            f"text and is not sure of it yet: train longer, or look at the boxes with decode.box_thresh=0.3"
+        )
+    if stages.boxes == 0:
+        return f"size: every box is thinner than 5 px after growing by unclip_ratio={contract.unclip_ratio:g}"
+    if best_iou > 0.5:
+        return "matching: the boxes lie on don't-care regions only"
+    if best_iou > 0.3:
+        return (
+            f"IoU: boxes lie on the text and do not fit it (best IoU {best_iou:.2f}). Train longer; boxes that are too "
+            f"tight or too loose: another decode.unclip_ratio than {contract.unclip_ratio:g}"
+        )
+    return (
+        f"IoU: the boxes lie beside the labels (best IoU {best_iou:.2f}). Train longer; if it stays: are the labels in "
+        f"pixels of these images (their size, their EXIF rotation)? train.preview=true shows it"
+    )

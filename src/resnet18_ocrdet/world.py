@@ -1,0 +1,117 @@
+"""The processes of one run: one alone, or those that torchrun started.
+
+Each holds the whole network and sees its share of the images. What is decided from numbers is decided from numbers
+that all of them have, so that none waits for another. docs/adr/007-many-processes.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from .errors import UserError
+
+T = TypeVar("T")
+
+STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+PATIENCE = timedelta(minutes=60)  # for a process that is busy: the first one may be reading a large data set
+
+
+class World:
+    """One process among `size`; alone, nothing here talks to anybody.
+
+    rank: 0 writes the files and speaks. local_rank: among the processes of this machine."""
+
+    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
+        self.rank, self.size, self.local_rank = rank, size, local_rank
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files and speaks."""
+        return self.rank == 0
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean over the processes, element by element; on the device of the network."""
+        if self.size == 1:
+            return values
+        values = values.clone()
+        distributed.all_reduce(values)
+        return values / self.size
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true in at least one process."""
+        return flag if self.size == 1 else any(self._gather(flag))
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What `make` returns in the first process, in all of them. A UserError there is raised in all of them."""
+        if self.size == 1:
+            return make()
+        sent: list[Any] = [None, None]
+        if self.first:
+            try:
+                sent[0] = make()
+            except UserError as error:
+                sent[1] = str(error)
+        distributed.broadcast_object_list(sent, src=0)
+        if sent[1] is not None:
+            raise UserError(sent[1])
+        return sent[0]  # type: ignore[no-any-return]
+
+    def in_order(self, mine: Sequence[T]) -> list[T]:
+        """All items of all processes where item i of the whole lay with process i % size."""
+        if self.size == 1:
+            return list(mine)
+        shares = self._gather(list(mine))
+        return [share[turn] for turn in range(len(shares[0])) for share in shares if turn < len(share)]
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The network as it is called while training: its gradients come out as means over the processes."""
+        return model if self.size == 1 else DistributedDataParallel(model)
+
+    def no_exchange(self, network: nn.Module) -> AbstractContextManager[object]:
+        """While more gradients are still to be added up: do not exchange them yet."""
+        return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give every process the batch-norm statistics of the first one."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, src=0)
+
+    def _gather(self, item: T) -> list[T]:
+        items: list[Any] = [None] * self.size
+        distributed.all_gather_object(items, item)
+        return items
+
+
+@contextmanager
+def join_world(device: str) -> Iterator[World]:
+    """The processes that torchrun started, or this one alone. device: the word of the config; decides gloo or NCCL."""
+    if any(name not in os.environ for name in STARTED_BY_TORCHRUN):
+        yield World()
+        return
+    rank, size, local = (int(os.environ[name]) for name in STARTED_BY_TORCHRUN[:3])
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    if on_gpu:
+        _refuse_shared_card(device, local)
+        torch.cuda.set_device(local)
+    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    try:
+        yield World(rank, size, local)
+    finally:
+        distributed.destroy_process_group()
+
+
+def _refuse_shared_card(device: str, local_rank: int) -> None:
+    if ":" in device:
+        raise UserError(f"device={device}: under torchrun each process takes its own card; use device=cuda or auto")
+    cards = torch.cuda.device_count()
+    if local_rank >= cards:
+        raise UserError(f"torchrun started more processes than this machine has cards ({cards}): --nproc-per-node")
