@@ -53,11 +53,16 @@ def grid(rows: Sequence[Image], max_width: int = 1600) -> Image:
     """Rows below each other, narrower ones padded, the whole reduced to max_width px."""
     width = max(image.shape[1] for image in rows)
     padded = [np.pad(image, ((0, 4), (0, width - image.shape[1]), (0, 0))) for image in rows]
-    sheet = np.concatenate(padded)
-    if width > max_width:
-        size = (max_width, round(sheet.shape[0] * max_width / width))
-        sheet = np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return sheet
+    return fit_width(np.concatenate(padded), max_width)
+
+
+def fit_width(image: Image, max_width: int) -> Image:
+    """Reduce to max_width px, shape kept; a narrower image is returned as it is."""
+    height, width = image.shape[:2]
+    if width <= max_width:
+        return image
+    size = (max_width, max(1, round(height * max_width / width)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def write(path: Path, image: Image, quality: int = 90) -> None:
