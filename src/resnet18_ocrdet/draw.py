@@ -18,6 +18,7 @@ FOUND = (0, 200, 0)
 LABEL = (255, 160, 0)
 DONT_CARE = (150, 150, 150)
 MAX_JPEG_SIDE = 65_500  # the format's limit
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 def outline(
@@ -68,11 +69,12 @@ def fit_width(image: Image, max_width: int) -> Image:
 def write(path: Path, image: Image, quality: int = 90) -> None:
     """Encode by the path's suffix and write; any name the file system takes, any size (reduced where it must be).
 
-    Raises OSError."""
+    quality: 0..100, of a JPEG. Raises OSError."""
     largest = max(image.shape[:2])
     if largest > MAX_JPEG_SIDE:
         size = [max(1, side * MAX_JPEG_SIDE // largest) for side in image.shape[1::-1]]
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    ok, encoded = cv2.imencode(path.suffix, image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix in JPEG_SUFFIXES else []  # OpenCV 5 warns of others
+    ok, encoded = cv2.imencode(path.suffix, image[:, :, ::-1], options)
     assert ok, f"OpenCV cannot encode {path.suffix}"
     path.write_bytes(encoded.tobytes())
