@@ -44,11 +44,21 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "postprocess": GROUND,
     "metrics": GROUND,
     "curves": {"structures", "draw", "metrics"},
+    "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
     "detector": {"structures", "contract", "engine", "data"},
     "cli": {"config", "commands", "errors", "allocator"},
 }
-ALLOWED["build"] = set(ALLOWED) - {"cli", "journal", "pictures", "curves", "evidence", "detector", "allocator"}
+ALLOWED["build"] = set(ALLOWED) - {
+    "cli",
+    "journal",
+    "pictures",
+    "curves",
+    "provenance",
+    "evidence",
+    "detector",
+    "allocator",
+}
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 
 
