@@ -48,11 +48,22 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "data": GROUND | {"allocator"},
     "postprocess": GROUND,
     "metrics": GROUND,
+    "curves": {"structures", "draw", "metrics"},
+    "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
     "detector": {"structures", "contract", "engine", "data", "postprocess"},
     "cli": {"config", "commands", "errors", "allocator"},
 }
-ALLOWED["build"] = set(ALLOWED) - {"cli", "journal", "pictures", "evidence", "detector", "allocator"}
+ALLOWED["build"] = set(ALLOWED) - {
+    "cli",
+    "journal",
+    "pictures",
+    "curves",
+    "provenance",
+    "evidence",
+    "detector",
+    "allocator",
+}
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 
 

@@ -233,3 +233,9 @@ def test_agrees_with_the_literal_protocol(image_set):
         assert (row.care_regions, row.care_detections) == (care_regions, len(care))
     total, expected = metric.result(), score_set(image_set)
     assert total[:4] == pytest.approx(expected)
+    curve = metric.curve()
+    assert (curve is None) == (total.ap is None)
+    if curve is not None and len(curve.score):
+        assert (curve.precision[-1], curve.recall[-1]) == pytest.approx((total.precision, total.recall))
+        gained = np.diff(curve.recall, prepend=0.0)  # 1 / care regions at each hit
+        assert (curve.precision * gained).sum() == pytest.approx(total.ap)

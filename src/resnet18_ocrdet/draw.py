@@ -18,6 +18,7 @@ FOUND = (0, 200, 0)
 LABEL = (255, 160, 0)
 DONT_CARE = (150, 150, 150)
 MAX_JPEG_SIDE = 65_500  # the format's limit
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 def outline(
@@ -53,21 +54,27 @@ def grid(rows: Sequence[Image], max_width: int = 1600) -> Image:
     """Rows below each other, narrower ones padded, the whole reduced to max_width px."""
     width = max(image.shape[1] for image in rows)
     padded = [np.pad(image, ((0, 4), (0, width - image.shape[1]), (0, 0))) for image in rows]
-    sheet = np.concatenate(padded)
-    if width > max_width:
-        size = (max_width, round(sheet.shape[0] * max_width / width))
-        sheet = np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return sheet
+    return fit_width(np.concatenate(padded), max_width)
+
+
+def fit_width(image: Image, max_width: int) -> Image:
+    """Reduce to max_width px, shape kept; a narrower image is returned as it is."""
+    height, width = image.shape[:2]
+    if width <= max_width:
+        return image
+    size = (max_width, max(1, round(height * max_width / width)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def write(path: Path, image: Image, quality: int = 90) -> None:
     """Encode by the path's suffix and write; any name the file system takes, any size (reduced where it must be).
 
-    Raises OSError."""
+    quality: 0..100, of a JPEG. Raises OSError."""
     largest = max(image.shape[:2])
     if largest > MAX_JPEG_SIDE:
         size = [max(1, side * MAX_JPEG_SIDE // largest) for side in image.shape[1::-1]]
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    ok, encoded = cv2.imencode(path.suffix, image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix in JPEG_SUFFIXES else []  # OpenCV 5 warns of others
+    ok, encoded = cv2.imencode(path.suffix, image[:, :, ::-1], options)
     assert ok, f"OpenCV cannot encode {path.suffix}"
     path.write_bytes(encoded.tobytes())

@@ -18,11 +18,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.geometry import min_area_quad
 from resnet18_ocrdet.structures import Detection, Polygon, Score
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
+LEAST_HEIGHT_PX = 1.0  # a flatter region counts as this high: no text is smaller, and nothing is divided by zero
 
 Shapes = NDArray[Any]  # (K,) shapely polygons; numpy has no closer type
 
@@ -36,6 +38,7 @@ class ImageScore(NamedTuple):
     care_detections: int  # detections that do not lie on don't-care regions
     pairs: tuple[tuple[int, int], ...]  # `matched` of (region, detection), indices into what `update` was given
     dont_care_detections: tuple[int, ...]  # the indices of the detections that are not counted
+    shifts: tuple[float, ...]  # of each pair, as `pair_shift` measures it
 
     @property
     def recall(self) -> float:
@@ -55,6 +58,19 @@ class ImageScore(NamedTuple):
     def hmean(self) -> float:
         """Harmonic mean of precision and recall, 0..1."""
         return harmonic_mean(self.precision, self.recall)
+
+    @property
+    def center_shift(self) -> float | None:
+        """Mean of the pairs' shifts, in text heights; None without a pair."""
+        return sum(self.shifts) / len(self.shifts) if self.shifts else None
+
+
+class PrecisionRecall(NamedTuple):
+    """The curve of a set: what counting only the best 1, 2, … M' of its M' counted detections would give."""
+
+    precision: NDArray[np.float64]  # (M',) 0..1: share of the detections down to this rank that found a region
+    recall: NDArray[np.float64]  # (M',) 0..1, never falling: share of the set's care regions that they found
+    score: NDArray[np.float64]  # (M',) never rising: confidence of the detection at this rank
 
 
 class IcdarMetric:
@@ -96,7 +112,8 @@ class IcdarMetric:
         self._hits.append(hits[~dont_care])
         self._all_scored &= not np.isnan(scores).any()
         skipped = tuple(int(index) for index in np.flatnonzero(dont_care))
-        row = ImageScore(name, len(pairs), int((~ignore).sum()), int((~dont_care).sum()), pairs, skipped)
+        shifts = tuple(pair_shift(polygons[region], detections[index].polygon) for region, index in pairs)
+        row = ImageScore(name, len(pairs), int((~ignore).sum()), int((~dont_care).sum()), pairs, skipped, shifts)
         self.images.append(row)
         return row
 
@@ -117,6 +134,25 @@ class IcdarMetric:
             ap = average_precision(np.concatenate(self._scores), np.concatenate(self._hits), care_regions)
         return Score(precision, recall, hmean, ap, matched, care_regions, care_detections)
 
+    def curve(self) -> PrecisionRecall | None:
+        """Precision and recall of all images together, after each counted detection by falling score.
+
+        Its last point is `result`, and AP the sum of its precisions at the hits, over all care regions. Three empty
+        arrays without a counted detection. None exactly where AP is None: without a care region, or when any detection
+        came without a score (NaN)."""
+        care_regions = sum(image.care_regions for image in self.images)
+        if not care_regions or not self._all_scored:
+            return None
+        return precision_recall(np.concatenate(self._scores), np.concatenate(self._hits), care_regions)
+
+    def center_shift(self) -> float | None:
+        """How far off the centres of what was found lie: mean over all matched pairs of the set, in text heights.
+
+        See `pair_shift`. None without a matched pair. It tells a network that finds text but puts it aside (by a
+        wrong scale, or half a pixel lost in a resize) from one that does not find it."""
+        shifts = [shift for image in self.images for shift in image.shifts]
+        return sum(shifts) / len(shifts) if shifts else None
+
 
 def harmonic_mean(precision: float, recall: float) -> float:
     """2PR / (P + R), 0..1; 0 when both are 0."""
@@ -132,6 +168,27 @@ def average_precision(scores: NDArray[np.float64], hits: NDArray[np.bool_], care
     ranks = np.flatnonzero(hits) + 1
     correct = np.arange(1, len(ranks) + 1)
     return float((correct / ranks).sum() / care_regions)
+
+
+def precision_recall(scores: NDArray[np.float64], hits: NDArray[np.bool_], care_regions: int) -> PrecisionRecall:
+    """Precision and recall after each rank: the ordering of `average_precision`, ties included.
+
+    scores, hits: one for each of the M' counted detections of the set, no NaN. care_regions: of the set, 1 or more.
+    Equal scores are M' points too, although no threshold can tell them apart."""
+    order = np.argsort(-scores, kind="stable")
+    correct = np.cumsum(hits[order], dtype=np.float64)
+    return PrecisionRecall(correct / np.arange(1, len(order) + 1), correct / care_regions, scores[order])
+
+
+def pair_shift(region: Polygon, found: Polygon) -> float:
+    """Distance of the centres of two outlines of 3 or more vertices, in heights of the region's text, 0 or more.
+
+    Centre: that of the smallest rotated rectangle, not the centroid. Quads are what the decoder gives by default, as
+    that rectangle of what it saw: so a label in perspective, whose centroid is elsewhere, is found with a shift of 0.
+    Height: the shorter side of the region's rectangle, px, at least `LEAST_HEIGHT_PX`."""
+    (label_quad, height), (found_quad, _) = min_area_quad(region), min_area_quad(found)
+    distance = np.linalg.norm(label_quad.mean(axis=0, dtype=np.float64) - found_quad.mean(axis=0, dtype=np.float64))
+    return float(distance) / max(height, LEAST_HEIGHT_PX)
 
 
 def first_come_pairs(matches: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

@@ -6,7 +6,7 @@ Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -51,6 +51,11 @@ class Source(Protocol):
 
     def load(self, index: int) -> Sample:
         """Read or render image `index`, 0 <= index < len(self); the same index gives the same sample."""
+
+    def fingerprint(self) -> Iterable[bytes]:
+        """Give chunks of bytes, without loading an image: what the images and labels are, not where they lie.
+
+        The same chunks in every process and on every machine; others when an image or a label is another one."""
 
 
 class Targets(NamedTuple):

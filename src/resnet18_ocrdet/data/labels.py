@@ -5,7 +5,7 @@ Legend: N images, R regions of all images together, P vertices of all regions to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.image_io import image_size, read_image
 from resnet18_ocrdet.structures import Outline, Polygon, Sample
 
@@ -74,6 +75,19 @@ class LabelledImages:
         record = self.record(index)
         return Outline(*image_size(record.image_path), record.polygons, record.ignore)
 
+    def fingerprint(self) -> Iterator[bytes]:
+        """Give, in the order of the images: every image's file name and size in bytes; all labels.
+
+        Of the labels: the number of regions of each image, of vertices of each region, all vertices, don't-care flags
+        and texts. Left out: folders, pixels, and the names of the label files."""
+        yield b"labelled images"
+        yield from file_chunks(Path(self._image_paths[index]) for index in range(len(self)))
+        yield self._first_region.astype("<i8").tobytes()
+        yield self._first_vertex.astype("<i8").tobytes()
+        yield self._vertices.astype("<f4").tobytes()
+        yield self._ignore.tobytes()
+        yield from self._texts.chunks()
+
     @property
     def records(self) -> list[LabelRecord]:
         """The labels of all images, unpacked anew at each call."""
@@ -90,6 +104,10 @@ class _PackedTexts:
 
     def __getitem__(self, index: int) -> str:
         return self._bytes[self._first[index] : self._first[index + 1]].decode("utf-8", "surrogateescape")
+
+    def chunks(self) -> Iterable[bytes]:
+        """Everything as bytes, of the same value on every machine."""
+        return self._first.astype("<i8").tobytes(), self._bytes
 
 
 def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ The three functions are what the run config's `data` group calls. A split is giv
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -50,6 +50,10 @@ class EmptySource:
     def load(self, index: int) -> Sample:
         """Raise IndexError: there is nothing to load."""
         raise IndexError(f"image {index} of 0")
+
+    def fingerprint(self) -> Iterable[bytes]:
+        """No chunks."""
+        return ()
 
 
 def synthetic(

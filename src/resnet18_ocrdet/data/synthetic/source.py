@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.synthetic.background import find_photos
 from resnet18_ocrdet.data.synthetic.compose import plan_scene
 from resnet18_ocrdet.data.synthetic.plan import Scene
@@ -57,6 +59,16 @@ class SyntheticScenes:
         ignore = np.array([region.ignore for region in regions], np.bool_)
         polygons = tuple(region.polygon for region in regions)
         return Sample(f"synthetic_{self._first + index:07d}", image, polygons, ignore)
+
+    def fingerprint(self) -> Iterator[bytes]:
+        """Give what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.
+
+        The code that draws them is not in it: of another version, the same chunks may mean other scenes."""
+        fonts = self._faces[len(LATIN_FACES) :]
+        yield f"scenes {self._count} from {self._first}, {self._height}x{self._width}, seed {self._seed}".encode()
+        yield f"{len(fonts)} fonts, {len(self._photos)} backgrounds".encode()
+        yield from file_chunks(Path(face.source) for face in fonts)
+        yield from file_chunks(self._photos)
 
     def _rng(self, index: int) -> np.random.Generator:
         if not 0 <= index < self._count:
