@@ -140,7 +140,7 @@ def test_icdar2015_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(UserError, match="0 images found"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[0] / "img_1.jpg").touch()
-    with pytest.raises(UserError, match=r"1 of 1 label files are missing: gt_img_1\.txt"):
+    with pytest.raises(UserError, match=r"1 of 1 label file missing: gt_img_1\.txt"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[1] / "gt_img_1.txt").write_text("1,2,3")
     with pytest.raises(UserError, match=r"gt_img_1\.txt:1: column 6"):

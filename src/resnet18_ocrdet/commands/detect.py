@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..results import format_detections
 from ..run_folder import make_folder
 from ..structures import Detection, Image
+from ..wording import count
 
 FORMAT_VERSION = 1  # of detections.json
 RECORDS, ASSEMBLED, ERRORS = "detections.jsonl", "detections.json", "errors.json"
@@ -38,7 +39,7 @@ def run(cfg: DictConfig) -> int:
     make_folder("output", output)
     root = source if source.is_dir() else source.parent
     names = _result_names([path.relative_to(root) for path in images])
-    display.line(f"{len(images)} images in {source}; {about['precision']}, {about['height']}x{about['width']}")
+    display.line(f"{count(len(images), 'image')} in {source}; {about['precision']}, {about['height']}x{about['width']}")
 
     errors: list[dict[str, str]] = []
     began, found = time.perf_counter(), 0
@@ -62,7 +63,8 @@ def run(cfg: DictConfig) -> int:
     _assemble(output, about)
     (output / ERRORS).write_text(json.dumps(errors, ensure_ascii=False, indent=1) + "\n", **TEXT)
     done = len(images) - len(errors)
-    display.line(f"{found} regions in {done} images, {duration(time.perf_counter() - began)}; results in {output}")
+    took = duration(time.perf_counter() - began)
+    display.line(f"{count(found, 'region')} in {count(done, 'image')}, {took}; results in {output}")
     if cfg.vis:
         display.line(f"pictures: {output / 'vis'}")
     for failed in errors:

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..wording import count
+
 Tree = Mapping[str, Any]
 
 
@@ -95,7 +97,8 @@ def _doubtful_schedule(tree: Tree) -> list[str]:
     step = scheduler.get("step_size")
     if step is not None and step >= epochs:
         found.append(
-            f"the learning rate never decays in this run: scheduler.step_size={step} epochs, train.epochs={epochs}"
+            f"the learning rate never decays in this run: scheduler.step_size={count(step, 'epoch')}, "
+            f"train.epochs={epochs}"
         )
     end = scheduler.get("T_max")
     if end is not None and end > epochs:
