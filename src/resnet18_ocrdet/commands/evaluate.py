@@ -51,7 +51,7 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
-    name, source = _choose(cfg, build.build_splits(saved.data if cfg.data is None else cfg.data, contract))
+    name, source = _choose(cfg, _open_data(cfg, saved.data, path, contract))
     if cfg.data is not None and cfg.data._target_ == saved.data._target_:
         _warn_if_trained_on(source, saved.data, contract, display)
     display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
@@ -73,6 +73,16 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
         "seconds": result.seconds,
         "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
     }
+
+
+def _open_data(cfg: DictConfig, recorded: DictConfig, path: Path, contract: Contract) -> Splits:
+    """The data named with data=, else those recorded in the checkpoint `path`, which may have moved since."""
+    if cfg.data is not None:
+        return build.build_splits(cfg.data, contract)
+    try:
+        return build.build_splits(recorded, contract)
+    except UserError as error:
+        raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
 
 
 def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, display: Display) -> None:
