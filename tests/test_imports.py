@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "device": {"errors"},
     "optim": {"errors"},
     "config": {"errors", "wording"},
-    "run_folder": {"errors"},
+    "run_folder": {"errors", "wording"},
     "loss": {"structures"},
     "draw": {"structures"},
     "pictures": {"structures", "draw"},
