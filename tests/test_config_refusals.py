@@ -37,7 +37,7 @@ REFUSED = [
     ("train model=null", ["model=null: a run needs one"]),
     ("train +experiment=quickstart", ["write it without +"]),
     ("train optimizer@foo=sgd", ["packages"]),
-    ("train hydra/launcher=joblib", ["Could not find 'hydra/launcher/joblib'"]),
+    ("train hydra/launcher=nowhere", ["Could not find 'hydra/launcher/nowhere'"]),
     # input sizes
     ("train input_size=640", ["did you mean 640x640?"]),
     ("train input_size=650", ["did you mean 640x640 or 672x672?"]),
