@@ -1,5 +1,7 @@
 """What the test_config files share: commands run in an empty folder, with a job that only notes its config.
 
+The paths of these command lines need not exist: tests/test_config_disk.py is about that.
+
 Hydra needs a tenth of a second for one composition, and most tests start from the same one: equal words are
 composed once per session. That is safe here, as no test changes a config file after its use."""
 
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-from resnet18_ocrdet.config import compose
+from resnet18_ocrdet.config import compose, disk
 
 
 def configs(command: str, *words: str) -> list[DictConfig]:
@@ -41,3 +43,4 @@ def _compose_once(hydra: Any, command: str, words: list[str]) -> DictConfig:
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(compose, "_compose", _compose_once)
+    monkeypatch.setattr(disk, "misplaced", lambda cfg, command: [])

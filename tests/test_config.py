@@ -214,6 +214,15 @@ def test_help_lists_every_group_option_and_key(command: str, capsys: pytest.Capt
         assert (file.parts[0] not in groups) or file.parts[1] in text
 
 
+@pytest.mark.parametrize("command", ["eval", "detect"])
+def test_help_names_no_default_where_the_checkpoint_decides(command: str, capsys: pytest.CaptureFixture[str]):
+    assert run_command(command, pytest.fail, ["--help"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^  input_size.height +px \(", text, re.MULTILINE)
+    assert "* is the default" not in text
+    assert "without one: as recorded in the checkpoint" in text
+
+
 SLIM = """
 import sys
 from resnet18_ocrdet.config.compose import run_command

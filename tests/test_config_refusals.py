@@ -18,6 +18,9 @@ REFUSED = [
     ("train +train.epohcs=3", ["no key 'train.epohcs': did you mean train.epochs?"]),
     ("train ++x=1", ["no key 'x'"]),
     ("train epochs=3", ["no key 'epochs': did you mean train.epochs?"]),
+    ("train optimizr=sgd", ["no key 'optimizr': did you mean the group optimizer (adamw, sgd)?"]),
+    ("train inputsize=640x640", ["did you mean the group input_size ("]),
+    ("train experiments=quickstart", ["did you mean the group experiment (quickstart)?"]),
     ("train lr=3", ["did you mean optimizer.lr?"]),
     ("train +optimizer.lrr=3", ["no key 'optimizer.lrr': did you mean optimizer.lr?"]),
     ("train träin.epochs=3", ["did you mean train.epochs?"]),
@@ -34,7 +37,7 @@ REFUSED = [
     ("train model=null", ["model=null: a run needs one"]),
     ("train +experiment=quickstart", ["write it without +"]),
     ("train optimizer@foo=sgd", ["packages"]),
-    ("train hydra/launcher=joblib", ["Could not find 'hydra/launcher/joblib'"]),
+    ("train hydra/launcher=nowhere", ["Could not find 'hydra/launcher/nowhere'"]),
     # input sizes
     ("train input_size=640", ["did you mean 640x640?"]),
     ("train input_size=650", ["did you mean 640x640 or 672x672?"]),
@@ -76,7 +79,8 @@ REFUSED = [
     ("train optimizer._target_=os.system", ["only torch.optim.SGD and torch.optim.AdamW can be built"]),
     ("train model._target_=os.system", ["only resnet18_ocrdet.model.dbnet.DBNet can be built"]),
     # settings that exclude each other
-    ("train scheduler=cosine optimizer.lr=0.0001", ["scheduler.eta_min=0.0005 is above optimizer.lr=0.0001"]),
+    ("train scheduler=cosine optimizer.lr=0.0001", ["eta_min=0.0005 is above optimizer.lr=0.0001"]),
+    ("train scheduler=cosine optimizer.lr=0.0003", ["a tenth is usual, scheduler.eta_min=0.00003"]),
     ("train scheduler.warmup_epochs=30", ["takes up all of train.epochs=30"]),
     ("train train.thresh_min=0.8", ["train.thresh_min=0.8 must be below train.thresh_max=0.7"]),
     ("train augment.scale_min=4", ["augment.scale_min=4 must be below augment.scale_max=3"]),

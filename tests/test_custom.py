@@ -85,7 +85,7 @@ def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
 def test_links_to_images_that_are_gone(tmp_path):
     write(tmp_path, **{"images/1.jpg": None, "labels/1.txt": BOX, "labels/2.txt": BOX})
     (tmp_path / "images" / "2.jpg").symlink_to("gone.jpg")
-    with pytest.raises(UserError, match=r"images: 1 of 2 images are links to nowhere: 2\.jpg"):
+    with pytest.raises(UserError, match=r"images: 1 of 2 images linked to nowhere: 2\.jpg"):
         read_custom(tmp_path)
 
 

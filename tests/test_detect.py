@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import installed
+from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.detect import _result_names
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 
@@ -75,6 +77,37 @@ def test_own_output_inside_the_input_is_not_read_again(tiny_run: Path, tmp_path:
         done = installed("ocrdet-detect", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert len(json.loads((tmp_path / "in/out/detections.json").read_text())["images"]) == 2
+
+
+def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    fill(tmp_path / "in", 3)
+    monkeypatch.chdir(tmp_path)
+    found = ("output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0")
+    assert run_command("detect", _detect, ["input=in", *found]) == 0
+    assert "3 images in in" in capsys.readouterr().out
+
+    before = sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
+    assert run_command("detect", _detect, ["input=in/photo 1.jpg", *found]) == 2
+    error = capsys.readouterr().err
+    assert "output=out: holds 4 results of other images (first: txt/res_photo 0.txt); choose another folder" in error
+    assert before == sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
+
+    assert run_command("detect", _detect, ["input=out/vis/photo 1.jpg", *found]) == 2
+    assert "input=out/vis/photo 1.jpg: lies among the pictures that this call replaces" in capsys.readouterr().err
+
+    Path("in/photo 1.jpg").write_text("not an image any more")
+    assert run_command("detect", _detect, ["input=in", *found, "vis=false"]) == 1
+    assert sorted(path.name for path in Path("out/txt").iterdir()) == ["res_photo 0.txt", "res_photo 2.txt"]
+    assert list(Path("out/vis").iterdir()) == []  # no picture of earlier boxes beside new ones
+
+
+def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    fill(tmp_path / "in", 1)
+    monkeypatch.chdir(tmp_path)
+    words = ["input=in/photo 0.jpg", f"checkpoint={tiny_run}/checkpoints/last.pt", "output=out", "vis=false"]
+    assert run_command("detect", _detect, words) == 0
+    out = capsys.readouterr().out
+    assert "1 image in in/photo 0.jpg" in out and "in 1 image," in out
 
 
 def test_stems_that_collide_keep_their_extension():

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.config.compose import run_command
@@ -96,6 +97,19 @@ def test_a_checkpoint_alone_is_scored_on_its_own_validation_split(tiny_run: Path
     assert [metrics[key] for key in SCORES] == [last[key] for key in SCORES]
     assert metrics["contract"]["precision"] in ("bf16", "fp32")
     assert metrics["loss"] == pytest.approx(last["val_loss"], rel=1e-5)
+
+
+def test_data_that_moved_since_the_training_are_told(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    content = torch.load(tiny_run / "checkpoints/last.pt", weights_only=True)
+    content["config"]["data"] = {
+        "_target_": "resnet18_ocrdet.data.splits.custom", "root": "photos", "train": None, "val": None, "seed": 0
+    }  # fmt: skip
+    torch.save(content, tmp_path / "moved.pt")
+    assert score(monkeypatch, tmp_path, "checkpoint=moved.pt")[0] == 2
+    assert capsys.readouterr().err == (
+        f"ocrdet-eval: data.root=photos: no such folder (looked in {tmp_path}); moved.pt was trained on these: "
+        f"name data to score with data=… data.root=…\n"
+    )
 
 
 def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_path: Path, monkeypatch):

@@ -104,7 +104,7 @@ def test_polygons(parse):
     ("line", "message"),
     [
         ("1,2,3,4,5,6,7,word", "column 15: a region needs 8 numbers x1,y1,...,x4,y4, number 8 is 'word'"),
-        ("1,2,3,4,5,6,7", "column 14: a region needs 8 numbers x1,y1,...,x4,y4, only 7 are there"),
+        ("1,2,3,4,5,6,7", "column 14: a region needs 8 numbers x1,y1,...,x4,y4, got only 7"),
         ("1,2,3,4,word", "column 9: .* number 5 is 'word'"),
         ("1,2,12O,4,5,6,7,8,word", "column 5: .* number 3 is '12O'"),
         ("1,2,١٢,4,5,6,7,8,word", "column 5: .* number 3 is '١٢'"),

@@ -56,7 +56,7 @@ def test_zip_with_folders_inside(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1,2,3,4,5,6,7", r"res_1\.txt:2: column 14: a region needs 8 or more numbers, only 7 are there"),
+        ("1,2,3,4,5,6,7", r"res_1\.txt:2: column 14: a region needs 8 or more numbers, got only 7"),
         ("1,2,3,4,5,6,7,8,word", r"res_1\.txt:2: column 17: a result line holds only numbers, got 'word'"),
         ("1,2,3,4,5,6,7,nan", r"res_1\.txt:2: column 15: a result line holds only numbers, got 'nan'"),
         ("1,2,3,4,5,6,7,1e9", r"res_1\.txt:2: column 15: 1e\+09 is too large"),

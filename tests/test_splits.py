@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.splits import EmptySource, custom, icdar2015, overlap, synthetic
+from resnet18_ocrdet.data.splits import EmptySource, Splits, custom, icdar2015, overlap, synthetic
 from resnet18_ocrdet.errors import UserError
 
 PIXELS = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
@@ -132,7 +133,7 @@ def test_both_halves_and_only_the_test_half(root, tmp_path_factory):
 
 def test_icdar2015_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(UserError, match=r"not the folder of ICDAR 2015 \(looked for ch4_training_images/ with"):
-        icdar2015(tmp_path / "nowhere")
+        icdar2015(tmp_path)
     (tmp_path / TRAIN[0]).mkdir()
     with pytest.raises(UserError, match=f"{TRAIN[0]}/ is there, but {TRAIN[1]}/ is not"):
         icdar2015(tmp_path)
@@ -140,11 +141,27 @@ def test_icdar2015_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(UserError, match="0 images found"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[0] / "img_1.jpg").touch()
-    with pytest.raises(UserError, match=r"1 of 1 label files are missing: gt_img_1\.txt"):
+    with pytest.raises(UserError, match=r"1 of 1 label file missing: gt_img_1\.txt"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[1] / "gt_img_1.txt").write_text("1,2,3")
     with pytest.raises(UserError, match=r"gt_img_1\.txt:1: column 6"):
         icdar2015(tmp_path)
+
+
+@pytest.mark.parametrize("read", [custom, icdar2015])
+def test_a_root_that_is_not_there_says_where_it_was_looked_for(read, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=re.escape(f"data.root=nowhere: no such folder (looked in {tmp_path})")):
+        read("nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file: not a folder"):
+        read(tmp_path / "file")
+
+
+def test_images_are_the_same_however_the_way_to_them_is_typed(root, monkeypatch):
+    monkeypatch.chdir(root / TRAIN[0])
+    train, val = icdar2015(root, val="1-2").val, icdar2015("..", val="2-3").val
+    assert len(overlap(Splits(train, val, None))) == 1
 
 
 def test_custom_parts(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import draw
 from .structures import Batch
+from .wording import count
 
 FLAT = 2.0  # grey levels: an image whose values vary less than this is called constant
 SATURATED = 0.9  # a target that covers more of its image than this is called extreme
@@ -30,7 +31,7 @@ def write_evidence(folder: Path, batch: Batch) -> list[str]:
         lines = [
             "  none of its images is constant and none has extreme targets: the learning rate is the first suspect"
         ]
-    return [*lines, f"  its {len(report)} images as the network got them: {folder}"]
+    return [*lines, f"  its {count(len(report), 'image')}, as given to the network: {folder}"]
 
 
 def _describe(batch: Batch, n: int) -> dict[str, Any]:

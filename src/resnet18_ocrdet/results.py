@@ -67,7 +67,7 @@ def parse_detection(line: TextLine, where: str) -> Detection:
     if rest := line.text[starts[-1] :].strip():
         raise UserError(f"{here} {starts[-1] + 1}: a result line holds only numbers, got {shown(rest)}")
     if len(numbers) < MIN_NUMBERS:
-        raise UserError(f"{here} {starts[-1] + 1}: a region needs 8 or more numbers, only {len(numbers)} are there")
+        raise UserError(f"{here} {starts[-1] + 1}: a region needs 8 or more numbers, got only {len(numbers)}")
     used = len(numbers) - len(numbers) % 2
     for value, start in zip(numbers, starts, strict=False):
         if not abs(value) <= MAX_COORDINATE:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .errors import UserError
+from .wording import looked_in
 
 RUNS = Path("runs/train")
 LAST, BEST = "last.pt", "best.pt"
@@ -61,19 +62,56 @@ def find_resume(wanted: str, run_dir: Path) -> list[Path]:
     """The checkpoints that `resume=wanted` may go on from, best first: the newest save, then those before it.
 
     wanted: a checkpoint (then it alone), a run folder, or "auto": `run_dir` if it holds a run, else the newest
-    unfinished run in runs/train. Raises UserError when there is none."""
+    unfinished run in runs/train. Raises UserError, which says what is there instead, when there is none."""
     if wanted != "auto":
         path = Path(wanted)
         if not path.exists():
             raise UserError(f"checkpoint {path}: no such file")
-        return (_saves(path) or [RunFolder(path).last]) if path.is_dir() else [path]
+        if not path.is_dir():
+            return [path]
+        if saves := _saves(path):
+            return saves
+        raise UserError(f"resume={path}: this folder holds no checkpoint (looked for {RunFolder(path).last})")
     if saves := _saves(run_dir):
         return saves
-    runs = {path.parents[1] for path in RUNS.glob("*/checkpoints/last*.pt")}
-    unfinished = [run for run in runs if not (run / FINISHED).exists()]
+    unfinished = [run for run in _begun() if _saves(run) and not _is_finished(run)]
     if not unfinished:
-        raise UserError(f"resume=auto: no checkpoint in {run_dir} and no unfinished run in {RUNS}/")
+        raise UserError(f"resume=auto: {_nothing_to_resume(run_dir)}")
     return max((_saves(run) for run in unfinished), key=lambda saves: saves[0].stat().st_mtime)
+
+
+def passed_over(chosen: Path) -> list[Path]:
+    """The runs in runs/train that began after the save `chosen` and have no checkpoint yet, newest first.
+
+    `resume=auto` cannot go on with them; whoever started one a minute ago wants to know."""
+    since = chosen.stat().st_mtime
+    return [run for run in _begun() if not _saves(run) and _began(run) > since]
+
+
+def _nothing_to_resume(run_dir: Path) -> str:
+    """Why `resume=auto` finds nothing, and what can be done about it."""
+    typed = run_dir.exists() or not run_dir.is_relative_to(RUNS.parent)  # else the call's own name for a new folder
+    absence = f"no checkpoint in {run_dir} and " if typed else ""
+    absence += f"no unfinished run in {RUNS}/{looked_in(RUNS)}"
+    if not (runs := _begun()):
+        return f"{absence}; to start one, leave resume out"
+    if _saves(runs[0]):
+        return f"{absence}; {runs[0]} is finished: to train it further, resume={runs[0]} and a higher train.epochs"
+    return f"{absence}; {runs[0]} has no checkpoint yet: start it anew, without resume"
+
+
+def _begun() -> list[Path]:
+    """The runs in runs/train, with checkpoints or not yet, newest first."""
+    return sorted((folder.parent for folder in RUNS.glob("*/checkpoints")), key=_began, reverse=True)
+
+
+def _began(run: Path) -> float:
+    """When its folder was made, or a checkpoint last put there."""
+    return (run / "checkpoints").stat().st_mtime
+
+
+def _is_finished(run: Path) -> bool:
+    return (run / FINISHED).exists()
 
 
 def _saves(run: Path) -> list[Path]:

@@ -23,9 +23,11 @@ from ..errors import UserError
 from ..results import format_detections
 from ..run_folder import make_folder
 from ..structures import Detection, Image
+from ..wording import count
 
 FORMAT_VERSION = 1  # of detections.json
 RECORDS, ASSEMBLED, ERRORS = "detections.jsonl", "detections.json", "errors.json"
+TEXTS, PICTURES = "txt", "vis"  # folders beside them
 TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
 
 
@@ -38,7 +40,8 @@ def run(cfg: DictConfig) -> int:
     make_folder("output", output)
     root = source if source.is_dir() else source.parent
     names = _result_names([path.relative_to(root) for path in images])
-    display.line(f"{len(images)} images in {source}; {about['precision']}, {about['height']}x{about['width']}")
+    _clear(output, names)
+    display.line(f"{count(len(images), 'image')} in {source}; {about['precision']}, {about['height']}x{about['width']}")
 
     errors: list[dict[str, str]] = []
     began, found = time.perf_counter(), 0
@@ -62,9 +65,10 @@ def run(cfg: DictConfig) -> int:
     _assemble(output, about)
     (output / ERRORS).write_text(json.dumps(errors, ensure_ascii=False, indent=1) + "\n", **TEXT)
     done = len(images) - len(errors)
-    display.line(f"{found} regions in {done} images, {duration(time.perf_counter() - began)}; results in {output}")
+    took = duration(time.perf_counter() - began)
+    display.line(f"{count(found, 'region')} in {count(done, 'image')}, {took}; results in {output}")
     if cfg.vis:
-        display.line(f"pictures: {output / 'vis'}")
+        display.line(f"pictures: {output / PICTURES}")
     for failed in errors:
         display.line(f"not read: {failed['error']}")
     return 1 if errors else 0
@@ -89,12 +93,15 @@ def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
 
 def _find(source: Path, output: Path) -> list[Path]:
     """The images of a file or folder, in natural order, without what earlier calls wrote."""
+    pictures = (output / PICTURES).resolve()
     if source.is_file():
+        if pictures in source.resolve().parents:
+            raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
         return [source]
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    written = {marker.with_name("vis").resolve() for name in (RECORDS, ASSEMBLED) for marker in source.rglob(name)}
-    written.add((output / "vis").resolve())
+    written = {marker.with_name(PICTURES).resolve() for name in (RECORDS, ASSEMBLED) for marker in source.rglob(name)}
+    written.add(pictures)
     images = [path for path in list_images(source) if not written & set(path.resolve().parents)]
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
@@ -105,6 +112,30 @@ def _result_names(images: list[Path]) -> list[Path]:
     """Result name of each image: its path without suffix, with it where two would be the same."""
     stems = Counter(image.with_suffix("") for image in images)
     return [image if stems[image.with_suffix("")] > 1 else image.with_suffix("") for image in images]
+
+
+def _clear(output: Path, names: list[Path]) -> None:
+    """Take away what an earlier call wrote for these images, so that the folder holds one call's results.
+
+    Raises UserError, before anything is touched, when it holds results of other images."""
+    there = [*(output / TEXTS).rglob("res_*.txt"), *(output / PICTURES).rglob("*.jpg")]
+    ours = {file for name in names for file in (_text_file(output, name), _picture_file(output, name))}
+    others = sorted(set(there) - ours)
+    if others:
+        raise UserError(
+            f"output={output}: holds {count(len(others), 'result')} of other images (first: "
+            f"{others[0].relative_to(output)}); choose another folder, or remove its {TEXTS}/ and {PICTURES}/"
+        )
+    for file in [*there, output / ASSEMBLED, output / ERRORS]:
+        file.unlink(missing_ok=True)
+
+
+def _text_file(output: Path, name: Path) -> Path:
+    return output / TEXTS / name.parent / f"res_{name.name}.txt"
+
+
+def _picture_file(output: Path, name: Path) -> Path:
+    return output / PICTURES / name.parent / f"{name.name}.jpg"
 
 
 def _record(relative: str, image: Image, detections: list[Detection], seconds: float) -> dict[str, Any]:
@@ -119,11 +150,11 @@ def _record(relative: str, image: Image, detections: list[Detection], seconds: f
 
 
 def _write_results(output: Path, name: Path, image: Image, detections: list[Detection], vis: bool) -> None:
-    text = output / "txt" / name.parent / f"res_{name.name}.txt"
+    text = _text_file(output, name)
     text.parent.mkdir(parents=True, exist_ok=True)
     text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
     if vis:
-        picture = output / "vis" / name.parent / f"{name.name}.jpg"
+        picture = _picture_file(output, name)
         picture.parent.mkdir(parents=True, exist_ok=True)
         draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
 

@@ -23,6 +23,7 @@ from ..metrics import IcdarMetric
 from ..results import read_predictions
 from ..run_folder import make_folder
 from ..structures import Score, Source
+from ..wording import count
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 
@@ -40,7 +41,7 @@ def run(cfg: DictConfig) -> int:
         f"{name} {'-' if value is None else format(value, '.4f')}"
         for name, value in zip(("precision", "recall", "hmean", "ap"), score[:4], strict=True)
     )
-    display.line(f"{shown}  ({len(metric.images)} images, {score.care_regions} regions)")
+    display.line(f"{shown}  ({count(len(metric.images), 'image')}, {count(score.care_regions, 'region')})")
     display.line(f"wrote {output / 'metrics.json'} and {output / 'per_image.csv'}")
     return 0
 
@@ -50,10 +51,10 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
-    name, source = _choose(cfg, build.build_splits(saved.data if cfg.data is None else cfg.data, contract))
+    name, source = _choose(cfg, _open_data(cfg, saved.data, path, contract))
     if cfg.data is not None and cfg.data._target_ == saved.data._target_:
         _warn_if_trained_on(source, saved.data, contract, display)
-    display.line(f"{path} on {name}, {len(source)} images; {_thresholds(contract)}")
+    display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
     device = choose_device(cfg.device)
     compute, precision = build.build_compute(device, cfg.precision)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
@@ -74,6 +75,16 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     }
 
 
+def _open_data(cfg: DictConfig, recorded: DictConfig, path: Path, contract: Contract) -> Splits:
+    """The data named with data=, else those recorded in the checkpoint `path`, which may have moved since."""
+    if cfg.data is not None:
+        return build.build_splits(cfg.data, contract)
+    try:
+        return build.build_splits(recorded, contract)
+    except UserError as error:
+        raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
+
+
 def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, display: Display) -> None:
     """Say how many of the images taught the network: a score on them says little."""
     try:
@@ -82,7 +93,7 @@ def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, di
         return  # the training data are not here any more
     shared = overlap(Splits(trained, source, None))
     if shared:
-        display.line(f"note: {len(shared)} of these {len(source)} images were trained on; the score flatters")
+        display.line(f"note: of {count(len(source), 'image')}, {len(shared)} taught this network; the score flatters")
 
 
 def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
@@ -101,9 +112,13 @@ def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict
     unknown = sorted(predictions.keys() - seen)
     if unknown:
         listed = ", ".join(f"res_{stem}.txt" for stem in unknown[:UNKNOWN_SHOWN])
-        raise UserError(f"predictions={path}: {len(unknown)} files are for no image of the {name} split ({listed} …)")
+        more = ", …" if len(unknown) > UNKNOWN_SHOWN else ""
+        raise UserError(
+            f"predictions={path}: the {name} split has no image for {count(len(unknown), 'file')}: {listed}{more}"
+        )
     missing = len(seen) - len(predictions)
-    display.line(f"{path} on {name}, {len(seen)} images; {missing} without a result file count as nothing found")
+    images = count(len(seen), "image")
+    display.line(f"{path} on {name}, {images}; {missing} without a result file, counted as nothing found")
     return {"predictions": path.as_posix(), "split": name, "missing_files": missing}
 
 

@@ -53,6 +53,7 @@ def _report(command: str, error: UserError) -> int:
 
 def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
+    from .disk import check_disk
     from .gate import prepare
 
     with _hydra(request) as hydra:
@@ -69,6 +70,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
         if request.cfg or request.info:
             _show(hydra, request, words)
             return 0
+    check_disk(cfg, request.command)
     _fill_folder(cfg, request.command, Path("runs") / request.command / _stamp())
     return job(cfg)
 
@@ -149,6 +151,7 @@ def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Librar
 def _check_jobs(hydra: Any, command: str, words: list[str], library: Library) -> str | None:
     """Gate 2 for all jobs before the first one starts. Returns the folder that the user gave for the sweep."""
     from .check import check_run
+    from .disk import check_disk
     from .gate import single_settings
 
     if any(word.startswith("hydra/sweeper=") for word in words):
@@ -157,6 +160,7 @@ def _check_jobs(hydra: Any, command: str, words: list[str], library: Library) ->
     for settings in product(*(single_settings(word, library) for word in words)):
         try:
             cfg = check_run(_compose(hydra, command, list(settings)), command)
+            check_disk(cfg, command)
         except UserError as error:
             swept = [text for text in settings if text not in words]
             raise UserError("\n".join(f"{', '.join(swept)}: {line}" for line in str(error).splitlines())) from None
@@ -169,11 +173,13 @@ def _sweep_job(command: str, job: Job, cfg: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
 
     from .check import check_run
+    from .disk import check_disk
 
     sweep = HydraConfig.get().sweep
     key = FOLDER_KEY[command]
     try:
         run = check_run(cfg, command)
+        check_disk(run, command)
         run[key] = (Path(run[key] or sweep.dir) / str(sweep.subdir)).as_posix()
         code = job(run)
     except UserError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from ..wording import count
 
 Tree = Mapping[str, Any]
 
@@ -37,13 +40,19 @@ def _rate_contradictions(tree: Tree) -> list[str]:
     found = []
     if scheduler.get("eta_min", 0) > optimizer["lr"]:
         found.append(
-            f"scheduler.eta_min={scheduler['eta_min']:g} is above optimizer.lr={optimizer['lr']:g}: the rate would rise"
+            f"scheduler.eta_min={scheduler['eta_min']:g} is above optimizer.lr={optimizer['lr']:g}: the rate would "
+            f"rise; a tenth is usual, scheduler.eta_min={_plain(optimizer['lr'] / 10)}"
         )
     if scheduler.get("warmup_epochs", 0) >= epochs:
         found.append(f"scheduler.warmup_epochs={scheduler['warmup_epochs']:g} takes up all of train.epochs={epochs}")
     if optimizer.get("nesterov") and optimizer["momentum"] == 0:
         found.append("optimizer.nesterov=true needs optimizer.momentum above 0")
     return found
+
+
+def _plain(number: float) -> str:
+    """0.00003 rather than 3e-05."""
+    return f"{Decimal(f'{number:g}'):f}"
 
 
 def _range_contradictions(tree: Tree) -> list[str]:
@@ -95,7 +104,8 @@ def _doubtful_schedule(tree: Tree) -> list[str]:
     step = scheduler.get("step_size")
     if step is not None and step >= epochs:
         found.append(
-            f"the learning rate never decays in this run: scheduler.step_size={step} epochs, train.epochs={epochs}"
+            f"the learning rate never decays in this run: scheduler.step_size={count(step, 'epoch')}, "
+            f"train.epochs={epochs}"
         )
     end = scheduler.get("T_max")
     if end is not None and end > epochs:

@@ -81,7 +81,9 @@ def _group_lines(library: Library) -> list[str]:
         names = [f"{name}*" if name == default else name for name in library.options(group)]
         more = ", any HxW" if group == "input_size" else ""
         lines.append(f"{group:<12} {', '.join(names)}{more}")
-    return [*lines, "* is the default"]
+    if any(library.groups.values()):
+        return [*lines, "* is the default"]
+    return [*lines, "without one: as recorded in the checkpoint"]
 
 
 def _option_lines(key: Key, library: Library) -> list[str]:
@@ -89,22 +91,27 @@ def _option_lines(key: Key, library: Library) -> list[str]:
     lines = []
     for schema in key.schemas:
         options = library.options_for(key.name, getattr(schema, "target", None))
-        default = library.groups[key.name]
-        shown = default if default in options else options[0]
         if len(key.schemas) > 1:
             lines.append(f"with {key.name}={' or '.join(options)}:")
-        lines += _key_lines(list(keys_of(schema)), library.values(key.name, shown), f"{key.name}.")
+        default = library.groups[key.name]
+        if default is None and len(options) > 1:  # each sets other values, and none of them is the default
+            lines += _key_lines(list(keys_of(schema)), None, f"{key.name}.")
+        else:
+            values = library.values(key.name, default if default in options else options[0])
+            lines += _key_lines(list(keys_of(schema)), values, f"{key.name}.")
     return lines
 
 
-def _key_lines(keys: list[Key], values: dict[str, Any], prefix: str = "") -> list[str]:
+def _key_lines(keys: list[Key], values: dict[str, Any] | None, prefix: str = "") -> list[str]:
+    """values: None where there are no defaults to show."""
     lines = []
     for key in keys:
-        value = values.get(key.name)
+        value = values.get(key.name) if values else None
         if key.schemas:
             below = keys_of(key.schemas[0], key.rule.inherit)
             lines += _key_lines(list(below), value or {}, f"{prefix}{key.name}.")
         else:
             limits = describe(kinds_of(key.annotation), key.rule)
-            lines.append(f"{f'{prefix}{key.name}={shown(value)}':<{VALUE_WIDTH}} {key.rule.doc} ({limits})")
+            setting = f"{prefix}{key.name}" + ("" if values is None else f"={shown(value)}")
+            lines.append(f"{setting:<{VALUE_WIDTH}} {key.rule.doc} ({limits})")
     return lines

@@ -39,7 +39,9 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
     if elsewhere and rest and word not in known:
         now = f"with {group}={chosen.get(group)}" if chosen.get(group) else f"without {group}=…"
         return f"no key '{word}' {now} ({' or '.join(elsewhere)} has it)" + (_listed(siblings) if siblings else "")
-    near = nearest_key(word, known)
+    near = nearest_key(word, known if rest else [*known, *library.groups])
+    if near in library.groups:
+        return f"no key '{word}': did you mean the group {near} ({', '.join(library.options(near))})?"
     if near:
         return f"no key '{word}': did you mean {near}?"
     if siblings:

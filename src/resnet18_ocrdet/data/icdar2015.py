@@ -9,6 +9,7 @@ from resnet18_ocrdet.data.icdar_text import parse_icdar_text
 from resnet18_ocrdet.data.image_io import MAX_NAMED, list_existing_images
 from resnet18_ocrdet.data.labels import LabelRecord
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.wording import count
 
 
 class HalfFolders(NamedTuple):
@@ -40,6 +41,6 @@ def read_icdar2015(root: Path, half: Literal["train", "test"]) -> list[LabelReco
     missing_labels = [path.name for path in label_paths if not path.is_file()]
     if missing_labels:
         named = ", ".join(missing_labels[:MAX_NAMED])
-        raise UserError(f"{labels}: {len(missing_labels)} of {len(label_paths)} label files are missing: {named}")
+        raise UserError(f"{labels}: {len(missing_labels)} of {count(len(label_paths), 'label file')} missing: {named}")
     pairs = zip(image_paths, label_paths, strict=True)
     return [LabelRecord(image, label, *parse_icdar_text(label)) for image, label in pairs]

@@ -79,7 +79,7 @@ def coordinate_count(path: Path, line: TextLine, found: int, starts: Sequence[in
         return used
     wanted = "8 numbers x1,y1,...,x4,y4" if quads else "2 numbers for each of 3 or more vertices"
     word = re.split(r"[,;，\s]", rest)[0]
-    stop = f"number {found + 1} is {shown(word)}" if rest else f"only {found} are there"
+    stop = f"number {found + 1} is {shown(word)}" if rest else f"got only {found}"
     raise UserError(
         f"{path}:{line.number}: column {starts[-1] + 1}: a region needs {wanted}, {stop}: {shown(line.text)}"
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
+from resnet18_ocrdet.wording import count
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
 # in lower case; all of them decoded by OpenCV's wheels on every platform
@@ -108,7 +109,7 @@ def list_existing_images(folder: Path) -> list[Path]:
     broken = [image.name for image in images if not image.is_file()]
     if broken:
         named = ", ".join(broken[:MAX_NAMED])
-        raise UserError(f"{folder}: {len(broken)} of {len(images)} images are links to nowhere: {named}")
+        raise UserError(f"{folder}: {len(broken)} of {count(len(images), 'image')} linked to nowhere: {named}")
     return images
 
 
@@ -188,5 +189,5 @@ def _what_is_wrong(data: NDArray[np.uint8]) -> str:
     start = data[:SHOWN_BYTES].tobytes()
     for magic, kind in _KNOWN_STARTS.items():
         if start.startswith(magic):
-            return f"a {kind} file that is damaged or cut short ({len(data)} bytes)"
+            return f"a {kind} file that is damaged or cut short ({count(len(data), 'byte')})"
     return f"not an image (starts with {start!r})"

@@ -8,6 +8,7 @@ The three functions are what the run config's `data` group calls. A split is giv
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from resnet18_ocrdet.data.labels import LabelledImages, LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Sample, Source
+from resnet18_ocrdet.wording import looked_in
 
 __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
 
@@ -81,7 +83,7 @@ def icdar2015(root: str | Path, train: SplitSpec = None, val: SplitSpec = VAL_FR
 
     train None: all that is not in val. val None: no validation images. A root with only one half gives that half.
     Raises UserError when neither is there."""
-    root = Path(root)
+    root = _existing(root)
     train_half, test_half = read_icdar2015(root, "train"), read_icdar2015(root, "test")
     if train_half is None and test_half is None:
         wanted = ", or ".join(f"{half.images}/ with {half.labels}/" for half in HALVES.values())
@@ -95,13 +97,21 @@ def custom(root: str | Path, train: SplitSpec = None, val: SplitSpec = None, see
 
     train None: all that is not in val. val None: the val part if the root has one, else a tenth of the train part.
     Raises UserError when nothing usable is there."""
-    root = Path(root)
+    root = _existing(root)
     parts = read_custom(root)
     records, test = parts.get("train", []), LabelledImages(parts["test"]) if "test" in parts else None
     if val is None and "val" in parts:
         chosen = split(records, train, None, seed, root)
         return Splits(chosen[0], LabelledImages(parts["val"]), test)
     return Splits(*split(records, train, VAL_FRACTION if val is None else val, seed, root), test)
+
+
+def _existing(root: str | Path) -> Path:
+    """The root as a path. Raises UserError when it is no folder: a config may come from another machine or folder."""
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: {'not a folder' if root.exists() else f'no such folder{looked_in(root)}'}")
+    return root
 
 
 def split(
@@ -142,8 +152,13 @@ def overlap(splits: Splits) -> list[str]:
     """List the image files that are both taught and used to choose the epoch: a score on them means little."""
     if not isinstance(splits.train, LabelledImages) or not isinstance(splits.val, LabelledImages):
         return []
-    taught = {record.image_path for record in splits.train.records}
-    return [str(record.image_path) for record in splits.val.records if record.image_path in taught]
+    taught = {_from_root(record) for record in splits.train.records}
+    return [str(record.image_path) for record in splits.val.records if _from_root(record) in taught]
+
+
+def _from_root(record: LabelRecord) -> str:
+    """The image file, however the way to it was typed."""
+    return os.path.abspath(record.image_path)  # noqa: PTH100  Path.resolve asks the disk, for each of many images
 
 
 def _choose_range(records: Sequence[LabelRecord], low: int, high: int, where: str) -> list[int]:

@@ -11,6 +11,7 @@ import torchvision
 from torch import nn
 
 from ..errors import UserError
+from ..wording import count
 
 
 def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
@@ -28,7 +29,7 @@ def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
     bent = sorted(key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape)
     if missing or foreign or bent:
         raise UserError(
-            f"model.pretrained={source}: not a torchvision {name}: {len(missing)} tensors missing, "
+            f"model.pretrained={source}: not a torchvision {name}: {count(len(missing), 'tensor')} missing, "
             f"{len(foreign)} unknown, {len(bent)} of another shape (first: {(missing + foreign + bent)[0]})"
         )
     backbone.load_state_dict(state, strict=False)  # strict is checked above; only counters may lack

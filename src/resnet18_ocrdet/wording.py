@@ -1,0 +1,15 @@
+"""Pieces of sentences that several messages need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def count(number: int, noun: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def looked_in(path: Path) -> str:
+    """` (looked in /home/me)` behind a relative path that is not there: it may be right, but from another folder."""
+    return "" if path.is_absolute() else f" (looked in {Path.cwd()})"
