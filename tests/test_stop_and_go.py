@@ -217,9 +217,28 @@ def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
     assert_same_run(tmp_path / "whole", tmp_path / "halves")
 
 
-def start(*words: str, cwd: Path) -> subprocess.Popen[bytes]:
+@pytest.mark.parametrize("loaders_too", [False, True])
+def test_sigterm_to_the_whole_group_saves_and_ends_with_143(loaders_too: bool, tmp_path: Path):
+    """`timeout` signals the process group, service managers every process of the run."""
+    words = (*WORDS, "train.epochs=1000", "train.workers=2", "run_dir=run")
+    with (tmp_path / "out").open("wb") as out:
+        process = start(*words, cwd=tmp_path, output=out)
+    until(lambda: (tmp_path / "run/checkpoints/last.pt").exists())
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.killpg(process.pid, signal.SIGTERM)
+    for child in children if loaders_too else []:
+        os.kill(int(child), signal.SIGTERM)
+    assert process.wait(60) == 143
+    text = (tmp_path / "out").read_text()
+    assert "is saved; go on with: ocrdet-train resume=run" in text and "Traceback" not in text, text
+    content = load_checkpoint(tmp_path / "run/checkpoints/last.pt")
+    assert f"step {content['step']} is saved" in text
+
+
+def start(*words: str, cwd: Path, output: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """In a process group of its own, as from a shell."""
     program = Path(sys.executable).with_name("ocrdet-train")
-    return subprocess.Popen([program, *words], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([program, *words], cwd=cwd, stdout=output, stderr=output, start_new_session=True)
 
 
 def until_saved(path: Path, process: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .errors import UserError
 
 SCHEMA = 3
+WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
 ADDED_IN_3: dict[str, Any] = {
     "average": None,
     "scaler": {},
@@ -73,7 +74,9 @@ def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
                 copy_whole(earlier(path, age - 1), earlier(path, age))
         beside.replace(path)
         _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and WRITER not in str(error):
+            raise  # not about the disk
         raise UserError(
             f"{path}: cannot be written ({_reason(error, path.parent)}); the file before it is whole"
         ) from None

@@ -44,4 +44,6 @@ class Interrupt:
                 return
             raise KeyboardInterrupt
         self.signal, self._at = number, time.monotonic()
+        if hasattr(signal, "SIGCHLD"):  # loader processes may get the signal too; torch would raise wherever we are
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.write(2, NOTICE)  # not print: the signal may have come in the middle of one

@@ -26,6 +26,9 @@ class RunFolder:
         self.log = root / "train.log"
         self.evidence = root / "stopped"
         self.preview = root / "preview.jpg"
+        self.about = root / "about.json"
+        self.curves = root / "curves.png"
+        self.precision_recall = root / "precision_recall.png"
         self.finished = root / FINISHED
 
     def create(self) -> None:

@@ -28,17 +28,20 @@ from ..lock import RunLock
 from ..memory import peak_memory
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
-from ..run_folder import RunFolder, find_resume, make_folder
+from ..run_folder import RunFolder, find_resume, make_folder, passed_over
 from ..structures import Batch, Detection, Maps
+from ..wording import count
 from ..world import World, join_world
 from .resume import newest_whole, resumed_config
 from .saves import Saves
 from .train_faults import explain, is_loader_death
 from .train_lines import epoch_line, fault_line, step_note
 from .train_parts import Parts, assemble
+from .train_summary import show_precision_recall, write_about, write_summary
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
+SIGNALS_APART = 0.5  # seconds between those that a service manager sends to the processes of a run
 
 
 def run(cfg: DictConfig, overrides: list[str]) -> int:
@@ -66,6 +69,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         training.interrupt = held.enter_context(Interrupt())
         if world.first:
             OmegaConf.save(cfg, folder.config)
+            write_about(folder, parts.about)
             display.log_file = folder.log
         return training.fit()
 
@@ -78,6 +82,9 @@ def _claim_folder(folder: RunFolder, held: ExitStack) -> None:
 def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Display) -> Path:
     """The save to go on from, its run locked first: another process may be writing its last step."""
     candidates = find_resume(cfg.resume, folder.root)
+    if cfg.resume == "auto":
+        for newer in passed_over(candidates[0]):
+            display.line(f"note: {newer} is newer but has no checkpoint yet; going on from {candidates[0]}")
     held.enter_context(RunLock(RunFolder.of(candidates[0]).lock))
     return newest_whole(candidates, display)[0]
 
@@ -117,7 +124,8 @@ class Training:
             return self._break_off(error)
         finally:
             journal.close()
-        self._finish(time.perf_counter() - began)
+        if self.world.first:
+            write_summary(self.folder, journal.records(), time.perf_counter() - began, self.display)
         return 0 if self.saves.complete else 1
 
     def write_preview(self) -> int:
@@ -182,7 +190,7 @@ class Training:
     ) -> None:
         """Write down what the epoch gave, keep it when it is the best, and say what it tells."""
         state = self.state
-        record = self._epoch_record(state.sums, validation)
+        record = self._epoch_record(state.sums, validation, metric)
         hmean = record["hmean"]
         before = state.best_hmean
         best = hmean is not None and (before is None or hmean > before)
@@ -194,6 +202,9 @@ class Training:
         if best and not self.saves.best():
             state.best_hmean = before
         self.saves.last()
+        if metric is not None:
+            path = self.folder.precision_recall if best else None
+            show_precision_recall(metric, record["ap"], journal, state.step, path)
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         signs = self.diagnosis.epoch(journal.records())
         if advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores):
@@ -203,7 +214,9 @@ class Training:
         for line in signs:
             self.display.line(f"warning: {line}")
 
-    def _epoch_record(self, sums: LossSums, validation: Validation | None) -> dict[str, Any]:
+    def _epoch_record(
+        self, sums: LossSums, validation: Validation | None, metric: IcdarMetric | None
+    ) -> dict[str, Any]:
         score = validation.score if validation else None
         return {
             "epoch": self.state.epoch + 1,
@@ -215,6 +228,7 @@ class Training:
             "recall": score.recall if score else None,
             "hmean": score.hmean if score else None,
             "ap": score.ap if score else None,
+            "center_shift": metric.center_shift() if metric else None,
             "skipped": sums.skipped,
             "data_wait": sums.data_seconds / sums.seconds,
             "seconds": sums.seconds + (validation.seconds if validation else 0.0),
@@ -244,6 +258,8 @@ class Training:
 
     def _break_off(self, error: Exception) -> int:
         """Keep what was learnt, say what happened; what nobody can explain is raised again."""
+        if is_loader_death(error):
+            time.sleep(SIGNALS_APART)  # the signal that ended the loader may be on its way to this process
         ended_with_the_run = self.interrupt.signal is not None and is_loader_death(error)
         reason = explain(error, self.cfg, self.world)
         self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or error!r}")
@@ -259,11 +275,11 @@ class Training:
         cfg, parts, steps = self.cfg, self.parts, len(self.loader)
         times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
         processes = f" in each of {self.world.size} processes" if self.world.size > 1 else ""
+        images = f"{count(len(parts.splits.train), 'image')}, {len(parts.splits.val)} for validation"
         self.display.line(
             f"run {self.folder.root}: {cfg.model.backbone}, {parts.contract.height}x{parts.contract.width}, batch "
-            f"{self.loader.batch_size}{times}{processes}, {cfg.train.epochs} epochs of {steps} steps on "
-            f"{len(parts.splits.train)} images, {len(parts.splits.val)} for validation, "
-            f"{parts.compute.device.type} {parts.contract.precision}"
+            f"{self.loader.batch_size}{times}{processes}, {count(cfg.train.epochs, 'epoch')} of "
+            f"{count(steps, 'step')} on {images}, {parts.compute.device.type} {parts.contract.precision}"
         )
 
     def _warn_if_long(self, record: StepRecord) -> None:
@@ -273,18 +289,3 @@ class Training:
                 f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step); "
                 f"a detector for rendered scenes in minutes: ocrdet-train experiment=quickstart"
             )
-
-    def _finish(self, seconds: float) -> None:
-        if not self.world.first:
-            return
-        best = self.state.best_hmean
-        shown = "none" if best is None else f"{best:.4f}"
-        kept = self.folder.best if self.folder.best.is_file() else self.folder.last
-        lines = [
-            f"done in {duration(seconds)}; best hmean {shown}",
-            f"evaluate: ocrdet-eval checkpoint={kept}",
-            f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
-        ]
-        for line in lines:
-            self.display.line(line)
-        self.folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -23,8 +23,10 @@ from ..engine import Compute, TrainState
 from ..errors import UserError
 from ..loss import DBLoss
 from ..postprocess import Decoder
+from ..provenance import data_hash, provenance
 from ..schedule import Schedule
 from ..structures import Source
+from ..wording import count
 from ..world import World
 
 
@@ -70,8 +72,10 @@ def assemble(cfg: DictConfig, display: Display, world: World, resuming: bool) ->
         average=build.build_average(cfg.train, net),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
+    hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
+    about = provenance(device) | {"data": hashes}
     criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
-    return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, {})
+    return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
 
 
 def _loaders(
@@ -97,8 +101,8 @@ def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
     shared = overlap(splits)
     if shared:
         display.line(
-            f"note: {len(shared)} of {len(splits.val)} validation images are in training too (first: {shared[0]}): "
-            f"hmean will flatter, over-fitting will not show"
+            f"note: {len(shared)} of {count(len(splits.val), 'validation image')} in training too (first: {shared[0]}"
+            f"): hmean will flatter, over-fitting will not show"
         )
 
 

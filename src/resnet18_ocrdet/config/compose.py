@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
 
 
 def _report(command: str, error: UserError) -> int:
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, one speaks
+        return error.exit_code
     for line in str(error).splitlines():
         print(f"ocrdet-{command}: {line}", file=sys.stderr)
     return error.exit_code

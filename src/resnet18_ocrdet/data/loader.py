@@ -180,7 +180,9 @@ def _before_fork(workers: int) -> None:
 
 
 def _start_worker(_: int, polite: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the main one decides when to stop
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # Ctrl-C and `timeout` signal the whole group: the main process decides when its loaders end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main one ends its loader processes with it
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
     give_back_freed_memory()

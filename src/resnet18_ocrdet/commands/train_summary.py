@@ -1,0 +1,66 @@
+"""What a finished run leaves to read: its best epoch, the curves, and the commands that go on from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..curves import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
+from ..display import Display, duration
+from ..journal import Journal, NoJournal
+from ..metrics import IcdarMetric
+from ..run_folder import RunFolder
+
+
+def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
+    """Where the code and the data of a run come from, as JSON."""
+    folder.about.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def show_precision_recall(
+    metric: IcdarMetric, ap: float | None, journal: Journal | NoJournal, step: int, path: Path | None
+) -> None:
+    """The curve of one validation into TensorBoard, and into `path` where one is given."""
+    points = metric.curve()
+    if points is None or isinstance(journal, NoJournal):
+        return
+    picture = precision_recall_image(*points, ap)
+    if picture is not None:
+        journal.picture("val/precision_recall", picture, step)
+    if path is not None:
+        draw_precision_recall(*points, ap, path)
+
+
+def write_summary(folder: RunFolder, records: Sequence[Mapping[str, Any]], seconds: float, display: Display) -> None:
+    """Print the end of a run, and write it and the curves. A full disk is told and ends nothing."""
+    kept = folder.best if folder.best.is_file() else folder.last
+    drawn = _try(lambda: draw_curves(records, folder.curves))
+    lines = [
+        f"done in {duration(seconds)}; {_best(records)}",
+        f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
+        f"evaluate: ocrdet-eval checkpoint={kept}",
+        f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
+    ]
+    for line in lines:
+        display.line(line)
+    unwritten = _try(lambda: bool(folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")))
+    if unwritten is not True:
+        display.line(f"{folder.finished}: not written: {unwritten}")
+
+
+def _best(records: Sequence[Mapping[str, Any]]) -> str:
+    scored = [record for record in records if record["hmean"] is not None]
+    if not scored:
+        return "best hmean none"
+    best = max(scored, key=lambda record: float(record["hmean"]))
+    return f"best hmean {best['hmean']:.4f} in epoch {best['epoch']}"
+
+
+def _try(write: Callable[[], bool]) -> bool | str:
+    """What `write` returns, or why the disk did not take it."""
+    try:
+        return write()
+    except OSError as error:
+        return error.strerror or str(error)
