@@ -141,34 +141,17 @@ class RangeTest:
 
     def __init__(self, cfg: DictConfig, asked: Asked, display: Display) -> None:
         """Raises UserError for data or a device that cannot be used."""
-        import torch
-
-        from resnet18_ocrdet import build
-        from resnet18_ocrdet.data.loader import TrainLoader
-        from resnet18_ocrdet.data.views import TrainViews
-        from resnet18_ocrdet.device import choose_device
-        from resnet18_ocrdet.engine import TrainState
+        from resnet18_ocrdet.commands.train_parts import assemble
         from resnet18_ocrdet.guard import Guard
+        from resnet18_ocrdet.world import World
 
-        torch.manual_seed(cfg.seed)
         self.asked, self.checkpoint = asked, asked.output / "lr_find.pt"
-        self.compute, _ = build.build_compute(choose_device(cfg.device), cfg.precision)
-        images = build.build_splits(cfg.data).train
-        if len(images) == 0:
-            raise UserError(f"data: no training images with data.train={cfg.data.get('train')}")
-        model, loaded = build.build_model(cfg.model, with_weights=True)
-        for line in loaded:
-            display.line(line)
-        net = build.place(model, self.compute.device)
+        self.parts = assemble(cfg, display, World(), resuming=False)
+        self.state, self.loader = self.parts.state, self.parts.loader
         # It judges nothing but finiteness: a loss far above the usual is what this test looks for.
-        guard = Guard(guess=math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)
-        mining = HeldMining(build.build_mining(cfg).share)
-        self.state = TrainState(net, build.build_optimizer(cfg.optimizer, net), mining, guard)
-        self.criterion = build.build_criterion(cfg.train.loss)
-        size, targets = cfg.input_size, build.build_target_maker(cfg.train)
-        views = TrainViews(images, build.build_augment(cfg), targets, size.height, size.width, cfg.seed)
-        pin = self.compute.device.type == "cuda"
-        self.loader = TrainLoader(views, cfg.train.batch_size, cfg.seed, build.count_workers(cfg.train.workers), pin)
+        self.state.guard = Guard(guess=math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)
+        self.state.mining = HeldMining(self.state.mining.share)
+        self.clip_norm = cfg.train.clip_norm
 
     def records(self) -> Iterator[StepRecord]:
         """Optimizer steps without an end, from the one after `state.step` on."""
@@ -177,8 +160,10 @@ class RangeTest:
         per_epoch = len(self.loader)
         while True:
             epoch, done = divmod(self.state.step, per_epoch)
-            batches = self.loader.epoch(epoch, done)
-            yield from train_one_epoch(self.state, batches, per_epoch, self._rate, self.criterion, self.compute)
+            rounds, parts = self.loader.epoch(epoch, done), self.parts
+            yield from train_one_epoch(
+                self.state, rounds, per_epoch, self._rate, parts.criterion, parts.compute, self.clip_norm
+            )
 
     def _rate(self, epoch: float) -> float:
         """engine.train_one_epoch counts in epochs, this test in steps."""
