@@ -35,9 +35,14 @@ class Diagnosis:
         self._textless = 0
         self._steps: deque[tuple[float, float]] = deque(maxlen=FLAT_SPOT)
         self._told: set[str] = set()
+        self._mined_from: int | None = None  # first epoch, counted from 1, known to be mined fully in all of its steps
 
     def step(self, record: StepRecord) -> str | None:
         """Take in one step; a line when it makes a sign complete."""
+        if record.mining < 1.0:
+            self._mined_from = int(record.epoch) + 2
+        elif self._mined_from is None:
+            self._mined_from = int(record.epoch) + 1 if self.warmed_up else 1
         self._textless = 0 if record.has_text else self._textless + 1
         if self._textless == WITHOUT_TEXT:
             return self._once("no text", self._no_text(record))
@@ -49,7 +54,9 @@ class Diagnosis:
 
     def epoch(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Lines on the epochs so far, the newest last."""
-        found = {"drift": drift(records), "over-fitting": over_fitting(records)}
+        # while mining grows, the training loss is an easier one than the validation's
+        mined = [record for record in records if record["epoch"] >= (self._mined_from or 1)]
+        found = {"drift": drift(records), "over-fitting": over_fitting(mined)}
         return [line for sign, text in found.items() if (line := self._once(sign, text)) is not None]
 
     def _in_flat_spot(self) -> bool:
@@ -103,8 +110,8 @@ def standing_still(moved: float, steps: int, lr: float) -> str | None:
     if steps == 0 or moved / steps >= STILL:
         return None
     return (
-        f"the weights stand still: in {steps} steps they moved by {moved:.1e} of their length. The rate is too low: "
-        f"optimizer.lr={lr:g}; 0.007 is usual for SGD, 0.001 for AdamW"
+        f"the weights stand still: in {steps} steps they moved by {moved:.1e} of their length. The rate is too low, "
+        f"{lr:g} at the last step: optimizer.lr=0.007 is usual for SGD, 0.001 for AdamW"
     )
 
 
@@ -115,7 +122,7 @@ def drift(records: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     return (
         f"matched boxes drift: the mean shift of their centres over text height rose {RISES} times "
-        f"({_arrows(shifts)}). The rate is too high: {_half_rate(records[-1])}"
+        f"({_arrows(shifts)}). The rate is too high, {records[-1]['lr']:.2g} at the last step: halve optimizer.lr"
     )
 
 
@@ -154,7 +161,3 @@ def _rising(values: Sequence[float]) -> bool:
 
 def _arrows(values: Sequence[float]) -> str:
     return " → ".join(f"{value:.3f}" for value in values)
-
-
-def _half_rate(record: Mapping[str, Any]) -> str:
-    return f"half of it is optimizer.lr={record['lr'] / 2:.2g}"

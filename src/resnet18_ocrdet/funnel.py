@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .contract import Contract
 from .structures import Score, Stages
+from .wording import count
+
+SPECKLE = 10  # contours a region; text that is merely small leaves about one
 
 
 def explain_zero(score: Score, stages: Stages, best_iou: float, contract: Contract) -> list[str]:
@@ -11,18 +14,24 @@ def explain_zero(score: Score, stages: Stages, best_iou: float, contract: Contra
 
     best_iou: highest IoU of any box with any region, 0..1."""
     funnel = (
-        f"hmean 0, step by step: {score.care_regions} regions to find → highest probability {stages.max_prob:.2f} → "
-        f"{stages.contours} contours above bin_thresh → {stages.large} large enough → {stages.confident} above "
-        f"box_thresh → {stages.boxes} boxes → best IoU {best_iou:.2f} (above 0.5 counts)"
+        f"hmean 0, step by step: {count(score.care_regions, 'region')} to find → highest probability "
+        f"{stages.max_prob:.2f} → {count(stages.contours, 'contour')} above bin_thresh → {stages.large} large enough → "
+        f"{stages.confident} above box_thresh → {stages.boxes} box{'' if stages.boxes == 1 else 'es'} → best IoU {best_iou:.2f} (above "
+        f"0.5 counts)"
     )
-    return [funnel, f"lost at: {_lost_at(stages, best_iou, contract)}"]
+    return [funnel, f"lost at: {_lost_at(score, stages, best_iou, contract)}"]
 
 
-def _lost_at(stages: Stages, best_iou: float, contract: Contract) -> str:
+def _lost_at(score: Score, stages: Stages, best_iou: float, contract: Contract) -> str:
     if stages.contours == 0:
         return (
             f"probability: no pixel is above decode.bin_thresh={contract.bin_thresh:g}. The network does not know text "
             f"yet: train longer, or look at what it is taught with train.preview=true"
+        )
+    if stages.large == 0 and stages.contours > SPECKLE * score.care_regions:
+        return (
+            f"size: {count(stages.contours, 'contour')} for {count(score.care_regions, 'region')}, all thinner than 3 "
+            f"px: speckle, not text. The network does not know text yet: train longer"
         )
     if stages.large == 0:
         return (

@@ -66,11 +66,12 @@ def refusal(found: Usable, at: str, min_text_size: float) -> str | None:
         return None
     if not found.regions:
         return "data: the training images have no labelled regions at all: there is no text to learn"
-    remedy = (
-        "a region whose text is ### is never learnt: write any other text, or none"
-        if found.dont_care >= found.too_small
-        else f"a larger input_size, or a smaller train.min_text_size than {min_text_size:g}"
-    )
+    remedies = {
+        found.outside: "are they written in pixels of these images, x before y?",
+        found.too_small: f"a larger input_size, or a smaller train.min_text_size than {min_text_size:g}",
+        found.dont_care: "a region whose text is ### is never learnt: write any other text, or none",
+    }
+    remedy = remedies[max(remedies)]
     return (
         f"data: none of the {found.regions} training regions can be learnt: {found.shares(at)}; {remedy}. "
         f"train.preview=true shows what is taught"
@@ -85,7 +86,7 @@ def doubt(found: Usable, part: str, at: str, min_text_size: float) -> str | None
         return None
     verb = "can be learnt" if part == "training" else "are large enough to be found"
     hint = ""
-    if found.too_small > found.dont_care and found.height > 0:
+    if found.too_small > found.dont_care and 0 < found.height < min_text_size:
         hint = (
             f". Text is {found.height:.1f} px high in the middle, {min_text_size:g} is the least: the input_size "
             f"needs {min_text_size / found.height:.1f} times its sides"

@@ -1,0 +1,209 @@
+"""Each sign appears when its condition is complete, once, with the numbers it was seen in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from resnet18_ocrdet.diagnosis import (
+    FLAT_SPOT,
+    WITHOUT_TEXT,
+    Diagnosis,
+    Displacement,
+    drift,
+    over_fitting,
+    standing_still,
+    waiting,
+)
+from resnet18_ocrdet.engine import StepRecord
+from resnet18_ocrdet.guard import Verdict
+from resnet18_ocrdet.structures import LossParts
+
+# three background pixels for each text pixel: a constant answer of 1/4 has the entropy of that coin
+GUESS = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))  # 0.5623
+
+
+def step(
+    number: int = 1, prob: float = 0.1, binary: float = 0.3, mining: float = 1.0, text: bool = True, epoch: float = 0.0
+) -> StepRecord:
+    loss = LossParts(*(torch.tensor(value) for value in (4.0, prob, 0.05, binary)))
+    return StepRecord(number, epoch, 0.007, loss, 1.0, Verdict.GOOD, mining, text, 0.0, 1.0, ("a.jpg",))
+
+
+def told(diagnosis: Diagnosis, records: list[StepRecord]) -> list[tuple[int, str]]:
+    """(how many steps it took, line) of every sign."""
+    lines = [diagnosis.step(record) for record in records]
+    return [(place, line) for place, line in enumerate(lines, start=1) if line is not None]
+
+
+def watch(warmed_up: bool = True) -> Diagnosis:
+    return Diagnosis(3.0, warmed_up)
+
+
+def flat(**changes: Any) -> StepRecord:
+    return step(**{"prob": GUESS, "binary": 0.99} | changes)
+
+
+def test_fifty_steps_without_text_are_told_once():
+    ((place, line),) = told(watch(), [step(text=False)] * 3 * WITHOUT_TEXT)
+    assert place == WITHOUT_TEXT == 50
+    assert line.startswith("no pixel was text in the last 50 steps (loss 4.000, binary 0.300)")
+    assert "train.preview=true" in line
+
+
+def test_one_step_with_text_begins_the_count_anew():
+    almost = [step(text=False)] * (WITHOUT_TEXT - 1)
+    assert told(watch(), [*almost, step(), *almost]) == []
+    assert [place for place, _ in told(watch(), [*almost, step(), *almost, step(text=False)])] == [2 * WITHOUT_TEXT]
+
+
+def test_the_flat_spot_is_told_after_a_hundred_steps_once():
+    ((place, line),) = told(watch(), [flat()] * 3 * FLAT_SPOT)
+    assert place == FLAT_SPOT == 100
+    assert "for 100 steps" in line and "(binary 0.99, cross-entropy 0.562; a constant answer has 0.562)" in line
+    assert line.endswith(
+        "start again with a lower optimizer.lr, scheduler.warmup_epochs=1 or model.pretrained=imagenet"
+    )
+
+
+def test_without_the_mining_warm_up_the_flat_spot_is_its_absence():
+    ((_, line),) = told(watch(warmed_up=False), [flat()] * FLAT_SPOT)
+    assert line.endswith("start again with train.mining_warmup=true")
+
+
+@pytest.mark.parametrize(
+    ("changes", "flat_spot"),
+    [
+        ({}, True),
+        ({"binary": 0.971}, True),
+        ({"binary": 0.96}, False),  # text and background differ
+        ({"prob": 0.91 * GUESS}, True),  # within a tenth of a constant answer
+        ({"prob": 0.89 * GUESS}, False),
+        ({"prob": 1.11 * GUESS}, False),
+        ({"mining": 0.99}, False),  # the loss is another one
+        ({"prob": math.nan}, False),
+    ],
+)
+def test_what_is_a_flat_spot(changes: dict[str, float], flat_spot: bool):
+    assert bool(told(watch(), [flat(**changes)] * FLAT_SPOT)) == flat_spot
+
+
+@pytest.mark.parametrize("between", [flat(mining=0.5), flat(text=False)], ids=["easier loss", "no text"])
+def test_a_step_of_another_kind_begins_the_hundred_anew(between: StepRecord):
+    almost = [flat()] * (FLAT_SPOT - 1)
+    assert told(watch(), [*almost, between, *almost]) == []
+    assert [place for place, _ in told(watch(), [*almost, between, *almost, flat()])] == [2 * FLAT_SPOT]
+
+
+def epochs(
+    train: list[float], val: list[float | None], shifts: list[float | None] | None = None
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "epoch": number,
+            "lr": 0.007,
+            "train_loss": {"total": train[number - 1]},
+            "val_loss": None if value is None else {"total": value},
+            "center_shift": None if shifts is None else shifts[number - 1],
+        }
+        for number, value in enumerate(val, start=1)
+    ]
+
+
+def test_over_fitting_is_three_rises_of_the_one_loss_while_the_other_falls():
+    assert over_fitting(epochs([4, 3, 2], [1.0, 1.1, 1.2])) is None  # two rises
+    line = over_fitting(epochs([4, 3, 2, 1], [1.0, 1.1, 1.2, 1.3]))
+    assert line is not None and "rose 3 times (1.000 → 1.100 → 1.200 → 1.300)" in line
+    assert "(4.000 → 3.000 → 2.000 → 1.000)" in line and "train.early_stop=5" in line
+    assert over_fitting(epochs([4, 3, 3, 1], [1.0, 1.1, 1.2, 1.3])) is None  # the training loss stood
+    assert over_fitting(epochs([4, 3, 2, 1], [1.0, 1.1, 1.1, 1.3])) is None  # the validation loss stood
+    assert over_fitting(epochs([4, 3, 2, 1], [1.0, math.nan, 1.2, 1.3])) is None
+
+
+def test_epochs_without_a_validation_are_passed_over():
+    line = over_fitting(epochs([5, 4.5, 4, 3, 2, 1], [1.0, None, 1.1, None, 1.2, 1.3]))
+    assert line is not None and "(5.000 → 4.000 → 2.000 → 1.000)" in line
+
+
+def test_over_fitting_is_judged_on_epochs_mined_fully():
+    # The loss of an epoch whose mining grows is an easier one: falling says nothing beside a validation that mines.
+    records = epochs([8, 7, 6, 5, 4, 3, 2], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
+    diagnosis = watch()
+    diagnosis.step(step(mining=0.0, epoch=0.0))
+    diagnosis.step(step(mining=0.9, epoch=2.5))  # in the third epoch: the fourth is the first that counts
+    assert [bool(diagnosis.epoch(records[:number])) for number in range(1, 8)] == [False] * 6 + [True]
+
+
+def test_a_resumed_run_does_not_know_how_the_epochs_before_it_were_mined():
+    records = epochs([8, 7, 6, 5, 4, 3, 2], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
+    warmed, plain = watch(), watch(warmed_up=False)
+    for diagnosis in (warmed, plain):
+        diagnosis.step(step(epoch=4.5))  # goes on in the fifth epoch
+    assert warmed.epoch(records) == []
+    (line,) = plain.epoch(records)
+    assert line.startswith("over-fitting")
+
+
+def test_drift_is_three_rises_by_a_fifth_in_all():
+    assert drift(epochs([1] * 3, [1.0] * 3, [0.1, 0.2, 0.3])) is None
+    line = drift(epochs([1] * 4, [1.0] * 4, [0.100, 0.105, 0.115, 0.120]))
+    assert line is not None and "rose 3 times (0.100 → 0.105 → 0.115 → 0.120)" in line
+    assert line.endswith("The rate is too high, 0.007 at the last step: halve optimizer.lr")
+    assert drift(epochs([1] * 4, [1.0] * 4, [0.100, 0.105, 0.115, 0.119])) is None  # 1.19 times
+    assert drift(epochs([1] * 4, [1.0] * 4, [0.1, 0.3, 0.2, 0.4])) is None  # not each time
+    assert drift(epochs([1] * 4, [1.0] * 4, [None, 0.1, 0.2, 0.3])) is None  # nothing matched in the first
+
+
+def test_signs_of_epochs_are_told_once_each():
+    diagnosis = watch(warmed_up=False)
+    records = epochs([5, 4, 3, 2, 1], [1.0, 1.1, 1.2, 1.3, 1.4], [0.1, 0.2, 0.3, 0.4, 0.5])
+    assert [line.split(":")[0] for line in diagnosis.epoch(records[:4])] == [
+        "matched boxes drift",
+        "over-fitting",
+    ]
+    assert diagnosis.epoch(records) == []
+
+
+def test_displacement_is_the_way_over_the_length():
+    net = nn.Linear(2, 1)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[3.0, 0.0]]))
+        net.bias.fill_(4.0)  # length 5
+    before = Displacement(net)
+    assert before.share(net) == 0.0
+    with torch.no_grad():
+        net.weight += torch.tensor([[0.3, 0.0]])
+        net.bias += 0.4  # way 0.5
+    assert before.share(net) == pytest.approx(0.1)
+    net.bias.requires_grad_(False)  # frozen: neither its way nor its length counts
+    frozen = Displacement(net)
+    with torch.no_grad():
+        net.weight *= 2
+        net.bias *= 9
+    assert frozen.share(net) == pytest.approx(1.0)
+
+
+def test_weights_stand_still_below_a_ten_millionth_a_step():
+    line = standing_still(9.0e-6, 100, 1e-9)  # 0.9e-7 a step
+    assert line is not None
+    assert "in 100 steps they moved by 9.0e-06 of their length" in line and "too low, 1e-09 at the last step" in line
+    assert standing_still(1.1e-5, 100, 1e-9) is None
+    assert standing_still(0.0, 0, 1e-9) is None  # no step, no sign
+
+
+@pytest.mark.parametrize(
+    ("share", "workers", "remedy"),
+    [
+        (0.24, 1, None),
+        (0.25, 1, "25% of the time: train.workers=4 (now 1; this machine has 4 cores)"),
+        (0.50, 4, "50% of the time: smaller image files, augment=light"),
+        (0.50, 9, "50% of the time: smaller image files, augment=light"),
+    ],
+)
+def test_waiting_for_images(share: float, workers: int, remedy: str | None):
+    line = waiting(share, workers, 4)
+    assert line is None if remedy is None else line is not None and remedy in line

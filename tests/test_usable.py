@@ -1,0 +1,156 @@
+"""How many regions a training can learn from: each kind counted, refusals and notes with their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data import usable
+from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.data.usable import Usable, count_usable, doubt, refusal
+from resnet18_ocrdet.structures import Outline, Polygon
+
+MAKE = TargetMaker(0.4, 0.3, 0.7, 8.0)  # shrink ratio, thresholds, least height in px
+
+
+def box(x: float, y: float, width: float, height: float) -> Polygon:
+    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
+
+
+class Labels:
+    """A source of images of 100x200 px without pixels. regions: (polygon, don't-care) of each image."""
+
+    def __init__(self, *regions: list[tuple[Polygon, bool]]) -> None:
+        self.regions = regions
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+    def outline(self, index: int) -> Outline:
+        self.asked.append(index)
+        polygons, ignore = zip(*self.regions[index], strict=True) if self.regions[index] else ((), ())
+        return Outline(100, 200, polygons, np.array(ignore, bool))
+
+
+def as_it_is(height: int, width: int) -> tuple[float, float]:
+    assert (height, width) == (100, 200)
+    return 1.0, 1.0
+
+
+WORD = (box(10, 10, 60, 20), False)
+DONT_CARE = (box(10, 10, 60, 20), True)
+OUTSIDE = (box(300, 10, 60, 20), False)
+SMALL = (box(10, 10, 60, 7.9), False)
+
+
+def test_each_kind_is_counted():
+    found = count_usable(Labels([WORD, DONT_CARE], [], [OUTSIDE, SMALL, WORD]), MAKE, as_it_is)
+    # heights of the words and the small one: 7.9, 20, 20
+    assert found == Usable(regions=5, dont_care=1, outside=1, too_small=1, usable=2, height=20.0)
+    assert found.shares("640x640") == "20% don't-care (###), 20% too small at 640x640, 20% outside their image"
+
+
+def test_a_dont_care_region_is_nothing_else():
+    found = count_usable(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE, as_it_is)
+    assert found == Usable(2, 2, 0, 0, 0, 0.0)
+
+
+def test_a_region_is_measured_after_the_resize():
+    def half(height: int, width: int) -> tuple[float, float]:
+        return 0.5, 0.5
+
+    found = count_usable(Labels([(box(10, 10, 60, 16), False), (box(10, 10, 60, 15), False)]), MAKE, half)
+    assert (found.usable, found.too_small, found.height) == (1, 1, pytest.approx(7.75))  # of 8 and 7.5 px
+
+    def wider(height: int, width: int) -> tuple[float, float]:
+        return 0.5, 2.0  # down, across: a stretched image
+
+    found = count_usable(Labels([(box(10, 10, 60, 15), False)]), MAKE, wider)
+    assert (found.too_small, found.height) == (1, pytest.approx(7.5))
+
+
+def test_what_has_no_area_is_too_small():
+    line = (np.array([[10, 10], [60, 10], [60, 10], [10, 10]], np.float32), False)
+    assert count_usable(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0), as_it_is).too_small == 1
+
+
+def test_a_region_partly_inside_is_inside():
+    assert count_usable(Labels([(box(190, 10, 60, 20), False)]), MAKE, as_it_is).usable == 1
+
+
+def test_of_a_large_set_some_are_looked_at_and_all_before_a_refusal(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(usable, "LOOKED_AT", 3)
+    good = Labels(*[[WORD]] * 9)
+    assert count_usable(good, MAKE, as_it_is).usable == 3
+    assert good.asked == [0, 4, 8]
+    hidden = Labels([DONT_CARE], [WORD], [DONT_CARE], [DONT_CARE], [DONT_CARE])  # not among 0, 2, 4
+    found = count_usable(hidden, MAKE, as_it_is)
+    assert (found.regions, found.usable) == (5, 1)
+    assert hidden.asked == [0, 2, 4, 0, 1, 2, 3, 4]
+
+
+def test_one_usable_region_is_enough_to_start():
+    assert refusal(Usable(1000, 999, 0, 0, 1, 20.0), "640x640", 8) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "parts"),
+    [
+        (Usable(0, 0, 0, 0, 0, 0.0), ["no labelled regions at all"]),
+        (
+            Usable(8, 8, 0, 0, 0, 0.0),
+            ["none of the 8 training regions can be learnt: 100% don't-care (###), 0% too", "write any other text"],
+        ),
+        (
+            Usable(8, 2, 0, 6, 0, 3.0),
+            ["25% don't-care (###), 75% too small at 640x640, zoomed 3 times", "smaller train.min_text_size than 8."],
+        ),
+        (Usable(8, 4, 0, 4, 0, 3.0), ["write any other text, or none"]),
+        (
+            Usable(8, 0, 5, 3, 0, 3.0),
+            ["38% too small", "62% outside their image; are they written in pixels of these images, x before y?"],
+        ),
+    ],
+    ids=["no labels", "don't-care", "small", "half and half", "outside"],
+)
+def test_a_refusal_names_the_shares_and_the_remedy_of_the_largest(found: Usable, parts: list[str]):
+    line = refusal(found, "640x640, zoomed 3 times", 8)
+    assert line is not None and line.startswith("data: ")
+    for part in parts:
+        assert part in line, line
+
+
+def test_half_is_enough_to_be_silent():
+    assert doubt(Usable(10, 5, 0, 0, 5, 20.0), "training", "640x640", 8) is None
+
+
+def test_a_note_tells_the_factor_that_the_size_needs():
+    line = doubt(Usable(10, 1, 0, 5, 4, 5.0), "training", "640x640", 8)
+    assert line == (
+        "4 of 10 training regions can be learnt: 10% don't-care (###), 50% too small at 640x640, 0% outside their image"
+        ". Text is 5.0 px high in the middle, 8 is the least: the input_size needs 1.6 times its sides"
+    )
+    line = doubt(Usable(10, 1, 0, 5, 4, 5.0), "validation", "640x640", 8)
+    assert line is not None and line.startswith("4 of 10 validation regions are large enough to be found: 10%")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Usable(10, 6, 0, 0, 4, 5.0),  # the size is not the reason
+        Usable(10, 2, 1, 3, 4, 8.0),  # most of what is no don't-care is large enough
+        Usable(10, 0, 10, 0, 0, 0.0),
+    ],
+)
+def test_no_factor_where_the_size_is_not_the_reason(found: Usable):
+    line = doubt(found, "training", "640x640", 8)
+    assert line is not None and "input_size" not in line
+
+
+def test_a_part_without_labels():
+    nothing = Usable(0, 0, 0, 0, 0, 0.0)
+    assert doubt(nothing, "training", "640x640", 8) == "the training images have no labelled regions"
+    assert doubt(nothing, "validation", "640x640", 8) == (
+        "the validation images have no labelled regions; hmean is undefined"
+    )
