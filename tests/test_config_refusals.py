@@ -71,7 +71,7 @@ REFUSED = [
     ("train seed=-1", ["needs a whole number, 0 or more"]),
     ("train decode.shape=quads", ["did you mean quad? (quad, polygon)"]),
     ("train device=cudda", ["did you mean cuda?", "cuda:N"]),
-    ("train precision=fp16", ["auto, fp32, bf16"]),
+    ("train precision=fp8", ["auto, fp32, bf16, fp16"]),
     ("train data=icdar2015 data.root=x data.val=1.5", ["data.val=1.5: needs a share between 0 and 1"]),
     ("train data=icdar2015 data.root=x data.val=900-801", ["a range goes upwards, 801-900"]),
     ("train data=icdar2015 data.root=x data.val=0.6 data.train=0.6", ["more than the data set"]),
@@ -102,6 +102,19 @@ REFUSED = [
     ("train optimizer.lr=0.003,0.005", ["several values; add -m for a sweep"]),
     ("train optimizer=sgd,adamw", ["several values; add -m for a sweep"]),
     ("train input_size=320x320,640x640", ["several values; add -m for a sweep"]),
+    (
+        "train input_size=[640,640]",
+        ["input_size=[640,640]: height x width is needed, such as 800x800", "without brackets"],
+    ),
+    ("train \"'train.epochs=3'\"", ["'train.epochs=3': these quotes reached the command; type train.epochs=3"]),
+    (
+        "train optimizer=adamw optimizer.betas=0.9 0.999",
+        ["optimizer.betas=0.9: needs 2 numbers in brackets", "'0.999' is"],
+    ),
+    (
+        "train optimizer=adamw 'optimizer.betas=\"[0.9,0.999]\"'",
+        ["quotes inside the word make it text: leave them out"],
+    ),
     ("train train.epochs=[1", ["train.epochs=[1: cannot be read"]),
     ("train train.epochs=${train.foo}", ["train.epochs: Interpolation key 'train.foo' not found"]),
     ("train hydra.foo=1", ["hydra.foo"]),

@@ -236,6 +236,13 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
     assert f"model.pretrained={path}: not a state dict of tensors" in refusal(ResNetFeatures("resnet18"), path)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path, imagenet_state):
+    path = tmp_path / "resnet18.pth"
+    torch.save({**imagenet_state, "conv1.weight": imagenet_state["conv1.weight"] * float("nan")}, path)
+    message = refusal(ResNetFeatures("resnet18"), path)
+    assert f"model.pretrained={path}: 1 tensor with NaN or infinity (first: conv1.weight)" in message
+
+
 def test_a_missing_file_is_refused(tmp_path):
     path = tmp_path / "none.pth"
     assert f"model.pretrained={path}: no such file" in refusal(ResNetFeatures("resnet18"), path)

@@ -7,7 +7,11 @@ mean in `average`), `about` the code and data they come from, and what a resume 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import warnings
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -19,6 +23,14 @@ from .errors import UserError
 
 SCHEMA = 3
 WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
+FOREIGN_CODE = re.compile(
+    r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)"
+)  # of torch, where weights_only stops it
+DEFORMABLE = "conv2_offset"  # as MhLiao/DB and its descendants name the layer that makes the offsets
+WRAPPERS = {  # first part of a tensor's name -> who puts it there
+    "module": " (of DistributedDataParallel: save the state dict of its .module)",
+    "_orig_mod": " (of torch.compile: save the state dict of its ._orig_mod)",
+}
 ADDED_IN_3: dict[str, Any] = {
     "average": None,
     "scaler": {},
@@ -108,14 +120,24 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or foreign file
+        if (code := FOREIGN_CODE.search(str(error))) is not None:
+            raise UserError(
+                f"checkpoint {path}: wants to call {code[1]} while it is read, which is refused: checkpoints are "
+                f"tensors and plain values"
+            ) from None
         raise UserError(f"checkpoint {path}: cannot be read ({type(error).__name__}; {_first_bytes(path)})") from None
     needed = Checkpoint.__required_keys__
     if isinstance(content, dict) and content.get("schema") == 2:
         content = {**ADDED_IN_3, **content}
     if not isinstance(content, dict) or not needed <= content.keys():
-        raise UserError(f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})")
+        raise UserError(
+            f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})"
+            f"{_foreign_names(content, needed)}"
+        )
     if not isinstance(content["schema"], int) or not _holds_tensors(content["model"]):
         raise UserError(f"checkpoint {path}: not written by ocrdet-train (schema or weights of a wrong type)")
     if content["schema"] > SCHEMA:
@@ -135,7 +157,7 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
         fits = len(wanted) - len(missing) - len(bent)
         raise UserError(
             f"checkpoint {path}: {fits} of {len(wanted)} tensors fit; {len(missing)} missing, {len(foreign)} unknown, "
-            f"{len(bent)} of another shape (first: {(bent + missing + foreign)[0]})"
+            f"{len(bent)} of another shape (first: {(bent + missing + foreign)[0]}){_explain_names(wanted, foreign)}"
         )
     rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if rotten:
@@ -172,6 +194,36 @@ def _first_bytes(path: Path) -> str:
 
 def _holds_tensors(state: object) -> bool:
     return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+
+
+def _explain_names(wanted: Collection[str], foreign: Sequence[str]) -> str:
+    """Why names are foreign, where the tensors of this network stand under longer or shorter ones; else nothing."""
+    longer = Counter(name.removesuffix(ours) for name in foreign for ours in [_tail(name, wanted)] if ours)
+    if longer:
+        prefix, found = longer.most_common(1)[0]
+        return f"; {found} names fit without the prefix '{prefix}'{WRAPPERS.get(prefix.split('.')[0], '')}"
+    if any(DEFORMABLE in name for name in foreign):
+        return "; it has deformable convolutions, and this network has none"
+    return ""
+
+
+def _tail(name: str, wanted: Collection[str]) -> str | None:
+    """The wanted name that `name` ends with, behind at least one more part."""
+    parts = name.split(".")
+    return next((tail for cut in range(1, len(parts)) if (tail := ".".join(parts[cut:])) in wanted), None)
+
+
+def _foreign_names(content: object, needed: frozenset[str]) -> str:
+    """What a file of another program holds instead, as far as it is tensors by name."""
+    if isinstance(content, dict) and len(needed & content.keys()) > len(needed) / 2:
+        return ""  # ours, and incomplete
+    nodes = [content, *(content.values() if isinstance(content, dict) else [])]
+    state = next((node for node in nodes if isinstance(node, dict) and node and _holds_tensors(node)), None)
+    if state is None:
+        return ""
+    first = str(next(iter(state)))
+    deformable = "; it has deformable convolutions" if any(DEFORMABLE in str(name) for name in state) else ""
+    return f": it holds {len(state)} tensors, first '{first}'{WRAPPERS.get(first.split('.')[0], '')}{deformable}"
 
 
 def _first_missing(content: object, needed: frozenset[str]) -> str:

@@ -6,9 +6,12 @@ What a command needs is imported when it runs, so that --help and a refused word
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .config.compose import run_command
+from .streams import announce_loss, exit_code, make_streams_last
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,17 +19,22 @@ if TYPE_CHECKING:
 
 def train() -> None:
     """ocrdet-train."""
-    sys.exit(run_command("train", _train))
+    _run("train", _train)
 
 
 def evaluate() -> None:
     """ocrdet-eval."""
-    sys.exit(run_command("eval", _evaluate))
+    _run("eval", _evaluate)
 
 
 def detect() -> None:
     """ocrdet-detect."""
-    sys.exit(run_command("detect", _detect))
+    _run("detect", _detect)
+
+
+def _run(command: str, job: Callable[[DictConfig], int]) -> None:
+    make_streams_last()
+    sys.exit(exit_code(run_command(command, job)))
 
 
 def _train(cfg: DictConfig) -> int:
@@ -56,6 +64,8 @@ def _set_up_process() -> None:
     from .errors import UserError
 
     keep_freed_memory()
+    announce_loss("nobody reads the output any more; going on, as the results are in files")
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # told in one line of our own
     try:
         import cv2
     except ImportError as error:

@@ -13,11 +13,11 @@ def explain_zero(score: Score, stages: Stages, best_iou: float, contract: Contra
     """Two lines for a set of which no region was found: the funnel, and the stage that lost them with its remedy.
 
     best_iou: highest IoU of any box with any region, 0..1."""
+    boxes = f"{stages.boxes} box" + ("" if stages.boxes == 1 else "es")
     funnel = (
         f"hmean 0, step by step: {count(score.care_regions, 'region')} to find → highest probability "
         f"{stages.max_prob:.2f} → {count(stages.contours, 'contour')} above bin_thresh → {stages.large} large enough → "
-        f"{stages.confident} above box_thresh → {stages.boxes} box{'' if stages.boxes == 1 else 'es'} → best IoU {best_iou:.2f} (above "
-        f"0.5 counts)"
+        f"{stages.confident} above box_thresh → {boxes} → best IoU {best_iou:.2f} (above 0.5 counts)"
     )
     return [funnel, f"lost at: {_lost_at(score, stages, best_iou, contract)}"]
 

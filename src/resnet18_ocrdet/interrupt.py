@@ -1,14 +1,16 @@
-"""Ctrl-C and SIGTERM: finish what is in hand, then leave; a second one leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: finish what is in hand, then leave; a second one leaves at once."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *HANGUP]
 NOTICE = b"\nstopping: this step is finished and saved first; once more to leave at once\n"
 
 
@@ -26,7 +28,9 @@ class Interrupt:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._catch) for number in SIGNALS}
+        # `nohup` means that a closed terminal shall change nothing
+        wanted = [number for number in SIGNALS if number not in HANGUP or signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._catch) for number in wanted}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -35,7 +39,7 @@ class Interrupt:
 
     @property
     def exit_code(self) -> int:
-        """As a shell reports a process that the signal ended: 130 or 143."""
+        """As a shell reports a process that the signal ended: 130, 143 or 129."""
         return 128 + (self.signal or signal.SIGINT)
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
@@ -46,4 +50,5 @@ class Interrupt:
         self.signal, self._at = number, time.monotonic()
         if hasattr(signal, "SIGCHLD"):  # loader processes may get the signal too; torch would raise wherever we are
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.write(2, NOTICE)  # not print: the signal may have come in the middle of one
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, NOTICE)  # not print: the signal may have come in the middle of one

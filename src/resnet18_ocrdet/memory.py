@@ -1,4 +1,4 @@
-"""How much memory a run has taken at most."""
+"""How much memory a run has taken at most, and whether it ran out of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 GIB = float(2**30)
+TOO_LITTLE = ("out of memory", "can't allocate memory", "unable to allocate")  # of CUDA, of torch on a CPU, of numpy
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error means too little memory: on a CPU torch says so with a plain RuntimeError."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in TOO_LITTLE)
 
 
 def peak_memory(device: torch.device) -> float | None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from .. import build, draw
@@ -20,6 +19,7 @@ from ..detector import Detector
 from ..device import choose_device
 from ..display import Display, duration
 from ..errors import UserError
+from ..memory import ran_out
 from ..results import format_detections
 from ..run_folder import make_folder
 from ..structures import Detection, Image
@@ -56,8 +56,11 @@ def run(cfg: DictConfig) -> int:
                 _write_results(output, name, image, detections, cfg.vis)
             except UserError as error:
                 errors.append({"image": relative, "error": str(error)})
-            except (MemoryError, torch.OutOfMemoryError) as error:  # one huge image must not end a folder
-                errors.append({"image": relative, "error": f"{path}: not enough memory ({error})"})
+            except (MemoryError, RuntimeError) as error:  # one huge image must not end a folder
+                if not ran_out(error):
+                    raise
+                told = (str(error) or type(error).__name__).splitlines()[0]
+                errors.append({"image": relative, "error": f"{path}: not enough memory ({told})"})
             else:
                 records.write(json.dumps(_record(relative, image, detections, seconds), ensure_ascii=False) + "\n")
                 found += len(detections)

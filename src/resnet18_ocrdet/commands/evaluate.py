@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..checkpoint import load_checkpoint
 from ..contract import Contract
-from ..data.loader import ScoreLoader
+from ..data.loader import ScoreLoader, too_many
 from ..data.splits import Splits, overlap
 from ..data.views import ScoreViews
 from ..device import choose_device
@@ -58,7 +58,10 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     device = choose_device(cfg.device)
     compute, precision = build.build_compute(device, cfg.precision)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
-    loader = ScoreLoader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
+    workers = build.count_workers(cfg.workers)
+    if line := too_many(workers, "workers"):
+        display.line(f"note: {line}")
+    loader = ScoreLoader(views, cfg.batch_size, workers, device.type == "cuda")
     model = build.build_trained(content, path, device)
     criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
     with display.progress("evaluate", len(source)) as advance:

@@ -8,12 +8,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from .. import build
 from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.check import check_run
 from ..config.words import escape_interpolation
 from ..display import Display
 from ..errors import UserError
 
+SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
 
 
@@ -54,7 +56,35 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")
+    if line := _stretched(before, after):
+        display.line(f"note: {line}")
     return after
+
+
+def _stretched(before: DictConfig, after: DictConfig) -> str | None:
+    """A line when the curve of the rate spans the run and the run is made longer or shorter.
+
+    The rates are told in percent of the peak: optimizer.lr_for_batch scales them by what is not known yet."""
+    old, new = before.train.epochs, after.train.epochs
+    spans = after.scheduler._target_.rpartition(".")[2] in SPANNING and after.scheduler.get("T_max") is None
+    if old == new or before.scheduler != after.scheduler or not spans:
+        return None
+    at = min(old, new)
+    was, now = (_share_of_peak(after, epochs, at) for epochs in (old, new))
+    option = after.scheduler._target_.rpartition(".")[2].lower()
+    return (
+        f"scheduler={option} spans the whole run, so its curve is {'stretched' if new > old else 'pressed'} from {old} "
+        f"to {new} epochs: after epoch {at} the rate is {now:.0%} of its peak, not {was:.0%}. The steps already done "
+        f"stay as they are; for a curve of its own, start a new run with model.weights=…"
+    )
+
+
+def _share_of_peak(cfg: DictConfig, epochs: int, at: float) -> float:
+    """Rate `at` epochs into a run of `epochs` over the highest one."""
+    longer = OmegaConf.merge(cfg, {"train": {"epochs": epochs}})
+    assert isinstance(longer, DictConfig)
+    schedule = build.build_schedule(longer, cfg.optimizer.lr_for_batch or 1)
+    return schedule(at) / float(cfg.scheduler.get("max_lr", cfg.optimizer.lr))
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:

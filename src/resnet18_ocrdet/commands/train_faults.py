@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+import re
+
 from omegaconf import DictConfig
 
 from ..errors import UserError
+from ..memory import ran_out
 from ..world import World
 
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "unable to allocate")
-LOADER_DIED = ("DataLoader worker", "worker exited unexpectedly")
-NO_SHARED_MEMORY = ("bus error", "shared memory", "/dev/shm", "No space left on device")
+ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)  # of CUDA and of torch on a CPU
+LOADER_DIED = ("is killed by signal", "exited unexpectedly")
+NO_SHARED_MEMORY = ("bus error", "shared memory")
 PEER_LEFT = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL", "ProcessGroup", "Socket Timeout")
 
 
 def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
     """One line: what happened and what to do. None for a fault that is nobody's but the program's."""
-    text = str(error)
     if isinstance(error, UserError):
-        return text
-    if isinstance(error, MemoryError) or _says(text, OUT_OF_MEMORY):
-        batch, size = cfg.train.batch_size, cfg.input_size
-        halved = f"train.batch_size={max(batch // 2, 1)} train.accumulate={2 * cfg.train.accumulate} (the same step)"
-        return (
-            f"out of memory with train.batch_size={batch} at {size.height}x{size.width}: {halved}, or a smaller "
-            f"input_size"
-        )
+        return str(error)
+    text = _told(error)
     if is_loader_death(error):
         if _says(text, NO_SHARED_MEMORY):
-            return f"{_first_line(text)}; shared memory is full: train.workers=0, or a larger /dev/shm"
-        return (
-            f"{_first_line(text)}; a damaged image or too little memory can do that: train.workers=0 shows which image"
-        )
+            return f"{text}. Loader processes hand batches over in /dev/shm: train.workers=0, or make it larger"
+        return f"{text}; a damaged image or too little memory can do that: train.workers=0 shows which image"
+    if ran_out(error):
+        return _out_of_memory(text, cfg)
     if isinstance(error, OSError):
         return text
     if world.size > 1 and _says(text, PEER_LEFT):
-        return f"another process of this run ended ({_first_line(text)[:120]}); see what it said"
+        return f"another process of this run ended ({text[:120]}); see what it said"
     return None
 
 
-def is_loader_death(error: Exception) -> bool:
+def _out_of_memory(text: str, cfg: DictConfig) -> str:
+    batch, size = cfg.train.batch_size, cfg.input_size
+    asked = ASKED_FOR.search(text)
+    wanted = f" ({asked[1]} more were asked for)" if asked else ""
+    same = " (the same step)" if batch % 2 == 0 else ""
+    halved = f"train.batch_size={batch // 2} train.accumulate={2 * cfg.train.accumulate}{same}, or "
+    remedy = f"{halved if batch > 1 else ''}a smaller input_size"
+    return f"out of memory with train.batch_size={batch} at {size.height}x{size.width}{wanted}: {remedy}"
+
+
+def is_loader_death(error: BaseException) -> bool:
     """Whether a loader process ended by itself, or by a signal."""
     return isinstance(error, RuntimeError) and _says(str(error), LOADER_DIED)
 
@@ -47,5 +53,9 @@ def _says(text: str, words: tuple[str, ...]) -> bool:
     return any(word.lower() in text.lower() for word in words)
 
 
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+def _told(error: BaseException) -> str:
+    """One line of its text: of a chain the signal that ended a loader process, of a loader's traceback the last one."""
+    if is_loader_death(error) and error.__cause__ is not None and is_loader_death(error.__cause__):
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return lines[-1 if lines[0].startswith("Caught ") else 0].strip().removesuffix(".")

@@ -12,7 +12,7 @@ from .. import build
 from ..contract import Contract
 from ..data.labels import LabelledImages
 from ..data.letterbox import scale_to
-from ..data.loader import EpochBatches, ScoreLoader, TrainLoader
+from ..data.loader import EpochBatches, ScoreLoader, TrainLoader, too_many
 from ..data.splits import Splits, overlap
 from ..data.targets import TargetMaker
 from ..data.usable import Usable, count_usable, doubt, refusal
@@ -110,7 +110,8 @@ def _check_regions(splits: Splits, targets: TargetMaker, cfg: DictConfig, contra
     zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
     at = f"{contract.height}x{contract.width}"
     largest = _count(splits.train, targets, contract, zoom)
-    if largest is not None and (why := refusal(largest, f"{at}, zoomed {zoom:g} times", cfg.train.min_text_size)):
+    zoomed = f"{at}, zoomed {zoom:g} times" if zoom != 1.0 else at
+    if largest is not None and (why := refusal(largest, zoomed, cfg.train.min_text_size)):
         raise UserError(why)
     for part, source in (("training", splits.train), ("validation", splits.val)):
         found = _count(source, targets, contract, 1.0)
@@ -131,7 +132,9 @@ def _count(source: Source, targets: TargetMaker, contract: Contract, zoom: float
 
 
 def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
-    """Say what differs from the words typed."""
+    """Say what differs from the words typed, or is probably not meant."""
+    if line := too_many(loader.workers, "train.workers", world.size):
+        display.line(f"note: {line}")
     if loader.batch_size < cfg.train.batch_size:
         display.line(
             f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --v
 Job = Callable[["DictConfig"], int]
 
 FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output"}
-INTERRUPTED = (130, 143)  # Ctrl-C and SIGTERM, as a shell reports them
+INTERRUPTED = (130, 143, 129)  # Ctrl-C, SIGTERM and SIGHUP, as a shell reports them
 
 
 def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:

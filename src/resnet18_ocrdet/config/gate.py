@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -19,6 +20,7 @@ from .tree import Key, all_leaves, leaves
 from .values import convert, shown
 from .words import Word, each_setting, each_value, is_sweep, quote, quote_path
 
+QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
 Compose = Callable[[list[str]], DictConfig]  # words for Hydra -> composed config, with its `hydra` node
 
 
@@ -81,6 +83,9 @@ def _is_dict(word: Word) -> bool:
 
 def _form_problem(word: Word, following: Word | None, library: Library, known: Iterable[str]) -> str:
     """What is wrong with a word before its value is looked at; empty where nothing is."""
+    quoted = QUOTED_WORD.fullmatch(str(word))
+    if quoted:
+        return f"{word}: these quotes reached the command; type {quoted[2]}, or quote for the shell alone"
     if word.prefix == "~":
         return f"{word}: nothing can be removed, a run needs all of its keys; set it to another value instead"
     if word.value is None:

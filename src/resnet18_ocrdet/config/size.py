@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from .library import Library
 from .options import InputSize
@@ -20,6 +21,8 @@ def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, lis
     A pair becomes `++input_size={height:H,width:W}`: one word, so that a sweep over pairs stays one, and
     with ++ because ocrdet-eval and ocrdet-detect have no such node until it is asked for."""
     options = library.options("input_size")
+    if re.fullmatch(r"[\[(].*", word.value or ""):
+        return replace(word), [f"{word}: {_problem(word.value or '')}, without brackets"]  # no option of the group
     texts = [text.strip() for text in (word.value or "").split(",")]
     if all(text in options or text == "null" for text in texts):
         return word, []

@@ -82,6 +82,8 @@ def _in_limits(typed: Any, rule: Rule) -> bool:
 def _refusal(value: Any, kinds: tuple[Any, ...], rule: Rule) -> str:
     """`needs a whole number, 1 or more`, with the nearest valid value where there is one."""
     text = f"needs {describe(kinds, rule)}"
+    if isinstance(value, str) and value.startswith("[") and get_origin(kinds[0]) is tuple:
+        return f"{text}; quotes inside the word make it text: leave them out"
     if rule.choices:
         close = get_close_matches(str(value), rule.choices, n=1, cutoff=0.4)
         return f"did you mean {close[0]}? ({describe(kinds, rule)})" if close else text

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
+from multiprocessing import queues
 from typing import Any
 
 import cv2
@@ -20,8 +22,10 @@ from torch.utils.data import DataLoader, Sampler
 from ..allocator import give_back_freed_memory
 from ..errors import UserError
 from ..structures import Batch, Targets
+from ..wording import count
 from .views import ScoreViews, TrainViews, View
 
+CROWDED = 2  # loader processes a core from which a note is given
 POLITENESS = 10  # niceness of a loader process: on a CPU the network's threads wait for the slowest of them
 
 
@@ -163,6 +167,20 @@ def collate_by_size(views: Sequence[View]) -> list[Batch]:
     return [collate(group) for group in groups.values()]
 
 
+def too_many(workers: int, key: str, processes: int = 1) -> str | None:
+    """A note where the loader processes asked for with `key` are more than twice the cores; None where they are not.
+
+    processes: of the run on this machine, each with loaders of its own."""
+    cores = available_cores()
+    if workers * processes <= CROWDED * cores:
+        return None
+    each = f" in each of {processes} processes" if processes > 1 else ""
+    return (
+        f"{key}={workers}{each} on {count(cores, 'core')}: each loader process takes memory for batches of its own and "
+        f"none gets a core to itself; {key}={max(cores // processes, 1)} is as fast"
+    )
+
+
 def default_workers() -> int:
     """Loader processes when none are asked for: the cores this process may use, 8 at most."""
     return min(available_cores(), 8)
@@ -183,8 +201,21 @@ def _start_worker(_: int, polite: bool) -> None:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C and `timeout` signal the whole group: the main process decides when its loaders end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main one ends its loader processes with it
+    queues.Queue._on_queue_feeder_error = staticmethod(_end_unsent)  # type: ignore[attr-defined]
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
     give_back_freed_memory()
     if polite and hasattr(os, "nice"):
         os.nice(POLITENESS)
+
+
+def _end_unsent(error: Exception, batch: object) -> None:
+    """End this process, as its batch cannot be handed over: the main one would wait for it for ever."""
+    if "shared memory" in str(error) and hasattr(signal, "SIGBUS"):
+        signal.pthread_kill(
+            threading.get_ident(), signal.SIGBUS
+        )  # as for writing to it when full: torch names the cause
+    os.write(2, f"loader process {os.getpid()}: a batch cannot be handed over: {error}\n".encode())
+    os._exit(1)

@@ -32,6 +32,11 @@ def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
             f"model.pretrained={source}: not a torchvision {name}: {count(len(missing), 'tensor')} missing, "
             f"{len(foreign)} unknown, {len(bent)} of another shape (first: {(missing + foreign + bent)[0]})"
         )
+    rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if rotten:
+        raise UserError(
+            f"model.pretrained={source}: {count(len(rotten), 'tensor')} with NaN or infinity (first: {rotten[0]})"
+        )
     backbone.load_state_dict(state, strict=False)  # strict is checked above; only counters may lack
     loaded = len(wanted) - len(counters)
     return f"backbone: {loaded} of {loaded} tensors from {source}"

@@ -1,0 +1,166 @@
+"""A command goes on when nobody reads what it says, and a closed terminal is a reason to save."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import TINY
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.interrupt import Interrupt
+from resnet18_ocrdet.streams import Lasting, exit_code
+
+PROGRAM = Path(sys.executable).with_name("ocrdet-train")
+
+
+def into_a_closed_pipe() -> Lasting:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return Lasting(os.fdopen(writing, "w"))
+
+
+def test_writing_into_a_closed_pipe_is_told_once_and_ends_nothing(capsys):
+    stream = into_a_closed_pipe()
+    stream.notice = "nobody reads"
+    for _ in range(3):
+        assert stream.write("a line\n") == 7
+        stream.flush()
+    stream.close()  # nothing is left in it that would fail now
+    assert not stream.full
+    assert capsys.readouterr().err == "nobody reads (Broken pipe)\n"
+
+
+def test_all_else_is_the_streams_own():
+    inner = io.StringIO()
+    stream = Lasting(inner)
+    print("a line", file=stream)
+    assert inner.getvalue() == "a line\n" and not stream.isatty()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(("code", "ends_with"), [(0, 1), (2, 2)])
+def test_text_lost_on_a_full_disk_is_no_success(code: int, ends_with: int, monkeypatch):
+    stream = Lasting(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"))
+    monkeypatch.setattr(sys, "stdout", stream)
+    print("a line")
+    assert exit_code(code) == ends_with and stream.full
+
+
+def test_text_nobody_reads_is_no_failure(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", into_a_closed_pipe())
+    print("a line")
+    assert exit_code(0) == 0
+
+
+@pytest.mark.parametrize(("words", "code"), [("--help", 0), ("--cfg job", 0), ("optimzer.lr=1", 2)])
+def test_looking_at_the_beginning_only_leaves_no_traceback(words: str, code: int, tmp_path: Path):
+    process = subprocess.Popen(
+        [PROGRAM, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    error = process.stderr.read()
+    assert process.wait(60) == code
+    assert "Traceback" not in error and "BrokenPipe" not in error
+
+
+def test_a_run_whose_output_is_cut_off_goes_on(tmp_path: Path):
+    """`ocrdet-train … | head -1`"""
+    words = (*TINY, "train.epochs=2", "run_dir=run")
+    process = subprocess.Popen(
+        [PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline().startswith("note: ")
+    process.stdout.close()
+    assert process.stderr.read() == (
+        "nobody reads the output any more; going on, as the results are in files (Broken pipe)\n"
+    )
+    assert process.wait(60) == 0
+    assert "epoch 2/2" in (tmp_path / "run/train.log").read_text()
+    assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["epoch"] == 2
+
+
+@pytest.mark.parametrize(("before", "caught"), [(signal.SIG_DFL, signal.SIGHUP), (signal.SIG_IGN, None)])
+def test_a_hangup_counts_unless_nohup_said_otherwise(before: Any, caught: int | None):
+    outside = signal.signal(signal.SIGHUP, before)
+    try:
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interrupt.signal == caught
+        assert signal.getsignal(signal.SIGHUP) == before
+    finally:
+        signal.signal(signal.SIGHUP, outside)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_saves_and_ends_with_129(tmp_path: Path):
+    process, terminal = pty.fork()
+    if process == 0:  # its session's leader: closing the terminal hangs it up
+        os.chdir(tmp_path)
+        os.execv(PROGRAM, [str(PROGRAM), *TINY, "train.workers=1", "train.epochs=1000", "run_dir=run"])
+    last = tmp_path / "run/checkpoints/last.pt"
+    os.set_blocking(terminal, False)
+    until(lambda: drain(terminal) and last.exists())
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    (farewell,) = [line for line in (tmp_path / "run/train.log").read_text().splitlines() if "interrupted" in line]
+    assert f"step {load_checkpoint(last)['step']} is saved" in farewell
+
+
+def test_a_loader_process_that_is_killed_is_one_line_and_everything_is_saved(tmp_path: Path):
+    words = (*TINY, "train.workers=1", "train.epochs=1000", "run_dir=run")
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen([PROGRAM, *words], stdout=out, stderr=out, cwd=tmp_path, start_new_session=True)
+    last = tmp_path / "run/checkpoints/last.pt"
+    until(last.exists)
+    child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+    os.kill(int(child), signal.SIGKILL)
+    assert process.wait(60) == 1
+    text = (tmp_path / "out").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("stopped: ")]
+    assert f"DataLoader worker (pid {child}) is killed by signal: Killed; a damaged image or too little memory" in line
+    assert "train.workers=0 shows which image" in line and "Traceback" not in text
+    step = load_checkpoint(last)["step"]
+    assert f"stopped; step {step} is saved; go on with: ocrdet-train resume=run" in text
+
+
+@pytest.mark.slow
+def test_full_shared_memory_ends_the_run_instead_of_hanging_it(tmp_path: Path):
+    small = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
+    if subprocess.run(["unshare", "-Urm", "sh", "-c", small], capture_output=True).returncode:
+        pytest.skip("a /dev/shm of its own needs user namespaces")
+    words = " ".join((*TINY, "train.workers=1", "train.epochs=1", "run_dir=run"))
+    command = ["unshare", "-Urm", "sh", "-c", f"{small} && exec {PROGRAM} {words}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("stopped: ")]
+    assert re.search(r"killed by signal: Bus error\. .*in /dev/shm: train\.workers=0, or make it larger", line)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "stopped; step 0 is saved" in done.stdout
+
+
+def drain(terminal: int) -> bool:
+    """Read what is there: a full terminal would stop the run. True."""
+    with suppress(BlockingIOError):
+        os.read(terminal, 100_000)
+    return True
+
+
+def until(condition: Any, seconds: float = 120.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
