@@ -31,6 +31,18 @@ def run(monkeypatch: pytest.MonkeyPatch, command: str, *words: str) -> int:
     return run_command(command, JOBS[command])
 
 
+def test_the_page_has_every_row_and_its_tests_exist():
+    root = Path(__file__).parents[1]
+    page = (root / "docs/bad-input.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if re.match(r"\| \d+ ", line)]
+    assert {int(row[0].strip("| ")) for row in rows} == set(range(86, 123))
+    for row in rows:
+        named = re.findall(r"`(tests/\w+\.py)::(\w+)`", row[-1])
+        assert named or "decision: " in row[-2], row
+        for file, test in named:
+            assert f"\ndef {test}(" in (root / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
 # settings
 
 

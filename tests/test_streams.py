@@ -18,6 +18,7 @@ import pytest
 
 from conftest import TINY
 from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.interrupt import Interrupt
 from resnet18_ocrdet.streams import Lasting, exit_code
 
@@ -61,6 +62,20 @@ def test_text_nobody_reads_is_no_failure(monkeypatch):
     monkeypatch.setattr(sys, "stdout", into_a_closed_pipe())
     print("a line")
     assert exit_code(0) == 0
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_no_color(no_color: bool, monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    with Display().progress("training", 2) as advance:
+        advance(1, "note")
+    out = capsys.readouterr().out
+    assert "training" in out
+    assert bool(re.search(r"\x1b\[[\d;]*3\d", out)) is not no_color
 
 
 @pytest.mark.parametrize(("words", "code"), [("--help", 0), ("--cfg job", 0), ("optimzer.lr=1", 2)])

@@ -33,6 +33,8 @@ def run(cfg: DictConfig) -> int:
     display, metric = Display(), IcdarMetric()
     output = Path(cfg.output)
     make_folder("output", output)
+    if cfg.predictions is None and (line := too_many(build.count_workers(cfg.workers), "workers")):
+        display.line(f"note: {line}")
     scored = _score_files if cfg.predictions is not None else _score_checkpoint
     about = scored(cfg, metric, display)
     score = metric.result()
@@ -58,10 +60,7 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     device = choose_device(cfg.device)
     compute, precision = build.build_compute(device, cfg.precision)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
-    workers = build.count_workers(cfg.workers)
-    if line := too_many(workers, "workers"):
-        display.line(f"note: {line}")
-    loader = ScoreLoader(views, cfg.batch_size, workers, device.type == "cuda")
+    loader = ScoreLoader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
     model = build.build_trained(content, path, device)
     criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
     with display.progress("evaluate", len(source)) as advance:
