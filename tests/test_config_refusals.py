@@ -71,7 +71,7 @@ REFUSED = [
     ("train seed=-1", ["needs a whole number, 0 or more"]),
     ("train decode.shape=quads", ["did you mean quad? (quad, polygon)"]),
     ("train device=cudda", ["did you mean cuda?", "cuda:N"]),
-    ("train precision=fp8", ["did you mean fp16? (auto, fp32, bf16, fp16)"]),
+    ("train precision=fp8", ["auto, fp32, bf16, fp16"]),
     ("train data=icdar2015 data.root=x data.val=1.5", ["data.val=1.5: needs a share between 0 and 1"]),
     ("train data=icdar2015 data.root=x data.val=900-801", ["a range goes upwards, 801-900"]),
     ("train data=icdar2015 data.root=x data.val=0.6 data.train=0.6", ["more than the data set"]),

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "checkpoint": {"errors"},
     "device": {"errors"},
     "optim": {"model"},
-    "config": {"errors", "wording"},
+    "config": {"errors", "wording", "run_folder"},
     "run_folder": {"errors", "wording"},
     "loss": {"structures"},
     "draw": {"structures"},

@@ -58,6 +58,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
     from .disk import check_disk
     from .gate import prepare
+    from .resumed import implied_words
 
     with _hydra(request) as hydra:
         if request.completion:
@@ -65,6 +66,8 @@ def _compose_and_run(request: Request, job: Job) -> int:
             return 0
         library = Library(request.command, request.config_dir)
         extra = _search_words(request)
+        if request.command == "train" and not request.multirun:
+            extra += implied_words(request.words, library)
         compose = partial(_compose, hydra, request.command)
         words = extra + prepare(request, library, lambda chosen: compose(extra + chosen))
         if request.multirun:
