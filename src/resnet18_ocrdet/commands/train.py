@@ -41,6 +41,7 @@ from .train_summary import show_precision_recall, write_about, write_summary
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
+STEPS_TO_JUDGE_WAITING = 20  # of an epoch; in shorter ones the start of the loaders is most of it
 SIGNALS_APART = 0.5  # seconds between those that a service manager sends to the processes of a run
 
 
@@ -207,7 +208,8 @@ class Training:
             show_precision_recall(metric, record["ap"], journal, state.step, path)
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         signs = self.diagnosis.epoch(journal.records())
-        if advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores):
+        long_enough = len(self.loader) >= STEPS_TO_JUDGE_WAITING
+        if long_enough and (advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores)):
             signs.append(advice)
         if validation is not None and metric is not None and hmean == 0:
             signs += explain_zero(validation.score, validation.stages, metric.best_iou, self.parts.contract)
@@ -252,7 +254,11 @@ class Training:
         self.saves.last()
         assert isinstance(stop.batch, Batch)
         folder = self.folder.evidence
-        for line in write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch):
+        try:
+            lines = write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch)
+        except OSError as error:
+            lines = [f"  its images could not be written: {error}"]
+        for line in lines:
             self.display.line(line)
         return stop.exit_code
 

@@ -21,9 +21,10 @@ def implied_words(words: list[str], library: Library) -> list[str]:
     """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them. Nothing when a group is typed: then
     all that is typed counts, nothing of the saved run."""
     typed = {word.key: word.value for word in map(Word.split, words)}
-    if typed.get("resume") is None or typed.keys() & library.groups.keys():
+    resume = typed.get("resume")
+    if resume is None or typed.keys() & library.groups.keys():
         return []
-    saved = _saved_config(typed["resume"], typed.get("run_dir"))
+    saved = _saved_config(resume, typed.get("run_dir"))
     implied = []
     for group, default in library.groups.items():
         section = saved.get(group) or {}
