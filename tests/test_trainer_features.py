@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -283,3 +285,50 @@ def test_build_scaler_is_off_but_for_fp16():
     for precision, enabled in (("fp32", False), ("bf16", False), ("fp16", True)):
         assert gradient_scaler(torch.device("cpu"), precision).is_enabled() is enabled
     assert build.build_compute(torch.device("cpu"), "fp16")[1] == "fp16"
+
+
+def test_with_everything_switched_on_a_signal_in_mid_epoch_changes_nothing(tmp_path: Path, monkeypatch, records):
+    words = (*WORDS, "data.train_size=16", "train.epochs=3", "precision=fp16", "train.ema=0.9", "train.accumulate=2")
+    words = (*words, "train.clip_norm=1", "model.freeze=stem", "optimizer.layer_decay=0.7", "optimizer=adamw")
+    words = (*words, "scheduler=onecycle", "train.early_stop=3")
+    assert train(monkeypatch, *words, f"run_dir={tmp_path}/whole") == 0
+    losses = [float(record.loss.total) for record in records]
+    assert len(losses) == 12  # 4 steps of 2 x 2 images an epoch
+    records.clear()
+    original = engine.StepRecord
+
+    def record(*fields):
+        if fields[0] == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*fields)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "StepRecord", record)
+        assert train(patch, *words, f"run_dir={tmp_path}/halves") == 143
+    assert len(records) == 6
+    assert train(monkeypatch, f"resume={tmp_path}/halves") == 0
+    assert [float(record.loss.total) for record in records] == losses
+    ours, theirs = last(tmp_path / "whole"), last(tmp_path / "halves")
+    for part in ("model", "scaler"):
+        assert ours[part].keys() == theirs[part].keys()
+        assert all(same(ours[part][key], theirs[part][key]) for key in ours[part])
+    assert all(torch.equal(value, theirs["average"]["model"][key]) for key, value in ours["average"]["model"].items())
+
+
+def same(one, other) -> bool:
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def test_a_save_of_schema_2_ships_its_weights_and_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    content = dict(last(tiny_run))
+    for key in ("about", "average", "scaler", "images_per_step", "world", "not_better"):
+        del content[key]
+    old = tmp_path / "run/checkpoints/last.pt"
+    old.parent.mkdir(parents=True)
+    torch.save(content | {"schema": 2}, old)
+    assert train(monkeypatch, f"resume={old}") == 2
+    assert (
+        f"schema 2, now 3), which saved less than a resume needs; a new run from its weights: model.weights={old}"
+        in (capsys.readouterr().err)
+    )
+    assert train(monkeypatch, *WORDS, f"model.weights={old}", f"run_dir={tmp_path}/new") == 0

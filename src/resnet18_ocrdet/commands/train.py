@@ -13,12 +13,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import draw
-from ..checkpoint import Checkpoint, load_checkpoint
+from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
 from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
-from ..errors import TrainingStopped
+from ..errors import TrainingStopped, UserError
 from ..evidence import write_evidence
 from ..funnel import explain_zero
 from ..guard import Verdict
@@ -56,6 +56,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if cfg.resume is not None:
             path = world.from_first(lambda: _claim_save(cfg, folder, held, display))
             folder, content = RunFolder.of(path), load_checkpoint(path)
+            _refuse_older(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
         for line in suspicions(cfg):
             display.line(f"note: {line}")
@@ -88,6 +89,14 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
             display.line(f"note: {newer} is newer but has no checkpoint yet; going on from {candidates[0]}")
     held.enter_context(RunLock(RunFolder.of(candidates[0]).lock))
     return newest_whole(candidates, display)[0]
+
+
+def _refuse_older(content: Checkpoint, path: Path) -> None:
+    if content["schema"] < SCHEMA:
+        raise UserError(
+            f"resume={path}: written by an earlier version (schema {content['schema']}, now {SCHEMA}), which saved "
+            f"less than a resume needs; a new run from its weights: model.weights={path}"
+        )
 
 
 class Training:
