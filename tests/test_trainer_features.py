@@ -115,7 +115,7 @@ def test_the_average_follows_the_hand_worked_numbers():
     for value in (1.0, 2.0, 4.0):
         net.weight.data.fill_(value)
         average.update(net)
-        told.append(float(average.model.weight))
+        told.append(average.model.weight.item())
     # copied first; then the share kept is min(0.5, (1 + n) / (10 + n)): 2/11 after one, 3/12 after two
     assert told == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
     other = WeightAverage(nn.Linear(1, 1, bias=False), decay=0.5)
