@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "allocator": set(),
     "interrupt": set(),
     "guard": set(),
+    "finetune": set(),
     "random_state": set(),
     "world": {"errors"},
     "average": set(),

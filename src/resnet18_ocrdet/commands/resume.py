@@ -13,6 +13,7 @@ from ..config.check import check_run
 from ..config.words import escape_interpolation
 from ..display import Display
 from ..errors import UserError
+from .start_values import keep_chosen
 
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
 
@@ -42,6 +43,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     whole = len(single) < len([key for key in typed if key not in NOT_TRAINING])
     if whole:
         after = OmegaConf.create(OmegaConf.to_container(composed))
+        keep_chosen(after, before, overrides)
     else:
         after = OmegaConf.create(saved)
         for key in single:

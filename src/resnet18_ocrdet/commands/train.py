@@ -58,9 +58,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             folder, content = RunFolder.of(path), load_checkpoint(path)
             _refuse_older(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
-        for line in suspicions(cfg):
+        elif not cfg.train.preview:
+            world.from_first(folder.refuse_used)  # before the data are read and measured
+        parts = assemble(cfg, display, world, content is not None, overrides)
+        for line in suspicions(cfg):  # of the values that train.choose has found, too
             display.line(f"note: {line}")
-        parts = assemble(cfg, display, world, resuming=content is not None)
         training = Training(cfg, parts, folder, display)
         if cfg.train.preview:
             return training.write_preview() if world.first else 0
@@ -68,6 +70,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             world.from_first(lambda: _claim_folder(folder, held))
         else:
             training.saves.restore(content, path)
+            parts.about.update({name: content["about"][name] for name in ("start",) if name in content["about"]})
         training.interrupt = held.enter_context(Interrupt())
         if world.first:
             OmegaConf.save(cfg, folder.config)
@@ -135,7 +138,8 @@ class Training:
         finally:
             journal.close()
         if self.world.first:
-            write_summary(self.folder, journal.records(), time.perf_counter() - began, self.display)
+            seconds, start = time.perf_counter() - began, self.parts.about.get("start")
+            write_summary(self.folder, journal.records(), seconds, self.display, start)
         return 0 if self.saves.complete else 1
 
     def write_preview(self) -> int:
