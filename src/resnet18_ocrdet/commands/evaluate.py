@@ -81,6 +81,7 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
         result = evaluate(
             model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
         )
+    loader.close()
     if result.score.hmean == 0:
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
             display.line(line)

@@ -137,6 +137,8 @@ class Training:
             return self._break_off(error)
         finally:
             journal.close()
+            self.loader.close()
+            self.parts.val_loader.close()
         if self.world.first:
             seconds, start = time.perf_counter() - began, self.parts.about.get("start")
             write_summary(self.folder, journal.records(), seconds, self.display, start)

@@ -13,11 +13,12 @@ def comparison(folder: Path, jobs: Sequence[Sequence[str]]) -> list[str]:
     folder: of the sweep. jobs: the words that make each job, in the order of their numbers."""
     swept = [[word for word in words if any(word not in other for other in jobs)] for words in jobs]
     scores = [_best_hmean(folder / str(number) / "metrics.jsonl") for number in range(len(jobs))]
-    highest = max((score for score in scores if score is not None), default=None)
+    known = [score for score in scores if score is not None]
+    highest = max(known) if len(set(known)) > 1 else None
     lines = []
     for number, (words, score) in enumerate(zip(swept, scores, strict=True)):
         shown = "none" if score is None else f"{score:.4f}"
-        mark = "  highest" if score is not None and score == highest else ""
+        mark = "  highest" if highest is not None and score == highest else ""
         lines.append(f"job {number}  {' '.join(words)}  best hmean {shown}{mark}")
     return lines
 
