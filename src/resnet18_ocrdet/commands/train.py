@@ -75,7 +75,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if world.first:
             OmegaConf.save(cfg, folder.config)
             write_about(folder, parts.about)
-            display.log_file = folder.log
+            display.log_to(folder.log)
         return training.fit()
 
 
