@@ -6,11 +6,11 @@ Runs the same three commands a user would type, and prints each before it starts
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from installed import call
 from resnet18_ocrdet import draw
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
@@ -42,12 +42,6 @@ def main() -> int:
     print(f"boxes drawn on pictures: {folder / 'detect/vis'}")
     print(f"curves: tensorboard --logdir {folder / 'train'}")
     return 0
-
-
-def call(command: str, *words: str) -> int:
-    """Print a command, run the one of this environment, return its exit code."""
-    print(f"\n$ {command} {' '.join(words)}", flush=True)
-    return subprocess.call([str(Path(sys.executable).with_name(command)), *words])
 
 
 def write_pictures(folder: Path) -> None:

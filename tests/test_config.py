@@ -21,7 +21,7 @@ from resnet18_ocrdet.errors import UserError
 
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))
 NEEDS = {"train": [], "eval": ["checkpoint=best.pt"], "detect": ["input=photo.jpg", "checkpoint=best.pt"]}
-ROOT = {"icdar2015": ["data.root=photos"], "custom": ["data.root=photos"]}
+ROOT = {"icdar2015": ["data.root=photos"], "custom": ["data.root=photos"], "finetune": ["model.weights=best.pt"]}
 
 
 def test_conf_files_were_found():

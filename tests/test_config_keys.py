@@ -25,7 +25,7 @@ KEYS = {
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.color augment.blur
         run_dir resume seed device precision
-        train.accumulate train.clip_norm train.ema train.early_stop
+        train.accumulate train.clip_norm train.ema train.early_stop train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
@@ -54,11 +54,11 @@ KEYS = {
 OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
     "optimizer": "adamw sgd",
-    "scheduler": "cosine onecycle poly step",
+    "scheduler": "cosine finetune onecycle poly step",
     "data": "custom icdar2015 quickstart synthetic",
     "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
     "augment": "default light none",
-    "experiment": "quickstart",
+    "experiment": "finetune quickstart",
 }
 
 

@@ -20,7 +20,7 @@ REFUSED = [
     ("train epochs=3", ["no key 'epochs': did you mean train.epochs?"]),
     ("train optimizr=sgd", ["no key 'optimizr': did you mean the group optimizer (adamw, sgd)?"]),
     ("train inputsize=640x640", ["did you mean the group input_size ("]),
-    ("train experiments=quickstart", ["did you mean the group experiment (quickstart)?"]),
+    ("train experiments=quickstart", ["did you mean the group experiment (finetune, quickstart)?"]),
     ("train lr=3", ["did you mean optimizer.lr?"]),
     ("train +optimizer.lrr=3", ["no key 'optimizer.lrr': did you mean optimizer.lr?"]),
     ("train träin.epochs=3", ["did you mean train.epochs?"]),
@@ -75,6 +75,9 @@ REFUSED = [
     ("train data=icdar2015 data.root=x data.val=1.5", ["data.val=1.5: needs a share between 0 and 1"]),
     ("train data=icdar2015 data.root=x data.val=900-801", ["a range goes upwards, 801-900"]),
     ("train data=icdar2015 data.root=x data.val=0.6 data.train=0.6", ["more than the data set"]),
+    # what a preset cannot do without
+    ("train experiment=finetune", ["model.weights=PATH is missing: experiment=finetune", "checkpoints/best.pt"]),
+    ("train train.choose=true", ["model.weights=PATH is missing", "type model.weights=runs/train/DATE_TIME/"]),
     # targets
     ("train optimizer._target_=os.system", ["only torch.optim.SGD and torch.optim.AdamW can be built"]),
     ("train model._target_=os.system", ["only resnet18_ocrdet.model.dbnet.DBNet can be built"]),

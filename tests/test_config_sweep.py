@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from omegaconf import DictConfig
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
+from resnet18_ocrdet.config.compare import comparison
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.config.gate import single_settings
 from resnet18_ocrdet.config.library import Library
@@ -134,3 +136,17 @@ def test_a_bug_in_a_job_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
         run_command("train", job, ["-m", "seed=0,1"])
+
+
+def test_a_sweep_ends_with_its_jobs_side_by_side(tmp_path):
+    for number, scores in enumerate([[0.1, 0.5, 0.4], [None, 0.6], None]):
+        (tmp_path / str(number)).mkdir()
+        if scores is not None:
+            lines = [json.dumps({"hmean": score}) + "\n" for score in scores]
+            (tmp_path / str(number) / "metrics.jsonl").write_text("".join(lines))
+    jobs = [["seed=0", "a=1"], ["seed=0", "a=2"], ["seed=0", "a=3"]]
+    assert comparison(tmp_path, jobs) == [
+        "job 0  a=1  best hmean 0.5000",
+        "job 1  a=2  best hmean 0.6000  highest",
+        "job 2  a=3  best hmean none",
+    ]

@@ -79,7 +79,7 @@ def test_wide_rows_are_reduced():
     batch = batch_of(1, 320, 1024)  # 5 tiles: 5120 px, twice too wide
     overlays = Overlays(limit=1)
     overlays.add(batch, maps_of(batch, thresh=0.0), [[]])
-    assert overlays.pictures[0].shape == (160, MAX_OVERLAY_WIDTH, 3)
+    assert overlays.pictures[0].shape == (100, MAX_OVERLAY_WIDTH, 3)
 
 
 @pytest.mark.parametrize("count", [1, 10])

@@ -212,3 +212,23 @@ def test_files_can_be_written_under_any_name(tmp_path: Path, tiny_run: Path):
     path = tmp_path / "照片 (1), a=b.jpg"
     write(path, np.zeros((8, 8, 3), np.uint8))
     assert path.stat().st_size > 0
+
+
+def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monkeypatch, capsys):
+    scenes = SyntheticScenes(6, 96, 96, seed=0)
+    for name in ("照片 (1), a=b", "moved"):
+        for part in ("images", "gts"):
+            (tmp_path / name / part).mkdir(parents=True)
+        for index in range(6):
+            write(tmp_path / name / f"images/{index}.jpg", scenes.load(index).image)
+            (tmp_path / name / f"gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n")
+    words = ("data=custom", f"data.root={tmp_path}/照片 (1), a=b", "data.val=4-5", "data.train=0-3", "input_size=64x64")
+    words = (*words, "train.batch_size=2", "train.epochs=1", "train.workers=0", "scheduler=cosine")
+    assert train(monkeypatch, *words, f"run_dir={tmp_path}/r") == 0
+    more = ("train.epochs=2", f"data.root={tmp_path}/moved", "scheduler.eta_min=0.001")
+    assert train(monkeypatch, f"resume={tmp_path}/r", *more) == 0
+    out = capsys.readouterr().out
+    assert f"resume: data.root was {tmp_path}/照片 (1), a=b, is now {tmp_path}/moved" in out
+    assert "scheduler.eta_min was 0.0005, is now 0.001" in out and "not those this run was saved with" not in out
+    assert train(monkeypatch, f"resume={tmp_path}/r", "data.train_size=5") == 2
+    assert "data.train_size" in capsys.readouterr().err

@@ -31,6 +31,14 @@ class Display:
         """quiet: for the processes of a run that leave the talking to another."""
         self.console = Console(highlight=False, soft_wrap=True, emoji=False, quiet=quiet)
         self.log_file = log_file
+        self._early: list[str] = []  # told before there was a log
+
+    def log_to(self, log_file: Path) -> None:
+        """From here on every line also goes to `log_file`, first those told already."""
+        self.log_file = log_file
+        for text in self._early:
+            self._log(text)
+        self._early.clear()
 
     def line(self, text: str) -> None:
         """Print one line; what is not UTF-8 in a file name is escaped."""
@@ -71,6 +79,7 @@ class Display:
 
     def _log(self, text: str) -> None:
         if self.log_file is None:
+            self._early.append(text)
             return
         # A full disk must not end a run that still has a terminal.
         with suppress(OSError), self.log_file.open("a", encoding="utf-8") as file:

@@ -19,6 +19,8 @@ def write_evidence(folder: Path, batch: Batch) -> list[str]:
 
     report.json: per image its name, the spread of its values, the share of text and of taught pixels, and findings."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("[0-9][0-9].*"):  # of an earlier stop of this run
+        old.unlink()
     report = [_describe(batch, n) for n in range(len(batch.names))]
     lines = [f"  {entry['name']}: {finding}" for entry in report for finding in entry["findings"]]
     for n in range(len(report)):

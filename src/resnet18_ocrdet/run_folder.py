@@ -33,11 +33,15 @@ class RunFolder:
 
     def create(self) -> None:
         """Make it. Raises UserError when it already holds a run, or cannot be written."""
+        self.refuse_used()
+        make_folder("run_dir", self.checkpoints)
+
+    def refuse_used(self) -> None:
+        """Raises UserError when it already holds a run."""
         if _saves(self.root):
             raise UserError(
                 f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
             )
-        make_folder("run_dir", self.checkpoints)
 
     @classmethod
     def of(cls, checkpoint: Path) -> RunFolder:

@@ -47,7 +47,11 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Whether it is true in at least one process."""
-        return flag if self.size == 1 else any(self._gather(flag))
+        if self.size == 1:
+            return flag
+        count = torch.tensor(float(flag))  # on the CPU, over gloo: a GPU is not waited for
+        distributed.all_reduce(count)
+        return bool(count > 0)
 
     def from_first(self, make: Callable[[], T]) -> T:
         """What `make` returns in the first process, in all of them. A UserError there is raised in all of them."""
@@ -102,7 +106,7 @@ def join_world(device: str) -> Iterator[World]:
     if on_gpu:
         _refuse_shared_card(device, local)
         torch.cuda.set_device(local)
-    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
         yield World(rank, size, local)
     finally:

@@ -19,24 +19,38 @@ from ..device import choose_device
 from ..display import Display, duration
 from ..engine import evaluate
 from ..errors import UserError
+from ..funnel import explain_zero
 from ..metrics import IcdarMetric
 from ..results import read_predictions
 from ..run_folder import make_folder
 from ..structures import Score, Source
 from ..wording import count
+from ..world import World, join_world
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 
 
 def run(cfg: DictConfig) -> int:
     """Evaluate as `cfg` says. Returns the exit code."""
-    display, metric = Display(), IcdarMetric()
-    output = Path(cfg.output)
-    make_folder("output", output)
-    if cfg.predictions is None and (line := too_many(build.count_workers(cfg.workers), "workers")):
-        display.line(f"note: {line}")
-    scored = _score_files if cfg.predictions is not None else _score_checkpoint
-    about = scored(cfg, metric, display)
+    with join_world(cfg.device) as world:
+        display, metric = Display(quiet=not world.first), IcdarMetric()
+        output = Path(world.from_first(lambda: str(_claim_folder(cfg.output))))
+        if cfg.predictions is not None:
+            about = _score_files(cfg, metric, display)
+        else:
+            about = _score_checkpoint(cfg, metric, display, world)
+        if world.first:
+            _finish(output, metric, about, display)
+    return 0
+
+
+def _claim_folder(output: str) -> Path:
+    make_folder("output", Path(output))
+    return Path(output)
+
+
+def _finish(output: Path, metric: IcdarMetric, about: dict[str, Any], display: Display) -> None:
+    """Write and say the score."""
     score = metric.result()
     _write(output, metric, score, about)
     shown = "  ".join(
@@ -45,10 +59,9 @@ def run(cfg: DictConfig) -> int:
     )
     display.line(f"{shown}  ({count(len(metric.images), 'image')}, {count(score.care_regions, 'region')})")
     display.line(f"wrote {output / 'metrics.json'} and {output / 'per_image.csv'}")
-    return 0
 
 
-def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
+def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, world: World) -> dict[str, Any]:
     path = Path(cfg.checkpoint)
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
@@ -57,16 +70,23 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display) ->
     if cfg.data is not None and cfg.data._target_ == saved.data._target_:
         _warn_if_trained_on(source, saved.data, contract, display)
     display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
-    device = choose_device(cfg.device)
-    compute, precision = build.build_compute(device, cfg.precision)
+    device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
+    compute, precision = build.build_compute(device, cfg.precision, world)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
-    loader = ScoreLoader(views, cfg.batch_size, build.count_workers(cfg.workers), device.type == "cuda")
+    workers, pin = build.count_workers(cfg.workers, world.size), device.type == "cuda"
+    if line := too_many(workers, "workers", world.size):
+        display.line(f"note: {line}")
+    loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
     model = build.build_trained(content, path, device)
     criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
-    with display.progress("evaluate", len(source)) as advance:
+    with display.progress("evaluate", loader.images) as advance:
         result = evaluate(
             model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
         )
+    loader.close()
+    if result.score.hmean == 0:
+        for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
+            display.line(line)
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
     return {
         "checkpoint": path.as_posix(),

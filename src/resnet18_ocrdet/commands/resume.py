@@ -14,6 +14,7 @@ from ..config.check import check_run
 from ..config.words import escape_interpolation
 from ..display import Display
 from ..errors import UserError
+from .start_values import keep_chosen
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
@@ -44,6 +45,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     whole = len(single) < len([key for key in typed if key not in NOT_TRAINING])
     if whole:
         after = OmegaConf.create(OmegaConf.to_container(composed))
+        keep_chosen(after, before, overrides)
     else:
         after = OmegaConf.create(saved)
         for key in single:

@@ -13,12 +13,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import draw
-from ..checkpoint import Checkpoint, load_checkpoint
+from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
 from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
-from ..errors import TrainingStopped
+from ..errors import TrainingStopped, UserError
 from ..evidence import write_evidence
 from ..funnel import explain_zero
 from ..guard import Verdict
@@ -41,6 +41,7 @@ from .train_summary import show_precision_recall, write_about, write_summary
 
 LONG_CPU_RUN_SECONDS = 3600.0  # beyond it a CPU run says so, and names the preset made for CPUs
 STEPS_TO_JUDGE_BY = 5  # the first ones are slower
+STEPS_TO_JUDGE_WAITING = 20  # of an epoch; in shorter ones the start of the loaders is most of it
 SIGNALS_APART = 0.5  # seconds between those that a service manager sends to the processes of a run
 
 
@@ -55,10 +56,13 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if cfg.resume is not None:
             path = world.from_first(lambda: _claim_save(cfg, folder, held, display))
             folder, content = RunFolder.of(path), load_checkpoint(path)
+            _refuse_older(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
-        for line in suspicions(cfg):
+        elif not cfg.train.preview:
+            world.from_first(folder.refuse_used)  # before the data are read and measured
+        parts = assemble(cfg, display, world, content is not None, overrides)
+        for line in suspicions(cfg):  # of the values that train.choose has found, too
             display.line(f"note: {line}")
-        parts = assemble(cfg, display, world, resuming=content is not None)
         training = Training(cfg, parts, folder, display)
         if cfg.train.preview:
             return training.write_preview() if world.first else 0
@@ -66,11 +70,12 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             world.from_first(lambda: _claim_folder(folder, held))
         else:
             training.saves.restore(content, path)
+            parts.about.update({name: content["about"][name] for name in ("start",) if name in content["about"]})
         training.interrupt = held.enter_context(Interrupt())
         if world.first:
             OmegaConf.save(cfg, folder.config)
             write_about(folder, parts.about)
-            display.log_file = folder.log
+            display.log_to(folder.log)
         return training.fit()
 
 
@@ -87,6 +92,14 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
             display.line(f"note: {newer} is newer but has no checkpoint yet; going on from {candidates[0]}")
     held.enter_context(RunLock(RunFolder.of(candidates[0]).lock))
     return newest_whole(candidates, display)[0]
+
+
+def _refuse_older(content: Checkpoint, path: Path) -> None:
+    if content["schema"] < SCHEMA:
+        raise UserError(
+            f"resume={path}: written by an earlier version (schema {content['schema']}, now {SCHEMA}), which saved "
+            f"less than a resume needs; a new run from its weights: model.weights={path}"
+        )
 
 
 class Training:
@@ -124,8 +137,11 @@ class Training:
             return self._break_off(error)
         finally:
             journal.close()
+            self.loader.close()
+            self.parts.val_loader.close()
         if self.world.first:
-            write_summary(self.folder, journal.records(), time.perf_counter() - began, self.display)
+            seconds, start = time.perf_counter() - began, self.parts.about.get("start")
+            write_summary(self.folder, journal.records(), seconds, self.display, start)
         return 0 if self.saves.complete else 1
 
     def write_preview(self) -> int:
@@ -207,7 +223,8 @@ class Training:
             show_precision_recall(metric, record["ap"], journal, state.step, path)
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         signs = self.diagnosis.epoch(journal.records())
-        if advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores):
+        long_enough = len(self.loader) >= STEPS_TO_JUDGE_WAITING
+        if long_enough and (advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores)):
             signs.append(advice)
         if validation is not None and metric is not None and hmean == 0:
             signs += explain_zero(validation.score, validation.stages, metric.best_iou, self.parts.contract)
@@ -252,7 +269,11 @@ class Training:
         self.saves.last()
         assert isinstance(stop.batch, Batch)
         folder = self.folder.evidence
-        for line in write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch):
+        try:
+            lines = write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch)
+        except OSError as error:
+            lines = [f"  its images could not be written: {error}"]
+        for line in lines:
             self.display.line(line)
         return stop.exit_code
 

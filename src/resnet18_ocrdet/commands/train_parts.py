@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from ..schedule import Schedule
 from ..structures import Source
 from ..wording import count
 from ..world import World
+from .start_values import choose_values, measure, start_of
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,12 @@ class Parts:
     about: dict[str, Any]  # where the code and the data come from
 
 
-def assemble(cfg: DictConfig, display: Display, world: World, resuming: bool) -> Parts:
-    """Make the parts. resuming: the weights come from a checkpoint later. Raises UserError for what cannot work."""
+def assemble(
+    cfg: DictConfig, display: Display, world: World, resuming: bool, typed: Sequence[str] | None = None
+) -> Parts:
+    """Make the parts. resuming: the weights come from a checkpoint later. Raises UserError for what cannot work.
+
+    typed: the words of the command line, for train.choose, which changes `cfg`; None: leave it as it is."""
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
@@ -55,13 +61,20 @@ def assemble(cfg: DictConfig, display: Display, world: World, resuming: bool) ->
     splits = build.build_splits(cfg.data)
     _check_images(splits, cfg, display)
     targets = build.build_target_maker(cfg.train)
-    _check_regions(splits, targets, cfg, contract, display)
+    labels = _check_regions(splits, targets, cfg, contract, display)
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
-    _tell_batches(loader, cfg, world, display)
     model, loaded = build.build_model(cfg.model, with_weights=not resuming)
     for line in loaded:
         display.line(line)
     net = build.place(model, device)
+    hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
+    about: dict[str, Any] = provenance(device) | {"data": hashes}
+    criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
+    if cfg.train.choose and typed is not None and not resuming and not cfg.train.preview:
+        hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
+        about["start"] = choose_values(cfg, typed, start_of(len(splits.train), labels, hmean), display)
+        net.freeze(cfg.model.freeze, cfg.model.freeze_statistics)
+    _tell_batches(loader, cfg, world, display)
     state = TrainState(
         model=net,
         network=world.wrap(net),
@@ -72,9 +85,6 @@ def assemble(cfg: DictConfig, display: Display, world: World, resuming: bool) ->
         average=build.build_average(cfg.train, net),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
-    hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
-    about = provenance(device) | {"data": hashes}
-    criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
     return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
 
 
@@ -106,17 +116,22 @@ def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
         )
 
 
-def _check_regions(splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display) -> None:
+def _check_regions(
+    splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display
+) -> Usable | None:
+    """Refuse what teaches nothing, tell what teaches little. Returns the regions of the training images, unzoomed."""
     zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
     at = f"{contract.height}x{contract.width}"
     largest = _count(splits.train, targets, contract, zoom)
     zoomed = f"{at}, zoomed {zoom:g} times" if zoom != 1.0 else at
     if largest is not None and (why := refusal(largest, zoomed, cfg.train.min_text_size)):
         raise UserError(why)
-    for part, source in (("training", splits.train), ("validation", splits.val)):
-        found = _count(source, targets, contract, 1.0)
+    parts = {"training": splits.train, "validation": splits.val}
+    counted = {part: _count(source, targets, contract, 1.0) for part, source in parts.items()}
+    for part, found in counted.items():
         if found is not None and (line := doubt(found, part, at, cfg.train.min_text_size)):
             display.line(f"note: {line}")
+    return counted["training"]
 
 
 def _count(source: Source, targets: TargetMaker, contract: Contract, zoom: float) -> Usable | None:

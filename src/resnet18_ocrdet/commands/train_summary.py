@@ -33,12 +33,21 @@ def show_precision_recall(
         draw_precision_recall(*points, ap, path)
 
 
-def write_summary(folder: RunFolder, records: Sequence[Mapping[str, Any]], seconds: float, display: Display) -> None:
-    """Print the end of a run, and write it and the curves. A full disk is told and ends nothing."""
+def write_summary(
+    folder: RunFolder,
+    records: Sequence[Mapping[str, Any]],
+    seconds: float,
+    display: Display,
+    start: Mapping[str, Any] | None = None,
+) -> None:
+    """Print the end of a run, and write it and the curves. A full disk is told and ends nothing.
+
+    start: what start_values.choose_values kept of the starting weights, where it was asked."""
     kept = folder.best if folder.best.is_file() else folder.last
     drawn = _try(lambda: draw_curves(records, folder.curves))
     lines = [
         f"done in {duration(seconds)}; {_best(records)}",
+        *_gain(records, start),
         f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
         f"evaluate: ocrdet-eval checkpoint={kept}",
         f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
@@ -51,11 +60,23 @@ def write_summary(folder: RunFolder, records: Sequence[Mapping[str, Any]], secon
 
 
 def _best(records: Sequence[Mapping[str, Any]]) -> str:
+    best = _best_record(records)
+    return "best hmean none" if best is None else f"best hmean {best['hmean']:.4f} in epoch {best['epoch']}"
+
+
+def _gain(records: Sequence[Mapping[str, Any]], start: Mapping[str, Any] | None) -> list[str]:
+    """Before and after, one line; none where one of them is not known."""
+    best = _best_record(records)
+    if best is None or start is None or start["hmean"] is None:
+        return []
+    line = f"hmean {start['hmean']:.3f} (starting weights) → {best['hmean']:.3f} (epoch {best['epoch']})"
+    worse = best["hmean"] <= start["hmean"] > 0
+    return [f"{line}; no epoch was better than the start: keep {start['weights']}" if worse else line]
+
+
+def _best_record(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     scored = [record for record in records if record["hmean"] is not None]
-    if not scored:
-        return "best hmean none"
-    best = max(scored, key=lambda record: float(record["hmean"]))
-    return f"best hmean {best['hmean']:.4f} in epoch {best['epoch']}"
+    return max(scored, key=lambda record: float(record["hmean"]), default=None)
 
 
 def _try(write: Callable[[], bool]) -> bool | str:

@@ -58,6 +58,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
     from .disk import check_disk
     from .gate import prepare
+    from .resumed import implied_words
 
     with _hydra(request) as hydra:
         if request.completion:
@@ -65,6 +66,8 @@ def _compose_and_run(request: Request, job: Job) -> int:
             return 0
         library = Library(request.command, request.config_dir)
         extra = _search_words(request)
+        if request.command == "train" and not request.multirun:
+            extra += implied_words(request.words, library)
         compose = partial(_compose, hydra, request.command)
         words = extra + prepare(request, library, lambda chosen: compose(extra + chosen))
         if request.multirun:
@@ -141,13 +144,17 @@ def _unused(folder: Path) -> Path:
 
 def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Library) -> int:
     """Check every job of the sweep, then let Hydra's launcher run them. Returns the worst exit code."""
+    from .compare import comparison
     from .words import quote
 
     folder = _check_jobs(hydra, command, words, library) or _unused(Path("runs") / "sweep" / _stamp()).as_posix()
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
         words = [*words, f"hydra.sweep.dir={quote(folder)}"]
     results = hydra.multirun(command, partial(_sweep_job, command, job), words)
-    returned = [ret.return_value for batch in results or [] for ret in batch]
+    jobs = [ret for batch in results or [] for ret in batch]
+    if command == "train" and len(jobs) > 1:
+        print("\n".join(comparison(Path(folder), [list(job.overrides) for job in jobs])))
+    returned = [job.return_value for job in jobs]
     return max((code for code in returned if isinstance(code, int)), default=0)
 
 

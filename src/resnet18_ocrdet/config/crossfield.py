@@ -32,6 +32,11 @@ def not_given(tree: Tree, command: str) -> list[str]:
     """What a run of this command cannot do without and no single key can ask for."""
     if command == "eval" and tree["checkpoint"] is None and tree["predictions"] is None:
         return ["checkpoint=PATH or predictions=PATH is missing: a trained model, or boxes found by another detector"]
+    if command == "train" and tree["train"]["choose"] and tree["model"]["weights"] is None and tree["resume"] is None:
+        return [
+            "model.weights=PATH is missing: experiment=finetune (train.choose=true) starts from a trained detector; "
+            "type model.weights=runs/train/DATE_TIME/checkpoints/best.pt"
+        ]
     return []
 
 

@@ -96,6 +96,10 @@ class TrainLoader:
         while step := tuple(islice(batches, self._order.rounds)):
             yield step
 
+    def close(self) -> None:
+        """End the loader processes now; left to the end of the program, torch takes their end for an accident."""
+        del self._loader
+
 
 class EveryImage(Sampler[list[int]]):
     """All images in order, in batches that go round the processes."""
@@ -135,6 +139,10 @@ class ScoreLoader:
     def __iter__(self) -> Iterator[list[Batch]]:
         """One pass."""
         return _in_one_line(self._loader)
+
+    def close(self) -> None:
+        """End the loader processes now, as `TrainLoader.close`."""
+        del self._loader
 
 
 def _in_one_line(loader: DataLoader[Any]) -> Iterator[Any]:

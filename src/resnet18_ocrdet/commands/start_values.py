@@ -1,0 +1,113 @@
+"""train.choose: what the starting weights and the data say about rate, epochs and freezing, put into the config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ..config.check import check_run
+from ..config.values import shown
+from ..config.words import Word
+from ..data.loader import ScoreLoader
+from ..data.usable import Usable
+from ..display import Display, duration
+from ..engine import Compute, Criterion, Decode, evaluate
+from ..errors import UserError
+from ..finetune import KEYS, Start, choose
+from ..metrics import IcdarMetric
+from ..structures import Score
+from ..wording import count
+from .train_faults import explain
+
+PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
+SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK)}
+
+
+def measure(
+    net: nn.Module,
+    loader: ScoreLoader,
+    images: int,
+    criterion: Criterion,
+    decode: Decode,
+    compute: Compute,
+    cfg: DictConfig,
+    display: Display,
+) -> float | None:
+    """The hmean of the starting weights on the validation images of all processes, printed with what belongs to it.
+
+    images: of all processes. Raises UserError for what is the machine's or the data's fault."""
+    try:
+        with display.progress("starting weights", loader.images) as advance:
+            result = evaluate(
+                net, loader, criterion, decode, IcdarMetric(), compute, lambda batch, *_: advance(len(batch.names))
+            )
+    except (RuntimeError, OSError, MemoryError) as error:
+        if (reason := explain(error, cfg, compute.world)) is None:
+            raise
+        raise UserError(reason) from None
+    score = result.score
+    display.line(f"starting weights on {count(images, 'validation image')}: {_told(score)}  {duration(result.seconds)}")
+    return score.hmean
+
+
+def start_of(images: int, labels: Usable | None, hmean: float | None) -> Start:
+    """What the rules ask for. labels: None for rendered scenes, which are clean."""
+    if labels is None or not labels.regions:
+        return Start(images, 1.0, 0.0, hmean)
+    meant = labels.regions - labels.dont_care
+    return Start(images, labels.usable / meant if meant else 0.0, labels.dont_care / labels.regions, hmean)
+
+
+def choose_values(cfg: DictConfig, typed: Sequence[str], start: Start, display: Display) -> dict[str, Any]:
+    """Write the chosen values into `cfg`, a line each. typed: the words of the command line; what they set stays.
+
+    Returns what is kept of it with the run. Raises UserError where a typed value contradicts a chosen one."""
+    names, lines = typed_keys(typed), []
+    for key, value, reason in choose(start):
+        now = OmegaConf.select(cfg, key)
+        if key in names:
+            lines.append(f"{key}={shown(now)}: typed, so it stays; the rules say {shown(value)}: {reason}")
+        elif key == "optimizer.lr" and "betas" in cfg.optimizer:
+            lines.append(f"{key}={shown(now)}: left alone, the rules know rates for optimizer=sgd only")
+        else:
+            OmegaConf.update(cfg, key, value)
+            lines.append(f"{key}={shown(value)}: {reason}")
+    if "max_lr" in cfg.scheduler and PEAK not in names:
+        cfg.scheduler.max_lr = cfg.optimizer.lr
+    for line in lines:
+        display.line(line)
+    check_run(cfg, "train")
+    return {"hmean": start.hmean, "weights": str(cfg.model.weights), "chosen": lines}
+
+
+def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
+    """Where a first command is repeated with resume=…: the values chosen then, which are not chosen again.
+
+    after: the config composed now, a DictConfig, changed here. before: that of the saved run."""
+    if not (after.train.choose and OmegaConf.select(before, "train.choose")):
+        return
+    names = typed_keys(typed)
+    for key in (*KEYS, PEAK):
+        section, name = key.split(".")
+        if key not in names and name in after[section] and name in before[section]:
+            after[section][name] = before[section][name]
+
+
+def typed_keys(words: Sequence[str]) -> set[str]:
+    """The single keys that words set: those of `train.epochs=3`, and of `train={epochs: 3}`."""
+    found = set()
+    for text in words:
+        word = Word.split(text)
+        found.add(word.key)
+        if word.key in SECTIONS and (word.value or "").startswith("{"):
+            inside = word.read().value()
+            found |= {f"{word.key}.{name}" for name in inside} if isinstance(inside, dict) else set()
+    return found
+
+
+def _told(score: Score) -> str:
+    named = (("hmean", score.hmean), ("precision", score.precision), ("recall", score.recall))
+    return "  ".join(f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in named)

@@ -1,0 +1,48 @@
+"""The groups that a resumed run was started with, so that its keys may be typed without naming them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ..errors import UserError
+from ..run_folder import find_resume
+from .library import Library
+from .words import Word, quote
+
+MISSING = "???"  # OmegaConf's mark for a value that must be given
+
+
+def implied_words(words: list[str], library: Library) -> list[str]:
+    """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them. Nothing when a group is typed: then
+    all that is typed counts, nothing of the saved run."""
+    typed = {word.key: word.value for word in map(Word.split, words)}
+    resume = typed.get("resume")
+    if resume is None or typed.keys() & library.groups.keys():
+        return []
+    saved = _saved_config(resume, typed.get("run_dir"))
+    implied = []
+    for group, default in library.groups.items():
+        section = saved.get(group) or {}
+        target = section.get("_target_")
+        options = library.options_for(group, target) if target else []
+        if options and default not in options:
+            implied.append(f"{group}={options[0]}")
+            needed = [key for key, value in library.values(group, options[0]).items() if value == MISSING]
+            implied += [f"{group}.{key}={quote(str(section[key]))}" for key in needed if key in section]
+    return implied
+
+
+def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]:
+    """The sections of the run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
+    try:
+        run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
+        content = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"), resolve=True)
+    except (UserError, OSError, yaml.YAMLError, OmegaConfBaseException, IndexError):
+        return {}
+    sections = content.items() if isinstance(content, dict) else ()
+    return {str(name): section for name, section in sections if isinstance(section, dict)}

@@ -1,0 +1,47 @@
+"""One process of tests/test_many_processes.py: the gradients of its half of a batch, exchanged, to a file."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import torch
+
+from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
+from resnet18_ocrdet.data.splits import synthetic
+from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.data.views import TrainViews
+from resnet18_ocrdet.device import autocast, gradient_scaler
+from resnet18_ocrdet.engine import Compute, TrainState, add_up_gradients, finish_gradients
+from resnet18_ocrdet.guard import Guard
+from resnet18_ocrdet.loss import DBLoss
+from resnet18_ocrdet.mining import MiningWarmup
+from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.optim import param_groups
+from resnet18_ocrdet.world import join_world
+
+
+def main(rounds: int, path: str) -> None:
+    """Write {"gradients", "loss"} of the first step."""
+    with join_world("cpu") as world:
+        torch.manual_seed(0)
+        device = torch.device("cpu")
+        net = DBNet()
+        optimizer = torch.optim.SGD(param_groups(net, 0.0), lr=0.007)
+        scaler = gradient_scaler(device, "fp32")
+        state = TrainState(net, world.wrap(net), optimizer, scaler, MiningWarmup(0), Guard(guess=6.5))
+        views = TrainViews(synthetic(4, 1, 1, 96, 96, 0).train, Augment(), TargetMaker(), 96, 96, 0)
+        loader = TrainLoader(views, EpochBatches(4, 2, 0, rounds, world.rank, world.size), workers=0, pin=False)
+        compute = Compute(device, partial(autocast, device, "fp32"), world)
+        net.train()
+        loss, has_text = add_up_gradients(state, next(loader.epoch(0)), DBLoss(), compute)
+        norm = finish_gradients(state, None)
+        assert has_text
+        if world.first:
+            gradients = {name: p.grad for name, p in net.named_parameters()}
+            torch.save({"gradients": gradients, "loss": torch.stack(list(loss)), "norm": norm}, path)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,341 @@
+"""experiment=finetune: the rules by hand, and a run that follows them, is resumed, and tells before and after."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from resnet18_ocrdet import engine
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _train
+from resnet18_ocrdet.commands import train_parts
+from resnet18_ocrdet.commands.start_values import start_of, typed_keys
+from resnet18_ocrdet.commands.train_summary import write_summary
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.data.usable import Usable
+from resnet18_ocrdet.display import Display
+from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.finetune import KEYS, Start, choose
+from resnet18_ocrdet.run_folder import RunFolder
+
+CLEAN = (0.95, 0.1)  # shares of usable text and of don't-care regions
+
+# start, rate, epochs, whether the stem and the statistics are frozen
+RULES = [
+    (Start(312, *CLEAN, 0.55), 0.004, 15, True),  # few
+    (Start(499, *CLEAN, 0.55), 0.004, 15, True),
+    (Start(500, *CLEAN, 0.55), 0.007, 5, False),  # between
+    (Start(5000, *CLEAN, 0.55), 0.007, 5, False),
+    (Start(5001, *CLEAN, 0.55), 0.008, 5, False),  # many
+    (Start(5001, 0.9, 0.5, 0.55), 0.008, 5, False),  # just clean
+    (Start(5001, 0.89, 0.5, 0.55), 0.007, 5, False),
+    (Start(5001, 0.9, 0.51, 0.55), 0.007, 5, False),
+    (Start(1000, 0.5, 0.75, 0.55), 0.007, 5, False),  # just not poor
+    (Start(1000, 0.49, 0.1, 0.55), 0.004, 10, False),  # poor
+    (Start(1000, 0.95, 0.76, 0.55), 0.004, 10, False),
+    (Start(9000, 0.49, 0.1, 0.55), 0.004, 10, False),
+    (Start(1000, *CLEAN, 0.4), 0.007, 5, False),  # just no gap
+    (Start(1000, *CLEAN, 0.399), 0.004, 15, False),  # gap
+    (Start(9000, *CLEAN, 0.0), 0.004, 15, False),
+    (Start(312, *CLEAN, 0.2), 0.003, 15, False),  # few and gap: nothing is frozen
+    (Start(312, 0.3, 0.1, 0.55), 0.003, 15, True),  # few and poor
+    (Start(1000, 0.3, 0.1, 0.2), 0.003, 15, False),  # poor and gap
+    (Start(312, 0.3, 0.9, 0.2), 0.003, 15, False),  # all three
+    (Start(1000, *CLEAN, 0.749), 0.007, 5, False),
+    (Start(1000, *CLEAN, 0.75), 0.003, 5, False),  # good already
+    (Start(9000, *CLEAN, 0.9), 0.003, 5, False),
+    (Start(312, *CLEAN, 0.9), 0.003, 15, True),
+    (Start(1000, 0.3, 0.1, 0.9), 0.003, 10, False),
+    (Start(312, *CLEAN, None), 0.004, 15, True),  # nothing to validate on: neither gap nor good
+    (Start(1000, *CLEAN, None), 0.007, 5, False),
+]
+
+
+@pytest.mark.parametrize(("start", "rate", "epochs", "frozen"), RULES)
+def test_rules(start: Start, rate: float, epochs: int, frozen: bool):
+    choices = choose(start)
+    assert tuple(choice.key for choice in choices) == KEYS
+    assert [choice.value for choice in choices] == [rate, epochs, "stem" if frozen else None, frozen]
+    assert all(choice.reason for choice in choices)
+
+
+REASONS = [
+    (Start(312, *CLEAN, 0.55), 0, "312 images are fewer than 500"),
+    (
+        Start(312, *CLEAN, 0.55),
+        2,
+        "312 images are fewer than 500: edges and colours stay as they were learnt from more",
+    ),
+    (Start(312, *CLEAN, 0.55), 3, "312 images are fewer than 500: too few for new batch-norm statistics"),
+    (
+        Start(312, *CLEAN, 0.2),
+        2,
+        "312 images are fewer than 500, but hmean 0.200 of the starting weights is a large gap, below 0.4: "
+        "every layer has to change",
+    ),
+    (
+        Start(312, 0.41, 0.1, 0.2),
+        0,
+        "312 images are fewer than 500; labels teach little, 41% of the text can be learnt, less than 50%; "
+        "hmean 0.200 of the starting weights is a large gap, below 0.4",
+    ),
+    (Start(800, 0.9, 0.82, 0.5), 1, "labels teach little, 82% of the regions are don't-care, more than 75%"),
+    (Start(800, *CLEAN, 0.81), 0, "hmean 0.810 of the starting weights is good already, 0.75 or more"),
+    (Start(800, *CLEAN, 0.5), 0, "800 images are neither few nor more than 5000"),
+    (Start(800, *CLEAN, 0.5), 1, "800 images and a start that is not far off need no more"),
+    (Start(800, *CLEAN, 0.5), 2, "800 images are enough to train every layer"),
+    (Start(6000, *CLEAN, 0.5), 0, "6000 images are more than 5000, with clean labels"),
+    (
+        Start(6000, 0.8, 0.6, 0.5),
+        0,
+        "6000 images are more than 5000, but 80% of the text can be learnt and 60% of the regions are don't-care: "
+        "not clean",
+    ),
+]
+
+
+@pytest.mark.parametrize(("start", "place", "reason"), REASONS)
+def test_reasons_name_the_numbers(start: Start, place: int, reason: str):
+    assert choose(start)[place].reason == reason
+
+
+def test_shares_of_the_labels():
+    # 100 regions, 60 don't-care, 30 of the other 40 usable
+    labels = Usable(regions=100, dont_care=60, outside=4, too_small=6, usable=30, height=12.0)
+    assert start_of(7, labels, 0.5) == Start(7, 0.75, 0.6, 0.5)
+    assert start_of(7, Usable(4, 4, 0, 0, 0, 0.0), 0.5) == Start(7, 0.0, 1.0, 0.5)
+    assert start_of(7, None, None) == Start(7, 1.0, 0.0, None)  # rendered scenes
+
+
+def test_typed_keys():
+    words = ["+optimizer.lr=0.1", "train={epochs: 3, ema: 0.9}", "model=dbnet_resnet18", "run_dir={a}", "seed=1"]
+    assert typed_keys(words) == {
+        "optimizer.lr", "train", "train.epochs", "train.ema", "model", "run_dir", "seed"
+    }  # fmt: skip
+
+
+# --- whole runs -------------------------------------------------------------------------------------------------------
+
+
+def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
+    return run_command("train", _train)
+
+
+def journal(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def words(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """A fine-tuning on six photos, four of them to learn from, two steps an epoch."""
+    root = tmp_path_factory.mktemp("photos")
+    (root / "images").mkdir()
+    (root / "gts").mkdir()
+    scenes = SyntheticScenes(6, 96, 96, seed=0)
+    for index in range(6):
+        write(root / f"images/{index}.jpg", scenes.load(index).image)
+        (root / f"gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n5,70,40,70,40,90,5,90,###\n")
+    data = ("data=custom", f"data.root={root}", "data.train=0-3", "data.val=4-5")
+    tiny = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "precision=fp32")
+    return ("experiment=finetune", f"model.weights={tiny_run}/checkpoints/last.pt", *data, *tiny)
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """As if the starting weights had hmean 0.5, after a real measuring. Returns what was measured, run by run."""
+    seen: list[float | None] = []
+    measure = train_parts.measure
+
+    def measured(*arguments: Any) -> float:
+        seen.append(measure(*arguments))
+        return 0.5
+
+    monkeypatch.setattr(train_parts, "measure", measured)
+    return seen
+
+
+FEW = "4 images are fewer than 500"
+
+
+def test_a_run_measures_chooses_says_why_and_tells_before_and_after(words, tiny_run, tmp_path, monkeypatch, capsys):
+    assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/run") == 0
+    out = capsys.readouterr().out.splitlines()
+    weights = tiny_run / "checkpoints/last.pt"
+    tensors = len(load_checkpoint(weights)["model"])
+    assert f"starting weights: {tensors} of {tensors} tensors from {weights}" in out
+    (measured,) = [line for line in out if line.startswith("starting weights on ")]
+    assert re.fullmatch(
+        r"starting weights on 2 validation images: hmean 0\.000  precision \S+  recall 0\.000  \d+ s", measured
+    )
+    gap = "hmean 0.000 of the starting weights is a large gap, below 0.4"
+    chosen = [
+        f"optimizer.lr=0.003: {FEW}; {gap}",
+        f"train.epochs=2: typed, so it stays; the rules say 15: {FEW}",
+        f"model.freeze=null: {FEW}, but {gap}: every layer has to change",
+        f"model.freeze_statistics=false: {FEW}, but {gap}: every layer has to change",
+    ]
+    place = out.index(chosen[0])
+    assert out[place : place + 4] == chosen and place > out.index(measured)
+    assert not [line for line in out if line.startswith("note: the learning rate never decays")]
+    config, content = (
+        OmegaConf.load(tmp_path / "run/config.yaml"),
+        load_checkpoint(tmp_path / "run/checkpoints/last.pt"),
+    )
+    for saved in (config, OmegaConf.create(content["config"])):
+        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.003, 2, None, False]
+    assert content["about"]["start"] == {"hmean": 0.0, "weights": str(weights), "chosen": chosen}
+    assert json.loads((tmp_path / "run/about.json").read_text())["start"] == content["about"]["start"]
+    best = max(line["hmean"] for line in journal(tmp_path / "run"))
+    assert best == 0.0
+    told = "hmean 0.000 (starting weights) → 0.000 (epoch 1)"  # nothing worth keeping
+    assert told in out
+    assert told in (tmp_path / "run/summary.txt").read_text().splitlines()
+
+
+def test_the_chosen_run_is_the_run_with_those_values_typed(words, near, tmp_path, monkeypatch, capsys):
+    """To the last bit: measuring first changes nothing but what it chooses."""
+    assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/chosen") == 0
+    assert near == [0.0]
+    out = capsys.readouterr().out
+    assert f"optimizer.lr=0.004: {FEW}\n" in out
+    assert f"model.freeze=stem: {FEW}: edges" in out and f"model.freeze_statistics=true: {FEW}: too few" in out
+    values = ("train.choose=false", "optimizer.lr=0.004", "model.freeze=stem", "model.freeze_statistics=true")
+    assert train(monkeypatch, *words, *values, "train.epochs=2", f"run_dir={tmp_path}/typed") == 0
+    assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
+    one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))
+    assert all(torch.equal(one["model"][key], other["model"][key]) for key in one["model"])
+    start = load_checkpoint(Path(one["config"]["model"]["weights"]))["model"]
+    held = [key for key in start if key.startswith(("backbone.conv1.", "backbone.bn1."))]
+    assert len(held) == 6 and all(torch.equal(one["model"][key], start[key]) for key in held)
+    assert not torch.equal(one["model"]["neck.lateral.0.weight"], start["neck.lateral.0.weight"])
+
+
+def test_a_resume_chooses_nothing_again_and_knows_the_start(words, near, tmp_path, monkeypatch, capsys):
+    typed = (*words, "train.epochs=2")
+    assert train(monkeypatch, *typed, f"run_dir={tmp_path}/whole") == 0
+    original = engine.StepRecord
+
+    def killed(*fields: Any) -> Any:
+        record = original(*fields)
+        if record.step == 3:
+            raise KeyboardInterrupt
+        return record
+
+    for name in ("again", "same_words"):
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "StepRecord", killed)
+            assert train(patch, *typed, f"run_dir={tmp_path}/{name}") == 130
+    assert len(near) == 3
+    capsys.readouterr()
+    assert train(monkeypatch, f"resume={tmp_path}/again") == 0
+    # the whole first command again: what was chosen is not put back to the values of the preset
+    assert train(monkeypatch, *typed, f"run_dir={tmp_path}/same_words", "resume=auto") == 0
+    out = capsys.readouterr().out
+    assert len(near) == 3 and "starting weights on" not in out and "fewer than 500" not in out
+    assert out.count("resumed at epoch 2, step ") == 2 and " tensors from " in out and "resume: " not in out
+    assert out.count("hmean 0.500 (starting weights) → 0.000 (epoch 1); no epoch was better") == 2
+    whole = load_checkpoint(tmp_path / "whole/checkpoints/last.pt")
+    for name in ("again", "same_words"):
+        content = load_checkpoint(tmp_path / name / "checkpoints/last.pt")
+        assert content["about"]["start"] == whole["about"]["start"]
+        assert [OmegaConf.select(OmegaConf.create(content["config"]), key) for key in KEYS] == [0.004, 2, "stem", True]
+        assert content["step"] == whole["step"] == 4
+        assert all(torch.equal(content["model"][key], whole["model"][key]) for key in whole["model"])
+
+
+def test_other_optimizers_keep_their_rate(words, near, tmp_path, monkeypatch, capsys):
+    assert train(monkeypatch, *words, "optimizer=adamw", "train={epochs: 1}", f"run_dir={tmp_path}/run") == 0
+    out = capsys.readouterr().out
+    assert "optimizer.lr=0.001: left alone, the rules know rates for optimizer=sgd only\n" in out
+    assert "train.epochs=1: typed, so it stays; the rules say 15: " in out
+    assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["config"]["optimizer"]["lr"] == 0.001
+
+
+def test_the_peak_of_onecycle_follows_the_rate(words, near, tmp_path, monkeypatch):
+    assert train(monkeypatch, *words, "scheduler=onecycle", "train.epochs=1", f"run_dir={tmp_path}/run") == 0
+    config = OmegaConf.load(tmp_path / "run/config.yaml")
+    assert (config.optimizer.lr, config.scheduler.max_lr) == (0.004, 0.004)
+
+
+def test_rendered_scenes_have_clean_labels(words, near, tmp_path, monkeypatch, capsys):
+    synthetic = [word for word in words if not word.startswith("data")]
+    sizes = ("data.train_size=600", "data.val_size=2", "train.epochs=1", "train.batch_size=600", "train.preview=false")
+    monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)  # the choice is enough
+    assert train(monkeypatch, *synthetic, *sizes, f"run_dir={tmp_path}/run") == 0
+    assert "optimizer.lr=0.007: 600 images are neither few nor more than 5000\n" in capsys.readouterr().out
+
+
+def test_notes_are_about_the_chosen_values(words, near, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)
+    assert train(monkeypatch, *words, "scheduler.T_max=20", f"run_dir={tmp_path}/run") == 0
+    assert "note: the cosine is cut off: scheduler.T_max=20, train.epochs=15\n" in capsys.readouterr().out
+
+
+def test_what_is_typed_may_contradict_what_is_chosen(words, near, tmp_path, monkeypatch, capsys):
+    assert train(monkeypatch, *words, "scheduler.warmup_epochs=15", f"run_dir={tmp_path}/run") == 2
+    assert "scheduler.warmup_epochs=15 takes up all of train.epochs=15" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_used_folder_is_refused_before_the_measuring(words, near, tiny_run, monkeypatch, capsys):
+    assert train(monkeypatch, *words, f"run_dir={tiny_run}") == 2
+    assert "holds a run already" in capsys.readouterr().err and near == []
+
+
+def test_a_preview_measures_nothing(words, near, tmp_path, monkeypatch):
+    assert train(monkeypatch, *words, "train.preview=true", f"run_dir={tmp_path}/look") == 0
+    assert near == []
+
+
+def test_a_fault_while_measuring_is_one_line(words, tmp_path, monkeypatch, capsys):
+    def full(*_: Any) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr("resnet18_ocrdet.commands.start_values.evaluate", full)
+    assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 2
+    assert "out of memory with train.batch_size=2 at 64x64: train.batch_size=1" in capsys.readouterr().err
+
+
+RECORDS = [{"epoch": 6, "hmean": None}, {"epoch": 7, "hmean": 0.6549}, {"epoch": 8, "hmean": 0.6}]
+
+
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        ({"hmean": 0.412, "weights": "a.pt"}, "hmean 0.412 (starting weights) → 0.655 (epoch 7)"),
+        (
+            {"hmean": 0.7, "weights": "a.pt"},
+            "hmean 0.700 (starting weights) → 0.655 (epoch 7); no epoch was better than the start: keep a.pt",
+        ),
+        ({"hmean": None, "weights": "a.pt"}, None),  # no text among the validation images
+        (None, None),  # not asked for
+    ],
+)
+def test_before_and_after(start: dict[str, Any] | None, line: str | None, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr("resnet18_ocrdet.commands.train_summary.draw_curves", lambda *_: True)
+    write_summary(RunFolder(tmp_path), RECORDS, 60.0, Display(), start)
+    told = [text for text in capsys.readouterr().out.splitlines() if "starting weights" in text]
+    assert told == ([] if line is None else [line])
+
+
+@pytest.mark.slow
+def test_two_processes_choose_the_same_and_one_tells(words, tmp_path):
+    programs = Path(sys.executable).parent
+    torchrun = [programs / "torchrun", "--nproc-per-node=2", "--no-python", programs / "ocrdet-train"]
+    plain = [word for word in words if not word.startswith("data")]
+    data = ("data.train_size=8", "data.val_size=4", "train.epochs=1", "run_dir=run")
+    done = subprocess.run([*torchrun, *plain, *data], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("optimizer.lr=0.003: 8 images are fewer than 500; hmean 0.000") == 1
+    assert done.stdout.count("starting weights on 4 validation images: ") == 1
+    assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["world"] == 2
