@@ -232,3 +232,15 @@ def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monk
     assert "scheduler.eta_min was 0.0005, is now 0.001" in out and "not those this run was saved with" not in out
     assert train(monkeypatch, f"resume={tmp_path}/r", "data.train_size=5") == 2
     assert "data.train_size" in capsys.readouterr().err
+
+
+def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path, monkeypatch, capsys):
+    words = (*TINY, "scheduler=cosine", "scheduler.eta_min=1e-5", "optimizer.lr=1e-4", "train.epochs=1")
+    run = f"{tmp_path}/x${{y}}"
+    assert train(monkeypatch, *words, f"run_dir={run}") == 0
+    assert (tmp_path / "x${y}/checkpoints/last.pt").is_file()
+    assert (
+        train(monkeypatch, f"resume={run}", "optimizer.lr=0.0002", "train.epochs=2") == 0
+    )  # eta_min is 0.0005 by default
+    assert train(monkeypatch, f"resume={run}", "optimizer.lr=0.000001", "train.epochs=3") == 2
+    assert "scheduler.eta_min=1e-05 is above optimizer.lr=1e-06" in capsys.readouterr().err

@@ -21,10 +21,11 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.engine import StepRecord
 from resnet18_ocrdet.guard import Verdict
 from resnet18_ocrdet.loss import DBLoss
+from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.optim import param_groups
 from resnet18_ocrdet.schedule import Poly, Scaled
-from resnet18_ocrdet.structures import Maps, Targets
+from resnet18_ocrdet.structures import Maps, Score, Targets
 
 WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 steps of 2
 
@@ -142,7 +143,12 @@ def test_averaged_weights_are_validated_shipped_and_resumed(tmp_path: Path, monk
 
 
 def test_a_run_without_progress_stops_early_and_says_so(tmp_path: Path, monkeypatch, capsys):
-    words = (*WORDS, "optimizer.lr=1e-9", "train.epochs=9", "train.early_stop=2", f"run_dir={tmp_path}/run")
+    class Same(IcdarMetric):
+        def result(self):
+            return Score(0.5, 0.5, 0.5, 0.5, 1, 2, 2)
+
+    monkeypatch.setattr("resnet18_ocrdet.commands.train.IcdarMetric", Same)
+    words = (*WORDS, "train.mining_warmup=false", "train.epochs=9", "train.early_stop=2", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     out = capsys.readouterr().out
     assert "stopped early: 2 validations without a better hmean (train.early_stop=2)" in out
@@ -151,6 +157,52 @@ def test_a_run_without_progress_stops_early_and_says_so(tmp_path: Path, monkeypa
     assert "stopped early: 2 validations" in capsys.readouterr().out
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.early_stop=4") == 0
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 5
+
+
+def test_a_run_that_has_found_nothing_yet_is_not_stopped_early(tmp_path: Path, monkeypatch, capsys):
+    words = (*WORDS, "optimizer.lr=1e-9", "train.epochs=4", "train.early_stop=1", f"run_dir={tmp_path}/run")
+    assert train(monkeypatch, *words) == 0
+    assert last(tmp_path / "run")["best_hmean"] == 0.0 and last(tmp_path / "run")["not_better"] == 0
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: Path, monkeypatch):
+    assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
+    before = last(tmp_path / "run")["model"]
+    seen = []
+    original = WeightAverage.load_state_dict
+
+    def load(self, state):
+        original(self, state)
+        seen.append({key: value.clone() for key, value in self.model.state_dict().items()})
+
+    monkeypatch.setattr(WeightAverage, "load_state_dict", load)
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.ema=0.9", "precision=fp16") == 0
+    assert all(torch.equal(seen[0][key], before[key]) for key in before)
+    assert last(tmp_path / "run")["average"]["steps"] > 0
+
+
+def test_a_failure_within_a_step_saves_the_step_before_it(tmp_path: Path, monkeypatch, capsys):
+    """Batch norm has seen the batch already; a resume sees it again."""
+    words = (*WORDS, "train.epochs=2")
+    assert train(monkeypatch, *words, f"run_dir={tmp_path}/whole") == 0
+    calls = 0
+
+    class Full(DBLoss):
+        def forward(self, *arguments):
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return super().forward(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "DBLoss", Full)
+        assert train(patch, *words, f"run_dir={tmp_path}/halves") == 1
+    assert "step 2 is saved" in capsys.readouterr().out
+    assert train(monkeypatch, f"resume={tmp_path}/halves") == 0
+    ours, theirs = last(tmp_path / "whole")["model"], last(tmp_path / "halves")["model"]
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,8 @@ def build_compute(device: torch.device, precision: str, world: World | None = No
 
 
 def count_workers(asked: int | None, processes: int = 1) -> int:
-    """Loader processes: as asked, else by the number of cores. processes: that share them."""
-    return max(default_workers() // processes, 1) if asked is None else asked
+    """Loader processes: as asked, else by the number of cores. processes: of this machine, which share them."""
+    return default_workers(processes) if asked is None else asked
 
 
 def _instantiate(node: DictConfig, **more: Any) -> Any:

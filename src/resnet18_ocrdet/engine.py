@@ -73,7 +73,8 @@ class StepRecord(NamedTuple):
     has_text: bool  # whether any pixel was taught as text
     data_seconds: float  # waiting for the loader
     seconds: float  # the whole step
-    names: tuple[str, ...]  # of the images in this process
+    names: tuple[str, ...]  # of the images: of a good step those in this process, else all
+    images: int = 0  # of all processes
 
 
 class ScoredImage(NamedTuple):
@@ -110,6 +111,26 @@ class TrainState:
     best_hmean: float | None = None
     not_better: int = 0  # validations since the best one
     sums: LossSums = field(default_factory=lambda: LossSums())
+    buffers: list[Tensor] | None = None  # as they were before the step in hand; None between steps
+    updating: bool = False  # from the guard's verdict to the end of the step
+
+    def begin_step(self) -> None:
+        """Note what the forward pass will change."""
+        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
+
+    def end_step(self) -> None:
+        """Count it."""
+        self.step += 1
+        self.buffers, self.updating = None, False
+
+    def undo(self) -> bool:
+        """Stand where the step in hand began. False when it is too late for that."""
+        if self.updating:
+            return False
+        for buffer, before in zip(self.model.buffers(), self.buffers or [], strict=False):
+            buffer.copy_(before)
+        self.buffers = None
+        return True
 
     @property
     def parts(self) -> list[Stateful]:
@@ -184,8 +205,12 @@ def train_one_epoch(
         lr = schedule(epoch) * state.guard.lr_scale
         for group in state.optimizer.param_groups:
             group["lr"] = lr * group["lr_factor"]
+        state.begin_step()
         loss, has_text = add_up_gradients(state, batches, criterion, compute)
         gradient = finish_gradients(state, clip_norm)
+        names = tuple(name for batch in batches for name in batch.names)
+        images = len(names) * compute.world.size
+        state.updating = True
         verdict = judge(state, float(loss.total), gradient)
         if verdict is Verdict.GOOD:
             state.guard.keep(*state.parts)  # these weights gave a good step
@@ -197,13 +222,14 @@ def train_one_epoch(
         elif verdict is Verdict.ROLL_BACK or compute.world.any(not _buffers_finite(state.model)):
             verdict = Verdict.ROLL_BACK
             if not state.guard.roll_back(*state.parts):
-                raise TrainingStopped(_given_up(state, lr, loss, gradient), batches[-1])
+                raise TrainingStopped(_given_up(state, lr, loss, gradient), batches)
+        if verdict is not Verdict.GOOD:
+            names = compute.world.joined(names)
         state.scaler.update()
-        state.step += 1
+        state.end_step()
         now = time.perf_counter()
-        names = tuple(name for batch in batches for name in batch.names)
         waited, took = arrived - began, now - began
-        yield StepRecord(state.step, epoch, lr, loss, gradient, verdict, mining, has_text, waited, took, names)
+        yield StepRecord(state.step, epoch, lr, loss, gradient, verdict, mining, has_text, waited, took, names, images)
         began = now
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class UserError(Exception):
     """A mistake in the user's input. The message is one line: the place, the value, the rule."""
@@ -14,7 +17,7 @@ class TrainingStopped(Exception):  # noqa: N818 - the training is not at fault, 
 
     exit_code = 3
 
-    def __init__(self, message: str, batch: object = None) -> None:
-        """batch: the structures.Batch at which it happened."""
+    def __init__(self, message: str, batches: Sequence[Any] = ()) -> None:
+        """batches: of structures.Batch, those of the step at which it happened."""
         super().__init__(message)
-        self.batch = batch
+        self.batches = batches

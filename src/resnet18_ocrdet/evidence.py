@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,19 @@ FLAT = 2.0  # grey levels: an image whose values vary less than this is called c
 SATURATED = 0.9  # a target that covers more of its image than this is called extreme
 
 
-def write_evidence(folder: Path, batch: Batch) -> list[str]:
+def write_evidence(folder: Path, batches: Sequence[Batch]) -> list[str]:
     """Write the images as the network got them, their labels and report.json; returns lines for the user.
 
     report.json: per image its name, the spread of its values, the share of text and of taught pixels, and findings."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("[0-9][0-9].*"):  # of an earlier stop of this run
         old.unlink()
-    report = [_describe(batch, n) for n in range(len(batch.names))]
+    images = [(batch, n) for batch in batches for n in range(len(batch.names))]
+    report = [_describe(batch, n) for batch, n in images]
     lines = [f"  {entry['name']}: {finding}" for entry in report for finding in entry["findings"]]
-    for n in range(len(report)):
-        draw.write(folder / f"{n:02d}.png", batch.image[n].permute(1, 2, 0).contiguous().numpy())
-        (folder / f"{n:02d}.txt").write_text(_labels(batch, n), encoding="utf-8")
+    for number, (batch, n) in enumerate(images):
+        draw.write(folder / f"{number:02d}.png", batch.image[n].permute(1, 2, 0).contiguous().numpy())
+        (folder / f"{number:02d}.txt").write_text(_labels(batch, n), encoding="utf-8")
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8", errors="backslashreplace"
     )

@@ -31,7 +31,7 @@ class Journal:
             self._board.add_scalar(f"train/loss_{name}", float(term), record.step)
         self._board.add_scalar("train/lr", record.lr, record.step)
         self._board.add_scalar("train/mining", record.mining, record.step)
-        self._board.add_scalar("train/images_per_second", len(record.names) / record.seconds, record.step)
+        self._board.add_scalar("train/images_per_second", record.images / record.seconds, record.step)
         self._board.add_scalar("train/gradient_norm", record.gradient_norm, record.step)
         self._board.add_scalar("train/data_wait_share", record.data_seconds / record.seconds, record.step)
         if memory is not None:

@@ -7,6 +7,7 @@ that all of them have, so that none waits for another. docs/adr/007-many-process
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -20,17 +21,18 @@ from .errors import UserError
 
 T = TypeVar("T")
 
-STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+PEER_LEFT = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL", "ProcessGroup", "Socket Timeout")
 PATIENCE = timedelta(minutes=60)  # for a process that is busy: the first one may be reading a large data set
 
 
 class World:
     """One process among `size`; alone, nothing here talks to anybody.
 
-    rank: 0 writes the files and speaks. local_rank: among the processes of this machine."""
+    rank: 0 writes the files and speaks. local_rank: among the `local_size` processes of this machine."""
 
-    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
-        self.rank, self.size, self.local_rank = rank, size, local_rank
+    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, local_size: int = 1) -> None:
+        self.rank, self.size, self.local_rank, self.local_size = rank, size, local_rank, local_size
 
     @property
     def first(self) -> bool:
@@ -75,6 +77,19 @@ class World:
         shares = self._gather(list(mine))
         return [share[turn] for turn in range(len(shares[0])) for share in shares if turn < len(share)]
 
+    def joined(self, mine: tuple[T, ...]) -> tuple[T, ...]:
+        """The items of all processes, one process after the other."""
+        return mine if self.size == 1 else tuple(item for share in self._gather(mine) for item in share)
+
+    def tell(self, text: str) -> None:
+        """What only this process knows, on standard error; the first process has better ways."""
+        if not self.first:
+            print(f"process {self.rank}: {text}", file=sys.stderr, flush=True)
+
+    def was_left(self, error: BaseException) -> bool:
+        """Whether an exchange failed because another process ended."""
+        return self.size > 1 and isinstance(error, RuntimeError) and any(word in str(error) for word in PEER_LEFT)
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """The network as it is called while training: its gradients come out as means over the processes."""
         return model if self.size == 1 else DistributedDataParallel(model)
@@ -101,21 +116,22 @@ def join_world(device: str) -> Iterator[World]:
     if any(name not in os.environ for name in STARTED_BY_TORCHRUN):
         yield World()
         return
-    rank, size, local = (int(os.environ[name]) for name in STARTED_BY_TORCHRUN[:3])
+    rank, size, local, here = (int(os.environ[name]) for name in STARTED_BY_TORCHRUN[:4])
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if on_gpu:
-        _refuse_shared_card(device, local)
+        _refuse_shared_card(device, here)
         torch.cuda.set_device(local)
     distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
-        yield World(rank, size, local)
+        yield World(rank, size, local, here)
     finally:
         distributed.destroy_process_group()
 
 
-def _refuse_shared_card(device: str, local_rank: int) -> None:
+def _refuse_shared_card(device: str, processes: int) -> None:
+    """The same in every process, so that the one that speaks says it. processes: on this machine."""
     if ":" in device:
         raise UserError(f"device={device}: under torchrun each process takes its own card; use device=cuda or auto")
     cards = torch.cuda.device_count()
-    if local_rank >= cards:
-        raise UserError(f"torchrun started more processes than this machine has cards ({cards}): --nproc-per-node")
+    if processes > cards:
+        raise UserError(f"torchrun started {processes} processes here, but there are {cards} cards: --nproc-per-node")

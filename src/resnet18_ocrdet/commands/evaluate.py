@@ -35,13 +35,22 @@ def run(cfg: DictConfig) -> int:
     with join_world(cfg.device) as world:
         display, metric = Display(quiet=not world.first), IcdarMetric()
         output = Path(world.from_first(lambda: str(_claim_folder(cfg.output))))
-        if cfg.predictions is not None:
-            about = _score_files(cfg, metric, display)
-        else:
-            about = _score_checkpoint(cfg, metric, display, world)
+        about = _score(cfg, metric, display, world)
         if world.first:
             _finish(output, metric, about, display)
     return 0
+
+
+def _score(cfg: DictConfig, metric: IcdarMetric, display: Display, world: World) -> dict[str, Any]:
+    """Fill the metric. What ends one process is told by that one; the others say only that it left."""
+    if cfg.predictions is not None:
+        return _score_files(cfg, metric, display)
+    try:
+        return _score_checkpoint(cfg, metric, display, world)
+    except RuntimeError as error:
+        if not world.was_left(error):
+            raise
+        raise UserError("another process of this evaluation ended; see what it said") from None
 
 
 def _claim_folder(output: str) -> Path:
@@ -73,16 +82,20 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
     views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
-    workers, pin = build.count_workers(cfg.workers, world.size), device.type == "cuda"
-    if line := too_many(workers, "workers", world.size):
+    workers, pin = build.count_workers(cfg.workers, world.local_size), device.type == "cuda"
+    if line := too_many(workers, "workers", world.local_size):
         display.line(f"note: {line}")
     loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
     model = build.build_trained(content, path, device)
     criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
     with display.progress("evaluate", loader.images) as advance:
-        result = evaluate(
-            model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
-        )
+        try:
+            result = evaluate(
+                model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
+            )
+        except UserError as error:  # an image that only this process reads
+            world.tell(str(error))
+            raise
     loader.close()
     if result.score.hmean == 0:
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):

@@ -78,9 +78,10 @@ class Saves:
         line = load_weights(state.model, content["model"], path)
         self._check_steps(content, path)
         build.restore_optimizer(state.optimizer, content, self.cfg)
-        state.scaler.load_state_dict(content["scaler"])
-        if state.average is not None and content["average"] is not None:
-            state.average.load_state_dict(content["average"])
+        if content["scaler"]:  # empty unless it was fp16
+            state.scaler.load_state_dict(content["scaler"])
+        if state.average is not None:  # switched on by this resume: it begins with the weights
+            state.average.load_state_dict(content["average"] or {"steps": 0, "model": content["model"]})
         state.mining.load_state_dict(content["mining"])
         state.guard.load_state_dict(content["guard"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]

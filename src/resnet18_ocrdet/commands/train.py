@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import draw
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
+from ..config.words import escape_interpolation
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
 from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
@@ -50,9 +51,9 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
     with ExitStack() as held:
         world = held.enter_context(join_world(cfg.device))
         display = Display(quiet=not world.first)
-        cfg.run_dir = world.from_first(lambda: str(cfg.run_dir))
+        folder = RunFolder(Path(world.from_first(lambda: str(cfg.run_dir))))
+        cfg.run_dir = escape_interpolation(str(folder.root))
         content: Checkpoint | None = None
-        folder = RunFolder(Path(cfg.run_dir))
         if cfg.resume is not None:
             path = world.from_first(lambda: _claim_save(cfg, folder, held, display))
             folder, content = RunFolder.of(path), load_checkpoint(path)
@@ -169,8 +170,10 @@ class Training:
                     self.saves.last()
                     raise KeyboardInterrupt
                 self.saves.last_if_due()
-        if before is not None and (line := standing_still(before.share(state.model), steps - done, state.sums.lr)):
-            self.display.line(f"warning: {line}")
+        if before is not None:
+            taken = min(steps - done, state.sums.steps)
+            if line := standing_still(before.share(state.model), taken, self.cfg.optimizer.lr):
+                self.display.line(f"warning: {line}")
 
     def _report(self, record: StepRecord, journal: Journal | NoJournal) -> None:
         """What one step gives to tell."""
@@ -211,7 +214,8 @@ class Training:
         before = state.best_hmean
         best = hmean is not None and (before is None or hmean > before)
         state.best_hmean = hmean if best else before
-        state.not_better = 0 if best else state.not_better + (validation is not None)
+        hopeful = best or not state.best_hmean or state.mining.share < 1.0  # not yet at the real task
+        state.not_better = 0 if hopeful else state.not_better + (validation is not None)
         state.epoch, state.sums = state.epoch + 1, LossSums()
         journal.epoch(record)  # before the save: a resumed run drops lines of epochs it has not finished
         # best.pt first: killed in between, the resumed run validates again and finds the same
@@ -223,8 +227,9 @@ class Training:
             show_precision_recall(metric, record["ap"], journal, state.step, path)
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         signs = self.diagnosis.epoch(journal.records())
+        cores = max(self.loader.cores // self.world.local_size, 1)
         long_enough = len(self.loader) >= STEPS_TO_JUDGE_WAITING
-        if long_enough and (advice := waiting(record["data_wait"], self.loader.workers, self.loader.cores)):
+        if long_enough and (advice := waiting(record["data_wait"], self.loader.workers, cores)):
             signs.append(advice)
         if validation is not None and metric is not None and hmean == 0:
             signs += explain_zero(validation.score, validation.stages, metric.best_iou, self.parts.contract)
@@ -267,10 +272,9 @@ class Training:
         """Keep the last good weights and what made the run stop."""
         self.display.line(f"stopped: {stop}")
         self.saves.last()
-        assert isinstance(stop.batch, Batch)
         folder = self.folder.evidence
         try:
-            lines = write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batch)
+            lines = write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batches)
         except OSError as error:
             lines = [f"  its images could not be written: {error}"]
         for line in lines:
@@ -283,8 +287,11 @@ class Training:
             time.sleep(SIGNALS_APART)  # the signal that ended the loader may be on its way to this process
         ended_with_the_run = self.interrupt.signal is not None and is_loader_death(error)
         reason = explain(error, self.cfg, self.world)
-        self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or error!r}")
-        self.saves.last()
+        self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or repr(error)}")
+        if not self.world.was_left(error):
+            self.world.tell(reason or repr(error))
+        if self.state.undo():  # else the file before it is the last exact one
+            self.saves.last()
         self.display.line(self.saves.farewell("interrupted" if ended_with_the_run else "stopped"))
         if ended_with_the_run:  # the signal went to the whole group: the loader processes died of it
             return self.interrupt.exit_code

@@ -13,7 +13,6 @@ from ..world import World
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)  # of CUDA and of torch on a CPU
 LOADER_DIED = ("is killed by signal", "exited unexpectedly")
 NO_SHARED_MEMORY = ("bus error", "shared memory")
-PEER_LEFT = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL", "ProcessGroup", "Socket Timeout")
 
 
 def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
@@ -29,7 +28,7 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
         return _out_of_memory(text, cfg)
     if isinstance(error, OSError):
         return text
-    if world.size > 1 and _says(text, PEER_LEFT):
+    if world.was_left(error):
         return f"another process of this run ended ({text[:120]}); see what it said"
     return None
 

@@ -31,7 +31,7 @@ def step_note(record: StepRecord) -> str:
     return (
         f"loss {float(loss.total):.3f} (prob {float(loss.prob):.3f} thresh {float(loss.thresh):.3f} binary "
         f"{float(loss.binary):.3f}{mining})  lr {record.lr:.2g}  "
-        f"{len(record.names) / record.seconds:.1f} img/s  wait {wait:.0%}"
+        f"{record.images / record.seconds:.1f} img/s  wait {wait:.0%}"
     )
 
 

@@ -92,7 +92,7 @@ def _loaders(
     splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, compute: Compute
 ) -> tuple[TrainLoader, ScoreLoader]:
     height, width, world = contract.height, contract.width, compute.world
-    workers, pin = build.count_workers(cfg.train.workers, world.size), compute.device.type == "cuda"
+    workers, pin = build.count_workers(cfg.train.workers, world.local_size), compute.device.type == "cuda"
     views = TrainViews(splits.train, build.build_augment(cfg), targets, height, width, cfg.seed)
     val_views = ScoreViews(splits.val, targets, height, width, contract.resize)
     order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
@@ -148,7 +148,7 @@ def _count(source: Source, targets: TargetMaker, contract: Contract, zoom: float
 
 def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
     """Say what differs from the words typed, or is probably not meant."""
-    if line := too_many(loader.workers, "train.workers", world.size):
+    if line := too_many(loader.workers, "train.workers", world.local_size):
         display.line(f"note: {line}")
     if loader.batch_size < cfg.train.batch_size:
         display.line(

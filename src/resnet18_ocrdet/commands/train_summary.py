@@ -30,7 +30,7 @@ def show_precision_recall(
     if picture is not None:
         journal.picture("val/precision_recall", picture, step)
     if path is not None:
-        draw_precision_recall(*points, ap, path)
+        _try(lambda: draw_precision_recall(*points, ap, path))  # a full disk ends no run
 
 
 def write_summary(

@@ -20,13 +20,14 @@ from .words import escape_interpolation
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
-def check_run(cfg: DictConfig, command: str, complete: bool = True) -> DictConfig:
+def check_run(cfg: DictConfig, command: str, complete: bool = True, together: bool = True) -> DictConfig:
     """The config typed, resolved and closed to new keys. Raises UserError with one line per mistake.
 
-    complete: False lets values that must be given be absent, to look at a config (`--cfg`)."""
+    complete: False lets values that must be given be absent, to look at a config (`--cfg`). together: False leaves out
+    whether the settings fit each other: those of a resumed run are not all known yet."""
     checker = _Checker(command, _resolved(cfg), complete)
     tree = checker.section(RUNS[command], checker.tree)
-    problems = checker.problems or contradictions(tree, command)
+    problems = checker.problems or (contradictions(tree, command) if together else [])
     if complete and not problems:
         problems = not_given(tree, command)
     if problems:

@@ -58,7 +58,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
     from .disk import check_disk
     from .gate import prepare
-    from .resumed import implied_words
+    from .resumed import implied_words, keeps_groups
 
     with _hydra(request) as hydra:
         if request.completion:
@@ -71,8 +71,14 @@ def _compose_and_run(request: Request, job: Job) -> int:
         compose = partial(_compose, hydra, request.command)
         words = extra + prepare(request, library, lambda chosen: compose(extra + chosen))
         if request.multirun:
+            if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+                raise UserError("-m: a sweep cannot run under torchrun; start one torchrun for each job")
             return _sweep(hydra, request.command, job, words, library)
-        cfg = check_run(compose(words), request.command, complete=not (request.cfg or request.info))
+        whole = not (request.cfg or request.info)
+        goes_on = request.command == "train" and keeps_groups(
+            request.words, library
+        )  # judged with what it goes on with
+        cfg = check_run(compose(words), request.command, complete=whole, together=not goes_on)
         if request.cfg or request.info:
             _show(hydra, request, words)
             return 0
@@ -151,9 +157,10 @@ def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Librar
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
         words = [*words, f"hydra.sweep.dir={quote(folder)}"]
     results = hydra.multirun(command, partial(_sweep_job, command, job), words)
+    named = [word.partition("=")[2].strip("'\"") for word in words if word.startswith("hydra.sweep.dir=")]
     jobs = [ret for batch in results or [] for ret in batch]
     if command == "train" and len(jobs) > 1:
-        print("\n".join(comparison(Path(folder), [list(job.overrides) for job in jobs])))
+        print("\n".join(comparison(Path(named[-1]), [list(job.overrides) for job in jobs])))
     returned = [job.return_value for job in jobs]
     return max((code for code in returned if isinstance(code, int)), default=0)
 
@@ -184,13 +191,14 @@ def _sweep_job(command: str, job: Job, cfg: DictConfig) -> int:
 
     from .check import check_run
     from .disk import check_disk
+    from .words import escape_interpolation
 
     sweep = HydraConfig.get().sweep
     key = FOLDER_KEY[command]
     try:
         run = check_run(cfg, command)
         check_disk(run, command)
-        run[key] = (Path(run[key] or sweep.dir) / str(sweep.subdir)).as_posix()
+        run[key] = escape_interpolation((Path(run[key] or sweep.dir) / str(sweep.subdir)).as_posix())
         code = job(run)
     except UserError as error:
         return _report(command, error)

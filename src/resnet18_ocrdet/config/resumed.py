@@ -20,11 +20,10 @@ MISSING = "???"  # OmegaConf's mark for a value that must be given
 def implied_words(words: list[str], library: Library) -> list[str]:
     """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them. Nothing when a group is typed: then
     all that is typed counts, nothing of the saved run."""
-    typed = {word.key: word.value for word in map(Word.split, words)}
-    resume = typed.get("resume")
-    if resume is None or typed.keys() & library.groups.keys():
+    if not keeps_groups(words, library):
         return []
-    saved = _saved_config(resume, typed.get("run_dir"))
+    typed = {word.key: word.value for word in map(Word.split, words)}
+    saved = _saved_config(typed["resume"] or "", typed.get("run_dir"))
     implied = []
     for group, default in library.groups.items():
         section = saved.get(group) or {}
@@ -35,6 +34,12 @@ def implied_words(words: list[str], library: Library) -> list[str]:
             needed = [key for key, value in library.values(group, options[0]).items() if value == MISSING]
             implied += [f"{group}.{key}={quote(str(section[key]))}" for key in needed if key in section]
     return implied
+
+
+def keeps_groups(words: list[str], library: Library) -> bool:
+    """Whether a run is resumed and no group is typed."""
+    typed = {word.key: word.value for word in map(Word.split, words)}
+    return typed.get("resume") not in (None, "null") and not typed.keys() & library.groups.keys()
 
 
 def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]:

@@ -189,9 +189,9 @@ def too_many(workers: int, key: str, processes: int = 1) -> str | None:
     )
 
 
-def default_workers() -> int:
-    """Loader processes when none are asked for: the cores this process may use, 8 at most."""
-    return min(available_cores(), 8)
+def default_workers(processes: int = 1) -> int:
+    """Loader processes when none are asked for: the cores for each of `processes`, 8 at most."""
+    return max(min(available_cores() // processes, 8), 1)
 
 
 def available_cores() -> int:
