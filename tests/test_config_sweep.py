@@ -150,3 +150,9 @@ def test_a_sweep_ends_with_its_jobs_side_by_side(tmp_path):
         "job 1  a=2  best hmean 0.6000  highest",
         "job 2  a=3  best hmean none",
     ]
+
+
+def test_a_sweep_under_torchrun_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run_command("train", lambda cfg: 0, ["-m", "seed=0,1"]) == 2
+    assert "-m: a sweep cannot run under torchrun" in capsys.readouterr().err

@@ -303,7 +303,8 @@ def test_a_fault_while_measuring_is_one_line(words, tmp_path, monkeypatch, capsy
 
     monkeypatch.setattr("resnet18_ocrdet.commands.start_values.evaluate", full)
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 2
-    assert "out of memory with train.batch_size=2 at 64x64: train.batch_size=1" in capsys.readouterr().err
+    told = "out of memory with train.batch_size=2 at 64x64 (2 GiB more were asked for): train.batch_size=1"
+    assert told in capsys.readouterr().err
 
 
 RECORDS = [{"epoch": 6, "hmean": None}, {"epoch": 7, "hmean": 0.6549}, {"epoch": 8, "hmean": 0.6}]

@@ -239,8 +239,7 @@ def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path
     run = f"{tmp_path}/x${{y}}"
     assert train(monkeypatch, *words, f"run_dir={run}") == 0
     assert (tmp_path / "x${y}/checkpoints/last.pt").is_file()
-    assert (
-        train(monkeypatch, f"resume={run}", "optimizer.lr=0.0002", "train.epochs=2") == 0
-    )  # eta_min is 0.0005 by default
+    # below the default eta_min of 0.0005
+    assert train(monkeypatch, f"resume={run}", "optimizer.lr=0.0002", "train.epochs=2") == 0
     assert train(monkeypatch, f"resume={run}", "optimizer.lr=0.000001", "train.epochs=3") == 2
     assert "scheduler.eta_min=1e-05 is above optimizer.lr=1e-06" in capsys.readouterr().err

@@ -75,9 +75,8 @@ def _compose_and_run(request: Request, job: Job) -> int:
                 raise UserError("-m: a sweep cannot run under torchrun; start one torchrun for each job")
             return _sweep(hydra, request.command, job, words, library)
         whole = not (request.cfg or request.info)
-        goes_on = request.command == "train" and keeps_groups(
-            request.words, library
-        )  # judged with what it goes on with
+        # what is resumed has words of its own: they are judged together when they are known
+        goes_on = request.command == "train" and keeps_groups(request.words, library)
         cfg = check_run(compose(words), request.command, complete=whole, together=not goes_on)
         if request.cfg or request.info:
             _show(hydra, request, words)
