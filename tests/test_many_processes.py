@@ -13,6 +13,8 @@ import torch
 from conftest import TINY, installed
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.data.loader import EpochBatches, EveryImage
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
 
 TOGETHER = (*TINY, "data.train_size=8", "data.val_size=5", "precision=fp32", "train.workers=0")
 
@@ -139,3 +141,27 @@ def test_a_mistake_is_told_once(tmp_path: Path):
     assert done.returncode != 0
     assert done.stderr.count("ocrdet-train: ") == 1 and "absent.pt" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["ocrdet-train", "ocrdet-eval"])
+def test_the_process_that_fails_says_why(command, pair: Path, tmp_path: Path):
+    scenes = SyntheticScenes(6, 96, 96, seed=0)
+    for part in ("images", "gts"):
+        (tmp_path / f"set/{part}").mkdir(parents=True)
+    for index in range(6):
+        write(tmp_path / f"set/images/{index}.jpg", scenes.load(index).image)
+        (tmp_path / f"set/gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n")
+    broken = tmp_path / "set/images/5.jpg"  # the last batch: of the second process
+    broken.write_bytes(broken.read_bytes()[:-500])
+    words: tuple[str, ...] = ("data=custom", "data.root=set", "data.val=2-5", "data.train=0-1")
+    if command == "ocrdet-train":
+        words = (*words, *TOGETHER[:1], "train.batch_size=1", "train.epochs=1", "train.workers=0", "run_dir=run")
+    else:
+        words = (*words, f"checkpoint={pair}/checkpoints/last.pt", "split=val", "batch_size=2", "workers=0")
+    done = torchrun(2, *words, cwd=tmp_path, command=command)
+    assert done.returncode != 0
+    assert "process 1: " in done.stderr and "5.jpg" in done.stderr, done.stderr
+    if command == "ocrdet-train":
+        assert "another process of this run ended" in done.stdout
+        assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["step"] == 1
