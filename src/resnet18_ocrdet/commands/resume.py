@@ -14,9 +14,10 @@ from ..config.check import check_run
 from ..config.words import escape_interpolation
 from ..display import Display
 from ..errors import UserError
-from .start_values import keep_chosen
+from .start_values import keep_chosen, typed_keys
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
+GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
 
 
@@ -34,25 +35,27 @@ def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Ch
 
 
 def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:
-    """The saved config, changed by single keys typed now; or, when a group or preset is typed, all that is typed.
+    """The saved config, changed by the keys and groups typed now; with a preset typed, all that is composed.
 
     So `resume=PATH` alone goes on as before, and repeating the first command with resume=auto means what it says.
     Prints a line for each key that differs from the saved run. Returns the config to follow."""
-    typed = [word.split("=", 1)[0].lstrip("+") for word in overrides]
-    single = [key for key in typed if "." in key or not OmegaConf.is_config(composed.get(key))]
-    single = [key for key in single if key not in (*NOT_TRAINING, "experiment")]
     before = OmegaConf.create(saved)
-    whole = len(single) < len([key for key in typed if key not in NOT_TRAINING])
-    if whole:
+    typed = typed_keys(overrides) - {*NOT_TRAINING}
+    groups = {word.split("=", 1)[0].lstrip("+") for word in overrides if "={" not in word} & GROUPS
+    if "experiment" in typed:
         after = OmegaConf.create(OmegaConf.to_container(composed))
-        keep_chosen(after, before, overrides)
     else:
         after = OmegaConf.create(saved)
-        for key in single:
+        for group in groups:
+            after[group] = OmegaConf.create(OmegaConf.to_container(composed[group]))
+        for key in sorted(typed - GROUPS - {"train", "decode"}):
             value = OmegaConf.select(composed, key)
             OmegaConf.update(after, key, escape_interpolation(value) if isinstance(value, str) else value)
+    if groups or "experiment" in typed:
+        keep_chosen(after, before, overrides)
     assert isinstance(after, DictConfig)
-    if "max_lr" in after.scheduler and "optimizer.lr" in single and "scheduler.max_lr" not in single:
+    rate_typed = "optimizer.lr" in typed or "scheduler" in groups
+    if "max_lr" in after.scheduler and rate_typed and "scheduler.max_lr" not in typed:
         after.scheduler.max_lr = after.optimizer.lr  # it follows the rate, as it did when first composed
     after = check_run(after, "train")
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):

@@ -70,7 +70,8 @@ class Saves:
         """What is said of a run that ends early. how: "stopped" or "interrupted"."""
         if self._step is None:
             return f"{how}; nothing was saved yet"
-        return f"{how}; step {self._step} is saved; go on with: ocrdet-train resume={self.folder.root}"
+        several = f"torchrun --nproc-per-node={self.world.local_size} --no-python " if self.world.size > 1 else ""
+        return f"{how}; step {self._step} is saved; go on with: {several}ocrdet-train resume={self.folder.root}"
 
     def restore(self, content: Checkpoint, path: Path) -> None:
         """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it."""

@@ -12,6 +12,7 @@ from ..display import Display, duration
 from ..journal import Journal, NoJournal
 from ..metrics import IcdarMetric
 from ..run_folder import RunFolder
+from ..wording import count
 
 
 def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
@@ -48,6 +49,7 @@ def write_summary(
     lines = [
         f"done in {duration(seconds)}; {_best(records)}",
         *_gain(records, start),
+        *_left_out(records),
         f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
         f"evaluate: ocrdet-eval checkpoint={kept}",
         f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
@@ -57,6 +59,13 @@ def write_summary(
     unwritten = _try(lambda: bool(folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")))
     if unwritten is not True:
         display.line(f"{folder.finished}: not written: {unwritten}")
+
+
+def _left_out(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    skipped, steps = sum(record["skipped"] for record in records), records[-1]["step"] if records else 0
+    if not skipped:
+        return []
+    return [f"warning: {skipped} of {count(steps, 'step')} were left out, see guard.jsonl: a lower optimizer.lr"]
 
 
 def _best(records: Sequence[Mapping[str, Any]]) -> str:

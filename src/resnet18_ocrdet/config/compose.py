@@ -58,7 +58,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
     from .disk import check_disk
     from .gate import prepare
-    from .resumed import implied_words, keeps_groups
+    from .resumed import goes_on, implied_words
 
     with _hydra(request) as hydra:
         if request.completion:
@@ -76,9 +76,11 @@ def _compose_and_run(request: Request, job: Job) -> int:
             return _sweep(hydra, request.command, job, words, library)
         whole = not (request.cfg or request.info)
         # what is resumed has words of its own: they are judged together when they are known
-        goes_on = request.command == "train" and keeps_groups(request.words, library)
-        cfg = check_run(compose(words), request.command, complete=whole, together=not goes_on)
+        resumed = request.command == "train" and goes_on(request.words)
+        cfg = check_run(compose(words), request.command, complete=whole, together=not resumed)
         if request.cfg or request.info:
+            if resumed:
+                print("what is not typed comes from the config.yaml of the resumed run, not from here", file=sys.stderr)
             _show(hydra, request, words)
             return 0
     check_disk(cfg, request.command)
@@ -179,7 +181,8 @@ def _check_jobs(hydra: Any, command: str, words: list[str], library: Library) ->
             check_disk(cfg, command)
         except UserError as error:
             swept = [text for text in settings if text not in words]
-            raise UserError("\n".join(f"{', '.join(swept)}: {line}" for line in str(error).splitlines())) from None
+            place = f"{', '.join(swept)}: " if swept else ""
+            raise UserError("\n".join(place + line for line in str(error).splitlines())) from None
         named = named or cfg[FOLDER_KEY[command]]
     return named
 

@@ -18,14 +18,15 @@ MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
 def implied_words(words: list[str], library: Library) -> list[str]:
-    """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them. Nothing when a group is typed: then
-    all that is typed counts, nothing of the saved run."""
-    if not keeps_groups(words, library):
+    """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them; for groups that are not typed."""
+    if not goes_on(words):
         return []
     typed = {word.key: word.value for word in map(Word.split, words)}
     saved = _saved_config(typed["resume"] or "", typed.get("run_dir"))
     implied = []
     for group, default in library.groups.items():
+        if group in typed:
+            continue
         section = saved.get(group) or {}
         target = section.get("_target_")
         options = library.options_for(group, target) if target else []
@@ -36,10 +37,10 @@ def implied_words(words: list[str], library: Library) -> list[str]:
     return implied
 
 
-def keeps_groups(words: list[str], library: Library) -> bool:
-    """Whether a run is resumed and no group is typed."""
+def goes_on(words: list[str]) -> bool:
+    """Whether a run is resumed with the settings it was saved with, as far as nothing else is typed."""
     typed = {word.key: word.value for word in map(Word.split, words)}
-    return typed.get("resume") not in (None, "null") and not typed.keys() & library.groups.keys()
+    return typed.get("resume") not in (None, "null") and "experiment" not in typed
 
 
 def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -70,6 +71,7 @@ class TrainLoader:
             batch_sampler=self._order,
             collate_fn=collate,
             num_workers=workers,
+            multiprocessing_context=_start_method(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
@@ -131,6 +133,7 @@ class ScoreLoader:
             batch_sampler=order,
             collate_fn=collate_by_size,
             num_workers=workers,
+            multiprocessing_context=_start_method(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
@@ -197,6 +200,11 @@ def default_workers(processes: int = 1) -> int:
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start_method(workers: int) -> str | None:
+    """fork on Linux, whatever the default of the process: joblib's own, in a sweep, cannot start loader processes."""
+    return "fork" if workers > 0 and sys.platform == "linux" else None
 
 
 def _before_fork(workers: int) -> None:
