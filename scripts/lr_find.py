@@ -154,16 +154,21 @@ class RangeTest:
         self.clip_norm = cfg.train.clip_norm
 
     def records(self) -> Iterator[StepRecord]:
-        """Optimizer steps without an end, from the one after `state.step` on."""
+        """Optimizer steps without an end, from the one after `state.step` on. Overflows of fp16 are no steps."""
         from resnet18_ocrdet.engine import train_one_epoch
+        from resnet18_ocrdet.guard import Verdict
 
         per_epoch = len(self.loader)
         while True:
             epoch, done = divmod(self.state.step, per_epoch)
             rounds, parts = self.loader.epoch(epoch, done), self.parts
-            yield from train_one_epoch(
+            for record in train_one_epoch(
                 self.state, rounds, per_epoch, self._rate, parts.criterion, parts.compute, self.clip_norm
-            )
+            ):
+                if record.verdict is Verdict.OVERFLOW:
+                    self.state.step -= 1  # once more with this rate; each time the scaler halves its factor, down to 1
+                else:
+                    yield record
 
     def _rate(self, epoch: float) -> float:
         """engine.train_one_epoch counts in epochs, this test in steps."""
@@ -174,7 +179,12 @@ class RangeTest:
         import torch
 
         state, beside = self.state, self.checkpoint.with_suffix(".tmp")
-        content = {"step": state.step, "model": state.model.state_dict(), "optimizer": state.optimizer.state_dict()}
+        content = {
+            "step": state.step,
+            "model": state.model.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "scaler": state.scaler.state_dict(),
+        }
         torch.save(content, beside)
         beside.replace(self.checkpoint)
 
@@ -188,6 +198,8 @@ class RangeTest:
         if content["step"] <= written:
             self.state.model.load_state_dict(content["model"])
             self.state.optimizer.load_state_dict(content["optimizer"])
+            if scaler := content.get("scaler"):  # empty but for fp16
+                self.state.scaler.load_state_dict(scaler)
             self.state.step = content["step"]
 
 
@@ -239,6 +251,11 @@ def main(argv: list[str]) -> int:
     cfg = compose(asked.words)
     if isinstance(cfg, int):
         return cfg
+    if cfg.optimizer.lr_for_batch is not None:
+        raise UserError(
+            f"optimizer.lr_for_batch={cfg.optimizer.lr_for_batch}: the range test finds the rate of the batch you "
+            f"train with, a training would multiply it again; leave lr_for_batch out, here and there"
+        )
     from resnet18_ocrdet.display import Display
     from resnet18_ocrdet.lock import RunLock
     from resnet18_ocrdet.run_folder import make_folder

@@ -66,6 +66,7 @@ def read_row(rate: float, state: str, folder: Path | None) -> Row:
     epochs = read_lines(folder / "metrics.jsonl") if folder else []
     faults = read_lines(folder / "guard.jsonl") if folder else []
     bad = {fault["step"]: fault for fault in faults}  # a resumed run may meet a step again: its last record counts
+    bad = {step: fault for step, fault in bad.items() if fault["verdict"] != "overflow"}  # fp16: the scaler's affair
     scored = [epoch for epoch in epochs if epoch["hmean"] is not None]
     best = max(scored, key=lambda epoch: float(epoch["hmean"]), default=None)  # the earliest of equals, as best.pt is
     hmeans = [float(epoch["hmean"]) for epoch in scored]

@@ -70,10 +70,10 @@ def test_text_too_small_without_zoom_is_noted_with_the_factor_the_size_needs(tmp
     # 10 px high becomes 5 at 64x64: 15 when zoomed 3 times, so it can be learnt, but 8 / 5 = 1.6 times the sides fit it
     root = photos(tmp_path / "set", *[box(10, 20, 60, 10)] * 5)
     assert train(monkeypatch, *SMALL, root, "train.preview=true", f"run_dir={tmp_path}/run") == 0
-    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: 0 of ")]
-    assert [line.split(":")[1] for line in notes] == [
-        " 0 of 4 training regions can be learnt",
-        " 0 of 1 validation regions are large enough to be found",
+    notes = [line for line in capsys.readouterr().out.splitlines() if " too small at " in line]
+    assert [line.split(": ")[1:3] for line in notes] == [
+        ["training", "0 of 4 regions that count can be learnt"],
+        ["validation", "0 of 1 region that counts is large enough to be found"],
     ]
     for line in notes:
         assert "100% too small at 64x64" in line
@@ -87,8 +87,8 @@ def test_a_rate_far_too_low_is_told_from_the_weights(tmp_path: Path, monkeypatch
     assert train(monkeypatch, *SMALL, root, "optimizer.lr=1e-9", f"run_dir={tmp_path}/run") == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "stand still" in line]
     moved = re.fullmatch(
-        r"warning: the weights stand still: in 2 steps they moved by (\S+) of their length\. The rate is too low, "
-        r"1e-09 at the last step: optimizer\.lr=0\.007 is usual for SGD, 0\.001 for AdamW",
+        r"warning: the weights stand still: in 2 steps they moved by (\S+) of their length\. The rate is too low: "
+        r"optimizer\.lr=1e-09, where 0\.007 is usual for SGD, 0\.001 for AdamW",
         line,
     )
     assert moved is not None and float(moved[1]) < 2e-7

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "world": {"errors"},
     "average": set(),
     "memory": set(),
-    "diagnosis": {"engine", "guard", "mining"},
+    "diagnosis": {"engine", "guard", "mining", "wording"},
     "funnel": {"structures", "contract", "wording"},
     "lock": {"errors"},
     "display": set(),

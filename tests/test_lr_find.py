@@ -7,6 +7,7 @@ import math
 import signal
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,34 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(
     assert lr_find.main(call) in (0, 1)
     assert "going on after step 5" in capsys.readouterr().out
     assert (tmp_path / "lr_find.jsonl").read_text() == (whole / "lr_find.jsonl").read_text()
+
+
+def test_overflows_of_fp16_are_passed_over_and_the_scaler_is_saved(tmp_path: Path):
+    """The first overflows halve the scaler's factor; they are no end, and going on does not begin them anew."""
+    from resnet18_ocrdet.display import Display
+
+    words = [*(word for word in WORDS if not word.startswith("precision=")), "precision=fp16"]
+    asked = lr_find.parse(["--output", str(tmp_path), "--steps", str(STEPS), "--high", "1e-4", *words])
+    cfg = lr_find.compose(asked.words)
+    assert not isinstance(cfg, int)
+    test = lr_find.RangeTest(cfg, asked, Display())
+    test.state.scaler.load_state_dict(test.state.scaler.state_dict() | {"scale": 2.0**40})  # every gradient overflows
+    records = list(islice(test.records(), 3))
+    assert [record.step for record in records] == [1, 2, 3]
+    assert [record.lr for record in records] == pytest.approx([rate_at(n, 1e-5, 1e-4, STEPS) for n in range(3)])
+    assert all(math.isfinite(record.gradient_norm) for record in records)
+    scale = test.state.scaler.get_scale()
+    assert scale < 2.0**40
+    test.save()
+    again = lr_find.RangeTest(cfg, asked, Display())
+    again.restore(3)
+    assert (again.state.step, again.state.scaler.get_scale()) == (test.state.step, scale)
+
+
+def test_lr_for_batch_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"optimizer\.lr_for_batch=16: the range test finds the rate of the batch you"):
+        lr_find.main(["--output", str(tmp_path / "out"), *CALL, "optimizer.lr_for_batch=16"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_test_is_not_run_again(whole: Path, monkeypatch: pytest.MonkeyPatch):

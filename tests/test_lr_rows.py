@@ -28,6 +28,14 @@ def test_a_step_met_again_after_a_resume_counts_once(tmp_path: Path):
     assert lr_rows.read_row(0.01, FINISHED, folder).left_out == 1
 
 
+def test_an_overflow_of_fp16_is_no_bad_step(tmp_path: Path):
+    faults = ((1, "overflow", False), (2, "overflow", False), (9, "skip", True))
+    row = lr_rows.read_row(0.01, FINISHED, make_job(tmp_path / "0", 0.01, (0.5, 0.6), faults))
+    assert (row.left_out, row.first_bad, row.last_bad, row.first_not_finite) == (1, 9, 9, None)
+    row = lr_rows.read_row(0.01, FINISHED, make_job(tmp_path / "1", 0.01, (0.5, 0.6), faults[:2]))
+    assert lr_rows.stability(row) == "steady, largest fall 0.000"
+
+
 def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path: Path):
     folder = make_job(tmp_path / "0", 0.01, (0.5,))
     with (folder / "metrics.jsonl").open("a") as file:

@@ -121,25 +121,43 @@ def test_a_refusal_names_the_shares_and_the_remedy_of_the_largest(found: Usable,
         assert part in line, line
 
 
-def test_half_is_enough_to_be_silent():
-    assert doubt(Usable(10, 5, 0, 0, 5, 20.0), "training", "640x640", 8) is None
+def test_half_of_what_counts_is_enough_to_be_silent():
+    assert doubt(Usable(10, 0, 5, 0, 5, 20.0), "training", "640x640", 8) is None
+    assert doubt(Usable(10, 6, 0, 2, 2, 20.0), "training", "640x640", 8) is None  # 2 of 4
+    assert doubt(Usable(10, 9, 0, 0, 1, 20.0), "training", "640x640", 8) is None  # 90% don't-care, not more
+
+
+def test_hardly_any_region_that_counts_is_noted():
+    line = doubt(Usable(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8)
+    assert line == "validation: 95% of the regions are don't-care (###)"
+    assert doubt(Usable(9, 9, 0, 0, 0, 0.0), "training", "640x640", 8) == (
+        "training: all 9 regions are don't-care (###)"
+    )
+    assert doubt(Usable(1, 1, 0, 0, 0, 0.0), "validation", "640x640", 8) == (
+        "validation: the only region is don't-care (###); hmean is undefined"
+    )
 
 
 def test_a_note_tells_the_factor_that_the_size_needs():
-    line = doubt(Usable(10, 1, 0, 5, 4, 5.0), "training", "640x640", 8)
+    # ICDAR2015-like, at 256 px: 2510 of 3543 are 71%
+    line = doubt(Usable(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
     assert line == (
-        "4 of 10 training regions can be learnt: 10% don't-care (###), 50% too small at 640x640, 0% outside their image"
-        ". Text is 5.0 px high in the middle, 8 is the least: the input_size needs 1.6 times its sides"
+        "training: 1033 of 3543 regions that count can be learnt: 71% too small at 256x256, 0% outside their image "
+        "(and 6046 don't-care). Text is 5.0 px high in the middle, 8 is the least: the input_size needs 1.6 times "
+        "its sides"
     )
-    line = doubt(Usable(10, 1, 0, 5, 4, 5.0), "validation", "640x640", 8)
-    assert line is not None and line.startswith("4 of 10 validation regions are large enough to be found: 10%")
+    line = doubt(Usable(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8)
+    assert line is not None and line.startswith(
+        "validation: 0 of 1 region that counts is large enough to be found: 100% too small at 640x640, 0% outside "
+        "their image. Text is"
+    )
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        Usable(10, 6, 0, 0, 4, 5.0),  # the size is not the reason
-        Usable(10, 2, 1, 3, 4, 8.0),  # most of what is no don't-care is large enough
+        Usable(10, 0, 5, 5, 0, 5.0),  # too small is half, not more: the size is not the reason
+        Usable(10, 2, 1, 5, 2, 8.0),  # in the middle it is large enough
         Usable(10, 0, 10, 0, 0, 0.0),
     ],
 )

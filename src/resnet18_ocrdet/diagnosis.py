@@ -9,12 +9,14 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from torch import Tensor, nn
 
 from .engine import StepRecord
 from .mining import guess
+from .wording import count
 
 WITHOUT_TEXT = 50  # steps in a row
 FLAT_SPOT = 100  # steps in a row
@@ -24,6 +26,7 @@ STILL = 1e-7  # of the weights' length a step; a rate of 0.007 moves them by abo
 RISES = 3  # validations in a row
 WAITS = 0.25  # share of the time spent waiting for the loader from which advice is given
 DRIFT = 1.2  # times the shift at which the rise began
+OVER = 1.05  # times the validation loss before: what rises by less may be noise
 
 
 class Diagnosis:
@@ -55,8 +58,7 @@ class Diagnosis:
     def epoch(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Lines on the epochs so far, the newest last."""
         # while mining grows, the training loss is an easier one than the validation's
-        mined = [record for record in records if record["epoch"] >= (self._mined_from or 1)]
-        found = {"drift": drift(records), "over-fitting": over_fitting(mined)}
+        found = {"drift": drift(records), "over-fitting": over_fitting(records, self._mined_from or 1)}
         return [line for sign, text in found.items() if (line := self._once(sign, text)) is not None]
 
     def _in_flat_spot(self) -> bool:
@@ -106,12 +108,14 @@ class Displacement:
 
 
 def standing_still(moved: float, steps: int, lr: float) -> str | None:
-    """A line when the first epoch left the weights where they were. moved: Displacement.share after `steps`."""
+    """A line when the first epoch left the weights where they were. moved: Displacement.share after `steps`.
+
+    lr: optimizer.lr, as it was typed."""
     if steps == 0 or moved / steps >= STILL:
         return None
     return (
-        f"the weights stand still: in {steps} steps they moved by {moved:.1e} of their length. The rate is too low, "
-        f"{lr:g} at the last step: optimizer.lr=0.007 is usual for SGD, 0.001 for AdamW"
+        f"the weights stand still: in {steps} steps they moved by {moved:.1e} of their length. The rate is too low: "
+        f"optimizer.lr={lr:g}, where 0.007 is usual for SGD, 0.001 for AdamW"
     )
 
 
@@ -122,16 +126,22 @@ def drift(records: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     return (
         f"matched boxes drift: the mean shift of their centres over text height rose {RISES} times "
-        f"({_arrows(shifts)}). The rate is too high, {records[-1]['lr']:.2g} at the last step: halve optimizer.lr"
+        f"({_arrows(shifts)}). The rate is too high: start again with a lower optimizer.lr, half of it"
     )
 
 
-def over_fitting(records: Sequence[Mapping[str, Any]]) -> str | None:
-    """A line when the validation loss rises while the training loss falls."""
-    validated = [r for r in records if r.get("val_loss") is not None][-RISES - 1 :]
-    val = [r["val_loss"]["total"] for r in validated]
-    train = [r["train_loss"]["total"] for r in validated]
-    if len(val) <= RISES or not _rising(val) or not _rising(train[::-1]):
+def over_fitting(records: Sequence[Mapping[str, Any]], since: int = 1) -> str | None:
+    """A line when the validation loss rises, beyond its noise, while the training loss falls.
+
+    since: first epoch whose training loss compares with the later ones."""
+    validated = [r for r in records if r.get("val_loss") is not None]
+    newest = [r for r in validated if r["epoch"] >= since][-RISES - 1 :]
+    val = [r["val_loss"]["total"] for r in newest]
+    train = [r["train_loss"]["total"] for r in newest]
+    if len(val) <= RISES or not _rising(val) or not _rising(train[::-1]) or val[-1] <= OVER * val[0]:
+        return None
+    # Three rises in a row are common where the loss falls on trend and scatters: the mean of them must be high too.
+    if fmean(val) <= OVER * _lowest_mean([r["val_loss"]["total"] for r in validated], RISES + 1):
         return None
     return (
         f"over-fitting: the validation loss rose {RISES} times ({_arrows(val)}) while the training loss fell "
@@ -145,7 +155,7 @@ def waiting(share: float, workers: int, cores: int) -> str | None:
     if share < WAITS:
         return None
     if workers < cores:
-        remedy = f"train.workers={cores} (now {workers}; this machine has {cores} cores)"
+        remedy = f"train.workers={cores} (now {workers}; this machine has {count(cores, 'core')})"
     else:
         remedy = "smaller image files, augment=light, or a machine with more cores: all of them load already"
     return f"the network waited for images {share:.0%} of the time: {remedy}"
@@ -157,6 +167,12 @@ def _taught(model: nn.Module) -> list[Tensor]:
 
 def _rising(values: Sequence[float]) -> bool:
     return all(math.isfinite(low) and low < high for low, high in pairwise(values))
+
+
+def _lowest_mean(values: Sequence[float], length: int) -> float:
+    """Of all runs of `length` neighbours, those that are finite."""
+    means = (fmean(values[first : first + length]) for first in range(len(values) - length + 1))
+    return min(mean for mean in means if math.isfinite(mean))
 
 
 def _arrows(values: Sequence[float]) -> str:

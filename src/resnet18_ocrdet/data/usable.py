@@ -18,6 +18,7 @@ from .targets import TargetMaker
 
 LOOKED_AT = 5000  # images of a large set, spread over it; all of them before a refusal
 HALF = 0.5
+MANY = 0.9  # of the regions don't-care: a note although enough of the others are usable
 
 
 class Outlined(Protocol):
@@ -40,8 +41,13 @@ class Usable(NamedTuple):
     usable: int
     height: float  # px after the resize: median of those inside their image that are no don't-care; 0 without any
 
+    @property
+    def care(self) -> int:
+        """Those that count: no don't-care."""
+        return self.regions - self.dont_care
+
     def shares(self, at: str) -> str:
-        """The losses in percent. at: the size they are measured at."""
+        """The losses in percent of all regions. at: the size they are measured at."""
         parts = (
             (self.dont_care, "don't-care (###)"),
             (self.too_small, f"too small at {at}"),
@@ -79,19 +85,30 @@ def refusal(found: Usable, at: str, min_text_size: float) -> str | None:
 
 
 def doubt(found: Usable, part: str, at: str, min_text_size: float) -> str | None:
-    """A note when less than half of the regions count. part: "training" or "validation"."""
+    """A note when less than half of the regions that count are usable, or hardly any counts.
+
+    part: "training" or "validation"."""
+    undefined = "; hmean is undefined" if part == "validation" else ""
     if not found.regions:
-        return f"the {part} images have no labelled regions" + ("; hmean is undefined" if part == "validation" else "")
-    if found.usable >= HALF * found.regions:
-        return None
-    verb = "can be learnt" if part == "training" else "are large enough to be found"
+        return f"the {part} images have no labelled regions{undefined}"
+    if not found.care:
+        all_of_them = "the only region is" if found.regions == 1 else f"all {found.regions} regions are"
+        return f"{part}: {all_of_them} don't-care (###){undefined}"
+    if found.usable >= HALF * found.care:
+        share = found.dont_care / found.regions
+        return f"{part}: {share:.0%} of the regions are don't-care (###)" if share > MANY else None
+    are = "is" if found.care == 1 else "are"
+    verb = "can be learnt" if part == "training" else f"{are} large enough to be found"
+    counted = "1 region that counts" if found.care == 1 else f"{found.care} regions that count"
+    lost = f"{found.too_small / found.care:.0%} too small at {at}, {found.outside / found.care:.0%} outside their image"
+    more = f" (and {found.dont_care} don't-care)" if found.dont_care else ""
     hint = ""
-    if found.too_small > found.dont_care and 0 < found.height < min_text_size:
+    if found.too_small > HALF * found.care and 0 < found.height < min_text_size:
         hint = (
             f". Text is {found.height:.1f} px high in the middle, {min_text_size:g} is the least: the input_size "
             f"needs {min_text_size / found.height:.1f} times its sides"
         )
-    return f"{found.usable} of {found.regions} {part} regions {verb}: {found.shares(at)}{hint}"
+    return f"{part}: {found.usable} of {counted} {verb}: {lost}{more}{hint}"
 
 
 def _count(
