@@ -47,7 +47,7 @@ def plant(monkeypatch) -> Callable[[Collection[int]], None]:
 def test_one_bad_step_is_skipped_counted_and_named(plant, tmp_path: Path, monkeypatch, capsys):
     plant([4])
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
-    (line,) = [text for text in capsys.readouterr().out.splitlines() if "left out" in text]
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("step 4 left out")]
     assert line.startswith("step 4 left out (loss nan") and "1 so far" in line and "synthetic_" in line
     content = load_checkpoint(tmp_path / "run/checkpoints/last.pt")
     assert content["step"] == 20 and content["guard"]["skipped"] == 1 and content["guard"]["lr_scale"] == 1.0

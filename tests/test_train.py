@@ -243,3 +243,14 @@ def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path
     assert train(monkeypatch, f"resume={run}", "optimizer.lr=0.0002", "train.epochs=2") == 0
     assert train(monkeypatch, f"resume={run}", "optimizer.lr=0.000001", "train.epochs=3") == 2
     assert "scheduler.eta_min=1e-05 is above optimizer.lr=1e-06" in capsys.readouterr().err
+
+
+def test_a_group_typed_at_a_resume_replaces_that_group_alone(tmp_path: Path, monkeypatch, capsys):
+    words = (*TINY, "optimizer.lr=0.003", "augment=none", "train.epochs=1", f"run_dir={tmp_path}/run")
+    assert train(monkeypatch, *words) == 0
+    capsys.readouterr()
+    assert train(monkeypatch, f"resume={tmp_path}/run", "scheduler=onecycle", "train.epochs=2") == 0
+    changes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("resume: ")]
+    assert {line.split()[1].split(".")[0] for line in changes} == {"scheduler", "train"}
+    assert "resume: scheduler.max_lr was None, is now 0.003" in changes
+    assert "resume: train.epochs was 1, is now 2" in changes

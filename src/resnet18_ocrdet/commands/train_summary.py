@@ -62,7 +62,7 @@ def write_summary(
 
 
 def _left_out(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    skipped, steps = sum(record["skipped"] for record in records), records[-1]["step"] if records else 0
+    skipped, steps = sum(record.get("skipped", 0) for record in records), records[-1].get("step", 0) if records else 0
     if not skipped:
         return []
     return [f"warning: {skipped} of {count(steps, 'step')} were left out, see guard.jsonl: a lower optimizer.lr"]
