@@ -148,6 +148,7 @@ def test_loader_processes_far_above_the_cores(workers, cores, processes, told, m
     assert line is None if told is None else line is not None and re.match(told, line)
 
 
+@pytest.mark.slow
 def test_both_commands_note_too_many_loader_processes(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(loader, "available_cores", lambda: 1)
     words = (*TINY, "train.workers=3", "train.preview=true", f"run_dir={tmp_path}/run")

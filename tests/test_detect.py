@@ -70,6 +70,7 @@ def test_detections_json_is_whole_and_consistent(found):
     assert [json.loads(line) for line in lines] == content["images"]
 
 
+@pytest.mark.slow
 def test_own_output_inside_the_input_is_not_read_again(tiny_run: Path, tmp_path: Path):
     fill(tmp_path / "in", 2)
     words = ("input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "output=in/out")

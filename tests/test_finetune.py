@@ -202,6 +202,7 @@ def test_a_run_measures_chooses_says_why_and_tells_before_and_after(words, tiny_
     assert told in (tmp_path / "run/summary.txt").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_the_chosen_run_is_the_run_with_those_values_typed(words, near, tmp_path, monkeypatch, capsys):
     """To the last bit: measuring first changes nothing but what it chooses."""
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/chosen") == 0
@@ -220,6 +221,7 @@ def test_the_chosen_run_is_the_run_with_those_values_typed(words, near, tmp_path
     assert not torch.equal(one["model"]["neck.lateral.0.weight"], start["neck.lateral.0.weight"])
 
 
+@pytest.mark.slow
 def test_a_resume_chooses_nothing_again_and_knows_the_start(words, near, tmp_path, monkeypatch, capsys):
     typed = (*words, "train.epochs=2")
     assert train(monkeypatch, *typed, f"run_dir={tmp_path}/whole") == 0

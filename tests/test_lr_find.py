@@ -156,6 +156,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_a_range_test(whole: Path):
     points = read_points(whole / "lr_find.jsonl")
     assert [point.step for point in points] == list(range(1, STEPS + 1))
@@ -179,6 +180,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 @pytest.mark.parametrize(("step", "goes_on"), [(9, "going on after step 8"), (3, None)])  # a save every 4 steps
+@pytest.mark.slow
 def test_killed_and_called_again_is_never_stopped(
     step: int, goes_on: str | None, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -196,6 +198,7 @@ def test_killed_and_called_again_is_never_stopped(
     assert (tmp_path / "lr_find.jsonl").read_text() == (whole / "lr_find.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_interrupted_it_saves_and_the_same_command_goes_on(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -215,6 +218,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(
     assert (tmp_path / "lr_find.jsonl").read_text() == (whole / "lr_find.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_overflows_of_fp16_are_passed_over_and_the_scaler_is_saved(tmp_path: Path):
     """The first overflows halve the scaler's factor; they are no end, and going on does not begin them anew."""
     from resnet18_ocrdet.display import Display
@@ -243,6 +247,7 @@ def test_lr_for_batch_is_refused(tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_test_is_not_run_again(whole: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lr_find, "measure", pytest.fail)
     (whole / "lr_find.png").unlink()
@@ -254,6 +259,7 @@ def test_a_finished_test_is_not_run_again(whole: Path, monkeypatch: pytest.Monke
     ("words", "part"),
     [(["--high", "0.1"], "--high 0.01, this call has 0.1"), (["seed=7"], "seed 0, this call has 7")],
 )
+@pytest.mark.slow
 def test_other_settings_in_the_same_folder_are_refused(words: list[str], part: str, whole: Path):
     before = (whole / "lr_find.jsonl").read_text()
     with pytest.raises(UserError, match=part):

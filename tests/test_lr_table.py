@@ -184,6 +184,7 @@ def wait_for(path: Path, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_the_script_itself_with_a_rate_that_the_guard_stops(tmp_path: Path):
     words = [*WORDS, "train.guard.patience=1", "train.guard.rollbacks=0", "augment=none"]
     done = subprocess.run(

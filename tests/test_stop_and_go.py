@@ -95,7 +95,13 @@ def same(one: Any, other: Any) -> bool:
 # In mid-epoch, and on the last step of one: 4, 12.
 @pytest.mark.parametrize(
     ("number", "step"),
-    [(signal.SIGTERM, 1), (signal.SIGINT, 4), (signal.SIGINT, 6), (signal.SIGHUP, 7), (signal.SIGTERM, 12)],
+    [
+        (signal.SIGTERM, 6),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 4, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 7, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 12, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch, capsys):
     run, losses = whole
@@ -145,6 +151,7 @@ def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: P
     assert_same_run(run, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_damaged_save_is_named_and_the_one_before_it_used(whole, tmp_path: Path, monkeypatch, capsys):
     run, losses = whole
     spy = Spy(monkeypatch)
@@ -182,6 +189,7 @@ def test_two_live_runs_in_one_folder_are_refused(tmp_path: Path):
         third.wait()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_the_save_before_it_stays(tmp_path: Path):
     assert installed("ocrdet-train", *WORDS, "train.epochs=1", "run_dir=run", cwd=tmp_path).returncode == 0
     before = (tmp_path / "run/checkpoints/last.pt").read_bytes()
@@ -221,6 +229,7 @@ def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
 
 
 @pytest.mark.parametrize("loaders_too", [False, True])
+@pytest.mark.slow
 def test_sigterm_to_the_whole_group_saves_and_ends_with_143(loaders_too: bool, tmp_path: Path):
     """`timeout` signals the process group, service managers every process of the run."""
     words = (*WORDS, "train.epochs=1000", "train.workers=2", "run_dir=run")

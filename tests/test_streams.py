@@ -90,6 +90,7 @@ def test_looking_at_the_beginning_only_leaves_no_traceback(words: str, code: int
     assert "Traceback" not in error and "BrokenPipe" not in error
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_is_cut_off_goes_on(tmp_path: Path):
     """`ocrdet-train … | head -1`"""
     words = (*TINY, "train.epochs=2", "run_dir=run")
@@ -135,6 +136,7 @@ def test_a_terminal_that_is_closed_saves_and_ends_with_129(tmp_path: Path):
     assert f"step {load_checkpoint(last)['step']} is saved" in farewell
 
 
+@pytest.mark.slow
 def test_a_loader_process_that_is_killed_is_one_line_and_everything_is_saved(tmp_path: Path):
     words = (*TINY, "train.workers=1", "train.epochs=1000", "run_dir=run")
     with (tmp_path / "out").open("wb") as out:

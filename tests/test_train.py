@@ -71,6 +71,7 @@ def test_preview_writes_a_picture_and_trains_nothing(tmp_path: Path, monkeypatch
     assert [path.name for path in (tmp_path / "look").iterdir()] == ["preview.jpg"]
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     losses = []
     for name, workers in (("a", 0), ("b", 2)):
@@ -82,6 +83,7 @@ def test_two_runs_with_one_seed_are_identical(tmp_path: Path, monkeypatch: pytes
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     words = (*TINY, "scheduler.step_size=2")
     assert train(monkeypatch, *words, "train.epochs=4", f"run_dir={tmp_path}/whole") == 0
@@ -129,6 +131,7 @@ def test_resume_with_another_optimizer_is_refused(tiny_run: Path, monkeypatch, c
     assert "cannot go on with the state of torch.optim.SGD" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_resume_takes_new_settings_of_the_same_optimizer(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *TINY, "train.epochs=1", f"run_dir={tmp_path}/run") == 0
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "optimizer.momentum=0.5") == 0
@@ -137,6 +140,7 @@ def test_resume_takes_new_settings_of_the_same_optimizer(tmp_path: Path, monkeyp
     assert {group["momentum"] for group in groups} == {0.5}
 
 
+@pytest.mark.slow
 def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_path, monkeypatch, capsys):
     scenes = SyntheticScenes(4, 96, 96, seed=0)
     for part in ("images", "gts"):
@@ -214,6 +218,7 @@ def test_files_can_be_written_under_any_name(tmp_path: Path, tiny_run: Path):
     assert path.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monkeypatch, capsys):
     scenes = SyntheticScenes(6, 96, 96, seed=0)
     for name in ("照片 (1), a=b", "moved"):
@@ -234,6 +239,7 @@ def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monk
     assert "data.train_size" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "scheduler=cosine", "scheduler.eta_min=1e-5", "optimizer.lr=1e-4", "train.epochs=1")
     run = f"{tmp_path}/x${{y}}"

@@ -124,9 +124,10 @@ def test_the_average_follows_the_hand_worked_numbers():
     net.weight.data.fill_(8.0)
     average.update(net)
     other.update(net)
-    assert float(other.model.weight) == float(average.model.weight)
+    assert torch.equal(other.model.weight, average.model.weight)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_validated_shipped_and_resumed(tmp_path: Path, monkeypatch, capsys):
     words = (*WORDS, "train.ema=0.9", "scheduler.step_size=1")
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/whole") == 0
@@ -142,6 +143,7 @@ def test_averaged_weights_are_validated_shipped_and_resumed(tmp_path: Path, monk
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+@pytest.mark.slow
 def test_a_run_without_progress_stops_early_and_says_so(tmp_path: Path, monkeypatch, capsys):
     class Same(IcdarMetric):
         def result(self):
@@ -159,6 +161,7 @@ def test_a_run_without_progress_stops_early_and_says_so(tmp_path: Path, monkeypa
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_a_run_that_has_found_nothing_yet_is_not_stopped_early(tmp_path: Path, monkeypatch, capsys):
     words = (*WORDS, "optimizer.lr=1e-9", "train.epochs=4", "train.early_stop=1", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
@@ -166,6 +169,7 @@ def test_a_run_that_has_found_nothing_yet_is_not_stopped_early(tmp_path: Path, m
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: Path, monkeypatch):
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     before = last(tmp_path / "run")["model"]
@@ -182,6 +186,7 @@ def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: P
     assert last(tmp_path / "run")["average"]["steps"] > 0
 
 
+@pytest.mark.slow
 def test_a_failure_within_a_step_saves_the_step_before_it(tmp_path: Path, monkeypatch, capsys):
     """Batch norm has seen the batch already; a resume sees it again."""
     words = (*WORDS, "train.epochs=2")
@@ -271,6 +276,7 @@ def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monke
     assert Scaled(Poly(0.1, 10), 3.0)(5.0) == pytest.approx(3.0 * Poly(0.1, 10)(5.0))
 
 
+@pytest.mark.slow
 def test_fp16_halves_an_overflowing_scale_and_goes_on(tmp_path: Path, monkeypatch, capsys, records):
     scale = {"init_scale": 2.0**40}  # far above what fp16 gradients hold
 
@@ -339,6 +345,7 @@ def test_build_scaler_is_off_but_for_fp16():
     assert build.build_compute(torch.device("cpu"), "fp16")[1] == "fp16"
 
 
+@pytest.mark.slow
 def test_with_everything_switched_on_a_signal_in_mid_epoch_changes_nothing(tmp_path: Path, monkeypatch, records):
     words = (*WORDS, "data.train_size=16", "train.epochs=3", "precision=fp16", "train.ema=0.9", "train.accumulate=2")
     words = (*words, "train.clip_norm=1", "model.freeze=stem", "optimizer.layer_decay=0.7", "optimizer=adamw")
