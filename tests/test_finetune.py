@@ -255,6 +255,7 @@ def test_a_resume_chooses_nothing_again_and_knows_the_start(words, near, tmp_pat
         assert all(torch.equal(content["model"][key], whole["model"][key]) for key in whole["model"])
 
 
+@pytest.mark.slow
 def test_other_optimizers_keep_their_rate(words, near, tmp_path, monkeypatch, capsys):
     assert train(monkeypatch, *words, "optimizer=adamw", "train={epochs: 1}", f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out
@@ -263,12 +264,14 @@ def test_other_optimizers_keep_their_rate(words, near, tmp_path, monkeypatch, ca
     assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["config"]["optimizer"]["lr"] == 0.001
 
 
+@pytest.mark.slow
 def test_the_peak_of_onecycle_follows_the_rate(words, near, tmp_path, monkeypatch):
     assert train(monkeypatch, *words, "scheduler=onecycle", "train.epochs=1", f"run_dir={tmp_path}/run") == 0
     config = OmegaConf.load(tmp_path / "run/config.yaml")
     assert (config.optimizer.lr, config.scheduler.max_lr) == (0.004, 0.004)
 
 
+@pytest.mark.slow
 def test_rendered_scenes_have_clean_labels(words, near, tmp_path, monkeypatch, capsys):
     synthetic = [word for word in words if not word.startswith("data")]
     sizes = ("data.train_size=600", "data.val_size=2", "train.epochs=1", "train.batch_size=600", "train.preview=false")
@@ -277,12 +280,14 @@ def test_rendered_scenes_have_clean_labels(words, near, tmp_path, monkeypatch, c
     assert "optimizer.lr=0.007: 600 images are neither few nor more than 5000\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_notes_are_about_the_chosen_values(words, near, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)
     assert train(monkeypatch, *words, "scheduler.T_max=20", f"run_dir={tmp_path}/run") == 0
     assert "note: the cosine is cut off: scheduler.T_max=20, train.epochs=15\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_typed_may_contradict_what_is_chosen(words, near, tmp_path, monkeypatch, capsys):
     assert train(monkeypatch, *words, "scheduler.warmup_epochs=15", f"run_dir={tmp_path}/run") == 2
     assert "scheduler.warmup_epochs=15 takes up all of train.epochs=15" in capsys.readouterr().err
@@ -294,6 +299,7 @@ def test_a_used_folder_is_refused_before_the_measuring(words, near, tiny_run, mo
     assert "holds a run already" in capsys.readouterr().err and near == []
 
 
+@pytest.mark.slow
 def test_a_preview_measures_nothing(words, near, tmp_path, monkeypatch):
     assert train(monkeypatch, *words, "train.preview=true", f"run_dir={tmp_path}/look") == 0
     assert near == []

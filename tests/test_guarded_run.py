@@ -73,6 +73,7 @@ def test_bad_for_good_goes_back_halves_and_stops_with_3(plant, tmp_path: Path, m
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_rate_of_10_is_noted_and_ends_without_a_traceback(tmp_path: Path, monkeypatch, capsys):
     words = (*WORDS, "train.epochs=20", "optimizer.lr=10")
     code = train(monkeypatch, *words, f"run_dir={tmp_path}/run")

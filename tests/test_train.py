@@ -56,6 +56,7 @@ def test_checkpoint_holds_contract_and_resume_state(tiny_run: Path):
     assert content["config"]["optimizer"]["lr"] == 0.007
 
 
+@pytest.mark.slow
 def test_plain_lines_without_a_terminal(tmp_path: Path, tiny_run: Path):
     log = (tiny_run / "train.log").read_text()
     assert "epoch 2/2" in log and "hmean" in log
@@ -166,6 +167,7 @@ def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_p
     assert (tmp_path / "r/checkpoints/best.pt").is_file()
 
 
+@pytest.mark.slow
 def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "train.epochs=2", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0

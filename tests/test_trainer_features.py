@@ -241,6 +241,7 @@ def test_kept_statistics_leave_the_weights_free():
     assert not net.training
 
 
+@pytest.mark.slow
 def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, "model.freeze=layer1", f"run_dir={tmp_path}/run") == 0
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "model.freeze=null") == 2
@@ -261,6 +262,7 @@ def test_rates_fall_towards_the_image():
     assert all(group["lr_factor"] != 1 / 32 for group in param_groups(net, 0.01, layer_decay=0.5))
 
 
+@pytest.mark.slow
 def test_the_engine_uses_the_factor_of_each_group(tmp_path: Path, monkeypatch):
     assert train(monkeypatch, *WORDS, "optimizer.layer_decay=0.5", f"run_dir={tmp_path}/run") == 0
     rates = {round(group["lr"] / 0.007, 5) for group in last(tmp_path / "run")["optimizer"]["param_groups"]}
@@ -324,6 +326,7 @@ def test_a_floor_counts_per_image_and_gives_way_to_the_ratio():
     assert prob(7) != prob(0)
 
 
+@pytest.mark.slow
 def test_a_run_says_where_code_and_data_come_from(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     about = json.loads((tmp_path / "run/about.json").read_text())
@@ -378,6 +381,7 @@ def same(one, other) -> bool:
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
+@pytest.mark.slow
 def test_a_save_of_schema_2_ships_its_weights_and_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     content = dict(last(tiny_run))
     for key in ("about", "average", "scaler", "images_per_step", "world", "not_better"):
