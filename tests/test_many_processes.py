@@ -1,8 +1,11 @@
-"""Several processes of torchrun on one CPU, over gloo, against one alone."""
+"""Several processes of torchrun on one CPU, over gloo, against one alone.
+
+torchrun gives each process one thread; so has the one alone here, as sums depend on the number of threads."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import TINY, installed
+from conftest import TINY
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.data.loader import EpochBatches, EveryImage
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 TOGETHER = (*TINY, "data.train_size=8", "data.val_size=5", "precision=fp32", "train.workers=0")
 
 
@@ -32,6 +36,11 @@ def torchrun(processes: int, *words: str, cwd: Path, command: str = "ocrdet-trai
     )
 
 
+def alone(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name(words[0])
+    return subprocess.run([program, *words[1:]], cwd=cwd, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+
+
 def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(run / "checkpoints/last.pt")["model"]
 
@@ -42,13 +51,13 @@ def journal(run: Path) -> list[dict]:
 
 @pytest.mark.parametrize(("processes", "rounds"), [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)])
 def test_processes_and_rounds_share_the_epoch(processes, rounds):
-    alone = EpochBatches(26, 2, seed=5)
+    by_one = EpochBatches(26, 2, seed=5)
     shares = [EpochBatches(26, 2, 5, rounds, rank, processes) for rank in range(processes)]
     turns = [list(share) for share in shares]
     assert {len(share) for share in shares} == {13 // (rounds * processes)}
     # step after step, turn after turn, process after process: the order of one alone
     together = [share[turn] for turn in range(len(turns[0])) for share in turns]
-    assert together == list(alone)[: len(together)]
+    assert together == list(by_one)[: len(together)]
     resumed = EpochBatches(26, 2, 5, rounds, 0, processes)
     resumed.first = 2
     assert list(resumed) == turns[0][2 * rounds :]
@@ -58,8 +67,8 @@ def test_processes_and_rounds_share_the_epoch(processes, rounds):
 def test_every_image_is_scored_once(length, batch, processes):
     shares = [list(EveryImage(length, batch, rank, processes)) for rank in range(processes)]
     assert sorted(index for share in shares for part in share for index in part) == list(range(length))
-    alone = list(EveryImage(length, batch))
-    assert [share[turn] for turn in range(len(alone)) for share in shares if turn < len(share)] == alone
+    by_one = list(EveryImage(length, batch))
+    assert [share[turn] for turn in range(len(by_one)) for share in shares if turn < len(share)] == by_one
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +85,7 @@ def pair(tmp_path_factory) -> Path:
 def test_two_processes_learn_what_one_learns_in_two_rounds(pair: Path, tmp_path: Path):
     """One step is the same sum of gradients; batch-norm statistics are those of the first process's batches."""
     words = (*TOGETHER, "train.epochs=2", "scheduler.step_size=1", "train.accumulate=2", "run_dir=alone")
-    assert installed("ocrdet-train", *words, cwd=tmp_path).returncode == 0
+    assert alone("ocrdet-train", *words, cwd=tmp_path).returncode == 0
     ours, theirs = weights(pair), weights(tmp_path / "alone")
     for name, value in ours.items():
         if "running_" not in name and "num_batches" not in name:
@@ -92,11 +101,11 @@ def test_gradients_of_a_pair_are_the_mean_of_its_halves(tmp_path: Path):
     worker = str(Path(__file__).with_name("gradient_share.py"))
     call = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node=2", worker, "1", "pair"]
     subprocess.run(call, cwd=tmp_path, check=True, timeout=300, capture_output=True)
-    subprocess.run([sys.executable, worker, "2", "alone"], cwd=tmp_path, check=True, timeout=300)
-    pair, alone = (torch.load(tmp_path / name, weights_only=True) for name in ("pair", "alone"))
+    subprocess.run([sys.executable, worker, "2", "alone"], cwd=tmp_path, check=True, timeout=300, env=ONE_THREAD)
+    pair, single = (torch.load(tmp_path / name, weights_only=True) for name in ("pair", "alone"))
     assert pair["norm"] > 0.1
-    torch.testing.assert_close(pair["loss"], alone["loss"], rtol=0, atol=1e-5)
-    for name, gradient in alone["gradients"].items():
+    torch.testing.assert_close(pair["loss"], single["loss"], rtol=0, atol=1e-5)
+    for name, gradient in single["gradients"].items():
         torch.testing.assert_close(pair["gradients"][name], gradient, rtol=1e-5, atol=1e-5)
 
 
@@ -104,9 +113,9 @@ def test_gradients_of_a_pair_are_the_mean_of_its_halves(tmp_path: Path):
 def test_one_checkpoint_has_the_same_score_in_one_process_and_in_two(pair: Path, tmp_path: Path):
     words = (f"checkpoint={pair}/checkpoints/last.pt", "data=synthetic", "split=val", "data.val_size=7", "batch_size=2")
     words = (*words, "decode.bin_thresh=0.05", "decode.box_thresh=0.05", "precision=fp32", "workers=0")
-    alone = installed("ocrdet-eval", *words, "output=alone", cwd=tmp_path)
+    single = alone("ocrdet-eval", *words, "output=alone", cwd=tmp_path)
     both = torchrun(2, *words, "output=both", cwd=tmp_path, command="ocrdet-eval")
-    assert alone.returncode == both.returncode == 0, alone.stderr + both.stderr
+    assert single.returncode == both.returncode == 0, single.stderr + both.stderr
     one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("alone", "both"))
     assert one["care_detections"] > 0
     assert {**one, "seconds": 0} == {**two, "seconds": 0}
@@ -130,9 +139,9 @@ def test_a_resumed_pair_is_the_pair_that_was_never_stopped(pair: Path, tmp_path:
 
 @pytest.mark.slow
 def test_another_number_of_processes_is_refused_or_explained(pair: Path, tmp_path: Path):
-    alone = installed("ocrdet-train", f"resume={pair}", "train.epochs=3", cwd=tmp_path)
-    assert alone.returncode == 2
-    assert "a step took 4 images (2 processes), now it would take 2 (1 process)" in alone.stderr
+    single = alone("ocrdet-train", f"resume={pair}", "train.epochs=3", cwd=tmp_path)
+    assert single.returncode == 2
+    assert "a step took 4 images (2 processes), now it would take 2 (1 process)" in single.stderr
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --v
 Job = Callable[["DictConfig"], int]
 
 FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output"}
+SPEAKING_SECONDS = 5.0  # for the process that speaks, after the others are done
 INTERRUPTED = (130, 143, 129)  # Ctrl-C, SIGTERM and SIGHUP, as a shell reports them
 
 
@@ -48,6 +50,7 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
 
 def _report(command: str, error: UserError) -> int:
     if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, one speaks
+        time.sleep(SPEAKING_SECONDS)  # torchrun ends all of them as soon as one has ended
         return error.exit_code
     for line in str(error).splitlines():
         print(f"ocrdet-{command}: {line}", file=sys.stderr)
