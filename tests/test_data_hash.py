@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.labels import LabelledImages, LabelRecord
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import EmptySource, custom
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.provenance import data_hash

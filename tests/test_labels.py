@@ -11,7 +11,8 @@ import pytest
 
 from resnet18_ocrdet.data.icdar2015 import read_icdar2015
 from resnet18_ocrdet.data.icdar_text import parse_icdar_text
-from resnet18_ocrdet.data.labels import LabelledImages, LabelRecord
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 
 BOX = "10,20,30,20,30,40,10,40"

@@ -23,7 +23,7 @@ from resnet18_ocrdet.data.icdar_text import (
     read_lines,
 )
 from resnet18_ocrdet.data.image_io import MAX_NAMED, has_image_suffix, list_existing_images
-from resnet18_ocrdet.data.labels import LabelRecord
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 
 PARTS = ("train", "val", "test")

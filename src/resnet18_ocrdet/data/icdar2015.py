@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from resnet18_ocrdet.data.icdar_text import parse_icdar_text
 from resnet18_ocrdet.data.image_io import MAX_NAMED, list_existing_images
-from resnet18_ocrdet.data.labels import LabelRecord
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.wording import count
 

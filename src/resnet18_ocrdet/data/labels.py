@@ -1,4 +1,4 @@
-"""What a label reader gives, and a set of labelled images made of it.
+"""A set of labelled images.
 
 Legend: N images, R regions of all images together, P vertices of all regions together.
 """
@@ -6,7 +6,6 @@ Legend: N images, R regions of all images together, P vertices of all regions to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,18 +14,11 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.image_io import image_size, read_image
-from resnet18_ocrdet.structures import Outline, Polygon, Sample
+from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.structures import Outline, Sample
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelRecord:
-    """Labels of one image, as they stand in its file. The image is not opened."""
-
-    image_path: Path
-    label_path: Path | None  # None where the labels come from no file of their own
-    polygons: tuple[Polygon, ...]  # K of them, in pixels of the image
-    ignore: NDArray[np.bool_]  # (K,): don't-care regions
-    texts: tuple[str, ...]  # K; "" where the file gives none
+UNKNOWN_SIZE = (0, 0)
 
 
 class LabelledImages:
@@ -45,6 +37,7 @@ class LabelledImages:
         self._first_vertex = _starts([len(polygon) for polygon in polygons])  # (R + 1,)
         self._vertices = np.concatenate([np.zeros((0, 2), np.float32), *polygons], dtype=np.float32)  # (P, 2)
         self._ignore = np.concatenate([np.zeros(0, bool), *(record.ignore for record in records)])  # (R,)
+        self._sizes = np.array([record.size or UNKNOWN_SIZE for record in records], np.int32).reshape(-1, 2)  # (N, 2)
 
     def __len__(self) -> int:
         """Count the images."""
@@ -68,12 +61,17 @@ class LabelledImages:
             polygons=tuple(self._vertices[start:stop].copy() for start, stop in vertex_ranges),
             ignore=self._ignore[first:last].copy(),
             texts=tuple(self._texts[region] for region in range(first, last)),
+            size=self._size(index),
         )
 
     def outline(self, index: int) -> Outline:
-        """Labels of image `index` and its size, from the head of its file. Raises UserError when that is no image."""
+        """Labels of image `index` and its size, if need be from the head of its file. Raises UserError for no image."""
         record = self.record(index)
-        return Outline(*image_size(record.image_path), record.polygons, record.ignore)
+        return Outline(*(record.size or image_size(record.image_path)), record.polygons, record.ignore)
+
+    def _size(self, index: int) -> tuple[int, int] | None:
+        height, width = (int(side) for side in self._sizes[index])
+        return (height, width) if (height, width) != UNKNOWN_SIZE else None
 
     def fingerprint(self) -> Iterator[bytes]:
         """Give, in the order of the images: every image's file name and size in bytes; all labels.

@@ -19,7 +19,8 @@ import numpy as np
 from resnet18_ocrdet.data.custom import read_custom
 from resnet18_ocrdet.data.icdar2015 import HALVES, read_icdar2015
 from resnet18_ocrdet.data.icdar_text import read_lines
-from resnet18_ocrdet.data.labels import LabelledImages, LabelRecord
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Sample, Source
