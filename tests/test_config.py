@@ -16,12 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet import __version__
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.config.options import DIALECTS
 from resnet18_ocrdet.config.paths import conf_dir
 from resnet18_ocrdet.errors import UserError
 
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))
 NEEDS = {"train": [], "eval": ["checkpoint=best.pt"], "detect": ["input=photo.jpg", "checkpoint=best.pt"]}
-ROOT = {"icdar2015": ["data.root=photos"], "custom": ["data.root=photos"], "finetune": ["model.weights=best.pt"]}
+ROOTED = (*(dialect for dialect in DIALECTS if dialect not in ("auto", "folders")), "custom")
+ROOT = {option: ["data.root=photos"] for option in ROOTED} | {"finetune": ["model.weights=best.pt"]}
 
 
 def test_conf_files_were_found():

@@ -20,7 +20,8 @@ KEYS = {
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
-        data.root data.train data.val
+        data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
+        data.exif data.cache
         input_size.height input_size.width
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.color augment.blur
@@ -38,7 +39,8 @@ KEYS = {
     "eval": """
         checkpoint predictions split output seed device precision batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
-        data.root data.train data.val
+        data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
+        data.exif data.cache
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
         decode.resize
@@ -55,7 +57,8 @@ OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
     "optimizer": "adamw sgd",
     "scheduler": "cosine finetune onecycle poly step",
-    "data": "custom icdar2015 quickstart synthetic",
+    "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
+    "totaltext",
     "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
     "augment": "default light none",
     "experiment": "finetune quickstart",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.custom import read_custom, read_list_line
+from resnet18_ocrdet.data import custom
+from resnet18_ocrdet.data.custom import read_list_line
+from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
 
@@ -22,6 +26,10 @@ def write(root, **files):
             path.write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
         else:
             path.write_bytes(content.encode())
+
+
+def read_custom(root, report=None):
+    return custom.read(root, Report() if report is None else report)
 
 
 def names(records):
@@ -82,45 +90,14 @@ def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
     assert polygons.ignore.tolist() == [False, True, False]
 
 
-def test_links_to_images_that_are_gone(tmp_path):
-    write(tmp_path, **{"images/1.jpg": None, "labels/1.txt": BOX, "labels/2.txt": BOX})
-    (tmp_path / "images" / "2.jpg").symlink_to("gone.jpg")
-    with pytest.raises(UserError, match=r"images: 1 of 2 images linked to nowhere: 2\.jpg"):
-        read_custom(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("files", "message"),
     [
         ({"a.txt": ""}, "no labelled images found .looked for train_list.txt"),
         ({"train_images/1.jpg": None}, "one folder of labels is needed beside train_images/"),
         ({"train_images/.hidden": "", "train_gts/1.txt": BOX}, "train_images: 0 images found"),
-        ({"train_images/1.jpg": None, "train_gts/2.txt": BOX}, "no label file in .*train_gts for 1 of 1: 1.jpg"),
-        (
-            {"train_images/1.jpg": None, "train_gts/1.txt": BOX, "train_gts/gt_1.txt": BOX},
-            "1.jpg: several label files, keep one: .*1.txt, .*gt_1.txt",
-        ),
-        (
-            {"train_images/1.jpg": None, "train_images/1.png": None, "train_gts/1.txt": BOX},
-            "1.txt: belongs to two images, 1.jpg and 1.png",
-        ),
         ({"train_list.txt": "\n\n"}, "train_list.txt: 0 images found"),
-        ({"train_list.txt": "1.jpg\n2.jpg\n"}, "do not exist: 2 of 2: line 1 '1.jpg', line 2 '2.jpg'"),
-        ({"train_list.txt": "1\n"}, "train_list.txt:1: needs an image, or an image and its label file"),
-        ({"train_list.txt": '1.jpg\t[{"points": 1}]\n'}, "train_list.txt:1: needs an image"),
-        (
-            {"train_list.txt": "1.jpg\n\n1.jpg\n", "train_images/1.jpg": None, "train_gts/1.txt": BOX},
-            "train_list.txt:3: '1.jpg' is already in line 1: list an image once",
-        ),
-        (
-            {"train_list.txt": "1.jpg\n", "train_images/1.jpg": None, "train_gts/2.txt": BOX},
-            "train_list.txt:1: no label file",
-        ),
-        (
-            {"train_list.txt": "1.jpg a/1.txt\n", "train_images/1.jpg": None, "train_gts/1.txt": BOX},
-            "train_list.txt:1: no label file 'a/1.txt'",
-        ),
-        ({"images/1.jpg": None, "gts/1.txt": "1,2,3"}, "gts/1.txt:1: column 6: a region needs 8 numbers"),
+        ({"train_list.txt": "1.jpg\n2.jpg\n"}, "train_list.txt: 0 images found"),
     ],
 )
 def test_unusable_folders_are_told(tmp_path, files, message):
@@ -128,6 +105,64 @@ def test_unusable_folders_are_told(tmp_path, files, message):
     with pytest.raises(UserError, match=message) as caught:
         read_custom(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+GOOD = {"train_images/good.jpg": None, "train_gts/good.txt": f"{BOX},a"}
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "place", "message"),
+    [
+        ({"train_images/1.jpg": None}, "GT001", "train_images/1.jpg", "no label file in .*train_gts"),
+        ({"train_gts/2.txt": BOX}, "GT027", "train_gts/2.txt", "no image in train_images goes with it"),
+        (
+            {"train_images/1.jpg": None, "train_gts/1.txt": BOX, "train_gts/gt_1.txt": BOX},
+            "GT026",
+            "train_gts/1.txt",
+            "1.txt, gt_1.txt for one image",
+        ),
+        (
+            {"train_images/1.jpg": None, "train_images/1.png": None, "train_gts/1.txt": f"{BOX},a"},
+            "FS076",
+            "train_gts/1.txt",
+            "belongs to two images, 1.jpg and 1.png",
+        ),
+        ({"train_images/1.heic": "x"}, "IM071", "train_images/1.heic", ".heic files are left out"),
+        ({"train_images/a.jpg/b.txt": "x"}, "IM054", "train_images/a.jpg", "folder that is named like an image"),
+        ({"train_list.txt": "good.jpg\n2.jpg\n"}, "FS079", "train_list.txt:2", "no image '2.jpg'"),
+        ({"train_list.txt": "1\ngood.jpg\n"}, "FS079", "train_list.txt:1", "names no image: '1'"),
+        ({"train_list.txt": '1.jpg\t[{"points": 1}]\ngood.jpg'}, "FS079", "train_list.txt:1", "names no image"),
+        ({"train_list.txt": "good.jpg\n\ngood.jpg\n"}, "FS080", "train_list.txt:3", "'good.jpg' is in line 1 too"),
+        (
+            {"train_list.txt": "good.jpg\n1.jpg\n", "train_images/1.jpg": None, "train_gts/2.txt": BOX},
+            "GT001",
+            "train_images/1.jpg",
+            "no label file",
+        ),
+        (
+            {"train_list.txt": "good.jpg\n1.jpg a/1.txt\n", "train_images/1.jpg": None, "train_gts/1.txt": BOX},
+            "GT001",
+            "train_list.txt:2",
+            "no label file 'a/1.txt'",
+        ),
+    ],
+)
+def test_what_has_no_partner_is_reported_and_the_rest_read(tmp_path, files, code, place, message):
+    write(tmp_path, **GOOD, **files)
+    report = Report()
+    records = read_custom(tmp_path, report)["train"]
+    assert "good.jpg" in [record.image_path.name for record in records]
+    finding = report.findings[0]
+    assert {found.code for found in report} == {code}
+    assert finding.place == f"{tmp_path}/{place}" and re.search(message, finding.text) and "\n" not in finding.text
+
+
+def test_links_to_images_that_are_gone(tmp_path):
+    write(tmp_path, **GOOD)
+    (tmp_path / "train_images" / "2.jpg").symlink_to("gone.jpg")
+    report = Report()
+    assert len(read_custom(tmp_path, report)["train"]) == 1
+    assert [finding.code for finding in report] == ["FS077"] and "a link to gone.jpg" in report.findings[0].text
 
 
 def test_list_line_is_cut_at_every_image_suffix():

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from resnet18_ocrdet.data.splits import EmptySource, custom
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.provenance import data_hash
 
+PIXELS = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 BOX = np.array([[1, 1], [9, 1], [9, 5], [1, 5]], np.float32)
 
 
@@ -49,7 +51,7 @@ def test_hash_of_a_folder_that_was_moved(tmp_path):
         for folder in ("images", "labels"):
             (root / folder / "sub").mkdir(parents=True)
         for number in range(4):
-            (root / "images" / "sub" / f"{number}.jpg").write_bytes(bytes(number))
+            (root / "images" / "sub" / f"{number}.jpg").write_bytes(PIXELS + bytes(number))
             (root / "labels" / "sub" / f"{number}.txt").write_text(f"1,1,9,1,9,5,1,{5 + number},word\n")
     one, other = custom(tmp_path / "a", val=0.25), custom(tmp_path / "b" / "c", val=0.25)
     assert data_hash(one.train) == data_hash(other.train) != data_hash(one.val) == data_hash(other.val)
@@ -118,10 +120,10 @@ def test_names_and_texts_that_are_no_utf_8(tmp_path):
 PRINT_CHUNKS = """
 import sys
 from pathlib import Path
-from resnet18_ocrdet.data.custom import read_custom
+from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-for source in (LabelledImages(read_custom(Path(sys.argv[1]))["train"]), SyntheticScenes(4, 64, 96, seed=1)):
+for source in (LabelledImages(read_data(Path(sys.argv[1])).parts["train"]), SyntheticScenes(4, 64, 96, seed=1)):
     print(list(source.fingerprint()))
 """  # the chunks rather than their hash, because `provenance` takes seconds to load torch
 
@@ -130,7 +132,7 @@ def test_the_seed_of_pythons_hashes_does_not_matter(tmp_path):
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
     for number in range(5):
-        (tmp_path / "images" / f"{number}.jpg").write_bytes(bytes(number))
+        (tmp_path / "images" / f"{number}.jpg").write_bytes(PIXELS + bytes(number))
         (tmp_path / "labels" / f"{number}.txt").write_text(f"1,1,9,1,9,5,1,{5 + number},word\n")
     printed = [
         subprocess.run(

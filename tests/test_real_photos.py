@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from conftest import installed
-from resnet18_ocrdet.data.icdar2015 import read_icdar2015
+from resnet18_ocrdet.data import icdar2015 as dialect
+from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.postprocess import Decoder
@@ -22,7 +23,7 @@ PHOTO = 56  # img_56: 5 words, none of them don't-care
 
 @pytest.mark.parametrize(("height", "width", "least"), [(720, 1280, 0.99), (800, 800, 0.985)])
 def test_targets_decoded_back_are_the_labels(icdar2015: Path, height: int, width: int, least: float):
-    records = read_icdar2015(icdar2015, "train")
+    records = dialect.read(icdar2015, Report())["train"]
     assert records is not None and len(records) == 1000
     place = Placement(720, 1280, height / 720, width / 1280)
     make, decode, metric = TargetMaker(), Decoder(), IcdarMetric()

@@ -140,8 +140,8 @@ def test_icdar2015_folders_that_cannot_be_used(tmp_path):
     (tmp_path / TRAIN[1]).mkdir()
     with pytest.raises(UserError, match="0 images found"):
         icdar2015(tmp_path)
-    (tmp_path / TRAIN[0] / "img_1.jpg").touch()
-    with pytest.raises(UserError, match=r"1 of 1 label file missing: gt_img_1\.txt"):
+    (tmp_path / TRAIN[0] / "img_1.jpg").write_bytes(PIXELS)
+    with pytest.raises(UserError, match=r"GT001 .*img_1\.jpg: no label file"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[1] / "gt_img_1.txt").write_text("1,2,3")
     with pytest.raises(UserError, match=r"gt_img_1\.txt:1: column 6"):

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, TextLine, leading_numbers, shown, text_lines
+from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, leading_numbers
+from resnet18_ocrdet.data.text_file import TextLine, shown, text_lines
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Detection
 
@@ -62,7 +63,7 @@ def read_predictions(path: Path) -> dict[str, list[Detection]]:
 
 def parse_detection(line: TextLine, where: str) -> Detection:
     """Understand one line of the file `where`. Raises UserError with line, column and value."""
-    numbers, starts = leading_numbers(line.text, len(line.text))
+    numbers, starts, _ = leading_numbers(line.text, len(line.text))
     here = f"{where}:{line.number}: column"
     if rest := line.text[starts[-1] :].strip():
         raise UserError(f"{here} {starts[-1] + 1}: a result line holds only numbers, got {shown(rest)}")

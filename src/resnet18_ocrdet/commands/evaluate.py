@@ -75,7 +75,10 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
-    name, source = _choose(cfg, _open_data(cfg, saved.data, path, contract))
+    splits = _open_data(cfg, saved.data, path, contract)
+    for line in splits.told:
+        display.line(line)
+    name, source = _choose(cfg, splits)
     if cfg.data is not None and cfg.data._target_ == saved.data._target_:
         _warn_if_trained_on(source, saved.data, contract, display)
     display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
@@ -134,7 +137,10 @@ def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, di
 def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:
     path = Path(cfg.predictions)
     predictions = read_predictions(path)
-    name, source = _choose(cfg, build.build_splits(cfg.data))
+    splits = build.build_splits(cfg.data)
+    for line in splits.told:
+        display.line(line)
+    name, source = _choose(cfg, splits)
     seen = set()
     with display.progress("score", len(source)) as advance:
         for index in range(len(source)):

@@ -59,6 +59,8 @@ def assemble(
     compute, precision = build.build_compute(device, cfg.precision, world)
     contract = build.build_contract(cfg, precision)
     splits = build.build_splits(cfg.data)
+    for line in splits.told:
+        display.line(line)
     _check_images(splits, cfg, display)
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)

@@ -11,6 +11,23 @@ SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32
 
 BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
 
+DIALECTS = (
+    "auto",
+    "folders",
+    "icdar2015",
+    "icdar2013",
+    "totaltext",
+    "ctw1500",
+    "msra_td500",
+    "ppocr",
+    "mmocr",
+    "labelme",
+    "coco",
+    "doctr",
+)
+ON_ERROR = ("fail", "skip", "fix")
+MISSING_GT = ("fail", "negative", "skip")
+
 SPLIT_FORM = "a share between 0 and 1, a range such as 801-900, or a file of names"
 # A share, a range, or several of them in a sweep: not a file name, so Hydra's own grammar may read it.
 SPLIT_PLAIN = r"null|[0-9][0-9.eE+-]*( *, *[0-9][0-9.eE+-]*)*"
@@ -137,6 +154,34 @@ class Synthetic:
     seed: int = key("of what is rendered", low=0)
 
 
+def _dialect() -> Any:
+    return key("kind of label files; auto: by the look of the folder", choices=DIALECTS)
+
+
+def _on_error() -> Any:
+    return key("labels or images that cannot be used: stop, leave their images out, or mask them", choices=ON_ERROR)
+
+
+def _missing_gt() -> Any:
+    return key("images without a label file: stop, take as images without text, or leave out", choices=MISSING_GT)
+
+
+def _ignore_marks() -> Any:
+    return key("texts that mean don't-care, with spaces between; null: those of the kind of set")
+
+
+def _coords() -> Any:
+    return key("what coordinates are written in", choices=("pixels", "normalized"))
+
+
+def _exif() -> Any:
+    return key("labels of photos that EXIF turns are made for; auto: what they fit", choices=("auto", "upright", "raw"))
+
+
+def _cache() -> Any:
+    return key("where decoded images are kept for the next epoch", choices=("none", "ram", "disk"))
+
+
 @dataclass
 class Icdar2015:
     """data=icdar2015"""
@@ -149,20 +194,33 @@ class Icdar2015:
     train: str | float | None = _split("what to learn from; null: all that is not val")
     val: str | float | None = _split("what to validate on")
     seed: int = key("of the draw", low=0)
+    on_error: str = _on_error()
+    missing_gt: str = _missing_gt()
+    ignore_marks: str | None = _ignore_marks()
+    coords: str = _coords()
+    exif: str = _exif()
+    cache: str = _cache()
 
 
 @dataclass
 class Custom:
-    """data=custom"""
+    """data=custom, and the kinds of label files that have names of their own"""
 
     target: ClassVar[str] = "resnet18_ocrdet.data.splits.custom"
     root: str = path(
         "folder that holds images and labels",
         missing="data=custom needs data.root=FOLDER (the folder that holds your images and labels)",
     )
+    dialect: str = _dialect()
     train: str | float | None = _split("what to learn from; null: all that is not val")
     val: str | float | None = _split("what to validate on; null: its val part, else a tenth")
     seed: int = key("of the draw", low=0)
+    on_error: str = _on_error()
+    missing_gt: str = _missing_gt()
+    ignore_marks: str | None = _ignore_marks()
+    coords: str = _coords()
+    exif: str = _exif()
+    cache: str = _cache()
 
 
 @dataclass

@@ -45,6 +45,7 @@ CODES: dict[str, Kind] = {
     "GT022": Kind("error", "entry that lacks what its format asks for", "complete the entry"),
     "GT023": Kind("error", "coordinates between 0 and 1", "data.coords=normalized if they are shares of the sides"),
     "GT024": Kind("error", "labels made for images of another size", "label these images, or scale the labels"),
+    "GT124": Kind("repair", "labels that state another size than their image has", ""),
     "GT025": Kind("error", "x and y exchanged", "write x before y"),
     "GT026": Kind("error", "several label files for one image", "keep one"),
     "GT027": Kind("warning", "labels without an image", "add the image or delete the labels"),
@@ -85,7 +86,6 @@ CODES: dict[str, Kind] = {
     "FS072": Kind("warning", "the same image twice in one part", "keep one, or weight it on purpose"),
     "FS076": Kind("error", "two images with one label file", "keep one of them, or rename"),
     "FS077": Kind("error", "link that leads nowhere", "restore its target or remove it"),
-    "FS078": Kind("info", "hidden file left out", ""),
     "FS079": Kind("error", "list line that names no image that is there", "correct the list"),
     "FS080": Kind("repair", "image listed twice", ""),
     # quality

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from resnet18_ocrdet.data.icdar_text import parse_icdar_text
-from resnet18_ocrdet.data.image_io import MAX_NAMED, list_existing_images
-from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
+from resnet18_ocrdet.data.pairing import pair_folders
+from resnet18_ocrdet.data.record import LabelRecord, to_record
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.wording import count
+
+NAME = "ICDAR 2015"
+IGNORE_MARKS = ICDAR_IGNORE_MARKS
 
 
 class HalfFolders(NamedTuple):
@@ -25,22 +29,36 @@ HALVES = {
 }
 
 
-def read_icdar2015(root: Path, half: Literal["train", "test"]) -> list[LabelRecord] | None:
-    """Read the labels of one half of the set, in the order of the image numbers; None where it is not there.
+def recognise(root: Path) -> str | None:
+    """What in this folder shows the official layout."""
+    return next((f"{half.images}/" for half in HALVES.values() if (root / half.images).is_dir()), None)
 
-    Raises UserError when only its images or only its labels are there, for images without a label file, and for
-    label lines that cannot be understood."""
-    images, labels = (root / folder for folder in HALVES[half])
-    if not images.is_dir() and not labels.is_dir():
-        return None
+
+def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
+    """Read the halves that are there, each in the order of the image numbers: "train", "test".
+
+    Raises UserError when neither is there, when only its images or only its labels are, and where a half is empty."""
+    parts: dict[str, list[LabelRecord]] = {}
+    for name, half in HALVES.items():
+        images, labels = root / half.images, root / half.labels
+        if images.is_dir() or labels.is_dir():
+            parts[name] = _read_half(images, labels, report, marks)
+    if not parts:
+        wanted = ", or ".join(f"{half.images}/ with {half.labels}/" for half in HALVES.values())
+        raise UserError(f"{root}: not the folder of ICDAR 2015 (looked for {wanted})")
+    return parts
+
+
+def _read_half(images: Path, labels: Path, report: Report, marks: Sequence[str]) -> list[LabelRecord]:
     for there, missing in ((images, labels), (labels, images)):
         if not missing.is_dir():
-            raise UserError(f"{root}: {there.name}/ is there, but {missing.name}/ is not: each half needs both")
-    image_paths = list_existing_images(images)
-    label_paths = [labels / f"gt_{image.stem}.txt" for image in image_paths]
-    missing_labels = [path.name for path in label_paths if not path.is_file()]
-    if missing_labels:
-        named = ", ".join(missing_labels[:MAX_NAMED])
-        raise UserError(f"{labels}: {len(missing_labels)} of {count(len(label_paths), 'label file')} missing: {named}")
-    pairs = zip(image_paths, label_paths, strict=True)
-    return [LabelRecord(image, label, *parse_icdar_text(label)) for image, label in pairs]
+            raise UserError(
+                f"{images.parent}: {there.name}/ is there, but {missing.name}/ is not: each half needs both"
+            )
+    pairs = pair_folders(images, labels, report, lambda image: (f"gt_{image.stem}.txt",))
+    if not pairs:
+        raise UserError(f"{images}: 0 images found (looked for .jpg, .png and other image suffixes)")
+    return [
+        to_record(image, None, []) if label is None else parse_icdar_text(image, label, report, marks)
+        for image, label in pairs
+    ]

@@ -12,23 +12,25 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from resnet18_ocrdet.data.custom import read_custom
-from resnet18_ocrdet.data.icdar2015 import HALVES, read_icdar2015
-from resnet18_ocrdet.data.icdar_text import read_lines
 from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.policy import MissingGt, OnError, settle
+from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.survey import Coords, Exif
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.data.text_file import read_lines
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Sample, Source
-from resnet18_ocrdet.wording import looked_in
+from resnet18_ocrdet.wording import count
 
 __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
 
 SplitSpec: TypeAlias = float | str | None
+Cache = Literal["none", "ram", "disk"]
 
 VAL_FRACTION = 0.1  # of the training images, where no validation images are given
 SYNTHETIC_VAL_FIRST = 1_000_000_000  # number of the first validation scene: no training set reaches it
@@ -41,6 +43,7 @@ class Splits(NamedTuple):
     train: Source
     val: Source
     test: Source | None
+    told: tuple[str, ...] = ()  # what was found in the files, a line each
 
 
 class EmptySource:
@@ -79,56 +82,68 @@ def synthetic(
     return Splits(train, val, test)
 
 
-def icdar2015(root: str | Path, train: SplitSpec = None, val: SplitSpec = VAL_FRACTION, seed: int = 0) -> Splits:
+def icdar2015(root: str | Path, val: SplitSpec = VAL_FRACTION, **options: Any) -> Splits:
     """Read ICDAR 2015 in its official folders below `root`; `train` and `val` split the official training half.
 
-    train None: all that is not in val. val None: no validation images. A root with only one half gives that half.
-    Raises UserError when neither is there."""
-    root = _existing(root)
-    train_half, test_half = read_icdar2015(root, "train"), read_icdar2015(root, "test")
-    if train_half is None and test_half is None:
-        wanted = ", or ".join(f"{half.images}/ with {half.labels}/" for half in HALVES.values())
-        raise UserError(f"{root}: not the folder of ICDAR 2015 (looked for {wanted})")
-    chosen = split(train_half or [], train, val, seed, root)
-    return Splits(*chosen, LabelledImages(test_half) if test_half else None)
+    val None: no validation images. options: as those of `custom`. A root with only one half gives that half."""
+    return _labelled(Path(root), "icdar2015", val, None, **options)
 
 
-def custom(root: str | Path, train: SplitSpec = None, val: SplitSpec = None, seed: int = 0) -> Splits:
-    """Read one's own images below `root`, see `data.custom` for the folders; `train` and `val` split its train part.
+def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **options: Any) -> Splits:
+    """Read labelled images below `root` in any dialect of `data.reading`; `train` and `val` split its train part.
 
-    train None: all that is not in val. val None: the val part if the root has one, else a tenth of the train part.
-    Raises UserError when nothing usable is there."""
-    root = _existing(root)
-    parts = read_custom(root)
-    records, test = parts.get("train", []), LabelledImages(parts["test"]) if "test" in parts else None
-    if val is None and "val" in parts:
-        chosen = split(records, train, None, seed, root)
-        return Splits(chosen[0], LabelledImages(parts["val"]), test)
-    return Splits(*split(records, train, VAL_FRACTION if val is None else val, seed, root), test)
+    val None: the val part if the root has one, else a tenth of the train part. options, all of `_labelled`: train,
+    seed, on_error, missing_gt, ignore_marks, coords, exif, cache. Raises UserError when nothing usable is there."""
+    return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
 
-def _existing(root: str | Path) -> Path:
-    """The root as a path. Raises UserError when it is no folder: a config may come from another machine or folder."""
-    root = Path(root)
-    if not root.is_dir():
-        raise UserError(f"data.root={root}: {'not a folder' if root.exists() else f'no such folder{looked_in(root)}'}")
-    return root
+def _labelled(
+    root: Path,
+    dialect: str,
+    val: SplitSpec,
+    val_fraction: float | None,
+    train: SplitSpec = None,
+    seed: int = 0,
+    on_error: OnError = "fix",
+    missing_gt: MissingGt = "fail",
+    ignore_marks: str | None = None,
+    coords: Coords = "pixels",
+    exif: Exif = "auto",
+    cache: Cache = "none",
+) -> Splits:
+    """Read, settle what is wrong, split. val_fraction: drawn where neither `val` nor a val part is given.
+
+    ignore_marks: texts that mean don't-care, with spaces between; None: those of the dialect."""
+    reading = read_data(root, dialect, None if ignore_marks is None else ignore_marks.split(), exif, coords)
+    parts, lines = settle(reading.parts, reading.report, on_error, missing_gt)
+    records, test = parts.get("train", []), parts.get("test", [])
+    own_val = parts.get("val") if val is None else None
+    drawn = None if own_val else val_fraction if val is None else val
+    chosen = split(records, train, drawn, seed, root)
+    told = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
+    told += [f"note: {line}" for line in (*lines, reading.exif) if line]
+    return Splits(
+        _pack(chosen[0], cache),
+        _pack(own_val or chosen[1], cache),
+        _pack(test, cache) if test else None,
+        tuple(told),
+    )
 
 
 def split(
     records: Sequence[LabelRecord], train: SplitSpec, val: SplitSpec, seed: int, root: Path
-) -> tuple[Source, Source]:
+) -> tuple[list[LabelRecord], list[LabelRecord]]:
     """Split the records in a train and a validation part, in their order; no records give two empty parts.
 
     A train fraction is drawn from what val left over; a train range or file is taken as it says, even if it overlaps.
     Raises UserError, which names `root`, for a split that cannot be understood or takes no image."""
     if not records:
-        return EmptySource(), EmptySource()
+        return [], []
     everything = range(len(records))
     val_indices = [] if val is None else choose(records, everything, val, seed, f"{root}: val")
     left = sorted(set(everything) - set(val_indices))
     train_indices = left if train is None else choose(records, left, train, seed, f"{root}: train")
-    return _pack(records, train_indices), _pack(records, val_indices)
+    return [records[index] for index in train_indices], [records[index] for index in val_indices]
 
 
 def choose(
@@ -142,8 +157,8 @@ def choose(
     if not isinstance(spec, str):
         if isinstance(spec, bool) or not 0 < spec < 1:
             raise UserError(f"{where}={spec}: a fraction must lie between 0 and 1, both excluded")
-        count = max(1, round(spec * len(records)))
-        return sorted(int(index) for index in np.random.default_rng(seed).permutation(drawn_from)[:count])
+        number = max(1, round(spec * len(records)))
+        return sorted(int(index) for index in np.random.default_rng(seed).permutation(drawn_from)[:number])
     if bounds := re.fullmatch(r"\s*([0-9]+)\s*-\s*([0-9]+)\s*", spec):
         return _choose_range(records, int(bounds[1]), int(bounds[2]), f"{where}={spec}")
     return _choose_named(records, Path(spec), f"{where}={spec}")
@@ -194,6 +209,6 @@ def _choose_named(records: Sequence[LabelRecord], path: Path, where: str) -> lis
     return sorted(chosen)
 
 
-def _pack(records: Sequence[LabelRecord], indices: Sequence[int]) -> Source:
-    """Make a source of the chosen records."""
-    return LabelledImages([records[index] for index in indices]) if indices else EmptySource()
+def _pack(records: Sequence[LabelRecord], cache: Cache) -> Source:
+    """Make a source of records."""
+    return LabelledImages(records) if records else EmptySource()

@@ -1,0 +1,70 @@
+"""A folder of images and labels, in any dialect, to records: find out the dialect, read, clean, look at the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from resnet18_ocrdet.data import custom, icdar2015
+from resnet18_ocrdet.data.clean import clean
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.survey import Coords, Exif, survey
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.wording import looked_in
+
+DIALECTS: dict[str, ModuleType] = {"icdar2015": icdar2015}  # by their own look, in this order
+FALLBACK = {"folders": custom}  # whose layout others share: asked last
+
+
+class Reading(NamedTuple):
+    """A data set as it was understood."""
+
+    dialect: str  # its name, as people call it
+    why: str  # what showed it, or that it was asked for
+    parts: dict[str, list[LabelRecord]]  # "train", "val", "test": those that are there
+    report: Report
+    exif: str = ""  # what was found about turned images, in a line
+
+    @property
+    def images(self) -> int:
+        """How many there are in all parts."""
+        return sum(map(len, self.parts.values()))
+
+
+def read_data(
+    root: Path,
+    dialect: str = "auto",
+    marks: Sequence[str] | None = None,
+    exif: Exif = "auto",
+    coords: Coords = "pixels",
+) -> Reading:
+    """Read the labels of a folder and look at its images.
+
+    dialect: a key of DIALECTS or FALLBACK, or "auto". marks: texts that mean don't-care; None: those of the dialect.
+    Raises UserError where the folder is not there, of no known dialect, or of several."""
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: {'not a folder' if root.exists() else f'no such folder{looked_in(root)}'}")
+    chosen, why = choose_dialect(root) if dialect == "auto" else (dialect, "as asked")
+    reader = (DIALECTS | FALLBACK)[chosen]
+    report = Report()
+    read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
+    cleaned = {part: [clean(record, report) for record in records] for part, records in read.items()}
+    looked = survey(cleaned, report, exif, coords)
+    return Reading(reader.NAME, why, looked.parts, report, looked.exif)
+
+
+def choose_dialect(root: Path) -> tuple[str, str]:
+    """The dialect of a folder, and what shows it. Raises UserError for none, and for several."""
+    found = {name: why for name, reader in DIALECTS.items() if (why := reader.recognise(root))}
+    if len(found) > 1:
+        seen = "; ".join(f"{DIALECTS[name].NAME} ({why}): data={name}" for name, why in found.items())
+        raise UserError(f"data.root={root}: looks like several kinds of data set, say which: {seen}")
+    if not found:
+        found = {name: why for name, reader in FALLBACK.items() if (why := reader.recognise(root))}
+    if not found:
+        names = ", ".join(reader.NAME for reader in (DIALECTS | FALLBACK).values())
+        raise UserError(f"data.root={root}: no data set of a known kind found (looked for {names})")
+    return next(iter(found.items()))
