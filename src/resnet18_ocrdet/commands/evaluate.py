@@ -76,8 +76,8 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
     splits = _open_data(cfg, saved.data, path, contract)
-    for line in splits.told:
-        display.line(line)
+    for told in splits.told:
+        display.line(told)
     name, source = _choose(cfg, splits)
     if cfg.data is not None and cfg.data._target_ == saved.data._target_:
         _warn_if_trained_on(source, saved.data, contract, display)
@@ -138,8 +138,8 @@ def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict
     path = Path(cfg.predictions)
     predictions = read_predictions(path)
     splits = build.build_splits(cfg.data)
-    for line in splits.told:
-        display.line(line)
+    for told in splits.told:
+        display.line(told)
     name, source = _choose(cfg, splits)
     seen = set()
     with display.progress("score", len(source)) as advance:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import PIL.Image
 
-from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, read_image
+from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, _has_jpeg_end, read_image
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.wording import count
 
@@ -87,5 +87,4 @@ def _ends(path: Path) -> bool:
         file.seek(max(0, size - TAIL_BYTES))
         if _JPEG_END in file.read():
             return True
-        file.seek(size // 2)  # a thumbnail in the head has an end marker of its own
-        return _JPEG_END in file.read()
+    return _has_jpeg_end(path.read_bytes())

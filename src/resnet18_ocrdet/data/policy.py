@@ -124,7 +124,7 @@ def _refuse_ruins(parts: Parts, report: Report, errors: Sequence[Finding], limit
         return
     regions = sum(len(record.polygons) + record.lost for records in parts.values() for record in records)
     outside = report.of("PG040")
-    if len(outside) > MAX_OUTSIDE * (regions + len(outside)):
+    if len(outside) > max(1, MAX_OUTSIDE * (regions + len(outside))):
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size, turned like this?"
         raise UserError(_refusal(outside, hint))

@@ -1,0 +1,138 @@
+"""What becomes of images with findings: fail, skip, fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.policy import mask_lost
+from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.record import Region, to_record
+from resnet18_ocrdet.data.splits import custom
+from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.errors import UserError
+
+BOX = "10,20,60,20,60,40,10,40"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes a set of `count` images of 96x96, each with one good word; other label texts by number."""
+
+    def write(count=4, **texts):
+        for name in ("images", "labels"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        pixels = cv2.imencode(".png", np.full((96, 96, 3), 99, np.uint8))[1].tobytes()
+        for number in range(count):
+            (tmp_path / "images" / f"{number}.png").write_bytes(pixels)
+            (tmp_path / "labels" / f"{number}.txt").write_text(texts.get(f"_{number}", f"{BOX},word\n"))
+        return tmp_path
+
+    return write
+
+
+def train(root, **options):
+    return custom(root, val=0.1, **options).train.records + custom(root, val=0.1, **options).val.records
+
+
+def named(records):
+    return sorted(record.image_path.stem for record in records)
+
+
+BAD = f"{BOX},word\n1,2,3,4,5,6,7,word\n"
+
+
+def test_fix_masks_the_whole_image_but_its_other_text(folder):
+    root = folder(4, _2=BAD)
+    (record,) = [record for record in train(root) if record.image_path.stem == "2"]
+    assert record.ignore.tolist() == [False, True] and record.texts == ("word", "###")
+    planes = TargetMaker()(record.polygons, record.ignore, 96, 96)
+    assert planes.prob_map.sum() > 0  # the word is taught
+    np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # and nothing as background
+    told = custom(root).told
+    assert told[0].startswith("data: folders or lists with ICDAR lines (images/), 4 images")
+    assert any("GT020" in line and "2.txt:2" in line and "masked" in line for line in told)
+
+
+def test_skip_leaves_the_image_out(folder):
+    assert named(train(folder(4, _2=BAD), on_error="skip")) == ["0", "1", "3"]
+
+
+def test_fail_names_the_first_ten(folder):
+    root = folder(4, _2="1,2,3,word\n" * 12)
+    with pytest.raises(UserError, match=r"12 x GT020 .*data.on_error=fix masks what is lost") as caught:
+        train(root, on_error="fail")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 12 and "2.txt:1:" in lines[1] and lines[-1].startswith("  ... and 2 more; ocrdet-check")
+
+
+def test_one_bad_image_is_masked_in_any_set_and_two_of_ten_stop(folder):
+    assert len(train(folder(10, _2=BAD))) == 10
+    with pytest.raises(UserError, match="2 of 10 images, 5% at most are masked"):
+        train(folder(10, _2=BAD, _3=BAD))
+    assert len(train(folder(10, _2=BAD, _3=BAD), on_error="skip")) == 8
+
+
+def test_a_set_of_which_nothing_is_left_says_why(folder):
+    root = folder(1)
+    (root / "images" / "0.png").write_bytes(b"<html>")
+    with pytest.raises(UserError, match="IM053 not an image; 1 of 1 images"):
+        train(root)
+
+
+def test_many_regions_outside_are_a_mistake_made_once(folder):
+    outside = "500,20,560,20,560,40,500,40,word\n"
+    few = {"_0": f"{BOX},a\n{BOX},b\n{outside}5{outside}"}
+    with pytest.raises(UserError, match=r"PG040 .* 40.0% of all regions"):
+        train(folder(2, **few))
+    (record, _) = train(folder(2, _0=f"{BOX},a\n{outside}"))  # one alone says nothing
+    assert len(record.polygons) == 1 and not record.ignore.any()
+    many = "".join(f"{n % 30},{n // 10},90,60,90,70,{n % 30},70,{n}\n" for n in range(300))
+    assert len(train(folder(2, _0=many + outside + f"5{outside}"))) == 2
+
+
+@pytest.mark.parametrize(("missing_gt", "names"), [("negative", ["0", "1", "2", "3"]), ("skip", ["0", "2", "3"])])
+def test_images_without_a_label_file(folder, missing_gt, names):
+    root = folder(4)
+    (root / "labels" / "1.txt").unlink()
+    with pytest.raises(UserError, match=r"1 x GT001 .*data.missing_gt=negative .*=skip .*\n.*1\.png: no label file"):
+        train(root)
+    records = train(root, missing_gt=missing_gt)
+    assert named(records) == names
+    assert all(record.polygons == () for record in records if record.image_path.stem == "1")
+
+
+def test_marks_can_be_chosen(folder):
+    root = folder(2, _0=f"{BOX},*\n", _1=f"{BOX},###\n")
+    by_name = {record.image_path.stem: record for record in train(root, ignore_marks="* xxx")}
+    assert by_name["0"].ignore.tolist() == [True] and by_name["1"].ignore.tolist() == [False]
+
+
+def test_masking_needs_no_label_line():
+    record = to_record(Path("1.jpg"), None, [Region(np.zeros((3, 2), np.float32))], lost=2)
+    assert mask_lost(record) is record  # of an image nobody looked at
+    empty = to_record(Path("1.jpg"), None, [])
+    assert mask_lost(empty) is empty
+
+
+def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
+    with pytest.raises(UserError, match=r"no data set of a known kind found .looked for ICDAR 2015"):
+        read_data(tmp_path)
+    reading = read_data(folder(1), "folders")
+    assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as asked")
+    with pytest.raises(UserError, match="not the folder of ICDAR 2015"):
+        read_data(tmp_path, "icdar2015")
+
+
+def test_every_dialect_has_the_same_face():
+    for reader in (DIALECTS | FALLBACK).values():
+        assert reader.NAME and isinstance(reader.IGNORE_MARKS, tuple) and callable(reader.recognise)
+
+
+def test_the_choices_of_the_config_are_the_readers():
+    from resnet18_ocrdet.config.options import DIALECTS as CHOICES
+
+    assert set(CHOICES) == {"auto", *DIALECTS, *FALLBACK}

@@ -1,0 +1,193 @@
+"""A look at the head of every image: broken files, sizes, EXIF, labels that do not fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+from resnet18_ocrdet.data import image_head
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.image_head import ImageFault, look_at
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import Region, to_record
+from resnet18_ocrdet.data.survey import survey, turn_upright
+
+HEIGHT, WIDTH = 60, 100  # of the stored pixels
+MARK = (70, 10)  # x, y of a white pixel in a corner region, so that every orientation puts it elsewhere
+
+
+def photo(path, orientation=None, suffix="png"):
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[MARK[1] - 4 : MARK[1] + 5, MARK[0] - 4 : MARK[0] + 5] = 255
+    exif = PIL.Image.Exif()
+    if orientation is not None:
+        exif[image_head.EXIF_ORIENTATION] = orientation
+    PIL.Image.fromarray(pixels).save(path.with_suffix(f".{suffix}"), exif=exif)
+    return path.with_suffix(f".{suffix}")
+
+
+def box(x, y, half=4):
+    return np.array(
+        [[x - half, y - half], [x + half, y - half], [x + half, y + half], [x - half, y + half]], np.float32
+    )
+
+
+def surveyed(image, *boxes, **options):
+    report = Report()
+    record = to_record(image, Path("gt.txt"), [Region(b, "a", line=n) for n, b in enumerate(boxes, 1)])
+    result = survey({"train": [record]}, report, **options)
+    return result.parts["train"], report, result.exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_point_lies_where_the_turned_picture_shows_it(tmp_path, orientation):
+    path = photo(tmp_path / "a", orientation, "jpg")
+    image = read_image(path)
+    head = look_at(path)
+    assert (head.height, head.width) == image.shape[:2] and head.orientation == orientation
+    (point,) = turn_upright(np.array([MARK], np.float32), orientation, HEIGHT, WIDTH)
+    rows, columns = np.nonzero(image[..., 0] > 128)
+    assert (columns.mean(), rows.mean()) == pytest.approx(tuple(point), abs=0.6)
+
+
+@pytest.mark.parametrize("orientation", [6, 8, 5, 7])
+def test_labels_of_raw_pixels_are_turned_with_their_image(tmp_path, orientation):
+    path = photo(tmp_path / "a", orientation, "jpg")
+    raw = box(92, 30), box(*MARK)
+    (record,), report, line = surveyed(path, *raw)
+    assert [finding.code for finding in report] == ["IM063"] and "unturned pixels are taken" in line
+    assert record.size == (WIDTH, HEIGHT) and record.frame == "upright"
+    sample = LabelledImages([record]).load(0)
+    x, y = record.polygons[1].mean(axis=0)
+    assert sample.image[round(float(y)), round(float(x)), 0] > 128
+
+
+def test_labels_of_the_upright_picture_stay(tmp_path):
+    path = photo(tmp_path / "a", 6, "jpg")
+    (record,), report, line = surveyed(path, box(30, 92))
+    assert not len(report) and "turned pixels are taken for all" in line and "unturned pixels are" not in line
+    np.testing.assert_array_equal(record.polygons[0], box(30, 92))
+
+
+def test_the_set_decides_for_images_that_fit_both_ways(tmp_path):
+    report = Report()
+    records = []
+    for number, place in enumerate([(92, 30), (92, 20), (30, 30)]):  # the last one fits both ways
+        path = photo(tmp_path / str(number), 6, "jpg")
+        records.append(to_record(path, None, [Region(box(*place))]))
+    result = survey({"train": records}, report)
+    assert "only the turned picture in 0, only the unturned pixels in 2, both in 1" in result.exif
+    assert len(report.of("IM063")) == 3
+    asked = survey({"train": records[2:]}, Report(), exif="upright").parts["train"][0]
+    np.testing.assert_array_equal(asked.polygons[0], box(30, 30))
+
+
+def test_a_stated_size_says_which_pixels_are_meant(tmp_path):
+    path = photo(tmp_path / "a", 6, "jpg")
+    record = to_record(path, None, [Region(box(30, 30))], stated=(HEIGHT, WIDTH))
+    report = Report()
+    survey({"train": [record]}, report)
+    assert [finding.code for finding in report] == ["IM063"]
+
+
+def test_labels_that_state_another_size_are_scaled(tmp_path):
+    record = to_record(photo(tmp_path / "a"), None, [Region(box(20, 10))], stated=(HEIGHT // 2, WIDTH // 2))
+    report = Report()
+    (found,) = survey({"train": [record]}, report).parts["train"]
+    assert [finding.code for finding in report] == ["GT124"] and "state 30x50, the image has 60x100" in report.findings[
+        0
+    ].text
+    np.testing.assert_array_equal(found.polygons[0], box(20, 10) * 2)
+
+
+def test_shares_of_the_sides(tmp_path):
+    shares = np.array([[0.1, 0.1], [0.3, 0.1], [0.3, 0.5], [0.1, 0.5]], np.float32)
+    (record,), report, _ = surveyed(photo(tmp_path / "a"), shares)
+    assert [finding.code for finding in report] == ["GT023"] and record.lost == 1 and not record.polygons
+    (record,), report, _ = surveyed(photo(tmp_path / "a"), shares, coords="normalized")
+    assert not len(report)
+    np.testing.assert_allclose(record.polygons[0], shares * (WIDTH, HEIGHT), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "codes", "kept", "lost"),
+    [
+        ([box(30, 92), box(20, 80)], ["GT025"], 0, 2),
+        ([box(190, 110), box(150, 100), box(120, 30)], ["GT024"], 0, 3),
+        ([box(50, 30), box(51, 31), box(500, 30)], ["PG040"], 2, 0),
+        ([box(50, 30), box(98, 58)], ["PG039"], 2, 0),  # cut where it is used, kept here
+        ([box(50, 30), box(0, 0)], ["PG039"], 2, 0),
+        ([box(95, 55), box(4, 4)], [], 2, 0),
+        ([box(97, 57)], [], 1, 0),  # 101 of 99: tools round up
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path, boxes, codes, kept, lost):
+    (record,), report, _ = surveyed(photo(tmp_path / "a"), *boxes)
+    assert [finding.code for finding in report] == codes
+    assert (len(record.polygons), record.lost) == (kept, lost)
+    assert len(record.lines) == kept
+
+
+def broken(path, kind):
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "html":
+        path.write_bytes(b"<html>404</html>")
+    elif kind == "cut":
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        path.write_bytes(cv2.imencode(".jpg", noise)[1].tobytes()[:-400])
+    elif kind == "link":
+        path.symlink_to("nowhere.jpg")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "message"),
+    [
+        ("empty", "IM051", "0 bytes"),
+        ("html", "IM053", "starts with b'<html"),
+        ("cut", "IM052", "cut short"),
+        ("link", "FS077", "a link to nowhere.jpg"),
+        ("absent", "IM055", "No such file"),
+    ],
+)
+def test_what_is_no_image_is_reported_and_left_out(tmp_path, kind, code, message):
+    path = broken(tmp_path / "a.jpg", kind)
+    good = to_record(photo(tmp_path / "b"), None, [Region(box(50, 30))])
+    report = Report()
+    parts = survey({"train": [to_record(path, None, [Region(box(50, 30))]), good]}, report).parts
+    assert [record.image_path.name for record in parts["train"]] == ["b.png"]
+    (finding,) = report
+    assert (finding.code, finding.path, finding.image) == (code, path, path) and message in finding.text
+    assert finding.text.count(str(path)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_without_permission(tmp_path):
+    path = photo(tmp_path / "a")
+    path.chmod(0)
+    with pytest.raises(ImageFault, match="Permission denied") as caught:
+        look_at(path)
+    assert caught.value.code == "IM055"
+
+
+def test_far_too_many_pixels(tmp_path, monkeypatch):
+    path = photo(tmp_path / "a")
+    monkeypatch.setattr(image_head, "MAX_PIXELS", 5999)
+    with pytest.raises(ImageFault, match="60x100 px, at most 5999") as caught:
+        look_at(path)
+    assert caught.value.code == "IM064"
+    monkeypatch.setattr(image_head, "MAX_PIXELS", 6000)
+    assert look_at(path)[:2] == (60, 100)
+
+
+def test_rubbish_behind_the_end_of_a_jpeg_is_no_damage(tmp_path):
+    path = photo(tmp_path / "a", suffix="jpg")
+    path.write_bytes(path.read_bytes() + b"x" * 10_000)
+    assert look_at(path)[:2] == (HEIGHT, WIDTH)
