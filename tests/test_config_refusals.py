@@ -92,7 +92,7 @@ REFUSED = [
     ("eval predictions=b", ["add data=icdar2015 data.root=FOLDER"]),
     # what is missing
     ("train data=icdar2015", ["data=icdar2015 needs data.root=FOLDER (the folder that holds ch4_training_images/)"]),
-    ("train data=custom", ["data=custom needs data.root=FOLDER"]),
+    ("train data=custom", ["data.root=FOLDER is missing"]),
     ("eval", ["checkpoint=PATH or predictions=PATH is missing"]),
     ("detect checkpoint=a", ["input=PATH is missing"]),
     ("detect input=a", ["checkpoint=PATH is missing"]),

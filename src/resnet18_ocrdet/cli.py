@@ -32,6 +32,11 @@ def detect() -> None:
     _run("detect", _detect)
 
 
+def check() -> None:
+    """ocrdet-check."""
+    _run("check", _check)
+
+
 def _run(command: str, job: Callable[[DictConfig], int]) -> None:
     make_streams_last()
     sys.exit(exit_code(run_command(command, job)))
@@ -54,6 +59,13 @@ def _evaluate(cfg: DictConfig) -> int:
 def _detect(cfg: DictConfig) -> int:
     _set_up_process()
     from .commands.detect import run
+
+    return run(cfg)
+
+
+def _check(cfg: DictConfig) -> int:
+    _set_up_process()
+    from .commands.check import run
 
     return run(cfg)
 

@@ -14,6 +14,7 @@ ABOUT = {
     "train": "Train a text detector.",
     "eval": "Measure a text detector: precision, recall, hmean, average precision.",
     "detect": "Find text in images.",
+    "check": "Look for what is wrong with a data set, before a training is wasted on it.",
 }
 EXAMPLES = {
     "train": [
@@ -31,6 +32,11 @@ EXAMPLES = {
     "detect": [
         "ocrdet-detect input=photo.jpg checkpoint=best.pt",
         "ocrdet-detect input='my photos' checkpoint=best.pt output=found vis=false",
+    ],
+    "check": [
+        "ocrdet-check data.root=FOLDER                   report.html: every finding, with pictures and advice",
+        "ocrdet-check data.root=FOLDER fix=true          and a cleaned copy, as ICDAR text; the folder stays as it is",
+        "ocrdet-check data=coco data.root=FOLDER input_size=1024x1024 train.epochs=100",
     ],
 }
 FLAGS = [

@@ -209,7 +209,7 @@ class Custom:
     target: ClassVar[str] = "resnet18_ocrdet.data.splits.custom"
     root: str = path(
         "folder that holds images and labels",
-        missing="data=custom needs data.root=FOLDER (the folder that holds your images and labels)",
+        missing="data.root=FOLDER is missing (the folder that holds your images and labels)",
     )
     dialect: str = _dialect()
     train: str | float | None = _split("what to learn from; null: all that is not val")

@@ -141,4 +141,39 @@ class DetectRun:
     decode: Decode = field(metadata=note("from maps to boxes; null: the checkpoint's", inherit=True))
 
 
-RUNS: dict[str, type] = {"train": TrainRun, "eval": EvalRun, "detect": DetectRun}
+@dataclass(kw_only=True)
+class Plan:
+    """What ocrdet-check has to know of train.*"""
+
+    batch_size: int = key("images per batch, in each process", low=1, high=4096)
+    accumulate: int = key("batches whose gradients are added up for one step", low=1, high=4096)
+    epochs: int = key("passes over the training set", low=1)
+    min_text_size: float = key("px after resize; smaller text is ignored", low=0)
+    shrink_ratio: float = key("text kernel in the probability map", low=0, above=True, high=1, below=True)
+
+
+@dataclass(kw_only=True)
+class Fitting:
+    """What ocrdet-check has to know of decode.*"""
+
+    resize: str = key("to the input size", choices=("keep", "short_side", "stretch"))
+
+
+@dataclass(kw_only=True)
+class CheckRun:
+    """ocrdet-check"""
+
+    data: Icdar2015 | Custom = field(metadata=note("images and their regions"))
+    model: DBNet = field(metadata=note("network of the planned training"))
+    optimizer: SGD | AdamW = field(metadata=note("of the planned training"))
+    scheduler: StepLR | Cosine | OneCycle | Poly = field(metadata=note("of the planned training"))
+    input_size: InputSize = field(metadata=note("height x width of the planned training"))
+    augment: Augment = field(metadata=note("of the planned training"))
+    output: str | None = path("folder of the report")
+    fix: bool = key("write a cleaned copy, too")
+    seed: int = key("of the data split", low=0)
+    train: Plan = field(metadata=note("the planned training"))
+    decode: Fitting = field(metadata=note("how images are resized"))
+
+
+RUNS: dict[str, type] = {"train": TrainRun, "eval": EvalRun, "detect": DetectRun, "check": CheckRun}
