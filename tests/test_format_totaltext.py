@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import random
+import struct
 
 import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats import totaltext
+from resnet18_ocrdet.data.formats import matlab, totaltext
 from resnet18_ocrdet.errors import UserError
 
 # Entries of poly_gt_img11.txt as the set's own .txt release has them (https://github.com/cs-chan/Total-Text-Dataset);
@@ -206,14 +207,14 @@ def test_other_folders_are_not_recognised(tmp_path, files):
     assert totaltext.recognise(write(tmp_path, files)) is None
 
 
-def mat_file(path, rows, name="polygt"):
+def mat_file(path, rows, name="polygt", compressed=False):
     """Write a MATLAB 5 file with SciPy: a cell array of what the set's readme lists as columns 1 to 6."""
     savemat = pytest.importorskip("scipy.io").savemat
     table = np.empty((len(rows), 6), object)
     for number, (x, y, text, orientation) in enumerate(rows):
         table[number] = ["x:", np.array([x]), "y:", np.array([y]), text, orientation]
     path.parent.mkdir(parents=True, exist_ok=True)
-    savemat(path, {name: table})
+    savemat(path, {"other": np.arange(3), name: table}, do_compression=compressed)
 
 
 def test_matlab_files(tmp_path):
@@ -269,9 +270,47 @@ def test_broken_matlab_files(tmp_path):
     assert all("\n" not in finding.detail for finding in report)
 
 
-def test_matlab_without_scipy(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    write(tmp_path, {"train_images/1.jpg": "", "train_gts/1.mat": b"MATLAB 5.0 MAT-file"})
-    with pytest.raises(UserError, match=r"1\.mat: .*resnet18-ocrdet\[mat\].*\.txt files do without") as caught:
-        totaltext.read(tmp_path, Report())
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_matlab_files_are_refused_in_words(tmp_path, compressed):
+    mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "照片", "h")], compressed=compressed)
+    whole = (tmp_path / "1.mat").read_bytes()
+    rows = [["x:", [0, 1, 2], "y:", [0, 1, 0], "照片", "h"]]
+    assert matlab.read_cells(whole, "polygt") == rows
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            matlab.read_cells(whole[:length], "polygt")
+    draw = random.Random(0)
+    refused = 0
+    for _ in range(2000):
+        data = bytearray(whole)
+        data[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            matlab.read_cells(bytes(data), "polygt")
+        except ValueError:
+            refused += 1
+    assert refused > 200
+
+
+def test_matlab_files_do_not_grow_without_end(tmp_path, monkeypatch):
+    mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "a" * 10_000, "h")], compressed=True)
+    data = (tmp_path / "1.mat").read_bytes()
+    assert len(data) < 1000 and len(matlab.read_cells(data, "polygt")[0][4]) == 10_000
+    monkeypatch.setattr(matlab, "MAX_UNPACKED_BYTES", 5000)
+    with pytest.raises(ValueError, match="more than 5000 bytes"):
+        matlab.read_cells(data, "polygt")
+
+
+def test_big_endian_matlab_file():
+    """Bytes laid out by hand after the tables of MathWorks' "MAT-File Format": polygt = {[7 260], 'ab'}."""
+
+    def element(kind, data):
+        return struct.pack(">II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    def array(array_class, shape, name, *parts):
+        head = element(6, struct.pack(">II", array_class, 0)) + element(5, struct.pack(">2i", *shape))
+        return element(14, head + element(1, name) + b"".join(parts))
+
+    numbers = array(6, (1, 2), b"", struct.pack(">HHHH", 4, 4, 7, 260))  # 4 bytes of uint16, within the tag
+    letters = array(4, (1, 2), b"", element(4, "ab".encode("utf-16-be")))
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\1\0MI"
+    assert matlab.read_cells(header + array(1, (1, 2), b"polygt", numbers, letters), "polygt") == [[[7, 260], "ab"]]

@@ -10,7 +10,6 @@ Boxes with another number of corners are taken where <segs> or #### says where t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
@@ -56,7 +55,7 @@ CURVE_NUMBERS = 28  # 14 corners
 BOX_NUMBERS = 4  # xmin, ymin, xmax, ymax before the offsets
 TEXT_MARK = "####"  # between the numbers and the text
 
-_XML_BEGIN = re.compile(rb"<Annotations\b.*?<image\b.*?<box\b.*?<segs>", re.DOTALL)
+_XML_TAGS = (b"<Annotations", b"<image", b"<box", b"<segs>")  # in this order
 
 
 def recognise(root: Path) -> str | None:
@@ -73,7 +72,10 @@ def recognise(root: Path) -> str | None:
 def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
     """Find the first label file that shows the dialect, and what shows it."""
     for path, head in peek_files(folder, ".xml"):
-        if _XML_BEGIN.search(head):
+        place = 0
+        for tag in _XML_TAGS:
+            place = head.find(tag, place) if place >= 0 else -1
+        if place >= 0:
             return path, "has <Annotations>, <image>, <box> and <segs>"
     for path, head in peek_files(folder, ".txt"):
         lines = lines_of(head.decode("utf-8-sig", "replace"))

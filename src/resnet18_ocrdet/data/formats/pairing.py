@@ -25,7 +25,7 @@ PEEK_FILES = 5  # label files that are opened to recognise a dialect; some may b
 PEEK_BYTES = 4096  # of each of them
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -198,9 +198,10 @@ def read_numbers(fields: Sequence[str]) -> list[float]:
     """Read numbers, nan and inf included. Raises RegionError, GT020, which names the first that is none."""
     numbers = []
     for position, field in enumerate(fields, start=1):
-        if not _NUMBER.fullmatch(field.strip()):
-            raise RegionError("GT020", f"number {position} is {shown(field.strip())}")
-        numbers.append(float(field))
+        word = field.strip()
+        if not _NUMBER.fullmatch(word):
+            raise RegionError("GT020", f"number {position} is {shown(word)}")
+        numbers.append(float(word))
     return numbers
 
 

@@ -8,20 +8,17 @@ An entry of a text file is what Python 2 printed of numpy arrays, long ones over
     x: [[115 503 494 115]], y: [[322 346 426 404]], ornt: [u'm'], transcriptions: [u'nauGHTY']
 
 `polygt` of a MATLAB file has such an entry in each row, as 'x:', numbers, 'y:', numbers, text, orientation. Text or
-orientation `#` means don't-care. Reading these needs SciPy, which is an extra.
+orientation `#` means don't-care.
 """
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.matlab import Cell, read_cells
 from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
@@ -36,7 +33,6 @@ from resnet18_ocrdet.data.formats.pairing import (
 )
 from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Polygon
 
 NAME = "Total-Text"
@@ -81,8 +77,7 @@ def recognise(root: Path) -> str | None:
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the parts that are there; a text or an orientation that is one of `marks` is don't-care.
 
-    Of a text file and a MATLAB file for one image, the former is read. Raises UserError for no images, and for
-    MATLAB files where SciPy is not installed."""
+    Of a text file and a MATLAB file for one image, the former is read. Raises UserError for no images."""
 
     def read_one(image: Path, label: Path) -> LabelRecord | None:
         read_file = _read_mat if label.suffix == ".mat" else _read_entries
@@ -100,7 +95,7 @@ def parse_entry(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) -
     rest = text[coordinates.end() :]
     orientation = _ORIENTATION.search(rest)
     words = (_QUOTED.search(rest) or _UNQUOTED.search(rest)) if "transcription" in rest else None
-    polygon = _zip([_fields(coordinates[1]), _fields(coordinates[2])])
+    polygon = _zip(*(read_numbers(coordinates[axis].replace(",", " ").split()) for axis in (1, 2)))
     written = _unescape(words["text"]).strip() if words else ""
     ignore = written in marks or (orientation is not None and orientation[1].strip() in marks)
     return Region(polygon, written, ignore, line)
@@ -142,13 +137,8 @@ def _split_entry(piece: str) -> tuple[str, str]:
     return (piece[:stop], piece[stop:]) if stop >= 0 else (piece, "")
 
 
-def _fields(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _zip(fields: Sequence[Sequence[str]]) -> Polygon:
+def _zip(x: Sequence[float], y: Sequence[float]) -> Polygon:
     """Make (V, 2) of the numbers of x and of y. Raises RegionError."""
-    x, y = (read_numbers(column) for column in fields)
     if len(x) != len(y):
         raise RegionError("GT019", f"{len(x)} numbers of x, {len(y)} of y: a corner needs both")
     return to_polygon([number for corner in zip(x, y, strict=True) for number in corner])
@@ -165,49 +155,27 @@ def _unescape(text: str) -> str:
 
 
 def _read_mat(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    loadmat = _loadmat(label)
     data = read_bytes(label, image, report)
     if data is None:
         return None
-    try:  # the reader has no class of its own for damage: anything from zlib, struct, numpy may come
-        table = loadmat(io.BytesIO(data), variable_names=[MAT_VARIABLE]).get(MAT_VARIABLE)
-    except Exception as error:
-        detail = f"no MATLAB file that can be read: {type(error).__name__}: {' '.join(str(error).split())}"
-        report.add("GT006", label, detail=detail, image=image)
+    try:
+        rows = read_cells(data, MAT_VARIABLE)
+    except ValueError as error:
+        report.add("GT006", label, detail=f"no MATLAB file that can be read: {error}", image=image)
         return None
-    if not isinstance(table, np.ndarray) or (table.size and (table.ndim != 2 or table.shape[1] < MAT_COLUMNS)):
-        report.add("GT006", label, detail=f"no variable {MAT_VARIABLE} with {MAT_COLUMNS} columns or more", image=image)
-        return None
-    if not table.size:
+    if not rows:
         report.add("GT002", label, image=image)
 
-    def parse(row: Sequence[Any], number: int) -> Region:
+    def parse(row: list[Cell], number: int) -> Region:
         return _parse_row(row, marks, number)
 
-    regions, lost = parse_each(enumerate(table if table.size else [], start=1), parse, label, image, report)
+    regions, lost = parse_each(enumerate(rows, start=1), parse, label, image, report)
     return to_record(image, label, regions, lost)
 
 
-def _parse_row(row: Sequence[Any], marks: Sequence[str], number: int) -> Region:
-    x, y = (np.asarray(row[column]).ravel() for column in (1, 3))
-    polygon = _zip([[str(value) for value in column] for column in (x, y)])
-    words, *orientation = (_cell_text(cell) for cell in row[4:6])
-    return Region(polygon, words, words in marks or any(mark in marks for mark in orientation), number)
-
-
-def _cell_text(cell: object) -> str:
-    """The text of a MATLAB cell; "" of an empty one."""
-    values = np.asarray(cell).ravel()
-    return str(values[0]).strip() if values.size else ""
-
-
-def _loadmat(label: Path) -> Callable[..., dict[str, Any]]:
-    """SciPy's reader, which runs nothing that a file holds. Raises UserError where it is not installed."""
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UserError(
-            f"{label}: MATLAB files need SciPy: pip install 'resnet18-ocrdet[mat]'; the set's .txt files do without"
-        ) from None
-    reader: Callable[..., dict[str, Any]] = loadmat
-    return reader
+def _parse_row(row: list[Cell], marks: Sequence[str], number: int) -> Region:
+    if len(row) < MAT_COLUMNS or not isinstance(row[1], list) or not isinstance(row[3], list):
+        raise RegionError("GT022", "needs 'x:', numbers, 'y:', numbers, text and orientation")
+    words, *orientation = (cell.strip() if isinstance(cell, str) else "" for cell in row[4:6])
+    ignore = words in marks or any(mark in marks for mark in orientation if mark)
+    return Region(_zip(row[1], row[3]), words, ignore, number)
