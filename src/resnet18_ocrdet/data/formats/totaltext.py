@@ -1,0 +1,181 @@
+"""Total-Text: words as polygons of any number of corners (https://github.com/cs-chan/Total-Text-Dataset).
+
+    Images/Train/img11.jpg    Groundtruth/Polygon/Train/poly_gt_img11.txt, or .mat; the same in Test/
+    train_images/img11.jpg    train_gts/img11.jpg.txt, or img11.txt;                the same with test_
+
+An entry of a text file is what Python 2 printed of numpy arrays, long ones over several lines:
+
+    x: [[115 503 494 115]], y: [[322 346 426 404]], ornt: [u'm'], transcriptions: [u'nauGHTY']
+
+`polygt` of a MATLAB file has such an entry in each row, as 'x:', numbers, 'y:', numbers, text, orientation. Text or
+orientation `#` means don't-care.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.matlab import Cell, read_cells
+from resnet18_ocrdet.data.formats.pairing import (
+    PartFolders,
+    RegionError,
+    find_folder,
+    parse_each,
+    peek_files,
+    read_bytes,
+    read_numbers,
+    read_parts,
+    read_text,
+    to_polygon,
+)
+from resnet18_ocrdet.data.icdar_text import shown
+from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.structures import Polygon
+
+NAME = "Total-Text"
+IGNORE_MARKS = ("#",)
+LAYOUT = {
+    part: PartFolders(
+        (f"images/{part}", f"{part}_images"),
+        (f"groundtruth/polygon/{part}", f"groundtruth/{part}", f"gt/{part}", f"txt_format/{part}", f"{part}_gts"),
+    )
+    for part in ("train", "val", "test")
+}
+_STEMS = ("poly_gt_{stem}", "gt_{stem}", "{stem}", "{name}")
+LABEL_NAMES = (*(stem + ".txt" for stem in _STEMS), *(stem + ".mat" for stem in _STEMS))
+MAT_VARIABLE = "polygt"
+MAT_COLUMNS = 5  # 'x:', numbers, 'y:', numbers, text; the orientation may be missing
+
+_ENTRY_BEGIN = re.compile(r"^[ \t\ufeff]*x[ \t]*:", re.MULTILINE)
+_COORDINATES = re.compile(r"\s*x\s*:\s*\[+([^\]]*)\]+[\s,]*y\s*:\s*\[+([^\]]*)\]+[\s,]*")
+_ORIENTATION = re.compile(r"""ornt\s*:\s*\[\s*u?['"]?([^\]'"]*)['"]?\s*\][\s,]*""")
+_END = r"\s*\]\s*(?=\n|$|,\s*\w+\s*:)"  # of a list, so that a text may hold a bracket
+_QUOTED = re.compile(rf"transcriptions?\s*:\s*\[\s*u?(?P<quote>['\"])(?P<text>.*?)(?P=quote){_END}", re.DOTALL)
+_UNQUOTED = re.compile(rf"transcriptions?\s*:\s*\[(?P<text>[^\n]*?){_END}")
+_ESCAPE = re.compile(r"""\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(['"\\]))""")
+_RECOGNISED = re.compile(rb"(?:\xef\xbb\xbf)?\s*x\s*:\s*\[\[[^\]]*\]\]\s*,?\s*y\s*:\s*\[\[")
+_MAT_BEGIN = b"MATLAB 5.0 MAT-file"
+
+
+def recognise(root: Path) -> str | None:
+    """Say which text file begins with an entry of this kind, or which MATLAB file is called poly_gt_*.mat."""
+    for folders in LAYOUT.values():
+        for name in folders.labels:
+            folder = find_folder(root, (name,))
+            for path, head in peek_files(folder, ".txt") if folder else []:
+                if _RECOGNISED.match(head):
+                    return f"{path.relative_to(root).as_posix()} begins with 'x: [['"
+            for path, head in peek_files(folder, ".mat") if folder else []:
+                if path.name.startswith("poly_gt_") and head.startswith(_MAT_BEGIN):
+                    return f"{path.relative_to(root).as_posix()} is a MATLAB file of this name"
+    return None
+
+
+def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
+    """Read the parts that are there; a text or an orientation that is one of `marks` is don't-care.
+
+    Of a text file and a MATLAB file for one image, the former is read. Raises UserError for no images."""
+
+    def read_one(image: Path, label: Path) -> LabelRecord | None:
+        read_file = _read_mat if label.suffix == ".mat" else _read_entries
+        return read_file(image, label, report, marks)
+
+    return read_parts(root, LAYOUT, LABEL_NAMES, report, read_one)
+
+
+def parse_entry(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) -> Region:
+    """Turn one entry, of one or more lines, into a region.
+
+    Raises RegionError where it has no x and y, not as many of the one as of the other, too few, or no numbers."""
+    if not (coordinates := _COORDINATES.match(text)):
+        raise RegionError("GT022", f"needs 'x: [[...]], y: [[...]]', got {shown(' '.join(text.split()))}")
+    rest = text[coordinates.end() :]
+    orientation = _ORIENTATION.search(rest)
+    words = (_QUOTED.search(rest) or _UNQUOTED.search(rest)) if "transcription" in rest else None
+    polygon = _zip(*(read_numbers(coordinates[axis].replace(",", " ").split()) for axis in (1, 2)))
+    written = _unescape(words["text"]).strip() if words else ""
+    ignore = written in marks or (orientation is not None and orientation[1].strip() in marks)
+    return Region(polygon, written, ignore, line)
+
+
+def _read_entries(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
+    text = read_text(label, image, report)
+    if text is None:
+        return None
+
+    def parse(entry: str, line: int) -> Region:
+        return parse_entry(entry, marks, line)
+
+    regions, lost = parse_each(_entries(text), parse, label, image, report)
+    return to_record(image, label, regions, lost)
+
+
+def _entries(text: str) -> list[tuple[int, str]]:
+    """Cut a file into entries, and lines that belong to none: pairs of a line number, from 1, and the piece."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    starts = [match.start() for match in _ENTRY_BEGIN.finditer(text)]
+    pieces: list[tuple[int, str]] = []
+    line = 1
+    for start, stop in zip([0, *starts], [*starts, len(text)], strict=True):
+        piece = text[start:stop]
+        entry, rest = _split_entry(piece) if _ENTRY_BEGIN.match(piece) else ("", piece)
+        if entry:
+            pieces.append((line, entry))
+        line += entry.count("\n")
+        pieces += [(line + place, other) for place, other in enumerate(rest.split("\n")) if other.strip()]
+        line += rest.count("\n")
+    return pieces
+
+
+def _split_entry(piece: str) -> tuple[str, str]:
+    """Cut behind the line in which the transcription ends; an entry without one reaches to the end."""
+    words = _QUOTED.search(piece) or _UNQUOTED.search(piece)
+    stop = piece.find("\n", words.end()) if words else -1
+    return (piece[:stop], piece[stop:]) if stop >= 0 else (piece, "")
+
+
+def _zip(x: Sequence[float], y: Sequence[float]) -> Polygon:
+    """Make (V, 2) of the numbers of x and of y. Raises RegionError."""
+    if len(x) != len(y):
+        raise RegionError("GT019", f"{len(x)} numbers of x, {len(y)} of y: a corner needs both")
+    return to_polygon([number for corner in zip(x, y, strict=True) for number in corner])
+
+
+def _unescape(text: str) -> str:
+    """Undo the escapes of Python 2's repr; all else stays as it is."""
+
+    def character(match: re.Match[str]) -> str:
+        code = match[1] or match[2] or match[3]
+        return chr(int(code, 16)) if code and int(code, 16) <= 0x10FFFF else match[4] or match[0]
+
+    return _ESCAPE.sub(character, text)
+
+
+def _read_mat(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
+    data = read_bytes(label, image, report)
+    if data is None:
+        return None
+    try:
+        rows = read_cells(data, MAT_VARIABLE)
+    except ValueError as error:
+        report.add("GT006", label, detail=f"no MATLAB file that can be read: {error}", image=image)
+        return None
+    if not rows:
+        report.add("GT002", label, image=image)
+
+    def parse(row: list[Cell], number: int) -> Region:
+        return _parse_row(row, marks, number)
+
+    regions, lost = parse_each(enumerate(rows, start=1), parse, label, image, report)
+    return to_record(image, label, regions, lost)
+
+
+def _parse_row(row: list[Cell], marks: Sequence[str], number: int) -> Region:
+    if len(row) < MAT_COLUMNS or not isinstance(row[1], list) or not isinstance(row[3], list):
+        raise RegionError("GT022", "needs 'x:', numbers, 'y:', numbers, text and orientation")
+    words, *orientation = (cell.strip() if isinstance(cell, str) else "" for cell in row[4:6])
+    ignore = words in marks or any(mark in marks for mark in orientation if mark)
+    return Region(_zip(row[1], row[3]), words, ignore, number)
