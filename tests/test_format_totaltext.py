@@ -181,7 +181,7 @@ def test_two_images_with_one_label_file(tmp_path):
 
 def test_encodings_are_noted(tmp_path):
     entry = f"{SQUARE}, ornt: [u'h'], transcriptions: [u'照片']\n"
-    for encoding, codes in {"utf-8-sig": ["GT003"], "gb18030": ["GT004"], "utf-16": ["GT003"], "utf-8": []}.items():
+    for encoding, codes in {"utf-8-sig": ["GT003"], "gb18030": ["GT004"], "utf-16": ["GT004"], "utf-8": []}.items():
         record, report = read_one(tmp_path, entry.encode(encoding))
         assert record.texts == ("照片",)
         assert [finding.code for finding in report] == codes

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.pairing import pair_by_stem, without_shared
 from resnet18_ocrdet.data.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
-from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.pairing import Pair, pair_folders, refuse_shared_labels, take_label
-from resnet18_ocrdet.data.record import LabelRecord, to_record
+from resnet18_ocrdet.data.image_io import has_image_suffix, list_images
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.text_file import label_lines, read_lines, shown
 from resnet18_ocrdet.errors import UserError
 
@@ -27,6 +27,10 @@ NAME = "folders or lists with ICDAR lines"
 IGNORE_MARKS = ICDAR_IGNORE_MARKS
 PARTS = ("train", "val", "test")
 LABEL_FOLDERS = ("gts", "labels")  # after "train_", or alone beside images/
+LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # of the image's name without and with suffix
+
+
+Pair = tuple[Path, Path]  # an image and where its labels are
 
 
 class ListLine(NamedTuple):
@@ -57,20 +61,10 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
             f"the same with test_ and val_, and images/ with labels/ or gts/)"
         )
-    lines = {
-        pair.label: label_lines(pair.label, report, pair.image)
-        for found in pairs.values()
-        for pair in found
-        if pair.label is not None
-    }
+    lines = {label: label_lines(label, report, image) for found in pairs.values() for image, label in found}
     quads = looks_like_quads(line for text in lines.values() for line in text or ())
     return {
-        part: [
-            to_record(pair.image, None, [])
-            if pair.label is None
-            else parse_lines(pair.image, pair.label, lines[pair.label], report, marks, quads)
-            for pair in found
-        ]
+        part: [parse_lines(image, label, lines[label], report, marks, quads) for image, label in found]
         for part, found in pairs.items()
     }
 
@@ -95,15 +89,10 @@ def label_folder(root: Path, prefix: str) -> Path:
 
 def scan_pairs(images: Path, labels: Path, report: Report) -> list[Pair]:
     """Pair every image below a folder with its label file. Raises UserError where there is no image at all."""
-    found = pair_folders(images, labels, report, label_names)
-    if not found and not report.of("FS076", "FS077", "GT026"):
+    found = list_images(images)
+    if not found:
         raise UserError(f"{images}: 0 images found (looked for .jpg, .png and other image suffixes)")
-    return found
-
-
-def label_names(image: Path) -> tuple[str, str, str]:
-    """What the label file of an image may be called."""
-    return f"{image.stem}.txt", f"gt_{image.stem}.txt", f"{image.name}.txt"
+    return pair_by_stem(found, images, labels, LABEL_NAMES, report)
 
 
 def listed_pairs(list_path: Path, part: str, report: Report) -> list[Pair]:
@@ -126,16 +115,19 @@ def listed_pairs(list_path: Path, part: str, report: Report) -> list[Pair]:
             report.add("FS080", list_path, line.number, f"{names.image!r} is in line {first_line[image]} too", image)
             continue
         first_line[image] = line.number
-        if names.label is None:
-            pairs += take_label(image, listed_labels(image, root, part), root, report)
-        elif (label := resolve(names.label, [root, *part_folders(root, part)])) is None:
-            report.add("GT001", list_path, line.number, f"no label file {names.label!r} for {image.name}", image)
-            pairs.append(Pair(image, None))
+        labels = listed_labels(image, names.label, root, part)
+        if not labels:
+            wanted = repr(names.label) if names.label else "found"
+            why = f"no label file {wanted} for {image.name}"
+            report.add("GT001", list_path, line.number, why, image)
+        elif len(labels) > 1:
+            why = f"{image.name} has {len(labels)} label files: {', '.join(label.name for label in labels)}"
+            report.add("GT026", labels[0], detail=why, image=image)
         else:
-            pairs.append(Pair(image, label))
-    if not pairs:
+            pairs.append((image, labels[0]))
+    if not first_line:
         raise UserError(f"{list_path}: 0 images found (looked for lines such as 1.jpg or train_images/1.jpg)")
-    return refuse_shared_labels(pairs, report)
+    return without_shared(pairs, report)
 
 
 def find_listed(text: str, folders: Sequence[Path]) -> tuple[Path, ListLine] | None:
@@ -159,21 +151,18 @@ def read_list_line(text: str) -> list[ListLine]:
     return readings
 
 
-def part_folders(root: Path, part: str) -> list[Path]:
-    """Where the label files of a part may lie."""
-    return [root / f"{prefix}{name}" for prefix in (f"{part}_", "") for name in LABEL_FOLDERS]
-
-
-def listed_labels(image: Path, root: Path, part: str) -> list[Path]:
-    """Find the label files that go with a listed image, in the first folder that holds any."""
-    folders = part_folders(root, part)
+def listed_labels(image: Path, label_name: str | None, root: Path, part: str) -> list[Path]:
+    """Find the label file that a list line names, or those that go with its image, in the first folder with any."""
+    folders = [root / f"{prefix}{name}" for prefix in (f"{part}_", "") for name in LABEL_FOLDERS]
+    if label_name is not None:
+        label = resolve(label_name, [root, *folders])
+        return [label] if label else []
     for images in (root / f"{part}_images", root / "images"):
         if image.is_relative_to(images):
             folders = [folder / image.relative_to(images).parent for folder in folders]
-    for folder in folders:
-        if there := [folder / name for name in label_names(image) if (folder / name).is_file()]:
-            return there
-    return []
+    names = [name.format(stem=image.stem, name=image.name) for name in LABEL_NAMES]
+    found = ([folder / name for name in names if (folder / name).is_file()] for folder in folders)
+    return next((labels for labels in found if labels), [])
 
 
 def resolve(name: str, folders: Sequence[Path]) -> Path | None:

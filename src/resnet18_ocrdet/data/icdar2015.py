@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.pairing import pair_by_stem
 from resnet18_ocrdet.data.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
-from resnet18_ocrdet.data.pairing import pair_folders
-from resnet18_ocrdet.data.record import LabelRecord, to_record
+from resnet18_ocrdet.data.image_io import list_images
+from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 
 NAME = "ICDAR 2015"
@@ -55,10 +56,8 @@ def _read_half(images: Path, labels: Path, report: Report, marks: Sequence[str])
             raise UserError(
                 f"{images.parent}: {there.name}/ is there, but {missing.name}/ is not: each half needs both"
             )
-    pairs = pair_folders(images, labels, report, lambda image: (f"gt_{image.stem}.txt",))
-    if not pairs:
+    found = list_images(images)
+    if not found:
         raise UserError(f"{images}: 0 images found (looked for .jpg, .png and other image suffixes)")
-    return [
-        to_record(image, None, []) if label is None else parse_icdar_text(image, label, report, marks)
-        for image, label in pairs
-    ]
+    pairs = pair_by_stem(found, images, labels, ("gt_{stem}.txt",), report)
+    return [parse_icdar_text(image, label, report, marks) for image, label in pairs]

@@ -10,12 +10,20 @@ from typing import NamedTuple
 from resnet18_ocrdet.data import custom, icdar2015
 from resnet18_ocrdet.data.clean import clean
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.formats import ctw1500, icdar2013, msra_td500, totaltext
+from resnet18_ocrdet.data.formats.pairing import report_unread
+from resnet18_ocrdet.data.record import LabelRecord, to_record
 from resnet18_ocrdet.data.survey import Coords, Exif, survey
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.wording import looked_in
 
-DIALECTS: dict[str, ModuleType] = {"icdar2015": icdar2015}  # by their own look, in this order
+DIALECTS: dict[str, ModuleType] = {  # by their own look
+    "icdar2015": icdar2015,
+    "icdar2013": icdar2013,
+    "totaltext": totaltext,
+    "ctw1500": ctw1500,
+    "msra_td500": msra_td500,
+}
 FALLBACK = {"folders": custom}  # whose layout others share: asked last
 
 
@@ -51,9 +59,22 @@ def read_data(
     reader = (DIALECTS | FALLBACK)[chosen]
     report = Report()
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
+    _keep_unlabelled(read, report)
+    for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
+        report_unread(folder, report)
     cleaned = {part: [clean(record, report) for record in records] for part, records in read.items()}
     looked = survey(cleaned, report, exif, coords)
     return Reading(reader.NAME, why, looked.parts, report, looked.exif)
+
+
+def _keep_unlabelled(parts: dict[str, list[LabelRecord]], report: Report) -> None:
+    """Put images without a label file among those of their folder: what becomes of them is decided later."""
+    part_of = {record.image_path.parent: part for part, records in parts.items() for record in records}
+    known = {record.image_path for records in parts.values() for record in records}
+    for finding in report.of("GT001"):
+        if finding.image is not None and finding.image not in known:
+            part = part_of.get(finding.image.parent, next(iter(parts), "train"))
+            parts.setdefault(part, []).append(to_record(finding.image, None, []))
 
 
 def choose_dialect(root: Path) -> tuple[str, str]:

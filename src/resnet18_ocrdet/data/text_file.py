@@ -30,12 +30,18 @@ def read_lines(path: Path) -> list[TextLine]:
 
 
 def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine] | None:
-    """Read the lines of a label file as `read_lines` does; None, and a finding, when that fails.
+    """Read the lines of a label file that are not blank; None where `label_text` gives none."""
+    text = label_text(path, report, image)
+    return None if text is None else lines_of(text)
 
-    image: the one whose labels they are."""
+
+def label_text(path: Path, report: Report, image: Path | None) -> str | None:
+    """Read a label file as text. None, and GT006, when it cannot be read or is no text; GT002 when nothing is in it.
+
+    A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted. image: whose labels they are."""
     try:
         data = path.read_bytes()
-        lines = text_lines(data, "")
+        text = decode_text(data, "")
     except OSError as error:
         report.add("GT006", path, detail=f"cannot be read: {error.strerror or error}", image=image)
         return None
@@ -46,15 +52,19 @@ def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine
         report.add("GT003", path, image=image)
     elif encoding_of(data) != "utf-8":
         report.add("GT004", path, detail=f"read as {encoding_of(data)}", image=image)
-    if not lines:
+    if not text.strip():
         report.add("GT002", path, image=image)
-    return lines
+    return text
 
 
 def text_lines(data: bytes, where: str) -> list[TextLine]:
     """Cut the content of a text file, in any encoding of `decode_text`, into its lines that are not blank."""
-    numbered = enumerate(_LINE_END.split(decode_text(data, where)), start=1)
-    return [TextLine(number, text) for number, text in numbered if text.strip()]
+    return lines_of(decode_text(data, where))
+
+
+def lines_of(text: str) -> list[TextLine]:
+    """Cut a text into its lines that are not blank."""
+    return [TextLine(number, line) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
 
 
 def decode_text(data: bytes, where: str) -> str:

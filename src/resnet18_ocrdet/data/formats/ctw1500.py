@@ -19,16 +19,15 @@ from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
     find_folder,
-    lines_of,
     parse_each,
     peek_files,
     read_bytes,
     read_numbers,
     read_parts,
-    read_text,
     to_polygon,
 )
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import label_text, lines_of
 
 NAME = "SCUT-CTW1500"
 IGNORE_MARKS = ("###",)
@@ -122,7 +121,7 @@ def parse_line(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) ->
 
 
 def _read_lines(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    text = read_text(label, image, report)
+    text = label_text(label, report, image)
     if text is None:
         return None
 

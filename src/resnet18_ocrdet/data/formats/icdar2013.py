@@ -16,15 +16,14 @@ from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
-    lines_of,
     parse_each,
     read_numbers,
     read_parts,
-    read_text,
     to_polygon,
 )
 from resnet18_ocrdet.data.icdar_text import leading_numbers
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import label_text, lines_of
 
 NAME = "ICDAR 2013"
 IGNORE_MARKS = ("###",)
@@ -67,7 +66,8 @@ def parse_line(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) ->
     if len(fields) < BOX_NUMBERS:
         raise RegionError("GT018", f"{len(fields)} fields: a box needs 4 numbers, left top right bottom")
     left, top, right, bottom = read_numbers(fields)
-    if len(leading_numbers(rest, BOX_NUMBERS)[0]) == BOX_NUMBERS:
+    more = leading_numbers(rest, BOX_NUMBERS)
+    if more.separator >= 0 and len(more.values) == BOX_NUMBERS:
         raise RegionError("GT022", "8 numbers: a box has 4, left top right bottom")
     words = _unquote(rest)
     return Region(to_polygon([left, top, right, top, right, bottom, left, bottom]), words, words in marks, line)
@@ -91,7 +91,7 @@ def _unquote(text: str) -> str:
 
 
 def _read_one(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    text = read_text(label, image, report)
+    text = label_text(label, report, image)
     if text is None:
         return None
 

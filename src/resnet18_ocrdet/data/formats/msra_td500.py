@@ -21,15 +21,14 @@ from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
     find_folder,
-    lines_of,
     parse_each,
     peek_files,
     read_numbers,
     read_parts,
-    read_text,
     to_polygon,
 )
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import label_text, lines_of
 
 NAME = "MSRA-TD500"
 IGNORE_MARKS: tuple[str, ...] = ()  # the second column says it
@@ -74,7 +73,7 @@ def parse_line(text: str, line: int = 0) -> Region:
 
 
 def _read_one(image: Path, label: Path, report: Report) -> LabelRecord | None:
-    text = read_text(label, image, report)
+    text = label_text(label, report, image)
     if text is None:
         return None
     regions, lost = parse_each(lines_of(text), parse_line, label, image, report)

@@ -12,9 +12,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.icdar_text import TextLine, decode_text, shown
-from resnet18_ocrdet.data.image_io import list_images, natural_key
+from resnet18_ocrdet.data.image_io import has_image_suffix, list_images, natural_key
 from resnet18_ocrdet.data.record import LabelRecord, Region
+from resnet18_ocrdet.data.text_file import shown
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Polygon
 
@@ -23,10 +23,9 @@ Entry = TypeVar("Entry")
 MIN_NUMBERS = 6  # x and y of 3 corners
 PEEK_FILES = 5  # label files that are opened to recognise a dialect; some may be empty
 PEEK_BYTES = 4096  # of each of them
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2"})
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
-_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
 class PartFolders(NamedTuple):
@@ -97,7 +96,8 @@ def pair_by_stem(
     spoken_for: set[Path] = set()
     for image in images:
         if not image.is_file():
-            report.add("FS077", image, image=image)
+            target = f"a link to {image.readlink()}, which does not exist" if image.is_symlink() else ""
+            report.add("FS077", image, detail=target, image=image)
             continue
         below = labels_folder / image.relative_to(images_folder).parent
         folder = below if below.is_dir() else labels_folder
@@ -117,7 +117,19 @@ def pair_by_stem(
             pairs.append((image, labels[0]))
     for label in sorted(there - spoken_for, key=lambda path: natural_key(path.as_posix())):
         report.add("GT027", label, detail=f"no image of this name in {images_folder}")
-    return _without_shared(pairs, report)
+    return without_shared(pairs, report)
+
+
+def without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[tuple[Path, Path]]:
+    """Drop images that have their label file in common: whose it is cannot be told."""
+    owners: dict[Path, list[Path]] = defaultdict(list)
+    for image, label in pairs:
+        owners[label].append(image)
+    for label, images in owners.items():
+        for image in images if len(images) > 1 else []:
+            shared = " and ".join(owner.name for owner in images)
+            report.add("FS076", label, detail=f"belongs to {shared}", image=image)
+    return [(image, label) for image, label in pairs if len(owners[label]) == 1]
 
 
 def parse_each(
@@ -139,6 +151,15 @@ def parse_each(
             report.add(error.code, label, line, error.detail, image)
             lost += 1
     return regions, lost
+
+
+def report_unread(folder: Path, report: Report) -> None:
+    """Report what lies among images and is not read: HEIC, PDF and the like (IM071), folders named *.jpg (IM054)."""
+    for path in sorted(path for path in _entries(folder) if not path.name.startswith(".")):
+        if path.suffix.lower() in UNREAD_SUFFIXES and path.is_file():
+            report.add("IM071", path, detail=f"{path.suffix} files are left out")
+        elif has_image_suffix(path.name) and path.is_dir():
+            report.add("IM054", path)
 
 
 def find_folder(root: Path, names: Sequence[str]) -> Path | None:
@@ -168,32 +189,6 @@ def read_bytes(label: Path, image: Path, report: Report) -> bytes | None:
         return None
 
 
-def read_text(label: Path, image: Path, report: Report) -> str | None:
-    """Read a label file as text. None, and GT006, when it cannot be read; GT002 when nothing is in it.
-
-    A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted."""
-    data = read_bytes(label, image, report)
-    if data is None:
-        return None
-    try:
-        text = decode_text(data, "")
-    except UserError as error:
-        report.add("GT006", label, detail=str(error).removeprefix(": "), image=image)
-        return None
-    if data.startswith((_UTF8_MARK, *_UTF16_MARKS)):
-        report.add("GT003", label, image=image)
-    elif not _is_utf8(data):
-        report.add("GT004", label, image=image)
-    if not text.strip():
-        report.add("GT002", label, image=image)
-    return text
-
-
-def lines_of(text: str) -> list[TextLine]:
-    """Cut a text into its lines that are not blank, numbered from 1."""
-    return [TextLine(number, line) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
-
-
 def read_numbers(fields: Sequence[str]) -> list[float]:
     """Read numbers, nan and inf included. Raises RegionError, GT020, which names the first that is none."""
     numbers = []
@@ -213,14 +208,6 @@ def to_polygon(numbers: Sequence[float]) -> Polygon:
         raise RegionError("GT018", f"{len(numbers)} coordinates: a region needs {MIN_NUMBERS} or more")
     with np.errstate(over="ignore"):
         return np.array(numbers, np.float64).astype(np.float32).reshape(-1, 2)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -264,15 +251,3 @@ def _by_number(labels: set[Path]) -> dict[tuple[Path, int], list[Path]]:
         if re.fullmatch("[0-9]+", label.stem):
             groups[label.parent, int(label.stem)].append(label)
     return groups
-
-
-def _without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[tuple[Path, Path]]:
-    """Drop images that have their label file in common: whose it is cannot be told."""
-    owners: dict[Path, list[Path]] = defaultdict(list)
-    for image, label in pairs:
-        owners[label].append(image)
-    for label, images in owners.items():
-        for image in images if len(images) > 1 else []:
-            shared = " and ".join(owner.name for owner in images)
-            report.add("FS076", label, detail=f"belongs to {shared}", image=image)
-    return [(image, label) for image, label in pairs if len(owners[label]) == 1]

@@ -28,11 +28,10 @@ from resnet18_ocrdet.data.formats.pairing import (
     read_bytes,
     read_numbers,
     read_parts,
-    read_text,
     to_polygon,
 )
-from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import label_text, shown
 from resnet18_ocrdet.structures import Polygon
 
 NAME = "Total-Text"
@@ -102,7 +101,7 @@ def parse_entry(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) -
 
 
 def _read_entries(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    text = read_text(label, image, report)
+    text = label_text(label, report, image)
     if text is None:
         return None
 
