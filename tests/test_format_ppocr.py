@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from format_files import build, corners, found, names, read_all, recognised
 
+from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import ppocr
 from resnet18_ocrdet.errors import UserError
 
@@ -88,7 +88,7 @@ def test_parts_by_file_and_by_folder(tmp_path):
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ('2.png\t[{"transcription": "a", "points": [[1,2],[3,2],[3,4]}]', "GT006", r"column 58: no valid JSON"),
+        ('2.png\t[{"transcription": "a", "points": [[1,2],[3,2],[3,4]}]', "GT006", r"column 59: no valid JSON"),
         ("2.png\t[{'transcription': 'a'}]", "GT006", "column 9: "),
         ("2.png\t" + "[" * 100_000, "GT006", "nested too deeply"),
         ("2.png\tnull", "GT022", "needs a list of regions behind the image, got null"),
@@ -189,9 +189,7 @@ def test_encodings(tmp_path, encoding, codes):
 
 
 def test_recognise(tmp_path):
-    assert recognised(ppocr.recognise, tmp_path) == {
-        "ppocr": "Label.txt: line 1 is an image, a tab and a JSON list"
-    }
+    assert recognised(ppocr.recognise, tmp_path) == {"ppocr": "Label.txt: line 1 is an image, a tab and a JSON list"}
     assert ppocr.recognise(tmp_path / "nowhere") is None
     with pytest.raises(UserError, match="nowhere: cannot be listed"):
         read_all(ppocr, tmp_path / "nowhere")

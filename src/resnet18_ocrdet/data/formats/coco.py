@@ -27,8 +27,8 @@ from resnet18_ocrdet.data.formats.json_file import (
     text_of,
     word,
 )
-from resnet18_ocrdet.data.formats.locate import check_root, files_in, image_folders, locate
-from resnet18_ocrdet.data.formats.parts import PARTS, Listed, part_of, split_parts
+from resnet18_ocrdet.data.formats.locate import check_root, files_in, folders_in, image_folders, locate
+from resnet18_ocrdet.data.formats.parts import PARTS, Listed, part_below, part_of, split_parts
 from resnet18_ocrdet.data.formats.points import Place, to_polygon, to_rectangle
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 
@@ -55,17 +55,17 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     files = [
         path
         for path, text in texts.items()
-        if _is_annotation_file(text) or (part_of(path.stem) and is_no_json(text))  # broken: read to be reported
+        if _is_annotation_file(text) or (_part(root, path) and is_no_json(text))  # broken: read to be reported
     ]
     instances = [path for path in files if path.stem.lower().startswith("instances")]
     listed = [entry for path in instances or files for entry in read_annotation_file(root, path, report, marks)]
-    parts = [*(part_of(path.stem) for path in instances or files), *(entry.part for entry in listed if entry.part)]
+    parts = [*(_part(root, path) for path in instances or files), *(entry.part for entry in listed if entry.part)]
     return split_parts(parts, listed, report)
 
 
 def annotation_files(root: Path) -> list[Path]:
     """List the JSON files that may hold labels; instances_*.json and those named for a part come first."""
-    folders = (root / "annotations", root, *(root / part for part in PARTS))
+    folders = (root / "annotations", root, *(folder for folder in folders_in(root) if part_of(folder.name)))
     paths = [path for folder in folders for path in files_in(folder, ".json")]
     return sorted(paths, key=lambda path: (not path.stem.lower().startswith("instances"), part_of(path.stem) is None))
 
@@ -79,7 +79,7 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
     annotations = _entries(data, ("annotations", "anns"), Place(report, path, 0))
     if images is None or annotations is None:
         return []
-    part = part_of(path.stem) or (part_of(path.parent.name) if path.parent != root else None)
+    part = _part(root, path)
     named = {entry["set"] for entry in images if isinstance(entry, dict) and entry.get("set") in PARTS}
     folders = image_folders(root, path, PARTS if named else (part or "train",))
     files = _read_images(images, Place(report, path, 0), folders)
@@ -102,6 +102,11 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
             record = to_record(file, path, kept, len(found) - len(kept), stated)
             listed.append(Listed(entry["set"] if entry.get("set") in PARTS else part, number, record))
     return listed
+
+
+def _part(root: Path, path: Path) -> str | None:
+    """Tell the part of a file by its name, else by its folder: some tools write one file of the same name in each."""
+    return part_of(path.stem) or part_below(root, path.parent)
 
 
 def _entries(data: dict[str, Any], keys: Sequence[str], place: Place) -> list[Any] | None:

@@ -45,7 +45,7 @@ def to_number(value: Any) -> float | None:
     try:
         return float(value)
     except OverflowError:  # more than 308 digits
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def to_polygon(value: Any, place: Place, key: str = "points") -> Polygon | None:
