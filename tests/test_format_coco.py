@@ -155,7 +155,9 @@ def test_textocr(tmp_path):
     assert record.texts == ("出口",) and not len(report)
 
 
-@pytest.mark.parametrize("at", ["1.png", "images/1.png", "train/1.png", "train2017/1.png", "images/train/1.png"])
+@pytest.mark.parametrize(
+    "at", ["1.png", "images/1.png", "data/1.png", "train/1.png", "train2017/1.png", "images/train/1.png"]
+)
 def test_where_images_are(tmp_path, at):
     build(tmp_path, {"annotations/train.json": wrap(), at: None, "val/1.png": None, "images/val/1.png": None})
     build(tmp_path, {"annotations/val.json": wrap()})

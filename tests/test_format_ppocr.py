@@ -6,6 +6,7 @@ import pytest
 
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import ppocr
+from resnet18_ocrdet.data.formats.parts import part_of
 from resnet18_ocrdet.errors import UserError
 
 # The first two images of the format's description in PaddleOCR's documentation of text detection data sets
@@ -66,6 +67,14 @@ def test_an_image_beside_the_root_is_not_taken_for_a_missing_one(tmp_path):
     assert found(report, root) == [("FS079", "Label.txt", 1), ("FS079", "Label.txt", 2)]
     assert "'other/1.png': not found in" in report.findings[0].detail
     assert "web address" in report.findings[1].detail
+
+
+@pytest.mark.parametrize("name", ["Label.txt", "train_list.txt", "test_icdar2015_label.txt", "val.txt", "det_gt.txt"])
+def test_names_of_label_files(tmp_path, name):
+    build(tmp_path, {name: f"1.png\t[{BOX}]\n", "1.png": None, "notes.txt": f"1.png\t[{BOX}]\n"})
+    assert ppocr.recognise(tmp_path).startswith(f"{name}: line 1 is")
+    parts, report = read_all(ppocr, tmp_path)
+    assert list(parts) == [part_of(name) or "train"] and not len(report)
 
 
 def test_parts_by_file_and_by_folder(tmp_path):

@@ -15,7 +15,7 @@ from resnet18_ocrdet.data.formats.points import Place
 from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.errors import UserError
 
-IMAGE_FOLDERS = ("images", "imgs", "image", "img", "JPEGImages")
+IMAGE_FOLDERS = ("images", "imgs", "image", "img", "JPEGImages", "data")
 MAX_CLIMB = 1  # folders up from the label file: ../images/1.jpg is usual, ../../../etc is not meant
 MAX_FOLDERS_NAMED = 3  # in one message
 _DRIVE = re.compile(r"[A-Za-z]:/|//")  # C:\ or \\server of another machine

@@ -25,6 +25,7 @@ from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 
 NAME = "PaddleOCR"
 IGNORE_MARKS = ("###", "*")  # PaddleOCR, ppocr/data/imaug/label_ops.py, DetLabelEncode
+OTHER_LABEL_FILES = ("det_gt",)  # as the converters of MindOCR call theirs
 MAX_LOOKED_AT = 8  # files that `recognise` opens
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))
@@ -54,7 +55,11 @@ def label_files(root: Path) -> list[Path]:
     """List the files that may hold labels, by name: in root, and in its folders that are named for a part."""
     folders = [root, *(folder for folder in folders_in(root) if part_of(folder.name))]
     paths = [path for folder in folders for path in files_in(folder, ".txt")]
-    return [path for path in paths if "label" in path.stem.lower() or part_of(path.stem)]
+    return [
+        path
+        for path in paths
+        if "label" in path.stem.lower() or part_of(path.stem) or path.stem.lower() in OTHER_LABEL_FILES
+    ]
 
 
 def read_label_file(root: Path, path: Path, part: str | None, report: Report, marks: Sequence[str]) -> list[Listed]:
