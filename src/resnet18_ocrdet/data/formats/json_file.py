@@ -1,0 +1,155 @@
+"""JSON of any content and any encoding: read without a crash, looked at cheaply, and worded for a message."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, decode_text, shown
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.wording import count
+
+PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
+MAX_DIGITS = 4300  # of a whole number, sys.int_info.default_max_str_digits; longer ones are infinite anyway
+_YES = ("true", "yes", "1")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a sign, as "\ud83d" alone gives: no file and no screen takes it
+
+
+class BadJson(Exception):  # noqa: N818 - it is the text that is bad
+    """Text that is no JSON: the reason, and where."""
+
+    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
+        """line, column: from 1; 0 where they are unknown."""
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+        self.column = column
+
+
+def parse_json(text: str) -> Any:
+    """Turn a text into the value it holds; NaN, Infinity and whole numbers of any length are numbers.
+
+    Raises BadJson for a wrong syntax, and for lists within lists too deep to follow."""
+    try:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            return json.loads(text, parse_int=lambda digits: (int if len(digits) < MAX_DIGITS else float)(digits))
+    except json.JSONDecodeError as error:
+        reason = "the file is empty" if not text.strip() else f"no valid JSON: {error.msg}"
+        raise BadJson(reason, error.lineno, error.colno) from None
+    except RecursionError:
+        raise BadJson("no valid JSON: nested too deeply") from None
+
+
+def read_text(path: Path, report: Report, image: Path | None = None) -> str | None:
+    """Read a text file in any encoding of `icdar_text.decode_text`; None where it cannot be read, which is reported."""
+    try:
+        data = path.read_bytes()
+        text = decode_text(data, "")
+    except OSError as error:
+        report.add("GT006", path, 0, f"cannot be read: {error.strerror or error}", image)
+        return None
+    except UserError as error:
+        report.add("GT006", path, 0, str(error).removeprefix(": "), image)
+        return None
+    if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        report.add("GT003", path)
+    elif not _is_utf8(data):
+        report.add("GT004", path, 0, "not UTF-8: read as GB 18030", image)
+    return text.removeprefix("\ufeff")
+
+
+def read_object(path: Path, report: Report, image: Path | None = None) -> dict[str, Any] | None:
+    """Read a file that holds one JSON object; None where it does not, which is reported with line and column."""
+    text = read_text(path, report, image)
+    if text is None:
+        return None
+    try:
+        value = parse_json(text)
+    except BadJson as error:
+        where = f"column {error.column}: " if error.column else ""
+        report.add("GT006", path, error.line, where + error.reason, image)
+        return None
+    if not isinstance(value, dict):
+        report.add("GT006", path, 0, f"holds {word(value)}, not an object in braces", image)
+        return None
+    return value
+
+
+def peek(path: Path) -> str:
+    """Read the start and the end of a file as text; "" where that is impossible."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(PEEK_BYTES)
+            rest = path.stat().st_size - len(head)
+            file.seek(-min(max(rest, 0), PEEK_BYTES), 2)
+            tail = file.read() if rest > 0 else b""
+    except (OSError, ValueError):
+        return ""
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if wide else "utf-8-sig"
+    if wide:
+        tail = head[:2] + tail[len(tail) % 2 :]  # the mark once more, and no half sign
+    return head.decode(encoding, "replace") + "\n" + tail.decode(encoding, "replace")
+
+
+def has_key(text: str, key: str, opening: str = "") -> bool:
+    """Whether a piece of JSON has a key, whose value begins with the sign `opening`."""
+    return re.search(rf'"{key}"\s*:\s*{re.escape(opening)}', text) is not None
+
+
+def is_no_json(text: str) -> bool:
+    """Whether a file that starts so holds neither an object nor a list: it is empty, cut off or something else."""
+    return not text.lstrip().startswith(("{", "["))
+
+
+def word(value: Any) -> str:
+    """Name a JSON value in a message, on one line and not too long."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, list):
+        return f"a list of {count(len(value), 'value')}"
+    if isinstance(value, dict):
+        return "an object"
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or isinstance(value, bool)
+        else repr(value)[:60]
+    )
+
+
+def text_of(value: Any) -> str:
+    """Give a transcription as text: a number as its digits, and nothing for null, lists and objects."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    return _SURROGATE.sub("\ufffd", value).strip() if isinstance(value, str) else str(value)
+
+
+def is_set(value: Any) -> bool:
+    """Whether a flag is set: true, a number other than 0, or the word for it."""
+    if isinstance(value, str):
+        return value.strip().lower() in _YES
+    return isinstance(value, (bool, int, float)) and bool(value)
+
+
+def stated_size(height: Any, width: Any) -> tuple[int, int] | None:
+    """Height and width in px where both are whole numbers above 0; None otherwise."""
+    sides = [side for side in (height, width) if isinstance(side, (int, float)) and not isinstance(side, bool)]
+    if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE and side == int(side) for side in sides):
+        return None
+    return int(sides[0]), int(sides[1])
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""Files and folders for the tests of label formats, and what was found in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from resnet18_ocrdet.data.findings import Report
+
+PICTURE = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+
+
+def build(root: Path, files: dict) -> Path:
+    """Write files by their path below root: images where the content is None, text or bytes as is, all else as JSON."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.write_bytes(PICTURE)
+        elif isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return root
+
+
+def read_all(reader, root: Path):
+    """Read with the marks of the format; the parts and the report."""
+    report = Report()
+    return reader.read(root, report, reader.IGNORE_MARKS), report
+
+
+def found(report: Report, root: Path) -> list[tuple[str, str, int]]:
+    """Code, file below root and line of all findings."""
+    return [(finding.code, finding.path.relative_to(root).as_posix(), finding.line) for finding in report]
+
+
+def corners(record) -> list:
+    """All polygons of a record, as lists."""
+    return [polygon.tolist() for polygon in record.polygons]
+
+
+def names(parts: dict) -> dict[str, list[str]]:
+    """Image names by part."""
+    return {part: [record.image_path.name for record in records] for part, records in parts.items()}
+
+
+# What a folder of each other kind looks like. None of them may be taken for another one.
+MASA = '[{"transcription": "MASA", "points": [[310, 104], [416, 141], [418, 216], [312, 179]]}]'
+FOLDERS: dict[str, dict] = {
+    "ppocr": {"Label.txt": f"det/1.png\t{MASA}\n", "1.png": None},
+    "mmocr": {
+        "textdet_train.json": {
+            "metainfo": {"dataset_type": "TextDetDataset", "task_name": "textdet"},
+            "data_list": [{"img_path": "1.png", "height": 8, "width": 8, "instances": [{"bbox": [0, 0, 4, 4]}]}],
+        },
+        "1.png": None,
+    },
+    "labelme": {
+        "1.png": None,
+        "1.json": {
+            "version": "5.5.0",
+            "shapes": [{"label": "a", "points": [[0, 0], [4, 0], [4, 4]], "shape_type": "polygon"}],
+            "imagePath": "1.png",
+            "imageData": None,
+        },
+    },
+    "coco": {
+        "annotations/instances_train2017.json": {
+            "images": [{"id": 1, "file_name": "1.png", "height": 8, "width": 8}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 4, 4], "iscrowd": 0}],
+            "categories": [{"id": 1, "name": "text"}],
+        },
+        "train2017/1.png": None,
+    },
+    "doctr_labels": {
+        "images/1.png": None,
+        "labels.json": {"1.png": {"img_dimensions": [8, 8], "polygons": [[[0, 0], [4, 0], [4, 4], [0, 4]]]}},
+    },
+    "icdar2015": {
+        "ch4_training_images/img_1.png": None,
+        "ch4_training_localization_transcription_gt/gt_img_1.txt": "377,117,463,117,465,130,378,130,Genaxis Theatre\n",
+    },
+    "custom": {
+        "train_list.txt": "1.png\n",
+        "train_images/1.png": None,
+        "train_gts/1.txt": '1,2,3,2,3,4,1,4,[{"points": 1}]\n',
+    },
+    "plain": {"images/1.png": None, "labels/label_1.txt": "1,2,3,2,3,4,1,4,a\n"},
+    "totaltext": {
+        "Images/Train/img11.png": None,
+        "gt/Train/poly_gt_img11.txt": "x: [[ 1 9 9]], y: [[1 1 9]], ornt: [u'c'], transcriptions: [u'a']\n",
+    },
+    "ctw1500": {
+        "train_images/1001.png": None,
+        "ctw1500_train_labels/1001.xml": '<Annotations><image file="1001.jpg"><box height="1"/></image></Annotations>',
+        "test/text_image/1.png": None,
+    },
+    "td500": {"train/IMG_1.png": None, "train/IMG_1.gt": "0 1 790 330 302 114 0.035\n"},
+    "recognition": {
+        "labels.json": {"1.png": "text"},
+        "images/1.png": None,
+        "rec_gt_train.txt": "crop_img/1.png\t[text]\n",
+        "textrecog_train.json": {
+            "metainfo": {"dataset_type": "TextRecogDataset", "task_name": "textrecog"},
+            "data_list": [{"img_path": "1.png", "instances": [{"text": "GRAND"}]}],
+        },
+        "captions_train2017.json": {
+            "images": [{"id": 1, "file_name": "1.png"}],
+            "annotations": [{"image_id": 1, "id": 2, "caption": "a"}],
+        },
+    },
+}
+
+
+def recognised(recognise, root: Path) -> dict[str, str]:
+    """Which of FOLDERS a reader takes for its own, and what it says of them."""
+    said = {name: recognise(build(root / name, files)) for name, files in FOLDERS.items()}
+    return {name: text for name, text in said.items() if text is not None}
