@@ -76,7 +76,7 @@ FOLDERS: dict[str, dict] = {
         },
         "train2017/1.png": None,
     },
-    "doctr_labels": {
+    "doctr": {
         "images/1.png": None,
         "labels.json": {"1.png": {"img_dimensions": [8, 8], "polygons": [[[0, 0], [4, 0], [4, 4], [0, 4]]]}},
     },

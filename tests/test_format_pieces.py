@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from format_files import build
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats import coco, doctr_labels, labelme, mmocr, ppocr
+from resnet18_ocrdet.data.formats import coco, doctr, labelme, mmocr, ppocr
 from resnet18_ocrdet.data.formats.json_file import PEEK_BYTES, BadJson, is_set, parse_json, peek, text_of, word
 from resnet18_ocrdet.data.formats.locate import find_image
 from resnet18_ocrdet.data.formats.parts import part_of
@@ -151,7 +151,7 @@ KEYS = {
     mmocr: ["img_path", "height", "width", "instances", "polygon", "bbox", "ignore", "text"],
     labelme: ["shapes", "imagePath", "imageHeight", "label", "points", "shape_type", "description"],
     coco: ["id", "file_name", "image_id", "segmentation", "bbox", "iscrowd", "utf8_string", "legibility", "set"],
-    doctr_labels: ["1.png", "polygons", "words", "lines", "img_dimensions"],
+    doctr: ["1.png", "polygons", "words", "lines", "img_dimensions"],
     ppocr: ["transcription", "points", "difficult"],
 }
 FILES = {
@@ -165,7 +165,7 @@ FILES = {
         '{{"categories": [], "images": [{{"id": 1, "file_name": "1.png", "set": {0}}}, {0}], '
         '"annotations": [{0}, {{"image_id": 1, "segmentation": {0}, "bbox": {0}, "text": {0}}}]}}',
     ),
-    doctr_labels: ("labels.json", '{{"1.png": {{"polygons": [{0}], "img_dimensions": {0}}}, "2.png": {0}}}'),
+    doctr: ("labels.json", '{{"1.png": {{"polygons": [{0}], "img_dimensions": {0}}}, "2.png": {0}}}'),
     ppocr: ("Label.txt", '1.png\t[{{"points": {0}, "transcription": {0}, "difficult": {0}}}]\n2.png\t{0}\n'),
 }
 

@@ -186,7 +186,7 @@ def test_an_image_in_two_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "codes"), [("utf-8-sig", ["GT003"]), ("utf-16", ["GT003"]), ("gb18030", ["GT004"])]
+    ("encoding", "codes"), [("utf-8-sig", ["GT003"]), ("utf-16", ["GT004"]), ("gb18030", ["GT004"])]
 )
 def test_encodings(tmp_path, encoding, codes):
     line = f'1.png\t[{BOX.replace("a", "出口", 1)[:-1]}, "transcription": "出口"}}]\n'

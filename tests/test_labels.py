@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data import icdar2015, icdar_text
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, parse_icdar_text
+from resnet18_ocrdet.data.formats import icdar2015, icdar_text
+from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, parse_icdar_text
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 

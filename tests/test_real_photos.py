@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from conftest import installed
-from resnet18_ocrdet.data import icdar2015 as dialect
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import icdar2015 as dialect
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.postprocess import Decoder

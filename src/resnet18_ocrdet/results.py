@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, leading_numbers
+from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, leading_numbers
 from resnet18_ocrdet.data.text_file import TextLine, shown, text_lines
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Detection

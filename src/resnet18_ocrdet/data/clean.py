@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE
+from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.geometry import area
 from resnet18_ocrdet.structures import Polygon

@@ -7,10 +7,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from resnet18_ocrdet.data import custom, icdar2015
 from resnet18_ocrdet.data.clean import clean
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats import ctw1500, icdar2013, msra_td500, totaltext
+from resnet18_ocrdet.data.formats import (
+    coco,
+    ctw1500,
+    doctr,
+    folders,
+    icdar2013,
+    icdar2015,
+    labelme,
+    mmocr,
+    msra_td500,
+    ppocr,
+    totaltext,
+)
 from resnet18_ocrdet.data.formats.pairing import report_unread
 from resnet18_ocrdet.data.record import LabelRecord, to_record
 from resnet18_ocrdet.data.survey import Coords, Exif, survey
@@ -23,8 +34,13 @@ DIALECTS: dict[str, ModuleType] = {  # by their own look
     "totaltext": totaltext,
     "ctw1500": ctw1500,
     "msra_td500": msra_td500,
+    "ppocr": ppocr,
+    "mmocr": mmocr,
+    "labelme": labelme,
+    "coco": coco,
+    "doctr": doctr,
 }
-FALLBACK = {"folders": custom}  # whose layout others share: asked last
+FALLBACK = {"folders": folders}  # whose layout others share: asked last
 
 
 class Reading(NamedTuple):

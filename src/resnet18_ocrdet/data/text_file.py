@@ -35,10 +35,11 @@ def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine
     return None if text is None else lines_of(text)
 
 
-def label_text(path: Path, report: Report, image: Path | None) -> str | None:
-    """Read a label file as text. None, and GT006, when it cannot be read or is no text; GT002 when nothing is in it.
+def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT002") -> str | None:
+    """Read a label file as text. None, and GT006, when it cannot be read or is no text.
 
-    A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted. image: whose labels they are."""
+    A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted. image: whose labels they are. blank:
+    the code for a file with nothing in it; "" for none."""
     try:
         data = path.read_bytes()
         text = decode_text(data, "")
@@ -52,8 +53,8 @@ def label_text(path: Path, report: Report, image: Path | None) -> str | None:
         report.add("GT003", path, image=image)
     elif encoding_of(data) != "utf-8":
         report.add("GT004", path, detail=f"read as {encoding_of(data)}", image=image)
-    if not text.strip():
-        report.add("GT002", path, image=image)
+    if blank and not text.strip():
+        report.add(blank, path, image=image)
     return text
 
 

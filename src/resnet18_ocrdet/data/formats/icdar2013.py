@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.icdar_text import leading_numbers
 from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
@@ -21,7 +22,6 @@ from resnet18_ocrdet.data.formats.pairing import (
     read_parts,
     to_polygon,
 )
-from resnet18_ocrdet.data.icdar_text import leading_numbers
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.data.text_file import label_text, lines_of
 

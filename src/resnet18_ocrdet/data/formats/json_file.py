@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.icdar_text import MAX_COORDINATE, decode_text, shown
-from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
+from resnet18_ocrdet.data.text_file import label_text, shown
 from resnet18_ocrdet.wording import count
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
@@ -48,27 +48,9 @@ def parse_json(text: str) -> Any:
         raise BadJson("no valid JSON: nested too deeply") from None
 
 
-def read_text(path: Path, report: Report, image: Path | None = None) -> str | None:
-    """Read a text file in any encoding of `icdar_text.decode_text`; None where it cannot be read, which is reported."""
-    try:
-        data = path.read_bytes()
-        text = decode_text(data, "")
-    except OSError as error:
-        report.add("GT006", path, 0, f"cannot be read: {error.strerror or error}", image)
-        return None
-    except UserError as error:
-        report.add("GT006", path, 0, str(error).removeprefix(": "), image)
-        return None
-    if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        report.add("GT003", path)
-    elif not _is_utf8(data):
-        report.add("GT004", path, 0, "not UTF-8: read as GB 18030", image)
-    return text.removeprefix("\ufeff")
-
-
 def read_object(path: Path, report: Report, image: Path | None = None) -> dict[str, Any] | None:
     """Read a file that holds one JSON object; None where it does not, which is reported with line and column."""
-    text = read_text(path, report, image)
+    text = label_text(path, report, image, blank="")
     if text is None:
         return None
     try:
@@ -145,11 +127,3 @@ def stated_size(height: Any, width: Any) -> tuple[int, int] | None:
     if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE and side == int(side) for side in sides):
         return None
     return int(sides[0]), int(sides[1])
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

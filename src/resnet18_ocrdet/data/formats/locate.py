@@ -12,7 +12,7 @@ from typing import Any
 from resnet18_ocrdet.data.formats.json_file import word
 from resnet18_ocrdet.data.formats.parts import PARTS, part_of
 from resnet18_ocrdet.data.formats.points import Place
-from resnet18_ocrdet.data.icdar_text import shown
+from resnet18_ocrdet.data.text_file import shown
 from resnet18_ocrdet.errors import UserError
 
 IMAGE_FOLDERS = ("images", "imgs", "image", "img", "JPEGImages", "data")

@@ -27,8 +27,8 @@ from resnet18_ocrdet.data.formats.json_file import (
 from resnet18_ocrdet.data.formats.locate import check_root, files_in, image_folders, locate
 from resnet18_ocrdet.data.formats.parts import Listed, part_of, split_parts
 from resnet18_ocrdet.data.formats.points import Place, to_polygon, to_rectangle
-from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import shown
 
 NAME = "MMOCR"
 IGNORE_MARKS = ("###",)

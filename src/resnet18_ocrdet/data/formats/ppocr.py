@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.json_file import BadJson, is_set, parse_json, peek, read_text, text_of, word
+from resnet18_ocrdet.data.formats.json_file import BadJson, is_set, parse_json, peek, text_of, word
 from resnet18_ocrdet.data.formats.locate import check_root, files_in, folders_in, image_folders, locate
 from resnet18_ocrdet.data.formats.parts import Listed, part_below, part_of, split_parts
 from resnet18_ocrdet.data.formats.points import Place, to_polygon
-from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import label_text, shown
 
 NAME = "PaddleOCR"
 IGNORE_MARKS = ("###", "*")  # PaddleOCR, ppocr/data/imaug/label_ops.py, DetLabelEncode
@@ -64,7 +64,7 @@ def label_files(root: Path) -> list[Path]:
 
 def read_label_file(root: Path, path: Path, part: str | None, report: Report, marks: Sequence[str]) -> list[Listed]:
     """Read all lines of one label file; a line that cannot be read is reported, and its image left out."""
-    text = read_text(path, report)
+    text = label_text(path, report, None)
     inside = list(dict.fromkeys([root, *image_folders(root, path, (part or "train",))]))
     listed = []
     for number, line in enumerate(_LINE_END.split(text or ""), start=1):

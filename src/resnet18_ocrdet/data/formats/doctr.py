@@ -19,8 +19,8 @@ from resnet18_ocrdet.data.formats.json_file import has_key, peek, read_object, s
 from resnet18_ocrdet.data.formats.locate import check_root, folders_in, locate
 from resnet18_ocrdet.data.formats.parts import Listed, part_of, split_parts
 from resnet18_ocrdet.data.formats.points import Place, to_polygon
-from resnet18_ocrdet.data.icdar_text import shown
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from resnet18_ocrdet.data.text_file import shown
 
 NAME = "docTR"
 IGNORE_MARKS: tuple[str, ...] = ()  # the format has none

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
 from resnet18_ocrdet.data.formats.pairing import pair_by_stem
-from resnet18_ocrdet.data.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
 from resnet18_ocrdet.data.image_io import list_images
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
 from resnet18_ocrdet.data.formats.pairing import pair_by_stem, without_shared
-from resnet18_ocrdet.data.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
 from resnet18_ocrdet.data.image_io import has_image_suffix, list_images
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.text_file import label_lines, read_lines, shown

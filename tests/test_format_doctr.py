@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from format_files import build, corners, found, names, read_all, recognised
-from resnet18_ocrdet.data.formats import doctr_labels
+from resnet18_ocrdet.data.formats import doctr
 
 # The two examples of docTR, references/detection/README.md, "Data format", with numbers in the places of x1, y1, ...
 ONE_CLASS = {
@@ -35,7 +35,7 @@ SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4]]
 def test_the_documented_example(tmp_path):
     images = {"images/sample_img_01.png": None, "images/sample_img_02.png": None}
     build(tmp_path, {"labels.json": ONE_CLASS, **images})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     assert names(parts) == {"train": ["sample_img_01.png", "sample_img_02.png"]} and not len(report)
     one, two = parts["train"]
     assert corners(one) == ONE_CLASS["sample_img_01.png"]["polygons"]
@@ -46,15 +46,15 @@ def test_the_documented_example(tmp_path):
 
 def test_classes(tmp_path):
     a = build(tmp_path / "a", {"labels.json": CLASSES, "images/sample_img_01.png": None})
-    (record,) = read_all(doctr_labels, a)[0]["train"]
+    (record,) = read_all(doctr, a)[0]["train"]
     first, second = CLASSES["sample_img_01.png"]["polygons"].values()
     assert corners(record) == [*first, *second] and record.lines.tolist() == [1, 2]
     both = {"1.png": {"polygons": {"lines": [SQUARE], "words": [SQUARE[:3], SQUARE[1:]], "page": [SQUARE]}}}
     b = build(tmp_path / "b", {"labels.json": both, "images/1.png": None})
-    (record,) = read_all(doctr_labels, b)[0]["train"]
+    (record,) = read_all(doctr, b)[0]["train"]
     assert corners(record) == [SQUARE[:3], SQUARE[1:]]
     only = {"1.png": {"polygons": {"lines": [SQUARE], "page": [SQUARE]}}}
-    (record,) = read_all(doctr_labels, build(b, {"labels.json": only}))[0]["train"]
+    (record,) = read_all(doctr, build(b, {"labels.json": only}))[0]["train"]
     assert corners(record) == [SQUARE, SQUARE]
 
 
@@ -63,10 +63,10 @@ def test_width_before_height(tmp_path):
     labels = {"1.png": {"img_dimensions": [900, 600], "polygons": [far]}, "2.png": {"img_dimensions": [7, 9]}}
     labels["2.png"]["polygons"] = [SQUARE]
     build(tmp_path, {"labels.json": labels, "images/1.png": None, "images/2.png": None})
-    assert [record.stated for record in read_all(doctr_labels, tmp_path)[0]["train"]] == [(600, 900), (9, 7)]
+    assert [record.stated for record in read_all(doctr, tmp_path)[0]["train"]] == [(600, 900), (9, 7)]
     labels["1.png"]["polygons"] = [[[0, 0], [9000, 0], [9000, 9000]]]  # fits neither: as documented
     build(tmp_path, {"labels.json": labels})
-    assert [record.stated for record in read_all(doctr_labels, tmp_path)[0]["train"]] == [(900, 600), (7, 9)]
+    assert [record.stated for record in read_all(doctr, tmp_path)[0]["train"]] == [(900, 600), (7, 9)]
 
 
 @pytest.mark.parametrize(
@@ -75,21 +75,21 @@ def test_width_before_height(tmp_path):
 def test_dimensions_that_say_nothing(tmp_path, dimensions):
     label = {"polygons": [SQUARE], "img_dimensions": dimensions}
     build(tmp_path, {"labels.json": {"1.png": label}, "images/1.png": None})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     assert parts["train"][0].stated is None and not len(report)
 
 
 def test_parts_by_folder(tmp_path):
     for part in ("train", "validation", "test"):
         build(tmp_path, {f"{part}/labels.json": {"照片.png": {"polygons": [SQUARE]}}, f"{part}/images/照片.png": None})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     assert {part: record.image_path for part, (record,) in parts.items()} == {
         "train": tmp_path / "train/images/照片.png",
         "val": tmp_path / "validation/images/照片.png",
         "test": tmp_path / "test/images/照片.png",
     }
     assert not len(report)
-    assert doctr_labels.recognise(tmp_path) == "test/labels.json: has polygons by image, beside images/"
+    assert doctr.recognise(tmp_path) == "test/labels.json: has polygons by image, beside images/"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_parts_by_folder(tmp_path):
 )
 def test_a_bad_polygon_is_counted_as_lost(tmp_path, polygon, code, words):
     build(tmp_path, {"labels.json": {"1.png": {"polygons": [SQUARE, polygon, SQUARE]}}, "images/1.png": None})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     (record,) = parts["train"]
     (finding,) = report
     assert (finding.code, finding.line, finding.image) == (code, 2, tmp_path / "images/1.png")
@@ -125,7 +125,7 @@ def test_a_bad_polygon_is_counted_as_lost(tmp_path, polygon, code, words):
 def test_a_bad_label_loses_only_itself(tmp_path, name, label, code, words):
     labels = {"1.png": {"polygons": [SQUARE]}, name: label, "3.png": {"polygons": []}}
     build(tmp_path, {"labels.json": labels, **{f"images/{number}.png": None for number in (1, 2, 3)}})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     assert names(parts) == {"train": ["1.png", "3.png"]}
     (finding,) = report
     assert (finding.code, finding.line) == (code, 2) and words in finding.detail
@@ -143,16 +143,14 @@ def test_a_bad_label_loses_only_itself(tmp_path, name, label, code, words):
 def test_a_bad_file_loses_only_itself(tmp_path, content, line, words):
     build(tmp_path, {"train/labels.json": {"1.png": {"polygons": []}}, "val/labels.json": content})
     build(tmp_path, {"train/images/1.png": None, "val/images/1.png": None})
-    parts, report = read_all(doctr_labels, tmp_path)
+    parts, report = read_all(doctr, tmp_path)
     assert names(parts) == {"train": ["1.png"], "val": []}
     assert found(report, tmp_path) == [("GT006", "val/labels.json", line)]
     assert words in report.findings[0].detail
 
 
 def test_recognise(tmp_path):
-    assert recognised(doctr_labels.recognise, tmp_path) == {
-        "doctr_labels": "labels.json: has polygons by image, beside images/"
-    }
+    assert recognised(doctr.recognise, tmp_path) == {"doctr": "labels.json: has polygons by image, beside images/"}
     build(tmp_path / "alone", {"labels.json": ONE_CLASS})
-    assert doctr_labels.recognise(tmp_path / "alone") is None
-    assert doctr_labels.recognise(tmp_path / "nowhere") is None
+    assert doctr.recognise(tmp_path / "alone") is None
+    assert doctr.recognise(tmp_path / "nowhere") is None
