@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
 from .average import WeightAverage
+from .check.advice import SchedulerName, Situation, free_memory
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .contract import Contract
 from .data.augment import Augment
+from .data.letterbox import scale_to
 from .data.loader import default_workers
+from .data.reading import Reading, read_data
 from .data.splits import Splits
 from .data.targets import TargetMaker
 from .device import autocast, choose_precision
@@ -33,6 +37,9 @@ from .schedule import Scaled, Schedule
 from .world import World
 
 
+SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
+
+
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
     size: dict[str, int] = {}
@@ -42,6 +49,51 @@ def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
         size = {"height": data.height or contract.height, "width": data.width or contract.width}
     splits: Splits = _instantiate(data, **size)
     return splits
+
+
+def build_reading(data: DictConfig) -> Reading:
+    """The labels of a folder as they were understood, with everything that was found on the way."""
+    marks = None if data.ignore_marks is None else data.ignore_marks.split()
+    dialect = data.get("dialect", "icdar2015")  # the group of that name has no such key
+    return read_data(Path(data.root), dialect, marks, data.exif, data.coords)
+
+
+def build_scale(cfg: DictConfig) -> Callable[[int, int], tuple[float, float]]:
+    """(height, width) of an image -> factors (y, x) of its resize."""
+
+    def scale(height: int, width: int) -> tuple[float, float]:
+        return scale_to(height, width, cfg.input_size.height, cfg.input_size.width, cfg.decode.resize)
+
+    return scale
+
+
+def build_situation(cfg: DictConfig) -> Situation:
+    """The planned training, for advice; what is measured of the data is filled in by the check."""
+    scheduler = cfg.scheduler._target_.rsplit(".", 1)[-1]
+    return Situation(
+        images=0,
+        care=0,
+        usable=0,
+        poor_images=0,
+        text_height=0.0,
+        small_share=0.0,
+        height=cfg.input_size.height,
+        width=cfg.input_size.width,
+        resize=cfg.decode.resize,
+        min_text_size=cfg.train.min_text_size,
+        batch_size=cfg.train.batch_size,
+        accumulate=cfg.train.accumulate,
+        epochs=cfg.train.epochs,
+        optimizer="adamw" if "betas" in cfg.optimizer else "sgd",
+        lr=cfg.optimizer.lr,
+        scheduler=SCHEDULERS[scheduler],
+        step_size=cfg.scheduler.get("step_size"),
+        backbone=cfg.model.backbone,
+        perspective=cfg.augment.perspective,
+        scale_min=cfg.augment.scale_min,
+        scale_max=cfg.augment.scale_max,
+        memory=free_memory(),
+    )
 
 
 def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:

@@ -47,7 +47,7 @@ CODES: dict[str, Kind] = {
     "GT024": Kind("error", "labels made for images of another size", "label these images, or scale the labels"),
     "GT124": Kind("repair", "labels that state another size than their image has", ""),
     "GT025": Kind("error", "x and y exchanged", "write x before y"),
-    "GT026": Kind("error", "several label files for one image", "keep one"),
+    "GT026": Kind("error", "several label files or entries for one image", "keep one"),
     "GT027": Kind("warning", "labels without an image", "add the image or delete the labels"),
     "GT028": Kind("error", "more regions than any image holds", "is it really the label file of one image?"),
     "GT029": Kind("repair", "the same region twice", ""),
@@ -86,7 +86,7 @@ CODES: dict[str, Kind] = {
     "FS072": Kind("warning", "the same image twice in one part", "keep one, or weight it on purpose"),
     "FS076": Kind("error", "two images with one label file", "keep one of them, or rename"),
     "FS077": Kind("error", "link that leads nowhere", "restore its target or remove it"),
-    "FS079": Kind("error", "list line that names no image that is there", "correct the list"),
+    "FS079": Kind("error", "list line or entry that names no image that is there", "correct the list"),
     "FS080": Kind("repair", "image listed twice", ""),
     # quality
     "QA101": Kind("warning", "low contrast", "look at these images"),

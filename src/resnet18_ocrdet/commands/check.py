@@ -1,0 +1,121 @@
+"""ocrdet-check: what is wrong with a data set, what to try, and a cleaned copy; the set itself is never written to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from .. import build
+from ..check.advice import advise
+from ..check.checked import Checked, check_set, situation
+from ..check.fixed_copy import refuse_folder, write_fixed_copy
+from ..check.report_html import write_report_html
+from ..check.report_json import write_report_json
+from ..data.findings import CODES, Level
+from ..data.policy import Parts
+from ..data.reading import Reading
+from ..data.record import LabelRecord
+from ..display import Display, duration
+from ..errors import UserError
+from ..geometry import clip_to_image
+from ..run_folder import make_folder
+from ..wording import count
+
+REPORTS = ("report.json", "report.html")
+FIXED = "fixed"
+LEVELS: tuple[Level, ...] = ("error", "warning", "repair", "info")
+UNUSABLE = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "QA104")  # images that the copy leaves out
+COPIES = ("FS072", "IM072")  # and those that are there already
+
+
+def run(cfg: DictConfig) -> int:
+    """Check as `cfg` says. Returns 1 when there are errors or warnings, else 0."""
+    display, began = Display(), time.perf_counter()
+    root, output = Path(cfg.data.root), Path(cfg.output)
+    reading = build.build_reading(cfg.data)
+    if not reading.images and not len(reading.report):
+        raise UserError(f"data.root={root}: 0 images found")
+    for line in summary(root, reading):
+        display.line(line)
+    if cfg.fix:
+        refuse_folder(reading.parts, output / FIXED)
+    make_folder("output", output)
+    with display.progress("check", reading.images) as advance:
+        make, scale = build.build_target_maker(cfg.train), build.build_scale(cfg)
+        checked = check_set(root, reading, make, scale, cfg.input_size.height, cfg.input_size.width, advance)
+    advice = tuple(advise(situation(checked, build.build_situation(cfg))))
+    checked = checked._replace(advice=advice, seconds=time.perf_counter() - began)
+    for line in findings_told(checked):
+        display.line(line)
+    for hint in advice:
+        display.line(hint.text)
+    write_report_json(output / REPORTS[0], checked)
+    write_report_html(output / REPORTS[1], checked)
+    display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
+    if cfg.fix:
+        _fix(checked, output / FIXED, display)
+    return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
+
+
+def summary(root: Path, reading: Reading) -> list[str]:
+    """What the set is, and how much of it there is."""
+    parts = ", ".join(
+        f"{part} {count(len(records), 'image')} with {count(sum(len(r.polygons) for r in records), 'region')}, "
+        f"{sum(int(r.ignore.sum()) for r in records)} don't-care"
+        for part, records in reading.parts.items()
+    )
+    lines = [f"data: {reading.dialect} ({reading.why}) in {root}", parts]
+    return [*lines, reading.exif] if reading.exif else lines
+
+
+def findings_told(checked: Checked) -> list[str]:
+    """One line for each kind of finding, the gravest first: its code, how often, and the first place."""
+    report = checked.reading.report
+    lines = []
+    for level in LEVELS:
+        for code in sorted(code for code in report.counts() if CODES[code].level == level):
+            found, kind = report.of(code), CODES[code]
+            remedy = f" -> {kind.remedy}" if kind.remedy else ""
+            lines.append(f"{level} {code} {kind.title}: {len(found)}, first {found[0].text}{remedy}")
+    return lines or ["no findings"]
+
+
+def _fix(checked: Checked, folder: Path, display: Display) -> None:
+    """Write the cleaned copy, and say what it lacks."""
+    parts, out = cleaned(checked)
+    with display.progress("copy", sum(map(len, parts.values()))) as advance:
+        copied = write_fixed_copy(parts, folder, advance)
+    left = f"; {count(out, 'image')} left out" if out else ""
+    display.line(f"wrote {count(copied, 'image')} with cleaned labels to {folder}{left}")
+
+
+def cleaned(checked: Checked) -> tuple[Parts, int]:
+    """The records that the copy is made of, and how many images are left out: broken ones, and second copies."""
+    report = checked.reading.report
+    unlabelled = {finding.image for finding in report.of("GT001")}
+    out = {finding.image for finding in report.of(*UNUSABLE, *COPIES)} | unlabelled
+    kept = {part: list(_cut(records, out)) for part, records in checked.reading.parts.items()}
+    return kept, checked.reading.images - sum(map(len, kept.values()))
+
+
+def _cut(records: Iterable[LabelRecord], out: set[Path | None]) -> Iterable[LabelRecord]:
+    """Records whose images are not in `out`, their regions cut at the image's border."""
+    for record in records:
+        if record.image_path not in out:
+            yield at_border(record)
+
+
+def at_border(record: LabelRecord) -> LabelRecord:
+    """Cut the regions of one image at its border; of a region in several pieces the largest stays."""
+    if record.size is None:
+        return record
+    height, width = record.size
+    polygons = []
+    for polygon in record.polygons:
+        pieces = clip_to_image(polygon, height, width)
+        polygons.append(pieces[0] if pieces else polygon)
+    return replace(record, polygons=tuple(polygons))

@@ -1,0 +1,79 @@
+"""ocrdet-check as it is called: a set of defects, the copy without them, and a training on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from defective_set import build
+
+from resnet18_ocrdet.cli import _check, _train
+from resnet18_ocrdet.config.compose import run_command
+
+
+def check(*words):
+    return run_command("check", _check, list(words))
+
+
+def contents(root: Path) -> dict[str, tuple[str, int]]:
+    """Every file and link below a folder: what it holds, and when it was written."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        data = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[path.relative_to(root).as_posix()] = (hashlib.sha256(data).hexdigest(), status.st_mtime_ns)
+    return found
+
+
+@pytest.fixture(scope="module")
+def defective(tmp_path_factory):
+    """The set, what has to be found, the report on it, and the folder of the copy."""
+    folder = tmp_path_factory.mktemp("defective")
+    root = folder / "set"
+    wanted = build(root)
+    before = contents(root)
+    code = check(f"data.root={root}", f"output={folder}/out", "fix=true", "input_size=96x128")
+    assert contents(root) == before  # byte for byte
+    return root, wanted, code, json.loads((folder / "out" / "report.json").read_text("utf-8")), folder / "out" / "fixed"
+
+
+def found_in(report, root):
+    """Code, file below the set's root and line of every finding."""
+    places = []
+    for finding in report["all"]:
+        path = Path(finding["file"])
+        places.append((finding["code"], path.relative_to(root).as_posix(), finding["line"]))
+    return places
+
+
+def test_forty_defects_are_reported_with_file_and_line(defective):
+    root, wanted, code, report, _ = defective
+    assert code == 1 and len(wanted) >= 40
+    found = set(found_in(report, root))
+    missing = {name: place for place, name in wanted.items() if place not in found}
+    assert missing == {}
+
+
+def test_nothing_else_is_reported_of_them(defective):
+    root, wanted, _, report, _ = defective
+    whole_set = {".": {"PG036", "GT010", "GT002"}}  # sums over the set
+    more = [
+        place
+        for place in found_in(report, root)
+        if place not in wanted and place[0] not in whole_set.get(place[1], ()) and "good_1" not in place[1]
+    ]
+    consequences = {"GT010": 1, "GT026": 1, "FS076": 1}  # a triangle has no text; the other file of a pair
+    assert not Counter(place[0] for place in more) - Counter(consequences), more
+
+
+def test_the_copy_is_clean_and_a_training_on_it_runs(defective, tmp_path):
+    _, _, _, _, fixed = defective
+    check(f"data.root={fixed}", f"output={tmp_path}/out", "input_size=96x128")
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    left = Counter((finding["level"], finding["code"]) for finding in report["findings"])
+    assert {level for level, _ in left} <= {"info", "warning"}, report["findings"]
+    words = ["data=custom", f"data.root={fixed}", f"run_dir={tmp_path}/run", "input_size=64x64", "train.epochs=1"]
+    assert run_command("train", _train, [*words, "train.workers=0", "data.on_error=fail"]) == 0
