@@ -70,7 +70,7 @@ def strip_of(grey: Grey, quad: Polygon) -> Grey | None:
 
 def bow(strip: Grey) -> Bow | None:
     """Fit a parabola to the upper and to the lower edge of the ink; None where ink and paper are not told apart."""
-    level, binary = cv2.threshold(strip, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    _, binary = cv2.threshold(strip, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     bright = binary.astype(bool)
     if not 0 < bright.mean() < 1 or strip[bright].mean() - strip[~bright].mean() < LEAST_CONTRAST:
         return None

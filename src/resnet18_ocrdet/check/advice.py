@@ -1,0 +1,217 @@
+"""What to try with this set: settings that follow from what was measured, each with its reason.
+
+The rates and image counts are those of a community article on this detector, see `finetune.py` of this package for
+what it says; the text height is that below which targets are masked; the memory model is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Literal, NamedTuple
+
+FEW_IMAGES = 500  # fewer than that; article
+MANY_IMAGES = 5000  # more than that; article
+USUAL_RATE = 0.007  # article, and the default of optimizer=sgd
+FEW_RATE = 0.005  # article, the upper end of its 0.003-0.005 where one thing calls for care
+LEAST_RATE = 0.003  # and the lower end, where both do
+BOLD_RATE = 0.008  # article, for many clean images
+BOLDEST_RATE = 0.009  # and for those with strong augmentation or a larger backbone on top
+POOR_SHARE = 0.2  # of the images can hardly be read, or of the text meant to be learnt cannot be
+CLEAN_SHARE = 0.05
+STEPS_WANTED = 3000  # of the weights: what 30 epochs of 800 images in batches of 8 make
+MOST_EPOCHS = 300
+DROPS = 3  # pieces of a run between whose ends StepLR drops
+STRONG_SCALE = 4.0  # scale_max / scale_min from which an augmentation counts as strong
+
+SMALL_SHARE = 0.05  # of the text may stay too small
+SIDE_STEP = 32  # px, the network's stride
+MOST_SIDE = 2048  # px
+BASE_BYTES = 0.7 * 2**30  # of a training process before its first batch: libraries, weights, momentum
+PIXEL_BYTES = {"resnet18": 1000, "resnet34": 1200, "resnet50": 1900}  # of a step, for each pixel of each image
+MEMORY_SHARE = 0.8  # of what is free may be planned with: loader processes and the system need some
+
+
+class Facts(NamedTuple):
+    """What was measured, and the settings it is meant for."""
+
+    images: int  # of the training part
+    care: int  # regions that are no don't-care
+    usable: int  # of them, at this input size
+    poor_images: int  # broken, plain, dull or blurred
+    text_height: float  # px after the resize: SMALL_SHARE of the text is lower; 0 without text
+    small_share: float  # 0..1: of the text, lower than min_text_size after the resize
+    height: int  # px, input_size
+    width: int
+    resize: Literal["keep", "short_side", "stretch"] = "keep"
+    min_text_size: float = 8.0  # px
+    batch_size: int = 8
+    accumulate: int = 1
+    epochs: int = 30
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = USUAL_RATE
+    scheduler: Literal["step", "cosine", "onecycle", "poly"] = "step"
+    step_size: int | None = 10  # epochs, of scheduler=step
+    backbone: str = "resnet18"
+    perspective: float = 0.0  # of the augmentation
+    scale_min: float = 0.5
+    scale_max: float = 3.0
+    memory: int | None = None  # bytes that a training may take; None where unknown
+
+    @property
+    def poor(self) -> float:
+        """0..1: share of what can hardly teach, of images or of text, whichever is larger."""
+        images = self.poor_images / self.images if self.images else 0.0
+        return max(images, 1 - self.usable / self.care if self.care else 0.0)
+
+
+class Advice(NamedTuple):
+    """One setting to try."""
+
+    what: str  # "learning rate"
+    reason: str
+    override: str  # words of a command line; "" where the setting that is there is right
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"advice: {self.what}: {self.reason}" + (f" → type {self.override}" if self.override else "")
+
+
+def advise(facts: Facts) -> list[Advice]:
+    """What to try, most important first; nothing for a set without text to learn."""
+    if not facts.images or not facts.usable and not facts.text_height:
+        return []
+    size = _input_size(facts)
+    batch = _batch_size(facts, size)
+    return [advice for advice in (_rate(facts), _scheduler(facts), _epochs(facts), size, batch) if advice]
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that are not in use; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123  not a file of the user's
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def step_bytes(backbone: str, height: int, width: int, batch_size: int) -> float:
+    """Memory that a training takes on a CPU, without its loader processes."""
+    return BASE_BYTES + PIXEL_BYTES.get(backbone, max(PIXEL_BYTES.values())) * height * width * batch_size
+
+
+def _rate(facts: Facts) -> Advice:
+    what = "learning rate"
+    if facts.optimizer != "sgd":
+        return Advice(what, f"{USUAL_RATE:g} and its neighbours are for SGD, optimizer.lr={facts.lr:g} stays", "")
+    care = []
+    if facts.images < FEW_IMAGES:
+        care.append(f"{facts.images} images are fewer than {FEW_IMAGES}")
+    if facts.poor > POOR_SHARE:
+        care.append(f"{facts.poor:.0%} of the images or of the text can hardly teach")
+    if care:
+        rate, reason = FEW_RATE if len(care) == 1 else LEAST_RATE, " and ".join(care)
+    elif facts.images > MANY_IMAGES and facts.poor <= CLEAN_SHARE:
+        strong = [word for word, is_so in _strong(facts) if is_so]
+        rate = BOLDEST_RATE if strong else BOLD_RATE
+        reason = " and ".join([f"{facts.images} clean images are more than {MANY_IMAGES}", *strong])
+    else:
+        rate, reason = USUAL_RATE, f"{facts.images} images are neither few nor many and clean"
+    if math.isclose(rate, facts.lr):
+        return Advice(what, f"{reason}: {rate:g} is right", "")
+    return Advice(what, reason, f"optimizer.lr={rate:g}")
+
+
+def _strong(facts: Facts) -> list[tuple[str, bool]]:
+    """What lets a net bear a higher rate, and whether it is so."""
+    augmented = facts.perspective > 0 or facts.scale_max / facts.scale_min > 2 * STRONG_SCALE
+    return [("strong augmentation", augmented), (f"{facts.backbone} is larger", facts.backbone != "resnet18")]
+
+
+def _scheduler(facts: Facts) -> Advice | None:
+    what = "schedule"
+    if facts.images < FEW_IMAGES and facts.scheduler != "cosine":
+        return Advice(what, f"{facts.images} images are few, a smooth end fits them less tightly", "scheduler=cosine")
+    if facts.images > MANY_IMAGES and facts.scheduler != "onecycle":
+        return Advice(what, f"{facts.images} images make epochs long, one rise and one fall", "scheduler=onecycle")
+    if facts.scheduler == "step" and facts.step_size is not None and facts.step_size >= facts.epochs:
+        drop = max(1, facts.epochs // DROPS)
+        reason = f"the rate would drop after {facts.step_size} epochs, the run has {facts.epochs}: it never does"
+        return Advice(what, reason, f"scheduler.step_size={drop}")
+    return None
+
+
+def _epochs(facts: Facts) -> Advice | None:
+    """More passes over a small set; where StepLR stays, its drops move along."""
+    a_step = facts.batch_size * facts.accumulate
+    steps = math.ceil(facts.images / a_step)
+    if steps * facts.epochs >= STEPS_WANTED / 2 or facts.epochs >= MOST_EPOCHS:
+        return None
+    epochs = min(MOST_EPOCHS, math.ceil(STEPS_WANTED / steps / 10) * 10)
+    if epochs <= facts.epochs:
+        return None
+    override = f"train.epochs={epochs}"
+    if facts.scheduler == "step" and facts.images >= FEW_IMAGES:
+        override += f" scheduler.step_size={max(1, epochs // DROPS)}"
+    reason = f"{facts.epochs} epochs of {facts.images} images are {steps * facts.epochs} steps, about"
+    return Advice("epochs", f"{reason} {STEPS_WANTED} are usual", override)
+
+
+def _input_size(facts: Facts) -> Advice | None:
+    """The smallest size at this aspect at which nearly all text is high enough, as far as memory allows."""
+    if facts.small_share <= SMALL_SHARE or facts.text_height <= 0:
+        return None
+    wanted = facts.min_text_size / facts.text_height
+    cap = min(MOST_SIDE / max(facts.height, facts.width), _memory_scale(facts))
+    scale = min(wanted, cap)
+    height, width = _sides(facts, scale, up=scale == wanted)
+    if height * width <= facts.height * facts.width:
+        return None
+    reason = f"{facts.small_share:.0%} of the text is below {facts.min_text_size:g} px at {facts.height}x{facts.width}"
+    if scale < wanted:
+        sides = _sides(facts, wanted, up=True)
+        limit = "memory" if _memory_scale(facts) <= MOST_SIDE / max(facts.height, facts.width) else f"{MOST_SIDE} px"
+        reason += f"; {sides[0]}x{sides[1]} would lift all but {SMALL_SHARE:.0%} of it, {limit} allows less"
+    return Advice("input size", reason, f"input_size={height}x{width}")
+
+
+def _sides(facts: Facts, scale: float, up: bool) -> tuple[int, int]:
+    """Both sides times `scale`, multiples of the stride, rounded up or down."""
+    turn = math.ceil if up else math.floor
+    height, width = (
+        max(SIDE_STEP, turn(side * scale / SIDE_STEP - 1e-9 * up) * SIDE_STEP) for side in (facts.height, facts.width)
+    )
+    return min(height, MOST_SIDE), min(width, MOST_SIDE)
+
+
+def _memory_scale(facts: Facts) -> float:
+    """How many times as large the sides may become with one image a batch."""
+    if facts.memory is None:
+        return math.inf
+    room = facts.memory * MEMORY_SHARE - BASE_BYTES
+    return math.sqrt(max(room, 0.0) / (step_bytes(facts.backbone, facts.height, facts.width, 1) - BASE_BYTES))
+
+
+def _batch_size(facts: Facts, size: Advice | None) -> Advice | None:
+    """The largest batch that fits, its images made up for by accumulation."""
+    height, width = facts.height, facts.width
+    if size:
+        height, width = (int(side) for side in size.override.partition("=")[2].split("x"))
+    if facts.memory is None:
+        return None
+    needed = step_bytes(facts.backbone, height, width, facts.batch_size)
+    if needed <= facts.memory * MEMORY_SHARE:
+        return None
+    one = step_bytes(facts.backbone, height, width, 1) - BASE_BYTES
+    fits = int((facts.memory * MEMORY_SHARE - BASE_BYTES) // one)
+    gib = f"{needed / 2**30:.1f} GiB at {height}x{width}, {facts.memory / 2**30:.1f} are free"
+    if fits < 1:
+        return Advice("memory", f"a batch of {facts.batch_size} takes about {gib}: not even one image fits", "")
+    batch = 2 ** int(math.log2(fits))
+    parts = facts.batch_size * facts.accumulate // batch
+    override = f"train.batch_size={batch}" + (f" train.accumulate={parts}" if parts > 1 else "")
+    return Advice("batch size", f"a batch of {facts.batch_size} takes about {gib}", override)
