@@ -80,7 +80,7 @@ class Advice(NamedTuple):
 
 def advise(facts: Facts) -> list[Advice]:
     """What to try, most important first; nothing for a set without text to learn."""
-    if not facts.images or not facts.usable and not facts.text_height:
+    if not facts.images or (not facts.usable and not facts.text_height):
         return []
     size = _input_size(facts)
     batch = _batch_size(facts, size)
