@@ -15,18 +15,19 @@ MANY_IMAGES = 5000  # more than that; article
 USUAL_RATE = 0.007  # article, and the default of optimizer=sgd
 FEW_RATE = 0.005  # article, the upper end of its 0.003-0.005 where one thing calls for care
 LEAST_RATE = 0.003  # and the lower end, where both do
-BOLD_RATE = 0.008  # article, for many clean images
-BOLDEST_RATE = 0.009  # and for those with strong augmentation or a larger backbone on top
+BOLD_RATE = 0.008  # article, for many clean images, strong augmentation or a larger backbone
+BOLDEST_RATE = 0.009  # and for several of them
 POOR_SHARE = 0.2  # of the images can hardly be read, or of the text meant to be learnt cannot be
 CLEAN_SHARE = 0.05
 STEPS_WANTED = 3000  # of the weights: what 30 epochs of 800 images in batches of 8 make
 MOST_EPOCHS = 300
 DROPS = 3  # pieces of a run between whose ends StepLR drops
-STRONG_SCALE = 4.0  # scale_max / scale_min from which an augmentation counts as strong
+STRONG_ZOOM = 8.0  # scale_max over scale_min from which an augmentation counts as strong; the default has 6
 
 SMALL_SHARE = 0.05  # of the text may stay too small
 SIDE_STEP = 32  # px, the network's stride
 MOST_SIDE = 2048  # px
+LEAST_BATCH = 4  # images, from which on batch norm's statistics are worth having
 BASE_BYTES = 0.8 * 2**30  # of a training process before its first batch: libraries, weights, momentum
 # Bytes of a training step for each pixel of each image: peak of the process less what it took before its first batch,
 # in float32 on a CPU. With resnet18 1,741 to 1,890 at 320² and 512² and batches of 2 and 4; bfloat16 takes 0.6 of it.
@@ -34,7 +35,7 @@ PIXEL_BYTES = {"resnet18": 1900, "resnet34": 2050, "resnet50": 3550}
 MEMORY_SHARE = 0.8  # of what is free may be planned with: loader processes and the system need some
 
 
-class Facts(NamedTuple):
+class Situation(NamedTuple):
     """What was measured, and the settings it is meant for."""
 
     images: int  # of the training part
@@ -80,15 +81,15 @@ class Advice(NamedTuple):
         return f"advice: {self.what}: {self.reason}" + (f" → type {self.override}" if self.override else "")
 
 
-def advise(facts: Facts) -> list[Advice]:
+def advise(case: Situation) -> list[Advice]:
     """What to try, most important first; nothing for a set without text to learn."""
-    if not facts.images or (not facts.usable and not facts.text_height):
+    if not case.images or (not case.usable and not case.text_height):
         return []
-    size = _input_size(facts)
-    batch = _batch_size(facts, size)
-    epochs = _epochs(facts)
-    schedule = _scheduler(facts if epochs is None else facts._replace(step_size=None))  # more epochs set the drops too
-    return [advice for advice in (_rate(facts), schedule, epochs, size, batch) if advice]
+    size = _input_size(case)
+    batch = _batch_size(case, size)
+    epochs = _epochs(case)
+    schedule = _scheduler(case if epochs is None else case._replace(step_size=None))  # more epochs set the drops too
+    return [advice for advice in (_rate(case), schedule, epochs, size, batch) if advice]
 
 
 def free_memory() -> int | None:
@@ -108,114 +109,119 @@ def step_bytes(backbone: str, height: int, width: int, batch_size: int) -> float
     return BASE_BYTES + PIXEL_BYTES.get(backbone, max(PIXEL_BYTES.values())) * height * width * batch_size
 
 
-def _rate(facts: Facts) -> Advice:
+def _rate(case: Situation) -> Advice:
     what = "learning rate"
-    if facts.optimizer != "sgd":
-        return Advice(what, f"{USUAL_RATE:g} and its neighbours are for SGD, optimizer.lr={facts.lr:g} stays", "")
+    if case.optimizer != "sgd":
+        return Advice(what, f"{USUAL_RATE:g} and its neighbours are for SGD, optimizer.lr={case.lr:g} stays", "")
     care = []
-    if facts.images < FEW_IMAGES:
-        care.append(f"{facts.images} images are fewer than {FEW_IMAGES}")
-    if facts.poor > POOR_SHARE:
-        care.append(f"{facts.poor:.0%} of the images or of the text can hardly teach")
+    if case.images < FEW_IMAGES:
+        care.append(f"{case.images} images are fewer than {FEW_IMAGES}")
+    if case.poor > POOR_SHARE:
+        care.append(f"{case.poor:.0%} of the images or of the text can hardly teach")
     if care:
         rate, reason = FEW_RATE if len(care) == 1 else LEAST_RATE, " and ".join(care)
-    elif facts.images > MANY_IMAGES and facts.poor <= CLEAN_SHARE:
-        strong = [word for word, is_so in _strong(facts) if is_so]
-        rate = BOLDEST_RATE if strong else BOLD_RATE
-        reason = " and ".join([f"{facts.images} clean images are more than {MANY_IMAGES}", *strong])
+    elif bold := _bold(case):
+        rate, reason = BOLD_RATE if len(bold) == 1 else BOLDEST_RATE, " and ".join(bold)
     else:
-        rate, reason = USUAL_RATE, f"{facts.images} images are neither few nor many and clean"
-    if math.isclose(rate, facts.lr):
+        rate, reason = USUAL_RATE, f"{case.images} images, neither few nor many and clean"
+    if math.isclose(rate, case.lr):
         return Advice(what, f"{reason}: {rate:g} is right", "")
     return Advice(what, reason, f"optimizer.lr={rate:g}")
 
 
-def _strong(facts: Facts) -> list[tuple[str, bool]]:
-    """What lets a net bear a higher rate, and whether it is so."""
-    augmented = facts.perspective > 0 or facts.scale_max / facts.scale_min > 2 * STRONG_SCALE
-    return [("strong augmentation", augmented), (f"{facts.backbone} is larger", facts.backbone != "resnet18")]
+def _bold(case: Situation) -> list[str]:
+    """What lets a net bear a higher rate."""
+    clean = case.poor <= CLEAN_SHARE
+    return [
+        reason
+        for reason, holds in (
+            (f"{case.images} clean images are more than {MANY_IMAGES}", case.images > MANY_IMAGES and clean),
+            ("the augmentation is strong", case.perspective > 0 or case.scale_max >= STRONG_ZOOM * case.scale_min),
+            (f"{case.backbone} is larger than resnet18", case.backbone != "resnet18"),
+        )
+        if holds
+    ]
 
 
-def _scheduler(facts: Facts) -> Advice | None:
+def _scheduler(case: Situation) -> Advice | None:
     what = "schedule"
-    if facts.images < FEW_IMAGES and facts.scheduler != "cosine":
-        return Advice(what, f"{facts.images} images are few, a smooth end fits them less tightly", "scheduler=cosine")
-    if facts.images > MANY_IMAGES and facts.scheduler != "onecycle":
-        return Advice(what, f"{facts.images} images make epochs long, one rise and one fall", "scheduler=onecycle")
-    if facts.scheduler == "step" and facts.step_size is not None and facts.step_size >= facts.epochs:
-        drop = max(1, facts.epochs // DROPS)
-        reason = f"the rate would drop after {facts.step_size} epochs, the run has {facts.epochs}: it never does"
+    if case.images < FEW_IMAGES and case.scheduler != "cosine":
+        return Advice(what, f"{case.images} images are few, a smooth end fits them less tightly", "scheduler=cosine")
+    if case.images > MANY_IMAGES and case.scheduler != "onecycle":
+        return Advice(what, f"{case.images} images make epochs long, one rise and one fall", "scheduler=onecycle")
+    if case.scheduler == "step" and case.step_size is not None and case.step_size >= case.epochs:
+        drop = max(1, case.epochs // DROPS)
+        reason = f"the rate would drop after {case.step_size} epochs, the run has {case.epochs}: it never does"
         return Advice(what, reason, f"scheduler.step_size={drop}")
     return None
 
 
-def _epochs(facts: Facts) -> Advice | None:
+def _epochs(case: Situation) -> Advice | None:
     """More passes over a small set; where StepLR stays, its drops move along."""
-    a_step = facts.batch_size * facts.accumulate
-    steps = math.ceil(facts.images / a_step)
-    if steps * facts.epochs >= STEPS_WANTED / 2 or facts.epochs >= MOST_EPOCHS:
+    a_step = case.batch_size * case.accumulate
+    steps = math.ceil(case.images / a_step)
+    if steps * case.epochs >= STEPS_WANTED / 2 or case.epochs >= MOST_EPOCHS:
         return None
     epochs = min(MOST_EPOCHS, math.ceil(STEPS_WANTED / steps / 10) * 10)
-    if epochs <= facts.epochs:
+    if epochs <= case.epochs:
         return None
     override = f"train.epochs={epochs}"
-    if facts.scheduler == "step" and facts.images >= FEW_IMAGES:
+    if case.scheduler == "step" and case.images >= FEW_IMAGES:
         override += f" scheduler.step_size={max(1, epochs // DROPS)}"
-    reason = f"{facts.epochs} epochs of {facts.images} images are {steps * facts.epochs} steps, about"
+    reason = f"{case.epochs} epochs of {case.images} images are {steps * case.epochs} steps, about"
     return Advice("epochs", f"{reason} {STEPS_WANTED} are usual", override)
 
 
-def _input_size(facts: Facts) -> Advice | None:
+def _input_size(case: Situation) -> Advice | None:
     """The smallest size at this aspect at which nearly all text is high enough, as far as memory allows."""
-    if facts.small_share <= SMALL_SHARE or facts.text_height <= 0:
+    if case.small_share <= SMALL_SHARE or case.text_height <= 0:
         return None
-    wanted = facts.min_text_size / facts.text_height
-    cap = min(MOST_SIDE / max(facts.height, facts.width), _memory_scale(facts))
+    wanted = case.min_text_size / case.text_height
+    cap = min(MOST_SIDE / max(case.height, case.width), _memory_scale(case))
     scale = min(wanted, cap)
-    height, width = _sides(facts, scale, up=scale == wanted)
-    if height * width <= facts.height * facts.width:
+    height, width = _sides(case, scale, up=scale == wanted)
+    if height * width <= case.height * case.width:
         return None
-    reason = f"{facts.small_share:.0%} of the text is below {facts.min_text_size:g} px at {facts.height}x{facts.width}"
+    reason = f"{case.small_share:.0%} of the text is below {case.min_text_size:g} px at {case.height}x{case.width}"
     if scale < wanted:
-        sides = _sides(facts, wanted, up=True)
-        limit = "memory" if _memory_scale(facts) <= MOST_SIDE / max(facts.height, facts.width) else f"{MOST_SIDE} px"
+        sides = _sides(case, wanted, up=True, most=None)
+        limit = "memory" if _memory_scale(case) <= MOST_SIDE / max(case.height, case.width) else f"{MOST_SIDE} px"
         reason += f"; {sides[0]}x{sides[1]} would lift all but {SMALL_SHARE:.0%} of it, {limit} allows less"
     return Advice("input size", reason, f"input_size={height}x{width}")
 
 
-def _sides(facts: Facts, scale: float, up: bool) -> tuple[int, int]:
+def _sides(case: Situation, scale: float, up: bool, most: int | None = MOST_SIDE) -> tuple[int, int]:
     """Both sides times `scale`, multiples of the stride, rounded up or down."""
-    turn = math.ceil if up else math.floor
-    height, width = (
-        max(SIDE_STEP, turn(side * scale / SIDE_STEP - 1e-9 * up) * SIDE_STEP) for side in (facts.height, facts.width)
-    )
-    return min(height, MOST_SIDE), min(width, MOST_SIDE)
+    height, width = (case.height * scale / SIDE_STEP, case.width * scale / SIDE_STEP)
+    sides = [(math.ceil(side - 1e-9) if up else max(1, math.floor(side))) * SIDE_STEP for side in (height, width)]
+    return min(sides[0], most or sides[0]), min(sides[1], most or sides[1])
 
 
-def _memory_scale(facts: Facts) -> float:
-    """How many times as large the sides may become with one image a batch."""
-    if facts.memory is None:
+def _memory_scale(case: Situation) -> float:
+    """How many times as large the sides may become with as many images a batch as batch norm needs."""
+    if case.memory is None:
         return math.inf
-    room = facts.memory * MEMORY_SHARE - BASE_BYTES
-    return math.sqrt(max(room, 0.0) / (step_bytes(facts.backbone, facts.height, facts.width, 1) - BASE_BYTES))
+    room = case.memory * MEMORY_SHARE - BASE_BYTES
+    images = min(case.batch_size, LEAST_BATCH)
+    return math.sqrt(max(room, 0.0) / (step_bytes(case.backbone, case.height, case.width, images) - BASE_BYTES))
 
 
-def _batch_size(facts: Facts, size: Advice | None) -> Advice | None:
+def _batch_size(case: Situation, size: Advice | None) -> Advice | None:
     """The largest batch that fits, its images made up for by accumulation."""
-    height, width = facts.height, facts.width
+    height, width = case.height, case.width
     if size:
         height, width = (int(side) for side in size.override.partition("=")[2].split("x"))
-    if facts.memory is None:
+    if case.memory is None:
         return None
-    needed = step_bytes(facts.backbone, height, width, facts.batch_size)
-    if needed <= facts.memory * MEMORY_SHARE:
+    needed = step_bytes(case.backbone, height, width, case.batch_size)
+    if needed <= case.memory * MEMORY_SHARE:
         return None
-    one = step_bytes(facts.backbone, height, width, 1) - BASE_BYTES
-    fits = int((facts.memory * MEMORY_SHARE - BASE_BYTES) // one)
-    gib = f"{needed / 2**30:.1f} GiB at {height}x{width}, {facts.memory / 2**30:.1f} are free"
+    one = step_bytes(case.backbone, height, width, 1) - BASE_BYTES
+    fits = int((case.memory * MEMORY_SHARE - BASE_BYTES) // one)
+    gib = f"{needed / 2**30:.1f} GiB at {height}x{width}, {case.memory / 2**30:.1f} are free"
     if fits < 1:
-        return Advice("memory", f"a batch of {facts.batch_size} takes about {gib}: not even one image fits", "")
+        return Advice("memory", f"a batch of {case.batch_size} takes about {gib}: not even one image fits", "")
     batch = 2 ** int(math.log2(fits))
-    parts = facts.batch_size * facts.accumulate // batch
+    parts = case.batch_size * case.accumulate // batch
     override = f"train.batch_size={batch}" + (f" train.accumulate={parts}" if parts > 1 else "")
-    return Advice("batch size", f"a batch of {facts.batch_size} takes about {gib}", override)
+    return Advice("batch size", f"a batch of {case.batch_size} takes about {gib}", override)

@@ -53,7 +53,7 @@ def check_set(
     return Checked(root, reading, looks, facts, height, width, make.min_text_size)
 
 
-def advice_facts(checked: Checked, settings: rules.Facts) -> rules.Facts:
+def situation(checked: Checked, settings: rules.Situation) -> rules.Situation:
     """The settings of a training with what was measured of the part that it would learn from put in."""
     part = "train" if "train" in checked.facts else next(iter(checked.facts), "")
     if not part:

@@ -18,7 +18,7 @@ LEAST_REACH = 40  # levels from dark to bright; of photos 1-900 of ICDAR 2015 th
 LEAST_TEXT_CONTRAST = 20  # levels from ink to paper, half of the regions; the dullest of those photos has 31
 LEAST_STEEPNESS = 0.25  # of an edge within a pixel, at 640 px: a Gaussian blur of 2 px or more; those photos: from 0.42
 LEAST_TEXT_EDGES = 4.5  # widths of an edge in the height of the text; letters have run into one another below that
-NEAR_LEVELS = 4  # of 255, at every one of the 32 x 32 points: what scaling and saving anew change
+NEAR_LEVELS = 6  # of 255, at every one of the 32 x 32 points: what scaling and saving anew change
 NEAR_MEAN = 2.0  # of 255, between the means of such images
 NEAR_ASPECT = 0.02  # relative, between their aspect ratios
 

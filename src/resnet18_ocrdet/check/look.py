@@ -18,10 +18,12 @@ from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, grey_of, reduced
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.structures import Image
 
 THUMB_SIDE = 32  # px
 MOST_REGIONS = 60  # of one image that are measured, spread over it: a page of text has hundreds
 MOST_THREADS = 8
+CONSTANT_REACH = 6  # levels: the ripple that JPEG leaves on a plain area
 WAITING = 4  # images ahead, per thread: results are small, decoded images are not
 
 _PAGED = (b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"\x89PNG")  # formats that may hold several pictures
@@ -48,9 +50,6 @@ class Look(NamedTuple):
     digest: bytes = b""  # SHA-256 of size and pixels
     thumb: bytes = b""  # THUMB_SIDE² grey levels, row by row
     pages: int = 1  # pictures in the file
-
-
-CONSTANT_REACH = 6  # levels: the ripple that JPEG leaves on a plain area
 
 
 def look_at_all(
@@ -80,7 +79,8 @@ def look_at(record: LabelRecord) -> Look:
     small = reduced(grey)
     lowest, highest = np.array(cv2.minMaxLoc(grey)[:2])
     constant = highest - lowest <= CONSTANT_REACH and int(np.ptp(image[::4, ::4], axis=(0, 1)).max()) <= CONSTANT_REACH
-    care = np.flatnonzero(~record.ignore)
+    drawable = [len(polygon) >= 3 and bool(np.isfinite(polygon).all()) for polygon in record.polygons]
+    care = np.flatnonzero(~record.ignore & np.array(drawable, bool))
     if len(care) > MOST_REGIONS:
         care = care[np.linspace(0, len(care) - 1, MOST_REGIONS).astype(int)]
     texts = [text_tone(grey, record.polygons[region]) for region in care]
@@ -93,7 +93,7 @@ def look_at(record: LabelRecord) -> Look:
         constant=bool(constant),
         texts=tuple(text for text in texts if text is not None),
         curved=tuple(int(region) for region in care if _bends(grey, record, int(region))),
-        digest=hashlib.sha256(np.array(image.shape, "<i8").tobytes() + b"\0" + image.data).digest(),
+        digest=_digest(image),
         thumb=np.asarray(thumb, np.uint8).tobytes(),
         pages=pages_of(record.image_path),
     )
@@ -128,6 +128,13 @@ def pages_of(path: Path) -> int:
             return int(getattr(image, "n_frames", 1))
     except (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError):
         return 1
+
+
+def _digest(image: Image) -> bytes:
+    """SHA-256 of size and pixels."""
+    digest = hashlib.sha256(np.array(image.shape, "<i8").tobytes())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 def _bends(grey: Grey, record: LabelRecord, region: int) -> bool:

@@ -115,6 +115,8 @@ def text_tone(grey: Grey, polygon: Polygon) -> TextTone | None:
 
 def _slopes(grey: Grey) -> NDArray[np.uint8]:
     """(H - 1, W - 1): the larger one of the differences to the right and to the lower neighbour."""
+    if min(grey.shape) < 2:
+        return np.zeros((0, 0), np.uint8)
     across = cv2.absdiff(grey[:-1, 1:], grey[:-1, :-1])
     down = cv2.absdiff(grey[1:, :-1], grey[:-1, :-1])
-    return np.asarray(cv2.max(across, down), np.uint8).reshape(max(grey.shape[0] - 1, 0), max(grey.shape[1] - 1, 0))
+    return np.asarray(cv2.max(across, down), np.uint8)

@@ -15,7 +15,7 @@ from resnet18_ocrdet.draw import DONT_CARE, outline
 from resnet18_ocrdet.structures import Image, Polygon
 
 MOST_SIDE = 480  # px, of a picture
-LEAST_SIDE = 120  # px: a smaller piece of an image is enlarged
+MOST_ZOOM = 2.0  # times, of a small piece of an image
 ROUND = 3.0  # times the region's sides: what is shown of its surroundings
 LEAST_ROUND = 100  # px to each side at least, in the image
 WRONG = (230, 0, 0)
@@ -30,7 +30,7 @@ def picture(image: Image, record: LabelRecord, regions: Sequence[int]) -> bytes:
     polygons = [np.nan_to_num(polygon, posinf=0, neginf=0) for polygon in record.polygons]
     left, top, right, bottom = _window(image, [polygons[region] for region in regions])
     piece = image[top:bottom, left:right]
-    scale = min(MOST_SIDE / max(piece.shape[:2]), max(1.0, LEAST_SIDE / min(piece.shape[:2])))
+    scale = min(MOST_SIDE / max(piece.shape[:2]), MOST_ZOOM)
     size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     drawn = np.asarray(cv2.resize(piece, size, interpolation=how), np.uint8)

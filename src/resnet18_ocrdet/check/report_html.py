@@ -72,7 +72,7 @@ def _page(checked: Checked) -> Iterator[str]:
     yield from _charts(checked)
     records = {record.image_path: record for part in checked.reading.parts.values() for record in part}
     for code in codes_found(checked):
-        yield from _section(code, checked.reading.report.of(code), records)
+        yield from _section(code, checked.reading.report.of(code), records, checked.root)
     yield "</body>\n</html>"
 
 
@@ -138,7 +138,7 @@ def chart(values: NDArray[np.floating], step: float, last: float, title: str, li
     return "\n".join([*parts, "</svg>"])
 
 
-def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord]) -> Iterator[str]:
+def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord], root: Path) -> Iterator[str]:
     kind = CODES[code]
     yield f'<h2 id="{code}"><span class="{kind.level}">{code}</span> {escape(kind.title)}</h2>'
     remedy = f" What to do: {escape(kind.remedy)}." if kind.remedy else ""
@@ -147,13 +147,13 @@ def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRe
     for finding in _spread(findings):
         if len(shown) == EXAMPLES:
             break
-        if drawn := _drawn(finding, records):
+        if drawn := _drawn(finding, records, root):
             shown.append(drawn)
     if shown:
         yield "\n".join(['<div class="pictures">', *shown, "</div>"])
     yield "<ul>"
     for finding in findings[:PLACES]:
-        yield f"<li><code>{escape(finding.place)}</code> {escape(finding.detail)}</li>"
+        yield f"<li><code>{escape(_place(finding, root))}</code> {escape(finding.detail)}</li>"
     yield "</ul>"
     if len(findings) > PLACES:
         yield f"<p>and {len(findings) - PLACES} more in report.json.</p>"
@@ -169,7 +169,16 @@ def _spread(findings: Sequence[Finding]) -> list[Finding]:
     return chosen + rest
 
 
-def _drawn(finding: Finding, records: dict[Path, LabelRecord]) -> str:
+def _place(finding: Finding, root: Path) -> str:
+    """File and line, seen from the root of the set where it lies below it."""
+    return finding._replace(path=finding.path.relative_to(root)).place if _below(finding.path, root) else finding.place
+
+
+def _below(path: Path, root: Path) -> bool:
+    return path != root and path.is_relative_to(root)
+
+
+def _drawn(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> str:
     """A figure for a finding about an image that can be read; else empty."""
     record = records.get(finding.image) if finding.image else None
     if record is None:
@@ -181,7 +190,8 @@ def _drawn(finding: Finding, records: dict[Path, LabelRecord]) -> str:
     about_label = record.label_path == finding.path and finding.line > 0
     regions = [r for r in range(len(record.polygons)) if about_label and record.line(r) == finding.line]
     data = base64.b64encode(picture(image, record, regions)).decode("ascii")
-    caption = escape(f"{finding.place}: {finding.detail}" if finding.detail else finding.place)
+    place = _place(finding, root)
+    caption = escape(f"{place}: {finding.detail}" if finding.detail else place)
     texts = [record.texts[region] for region in regions if record.texts[region]]
     spoken = f" “{escape(texts[0][:60])}”" if texts else ""
     return (
