@@ -20,7 +20,7 @@ from resnet18_ocrdet.data.formats.write_icdar import (
     thickened,
     write_icdar_text,
 )
-from resnet18_ocrdet.data.icdar_text import looks_like_quads, parse_icdar_text, read_lines
+from resnet18_ocrdet.data.icdar_text import looks_like_quads, parse_icdar_text, parse_lines, read_lines, text_lines
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.geometry import area
@@ -121,8 +121,6 @@ def test_a_thickened_outline_is_the_same_region():
 )
 def test_any_quad_and_any_text_is_read_as_it_was(numbers: list[float], text: str):
     quad = np.array(numbers, np.float32).reshape(4, 2)
-    from resnet18_ocrdet.data.icdar_text import parse_lines, text_lines
-
     (line,) = text_lines(line_of(quad, text).encode(), "memory")
     for quads in (True, False):
         back = parse_lines(Path("memory"), [line], (), quads)
@@ -240,7 +238,7 @@ def test_folders_that_are_refused(tmp_path: Path):
 
 def test_nothing_is_left_of_a_copy_that_failed(tmp_path: Path):
     records = [to_record(path, None, []) for path in (image(tmp_path / "in" / "1.png"), tmp_path / "in" / "gone.png")]
-    with pytest.raises(UserError, match="gone.png: No such file"):
+    with pytest.raises(UserError, match=r"gone\.png: No such file"):
         write_fixed_copy({"train": records}, tmp_path / "new" / "out")
     assert not list((tmp_path / "new").iterdir())
 
