@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -125,6 +127,23 @@ def test_broken_files_are_told_apart(tmp_path: Path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     wanted = [*((code, name) for name, (_, code) in contents.items()), ("IM055", "folder.jpg"), ("FS077", "gone.jpg")]
     assert found(train=[record(tmp_path / name) for _, name in wanted]) == wanted
+
+
+def png_head(width: int, height: int) -> bytes:
+    """A PNG of that size with hardly any pixels in it."""
+    pieces = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(99)))]
+    packed = [
+        struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in [*pieces, (b"IEND", b"")]
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def test_too_many_pixels_are_no_damage(tmp_path: Path):
+    sizes = {"many.png": (40_000, 40_000), "long.png": (2**20 + 1, 2), "cut.png": (500, 500)}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(png_head(*size))
+    codes = found(train=[record(tmp_path / name) for name in sizes])
+    assert codes == [("IM064", "many.png"), ("IM064", "long.png"), ("IM052", "cut.png")]
 
 
 def test_what_the_report_holds_already_is_not_said_again(tmp_path: Path):

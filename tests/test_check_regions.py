@@ -193,7 +193,9 @@ def test_neighbours_are_those_that_count():
     pair = [box(20, 100, 100, 30), box(125, 100, 100, 30)]
     assert neighbours(record(*pair)).gap == pytest.approx([5 / 30], abs=1e-3)
     assert len(neighbours(record(*pair, ignore=True)).gap) == 0
-    assert len(neighbours(record(pair[0], np.full((4, 2), np.nan, np.float32), np.zeros((4, 2), np.float32))).gap) == 0
+    assert len(neighbours(record(pair[0], np.full((4, 2), np.nan, np.float32), box(9, 9, 0, 0))).gap) == 0
+    assert len(neighbours(record(pair[0], np.zeros((0, 2), np.float32), texts="|")).gap) == 0
+    assert lines_of([record(np.zeros((0, 2), np.float32), texts="")] * 20) == []
     assert len(neighbours(record()).gap) == 0
 
 

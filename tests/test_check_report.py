@@ -118,7 +118,7 @@ def test_report_html_stands_alone(checked: Checked, tmp_path: Path):
     assert "url(" not in text and "@import" not in text and "http" not in text
     targets = {attrs.get("id") for _, attrs in page.seen}
     assert {str(value)[1:] for value in addresses if str(value).startswith("#")} <= targets
-    for word in (HOSTILE, "<b>set", "3 & 4.png", "optimizer.lr=0.005", "few <images>", "PG043", "keep one"):
+    for word in (HOSTILE, "<b>set", "broken.png", "2.txt:2", "optimizer.lr=0.005", "few <images>", "PG043", "keep one"):
         assert word in page.text
 
 

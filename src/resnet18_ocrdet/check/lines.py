@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.check.measure import drawable
 from resnet18_ocrdet.check.wording import share
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord
@@ -74,13 +75,15 @@ def is_line(record: LabelRecord, region: int) -> bool:
     text = record.texts[region].strip()
     if text:
         return len(text.split()) > 1
+    if not drawable(record.polygons[region]):
+        return False
     corners, height = min_area_quad(record.polygons[region])
     return height > 0 and _aspect(corners) >= LINE_ASPECT
 
 
 def neighbours(record: LabelRecord) -> Pairs:
     """Care regions of one image that follow one another on a line, no farther apart than words."""
-    numbers = [int(r) for r in np.flatnonzero(~record.ignore) if np.isfinite(record.polygons[r]).all()]
+    numbers = [int(region) for region in np.flatnonzero(~record.ignore) if drawable(record.polygons[region])]
     boxes = {number: min_area_quad(record.polygons[number]) for number in numbers}
     numbers = [number for number in numbers if boxes[number][1] >= 1]
     if len(numbers) < 2:

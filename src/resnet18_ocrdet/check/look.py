@@ -14,12 +14,13 @@ import numpy as np
 import PIL.Image
 
 from resnet18_ocrdet.check.curved import is_curved
-from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, grey_of, reduced, text_tone, tone
+from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, drawable, grey_of, reduced, text_tone, tone
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
 
+MOST_SIDE = 2**20  # px; CV_IO_MAX_IMAGE_WIDTH
 THUMB_SIDE = 32  # px
 MOST_REGIONS = 60  # of one image that are measured, spread over it: a page of text has hundreds
 MOST_THREADS = 8
@@ -79,8 +80,7 @@ def look_at(record: LabelRecord) -> Look:
     small = reduced(grey)
     lowest, highest = np.array(cv2.minMaxLoc(grey)[:2])
     constant = highest - lowest <= CONSTANT_REACH and int(np.ptp(image[::4, ::4], axis=(0, 1)).max()) <= CONSTANT_REACH
-    drawable = [len(polygon) >= 3 and bool(np.isfinite(polygon).all()) for polygon in record.polygons]
-    care = np.flatnonzero(~record.ignore & np.array(drawable, bool))
+    care = np.flatnonzero(~record.ignore & np.array([drawable(polygon) for polygon in record.polygons], bool))
     if len(care) > MOST_REGIONS:
         care = care[np.linspace(0, len(care) - 1, MOST_REGIONS).astype(int)]
     texts = [text_tone(grey, record.polygons[region]) for region in care]
@@ -113,9 +113,18 @@ def fault_of(path: Path, message: str) -> Fault:
         return Fault("IM051", detail)
     if detail.startswith("pixels are "):
         return Fault("IM060", detail)
-    if "CV_IO_MAX_IMAGE" in detail or "too many pixels" in detail:
-        return Fault("IM064", detail)
+    if "CV_IO_MAX_IMAGE" in detail or "too many pixels" in detail or _is_too_long(path):
+        return Fault("IM064", "more than 2^30 pixels, or 2^20 to a side, which OpenCV does not open")
     return Fault("IM052" if start.startswith(_KNOWN) else "IM053", detail)
+
+
+def _is_too_long(path: Path) -> bool:
+    """Whether the head of a file names a side that OpenCV refuses: its PNG reader calls that damage."""
+    try:
+        with PIL.Image.open(path) as image:
+            return max(image.size) > MOST_SIDE
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return False
 
 
 def pages_of(path: Path) -> int:

@@ -46,6 +46,11 @@ class TextTone(NamedTuple):
     edges: float  # how often the width of an edge fits into the height of the text
 
 
+def drawable(polygon: Polygon) -> bool:
+    """Whether a region has corners enough, all of them numbers."""
+    return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
+
+
 def grey_of(image: Image) -> Grey:
     """(H, W, 3) RGB to (H, W)."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

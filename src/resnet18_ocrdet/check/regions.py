@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check.look import Look
+from resnet18_ocrdet.check.measure import drawable
 from resnet18_ocrdet.check.wording import share
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord
@@ -72,19 +73,19 @@ def check_regions(
         factors = scale(*size) if size else (1.0, 1.0)
         sizes += [size] if size else []
         for region, polygon in enumerate(record.polygons):
-            if not np.isfinite(polygon).all() or len(polygon) < 3:
+            if not drawable(polygon):
                 continue
-            for code, detail in _odd(polygon, size):
+            corners, height = min_area_quad(polygon)
+            length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
+            for code, detail in _odd(polygon, length, height, size):
                 _add(report, code, record, region, detail)
             if record.ignore[region]:
                 continue
-            corners, height = min_area_quad(polygon)
             native.append(height)
-            length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
             aspects.append(length / max(height, 1e-3))
             scaled = polygon * np.array(factors[::-1], np.float32)
             heights.append(min_area_quad(scaled)[1])
-            if make.too_small(scaled):
+            if heights[-1] < make.min_text_size:  # as make.too_small has it
                 small += 1
                 continue
             pieces = _shrunk(scaled, make)
@@ -122,7 +123,7 @@ def size_of(record: LabelRecord, look: Look) -> tuple[int, int] | None:
 
 def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
     """Pairs of care regions of one image that cover each other, with their intersection over union."""
-    care = [int(r) for r in np.flatnonzero(~record.ignore) if _drawable(record.polygons[r])]
+    care = [int(r) for r in np.flatnonzero(~record.ignore) if drawable(record.polygons[r])]
     if len(care) < 2:
         return
     shapes = shapely.make_valid(np.array([shapely.Polygon(record.polygons[region]) for region in care]))
@@ -136,11 +137,7 @@ def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
             yield care[one], care[other], float(both / either)
 
 
-def _drawable(polygon: Polygon) -> bool:
-    return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
-
-
-def _odd(polygon: Polygon, size: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
+def _odd(polygon: Polygon, length: float, height: float, size: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
     """Codes and details of one region's shape."""
     if size:
         covered = area(polygon) / (size[0] * size[1])
@@ -148,8 +145,6 @@ def _odd(polygon: Polygon, size: tuple[int, int] | None) -> Iterator[tuple[str, 
             yield "PG042", f"covers {min(covered, 1):.0%} of the image"
     if len(polygon) > MANY_CORNERS:
         yield "PG045", f"{len(polygon)} corners"
-    corners, height = min_area_quad(polygon)
-    length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
     if height > 0 and length > LONGEST * height:
         yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
 

@@ -37,7 +37,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; overflow-wrap: anywhere; }
 .error { color: var(--error); } .warning { color: var(--warning); } .repair { color: var(--repair); }
 .info { color: var(--info); }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: 480px; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: calc(50% - .5rem); }
 figure img { max-width: 100%; display: block; } figcaption { font-size: .85rem; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
 svg text { fill: currentColor; font: 11px system-ui, sans-serif; } svg rect { fill: #4a90d9; }
