@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from defective_set import build
 
+from defective_set import build
 from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.config.compose import run_command
 

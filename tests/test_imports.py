@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "engine": {"structures", "errors", "guard", "average", "world"},
     "journal": {"structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
+    "check": GROUND | {"data", "draw"},
     "postprocess": GROUND,
     "metrics": GROUND,
     "curves": {"structures", "draw", "metrics"},

@@ -36,7 +36,6 @@ from .postprocess import Decoder
 from .schedule import Scaled, Schedule
 from .world import World
 
-
 SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
 
 
@@ -177,8 +176,9 @@ def build_augment(cfg: DictConfig) -> Augment:
 
 
 def build_target_maker(train: DictConfig) -> TargetMaker:
-    """What the network is taught."""
-    return TargetMaker(train.shrink_ratio, train.thresh_min, train.thresh_max, train.min_text_size)
+    """What the network is taught. A check has no thresholds of the map: which regions can be drawn is all it asks."""
+    names = ("shrink_ratio", "thresh_min", "thresh_max", "min_text_size")
+    return TargetMaker(**{name: train[name] for name in names if name in train})
 
 
 def build_contract(cfg: DictConfig, precision: str) -> Contract:

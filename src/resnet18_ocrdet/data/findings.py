@@ -35,7 +35,7 @@ CODES: dict[str, Kind] = {
     "GT010": Kind("info", "regions without transcription, learnt as text", ""),
     "GT013": Kind("warning", "more than half of the images have only don't-care regions", "label more of them"),
     "GT014": Kind("error", "no region that can be learnt", "a region marked as don't-care is never learnt"),
-    "GT015": Kind("repair", "separated by something else than commas", ""),
+    "GT015": Kind("info", "separated by something else than commas", ""),
     "GT016": Kind("repair", "quotes or brackets in a line", ""),
     "GT017": Kind("repair", "header or comment line", ""),
     "GT018": Kind("error", "too few numbers for a region", "complete the line"),

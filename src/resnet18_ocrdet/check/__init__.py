@@ -1,0 +1,1 @@
+"""The data set doctor: what is looked at in images and regions, and how it is told."""
