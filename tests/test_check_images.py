@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check import images
-from resnet18_ocrdet.check.curved import is_curved
+from resnet18_ocrdet.check.curved import Bow, bends, is_curved
 from resnet18_ocrdet.check.images import check_images
 from resnet18_ocrdet.check.look import Look, look_at, look_at_all
 from resnet18_ocrdet.check.measure import reduced, steepness, text_tone
@@ -190,6 +190,14 @@ def test_a_copy_scaled_or_saved_anew_is_found_across_parts_only(tmp_path: Path):
     form = grey.copy()
     cv2.putText(form, "Smith", (200, 200), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 30, 2)  # the same form, filled in
     assert found(train=[record(first)], val=[record(save(tmp_path / "d.png", form))]) == []
+    large = cv2.resize(grey, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)  # a point is 50x30 px
+    ticked = large.copy()
+    cv2.putText(ticked, "7", (800, 800), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 30, 2)
+    page, other = (
+        save(tmp_path / "e.png", np.asarray(large, np.uint8)),
+        save(tmp_path / "f.png", np.asarray(ticked, np.uint8)),
+    )
+    assert found(train=[record(page)], val=[record(other)]) == [], "one digit more"
 
 
 def test_looks_come_in_order_and_each_counts_once(tmp_path: Path):
@@ -259,6 +267,20 @@ def test_curved_text_in_a_box(text: str):
 
 def turned(quad: NDArray[np.float32], height: int) -> NDArray[np.float32]:
     return np.stack([height - 1 - quad[:, 1], quad[:, 0]], axis=1)
+
+
+def test_a_bow_counts_when_all_of_it_fits():
+    bent = Bow(top=0.3, bottom=0.2, fit=0.9, letters=0.5, filled=1.0)
+    assert bends(bent) and bends(bent._replace(top=-0.3, bottom=-0.2))
+    for other in (
+        {"top": -0.3},  # a lens: high in the middle
+        {"bottom": 0.14},  # one straight edge: a long letter in the middle
+        {"top": 0.41},  # more than twice the other one
+        {"fit": 0.59},
+        {"letters": 0.67},  # they fill the box
+    ):
+        assert not bends(bent._replace(**other)), other
+    assert bends(bent._replace(bottom=0.15, fit=0.6, letters=0.66))
 
 
 def test_slanted_text_is_not_curved():

@@ -171,6 +171,13 @@ def test_a_line_in_pieces():
     assert lines_of(line_set(*slanted)) == [("PG048", 2)]
 
 
+def test_lines_in_pieces_are_named_even_where_they_are_not_rare():
+    pieces = [box(20, 100, 200, 30), box(221, 100, 150, 30)]
+    assert lines_of([*line_set(*pieces), *line_set(*pieces, others=0)]) == [("PG048", 2)] * 2  # 4 of 44 regions
+    words = [record(box(20, 20, 100, 30)) for _ in range(40)]
+    assert lines_of([record(*pieces), record(*pieces), *words]) == [], "words may touch"
+
+
 def test_boxes_that_touch_everywhere_are_the_manner_of_the_set():
     touching = record(*(box(20 + 60 * i, 100, 60, 30) for i in range(8)))
     assert lines_of([touching] * 10) == []

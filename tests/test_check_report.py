@@ -105,6 +105,8 @@ def test_examples_are_few_and_findings_all_there(checked: Checked, tmp_path: Pat
 
 
 def test_report_html_stands_alone(checked: Checked, tmp_path: Path):
+    image = checked.reading.parts["train"][0].image_path
+    checked.reading.report.add("QA102", image, 0, HOSTILE, image)
     write_report_html(tmp_path / "report.html", checked)
     text = (tmp_path / "report.html").read_bytes().decode("utf-8")
     page = Page()
@@ -112,6 +114,7 @@ def test_report_html_stands_alone(checked: Checked, tmp_path: Path):
     page.close()
     assert page.open == []
     tags = {tag for tag, _ in page.seen}
+    assert HOSTILE in str(next(attrs.get("alt") for _, attrs in page.seen if "1.png: " in str(attrs.get("alt"))))
     assert not tags & {"script", "link", "iframe", "object", "embed", "b>", "base", "form"}
     addresses = [attrs[name] for _, attrs in page.seen for name in ("src", "href") if name in attrs]
     assert addresses and all(re.match(r"data:image/jpeg;base64,|#[A-Z]{2}[0-9]{3}$", str(value)) for value in addresses)

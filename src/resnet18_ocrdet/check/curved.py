@@ -43,7 +43,12 @@ def is_curved(grey: Grey, quad: Polygon) -> bool:
     """Whether the text in a box of four corners bends. grey: the whole image."""
     strip = strip_of(grey, quad)
     found = bow(strip) if strip is not None else None
-    if found is None or found.top * found.bottom <= 0:
+    return found is not None and bends(found)
+
+
+def bends(found: Bow) -> bool:
+    """Whether a bow is one of the line, not of its letters: both edges alike, closely fitted, with room to bend."""
+    if found.top * found.bottom <= 0:
         return False
     less, more = sorted((abs(found.top), abs(found.bottom)))
     even = less >= LEAST_BEND and more <= MOST_UNEVEN * less
