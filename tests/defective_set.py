@@ -77,7 +77,7 @@ LABELS = {  # by the name of the picture
     "animation": Defect("IM062", 0, WORD, "image"),
     "floating_point": Defect("IM060", 0, WORD, "image"),
     "broken_link": Defect("FS077", 0, WORD, "image"),
-    "copy_of_good_1": Defect("FS072", 0, WORD, "image"),
+    "good_1_again": Defect("FS072", 0, WORD, "image"),
     "long": Defect("IM066", 0, WORD, "image"),
 }
 SUFFIXES = {"cut_short": ".jpg", "animation": ".gif", "floating_point": ".tiff"}
@@ -136,7 +136,7 @@ def write_image(name: str, path: Path, number: int) -> None:
         frames[0].save(path, save_all=True, append_images=frames[1:])
     elif name == "floating_point":
         path.write_bytes(encoded(".tiff", picture(number).astype(np.float32) / 255))
-    elif name == "copy_of_good_1":
+    elif name == "good_1_again":
         path.write_bytes(encoded(".png", picture(1001)))
     elif name == "long":
         path.write_bytes(encoded(".png", picture(number, (96, 3200))))
@@ -145,12 +145,12 @@ def write_image(name: str, path: Path, number: int) -> None:
 
 
 def picture(number: int, sides: tuple[int, int] = SIDES) -> np.ndarray:
-    """Sharp, contrasty strokes that are others for every number; (H, W, 3) uint8."""
+    """Two sharp words where the labels have them, and a third below, others for every number; (H, W, 3) uint8."""
     rng = np.random.default_rng(number)
     image = np.full((*sides, 3), 225, np.uint8)
-    for _ in range(60):
-        x, y, length = int(rng.integers(sides[1])), int(rng.integers(sides[0])), int(rng.integers(4, 14))
-        cv2.line(image, (x, y), (x + length, y + int(rng.integers(-6, 7))), (20, 30, 40), 2)
+    for left, bottom, size in ((22, 37, 0.5), (73, 67, 0.5), (21, 77, 0.4)):
+        word = "".join(chr(ord("A") + int(rng.integers(26))) for _ in range(3))
+        cv2.putText(image, word, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, (20, 30, 40), 1, cv2.LINE_AA)
     return image
 
 

@@ -77,10 +77,10 @@ def check_regions(
                 continue
             corners, height = min_area_quad(polygon)
             length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
-            for code, detail in _odd(polygon, length, height, size):
-                _add(report, code, record, region, detail)
             if record.ignore[region]:
                 continue
+            for code, detail in _odd(polygon, length, height, size):
+                _add(report, code, record, region, detail)
             native.append(height)
             aspects.append(length / max(height, 1e-3))
             scaled = polygon * np.array(factors[::-1], np.float32)

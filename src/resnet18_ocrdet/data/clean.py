@@ -33,7 +33,10 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
     """Give a record whose regions are simple polygons, of at least 3 corners, with an area, each of them once.
 
     Coordinates that are no numbers or outside of any image: the region is lost. No area: a don't-care stroke takes its
-    place. Crossing outlines are untangled, repeated corners and repeated regions left out. Everything is reported."""
+    place. Crossing outlines are untangled, repeated corners and repeated regions left out. Everything is reported.
+    Shares of width and height are not touched: as pixels they are nothing but points."""
+    if has_shares(record):
+        return record
     kept: list[int] = []
     polygons: list[Polygon] = []
     masked: list[bool] = []
@@ -67,6 +70,11 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
         lines=np.array([record.line(region) for region in kept], np.int32),
         lost=lost,
     )
+
+
+def has_shares(record: LabelRecord) -> bool:
+    """Whether all coordinates of a record lie between 0 and 1, as if they were shares of width and height."""
+    return len(record.polygons) > 0 and all(((points >= 0) & (points <= 1)).all() for points in record.polygons)
 
 
 def repair(polygon: Polygon) -> _Repaired:

@@ -75,8 +75,9 @@ def _decoded(path: Path) -> ImageHead:
     try:
         height, width = read_image(path).shape[:2]
     except UserError as error:
-        damaged = "damaged" in str(error) or "decoded" in str(error)
-        raise ImageFault("IM052" if damaged else "IM053", str(error)) from None
+        told = str(error)
+        code = "IM060" if ": pixels are" in told else "IM052" if "damaged" in told or "decoded" in told else "IM053"
+        raise ImageFault(code, told) from None
     return ImageHead(height, width, 1)
 
 

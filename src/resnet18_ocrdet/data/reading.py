@@ -80,7 +80,10 @@ def read_data(
         report_unread(folder, report)
     cleaned = {part: [clean(record, report) for record in records] for part, records in read.items()}
     looked = survey(cleaned, report, exif, coords)
-    return Reading(reader.NAME, why, looked.parts, report, looked.exif)
+    parts = looked.parts
+    if coords == "normalized":  # they are pixels only now
+        parts = {part: [clean(record, report) for record in records] for part, records in parts.items()}
+    return Reading(reader.NAME, why, parts, report, looked.exif)
 
 
 def _keep_unlabelled(parts: dict[str, list[LabelRecord]], report: Report) -> None:

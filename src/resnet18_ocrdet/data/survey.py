@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.clean import has_shares
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_head import ImageFault, ImageHead, look_at
 from resnet18_ocrdet.data.record import LabelRecord
@@ -25,6 +26,7 @@ Exif = Literal["auto", "upright", "raw"]
 
 SLACK_PX = 2.0  # a corner may lie so far outside before that says anything: tools round up
 OUTSIDE_SHARE = 0.5  # of an image's regions wholly outside: the labels belong to another size
+NO_SHARES_SIDE = 8  # px, of an image so small that regions of a pixel are possible
 SAME_ASPECT = 0.02  # relative difference of two aspect ratios that counts as none
 QUARTER = (5, 6, 7, 8)  # EXIF orientations that exchange height and width (EXIF 2.32, table 6)
 
@@ -167,7 +169,7 @@ def _misfit(record: LabelRecord, head: ImageHead) -> tuple[str, str] | None:
     points = np.concatenate(record.polygons)
     shown = f"{head.height}x{head.width} px"
     largest = points.max(axis=0)
-    if points.min() >= 0 and largest.max() <= 1.0 and min(head.height, head.width) > 8:
+    if has_shares(record) and min(head.height, head.width) > NO_SHARES_SIDE:
         return "GT023", f"all coordinates lie between 0 and 1, the image has {shown}"
     outside = _wholly_outside(record, head)
     if outside.mean() <= OUTSIDE_SHARE:

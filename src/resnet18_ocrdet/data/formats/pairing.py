@@ -95,10 +95,6 @@ def pair_by_stem(
     pairs: list[tuple[Path, Path]] = []
     spoken_for: set[Path] = set()
     for image in images:
-        if not image.is_file():
-            target = f"a link to {image.readlink()}, which does not exist" if image.is_symlink() else ""
-            report.add("FS077", image, detail=target, image=image)
-            continue
         below = labels_folder / image.relative_to(images_folder).parent
         folder = below if below.is_dir() else labels_folder
         wanted = [folder / name.format(stem=image.stem, name=image.name) for name in names]
@@ -106,6 +102,10 @@ def pair_by_stem(
         if not labels and re.fullmatch("[0-9]+", image.stem):
             labels = numbered.get((folder, int(image.stem)), [])
         spoken_for.update(labels)
+        if not image.is_file():
+            target = f"a link to {image.readlink()}, which does not exist" if image.is_symlink() else ""
+            report.add("FS077", image, detail=target, image=image)
+            continue
         rivals = [label for label in labels if label.suffix == labels[0].suffix]
         if not labels:
             looked = f"looked for {', '.join(path.name for path in wanted)} in {folder}"
