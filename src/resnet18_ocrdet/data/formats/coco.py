@@ -4,9 +4,9 @@
      "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, y, width, height],
                       "segmentation": [[x1, y1, x2, y2, ...], ...]}]}
 
-COCO-Text calls the lists "imgs" and "anns", makes them objects keyed by id, has the outline as "mask" and adds
-"utf8_string" and "legibility"; TextOCR calls the outline "points". A segmentation in several pieces is several
-regions; one that is run-length encoded is read by its bbox. Every category is taken for text.
+COCO-Text calls the lists "imgs" and "anns", makes them objects keyed by id, has the outline as "mask", "polygon" in its
+first version, and adds "utf8_string" and "legibility"; TextOCR calls the outline "points". A segmentation in several
+pieces is several regions; one that is run-length encoded is read by its bbox. Every category is taken for text.
 https://cocodataset.org/#format-data, https://bgshih.github.io/cocotext, https://textvqa.org/textocr
 """
 
@@ -36,7 +36,7 @@ NAME = "COCO"
 IGNORE_MARKS = ("###",)
 ILLEGIBLE = "illegible"  # COCO-Text: text that nobody can read
 MAX_LOOKED_AT = 5  # files that `recognise` opens
-_OUTLINE_KEYS = ("segmentation", "mask", "points")
+_OUTLINE_KEYS = ("segmentation", "mask", "polygon", "points")
 _TEXT_KEYS = ("utf8_string", "text", "transcription")
 
 
