@@ -436,7 +436,7 @@ def coco(root: Path, pictures: list[Picture]) -> None:
 
 
 def coco_text(outline: str, root: Path, pictures: list[Picture]) -> None:
-    """All images come from train2014 of COCO; "set" says what part they are of here.
+    """All images come from train2014 of COCO; "set", train or val, says what part they are of here.
 
     outline: "mask", as version 2 has it, or "polygon", as the first one had."""
     imgs: dict[str, Any] = {}
@@ -465,6 +465,30 @@ def coco_text(outline: str, root: Path, pictures: list[Picture]) -> None:
     put_json(root / "cocotext.v2.json", whole)
 
 
+def textocr(root: Path, pictures: list[Picture]) -> None:
+    """https://textvqa.org/textocr/dataset: one file for each part, all images in the folder of one archive."""
+    for part in ("train", "val"):
+        imgs: dict[str, Any] = {}
+        anns: dict[str, Any] = {}
+        of_image: dict[str, list[str]] = {}
+        for picture in (picture for picture in pictures if picture.part == part):
+            put(root / "train_images" / picture.name, pixels(picture))
+            key = Path(picture.name).stem
+            size = {"width": picture.width, "height": picture.height}
+            imgs[key] = {"id": key, **size, "set": part, "file_name": f"train/{picture.name}"}
+            of_image[key] = [f"{key}_{number}" for number in range(1, len(picture.words) + 1)]
+            for name, word in zip(of_image[key], picture.words, strict=True):
+                anns[name] = {
+                    "id": name,
+                    "image_id": key,
+                    "bbox": [float(side) for side in size_box(word.points)],
+                    "utf8_string": word.text,
+                    "points": [float(number) for number in numbers(word.points)],
+                    "area": area(word.points),
+                }
+        put_json(root / f"TextOCR_0.1_{part}.json", {"imgs": imgs, "anns": anns, "img2Anns": of_image})
+
+
 # docTR, https://github.com/mindee/doctr/tree/main/references/detection
 
 
@@ -490,6 +514,8 @@ _CTW1500 = Dialect("ctw1500", ctw1500_xml, kinds=("curve",), mark="###", names="
 _QUADS = Dialect("folders", listed_folders, kinds=FOUR_CORNERS, mark="###")
 _POLYGONS = Dialect("folders", scanned_folders, mark="###", digits_first=False)
 _ALL_TRAIN = ("train", "train")
+_TRAIN_VAL = ("train", "val")
+_COCO_TEXT = Dialect("coco", _task(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, parts=_TRAIN_VAL)
 
 WAYS: dict[str, Dialect] = {
     "icdar2015": Dialect("icdar2015", icdar2015, kinds=FOUR_CORNERS, mark="###", names="img_{}.jpg".format),
@@ -517,7 +543,12 @@ WAYS: dict[str, Dialect] = {
     "mmocr spotting": Dialect("mmocr", _task(mmocr, "textspotting")),
     "labelme": Dialect("labelme", labelme, mark="###", empty=False),
     "coco": Dialect("coco", coco, texts=False),
-    "coco-text": Dialect("coco", _task(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format),
-    "coco-text 1": Dialect("coco", _task(coco_text, "polygon"), names="COCO_train2014_{:012}.jpg".format),
+    "coco-text": Dialect(
+        "coco", _task(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, parts=("train", "val")
+    ),
+    "coco-text 1": Dialect(
+        "coco", _task(coco_text, "polygon"), names="COCO_train2014_{:012}.jpg".format, parts=("train", "val")
+    ),
+    "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, parts=_TRAIN_VAL),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
 }
