@@ -58,7 +58,7 @@ def band(left: int, step: int, tops: tuple[int, ...], thickness: int) -> Points:
 # The turned rectangles have sides along (4, 3) / 5 or (4, -3) / 5, so that their corners are whole numbers.
 PICTURES = (
     Picture("train", "1", 96, 128, (
-        Word("rectangle", box(4, 2, 44, 14), "Hello, world"),
+        Word("rectangle", box(4, 2, 44, 14), 'Hello, "old" world'),
         Word("rotated", ((30, 20), (70, 50), (58, 66), (18, 36)), 'say "hi"'),
         Word("quad", ((80, 4), (124, 10), (120, 30), (76, 22)), "Größe 東京"),
         Word("quad", ((4, 70), (30, 72), (28, 90), (2, 86)), "blurred", ignore=True),
