@@ -100,6 +100,31 @@ TEXTOCR = {
 }
 
 
+def test_a_part_in_the_image_name_leads_to_no_folder_of_another_part(tmp_path):
+    image = {"id": 1, "file_name": "train/1.png", "height": 8, "width": 8}
+    content = {"images": [image], "annotations": [{"image_id": 1, "bbox": [0, 0, 4, 4]}], "categories": []}
+    build(tmp_path, {"annotations/instances_all.json": content, "test_images/1.png": None})
+    _, report = read_all(coco, tmp_path)
+    assert [finding.code for finding in report] == ["FS079"]
+    build(tmp_path, {"train_images/1.png": None})
+    parts, report = read_all(coco, tmp_path)
+    assert [record.image_path for record in parts["train"]] == [tmp_path / "train_images/1.png"] and not len(report)
+
+
+def test_a_full_stop_is_illegible_only_in_textocr(tmp_path):
+    square = [0, 0, 4, 0, 4, 4, 0, 4]
+    anns = {
+        "1": {"image_id": "a", "points": square, "utf8_string": "."},
+        "2": {"image_id": "a", "points": square[2:] + square[:2], "utf8_string": ". "},
+        "3": {"image_id": "a", "points": square[4:] + square[:4], "utf8_string": ".."},
+        "4": {"image_id": "a", "mask": square, "bbox": [0, 0, 4, 4], "utf8_string": "."},
+    }
+    imgs = {"a": {"id": "a", "file_name": "1.png", "set": "train"}}
+    build(tmp_path, {"x_train.json": {"imgs": imgs, "anns": anns}, "1.png": None})
+    parts, _ = read_all(coco, tmp_path)
+    assert parts["train"][0].ignore.tolist() == [True, True, False, False]
+
+
 def wrap(*annotations, name="1.png"):
     return {
         "images": [{"id": 1, "file_name": name, "height": 8, "width": 8}],

@@ -4,14 +4,16 @@
      "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, y, width, height],
                       "segmentation": [[x1, y1, x2, y2, ...], ...]}]}
 
-COCO-Text calls the lists "imgs" and "anns", makes them objects keyed by id, has the outline as "mask" and adds
-"utf8_string" and "legibility"; TextOCR calls the outline "points". A segmentation in several pieces is several
-regions; one that is run-length encoded is read by its bbox. Every category is taken for text.
+COCO-Text calls the lists "imgs" and "anns", makes them objects keyed by id, has the outline as "mask", "polygon" in its
+first version, and adds "utf8_string" and "legibility". TextOCR calls the outline "points", writes "." for what nobody
+can read, and names images train/1.jpg that its archive unpacks to train_images/. A segmentation in several pieces is
+several regions; one that is run-length encoded is read by its bbox. Every category is taken for text.
 https://cocodataset.org/#format-data, https://bgshih.github.io/cocotext, https://textvqa.org/textocr
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,9 @@ from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 NAME = "COCO"
 IGNORE_MARKS = ("###",)
 ILLEGIBLE = "illegible"  # COCO-Text: text that nobody can read
+UNREAD = "."  # TextOCR: the same, as the whole text
 MAX_LOOKED_AT = 5  # files that `recognise` opens
-_OUTLINE_KEYS = ("segmentation", "mask", "points")
+_OUTLINE_KEYS = ("segmentation", "mask", "polygon", "points")
 _TEXT_KEYS = ("utf8_string", "text", "transcription")
 
 
@@ -130,14 +133,23 @@ def _read_images(images: Sequence[Any], place: Place, folders: Sequence[Path]) -
         elif key in files:
             place.add("GT022", f"needs an id of its own, {word(entry['id'])} is that of image {files[key][0]}")
         else:
-            files[key] = number, locate(entry.get("file_name", entry.get("filename")), folders, place, "file_name")
+            name = entry.get("file_name", entry.get("filename"))
+            files[key] = number, locate(name, folders, place, "file_name", _alike(name, folders))
     return files
+
+
+def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
+    """List the folders of the part that a relative name begins with: train_images/ for train/1.jpg."""
+    first, *rest = re.split(r"[/\\]", name) if isinstance(name, str) else [""]
+    part = part_of(first) if rest else None
+    return [folder for folder in folders if part and part_of(folder.name) == part]
 
 
 def _read_annotation(annotation: dict[str, Any], place: Place, marks: Sequence[str]) -> list[Region | None]:
     """Read one annotation: a region for each of its pieces, None for each whose place is unknown, reported."""
     text = next((text for key in _TEXT_KEYS if (text := text_of(annotation.get(key)))), "")
     ignore = text in marks or is_set(annotation.get("iscrowd")) or annotation.get("legibility") == ILLEGIBLE
+    ignore |= text == UNREAD and "points" in annotation
     outline = next((value for key in _OUTLINE_KEYS if isinstance(value := annotation.get(key), list) and value), None)
     if outline is None:
         if annotation.get("bbox") is None:

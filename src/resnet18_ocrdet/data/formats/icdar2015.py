@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
+from resnet18_ocrdet.data.formats.locate import files_in
 from resnet18_ocrdet.data.formats.pairing import pair_by_stem
 from resnet18_ocrdet.data.image_io import list_images
 from resnet18_ocrdet.data.record import LabelRecord
@@ -31,8 +32,15 @@ HALVES = {
 
 
 def recognise(root: Path) -> str | None:
-    """What in this folder shows the official layout."""
-    return next((f"{half.images}/" for half in HALVES.values() if (root / half.images).is_dir()), None)
+    """What in this folder shows the official layout.
+
+    The folders of images alone also lie beside label files of another kind, as PaddleOCR's documentation has it; with
+    nothing beside them they count, so that `read` can say what is missing."""
+    there = [half for half in HALVES.values() if (root / half.images).is_dir()]
+    whole = [half for half in there if (root / half.labels).is_dir()]
+    if not whole and any(files_in(root, suffix) for suffix in (".txt", ".json")):
+        return None
+    return next((f"{half.images}/" for half in (*whole, *there)), None)
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
