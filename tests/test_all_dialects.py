@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from dialect_writers import WAYS, pixels
+from resnet18_ocrdet.cli import _check
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, choose_dialect, read_data
 from resnet18_ocrdet.data.splits import LabelledImages, custom
 from resnet18_ocrdet.geometry import min_area_quad
@@ -27,11 +29,6 @@ def written(request, tmp_path):
     return way, root, pictures
 
 
-def dialect(way):
-    """What to ask for: rectangles of four numbers are read only by name."""
-    return "icdar2013" if way.key == "icdar2013" else "auto"
-
-
 def same(polygons, points, tolerance):
     wanted = [np.array(corners, np.float32) for corners in points]
     if [polygon.shape for polygon in polygons] != [polygon.shape for polygon in wanted]:
@@ -42,7 +39,7 @@ def same(polygons, points, tolerance):
 @pytest.mark.parametrize("written", WAYS, indirect=True)
 def test_it_loads_to_what_was_written(written):
     way, root, pictures = written
-    reading = read_data(root, dialect(way))
+    reading = read_data(root)
     assert reading.dialect == (DIALECTS | FALLBACK)[way.key].NAME
     assert [finding.text for level in ("error", "warning", "repair") for finding in reading.report.at(level)] == []
     assert set(reading.parts) == {picture.part for picture in pictures}
@@ -60,16 +57,30 @@ def test_it_loads_to_what_was_written(written):
 @pytest.mark.parametrize("written", WAYS, indirect=True)
 def test_one_dialect_takes_it_for_its_own(written):
     way, root, _ = written
-    wanted = [] if way.key in ("folders", "icdar2013") else [way.key]
+    wanted = [] if way.key == "folders" else [way.key]
     assert [key for key, reader in DIALECTS.items() if reader.recognise(root)] == wanted
-    if way.key != "icdar2013":
-        assert choose_dialect(root)[0] == way.key
+    assert choose_dialect(root)[0] == way.key
+
+
+@pytest.mark.parametrize("written", WAYS, indirect=True)
+def test_the_check_names_it_and_its_copy_holds_the_same(written, tmp_path, capsys):
+    way, root, pictures = written
+    run_command("check", _check, [f"data.root={root}", f"output={tmp_path}/out", "fix=true"])
+    assert capsys.readouterr().out.startswith(f"data: {(DIALECTS | FALLBACK)[way.key].NAME} (")
+    copied = read_data(tmp_path / "out" / "fixed")
+    records = {(part, record.image_path.name): record for part, found in copied.parts.items() for record in found}
+    for picture in pictures:
+        record = records.get((picture.part, picture.name))
+        if record is not None:
+            assert same(record.polygons, [word.points for word in picture.words], way.tolerance)
+            assert record.ignore.tolist() == [word.ignore for word in picture.words]
+    assert copied.images == len({pixels(picture) for picture in pictures})  # the same picture once
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
 def test_a_training_gets_the_same_samples(written):
     way, root, pictures = written
-    splits = custom(root, dialect(way))
+    splits = custom(root)
     sources = [source for source in (splits.train, splits.val, splits.test) if source is not None]
     assert all(isinstance(source, LabelledImages) for source in sources)
     samples = {sample.name: sample for source in sources for sample in map(source.load, range(len(source)))}
@@ -84,8 +95,8 @@ def test_a_training_gets_the_same_samples(written):
 
 @pytest.mark.parametrize("written", CURVED, indirect=True)
 def test_curved_polygons_survive_from_file_to_score(written):
-    way, root, pictures = written
-    splits = custom(root, dialect(way))
+    _, root, pictures = written
+    splits = custom(root)
     curves = {picture.name: [word for word in picture.words if word.kind == "curve"] for picture in pictures}
     assert sum(map(len, curves.values())) >= 2
     exact, boxes = IcdarMetric(), IcdarMetric()

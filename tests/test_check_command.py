@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from defective_set import build
+from defective_set import WORD, build, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.findings import CODES
 
 
 def check(*words):
@@ -76,3 +77,41 @@ def test_the_copy_is_clean_and_a_training_on_it_runs(defective, tmp_path):
     assert {kind["code"] for kind in report["kinds"] if kind["level"] == "warning"} == questions
     words = ["data=custom", f"data.root={fixed}", f"run_dir={tmp_path}/run", "input_size=64x64", "train.epochs=1"]
     assert run_command("train", _train, [*words, "train.workers=0", "data.on_error=fail"]) == 0
+
+
+def test_the_page_lists_every_code_as_it_is():
+    page = (Path(__file__).parents[1] / "docs" / "check.md").read_text("utf-8")
+    for code, kind in CODES.items():
+        assert f"| {code} | {kind.level} | {kind.title} | {kind.remedy} |".replace("|  |", "| |") in page
+
+
+def test_a_picture_in_training_and_validation_stays_in_validation(tmp_path):
+    for part, numbers in {"train": (1, 2, 3), "val": (3, 4)}.items():
+        for number in numbers:
+            image = tmp_path / "set" / f"{part}_images" / f"{part}_{number}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.write_bytes(encoded(".png", picture(number)))
+            label = tmp_path / "set" / f"{part}_gts" / f"{part}_{number}.txt"
+            label.parent.mkdir(exist_ok=True)
+            label.write_text(WORD)
+    assert check(f"data.root={tmp_path}/set", f"output={tmp_path}/out", "fix=true") == 1
+    copied = sorted(path.name for path in (tmp_path / "out" / "fixed").rglob("*.png"))
+    assert copied == ["train_1.png", "train_2.png", "val_3.png", "val_4.png"]
+
+
+def test_a_list_that_names_a_file_for_both_parts(tmp_path):
+    root = tmp_path / "set"
+    for number in (1, 2, 3):
+        for folder in ("images", "gts"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / "images" / f"{number}.png").write_bytes(encoded(".png", picture(number)))
+        (root / "gts" / f"{number}.txt").write_text(WORD)
+    (root / "train_list.txt").write_text("1.png\n2.png\n")
+    (root / "val_list.txt").write_text("2.png\n3.png\n")
+    check(f"data.root={root}", f"output={tmp_path}/out", "fix=true")
+    fixed = tmp_path / "out" / "fixed"
+    assert sorted(path.relative_to(fixed).as_posix() for path in fixed.rglob("*.png")) == [
+        "train_images/1.png",
+        "val_images/2.png",
+        "val_images/3.png",
+    ]

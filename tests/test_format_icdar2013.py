@@ -147,8 +147,9 @@ def test_nothing_there(tmp_path):
         icdar2013.read(tmp_path, Report())
 
 
-def test_never_recognised(tmp_path):
-    root = write(
-        tmp_path, {"Challenge2_Test_Task12_Images/img_1.jpg": "", "Challenge2_Test_Task1_GT/gt_img_1.txt": TEST}
+def test_only_the_official_folders_are_recognised(tmp_path):
+    official = write(
+        tmp_path / "a", {"Challenge2_Test_Task12_Images/img_1.jpg": "", "Challenge2_Test_Task1_GT/gt_img_1.txt": TEST}
     )
-    assert icdar2013.recognise(root) is None
+    assert icdar2013.recognise(official) == "Challenge2_Test_Task12_Images/"
+    assert icdar2013.recognise(write(tmp_path / "b", {"train_images/1.jpg": "", "train_gts/1.txt": TEST})) is None

@@ -92,11 +92,14 @@ def blur(look: Look) -> str:
 def _add_duplicates(
     parts: Mapping[str, Sequence[LabelRecord]], looks: Mapping[str, Sequence[Look]], report: Report
 ) -> None:
-    """Find equal pixels everywhere, and nearly equal ones in different parts, where they make a score mean little."""
+    """Find equal pixels everywhere, and nearly equal ones in different parts, where they make a score mean little.
+
+    Of the copies in two parts the one that is learnt from is reported."""
     first: dict[bytes, tuple[str, Path]] = {}
     again: set[Path] = set()
-    for part, records in parts.items():
-        for record, look in zip(records, looks[part], strict=True):
+    names = [part for part in ("test", "val", "train") if part in parts]  # the copy in training is the one to remove
+    for part in names:
+        for record, look in zip(parts[part], looks[part], strict=True):
             if look.fault is not None or look.constant:
                 continue
             there, owner = first.setdefault(look.digest, (part, record.image_path))
@@ -106,7 +109,6 @@ def _add_duplicates(
             detail = f"the same pixels as {owner}" + ("" if there == part else f" of {there}")
             report.add(code, record.image_path, 0, detail, record.image_path)
             again.add(record.image_path)
-    names = list(parts)
     for number, part in enumerate(names):
         for other in names[number + 1 :]:
             for mine, theirs in near_pairs(looks[part], looks[other]):

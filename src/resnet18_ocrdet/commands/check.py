@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,19 +94,21 @@ def _fix(checked: Checked, folder: Path, display: Display) -> None:
 
 
 def cleaned(checked: Checked) -> tuple[Parts, int]:
-    """The records that the copy is made of, and how many images are left out: broken ones, and second copies."""
+    """The records that the copy is made of, and how many are left out: of broken images, and of second copies.
+
+    A file that two parts list stays in the one that is not learnt from."""
     report = checked.reading.report
-    unlabelled = {finding.image for finding in report.of("GT001")}
-    out = {finding.image for finding in report.of(*UNUSABLE, *COPIES)} | unlabelled
-    kept = {part: list(_cut(records, out)) for part, records in checked.reading.parts.items()}
+    broken = {finding.image for finding in report.of("GT001", *UNUSABLE)}
+    copies = {finding.image for finding in report.of(*COPIES)}
+    listed: Counter[Path | None] = Counter(
+        record.image_path for records in checked.reading.parts.values() for record in records
+    )
+    kept: Parts = {}
+    for part, records in sorted(checked.reading.parts.items(), key=lambda item: item[0] == "train"):
+        there = {record.image_path for found in kept.values() for record in found}
+        double = {path for path in copies if path in there or listed[path] == 1}
+        kept[part] = [at_border(record) for record in records if record.image_path not in broken | double]
     return kept, checked.reading.images - sum(map(len, kept.values()))
-
-
-def _cut(records: Iterable[LabelRecord], out: set[Path | None]) -> Iterable[LabelRecord]:
-    """Records whose images are not in `out`, their regions cut at the image's border."""
-    for record in records:
-        if record.image_path not in out:
-            yield at_border(record)
 
 
 def at_border(record: LabelRecord) -> LabelRecord:
