@@ -17,7 +17,6 @@ from resnet18_ocrdet.data.image_io import image_size, read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.structures import Outline, Sample
 
-
 UNKNOWN_SIZE = (0, 0)
 
 
