@@ -94,15 +94,18 @@ class TargetMaker:
         np.rint(levels, out=levels)
         return TargetPlanes(prob_map, prob_mask, levels.astype(np.uint8), thresh_mask)
 
+    def too_small(self, polygon: Polygon) -> bool:
+        """Whether the text is lower than min_text_size, whatever its rotation."""
+        return shorter_side(polygon) < self.min_text_size
+
     def _move(self, outline: Polygon, distance: float) -> Moved | None:
         """The outline moved by `distance` px either way; None where the region cannot be taught."""
         if distance <= 0:
             return None
-        text_size = min(cv2.minAreaRect(outline)[1])
-        if text_size < self.min_text_size:
+        if self.too_small(outline):
             return None
         moved = move_outline(outline, distance, 0)
-        if not moved.shrunk and text_size >= LEAST_THIN_PX:
+        if not moved.shrunk and shorter_side(outline) >= LEAST_THIN_PX:
             moved = move_outline(outline, distance, THIN_BITS)
         return moved if moved.shrunk else None
 
@@ -113,6 +116,11 @@ def simplified(polygon: Polygon) -> Polygon:
         return np.asarray(polygon, np.float32)
     fewer = cv2.approxPolyDP(np.asarray(polygon, np.float32), SIMPLIFY_PX, True).reshape(-1, 2)
     return np.asarray(fewer if len(fewer) >= 3 else polygon, np.float32)
+
+
+def shorter_side(polygon: Polygon) -> float:
+    """Of the smallest rectangle round the polygon, px."""
+    return float(min(cv2.minAreaRect(polygon)[1]))
 
 
 def shrink_distances(polygons: Sequence[Polygon], ratio: float) -> list[float]:
@@ -161,7 +169,7 @@ def _window(piece: NDArray[np.int32], bits: int, height: int, width: int) -> tup
 
 
 def closeness(taught: Sequence[Taught], height: int, width: int) -> Floats:
-    """(height, width): 1 on an outline, falling to 0 at `distance` px from it, as MhLiao/DB measures; the highest counts.
+    """(height, width): 1 on an outline, falling to 0 `distance` px from it, measured as MhLiao/DB does; highest counts.
 
     Not quite the distance to a segment: outside the circle over an edge (where the edge is seen under an acute angle)
     the nearer end point counts even when the foot lies on the edge. Kept, because published weights learned it; the
