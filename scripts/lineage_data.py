@@ -62,7 +62,7 @@ def make_sample(
 
 
 def distort(image: Float, polygons: list[Float], rng: np.random.Generator) -> tuple[Float, list[Float]]:
-    """Mirror by half, turn by up to 10 degrees, scale by 0.5 to 3: three passes over the whole image."""
+    """Mirror by half, turn by up to 10 degrees, scale by 0.5 to 3 (uniform): three passes over the whole image."""
     height, width = image.shape[:2]
     if rng.random() < 0.5:
         image = cv2.flip(image, 1)
@@ -70,7 +70,7 @@ def distort(image: Float, polygons: list[Float], rng: np.random.Generator) -> tu
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rng.uniform(-10, 10), 1.0)
     image = cv2.warpAffine(image, turn, (width, height))
     polygons = [p @ turn[:, :2].T + turn[:, 2] for p in polygons]
-    scale = float(np.exp(rng.uniform(np.log(0.5), np.log(3.0))))
+    scale = rng.uniform(0.5, 3.0)
     image = cv2.resize(image, None, fx=scale, fy=scale)
     return image, [p * scale for p in polygons]
 

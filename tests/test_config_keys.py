@@ -23,7 +23,7 @@ KEYS = {
         data.root data.train data.val
         input_size.height input_size.width
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
-        augment.color augment.blur
+        augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
@@ -57,7 +57,7 @@ OPTIONS = {
     "scheduler": "cosine finetune onecycle poly step",
     "data": "custom icdar2015 quickstart synthetic",
     "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
-    "augment": "default light none",
+    "augment": "default light none strong",
     "experiment": "finetune quickstart",
 }
 

@@ -23,7 +23,7 @@ from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Sample, Source
+from resnet18_ocrdet.structures import Picture, Sample, Source
 from resnet18_ocrdet.wording import looked_in
 
 __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
@@ -49,6 +49,10 @@ class EmptySource:
     def __len__(self) -> int:
         """Count the images: 0."""
         return 0
+
+    def open(self, index: int) -> Picture:
+        """Raise IndexError: there is nothing to open."""
+        raise IndexError(f"image {index} of 0")
 
     def load(self, index: int) -> Sample:
         """Raise IndexError: there is nothing to load."""

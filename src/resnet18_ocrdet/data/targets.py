@@ -87,12 +87,9 @@ class TargetMaker:
                 cv2.fillPoly(thresh_mask, [piece], 1, cv2.LINE_8, moved.bits)
                 taught.append(Taught(outline, distance, _window(piece, moved.bits, height, width)))
         np.maximum(prob_mask, prob_map, out=prob_mask)  # text inside a don't-care region stays text
-        levels = closeness(taught, height, width)
-        levels *= self.thresh_max - self.thresh_min
-        levels += self.thresh_min
-        levels *= 255.0
-        np.rint(levels, out=levels)
-        return TargetPlanes(prob_map, prob_mask, levels.astype(np.uint8), thresh_mask)
+        low, high = 255.0 * self.thresh_min, 255.0 * self.thresh_max
+        levels = cv2.convertScaleAbs(gaps(taught, height, width), alpha=low - high, beta=high)  # rounded
+        return TargetPlanes(prob_map, prob_mask, np.asarray(levels, np.uint8), thresh_mask)
 
     def too_small(self, polygon: Polygon) -> bool:
         """Whether the text is lower than min_text_size, whatever its rotation."""
@@ -168,8 +165,8 @@ def _window(piece: NDArray[np.int32], bits: int, height: int, width: int) -> tup
     return max(x >> bits, 0), max(y >> bits, 0), min(right, width), min(bottom, height)
 
 
-def closeness(taught: Sequence[Taught], height: int, width: int) -> Floats:
-    """(height, width): 1 on an outline, falling to 0 `distance` px from it, measured as MhLiao/DB does; highest counts.
+def gaps(taught: Sequence[Taught], height: int, width: int) -> Floats:
+    """(height, width): how far the nearest outline is, 0 on it and 1 from `distance` px on, measured as MhLiao/DB does.
 
     Not quite the distance to a segment: outside the circle over an edge (where the edge is seen under an acute angle)
     the nearer end point counts even when the foot lies on the edge. Kept, because published weights learned it; the
@@ -189,8 +186,7 @@ def closeness(taught: Sequence[Taught], height: int, width: int) -> Floats:
         for first in range(0, len(start), EDGES_AT_ONCE):
             some = slice(first, first + EDGES_AT_ONCE)
             _lower(squared, start[some], end[some], reach[some], windows[some])
-    np.sqrt(squared, out=squared)
-    return np.asarray(np.subtract(np.float32(1.0), squared, out=squared))
+    return np.sqrt(squared, out=squared)
 
 
 def _lower(squared: Floats, start: Floats, end: Floats, reach: Floats, windows: Floats) -> None:

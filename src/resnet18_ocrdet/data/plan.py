@@ -1,0 +1,172 @@
+"""Where a view lies: a 3×3 matrix from pixels of the whole image to pixels of the view, drawn before a pixel is read.
+
+Legend: H W pixels, K regions, V vertices.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import area, clip_to_image, transform
+from ..structures import Image, Polygon
+
+Matrix = NDArray[np.float64]
+
+AIM_AT_TEXT = 0.8  # share of crops that are placed round a region; the rest may show none
+MIN_VISIBLE = 0.3  # a region of which less is left in the crop is don't-care: a stroke is no word
+REDUCTIONS = (8, 4, 2)  # that a JPEG can be decoded at
+LEAST_DEPTH = 0.05  # of the image's centre; a point that comes nearer to the camera, or behind it, has no place
+LEAST_TURN = 0.05  # of the frame's area: a tilted frame stays convex at each corner
+
+
+def draw_matrix(
+    size: tuple[int, int],
+    fit: tuple[float, float],
+    scales: tuple[float, float],
+    rotate: float,
+    flip: float,
+    perspective: float,
+    rng: np.random.Generator,
+) -> Matrix:
+    """Turn, mirror, zoom and tilt about the image's centre, which comes to (0, 0).
+
+    size: height and width; fit: view pixels per image pixel at zoom 1, down and across; scales: least and largest
+    zoom; rotate: degrees; flip: a probability; perspective: a share of the side."""
+    h, w = size
+    fit_y, fit_x = fit
+    zoom = float(np.exp(rng.uniform(np.log(scales[0]), np.log(scales[1]))))
+    angle = np.deg2rad(rng.uniform(-rotate, rotate))
+    mirror = -1.0 if rng.random() < flip else 1.0
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    about = np.array([[cos * mirror, -sin, 0], [sin * mirror, cos, 0], [0, 0, 1.0]])
+    centre = np.array([[fit_x, 0, -fit_x * (w - 1) / 2], [0, fit_y, -fit_y * (h - 1) / 2], [0, 0, 1.0]])
+    matrix: Matrix = about @ centre
+    return _tilt(w * fit_x * zoom, h * fit_y * zoom, perspective, rng) @ matrix if perspective else matrix
+
+
+def draw_shift(
+    size: tuple[int, int],
+    matrix: Matrix,
+    polygons: tuple[Polygon, ...],
+    ignore: NDArray[np.bool_],
+    height: int,
+    width: int,
+    rng: np.random.Generator,
+) -> Matrix:
+    """Move the view of height×width: round one of the regions that are taught most of the time, else anywhere."""
+    window = np.array([width, height], np.float64)
+    care = np.flatnonzero(~ignore)
+    shift = np.eye(3)
+    if len(care) and rng.random() < AIM_AT_TEXT:
+        region = transform(_in_front(polygons[int(rng.choice(care))], matrix, size), matrix)
+        low, high = region.min(axis=0), region.max(axis=0)
+        room = np.maximum(window - 1 - (high - low), 0.0)
+        shift[:2, 2] = rng.uniform(0.0, 1.0, 2) * room - low
+    else:
+        frame = transform(_frame(size), matrix)
+        low, high = frame.min(axis=0), frame.max(axis=0)
+        slack = high - low - (window - 1)
+        shift[:2, 2] = -(low + rng.uniform(0.0, 1.0, 2) * slack)
+    return np.asarray(shift @ matrix)
+
+
+def reduction(matrix: Matrix, height: int, width: int) -> int:
+    """By how much an image may be reduced when it is decoded, so that no part of the view needs to be enlarged."""
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
+    scale = scale_at(matrix, transform(corners, _inverse(matrix))).max()
+    return next((step for step in REDUCTIONS if scale * step <= 1.0), 1)
+
+
+def scale_at(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """View pixels per image pixel at each of (V, 2) points of the image."""
+    depth = np.abs(points @ matrix[2, :2] + matrix[2, 2])
+    return np.asarray(np.sqrt(np.abs(np.linalg.det(matrix)) / np.maximum(depth, 1e-9) ** 3), np.float64)
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
+
+
+def from_reduced(reduce: int) -> Matrix:
+    """Pixels of an image decoded at 1 / `reduce` of its sides -> pixels of the whole one."""
+    middle = (reduce - 1) / 2
+    return np.array([[reduce, 0, middle], [0, reduce, middle], [0, 0, 1.0]])
+
+
+def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
+    """One perspective warp. Below half size the image is first reduced by area, or thin strokes alias away."""
+    h, w = image.shape[:2]
+    middle = transform(np.array([[(width - 1) / 2, (height - 1) / 2]], np.float32), _inverse(matrix))
+    scale = float(scale_at(matrix, middle)[0])
+    if scale < 0.5:
+        small = (max(1, round(w * 2 * scale)), max(1, round(h * 2 * scale)))
+        back = np.diag([w / small[0], h / small[1], 1.0])
+        back[:2, 2] = (np.diag(back)[:2] - 1) / 2  # pixel centres
+        image, matrix = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA)), matrix @ back
+    return np.asarray(cv2.warpPerspective(image, matrix, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def move_regions(
+    polygons: tuple[Polygon, ...],
+    ignore: NDArray[np.bool_],
+    matrix: Matrix,
+    size: tuple[int, int],
+    height: int,
+    width: int,
+) -> tuple[tuple[Polygon, ...], NDArray[np.bool_]]:
+    """The regions in the view, clipped to it: every one of which something is visible, masked where that is little."""
+    if not polygons:
+        return (), np.zeros(0, np.bool_)
+    seen = [_in_front(polygon, matrix, size) for polygon in polygons]
+    starts = np.cumsum([0, *map(len, seen)]).tolist()
+    points = transform(np.concatenate(seen), matrix)
+    lows, highs = np.minimum.reduceat(points, starts[:-1]), np.maximum.reduceat(points, starts[:-1])
+    last = np.array([width - 1, height - 1], np.float32)
+    near = np.flatnonzero(~np.any((highs < 0) | (lows > last), axis=1))
+    whole = np.all((lows >= 0) & (highs <= last), axis=1)
+    moved: list[Polygon] = []
+    masked: list[bool] = []
+    for region in near.tolist():
+        polygon, dont_care = points[starts[region] : starts[region + 1]], bool(ignore[region])
+        if whole[region]:
+            moved.append(polygon.copy())
+            masked.append(dont_care)
+            continue
+        pieces = clip_to_image(polygon, height, width)
+        visible = sum(map(area, pieces)) / max(area(polygon), 1e-6) if pieces else 0.0
+        moved += pieces
+        masked += [dont_care or visible < MIN_VISIBLE] * len(pieces)
+    return tuple(moved), np.array(masked, np.bool_)
+
+
+def _in_front(polygon: Polygon, matrix: Matrix, size: tuple[int, int]) -> Polygon:
+    """The region as it is, or its part in the image where a tilt would bring it beside or behind the camera."""
+    if not matrix[2, :2].any():
+        return polygon
+    depth = polygon @ matrix[2, :2] + matrix[2, 2]
+    if (depth > LEAST_DEPTH).all():
+        return polygon
+    pieces = clip_to_image(polygon, *size)
+    return pieces[0] if pieces else polygon.clip(0, np.array([size[1] - 1, size[0] - 1], np.float32))
+
+
+def _frame(size: tuple[int, int]) -> Polygon:
+    h, w = size
+    return np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], np.float32)
+
+
+def _tilt(w: float, h: float, strength: float, rng: np.random.Generator) -> Matrix:
+    """A perspective that moves the corners of a centred w×h frame by up to `strength` of its sides, never over."""
+    corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]], np.float32) / 2
+    shift = (rng.uniform(-strength, strength, (4, 2)) * (w, h)).astype(np.float32)
+    while not (_turns(corners + shift) > LEAST_TURN * w * h).all():
+        shift /= 2
+    return np.asarray(cv2.getPerspectiveTransform(corners, corners + shift), np.float64)
+
+
+def _turns(quad: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(4,) cross products of the sides that meet at each corner, px²: all positive in a convex quad like the frame."""
+    before, after = quad - np.roll(quad, 1, axis=0), np.roll(quad, -1, axis=0) - quad
+    return np.asarray(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
