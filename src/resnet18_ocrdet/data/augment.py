@@ -71,7 +71,7 @@ class Augment:
             matrix = draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)
         else:
             fitted, matrix = _fit(size, height, width, self.resize)
-        reduce = reduction(matrix, height, width)
+        reduce = reduction(matrix, size, height, width)
         if fitted and any(side % reduce for side in size):
             reduce = 1  # the last pixels would stand for less than the others, and the image would not quite fit
         looks = Photometric(self.color, self.blur, self.noise, self.jpeg, self.shading, self.photometric)
