@@ -43,8 +43,9 @@ def draw_matrix(
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     about = np.array([[cos * mirror, -sin, 0], [sin * mirror, cos, 0], [0, 0, 1.0]])
     centre = np.array([[fit_x, 0, -fit_x * (w - 1) / 2], [0, fit_y, -fit_y * (h - 1) / 2], [0, 0, 1.0]])
-    matrix: Matrix = about @ centre
-    return _tilt(w * fit_x * zoom, h * fit_y * zoom, perspective, rng) @ matrix if perspective else matrix
+    if perspective:  # of the upright image: its turned corners would lie beside the frame that is tilted
+        centre = _tilt(w * fit_x, h * fit_y, perspective, rng) @ centre
+    return np.asarray(about @ centre)
 
 
 def draw_shift(
