@@ -74,12 +74,11 @@ class TargetMaker:
         thresh_mask = np.zeros((height, width), np.uint8)
         outlines = [simplified(polygon) for polygon in polygons]
         taught: list[Taught] = []
-        for outline, dont_care, distance in zip(
-            outlines, ignore, shrink_distances(outlines, self.shrink_ratio), strict=True
-        ):
+        distances = shrink_distances(outlines, self.shrink_ratio)
+        for polygon, outline, dont_care, distance in zip(polygons, outlines, ignore, distances, strict=True):
             moved = None if dont_care else self._move(outline, distance)
             if moved is None:
-                cv2.fillPoly(prob_mask, [np.rint(outline).astype(np.int32)], 0)
+                cv2.fillPoly(prob_mask, [np.rint(polygon).astype(np.int32)], 0)
                 continue
             for piece in moved.shrunk:
                 cv2.fillPoly(prob_map, [piece], 1, cv2.LINE_8, moved.bits)
