@@ -286,7 +286,7 @@ def matmul_gflops(side: int = 4096) -> float:
     return 2 * side**3 / min(seconds) / 1e9
 
 
-def measure_training(size: int, batch: int = 8, steps: int = 14) -> dict[str, float]:
+def measure_training(size: int, batch: int = 8, steps: int = 6) -> dict[str, float]:
     """Images a second of training steps: fed by the loader, and by one batch that is kept; they take turns."""
     from resnet18_ocrdet.device import autocast, choose_device, choose_precision
     from resnet18_ocrdet.loss import DBLoss
@@ -319,24 +319,32 @@ def measure_training(size: int, batch: int = 8, steps: int = 14) -> dict[str, fl
     kept = next(feed)
     for _ in range(2):
         step(kept)
-    fed, alone = [], []
-    for _ in range(3):
+    fed, alone, waited = [], [], []
+    for _ in range(2):
         for rows, give in ((alone, lambda: kept), (fed, lambda: next(feed))):
             if rows is alone:
                 time.sleep(2.0)  # until the loader's queue is full and its processes rest
             else:
-                for _ in range(3 * workers):
+                for _ in range(2 * workers):
                     step(next(feed))  # what was waiting is used up: from here on the loader must keep pace
-            began = time.perf_counter()
+            waiting, began = 0.0, time.perf_counter()
             for _ in range(steps):
-                step(give())
-            rows.append(batch * steps / (time.perf_counter() - began))
+                asked = time.perf_counter()
+                images = give()
+                waiting += time.perf_counter() - asked
+                step(images)
+            took = time.perf_counter() - began
+            rows.append(batch * steps / took)
+            if rows is fed:
+                waited.append(waiting / took)
     loader.close()
     found = {"fed": statistics.median(fed), "kept": statistics.median(alone), "cores": workers, "size": size}
+    found["waited"] = statistics.median(waited)
     found["share"] = found["fed"] / found["kept"]
     print(
         f"training {size}x{size}, batch {batch}, {workers} cores, {precision}: {found['fed']:.1f} images/s by the "
-        f"loader, {found['kept']:.1f} by a kept batch: {found['share']:.0%}; machine's load {os.getloadavg()[0]:.1f}"
+        f"loader, {found['kept']:.1f} by a kept batch: {found['share']:.0%}; "
+        f"{found['waited']:.1%} of the time went into waiting for the loader; machine's load {os.getloadavg()[0]:.1f}"
     )
     return found
 
