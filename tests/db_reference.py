@@ -1,7 +1,8 @@
 """DB targets the long way: one plain statement after the other, float64, whole planes. Only for comparison.
 
 Written from the DB paper ("Label generation") and from the rules of the product: a region that cannot be taught is
-masked, all pieces of a shrunk region are text, text inside a don't-care region stays text.
+masked, all pieces of a shrunk region are text, text inside a don't-care region stays text, and what vanishes in whole
+pixels is drawn in eighths.
 """
 
 from __future__ import annotations
@@ -35,18 +36,20 @@ def make_targets(polygons, ignore, height, width, shrink_ratio=0.4, low=0.3, hig
     for polygon, dont_care in zip(polygons, ignore, strict=True):
         shape = shapely.Polygon(polygon)
         distance = shape.area * (1 - shrink_ratio**2) / shape.length
-        shrunk = _offset(polygon, -distance)
+        eighths = not _offset(polygon, -distance) and min(text_heights(polygon)) >= 1
+        scale, bits = (8, 3) if eighths else (1, 0)
+        shrunk = _offset(polygon * np.float32(scale), -distance * scale)
         if dont_care or max(text_heights(polygon)) < min_text_size or not shrunk:
             cv2.fillPoly(prob_mask, [np.round(polygon).astype(np.int32)], 0)
             continue
-        text.extend(shrunk)
-        grown = _offset(polygon, distance)
+        text.extend((piece, bits) for piece in shrunk)
+        grown = _offset(polygon * np.float32(scale), distance * scale)
         for outline in grown:
-            cv2.fillPoly(thresh_mask, [outline], 1)
-        everything = np.concatenate(grown)
+            cv2.fillPoly(thresh_mask, [outline], 1, shift=bits)
+        everything = np.concatenate(grown) / scale
         window = np.zeros((height, width), bool)
-        left, top = np.maximum(everything.min(axis=0), 0)
-        right, bottom = everything.max(axis=0)
+        left, top = np.maximum(np.floor(everything.min(axis=0)), 0).astype(int)
+        right, bottom = np.ceil(everything.max(axis=0)).astype(int)
         if right >= 0 and bottom >= 0:
             window[top : bottom + 1, left : right + 1] = True
         for reading, strict in enumerate((True, False)):
@@ -54,9 +57,9 @@ def make_targets(polygons, ignore, height, width, shrink_ratio=0.4, low=0.3, hig
             near = np.clip(1 - gap / distance, 0, 1)
             nearness[reading] = np.where(window, np.maximum(near, nearness[reading]), nearness[reading])
 
-    for piece in text:
-        cv2.fillPoly(prob_map, [piece], 1)
-        cv2.fillPoly(prob_mask, [piece], 1)
+    for piece, bits in text:
+        cv2.fillPoly(prob_map, [piece], 1, shift=bits)
+        cv2.fillPoly(prob_mask, [piece], 1, shift=bits)
     thresh = low + (high - low) * nearness
     return Reference(prob_map, prob_mask, thresh.min(axis=0), thresh.max(axis=0), thresh_mask)
 

@@ -24,7 +24,7 @@ KEYS = {
         data.exif data.cache
         input_size.height input_size.width
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
-        augment.color augment.blur
+        augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
@@ -60,7 +60,7 @@ OPTIONS = {
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
     "totaltext",
     "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
-    "augment": "default light none",
+    "augment": "default light none strong",
     "experiment": "finetune quickstart",
 }
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from db_reference import make_targets, text_heights
-from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.data.targets import TargetMaker, simplified
 
 MAKE = TargetMaker()
 SQUARE = np.array([[20, 20], [60, 20], [60, 60], [20, 60]], np.float32)
@@ -140,6 +140,37 @@ def test_what_shrinks_to_nothing_is_masked():
     assert not planes.prob_map.any() and not planes.thresh_mask.any()
     # rows 40 and 41, x from 20 to 80
     assert (planes.prob_mask == 0).sum() == 61 * 2
+
+
+def test_a_thin_region_keeps_a_target_although_it_vanishes_in_whole_pixels():
+    # 400 x 2, 1:200: D = 800 · 0.84 / 804 = 0.84, so 0.33 px are left; in whole pixels 40.6 .. 42.6 shrinks to nothing
+    ribbon = np.array([[20, 40.6], [420, 40.6], [420, 42.6], [20, 42.6]], np.float32)
+    for polygon, size in ((ribbon, (80, 440)), (ribbon[:, ::-1].copy(), (440, 80))):
+        planes = targets(polygon, size=size, make=TargetMaker(min_text_size=2.0))
+        across = planes.prob_map.max(axis=int(size[0] < size[1]))
+        along = planes.prob_map.max(axis=int(size[0] > size[1]))
+        # text on one or two rows, about 41.44 .. 41.77, over all of its length but D at either end
+        assert 1 <= across.sum() <= 2 and across[41:43].any()
+        assert 397 <= along.sum() <= 400
+        assert planes.prob_mask.all() and planes.thresh_mask[planes.prob_map == 1].all()
+    # 0.4 and 0.6 from an edge: 255 (0.3 + 0.4 (1 - 0.4 / 0.8358)) = 129.7, and 105.3
+    np.testing.assert_array_equal(planes.thresh_map[30, 41:43], [130, 105])
+
+
+def test_very_many_vertices_change_nothing_that_is_seen():
+    # a traced ring of 900 points, 0.2 px apart at most; its 64 and more vertices are cut to what half a pixel needs
+    angles = np.arange(900) * 2 * np.pi / 900
+    circle = np.array([50, 40]) + 28 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    circle = circle.astype(np.float32)
+    assert 8 <= len(simplified(circle)) < 64
+    np.testing.assert_array_equal(simplified(circle[::20]), circle[::20])  # 45 of them are left alone
+    planes, fine = targets(circle), make_targets([circle], np.array([False]), 80, 100)
+    # A = 2463, L = 176: D = 11.76, radius 16.2 left: 102 px of outline, of which the half-pixel moves few
+    assert (planes.prob_map != fine.prob_map).sum() < 60 and planes.prob_map.sum() > 700
+    assert (planes.thresh_mask != fine.thresh_mask).sum() < 250  # grown: 250 px of outline, less than one step each
+    # edges of 5.5 px: from 2.75 px on the nearer end counts, √(2.75² + 2.75²) - 2.75 = 1.14 px of 11.76: 9.9 levels
+    inside = (planes.thresh_mask == 1) & (fine.thresh_mask == 1)
+    assert np.abs(planes.thresh_map - fine.thresh_low * 255.0)[inside].max() < 10.5
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
 from .average import WeightAverage
-from .check.advice import SchedulerName, Situation, free_memory
+from .check.advice import SchedulerName, Situation
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .contract import Contract
 from .data.augment import Augment
+from .data.cache import free_memory
 from .data.letterbox import scale_to
 from .data.loader import default_workers
 from .data.reading import Reading, read_data

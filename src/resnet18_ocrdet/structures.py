@@ -6,7 +6,7 @@ Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -33,6 +33,65 @@ class Sample:
     polygons: tuple[Polygon, ...]  # K of them
     ignore: NDArray[np.bool_]  # (K,): don't-care regions, neither taught nor scored
 
+    @property
+    def height(self) -> int:
+        """Of the image, px."""
+        return int(self.image.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Of the image, px."""
+        return int(self.image.shape[1])
+
+    def pixels(self, reduce: int = 1) -> Image:
+        """The image as it is, whatever `reduce`: a sample is a `Picture` that has been read."""
+        return self.image
+
+
+class Picture(Protocol):
+    """A labelled image whose pixels are read when they are asked for."""
+
+    @property
+    def name(self) -> str:
+        """As `Sample.name`."""
+
+    @property
+    def height(self) -> int:
+        """Of the upright image, px."""
+
+    @property
+    def width(self) -> int:
+        """Of the upright image, px."""
+
+    @property
+    def polygons(self) -> tuple[Polygon, ...]:
+        """K of them, in pixels of the whole image."""
+
+    @property
+    def ignore(self) -> NDArray[np.bool_]:
+        """(K,): don't-care regions."""
+
+    def pixels(self, reduce: int = 1) -> Image:
+        """Read or render the image; not to be written to.
+
+        reduce: n = 1, 2, 4 or 8. Where that is cheaper, the sides come divided by n, rounded up: each pixel then stands
+        for n×n, the first one for those from (0, 0). Else the whole image comes."""
+
+
+class LazyPicture(NamedTuple):
+    """A `Picture` read by a function."""
+
+    name: str
+    height: int
+    width: int
+    polygons: tuple[Polygon, ...]
+    ignore: NDArray[np.bool_]
+    read: Callable[[int], Image]  # as `Picture.pixels`
+
+    def pixels(self, reduce: int = 1) -> Image:
+        """See `Picture.pixels`."""
+        return self.read(reduce)
+
 
 class Outline(NamedTuple):
     """A labelled image without its pixels."""
@@ -49,8 +108,11 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Count the images."""
 
+    def open(self, index: int) -> Picture:
+        """Give the labels and the size of image `index`, 0 <= index < len(self); pixels are read when asked for."""
+
     def load(self, index: int) -> Sample:
-        """Read or render image `index`, 0 <= index < len(self); the same index gives the same sample."""
+        """Read or render image `index`: `open` and `pixels`; the same index gives the same sample."""
 
     def fingerprint(self) -> Iterable[bytes]:
         """Give chunks of bytes, without loading an image: what the images and labels are, not where they lie.

@@ -7,7 +7,6 @@ what it says; the text height is that below which targets are masked; the memory
 from __future__ import annotations
 
 import math
-import os
 from typing import Literal, NamedTuple
 
 FEW_IMAGES = 500  # fewer than that; article
@@ -93,18 +92,6 @@ def advise(case: Situation) -> list[Advice]:
     epochs = _epochs(case)
     schedule = _scheduler(case if epochs is None else case._replace(step_size=None))  # more epochs set the drops too
     return [advice for advice in (_rate(case), schedule, epochs, size, batch) if advice]
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that are not in use; None where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123  not a file of the user's
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def step_bytes(backbone: str, height: int, width: int, batch_size: int) -> float:

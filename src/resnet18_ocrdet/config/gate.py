@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -104,7 +105,7 @@ def _form_problem(word: Word, following: Word | None, library: Library, known: I
 def _bare_problem(word: Word, following: Word | None, library: Library, known: Iterable[str]) -> str:
     names = [*known, *library.groups]
     near = word.key if word.key in names else nearest_key(word.key, names)
-    if near is None:
+    if near is None or Path(word.key).suffix.lower() in (".jpg", ".jpeg"):  # a file, not the key augment.jpeg
         return f"'{word}' is no setting: they are written key=value, without spaces round the '='"
     value = following.key if following and _is_value_of(word, following, known) else "VALUE"
     return f"'{word}' has no value: write {near}={value}, without spaces"

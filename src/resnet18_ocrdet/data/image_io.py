@@ -5,6 +5,7 @@ Legend: H W pixels. Files are told apart by their content; a suffix only says wh
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -28,6 +29,12 @@ EXIF_ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations whose rows are the picture's columns (EXIF 2.32, table 6)
 
 _JPEG = b"\xff\xd8\xff"
+_REDUCED = {  # OpenCV's names end in GRAYSCALE: the bits say by how much, the order of colours is given apart
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
     _JPEG: "JPEG",
     b"\x89PNG": "PNG",
@@ -39,16 +46,23 @@ _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
 }
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: Path, reduce: int = 1) -> Image:
     """Read one image as (H, W, 3) uint8 RGB.
 
     Grey becomes three equal channels, transparency is laid on white, 16 bits are scaled by their range (65535 to 255),
     of an animation the first frame is taken. The EXIF orientation is applied (not to images with transparency).
+    reduce: 2, 4 or 8 decodes a JPEG at this part of its sides, rounded up, which is cheaper: each pixel stands for a
+    square of reduce×reduce. Other formats come whole, and so do JPEGs that are turned and do not divide evenly (there
+    the squares would not begin at the first pixel).
     Raises UserError, with the file's name, for what cannot be opened, is empty, no image, or cut short."""
     data = _read_bytes(path)
     is_jpeg = data[:3].tobytes() == _JPEG  # always 8 bits and opaque: decoded to RGB in one go
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if is_jpeg else _decode_any(data)
+        if is_jpeg:
+            flags = _REDUCED[1 if reduce > 1 and _divides_badly(data, reduce) else reduce] | cv2.IMREAD_COLOR_RGB
+            pixels: NDArray[Any] | None = cv2.imdecode(data, flags)
+        else:
+            pixels = _decode_any(data)
     except cv2.error as error:
         raise UserError(f"{path}: cannot be decoded: {' '.join(str(error).split())}") from None
     if pixels is None or (is_jpeg and not _has_jpeg_end(data.tobytes())):
@@ -56,6 +70,16 @@ def read_image(path: Path) -> Image:
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UserError(f"{path}: pixels are {pixels.dtype}, only 8 and 16 bits have a range that says what white is")
     return np.asarray(pixels, np.uint8) if is_jpeg else _to_rgb(_to_uint8(pixels))
+
+
+def _divides_badly(data: NDArray[np.uint8], reduce: int) -> bool:
+    """Whether the reduced pixels of a turned JPEG would not begin at the upright image's first one."""
+    try:
+        with PIL.Image.open(io.BytesIO(data.tobytes())) as image:
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
+            return turned and any(side % reduce for side in image.size)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return True
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -163,7 +187,7 @@ def _has_jpeg_end(data: bytes) -> bool:
     while data[start : start + 1] == b"\xff" and data[start + 1 : start + 2] != b"\xda":  # until "start of scan"
         is_fill = data[start + 1 : start + 2] == b"\xff"  # any number of these may stand before a marker
         start += 1 if is_fill else 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-    return data.find(b"\xff\xd9", min(start, len(data))) >= 0
+    return data.rfind(b"\xff\xd9") >= start  # from the end, where it should be
 
 
 def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.cache import Kind, PixelCache, make_cache
 from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.image_io import image_size, read_image
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.structures import Outline, Sample
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.structures import Image, LazyPicture, Outline, Sample
 
 UNKNOWN_SIZE = (0, 0)
 
@@ -26,8 +29,11 @@ class LabelledImages:
     All labels lie in a few flat arrays: worker processes share those with their parent, while lists of Python objects
     are copied page by page as soon as a worker counts references to them."""
 
-    def __init__(self, records: Sequence[LabelRecord]) -> None:
-        """Pack the records, in their order."""
+    def __init__(self, records: Sequence[LabelRecord], cache: Kind = "none", cache_folder: Path | None = None) -> None:
+        """Pack the records, in their order.
+
+        cache: where to keep decoded pixels, see `data.cache`; anything but "none" looks at the size of each image that
+        no record states. cache_folder: of the file of "disk". Raises UserError where there is no room for them."""
         polygons = [polygon for record in records for polygon in record.polygons]
         self._image_paths = _PackedTexts([str(record.image_path) for record in records])
         self._label_paths = _PackedTexts([str(record.label_path or "") for record in records])
@@ -37,15 +43,57 @@ class LabelledImages:
         self._vertices = np.concatenate([np.zeros((0, 2), np.float32), *polygons], dtype=np.float32)  # (P, 2)
         self._ignore = np.concatenate([np.zeros(0, bool), *(record.ignore for record in records)])  # (R,)
         self._sizes = np.array([record.size or UNKNOWN_SIZE for record in records], np.int32).reshape(-1, 2)  # (N, 2)
+        self._kind: Kind = cache if len(records) else "none"
+        self._cache_folder = cache_folder
+        self._cache = self._make_cache()
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self._first_region) - 1
 
+    def open(self, index: int) -> LazyPicture:
+        """Give the labels of image `index` and its size, from the head of the file where no record states it."""
+        record = self.record(index)
+        height, width = record.size or image_size(record.image_path)
+
+        def pixels(reduce: int) -> Image:
+            image = self._pixels(index, record.image_path, reduce)
+            if image.shape[:2] not in ((height, width), (-(-height // reduce), -(-width // reduce))):
+                raise UserError(
+                    f"{record.image_path}: {image.shape[1]}x{image.shape[0]} px are in the file, {width}x{height} were "
+                    "expected: it was changed while it was in use, or its head is wrong"
+                )
+            return image
+
+        return LazyPicture(record.image_path.name, height, width, record.polygons, record.ignore, pixels)
+
     def load(self, index: int) -> Sample:
         """Read image `index`. Raises UserError, with the file's name, when it cannot be read whole."""
         record = self.record(index)
-        return Sample(record.image_path.name, read_image(record.image_path), record.polygons, record.ignore)
+        image = self._pixels(index, record.image_path, 1)
+        return Sample(record.image_path.name, image, record.polygons, record.ignore)
+
+    def _pixels(self, index: int, path: Path, reduce: int) -> Image:
+        """Of image `index`: from the cache, whole, or from the file, reduced where that is cheaper."""
+        if self._cache is None:
+            return read_image(path, reduce)
+        return self._cache.get(index, lambda: read_image(path))
+
+    def _make_cache(self) -> PixelCache | None:
+        if self._kind == "none":
+            return None
+        paths = [Path(self._image_paths[index]) for index in range(len(self))]
+        for index in np.flatnonzero((self._sizes == UNKNOWN_SIZE).all(axis=1)).tolist():
+            self._sizes[index] = image_size(paths[index])
+        return make_cache(self._kind, paths, self._sizes, self._cache_folder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a process that is not forked: it cannot share memory, only the file."""
+        return {**self.__dict__, "_cache": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._cache = self._make_cache() if self._kind == "disk" else None
 
     def record(self, index: int) -> LabelRecord:
         """Give the labels of image `index` back, in arrays of their own. Raises IndexError."""

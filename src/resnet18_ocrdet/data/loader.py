@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from ..allocator import give_back_freed_memory
+from ..allocator import give_back_freed_memory, keep_freed_memory
 from ..errors import UserError
 from ..structures import Batch, Targets
 from ..wording import count
@@ -223,6 +223,7 @@ def _start_worker(_: int, polite: bool) -> None:
     queues.Queue._on_queue_feeder_error = staticmethod(_end_unsent)  # type: ignore[attr-defined]
     cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
     give_back_freed_memory()
+    keep_freed_memory()  # of its own from here on: half of the time to decode a photo goes into new pages
     if polite and hasattr(os, "nice"):
         os.nice(POLITENESS)
 

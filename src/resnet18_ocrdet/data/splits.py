@@ -12,10 +12,11 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from resnet18_ocrdet.data.cache import Kind as Cache
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.policy import MissingGt, OnError, settle
 from resnet18_ocrdet.data.reading import read_data
@@ -24,13 +25,12 @@ from resnet18_ocrdet.data.survey import Coords, Exif
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.text_file import read_lines
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Sample, Source
+from resnet18_ocrdet.structures import Picture, Sample, Source
 from resnet18_ocrdet.wording import count
 
 __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
 
 SplitSpec: TypeAlias = float | str | None
-Cache = Literal["none", "ram", "disk"]
 
 VAL_FRACTION = 0.1  # of the training images, where no validation images are given
 SYNTHETIC_VAL_FIRST = 1_000_000_000  # number of the first validation scene: no training set reaches it
@@ -52,6 +52,10 @@ class EmptySource:
     def __len__(self) -> int:
         """Count the images: 0."""
         return 0
+
+    def open(self, index: int) -> Picture:
+        """Raise IndexError: there is nothing to open."""
+        raise IndexError(f"image {index} of 0")
 
     def load(self, index: int) -> Sample:
         """Raise IndexError: there is nothing to load."""
@@ -211,4 +215,4 @@ def _choose_named(records: Sequence[LabelRecord], path: Path, where: str) -> lis
 
 def _pack(records: Sequence[LabelRecord], cache: Cache) -> Source:
     """Make a source of records."""
-    return LabelledImages(records) if records else EmptySource()
+    return LabelledImages(records, cache) if records else EmptySource()

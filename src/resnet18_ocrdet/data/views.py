@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch.utils.data import Dataset
 
-from ..structures import Image, Placement, Sample, Source
+from ..structures import Image, Picture, Placement, Sample, Source
 from .letterbox import Resize, letterbox
 from .targets import TargetMaker, TargetPlanes
 
@@ -25,9 +25,9 @@ class View(NamedTuple):
 
 
 class Transform(Protocol):
-    """Random view of a sample at a fixed size."""
+    """Random view of a picture at a fixed size."""
 
-    def __call__(self, sample: Sample, height: int, width: int, rng: np.random.Generator) -> Sample:
+    def __call__(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Sample:
         """Return a sample of exactly height×width."""
 
 
@@ -46,7 +46,7 @@ class TrainViews(Dataset[View]):
     def __getitem__(self, key: tuple[int, int]) -> View:
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
-        sample = self.augment(self.source.load(index), self.height, self.width, rng)
+        sample = self.augment(self.source.open(index), self.height, self.width, rng)
         planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
         return View(sample.image, planes, Placement(self.height, self.width, 1.0, 1.0), _without_image(sample))
 

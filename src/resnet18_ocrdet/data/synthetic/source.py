@@ -14,7 +14,7 @@ from resnet18_ocrdet.data.synthetic.plan import Scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.typeface import LATIN_FACES, load_typefaces
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Sample
+from resnet18_ocrdet.structures import Image, LazyPicture, Sample
 
 
 class SyntheticScenes:
@@ -50,15 +50,23 @@ class SyntheticScenes:
         """What scene `index` will hold, without drawing it."""
         return plan_scene(self._rng(index), self._height, self._width, self._faces)
 
-    def load(self, index: int) -> Sample:
-        """Draw scene `index`, 0 <= index < len(self)."""
+    def open(self, index: int) -> LazyPicture:
+        """Plan scene `index`, 0 <= index < len(self); it is drawn when its pixels are asked for, never reduced."""
         scene = self.plan(index)
-        photo = self._photos[scene.background.seed % len(self._photos)] if self._photos else None
-        image = render_scene(scene, photo)
         regions = label_scene(scene)
         ignore = np.array([region.ignore for region in regions], np.bool_)
         polygons = tuple(region.polygon for region in regions)
-        return Sample(f"synthetic_{self._first + index:07d}", image, polygons, ignore)
+        name = f"synthetic_{self._first + index:07d}"
+        return LazyPicture(name, scene.height, scene.width, polygons, ignore, lambda reduce: self._render(scene))
+
+    def load(self, index: int) -> Sample:
+        """Draw scene `index`, 0 <= index < len(self)."""
+        picture = self.open(index)
+        return Sample(picture.name, picture.pixels(), picture.polygons, picture.ignore)
+
+    def _render(self, scene: Scene) -> Image:
+        photo = self._photos[scene.background.seed % len(self._photos)] if self._photos else None
+        return render_scene(scene, photo)
 
     def fingerprint(self) -> Iterator[bytes]:
         """Give what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.
