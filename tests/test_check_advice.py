@@ -117,8 +117,6 @@ def test_memory_grows_with_pixels_images_and_backbone():
     base = step_bytes("resnet18", 32, 32, 0)
     assert step_bytes("resnet18", 64, 64, 2) - base == 8 * (step_bytes("resnet18", 32, 32, 1) - base)
     assert step_bytes("resnet50", 64, 64, 2) > step_bytes("resnet34", 64, 64, 2) > step_bytes("resnet18", 64, 64, 2)
-    free = free_memory()
-    assert free is None or 2**20 < free < 2**60
 
 
 def test_nothing_is_said_of_nothing():

@@ -296,3 +296,25 @@ def test_equal_to_the_literal_implementation(labelled, ratio):
     level = ours.thresh_map.astype(np.float64)
     assert (level >= reference.thresh_low * 255 - 0.55).all()
     assert (level <= reference.thresh_high * 255 + 0.55).all()
+
+
+def test_the_pieces_of_a_region_are_those_that_are_taught():
+    make = TargetMaker()
+    word = np.array([[10, 10], [90, 10], [90, 30], [10, 30]], np.float32)
+    assert make.pieces(word) == 1
+    assert make.pieces(word * 0.1) == 0  # 2 px high
+    dumb_bell = [
+        [0, 0],
+        [30, 0],
+        [30, 14],
+        [90, 14],
+        [90, 0],
+        [120, 0],
+        [120, 30],
+        [90, 30],
+        [90, 16],
+        [30, 16],
+        [30, 30],
+        [0, 30],
+    ]
+    assert make.pieces(np.array(dumb_bell, np.float32)) == 2

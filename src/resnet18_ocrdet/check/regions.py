@@ -19,7 +19,7 @@ from resnet18_ocrdet.check.wording import share
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.geometry import area, min_area_quad, offset, shrink_distance
+from resnet18_ocrdet.geometry import area, min_area_quad
 from resnet18_ocrdet.structures import Polygon
 
 WHOLE_IMAGE = 0.9  # of the image's area
@@ -88,7 +88,7 @@ def check_regions(
             if heights[-1] < make.min_text_size:  # as make.too_small has it
                 small += 1
                 continue
-            pieces = _shrunk(scaled, make)
+            pieces = make.pieces(scaled)
             usable += pieces > 0
             if pieces != 1:
                 code, detail = ("PG038", f"{pieces} pieces") if pieces else ("PG037", "nothing is left of it")
@@ -147,12 +147,6 @@ def _odd(polygon: Polygon, length: float, height: float, size: tuple[int, int] |
         yield "PG045", f"{len(polygon)} corners"
     if height > 0 and length > LONGEST * height:
         yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
-
-
-def _shrunk(polygon: Polygon, make: TargetMaker) -> int:
-    """Into how many pieces a region falls when it is shrunk."""
-    distance = shrink_distance(polygon, make.shrink_ratio)
-    return len(offset(polygon, -distance)) if distance > 0 else 0
 
 
 def _add(report: Report, code: str, record: LabelRecord, region: int, detail: str) -> None:

@@ -94,6 +94,12 @@ class TargetMaker:
         """Whether the text is lower than min_text_size, whatever its rotation."""
         return shorter_side(polygon) < self.min_text_size
 
+    def pieces(self, polygon: Polygon) -> int:
+        """How many pieces of a region are taught: 0 for none, more than 1 where a waist closes."""
+        outline = simplified(polygon)
+        moved = self._move(outline, shrink_distances([outline], self.shrink_ratio)[0])
+        return len(moved.shrunk) if moved else 0
+
     def _move(self, outline: Polygon, distance: float) -> Moved | None:
         """The outline moved by `distance` px either way; None where the region cannot be taught."""
         if distance <= 0:

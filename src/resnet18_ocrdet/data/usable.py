@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import clip_to_image, min_area_quad, offset, shrink_distance
+from ..geometry import clip_to_image, min_area_quad
 from ..structures import Outline, Polygon
 from .targets import TargetMaker
 
@@ -135,12 +135,7 @@ def _sort(image: Outline, scale: NDArray[np.float32], make: TargetMaker) -> Iter
             yield "dont_care", height
         elif not clip_to_image(polygon, image.height, image.width):
             yield "outside", height
-        elif make.too_small(scaled) or not _shrinks(scaled, make):
+        elif not make.pieces(scaled):
             yield "too_small", height
         else:
             yield "usable", height
-
-
-def _shrinks(polygon: Polygon, make: TargetMaker) -> bool:
-    distance = shrink_distance(polygon, make.shrink_ratio)
-    return distance > 0 and bool(offset(polygon, -distance))
