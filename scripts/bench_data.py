@@ -19,7 +19,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,20 +26,21 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from resnet18_ocrdet.data.icdar2015 import read_icdar2015
 
 import lineage_data as lineage
 from resnet18_ocrdet.allocator import keep_freed_memory
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.image_io import image_size, read_image
+from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores
 from resnet18_ocrdet.data.photometric import apply_look
 from resnet18_ocrdet.data.plan import move_regions
+from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.views import TrainViews
+from resnet18_ocrdet.model.normalize import Normalize
 
 # Measured once of MhLiao/DB itself (commit 65ca77a), ms an image by what and crop, on a machine whose matrix product of
 # 4096 x 4096 in float32 ran at THEIR_GFLOPS on one thread
@@ -138,8 +138,11 @@ def report(name: str, found: dict[str, Any], size: int, slower: float, missed: l
             missed.append(f"{name}: our copy of the lineage takes {theirs:.1f} ms, a straw man beside {scaled:.1f} ms")
     if found["ratio"] < LEAST_RATIO:
         missed.append(f"{name}: {found['ratio']:.1f} times as fast, the goal is {LEAST_RATIO}")
-    if name == "real" and size == 640 and ours > MOST_MS_REAL:
-        missed.append(f"{name}: {ours:.2f} ms a sample, the goal is {MOST_MS_REAL}")
+    in_loader = ours - found["ours"].get("normalise", 0.0)  # ours is normalised on the device, theirs in the loader
+    if "normalise" in found["ours"]:
+        print(f"  in the loader: {in_loader:.2f} against {theirs:.2f} ms: {theirs / in_loader:.1f} times as fast")
+    if name == "real" and size == 640 and in_loader > MOST_MS_REAL:
+        missed.append(f"{name}: {in_loader:.2f} ms a sample, the goal is {MOST_MS_REAL}")
 
 
 def compare_samples(source: LabelledImages, size: int, samples: int) -> dict[str, Any]:
@@ -169,7 +172,7 @@ def make_ours(
     source: LabelledImages, index: int, size: int, rng: np.random.Generator, stages: dict[str, float]
 ) -> None:
     """What `TrainViews` does, with a clock between the stages."""
-    augment, make = Augment(), TargetMaker()
+    augment, make, normalize = Augment(), TargetMaker(), Normalize()
     clock = [time.perf_counter()]
 
     def done(stage: str) -> None:
@@ -189,6 +192,8 @@ def make_ours(
     done("photometric")
     make(polygons, ignore, size, size)
     done("targets")
+    normalize(torch.from_numpy(image).permute(2, 0, 1)[None])
+    done("normalise")
 
 
 def compare_targets(size: int, samples: int, large: bool) -> dict[str, Any]:
@@ -264,10 +269,7 @@ def dense_images(folder: Path) -> LabelledImages:
 
 def real_photos(root: Path) -> LabelledImages:
     """The first photos of ICDAR2015's training half, their sizes known as after the look at a set."""
-    records = read_icdar2015(root, "train")
-    if records is None:
-        raise SystemExit(f"{root}: no ch4_training_images/ with labels there")
-    return LabelledImages([replace(record, size=image_size(record.image_path)) for record in records[:PHOTOS]])
+    return LabelledImages(read_data(root).parts["train"][:PHOTOS])
 
 
 def medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.image_io import image_size, read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image, LazyPicture, Outline, Sample
+from resnet18_ocrdet.structures import Image, LazyPicture, Outline, Polygon, Sample
 
 UNKNOWN_SIZE = (0, 0)
 
@@ -42,6 +42,7 @@ class LabelledImages:
         self._first_vertex = _starts([len(polygon) for polygon in polygons])  # (R + 1,)
         self._vertices = np.concatenate([np.zeros((0, 2), np.float32), *polygons], dtype=np.float32)  # (P, 2)
         self._ignore = np.concatenate([np.zeros(0, bool), *(record.ignore for record in records)])  # (R,)
+        self._vertices.flags.writeable = self._ignore.flags.writeable = False
         self._sizes = np.array([record.size or UNKNOWN_SIZE for record in records], np.int32).reshape(-1, 2)  # (N, 2)
         self._kind: Kind = cache if len(records) else "none"
         self._cache_folder = cache_folder
@@ -53,19 +54,19 @@ class LabelledImages:
 
     def open(self, index: int) -> LazyPicture:
         """Give the labels of image `index` and its size, from the head of the file where no record states it."""
-        record = self.record(index)
-        height, width = record.size or image_size(record.image_path)
+        path, (first, last) = Path(self._image_paths[index]), self._span(index)
+        height, width = self._size(index) or image_size(path)
 
         def pixels(reduce: int) -> Image:
-            image = self._pixels(index, record.image_path, reduce)
+            image = self._pixels(index, path, reduce)
             if image.shape[:2] not in ((height, width), (-(-height // reduce), -(-width // reduce))):
                 raise UserError(
-                    f"{record.image_path}: {image.shape[1]}x{image.shape[0]} px are in the file, {width}x{height} were "
+                    f"{path}: {image.shape[1]}x{image.shape[0]} px are in the file, {width}x{height} were "
                     "expected: it was changed while it was in use, or its head is wrong"
                 )
             return image
 
-        return LazyPicture(record.image_path.name, height, width, record.polygons, record.ignore, pixels)
+        return LazyPicture(path.name, height, width, self._polygons(first, last), self._ignore[first:last], pixels)
 
     def load(self, index: int) -> Sample:
         """Read image `index`. Raises UserError, with the file's name, when it cannot be read whole."""
@@ -97,15 +98,12 @@ class LabelledImages:
 
     def record(self, index: int) -> LabelRecord:
         """Give the labels of image `index` back, in arrays of their own. Raises IndexError."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"image {index} of {len(self)}")
-        first, last = int(self._first_region[index]), int(self._first_region[index + 1])
-        vertex_ranges = pairwise(self._first_vertex[first : last + 1])
+        first, last = self._span(index)
         label_path = self._label_paths[index]
         return LabelRecord(
             image_path=Path(self._image_paths[index]),
             label_path=Path(label_path) if label_path else None,
-            polygons=tuple(self._vertices[start:stop].copy() for start, stop in vertex_ranges),
+            polygons=tuple(polygon.copy() for polygon in self._polygons(first, last)),
             ignore=self._ignore[first:last].copy(),
             texts=tuple(self._texts[region] for region in range(first, last)),
             size=self._size(index),
@@ -115,6 +113,17 @@ class LabelledImages:
         """Labels of image `index` and its size, if need be from the head of its file. Raises UserError for no image."""
         record = self.record(index)
         return Outline(*(record.size or image_size(record.image_path)), record.polygons, record.ignore)
+
+    def _span(self, index: int) -> tuple[int, int]:
+        """The first region of an image, and the first behind it. Raises IndexError."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"image {index} of {len(self)}")
+        return int(self._first_region[index]), int(self._first_region[index + 1])
+
+    def _polygons(self, first: int, last: int) -> tuple[Polygon, ...]:
+        """Those of regions `first` to `last`, read-only."""
+        ends = self._first_vertex[first : last + 1].tolist()
+        return tuple(self._vertices[start:stop] for start, stop in pairwise(ends))
 
     def _size(self, index: int) -> tuple[int, int] | None:
         height, width = (int(side) for side in self._sizes[index])

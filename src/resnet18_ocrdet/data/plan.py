@@ -83,6 +83,8 @@ def reduction(matrix: Matrix, size: tuple[int, int], height: int, width: int) ->
 def shown_part(matrix: Matrix, size: tuple[int, int], height: int, width: int) -> tuple[int, int, int, int]:
     """What of an image the view of height×width can show: left, top, and the first column and row behind."""
     h, w = size
+    if not matrix[2, :2].any():
+        return _shown_flat(matrix, size, height, width)
     back = np.linalg.inv(matrix)
     corners = _frame((height, width))
     depth = corners @ back[2, :2] + back[2, 2]
@@ -92,6 +94,18 @@ def shown_part(matrix: Matrix, size: tuple[int, int], height: int, width: int) -
     low = np.clip(np.floor(seen.min(axis=0)) - MARGIN_PX, 0, (w - 1, h - 1)).astype(int).tolist()
     high = np.clip(np.ceil(seen.max(axis=0)) + MARGIN_PX + 1, 1, (w, h)).astype(int).tolist()
     return low[0], low[1], high[0], high[1]
+
+
+def _shown_flat(matrix: Matrix, size: tuple[int, int], height: int, width: int) -> tuple[int, int, int, int]:
+    """`shown_part` of a view without tilt."""
+    (h, w), ((a, b, c), (d, e, f)) = size, matrix[:2].tolist()
+    turn = a * e - b * d
+    views = [(x - c, y - f) for x in (0, width - 1) for y in (0, height - 1)]
+    xs = [(e * x - b * y) / turn for x, y in views]
+    ys = [(a * y - d * x) / turn for x, y in views]
+    left, top = (int(min(max(min(seen) - MARGIN_PX, 0), side - 1)) for seen, side in ((xs, w), (ys, h)))
+    right, bottom = (int(min(max(max(seen) + MARGIN_PX + 2, 1), side)) for seen, side in ((xs, w), (ys, h)))
+    return left, top, right, bottom
 
 
 def largest_scale(matrix: Matrix, part: tuple[int, int, int, int]) -> float:
@@ -111,7 +125,7 @@ def from_reduced(reduce: int) -> Matrix:
 
 
 def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
-    """One perspective warp. Below half size the image is first reduced by area, or thin strokes alias away.
+    """One warp. Below half size the image is first reduced by area, or thin strokes alias away.
 
     Only the part that the view shows is touched. It is warped with a fourth channel: OpenCV takes half the time for
     four (measured, 5.0), and the pixels are the same."""
@@ -125,7 +139,10 @@ def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
         back[:2, 2] = (np.diag(back)[:2] - 1) / 2  # pixel centres
         image, matrix = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA)), matrix @ back
     four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
-    four = cv2.warpPerspective(four, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    if matrix[2, :2].any():
+        four = cv2.warpPerspective(four, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    else:
+        four = cv2.warpAffine(four, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(four, cv2.COLOR_RGBA2RGB), np.uint8)
 
 

@@ -86,9 +86,18 @@ class TargetMaker:
                 cv2.fillPoly(thresh_mask, [piece], 1, cv2.LINE_8, moved.bits)
                 taught.append(Taught(outline, distance, _window(piece, moved.bits, height, width)))
         np.maximum(prob_mask, prob_map, out=prob_mask)  # text inside a don't-care region stays text
+        return TargetPlanes(prob_map, prob_mask, self._thresholds(taught, height, width), thresh_mask)
+
+    def _thresholds(self, taught: Sequence[Taught], height: int, width: int) -> Plane:
+        """thresh_min everywhere, rising to thresh_max towards each outline; times 255, rounded."""
         low, high = 255.0 * self.thresh_min, 255.0 * self.thresh_max
-        levels = cv2.convertScaleAbs(gaps(taught, height, width), alpha=low - high, beta=high)  # rounded
-        return TargetPlanes(prob_map, prob_mask, np.asarray(levels, np.uint8), thresh_mask)
+        plane = np.full((height, width), round(low), np.uint8)
+        for region, gap in zip(taught, gaps(taught, height, width), strict=True):
+            if gap.size:
+                left, top, right, bottom = region.window
+                window, levels = plane[top:bottom, left:right], cv2.convertScaleAbs(gap, alpha=low - high, beta=high)
+                np.maximum(window, np.asarray(levels, np.uint8), out=window)
+        return plane
 
     def too_small(self, polygon: Polygon) -> bool:
         """Whether the text is lower than min_text_size, whatever its rotation."""
@@ -170,35 +179,49 @@ def _window(piece: NDArray[np.int32], bits: int, height: int, width: int) -> tup
     return max(x >> bits, 0), max(y >> bits, 0), min(right, width), min(bottom, height)
 
 
-def gaps(taught: Sequence[Taught], height: int, width: int) -> Floats:
-    """(height, width): how far the nearest outline is, 0 on it and 1 from `distance` px on, measured as MhLiao/DB does.
+def gaps(taught: Sequence[Taught], height: int, width: int) -> list[Floats]:
+    """For each region its window, (h, w): how far the outline is, 0 on it, 1 from `distance` px on, as DB measures it.
 
     Not quite the distance to a segment: outside the circle over an edge (where the edge is seen under an acute angle)
     the nearer end point counts even when the foot lies on the edge. Kept, because published weights learned it; the
     difference is at most 7/255 on 0.2 % of the text pixels.
     So the smallest is either the distance to a vertex, or to an edge's line within the circle over that edge. Each of
     them is computed only where it can be in reach, and as the sum of a term of the column and one of the row."""
-    squared = np.ones((height, width), np.float32)  # of the distance, in units of each region's reach
+    squared = [_blank(region.window) for region in taught]  # of the distance, in units of each region's reach
     if taught:
         start = np.concatenate([region.outline for region in taught])  # (E, 2), of all edges
         end = np.concatenate([part for region in taught for part in (region.outline[1:], region.outline[:1])])
-        counts = [len(region.outline) for region in taught]
-        reach = np.repeat(np.array([region.distance for region in taught], np.float32), counts)
-        windows = np.repeat(np.array([region.window for region in taught], np.float32), counts, axis=0)
+        owners = np.repeat(np.arange(len(taught)), [len(region.outline) for region in taught])
         real = (start != end).any(axis=1)  # else a repeated vertex
         if not real.all():
-            start, end, reach, windows = start[real], end[real], reach[real], windows[real]
+            start, end, owners = start[real], end[real], owners[real]
+        reach = np.array([region.distance for region in taught], np.float32)[owners]
+        windows = np.array([region.window for region in taught], np.float32)[owners]
         for first in range(0, len(start), EDGES_AT_ONCE):
             some = slice(first, first + EDGES_AT_ONCE)
-            _lower(squared, start[some], end[some], reach[some], windows[some])
-    return np.sqrt(squared, out=squared)
+            places = [(squared[owner], *taught[owner].window[:2]) for owner in owners[some].tolist()]
+            _lower(places, start[some], end[some], reach[some], windows[some], (height, width))
+    return [np.sqrt(window, out=window) for window in squared]
 
 
-def _lower(squared: Floats, start: Floats, end: Floats, reach: Floats, windows: Floats) -> None:
-    """Lower `squared` (H, W) to the distances from edges and their first vertices: start, end (E, 2), reach (E,).
+def _blank(window: tuple[int, int, int, int]) -> Floats:
+    left, top, right, bottom = window
+    return np.ones((max(bottom - top, 0), max(right - left, 0)), np.float32)
 
-    windows: (E, 4), where each edge may draw: first column, first row, and the first of each behind."""
-    height, width = squared.shape
+
+def _lower(
+    places: Sequence[tuple[Floats, int, int]],
+    start: Floats,
+    end: Floats,
+    reach: Floats,
+    windows: Floats,
+    size: tuple[int, int],
+) -> None:
+    """Lower squared distances to those from edges and their first vertices: start, end (E, 2), reach (E,).
+
+    places: E windows to lower, each with its first column and row in the image; windows: (E, 4), where each edge may
+    draw: first column, first row, and the first of each behind; size: height and width of the image."""
+    height, width = size
     edge = end - start
     length = np.hypot(edge[:, 0], edge[:, 1])[:, None]
     half, middle, unit = length / 2, (start + end) / 2, reach[:, None]
@@ -226,7 +249,8 @@ def _lower(squared: Floats, start: Floats, end: Floats, reach: Floats, windows: 
     for place, ((x0, y0), (x1, y1)) in enumerate(zip(firsts, behind, strict=True)):
         if x0 >= x1 or y0 >= y1:
             continue
-        window = squared[y0:y1, x0:x1]
+        whole, left, top = places[place % count]
+        window = whole[y0 - top : y1 - top, x0 - left : x1 - left]
         if place < count:
             near = outer(across_y[place, y0:y1], across_x[place, x0:x1])
             near *= near
