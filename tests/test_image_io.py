@@ -7,9 +7,11 @@ import zlib
 
 import cv2
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import pytest
 
-from resnet18_ocrdet.data.image_io import list_images, read_image
+from resnet18_ocrdet.data.image_io import image_size, list_images, read_image
 from resnet18_ocrdet.errors import UserError
 
 # Two halves, red and blue: channel order and orientation show.
@@ -224,3 +226,20 @@ def test_no_folder(tmp_path):
     (tmp_path / "1.jpg").touch()
     with pytest.raises(UserError, match=r"1\.jpg: cannot be listed as a folder: Not a directory"):
         list_images(tmp_path / "1.jpg")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_every_orientation_of_every_kind_is_applied(tmp_path, mode, orientation):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (5, 7, {"RGB": 3, "RGBA": 4, "L": 1, "LA": 2}[mode]), dtype=np.uint8)
+    stored = PIL.Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+    assert stored.mode == mode
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    upright = PIL.ImageOps.exif_transpose(PIL.Image.open(tmp_path / "a.png")).convert("RGBA")
+    expected = PIL.Image.alpha_composite(PIL.Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
+    image = read_image(tmp_path / "a.png")
+    assert image_size(tmp_path / "a.png") == image.shape[:2] == (expected.height, expected.width)
+    np.testing.assert_allclose(image.astype(int), np.asarray(expected).astype(int), atol=1)

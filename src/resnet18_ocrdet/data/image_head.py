@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import PIL.Image
 
-from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, _has_jpeg_end, read_image
+from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, has_jpeg_end, read_image
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.wording import count
 
@@ -88,4 +88,4 @@ def _ends(path: Path) -> bool:
         file.seek(max(0, size - TAIL_BYTES))
         if _JPEG_END in file.read():
             return True
-    return _has_jpeg_end(path.read_bytes())
+    return has_jpeg_end(path.read_bytes())

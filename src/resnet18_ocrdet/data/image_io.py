@@ -50,7 +50,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     """Read one image as (H, W, 3) uint8 RGB.
 
     Grey becomes three equal channels, transparency is laid on white, 16 bits are scaled by their range (65535 to 255),
-    of an animation the first frame is taken. The EXIF orientation is applied (not to images with transparency).
+    of an animation the first frame is taken. The EXIF orientation is applied.
     reduce: 2, 4 or 8 decodes a JPEG at this part of its sides, rounded up, which is cheaper: each pixel stands for a
     square of reduce×reduce. Other formats come whole, and so do JPEGs that are turned and do not divide evenly (there
     the squares would not begin at the first pixel).
@@ -65,7 +65,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
             pixels = _decode_any(data)
     except cv2.error as error:
         raise UserError(f"{path}: cannot be decoded: {' '.join(str(error).split())}") from None
-    if pixels is None or (is_jpeg and not _has_jpeg_end(data.tobytes())):
+    if pixels is None or (is_jpeg and not has_jpeg_end(data.tobytes())):
         raise UserError(f"{path}: {_what_is_wrong(data)}")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UserError(f"{path}: pixels are {pixels.dtype}, only 8 and 16 bits have a range that says what white is")
@@ -74,10 +74,10 @@ def read_image(path: Path, reduce: int = 1) -> Image:
 
 def _divides_badly(data: NDArray[np.uint8], reduce: int) -> bool:
     """Whether the reduced pixels of a turned JPEG would not begin at the upright image's first one."""
+    raw = data.tobytes()
     try:
-        with PIL.Image.open(io.BytesIO(data.tobytes())) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
-            return turned and any(side % reduce for side in image.size)
+        with PIL.Image.open(io.BytesIO(raw)) as image:
+            return any(side % reduce for side in image.size) and _orientation(raw) != 1
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
         return True
 
@@ -171,15 +171,35 @@ def _read_bytes(path: Path) -> NDArray[np.uint8]:
 
 def _decode_any(data: NDArray[np.uint8]) -> NDArray[Any] | None:
     """Decode with depth and transparency kept. Returns (H, W) or (H, W, 3 or 4) in BGR(A) order, None if impossible."""
-    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # which does not turn the image
     raw = data.tobytes()
-    has_exif = b"eXIf" in raw or b"EXIF" in raw  # as PNG and WebP call it; IMREAD_UNCHANGED does not turn the image
-    if has_exif and pixels is not None and (pixels.ndim == 2 or pixels.shape[2] == 3):
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    return pixels
+    if pixels is None or (b"eXIf" not in raw and b"EXIF" not in raw):  # as PNG and WebP call it
+        return pixels
+    return turned(pixels, _orientation(raw))
 
 
-def _has_jpeg_end(data: bytes) -> bool:
+def _orientation(raw: bytes) -> int:
+    """EXIF orientation of an image file's content, 1..8; 1 where there is none."""
+    try:
+        with PIL.Image.open(io.BytesIO(raw)) as image:
+            found = image.getexif().get(EXIF_ORIENTATION, 1)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Stored pixels (H, W) or (H, W, C) as EXIF orientation 1..8 wants them to be seen (EXIF 2.32, table 6)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def has_jpeg_end(data: bytes) -> bool:
     """Whether the end marker of a JPEG is there; without it OpenCV 4 and zeros at the end can make up the missing rows.
 
     The marker is searched behind the header: a thumbnail in the header has one of its own (ITU T.81, annex B.1)."""
