@@ -17,10 +17,12 @@ import pytest
 import torch
 
 from conftest import TINY
+from resnet18_ocrdet.check.look import look_at as look_at_pixels
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.image_head import ImageFault, look_at
 from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.data.survey import turn_upright
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.normalize import Normalize
@@ -154,6 +156,16 @@ def test_a_file_cut_short_is_known_before_anything_starts(tmp_path: Path, suffix
     with pytest.raises(ImageFault) as caught:
         look_at(path)
     assert caught.value.code == "IM052" and str(caught.value).startswith(f"{path}: ")
+
+
+def test_damage_in_the_middle_is_found_by_the_check(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = bytearray(cv2.imencode(".webp", noise, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
+    data[30:-30] = bytes(len(data) - 60)
+    (tmp_path / "a.webp").write_bytes(data)
+    assert look_at(tmp_path / "a.webp") == (64, 64, 1)
+    fault = look_at_pixels(to_record(tmp_path / "a.webp", None, [])).fault
+    assert fault is not None and fault.code == "IM052"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
