@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import torch
 
@@ -150,7 +151,9 @@ def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_p
         write(tmp_path / f"a ${{b}}/images/{index}.jpg", scenes.load(index).image)
         (tmp_path / f"a ${{b}}/gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n")
     broken = tmp_path / "a ${b}/images/3.jpg"
-    broken.write_bytes(broken.read_bytes()[:-500])  # its head is whole
+    webp = bytearray(cv2.imencode(".webp", scenes.load(3).image, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
+    webp[30 : len(webp) - 30] = bytes(len(webp) - 60)  # its head is whole, and so is its length
+    broken.write_bytes(webp)
     words = ("data=custom", f"data.root={tmp_path}/a ${{b}}", "data.val=3-3", "data.train=0-2", "input_size=64x64")
     code = train(
         monkeypatch, *words, "train.batch_size=3", "train.epochs=1", "train.workers=1", f"run_dir={tmp_path}/r"

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from resnet18_ocrdet.data.formats.write_icdar import regions_to_thicken, write_icdar_text
-from resnet18_ocrdet.data.image_io import has_image_suffix, image_size
+from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_io import has_image_suffix
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 
@@ -99,7 +100,7 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
 
 def _masked(record: LabelRecord) -> LabelRecord:
     """The record with a don't-care region over the whole image. Raises UserError for what is no image."""
-    height, width = record.size or image_size(record.image_path)
+    height, width = record.size or look_at(record.image_path)[:2]
     whole = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
     return replace(
         record,

@@ -112,8 +112,9 @@ class Finding(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The whole finding in one line, without its code."""
-        return f"{self.place}: {self.detail or CODES[self.code].title}"
+        """The whole finding in one line, without its code; file names may hold line ends."""
+        told = f"{self.place}: {self.detail or CODES[self.code].title}"
+        return told.replace("\r", "\\r").replace("\n", "\\n")
 
 
 class Report:

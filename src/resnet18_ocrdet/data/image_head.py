@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import PIL.Image
+import PIL.TiffImagePlugin
 
-from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, has_jpeg_end, read_image
+from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, read_image
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.wording import count
 
-MAX_PIXELS = 200_000_000  # 0.6 GB decoded; ten times a large photo
-TAIL_BYTES = 4096  # of a JPEG in which its end marker is looked for first
-_JPEG_END = b"\xff\xd9"
+MAX_PIXELS = 178_956_970  # 0.5 GB decoded, nine times a large photo; from here on Pillow takes a file for a bomb
+TAIL_BYTES = 4096  # of a JPEG or PNG in which its end marker is looked for first
+_ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format
+_HEAD_IS_ENOUGH = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # formats in which a missing end shows without decoding
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # tags (TIFF 6.0, section 3)
+_NO_RANGE = ("F", "I")  # Pillow's modes of 32 bits a channel, which only decoding tells from 16
 
 
 class ImageFault(UserError):  # noqa: N818 - the image is at fault
@@ -34,28 +38,41 @@ class ImageHead(NamedTuple):
 
 
 def look_at(path: Path) -> ImageHead:
-    """Read size and orientation from the head of a file; for kinds that Pillow does not know, decode it.
+    """Read size and orientation from the head of a file; decode it where the head does not show whether it is whole.
 
     Raises ImageFault for a file that is absent, empty, no image, cut short, or larger than MAX_PIXELS."""
     _check_file(path)
     try:
-        with PIL.Image.open(path) as image:
-            width, height = image.size
-            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-            is_jpeg = image.format in ("JPEG", "MPO")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, on damaged EXIF, of which nothing is lost, and on large images
+            with PIL.Image.open(path) as image:
+                height, width = _stored_size(image)
+                orientation = _orientation(image)
+                kind, mode = str(image.format), image.mode
     except PIL.Image.DecompressionBombError as error:
         raise ImageFault("IM064", f"{path}: {error}") from None
     except (OSError, ValueError, SyntaxError):
         return _decoded(path)
     if height * width > MAX_PIXELS:
         raise ImageFault("IM064", f"{path}: {height}x{width} px, at most {MAX_PIXELS} are read")
-    if is_jpeg and not _ends(path):
-        raise ImageFault("IM052", f"{path}: a JPEG file that is cut short ({count(path.stat().st_size, 'byte')})")
-    if orientation not in range(1, 9):
-        orientation = 1
+    if kind not in _HEAD_IS_ENOUGH or mode in _NO_RANGE or not _ends(path, kind):
+        _decoded(path, kind)
     if orientation in QUARTER_TURNS:
         height, width = width, height
     return ImageHead(height, width, orientation)
+
+
+def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
+    """Height and width before EXIF turns them; of a TIFF Pillow gives those after."""
+    if isinstance(image, PIL.TiffImagePlugin.TiffImageFile):
+        return int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
+    return image.height, image.width
+
+
+def _orientation(image: PIL.Image.Image) -> int:
+    """How `read_image` turns the stored pixels, 1..8."""
+    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def _check_file(path: Path) -> None:
@@ -71,21 +88,23 @@ def _check_file(path: Path) -> None:
         raise ImageFault("IM051", f"{path}: the file is empty (0 bytes)")
 
 
-def _decoded(path: Path) -> ImageHead:
+def _decoded(path: Path, kind: str = "") -> ImageHead:
+    """Decode a file to be sure of it. kind: the format that its head shows, if it is known. Raises ImageFault."""
     try:
         height, width = read_image(path).shape[:2]
     except UserError as error:
         told = str(error)
+        if kind and ": not an image" in told:
+            told = f"{path}: a {kind} file that cannot be decoded: damaged, cut short, or of a kind that is not read"
         code = "IM060" if ": pixels are" in told else "IM052" if "damaged" in told or "decoded" in told else "IM053"
         raise ImageFault(code, told) from None
     return ImageHead(height, width, 1)
 
 
-def _ends(path: Path) -> bool:
-    """Whether the end marker of a JPEG is there: near the end, where it should be, or anywhere behind the head."""
+def _ends(path: Path, kind: str) -> bool:
+    """Whether the end marker of a format is there, near the end of the file, where it should be; True without one."""
+    marker = _ENDS.get(kind, b"")
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
-        if _JPEG_END in file.read():
-            return True
-    return has_jpeg_end(path.read_bytes())
+        return marker in file.read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _REDUCED = {  # OpenCV's names end in GRAYSCALE: the bits say by how much, the o
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+_EXIF_APART = (b"\x89PNG", b"RIFF")  # PNG and WebP, which OpenCV does not turn by itself when it keeps transparency
 _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
     _JPEG: "JPEG",
     b"\x89PNG": "PNG",
@@ -80,20 +82,6 @@ def _divides_badly(data: NDArray[np.uint8], reduce: int) -> bool:
             return any(side % reduce for side in image.size) and _orientation(raw) != 1
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
         return True
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width in px that `read_image` would give, from the head of the file where Pillow can read it there.
-
-    Raises UserError for a file that is no image."""
-    try:
-        with PIL.Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) in QUARTER_TURNS
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
-        height, width = read_image(path).shape[:2]
-        turned = False
-    return (width, height) if turned else (height, width)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -173,7 +161,7 @@ def _decode_any(data: NDArray[np.uint8]) -> NDArray[Any] | None:
     """Decode with depth and transparency kept. Returns (H, W) or (H, W, 3 or 4) in BGR(A) order, None if impossible."""
     pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # which does not turn the image
     raw = data.tobytes()
-    if pixels is None or (b"eXIf" not in raw and b"EXIF" not in raw):  # as PNG and WebP call it
+    if pixels is None or not raw.startswith(_EXIF_APART) or (b"eXIf" not in raw and b"EXIF" not in raw):
         return pixels
     return turned(pixels, _orientation(raw))
 
@@ -181,7 +169,8 @@ def _decode_any(data: NDArray[np.uint8]) -> NDArray[Any] | None:
 def _orientation(raw: bytes) -> int:
     """EXIF orientation of an image file's content, 1..8; 1 where there is none."""
     try:
-        with PIL.Image.open(io.BytesIO(raw)) as image:
+        with warnings.catch_warnings(), PIL.Image.open(io.BytesIO(raw)) as image:
+            warnings.simplefilter("ignore")  # of Pillow, on damaged EXIF
             found = image.getexif().get(EXIF_ORIENTATION, 1)
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
         return 1

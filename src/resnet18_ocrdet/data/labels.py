@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.cache import Kind, PixelCache, make_cache
 from resnet18_ocrdet.data.fingerprint import file_chunks
-from resnet18_ocrdet.data.image_io import image_size, read_image
+from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image, LazyPicture, Outline, Polygon, Sample
@@ -55,7 +56,7 @@ class LabelledImages:
     def open(self, index: int) -> LazyPicture:
         """Give the labels of image `index` and its size, from the head of the file where no record states it."""
         path, (first, last) = Path(self._image_paths[index]), self._span(index)
-        height, width = self._size(index) or image_size(path)
+        height, width = self._size(index) or look_at(path)[:2]
 
         def pixels(reduce: int) -> Image:
             image = self._pixels(index, path, reduce)
@@ -85,7 +86,7 @@ class LabelledImages:
             return None
         paths = [Path(self._image_paths[index]) for index in range(len(self))]
         for index in np.flatnonzero((self._sizes == UNKNOWN_SIZE).all(axis=1)).tolist():
-            self._sizes[index] = image_size(paths[index])
+            self._sizes[index] = look_at(paths[index])[:2]
         return make_cache(self._kind, paths, self._sizes, self._cache_folder)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -112,7 +113,7 @@ class LabelledImages:
     def outline(self, index: int) -> Outline:
         """Labels of image `index` and its size, if need be from the head of its file. Raises UserError for no image."""
         record = self.record(index)
-        return Outline(*(record.size or image_size(record.image_path)), record.polygons, record.ignore)
+        return Outline(*(record.size or look_at(record.image_path)[:2]), record.polygons, record.ignore)
 
     def _span(self, index: int) -> tuple[int, int]:
         """The first region of an image, and the first behind it. Raises IndexError."""

@@ -161,7 +161,12 @@ def listed_labels(image: Path, label_name: str | None, root: Path, part: str) ->
         if image.is_relative_to(images):
             folders = [folder / image.relative_to(images).parent for folder in folders]
     names = [name.format(stem=image.stem, name=image.name) for name in LABEL_NAMES]
-    found = ([folder / name for name in names if (folder / name).is_file()] for folder in folders)
+    shouted = [name.removesuffix(".txt") + ".TXT" for name in names]  # asked for alone: some disks take both for one
+    found = (
+        [folder / name for name in spelling if (folder / name).is_file()]
+        for folder in folders
+        for spelling in (names, shouted)
+    )
     return next((labels for labels in found if labels), [])
 
 

@@ -23,7 +23,9 @@ Entry = TypeVar("Entry")
 MIN_NUMBERS = 6  # x and y of 3 corners
 PEEK_FILES = 5  # label files that are opened to recognise a dialect; some may be empty
 PEEK_BYTES = 4096  # of each of them
-UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2"})
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
+)
 
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
 
@@ -91,6 +93,9 @@ def pair_by_stem(
     (FS077) are reported and left out; labels without an image (GT027) are reported."""
     suffixes = tuple({Path(name).suffix: None for name in names})
     there = _files_below(labels_folder, suffixes)
+    spelled: dict[Path, list[Path]] = defaultdict(list)  # by the name with its suffix in lower case: 1.TXT is 1.txt
+    for label in sorted(there):
+        spelled[label.with_suffix(label.suffix.lower())].append(label)
     numbered = _by_number(there) if by_number else {}
     pairs: list[tuple[Path, Path]] = []
     spoken_for: set[Path] = set()
@@ -98,7 +103,7 @@ def pair_by_stem(
         below = labels_folder / image.relative_to(images_folder).parent
         folder = below if below.is_dir() else labels_folder
         wanted = [folder / name.format(stem=image.stem, name=image.name) for name in names]
-        labels = [label for label in dict.fromkeys(wanted) if label in there]
+        labels = [label for name in dict.fromkeys(wanted) for label in spelled.get(name, ())]
         if not labels and re.fullmatch("[0-9]+", image.stem):
             labels = numbered.get((folder, int(image.stem)), [])
         spoken_for.update(labels)
@@ -106,7 +111,7 @@ def pair_by_stem(
             target = f"a link to {image.readlink()}, which does not exist" if image.is_symlink() else ""
             report.add("FS077", image, detail=target, image=image)
             continue
-        rivals = [label for label in labels if label.suffix == labels[0].suffix]
+        rivals = [label for label in labels if label.suffix.lower() == labels[0].suffix.lower()]
         if not labels:
             looked = f"looked for {', '.join(path.name for path in wanted)} in {folder}"
             report.add("GT001", image, detail=f"no label file ({looked})", image=image)
@@ -169,7 +174,7 @@ def find_folder(root: Path, names: Sequence[str]) -> Path | None:
 
 def peek_files(folder: Path, suffix: str) -> list[tuple[Path, bytes]]:
     """Open the first label files of a folder, by name: the head of each, as far as they can be read."""
-    names = sorted(path for path in _entries(folder) if path.suffix == suffix and not path.name.startswith("."))
+    names = sorted(path for path in _entries(folder) if path.suffix.lower() == suffix and not path.name.startswith("."))
     heads = []
     for path in names[:PEEK_FILES]:
         try:
@@ -231,7 +236,9 @@ def _folder_in_any_case(root: Path, name: str) -> Path | None:
 
 
 def _files_below(folder: Path, suffixes: tuple[str, ...]) -> set[Path]:
-    """Files with one of the suffixes, hidden ones left out. Linked folders are followed, each folder once."""
+    """Files with one of the suffixes, in upper or lower case, hidden ones left out.
+
+    Linked folders are followed, each folder once."""
     found: set[Path] = set()
     seen: set[tuple[int, int]] = set()  # (device, inode): links may form loops
     for parent, folders, files in os.walk(folder, followlinks=True):
@@ -240,7 +247,9 @@ def _files_below(folder: Path, suffixes: tuple[str, ...]) -> set[Path]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        found.update(Path(parent, name) for name in files if name.endswith(suffixes) and not name.startswith("."))
+        found.update(
+            Path(parent, name) for name in files if name.lower().endswith(suffixes) and not name.startswith(".")
+        )
     return found
 
 
