@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from dataclasses import replace
@@ -53,6 +54,8 @@ def run(cfg: DictConfig) -> int:
         display.line(line)
     for hint in advice:
         display.line(hint.text)
+    if words := [word for hint in advice for word in hint.override.split()]:
+        display.line(f"all of it: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *words])}")
     write_report_json(output / REPORTS[0], checked)
     write_report_html(output / REPORTS[1], checked)
     display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
@@ -80,7 +83,8 @@ def findings_told(checked: Checked) -> list[str]:
         for code in sorted(code for code in report.counts() if CODES[code].level == level):
             found, kind = report.of(code), CODES[code]
             remedy = f" -> {kind.remedy}" if kind.remedy else ""
-            lines.append(f"{level} {code} {kind.title}: {len(found)}, first {found[0].text}{remedy}")
+            first = found[0].text.replace(f"{checked.root}/", "")
+            lines.append(f"{level} {code} {kind.title}: {len(found)}, first {first}{remedy}")
     return lines or ["no findings"]
 
 
