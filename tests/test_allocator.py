@@ -46,6 +46,7 @@ def page_faults(mode: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+@pytest.mark.slow
 def test_a_tensor_taken_again_needs_no_new_pages():
     assert page_faults("keep") * 10 < page_faults("default")
 

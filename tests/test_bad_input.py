@@ -59,6 +59,7 @@ def test_an_epoch_without_a_single_step_is_refused(tmp_path: Path, monkeypatch, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_last_epoch_is_validated_whatever_val_every_says(tmp_path: Path, monkeypatch):
     assert run(monkeypatch, "train", *TINY, "train.epochs=2", "train.val_every=9", f"run_dir={tmp_path}/run") == 0
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]

@@ -83,6 +83,7 @@ def test_a_rate_of_10_is_noted_and_ends_without_a_traceback(tmp_path: Path, monk
     assert "learning rate halved" in captured.out
 
 
+@pytest.mark.slow
 def test_the_default_rate_does_none_of_this(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out

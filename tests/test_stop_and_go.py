@@ -131,6 +131,7 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
     assert not (tmp_path / "run/checkpoints/last.pt").exists()  # it did not even save
 
 
+@pytest.mark.slow
 def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: Path, monkeypatch):
     from resnet18_ocrdet.commands import train as command
 

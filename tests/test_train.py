@@ -105,6 +105,7 @@ def test_a_folder_with_a_run_is_not_overwritten(tiny_run: Path, monkeypatch, cap
     assert (tiny_run / "checkpoints/last.pt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_resume_auto_takes_the_newest_unfinished_run(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert train(monkeypatch, "resume=auto") == 2
@@ -256,6 +257,7 @@ def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path
     assert "scheduler.eta_min=1e-05 is above optimizer.lr=1e-06" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_group_typed_at_a_resume_replaces_that_group_alone(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "optimizer.lr=0.003", "augment=none", "train.epochs=1", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0

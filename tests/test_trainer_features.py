@@ -53,6 +53,7 @@ def last(run: Path):
     return load_checkpoint(run / "checkpoints/last.pt")
 
 
+@pytest.mark.slow
 def test_accumulated_batches_make_one_step(tmp_path: Path, monkeypatch, capsys, records):
     assert train(monkeypatch, *WORDS, "train.accumulate=2", f"run_dir={tmp_path}/run") == 0
     assert "batch 2 x 2, 1 epoch of 2 steps on 8 images" in capsys.readouterr().out
@@ -269,6 +270,7 @@ def test_the_engine_uses_the_factor_of_each_group(tmp_path: Path, monkeypatch):
     assert rates == {0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0}
 
 
+@pytest.mark.slow
 def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monkeypatch, capsys, records):
     words = (*WORDS, "optimizer.lr_for_batch=16", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0

@@ -55,7 +55,7 @@ def run(cfg: DictConfig) -> int:
     for hint in advice:
         display.line(hint.text)
     if words := [word for hint in advice for word in hint.override.split()]:
-        display.line(f"all of it: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *words])}")
+        display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *words])}")
     write_report_json(output / REPORTS[0], checked)
     write_report_html(output / REPORTS[1], checked)
     display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
