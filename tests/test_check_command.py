@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from defective_set import WORD, build, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
+from resnet18_ocrdet.commands.check import at_border
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.findings import CODES
+from resnet18_ocrdet.data.record import Region, to_record
+from resnet18_ocrdet.geometry import area
 
 
 def check(*words):
@@ -115,3 +120,35 @@ def test_a_list_that_names_a_file_for_both_parts(tmp_path):
         "val_images/2.png",
         "val_images/3.png",
     ]
+
+
+@pytest.mark.parametrize("inside", ["", "reports"])
+def test_a_report_inside_the_set_is_refused(tmp_path, inside, capsys, monkeypatch):
+    build(tmp_path / "set")
+    before = contents(tmp_path / "set")
+    assert check(f"data.root={tmp_path}/set", f"output={tmp_path}/set/{inside}") == 2
+    assert "which is never written to" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path / "set")
+    assert check("data.root=.") == 2  # whose reports would go to ./runs
+    assert contents(tmp_path / "set") == before
+
+
+def test_a_region_that_the_border_cuts_in_two_is_kept_or_masked():
+    bridge = np.array([[10, -20], [90, -20], [90, 40], [70, 40], [70, -10], [30, -10], [30, 60], [10, 60]], np.float32)
+    regions = [Region(bridge, "arch", line=3), Region(bridge[:4] + 20, "beam", True, 4)]
+    record = replace(to_record(Path("1.jpg"), Path("1.txt"), regions), size=(100, 120))
+    cut = at_border(record)
+    assert [area(polygon) for polygon in cut.polygons[:2]] == [1200, 800]
+    assert cut.ignore.tolist() == [False, True, True] and cut.texts == ("arch", "arch", "beam")
+    assert cut.lines.tolist() == [3, 3, 4]
+
+
+def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
+    for number in (1, 2, 3):
+        image = tmp_path / "set" / "images" / f"{number}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(encoded(".png", picture(number)) if number < 3 else b"")
+        (tmp_path / "set" / "labels").mkdir(exist_ok=True)
+        (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
+    check(f"data.root={tmp_path}/set", f"output={tmp_path}/out", "fix=true")
+    assert "wrote 2 images with cleaned labels" in (told := capsys.readouterr().out) and "1 image left out" in told

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check import images
 from resnet18_ocrdet.check.curved import Bow, bends, is_curved
 from resnet18_ocrdet.check.images import check_images
-from resnet18_ocrdet.check.look import Look, look_at, look_at_all
+from resnet18_ocrdet.check.look import Look, look_at, look_at_all, pages_of
 from resnet18_ocrdet.check.measure import reduced, steepness, text_tone
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2015 as dialect
+from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 
 Grey = NDArray[np.uint8]
@@ -309,3 +311,17 @@ def test_real_photos_are_neither_dull_nor_blurred(icdar2015: Path):
     assert records is not None
     chosen = [item for item in records if int(item.image_path.stem.split("_")[1]) <= 900][::6]
     assert found(train=chosen[::2], val=chosen[1::2]) == []
+
+
+def test_a_damaged_second_page_is_no_obstacle(tmp_path):
+    path = tmp_path / "two.tif"
+    page = PIL.Image.fromarray(np.zeros((20, 30, 3), np.uint8))
+    page.save(path, save_all=True, append_images=[page])
+    assert pages_of(path) == 2
+    data = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    (second,) = struct.unpack_from("<I", data, first + 2 + 12 * entries)
+    struct.pack_into("<H", data, second + 2, 999)  # the tag of its width becomes an unknown one
+    path.write_bytes(data)
+    assert pages_of(path) == 1 and read_image(path).shape == (20, 30, 3)

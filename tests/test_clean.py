@@ -14,6 +14,7 @@ from resnet18_ocrdet.data.clean import clean, is_simple, repair, untangle, witho
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.geometry import area
 
 SQUARE = [[10, 10], [40, 10], [40, 30], [10, 30]]
 BOW_TIE = [[10, 10], [40, 30], [40, 10], [10, 30]]  # two corners exchanged
@@ -50,7 +51,7 @@ def test_outlines_are_made_simple(outline, code, left):
     assert [finding.code for finding in report] == ([code] if code else [])
     shape = shapely.Polygon(record.polygons[0])
     assert shape.is_valid and shape.area == pytest.approx(left, abs=0.01)
-    assert not record.ignore.any() and record.lost == 0
+    assert not record.ignore[0] and record.ignore[1:].all() and record.lost == 0
     if report.findings:
         assert report.findings[0].place == "1.txt:1"
 
@@ -126,8 +127,17 @@ def test_four_corners_in_any_order_are_the_same_region(corners):
     assert shapely.Polygon(done.polygon).area == pytest.approx(hull.area)
 
 
+def test_what_falls_off_a_crossing_outline_is_masked():
+    figure_eight = [[0, 0], [10, 0], [20, 10], [30, 10], [30, 0], [20, 0], [10, 10], [0, 10]]
+    record, report = cleaned(figure_eight, SQUARE)
+    assert [area(outline) for outline in record.polygons[:2]] == pytest.approx([125, 125])
+    assert record.ignore.tolist() == [False, True, False] and record.texts == ("a", "a", "a")
+    assert [record.line(region) for region in range(3)] == [1, 1, 2]
+    assert "1 smaller piece masked" in report.findings[0].detail
+
+
 def test_helpers():
     assert is_simple(polygon(SQUARE)) and not is_simple(polygon(BOW_TIE))
     assert is_simple(polygon([[0, 0], [10, 0], [2, 2], [0, 10]]))  # concave
     assert without_repeats(polygon([[1, 1], [1, 1]])).shape == (0, 2)
-    assert untangle(polygon([[0, 0], [9, 9], [0, 0], [9, 9], [4, 4]])) is None
+    assert untangle(polygon([[0, 0], [9, 9], [0, 0], [9, 9], [4, 4]])) == []

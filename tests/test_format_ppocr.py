@@ -185,6 +185,13 @@ def test_an_image_in_two_lines(tmp_path):
     assert "already in Label.txt:1" in report.findings[0].detail
 
 
+def test_other_regions_of_an_image_in_two_lines_are_lost(tmp_path):
+    other = BOX.replace("]", "0]", 1)
+    build(tmp_path, {"Label.txt": f"1.png\t[{BOX}]\n1.png\t[{other}, {BOX}]\n", "1.png": None})
+    parts, _ = read_all(ppocr, tmp_path)
+    assert [(len(record.polygons), record.lost) for record in parts["train"]] == [(1, 2)]
+
+
 @pytest.mark.parametrize(
     ("encoding", "codes"), [("utf-8-sig", ["GT003"]), ("utf-16", ["GT004"]), ("gb18030", ["GT004"])]
 )

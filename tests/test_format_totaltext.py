@@ -108,6 +108,13 @@ def test_texts(tmp_path, rest, text, ignored):
     assert len(report) == 0
 
 
+def test_signs_in_two_halves_and_half_a_sign(tmp_path):
+    record, _ = read_one(
+        tmp_path, f"{SQUARE}, transcriptions: [u'\\ud83d\\ude00']\n{SQUARE}, transcriptions: [u'a\\ud83d']\n"
+    )
+    assert record.texts == ("\U0001f600", "a\ufffd")
+
+
 def test_commas_floats_and_line_ends(tmp_path):
     record, report = read_one(
         tmp_path,

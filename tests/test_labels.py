@@ -31,6 +31,12 @@ def parse(tmp_path):
     return write_and_parse
 
 
+def test_a_line_of_digits_takes_no_time(parse):
+    began = time.perf_counter()
+    assert parse("1" * 100_000 + "x").lost == 1
+    assert time.perf_counter() - began < 2  # hours, if each way to cut the digits in two were tried
+
+
 @pytest.mark.parametrize(
     ("rest", "text", "ignored"),
     [

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.plan import MIN_VISIBLE, draw_matrix, from_reduced, move_regions, reduction, warp
+from resnet18_ocrdet.data.plan import (
+    MIN_VISIBLE,
+    draw_matrix,
+    from_reduced,
+    move_regions,
+    reduction,
+    regions_in_image,
+    warp,
+)
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.geometry import area, clip_to_image, transform
 from resnet18_ocrdet.structures import LazyPicture, Sample
@@ -145,6 +153,18 @@ def test_every_region_that_is_taught_may_be_aimed_at():
             if (middle >= 0).all() and (middle < 96).all():
                 seen.add(number)
     assert seen == set(range(5))  # the last one too
+
+
+def test_padding_is_not_taught_as_text():
+    inside, half, sliver = box(10, 10, 40, 20), box(80, 10, 120, 20), box(95, 30, 180, 40)
+    exact = box(60, 60, 100, 70)  # up to the column behind the last one
+    polygons, ignore = regions_in_image((inside, half, sliver, exact), np.zeros(4, bool), (100, 100))
+    assert [float(polygon[:, 0].max()) for polygon in polygons] == [40, 99, 99, 100]
+    assert ignore.tolist() == [False, False, True, False]
+    scene = Sample("a", np.full((100, 100, 3), 255, np.uint8), (half,), np.zeros(1, bool))
+    view = Augment(**STILL | {"scale_min": 0.5, "scale_max": 0.5})(scene, 100, 100, np.random.default_rng(0))
+    (polygon,) = view.polygons
+    assert view.image.any(axis=(0, 2))[np.rint(polygon[:, 0]).astype(int)].all()  # none of its columns is padding
 
 
 @st.composite

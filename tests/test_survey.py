@@ -15,6 +15,7 @@ from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_head import ImageFault, look_at
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.survey import survey, turn_upright
 
@@ -104,6 +105,31 @@ def test_labels_that_state_another_size_are_scaled(tmp_path):
         0
     ].text
     np.testing.assert_array_equal(found.polygons[0], box(20, 10) * 2)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
+def test_a_tiff_without_its_last_pixels_is_known_before_it_is_read(tmp_path, options):
+    path = tmp_path / "a.tif"
+    noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    PIL.Image.fromarray(noise).save(path, **options)
+    assert look_at(path)[:2] == (HEIGHT, WIDTH)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageFault) as fault:
+        look_at(path)
+    assert fault.value.code == "IM052"
+
+
+def test_shares_that_reach_over_the_border(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    photo(tmp_path / "images" / "a")
+    (tmp_path / "labels" / "a.txt").write_text(
+        "0.1,0.1,0.3,0.1,0.3,0.5,0.1,0.5,x\n0.5,0.5,1.01,0.5,1.01,0.9,0.5,0.9,y\n"
+    )
+    reading = read_data(tmp_path, coords="normalized")
+    (record,) = reading.parts["train"]
+    assert record.lost == 0 and not record.ignore.any() and not reading.report.at("error")
+    np.testing.assert_allclose(record.polygons[1][:, 0], [0.5 * WIDTH, 1.01 * WIDTH, 1.01 * WIDTH, 0.5 * WIDTH])
 
 
 def test_shares_of_the_sides(tmp_path):

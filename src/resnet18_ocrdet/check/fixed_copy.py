@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from resnet18_ocrdet.data.formats.write_icdar import regions_to_thicken, write_icdar_text
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import has_image_suffix
+from resnet18_ocrdet.data.policy import mask_lost
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 
@@ -83,9 +82,7 @@ def _label_names(name: str) -> set[str]:
 
 
 def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Callable[[], None]) -> None:
-    whole = {
-        part: [_masked(record) if record.lost else record for record in records] for part, records in parts.items()
-    }
+    whole = {part: [_masked(record) for record in records] for part, records in parts.items()}
     dense = iter(regions_to_thicken([record for records in whole.values() for record in records]))
     for part, records in whole.items():
         images, labels = folder / f"{part}_images", folder / f"{part}_gts"
@@ -99,14 +96,5 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
 
 
 def _masked(record: LabelRecord) -> LabelRecord:
-    """The record with a don't-care region over the whole image. Raises UserError for what is no image."""
-    height, width = record.size or look_at(record.image_path)[:2]
-    whole = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
-    return replace(
-        record,
-        polygons=(*record.polygons, whole),
-        ignore=np.append(record.ignore, True),
-        texts=(*record.texts, ""),
-        lines=np.zeros(0, np.int32),
-        lost=0,
-    )
+    """As `mask_lost`, also of an image that was not looked at yet. Raises UserError for what is no image."""
+    return mask_lost(replace(record, size=record.size or look_at(record.image_path)[:2]) if record.lost else record)

@@ -130,11 +130,12 @@ def near_pairs(mine: Sequence[Look], theirs: Sequence[Look]) -> list[tuple[int, 
     thumbs = np.stack([_thumb(mine[index]) for index in left])  # (n, THUMB_SIDE²) int16
     means = thumbs.mean(axis=1)
     order = np.argsort(means)
+    rising = means[order]
     found = []
     for index in right:
         thumb = _thumb(theirs[index])
         middle = float(thumb.mean())
-        low, high = np.searchsorted(means[order], (middle - NEAR_MEAN, middle + NEAR_MEAN))
+        low, high = np.searchsorted(rising, (middle - NEAR_MEAN, middle + NEAR_MEAN))
         close = order[low:high]
         same = close[np.abs(thumbs[close] - thumb).max(axis=1) <= NEAR_LEVELS]
         found += [(left[place], index) for place in same if _same_shape(mine[left[place]], theirs[index])]

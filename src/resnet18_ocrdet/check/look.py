@@ -15,7 +15,7 @@ import PIL.Image
 
 from resnet18_ocrdet.check.curved import is_curved
 from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, drawable, grey_of, reduced, text_tone, tone
-from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.image_io import PILLOW_FAULTS, read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
@@ -123,7 +123,7 @@ def _is_too_long(path: Path) -> bool:
     try:
         with PIL.Image.open(path) as image:
             return max(image.size) > MOST_SIDE
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+    except PILLOW_FAULTS:
         return False
 
 
@@ -135,7 +135,7 @@ def pages_of(path: Path) -> int:
                 return 1
         with PIL.Image.open(path) as image:
             return int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError):
+    except PILLOW_FAULTS:
         return 1
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig
 
 from .. import build
@@ -30,6 +31,7 @@ REPORTS = ("report.json", "report.html")
 FIXED = "fixed"
 LEVELS: tuple[Level, ...] = ("error", "warning", "repair", "info")
 UNUSABLE = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "QA104")  # images that the copy leaves out
+NOT_THERE = "FS079"  # a name without an image
 COPIES = ("FS072", "IM072")  # and those that are there already
 
 
@@ -98,7 +100,7 @@ def _fix(checked: Checked, folder: Path, display: Display) -> None:
 
 
 def cleaned(checked: Checked) -> tuple[Parts, int]:
-    """The records that the copy is made of, and how many are left out: of broken images, and of second copies.
+    """The records that the copy is made of, and how many images are not: broken and unlabelled ones, second copies.
 
     A file that two parts list stays in the one that is not learnt from."""
     report = checked.reading.report
@@ -112,16 +114,21 @@ def cleaned(checked: Checked) -> tuple[Parts, int]:
         there = {record.image_path for found in kept.values() for record in found}
         double = {path for path in copies if path in there or listed[path] == 1}
         kept[part] = [at_border(record) for record in records if record.image_path not in broken | double]
-    return kept, checked.reading.images - sum(map(len, kept.values()))
+    gone = {finding.image for finding in report.at("error") if finding.code != NOT_THERE} - {None, *listed}
+    return kept, checked.reading.images - sum(map(len, kept.values())) + len(gone)
 
 
 def at_border(record: LabelRecord) -> LabelRecord:
-    """Cut the regions of one image at its border; of a region in several pieces the largest stays."""
+    """Cut the regions of one image at its border; of several pieces the largest stays, the others are masked."""
     if record.size is None:
         return record
     height, width = record.size
-    polygons = []
-    for polygon in record.polygons:
-        pieces = clip_to_image(polygon, height, width)
-        polygons.append(pieces[0] if pieces else polygon)
-    return replace(record, polygons=tuple(polygons))
+    pieces = [clip_to_image(polygon, height, width) or [polygon] for polygon in record.polygons]
+    places = [(region, number > 0) for region, cut in enumerate(pieces) for number in range(len(cut))]
+    return replace(
+        record,
+        polygons=tuple(polygon for cut in pieces for polygon in cut),
+        ignore=np.array([bool(record.ignore[region]) or further for region, further in places], np.bool_),
+        texts=tuple(record.texts[region] for region, _ in places),
+        lines=np.array([record.line(region) for region, _ in places], np.int32),
+    )

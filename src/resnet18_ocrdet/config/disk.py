@@ -45,6 +45,8 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         found.append(_absence("model.pretrained=", path, "file", " (a torchvision state dict, or 'imagenet', or null)"))
     if command == "train":
         found.append(_run_dir_problem(cfg))
+    if command == "check":
+        found.append(_output_problem(cfg))
     return [problem for problem in found if problem]
 
 
@@ -97,6 +99,15 @@ def _run_dir_problem(cfg: DictConfig) -> str:
         f"run_dir={run_dir} lies among the images of data.root={root}: pictures that the run writes would be taken "
         f"for images without labels; choose a folder outside"
     )
+
+
+def _output_problem(cfg: DictConfig) -> str:
+    """A report inside the data set, which a check never writes to."""
+    root, output = _path(cfg, "data.root"), Path(cfg.output or "runs")
+    if root is None or not output.resolve().is_relative_to(root.resolve()):
+        return ""
+    where = f"output={output}" if cfg.output else "the report's own place, runs/check,"
+    return f"{where} lies inside data.root={root}, which is never written to: output=FOLDER outside of it"
 
 
 def _make_absolute(cfg: DictConfig) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from ..structures import Image, Picture, Sample
 from .letterbox import Resize, letterbox, scale_to
 from .photometric import Look, Photometric, apply_look
-from .plan import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, warp
+from .plan import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, regions_in_image, warp
 
 
 class Plan(NamedTuple):
@@ -57,9 +57,8 @@ class Augment:
         plan = self.plan(picture, height, width, rng)
         image = apply_look(self.render(picture, plan, height, width), plan.look)
         size = (picture.height, picture.width)
-        return Sample(
-            picture.name, image, *move_regions(picture.polygons, picture.ignore, plan.matrix, size, height, width)
-        )
+        polygons, ignore = regions_in_image(picture.polygons, picture.ignore, size)
+        return Sample(picture.name, image, *move_regions(polygons, ignore, plan.matrix, size, height, width))
 
     def plan(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Plan:
         """Draw a view of height×width from the image's size and labels."""

@@ -17,6 +17,7 @@ from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.geometry import area
 from resnet18_ocrdet.structures import Polygon
+from resnet18_ocrdet.wording import count
 
 LEAST_AREA = 0.5  # px²: less than half a pixel is no region
 STROKE_PX = 0.5  # half the width of what a region without area is masked with
@@ -27,13 +28,15 @@ class _Repaired(NamedTuple):
     code: str  # of what was done; "" for nothing
     detail: str
     masked: bool = False  # what is left may only be masked
+    rest: tuple[Polygon, ...] = ()  # pieces that belong to the region but not to the polygon: to be masked
 
 
 def clean(record: LabelRecord, report: Report) -> LabelRecord:
     """Give a record whose regions are simple polygons, of at least 3 corners, with an area, each of them once.
 
     Coordinates that are no numbers or outside of any image: the region is lost. No area: a don't-care stroke takes its
-    place. Crossing outlines are untangled, repeated corners and repeated regions left out. Everything is reported.
+    place. Crossing outlines are untangled, what falls off by it is don't-care; repeated corners and regions are left out.
+    Everything is reported.
     Shares of width and height are not touched: as pixels they are nothing but points."""
     if has_shares(record):
         return record
@@ -62,6 +65,9 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
             kept.append(region)
             polygons.append(done.polygon)
             masked.append(done.masked)
+        kept += [region] * len(done.rest)
+        polygons += done.rest
+        masked += [True] * len(done.rest)
     return replace(
         record,
         polygons=tuple(polygons),
@@ -83,10 +89,12 @@ def repair(polygon: Polygon) -> _Repaired:
     if len(points) < 3 or _flat(points):
         return _without_area(polygon)
     if not is_simple(points):
-        whole = untangle(points)
-        if whole is None:
+        pieces = untangle(points)
+        if not pieces:
             return _without_area(polygon)
-        return _Repaired(whole, "PG031", f"{_shown(polygon)}: now {_shown(whole)}")
+        whole, *rest = pieces
+        more = f", {count(len(rest), 'smaller piece')} masked" if rest else ""
+        return _Repaired(whole, "PG031", f"{_shown(polygon)}: now {_shown(whole)}{more}", rest=tuple(rest))
     if len(points) < len(polygon):
         return _Repaired(points, "PG034", f"{_shown(polygon)}: {len(points)} different corners")
     if len(points) == 3:
@@ -117,25 +125,17 @@ def is_simple(points: Polygon) -> bool:
     return bool(shapely.is_valid(shapely.Polygon(points)))
 
 
-def untangle(points: Polygon) -> Polygon | None:
-    """Turn a crossing outline into a simple one; None when nothing with an area is left.
+def untangle(points: Polygon) -> list[Polygon]:
+    """Turn a crossing outline into simple ones, the largest first; none when nothing with an area is left.
 
-    Four corners in the wrong order are put in the order of their convex hull; else the largest simple part is taken."""
-    shape = shapely.Polygon(points)
+    Four corners in the wrong order are put in the order of their convex hull; else it is cut where it crosses."""
     hull = shapely.convex_hull(shapely.MultiPoint(points))
     if len(points) == 4 and hull.geom_type == "Polygon" and len(hull.exterior.coords) == 5:
-        return np.asarray(hull.exterior.coords[:-1], np.float32)
-    parts = [part for part in shapely.get_parts(shapely.make_valid(shape)) if part.geom_type == "Polygon"]
-    parts += [
-        piece
-        for part in shapely.get_parts(shapely.make_valid(shape))
-        if part.geom_type == "MultiPolygon"
-        for piece in part.geoms
-    ]
-    largest = max(parts, key=lambda part: float(part.area), default=None)
-    if largest is None or largest.area < LEAST_AREA:
-        return None
-    return np.asarray(largest.exterior.coords[:-1], np.float32)
+        return [np.asarray(hull.exterior.coords[:-1], np.float32)]
+    found = shapely.get_parts(shapely.get_parts(shapely.make_valid(shapely.Polygon(points))))  # of collections, too
+    parts = [part for part in found if part.geom_type == "Polygon" and part.area >= LEAST_AREA]
+    parts.sort(key=lambda part: float(part.area), reverse=True)
+    return [np.asarray(part.exterior.coords[:-1], np.float32) for part in parts]
 
 
 def _flat(points: Polygon) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import PIL.Image
 import PIL.TiffImagePlugin
 
-from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, QUARTER_TURNS, SHOWN_BYTES, read_image
+from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, PILLOW_FAULTS, QUARTER_TURNS, SHOWN_BYTES, read_image
 from resnet18_ocrdet.errors import UserError
 
 MAX_PIXELS = 178_956_970  # 0.5 GB decoded, nine times a large photo; from here on Pillow takes a file for a bomb
@@ -18,6 +18,7 @@ TAIL_BYTES = 4096  # of a JPEG or PNG in which its end marker is looked for firs
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format
 _HEAD_IS_ENOUGH = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # formats in which a missing end shows without decoding
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # tags (TIFF 6.0, section 3)
+_TIFF_DATA = ((273, 279), (324, 325))  # tags of where the strips, or tiles, begin and of their bytes (sections 8, 15)
 _NO_RANGE = ("F", "I")  # Pillow's modes of 32 bits a channel, which only decoding tells from 16
 
 
@@ -49,13 +50,14 @@ def look_at(path: Path) -> ImageHead:
                 height, width = _stored_size(image)
                 orientation = _orientation(image)
                 kind, mode = str(image.format), image.mode
+                whole = not isinstance(image, PIL.TiffImagePlugin.TiffImageFile) or _has_strips(image, path)
     except PIL.Image.DecompressionBombError as error:
         raise ImageFault("IM064", f"{path}: {error}") from None
-    except (OSError, ValueError, SyntaxError):
+    except PILLOW_FAULTS:
         return _decoded(path)
     if height * width > MAX_PIXELS:
         raise ImageFault("IM064", f"{path}: {height}x{width} px, at most {MAX_PIXELS} are read")
-    if kind not in _HEAD_IS_ENOUGH or mode in _NO_RANGE or not _ends(path, kind):
+    if kind not in _HEAD_IS_ENOUGH or mode in _NO_RANGE or not whole or not _ends(path, kind):
         _decoded(path, kind)
     if orientation in QUARTER_TURNS:
         height, width = width, height
@@ -67,6 +69,16 @@ def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
     if isinstance(image, PIL.TiffImagePlugin.TiffImageFile):
         return int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
     return image.height, image.width
+
+
+def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, path: Path) -> bool:
+    """Whether all pixels that the head of a TIFF announces lie within the file; they may come behind the head."""
+    size = path.stat().st_size
+    for starts, lengths in _TIFF_DATA:
+        places = zip(image.tag_v2.get(starts, ()), image.tag_v2.get(lengths, ()), strict=False)
+        if ends := [int(start) + int(length) for start, length in places]:
+            return max(ends) <= size
+    return False
 
 
 def _orientation(image: PIL.Image.Image) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,21 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", "
 # in lower case; all of them decoded by OpenCV's wheels on every platform
 MAX_NAMED = 10  # files that one message names
 SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
+
+# What Pillow's readers raise for damaged files, found by changing bytes at random; a bomb is its word for too large.
+PILLOW_FAULTS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+    PIL.Image.DecompressionBombError,
+)
 
 EXIF_ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations whose rows are the picture's columns (EXIF 2.32, table 6)
@@ -80,7 +96,7 @@ def _divides_badly(data: NDArray[np.uint8], reduce: int) -> bool:
     try:
         with PIL.Image.open(io.BytesIO(raw)) as image:
             return any(side % reduce for side in image.size) and _orientation(raw) != 1
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+    except PILLOW_FAULTS:
         return True
 
 
@@ -172,7 +188,7 @@ def _orientation(raw: bytes) -> int:
         with warnings.catch_warnings(), PIL.Image.open(io.BytesIO(raw)) as image:
             warnings.simplefilter("ignore")  # of Pillow, on damaged EXIF
             found = image.getexif().get(EXIF_ORIENTATION, 1)
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+    except PILLOW_FAULTS:
         return 1
     return found if found in range(1, 9) else 1
 

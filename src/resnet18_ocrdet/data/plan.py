@@ -19,6 +19,7 @@ MIN_VISIBLE = 0.3  # a region of which less is left in the crop is don't-care: a
 REDUCTIONS = (8, 4, 2)  # that a JPEG can be decoded at
 LEAST_DEPTH = 0.05  # of the image's centre; a point that comes nearer to the camera, or behind it, has no place
 MARGIN_PX = 16  # round the part of an image that a view shows: more than a reduction by area or a warp reads beside it
+BORDER_PX = 1.0  # a corner may lie so far beside its image: tools name the column behind the last one
 LEAST_TURN = 0.05  # of the frame's area: a tilted frame stays convex at each corner
 
 
@@ -148,6 +149,27 @@ def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
 
 def _moved(left: int, top: int) -> Matrix:
     return np.array([[1.0, 0, left], [0, 1.0, top], [0, 0, 1.0]])
+
+
+def regions_in_image(
+    polygons: tuple[Polygon, ...], ignore: NDArray[np.bool_], size: tuple[int, int]
+) -> tuple[tuple[Polygon, ...], NDArray[np.bool_]]:
+    """The regions cut at the border of their image of `size`, height and width, masked where little is left.
+
+    Beside the image there is only padding, which must not be taught as text."""
+    h, w = size
+    last = np.array([w - 1, h - 1], np.float32) + BORDER_PX
+    outside = [bool((polygon < -BORDER_PX).any() or (polygon > last).any()) for polygon in polygons]
+    if not any(outside):
+        return polygons, ignore
+    kept: list[Polygon] = []
+    masked: list[bool] = []
+    for polygon, dont_care, is_outside in zip(polygons, ignore.tolist(), outside, strict=True):
+        pieces = clip_to_image(polygon, h, w) if is_outside else [polygon]
+        visible = sum(map(area, pieces)) / max(area(polygon), 1e-6) if is_outside else 1.0
+        kept += pieces
+        masked += [dont_care or visible < MIN_VISIBLE] * len(pieces)
+    return tuple(kept), np.array(masked, np.bool_)
 
 
 def move_regions(

@@ -78,10 +78,11 @@ def read_data(
     _keep_unlabelled(read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
         report_unread(folder, report)
-    cleaned = {part: [clean(record, report) for record in records] for part, records in read.items()}
-    looked = survey(cleaned, report, exif, coords)
+    if coords == "pixels":
+        read = {part: [clean(record, report) for record in records] for part, records in read.items()}
+    looked = survey(read, report, exif, coords)
     parts = looked.parts
-    if coords == "normalized":  # they are pixels only now
+    if coords == "normalized":  # they are pixels only now: as shares, all of them are smaller than one
         parts = {part: [clean(record, report) for record in records] for part, records in parts.items()}
     return Reading(reader.NAME, why, parts, report, looked.exif)
 

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ..structures import Image, Picture, Placement, Sample, Source
 from .letterbox import Resize, letterbox
+from .plan import regions_in_image
 from .targets import TargetMaker, TargetPlanes
 
 
@@ -64,8 +65,9 @@ class ScoreViews(Dataset[View]):
     def __getitem__(self, index: int) -> View:
         sample = self.source.load(index)
         canvas, placement = letterbox(sample.image, self.height, self.width, self.resize)
-        polygons = [placement.to_canvas(polygon) for polygon in sample.polygons]
-        planes = self.make_targets(polygons, sample.ignore, *canvas.shape[:2])
+        inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
+        polygons = [placement.to_canvas(polygon) for polygon in inside]
+        planes = self.make_targets(polygons, ignore, *canvas.shape[:2])
         return View(canvas, planes, placement, _without_image(sample))
 
 

@@ -24,7 +24,7 @@ MAX_REGIONS = 100_000  # of one image; more is a file of something else
 POLYGON_NUMBERS = 12  # 6 vertices; a quad with the text "1,000,000" has 11 numbers
 POLYGON_SHARE = 0.01  # of the lines with so many numbers; above, the set is one of polygons
 
-_NUMBER = r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+_NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _SEPARATORS = (r"\s*,\s*", r"\s*;\s*", r"\s*，\s*", r" *\t *", r"\s+")  # the first that fits a line rules it
 _FIELDS = [re.compile(rf"\s*{_NUMBER}(?:{separator}|\s*$)") for separator in _SEPARATORS]
 _BRACKETED = re.compile(rf"[\s\[({{\"']*{_NUMBER}[\s\])}}\"']*(?:[,;\t，]|\s|$)\s*")  # "12", or [[12, 13], or (12,13)

@@ -27,7 +27,7 @@ UNREAD_SUFFIXES = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
 )
 
-_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
 
 
 class PartFolders(NamedTuple):

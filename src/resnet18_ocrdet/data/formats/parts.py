@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,8 @@ def split_parts(parts: Iterable[str | None], listed: Iterable[Listed], report: R
     """Sort entries into the parts that are there, given by `parts`; an image is taken once in each.
 
     Files without a part in their name are "train", but for the images that a file with one names: of a set that was
-    cut into parts, the list of all of it is often kept."""
+    cut into parts, the list of all of it is often kept. Regions of a second entry of one image are lost: which of the
+    two is right cannot be told, and to take neither for text would teach them as background."""
     there = {part or "train" for part in parts}
     found: dict[str, dict[Path, Listed]] = {part: {} for part in PARTS if part in there}
     entries = list(listed)
@@ -72,6 +74,8 @@ def _take(found: dict[Path, Listed], entry: Listed, report: Report) -> None:
     else:
         detail = f"'{image.name}' is already in {where}, with other regions: those are taken"
         report.add("GT026", path or image, entry.line, detail, image)
+        lost = first.record.lost + len(entry.record.polygons) + entry.record.lost
+        found[image] = first._replace(record=replace(first.record, lost=lost))
 
 
 def _same(one: LabelRecord, other: LabelRecord) -> bool:

@@ -19,7 +19,7 @@ from resnet18_ocrdet.wording import count
 
 MIN_VERTICES = 3
 BOX_NUMBERS = 4
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 
 class Place(NamedTuple):

@@ -144,13 +144,14 @@ def _zip(x: Sequence[float], y: Sequence[float]) -> Polygon:
 
 
 def _unescape(text: str) -> str:
-    """Undo the escapes of Python 2's repr; all else stays as it is."""
+    """Undo the escapes of Python 2's repr; all else stays as it is. Half a sign becomes a replacement sign."""
 
     def character(match: re.Match[str]) -> str:
         code = match[1] or match[2] or match[3]
         return chr(int(code, 16)) if code and int(code, 16) <= 0x10FFFF else match[4] or match[0]
 
-    return _ESCAPE.sub(character, text)
+    halves = _ESCAPE.sub(character, text)  # a build of 16 bits a sign writes two of them for one
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read_mat(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
