@@ -90,7 +90,9 @@ def test_labels_of_a_larger_image_name_the_ratio(tmp_path: Path):
     with pytest.raises(UserError, match="GT024") as caught:
         reading = read_data(root)
         settle(reading.parts, reading.report, "fail")
-    assert "2 of 2 regions lie outside of 96x128 px, up to 2.34 times it" in str(caught.value)  # 300 / 128
+    assert "2 of 2 regions lie outside, up to 2.34 times the image, 128 px wide, 96 high" in str(
+        caught.value
+    )  # 300 / 128
 
 
 def test_a_region_outside_its_image_is_counted_and_dropped(tmp_path: Path):

@@ -119,12 +119,35 @@ def test_masking_needs_no_label_line():
 
 
 def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
-    with pytest.raises(UserError, match=r"no data set of a known kind found .looked for ICDAR 2015"):
+    with pytest.raises(
+        UserError, match=r"no data set of a known kind found: the folder is empty .looked for ICDAR 2015"
+    ):
         read_data(tmp_path)
     reading = read_data(folder(1), "folders")
     assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as asked")
     with pytest.raises(UserError, match="not the folder of ICDAR 2015"):
         read_data(tmp_path, "icdar2015")
+
+
+def test_what_lies_there_instead_is_said(tmp_path, folder):
+    (tmp_path / "notes.docx").touch()
+    with pytest.raises(UserError, match=r"no image in it; it holds notes\.docx"):
+        read_data(tmp_path)
+    root = folder(2)
+    with pytest.raises(UserError, match=f"2 images and no labels beside them; is {root} meant"):
+        read_data(root / "images")
+    with pytest.raises(UserError, match=r"nothing of COCO is there; it looks like folders .*: data=custom"):
+        read_data(root, "coco")
+
+
+def test_images_and_labels_side_by_side(tmp_path, folder):
+    root = folder(3)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for path in [*root.glob("images/*"), *root.glob("labels/*")]:
+        path.rename(flat / path.name)
+    reading = read_data(flat)
+    assert [record.texts for record in reading.parts["train"]] == [("word",)] * 3 and not len(reading.report)
 
 
 def test_every_dialect_has_the_same_face():

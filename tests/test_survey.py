@@ -62,7 +62,7 @@ def test_labels_of_raw_pixels_are_turned_with_their_image(tmp_path, orientation)
     path = photo(tmp_path / "a", orientation, "jpg")
     raw = box(92, 30), box(*MARK)
     (record,), report, line = surveyed(path, *raw)
-    assert [finding.code for finding in report] == ["IM063"] and "unturned pixels are taken" in line
+    assert [finding.code for finding in report] == ["IM063"] and line.endswith("taken for the unturned pixels")
     assert record.size == (WIDTH, HEIGHT) and record.frame == "upright"
     sample = LabelledImages([record]).load(0)
     x, y = record.polygons[1].mean(axis=0)
@@ -72,7 +72,7 @@ def test_labels_of_raw_pixels_are_turned_with_their_image(tmp_path, orientation)
 def test_labels_of_the_upright_picture_stay(tmp_path):
     path = photo(tmp_path / "a", 6, "jpg")
     (record,), report, line = surveyed(path, box(30, 92))
-    assert not len(report) and "turned pixels are taken for all" in line and "unturned pixels are" not in line
+    assert not len(report) and line.endswith("taken for the turned picture")
     np.testing.assert_array_equal(record.polygons[0], box(30, 92))
 
 
@@ -83,7 +83,7 @@ def test_the_set_decides_for_images_that_fit_both_ways(tmp_path):
         path = photo(tmp_path / str(number), 6, "jpg")
         records.append(to_record(path, None, [Region(box(*place))]))
     result = survey({"train": records}, report)
-    assert "only the turned picture in 0, only the unturned pixels in 2, both in 1" in result.exif
+    assert "only the turned picture: 0, only the unturned pixels: 2, both: 1" in result.exif
     assert len(report.of("IM063")) == 3
     asked = survey({"train": records[2:]}, Report(), exif="upright").parts["train"][0]
     np.testing.assert_array_equal(asked.polygons[0], box(30, 30))
@@ -101,9 +101,9 @@ def test_labels_that_state_another_size_are_scaled(tmp_path):
     record = to_record(photo(tmp_path / "a"), None, [Region(box(20, 10))], stated=(HEIGHT // 2, WIDTH // 2))
     report = Report()
     (found,) = survey({"train": [record]}, report).parts["train"]
-    assert [finding.code for finding in report] == ["GT124"] and "state 30x50, the image has 60x100" in report.findings[
-        0
-    ].text
+    assert [finding.code for finding in report] == [
+        "GT124"
+    ] and "for an image 50 px wide, 30 high, this one is 100 px wide, 60 high: scaled" in report.findings[0].text
     np.testing.assert_array_equal(found.polygons[0], box(20, 10) * 2)
 
 
@@ -206,7 +206,7 @@ def test_without_permission(tmp_path):
 def test_far_too_many_pixels(tmp_path, monkeypatch):
     path = photo(tmp_path / "a")
     monkeypatch.setattr(image_head, "MAX_PIXELS", 5999)
-    with pytest.raises(ImageFault, match="60x100 px, at most 5999") as caught:
+    with pytest.raises(ImageFault, match="100 px wide, 60 high; at most 5999 px") as caught:
         look_at(path)
     assert caught.value.code == "IM064"
     monkeypatch.setattr(image_head, "MAX_PIXELS", 6000)
@@ -217,3 +217,35 @@ def test_rubbish_behind_the_end_of_a_jpeg_is_no_damage(tmp_path):
     path = photo(tmp_path / "a", suffix="jpg")
     path.write_bytes(path.read_bytes() + b"x" * 10_000)
     assert look_at(path)[:2] == (HEIGHT, WIDTH)
+
+
+def test_a_stated_size_that_cannot_be_right_scales_nothing(tmp_path):
+    record = to_record(photo(tmp_path / "a"), None, [Region(box(60, 30))], stated=(HEIGHT * 2, WIDTH * 2))
+    report = Report()
+    (found,) = survey({"train": [record]}, report).parts["train"]
+    assert [finding.code for finding in report] == ["GT124"] and "stay so" in report.findings[0].text
+    np.testing.assert_array_equal(found.polygons[0], box(60, 30))
+    far = to_record(photo(tmp_path / "b"), None, [Region(box(150, 100))], stated=(HEIGHT * 2, WIDTH * 2))
+    (found,) = survey({"train": [far]}, Report()).parts["train"]
+    np.testing.assert_array_equal(found.polygons[0], box(150, 100) / 2)
+
+
+def test_a_set_with_y_before_x_is_told_by_the_images_that_fit_only_so(tmp_path):
+    places = [(30, 80), (20, 90), (40, 20), (30, 30)]  # y, x: the first two leave the image, the others fit both ways
+    records = [
+        to_record(photo(tmp_path / str(number)), None, [Region(box(*place)), Region(box(25, 25))])
+        for number, place in enumerate(places)
+    ]
+    report = Report()
+    found = survey({"train": records}, report).parts["train"]
+    assert [(finding.code, finding.image.name) for finding in report] == [("GT025", "0.png"), ("GT025", "1.png")]
+    assert [record.lost for record in found] == [2, 2, 0, 0]
+    proof = to_record(photo(tmp_path / "4"), None, [Region(box(90, 30))])  # fits only as it is written
+    report = Report()
+    survey({"train": [records[0], proof, records[2]]}, report)
+    assert [finding.code for finding in report] == ["PG040"]
+
+
+def test_a_turned_photo_whose_labels_fit_both_ways_is_to_be_looked_at(tmp_path):
+    _, _, line = surveyed(photo(tmp_path / "a", 6, "jpg"), box(30, 30))
+    assert line.endswith("taken for the turned picture; look at one, data.exif=raw is the other way")

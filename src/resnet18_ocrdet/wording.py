@@ -10,6 +10,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def sides(height: int, width: int) -> str:
+    """`1280 px wide, 720 high`: said so that nobody takes one side for the other."""
+    return f"{width} px wide, {height} high"
+
+
 def looked_in(path: Path) -> str:
     """` (looked in /home/me)` behind a relative path that is not there: it may be right, but from another folder."""
     return "" if path.is_absolute() else f" (looked in {Path.cwd()})"

@@ -35,9 +35,8 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
     """Give a record whose regions are simple polygons, of at least 3 corners, with an area, each of them once.
 
     Coordinates that are no numbers or outside of any image: the region is lost. No area: a don't-care stroke takes its
-    place. Crossing outlines are untangled, what falls off by it is don't-care; repeated corners and regions are left out.
-    Everything is reported.
-    Shares of width and height are not touched: as pixels they are nothing but points."""
+    place. Crossing outlines are untangled, what falls off by it is don't-care; repeated corners and regions are left
+    out. Everything is reported. Shares of width and height are not touched: as pixels they are nothing but points."""
     if has_shares(record):
         return record
     kept: list[int] = []
@@ -79,8 +78,9 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
 
 
 def has_shares(record: LabelRecord) -> bool:
-    """Whether all coordinates of a record lie between 0 and 1, as if they were shares of width and height."""
-    return len(record.polygons) > 0 and all(((points >= 0) & (points <= 1)).all() for points in record.polygons)
+    """Whether a record's coordinates lie between 0 and 1 and enclose something, as shares of width and height do."""
+    inside = all(((points >= 0) & (points <= 1)).all() for points in record.polygons)
+    return inside and any(len(points) > 2 and area(points) > 0 for points in record.polygons)
 
 
 def repair(polygon: Polygon) -> _Repaired:

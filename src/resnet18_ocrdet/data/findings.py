@@ -26,7 +26,11 @@ class Kind(NamedTuple):
 # loss. info: worth knowing, nothing is wrong.
 CODES: dict[str, Kind] = {
     # label files
-    "GT001": Kind("error", "image without a label file", "write one, empty for no text, or set data.missing_gt"),
+    "GT001": Kind(
+        "error",
+        "image without a label file",
+        "label it; in training data.missing_gt=negative or skip",
+    ),
     "GT002": Kind("info", "empty label file: an image without text", ""),
     "GT003": Kind("info", "byte order mark", ""),
     "GT004": Kind("repair", "text that is not UTF-8", "save as UTF-8; only the transcriptions are affected"),
@@ -38,14 +42,14 @@ CODES: dict[str, Kind] = {
     "GT015": Kind("info", "separated by something else than commas", ""),
     "GT016": Kind("repair", "quotes or brackets in a line", ""),
     "GT017": Kind("repair", "header or comment line", ""),
-    "GT018": Kind("error", "too few numbers for a region", "complete the line"),
-    "GT019": Kind("error", "odd number of coordinates", "complete the line"),
-    "GT020": Kind("error", "coordinate that is no number", "correct the line"),
-    "GT021": Kind("error", "coordinate that is not finite, or outside of any image", "correct the line"),
+    "GT018": Kind("error", "too few numbers for a region", "complete it"),
+    "GT019": Kind("error", "odd number of coordinates", "complete it"),
+    "GT020": Kind("error", "coordinate that is no number", "correct it"),
+    "GT021": Kind("error", "coordinate that is not finite, or outside of any image", "correct it"),
     "GT022": Kind("error", "entry that lacks what its format asks for", "complete the entry"),
     "GT023": Kind("error", "coordinates between 0 and 1", "data.coords=normalized if they are shares of the sides"),
     "GT024": Kind("error", "labels made for images of another size", "label these images, or scale the labels"),
-    "GT124": Kind("repair", "labels that state another size than their image has", ""),
+    "GT124": Kind("warning", "labels that state another size than their image has", "look at the drawn examples"),
     "GT025": Kind("error", "x and y exchanged", "write x before y"),
     "GT026": Kind("error", "several label files or entries for one image", "keep one"),
     "GT027": Kind("warning", "labels without an image", "add the image or delete the labels"),
@@ -86,13 +90,13 @@ CODES: dict[str, Kind] = {
     "FS072": Kind("warning", "the same image twice in one part", "keep one, or weight it on purpose"),
     "FS076": Kind("error", "two images with one label file", "keep one of them, or rename"),
     "FS077": Kind("error", "link that leads nowhere", "restore its target or remove it"),
-    "FS079": Kind("error", "list line or entry that names no image that is there", "correct the list"),
+    "FS079": Kind("error", "list line or entry that names no image that is there", "correct it, or add the image"),
     "FS080": Kind("repair", "image listed twice", ""),
     # quality
     "QA101": Kind("warning", "low contrast", "look at these images"),
     "QA102": Kind("warning", "blurred", "look at these images"),
     "QA103": Kind("warning", "words and lines mixed", "one box a word, or one box a line, throughout"),
-    "QA104": Kind("error", "an image of a single colour with labelled text", "a wrong image under this name"),
+    "QA104": Kind("error", "an image of a single colour with labelled text", "replace the image or its labels"),
 }
 
 

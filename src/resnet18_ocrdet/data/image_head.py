@@ -12,6 +12,7 @@ import PIL.TiffImagePlugin
 
 from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, PILLOW_FAULTS, QUARTER_TURNS, SHOWN_BYTES, read_image
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.wording import sides
 
 MAX_PIXELS = 178_956_970  # 0.5 GB decoded, nine times a large photo; from here on Pillow takes a file for a bomb
 TAIL_BYTES = 4096  # of a JPEG or PNG in which its end marker is looked for first
@@ -56,7 +57,7 @@ def look_at(path: Path) -> ImageHead:
     except PILLOW_FAULTS:
         return _decoded(path)
     if height * width > MAX_PIXELS:
-        raise ImageFault("IM064", f"{path}: {height}x{width} px, at most {MAX_PIXELS} are read")
+        raise ImageFault("IM064", f"{path}: {sides(height, width)}; at most {MAX_PIXELS} px are read")
     if kind not in _HEAD_IS_ENOUGH or mode in _NO_RANGE or not whole or not _ends(path, kind):
         _decoded(path, kind)
     if orientation in QUARTER_TURNS:

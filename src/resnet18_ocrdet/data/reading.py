@@ -23,10 +23,11 @@ from resnet18_ocrdet.data.formats import (
     totaltext,
 )
 from resnet18_ocrdet.data.formats.pairing import report_unread
+from resnet18_ocrdet.data.image_io import MAX_NAMED, has_image_suffix
 from resnet18_ocrdet.data.record import LabelRecord, to_record
 from resnet18_ocrdet.data.survey import Coords, Exif, survey
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.wording import looked_in
+from resnet18_ocrdet.wording import count, looked_in
 
 DIALECTS: dict[str, ModuleType] = {  # by their own look
     "icdar2015": icdar2015,
@@ -72,6 +73,8 @@ def read_data(
     if not root.is_dir():
         raise UserError(f"data.root={root}: {'not a folder' if root.exists() else f'no such folder{looked_in(root)}'}")
     chosen, why = choose_dialect(root) if dialect == "auto" else (dialect, "as asked")
+    if dialect != "auto":
+        _refuse_other_dialect(root, dialect)
     reader = (DIALECTS | FALLBACK)[chosen]
     report = Report()
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
@@ -87,14 +90,31 @@ def read_data(
     return Reading(reader.NAME, why, parts, report, looked.exif)
 
 
+def _refuse_other_dialect(root: Path, asked: str) -> None:
+    """Raise UserError where a folder shows nothing of the dialect asked for, and something of another one."""
+    if asked == "icdar2013" or (DIALECTS | FALLBACK)[asked].recognise(root):
+        return  # boxes of four numbers show nothing in most folders
+    for name, reader in (DIALECTS | FALLBACK).items():
+        if name != asked and (why := reader.recognise(root)):
+            wanted = (DIALECTS | FALLBACK)[asked].NAME
+            option = "custom" if name in FALLBACK else name
+            raise UserError(
+                f"data.root={root}: nothing of {wanted} is there; it looks like {reader.NAME} ({why}): data={option}"
+            )
+
+
 def _keep_unlabelled(parts: dict[str, list[LabelRecord]], report: Report) -> None:
-    """Put images without a label file among those of their folder: what becomes of them is decided later."""
+    """Put images whose labels lack or cannot be read among those of their folder: their fate is decided later."""
     part_of = {record.image_path.parent: part for part, records in parts.items() for record in records}
     known = {record.image_path for records in parts.values() for record in records}
-    for finding in report.of("GT001"):
-        if finding.image is not None and finding.image not in known:
+    for finding in report.of("GT001", "GT006"):
+        if finding.image is not None and finding.image not in known and finding.image.is_file():
+            known.add(finding.image)
             part = part_of.get(finding.image.parent, next(iter(parts), "train"))
-            parts.setdefault(part, []).append(to_record(finding.image, None, []))
+            unread = finding.code == "GT006"
+            parts.setdefault(part, []).append(
+                to_record(finding.image, finding.path if unread else None, [], int(unread))
+            )
 
 
 def choose_dialect(root: Path) -> tuple[str, str]:
@@ -107,5 +127,16 @@ def choose_dialect(root: Path) -> tuple[str, str]:
         found = {name: why for name, reader in FALLBACK.items() if (why := reader.recognise(root))}
     if not found:
         names = ", ".join(reader.NAME for reader in (DIALECTS | FALLBACK).values())
-        raise UserError(f"data.root={root}: no data set of a known kind found (looked for {names})")
+        raise UserError(f"data.root={root}: no data set of a known kind found: {_seen(root)} (looked for {names})")
     return next(iter(found.items()))
+
+
+def _seen(root: Path) -> str:
+    """What lies in a folder that is no data set, in a few words."""
+    there = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    images = sum(has_image_suffix(path.name) and path.is_file() for path in there)
+    if not there:
+        return "the folder is empty"
+    if images:
+        return f"{count(images, 'image')} and no labels beside them; is {root.parent} meant?"
+    return f"no image in it; it holds {', '.join(path.name for path in there[:MAX_NAMED])}"

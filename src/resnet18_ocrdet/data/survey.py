@@ -20,10 +20,12 @@ from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_head import ImageFault, ImageHead, look_at
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.structures import Polygon
+from resnet18_ocrdet.wording import count, sides
 
 Coords = Literal["pixels", "normalized"]
 Exif = Literal["auto", "upright", "raw"]
 
+LEAST_EXCHANGED = 2  # images whose labels fit only with x and y exchanged: one may be any other mistake
 SLACK_PX = 2.0  # a corner may lie so far outside before that says anything: tools round up
 OUTSIDE_SHARE = 0.5  # of an image's regions wholly outside: the labels belong to another size
 NO_SHARES_SIDE = 8  # px, of an image so small that regions of a pixel are possible
@@ -49,7 +51,11 @@ def survey(
     looked = {part: _look(records, report) for part, records in parts.items()}
     pairs = [pair for found in looked.values() for pair in found]
     raw, line = _choose_frame(pairs, exif)
-    done = {part: [_fit(record, head, raw, coords, report) for record, head in found] for part, found in looked.items()}
+    exchanged = coords == "pixels" and not raw and looks_exchanged(pairs)
+    done = {
+        part: [_fit(record, head, raw, exchanged, coords, report) for record, head in found]
+        for part, found in looked.items()
+    }
     return Surveyed(done, line)
 
 
@@ -72,11 +78,28 @@ def _choose_frame(pairs: Sequence[tuple[LabelRecord, ImageHead]], exif: Exif) ->
     votes = [frame_of(record, head) for record, head in turned]
     upright, raw = votes.count("upright"), votes.count("raw")
     chosen = exif == "raw" or (exif == "auto" and raw > upright)
-    how = f"data.exif={exif}" if exif != "auto" else f"{'unturned' if chosen else 'turned'} pixels are taken for all"
-    return chosen, (
-        f"{len(turned)} of {len(pairs)} images are turned by EXIF; labels fit only the turned picture in {upright}, "
-        f"only the unturned pixels in {raw}, both in {len(turned) - upright - raw}: {how}"
+    how = (
+        f"data.exif={exif}" if exif != "auto" else f"taken for the {'unturned pixels' if chosen else 'turned picture'}"
     )
+    doubt = f"; look at one, data.exif={'upright' if chosen else 'raw'} is the other way" if upright == raw else ""
+    return chosen, (
+        f"EXIF turns {count(len(turned), 'image')} of {len(pairs)}; labels that fit only the turned picture: {upright}"
+        f", only the unturned pixels: {raw}, both: {len(turned) - upright - raw}; {how}{doubt}"
+    )
+
+
+def looks_exchanged(pairs: Sequence[tuple[LabelRecord, ImageHead]]) -> bool:
+    """Whether the labels of a set were written y before x: those of several images fit them only the other way round.
+
+    Images whose labels fit both ways say nothing."""
+    written, other = 0, 0
+    for record, head in pairs:
+        if record.polygons and not has_shares(record):
+            as_written = _inside(record.polygons, head.height, head.width)
+            as_exchanged = _inside(record.polygons, head.width, head.height)
+            written += as_written and not as_exchanged
+            other += as_exchanged and not as_written
+    return other >= LEAST_EXCHANGED and other > written
 
 
 def frame_of(record: LabelRecord, head: ImageHead) -> Literal["upright", "raw", "either"]:
@@ -105,8 +128,12 @@ def _inside(polygons: Sequence[Polygon], height: int, width: int) -> bool:
     return bool((points >= -SLACK_PX).all() and (points <= most).all())
 
 
-def _fit(record: LabelRecord, head: ImageHead, raw: bool, coords: Coords, report: Report) -> LabelRecord:
-    """The record with its size known and its polygons in upright pixels; labels that do not fit are masked."""
+def _fit(
+    record: LabelRecord, head: ImageHead, raw: bool, exchanged: bool, coords: Coords, report: Report
+) -> LabelRecord:
+    """The record with its size known and its polygons in upright pixels; labels that do not fit are masked.
+
+    exchanged: whether the set has y before x, see `looks_exchanged`."""
     where = record.label_path or record.image_path
     record = replace(record, size=(head.height, head.width))
     if not record.polygons:
@@ -118,15 +145,17 @@ def _fit(record: LabelRecord, head: ImageHead, raw: bool, coords: Coords, report
     elif record.stated not in (None, frame) and _same_aspect(record.stated, frame):
         assert record.stated is not None
         (h, w), (stated_h, stated_w) = frame, record.stated
-        detail = f"labels state {stated_h}x{stated_w}, the image has {h}x{w}: scaled"
+        fits = stated_h > h and _inside(record.polygons, h, w)  # made for these pixels, whatever is stated
+        done = "they fit it as they are, and stay so" if fits else "scaled"
+        detail = f"labels are for an image {sides(stated_h, stated_w)}, this one is {sides(h, w)}: {done}"
         report.add("GT124", where, detail=detail, image=record.image_path)
-        record = _scaled(record, np.array([w / stated_w, h / stated_h], np.float32))
+        record = record if fits else _scaled(record, np.array([w / stated_w, h / stated_h], np.float32))
     if raw and head.orientation != 1:
         detail = f"orientation {head.orientation}: labels turned with the image"
         report.add("IM063", record.image_path, detail=detail, image=record.image_path)
         record = _turned(record, head.orientation, frame)
     record = replace(record, frame="upright")
-    if misfit := _misfit(record, head):
+    if misfit := _misfit(record, head, exchanged):
         code, detail = misfit
         report.add(code, where, detail=detail, image=record.image_path)
         return _without(record, range(len(record.polygons)), lost=True)
@@ -164,21 +193,25 @@ def turn_upright(polygon: Polygon, orientation: int, height: int, width: int) ->
     return np.stack(ways[orientation], axis=1)
 
 
-def _misfit(record: LabelRecord, head: ImageHead) -> tuple[str, str] | None:
+def _misfit(record: LabelRecord, head: ImageHead, exchanged: bool) -> tuple[str, str] | None:
     """Code and words where the labels as a whole cannot belong to this image."""
     points = np.concatenate(record.polygons)
-    shown = f"{head.height}x{head.width} px"
+    shown = sides(head.height, head.width)
     largest = points.max(axis=0)
     if has_shares(record) and min(head.height, head.width) > NO_SHARES_SIDE:
-        return "GT023", f"all coordinates lie between 0 and 1, the image has {shown}"
+        return "GT023", f"all coordinates lie between 0 and 1, the image is {shown}"
     outside = _wholly_outside(record, head)
+    fits_exchanged = _inside(record.polygons, head.width, head.height)
+    if fits_exchanged and (outside.mean() > OUTSIDE_SHARE or (exchanged and not _inside(record.polygons, *head[:2]))):
+        return "GT025", f"regions lie outside of the image, {shown}; with x and y exchanged all lie inside"
     if outside.mean() <= OUTSIDE_SHARE:
         return None
-    if _inside([polygon[:, ::-1] for polygon in record.polygons], head.height, head.width):
-        return "GT025", f"regions lie outside of {shown}; with x and y exchanged all lie inside"
     ratio = float(max(largest[0] / head.width, largest[1] / head.height))
     if len(outside) > 1 and ratio > 1:
-        return "GT024", f"{outside.sum()} of {len(outside)} regions lie outside of {shown}, up to {ratio:.2f} times it"
+        return (
+            "GT024",
+            f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {shown}",
+        )
     return None
 
 
@@ -197,7 +230,7 @@ def _drop_outside(record: LabelRecord, head: ImageHead, report: Report) -> Label
     most = np.array([head.width - 1, head.height - 1]) + SLACK_PX
     for region, polygon in enumerate(record.polygons):
         detail = f"x {polygon[:, 0].min():.6g}..{polygon[:, 0].max():.6g}, y {polygon[:, 1].min():.6g}.."
-        detail += f"{polygon[:, 1].max():.6g} in an image of {head.height}x{head.width} px"
+        detail += f"{polygon[:, 1].max():.6g} in an image {sides(head.height, head.width)}"
         if gone[region]:
             report.add("PG040", where, record.line(region), detail, record.image_path)
         elif (polygon < -SLACK_PX).any() or (polygon > most).any():

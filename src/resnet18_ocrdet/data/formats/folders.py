@@ -2,6 +2,7 @@
 
     root/train_list.txt  root/train_images/1.jpg  root/train_gts/1.txt      and the same with val_ and test_
     root/images/1.jpg    root/labels/1.txt (or gts/)                        one set, no lists
+    root/1.jpg           root/1.txt                                         side by side
 
 A list line names an image, or an image and its label file with a tab or spaces between; one that begins with # and
 names no image that is there is a comment. Without a list, the folder is scanned. The labels of `1.jpg` are `1.txt`,
@@ -46,7 +47,17 @@ def recognise(root: Path) -> str | None:
         for name in (f"{part}_list.txt", f"{part}_images"):
             if (root / name).exists():
                 return name
-    return "images/" if (root / "images").is_dir() else None
+    if (root / "images").is_dir():
+        return "images/"
+    return "images and .txt files side by side" if _side_by_side(root) else None
+
+
+def _side_by_side(root: Path) -> bool:
+    """Whether an image of the folder has its labels beside it."""
+    images = (path for path in root.iterdir() if has_image_suffix(path.name))
+    return any(
+        (root / name.format(stem=path.stem, name=path.name)).is_file() for path in images for name in LABEL_NAMES
+    )
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
@@ -56,6 +67,8 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     pairs = {part: found for part in PARTS if (found := find_pairs(root, part, report)) is not None}
     if not pairs and (root / "images").is_dir():
         pairs["train"] = scan_pairs(root / "images", label_folder(root, ""), report)
+    if not pairs and _side_by_side(root):
+        pairs["train"] = scan_pairs(root, root, report)
     if not pairs:
         raise UserError(
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
