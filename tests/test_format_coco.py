@@ -237,7 +237,7 @@ def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words, 
     [
         (None, "GT022", "image 2: needs id, a number or a string, got null"),
         ({"file_name": "2.png"}, "GT022", "needs id"),
-        ({"id": "1", "file_name": "2.png"}, "GT022", "needs an id of its own, '1' is that of image 1"),
+        ({"id": "1", "file_name": "1.png"}, "GT022", "needs an id of its own, '1' is that of image 1"),
         ({"id": 2}, "GT022", "needs the file name of an image as file_name, got null"),
         ({"id": 2, "file_name": "2.png"}, "FS079", "'2.png': not found in"),
         ({"id": 2, "file_name": "https://a.b/2.png"}, "FS079", "a web address, not a file"),
@@ -253,6 +253,15 @@ def test_a_bad_image_loses_only_itself(tmp_path, image, code, words):
     assert words in report.findings[0].detail
     known = isinstance(image, dict) and image.get("id") == 2  # its annotation is then not looked for any more
     assert found(report, tmp_path)[1:] == ([] if known else [("FS079", "train.json", 2)])
+
+
+def test_two_images_of_one_id_are_left_out_both(tmp_path):
+    data = wrap({"image_id": 1, "bbox": [0, 0, 4, 4]}, {"image_id": 3, "bbox": [0, 0, 4, 4]})
+    data["images"] += [{"id": 1, "file_name": "2.png"}, {"id": 3, "file_name": "3.png"}]
+    build(tmp_path, {"train.json": data, "1.png": None, "2.png": None, "3.png": None})
+    parts, report = read_all(coco, tmp_path)
+    assert [record.image_path.name for record in parts["train"]] == ["3.png"]
+    assert [(finding.code, finding.line, finding.image) for finding in report] == [("GT022", 2, tmp_path / "1.png")]
 
 
 def test_shapes_of_a_segmentation_that_others_write(tmp_path):

@@ -125,7 +125,7 @@ def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
         read_data(tmp_path)
     reading = read_data(folder(1), "folders")
     assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as asked")
-    with pytest.raises(UserError, match="not the folder of ICDAR 2015"):
+    with pytest.raises(UserError, match="nothing of ICDAR 2015 is there; it looks like folders"):
         read_data(tmp_path, "icdar2015")
 
 

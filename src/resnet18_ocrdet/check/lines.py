@@ -28,6 +28,7 @@ USUAL_LINES = 0.2  # the same where lines are labelled, which have no next word
 LINE_SET = 0.3  # of the care regions hold several words: a set of lines, some of which are one word long
 MIXED = 0.1  # of the care regions, of words and of lines each
 LEAST_REGIONS = 20  # fewer tell no manner of labelling
+MOST_NEAR = 50  # regions beside each one, in the middle of an image; on a page of text it is some ten
 LINE_ASPECT = 8.0  # length over height from which a region without transcription is no single word
 
 
@@ -92,6 +93,8 @@ def neighbours(record: LabelRecord) -> Pairs:
     tree = shapely.STRtree(quads)
     reach = np.array([boxes[number][1] * WORD_GAP for number in numbers])
     near = tree.query(quads, predicate="dwithin", distance=reach)
+    if near.shape[1] > MOST_NEAR * len(numbers):  # regions in a heap, which make millions of pairs and are no lines
+        return _packed([])
     found = []
     for one, other in near.T:
         if one < other and (beside := _beside(boxes[numbers[one]][0], boxes[numbers[other]][0])) is not None:

@@ -65,7 +65,7 @@ def draw_shift(
     if len(care) and rng.random() < AIM_AT_TEXT:
         region = transform(_in_front(polygons[int(rng.choice(care))], matrix, size), matrix)
         low, high = region.min(axis=0), region.max(axis=0)
-        room = np.maximum(window - 1 - (high - low), 0.0)
+        room = window - 1 - (high - low)  # negative for a region larger than the window: any part of it is shown
         shift[:2, 2] = rng.uniform(0.0, 1.0, 2) * room - low
     else:
         frame = transform(_frame(size), matrix)

@@ -124,18 +124,26 @@ def _entries(data: dict[str, Any], keys: Sequence[str], place: Place) -> list[An
 
 
 def _read_images(images: Sequence[Any], place: Place, folders: Sequence[Path]) -> dict[str, tuple[int, Path | None]]:
-    """Number and file of each image by its id; no file where it is not there, which is reported."""
+    """Number and file of each image by its id; no file where it is not there or not the only one, which is reported."""
     files: dict[str, tuple[int, Path | None]] = {}
     for number, entry in enumerate(images, start=1):
         place = place._replace(line=number, entry=f"image {number}")
         if not isinstance(entry, dict) or (key := _key(entry.get("id"))) is None:
             place.add("GT022", f"needs id, a number or a string, got {word(entry)}")
         elif key in files:
-            place.add("GT022", f"needs an id of its own, {word(entry['id'])} is that of image {files[key][0]}")
+            first, file = files[key]
+            detail = f"needs an id of its own, {word(entry['id'])} is that of image {first}"
+            place._replace(image=file).add("GT022", detail)
+            if _name(entry) != _name(images[first - 1]):
+                files[key] = first, None  # whose regions are whose cannot be told
         else:
-            name = entry.get("file_name", entry.get("filename"))
+            name = _name(entry)
             files[key] = number, locate(name, folders, place, "file_name", _alike(name, folders))
     return files
+
+
+def _name(entry: dict[str, Any]) -> Any:
+    return entry.get("file_name", entry.get("filename"))
 
 
 def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
