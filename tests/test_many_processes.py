@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
@@ -161,8 +162,10 @@ def test_the_process_that_fails_says_why(command, pair: Path, tmp_path: Path):
     for index in range(6):
         write(tmp_path / f"set/images/{index}.jpg", scenes.load(index).image)
         (tmp_path / f"set/gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n")
-    broken = tmp_path / "set/images/5.jpg"  # the last batch: of the second process
-    broken.write_bytes(broken.read_bytes()[:-500])
+    (tmp_path / "set/images/5.jpg").unlink()
+    webp = bytearray(cv2.imencode(".webp", scenes.load(5).image, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
+    webp[30 : len(webp) - 30] = bytes(len(webp) - 60)  # its head is whole, so that only decoding it shows the damage
+    (tmp_path / "set/images/5.webp").write_bytes(webp)  # in the last batch: of the second process
     words: tuple[str, ...] = ("data=custom", "data.root=set", "data.val=2-5", "data.train=0-1")
     if command == "ocrdet-train":
         words = (*words, *TOGETHER[:1], "train.batch_size=1", "train.epochs=1", "train.workers=0", "run_dir=run")
@@ -170,7 +173,7 @@ def test_the_process_that_fails_says_why(command, pair: Path, tmp_path: Path):
         words = (*words, f"checkpoint={pair}/checkpoints/last.pt", "split=val", "batch_size=2", "workers=0")
     done = torchrun(2, *words, cwd=tmp_path, command=command)
     assert done.returncode != 0
-    assert "process 1: " in done.stderr and "5.jpg" in done.stderr, done.stderr
+    assert "process 1: " in done.stderr and "5.webp" in done.stderr, done.stderr
     if command == "ocrdet-train":
         assert "another process of this run ended" in done.stdout
         assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["step"] == 1
