@@ -73,8 +73,8 @@ def test_the_schedule(changes: dict[str, object], override: str | None):
 def test_epochs_make_up_for_few_images_and_move_the_drops():
     # 30 epochs of 40 images in batches of 8: 150 steps; 3000 of them are 600 epochs, more than the most
     assert advice(images=40)["epochs"] == "train.epochs=300"
-    # 30 epochs of 100 images: 13 steps each, 390 in all; 3000 / 13 = 230.8
-    assert advice(images=100)["epochs"] == "train.epochs=240"
+    # 30 epochs of 100 images: 12 whole steps each, 360 in all; 3000 / 12 = 250
+    assert advice(images=100)["epochs"] == "train.epochs=250"
     # 5 epochs of 800 images: 500 steps; 30 epochs, and the drops with them
     few = advice(images=800, epochs=5)
     assert few == {"learning rate": "", "epochs": "train.epochs=30 scheduler.step_size=10"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -152,3 +153,12 @@ def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
         (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
     check(f"data.root={tmp_path}/set", f"output={tmp_path}/out", "fix=true")
     assert "wrote 2 images with cleaned labels" in (told := capsys.readouterr().out) and "1 image left out" in told
+
+
+def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
+    build(tmp_path / "bad")
+    check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ocrdet-train would")]
+    assert "refuse this set" in line and "GT001" in line and "data.on_error=skip" in line
+    check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out2", "data.on_error=skip", "data.missing_gt=skip")
+    assert re.search(r"ocrdet-train would use \d+ of \d+ images", capsys.readouterr().out)

@@ -105,6 +105,15 @@ def test_images_without_a_label_file(folder, missing_gt, names):
     assert all(record.polygons == () for record in records if record.image_path.stem == "1")
 
 
+def test_all_that_is_in_the_way_is_said_at_once(folder):
+    root = folder(10, _2=BAD, _3=BAD)
+    (root / "labels" / "1.txt").unlink()
+    with pytest.raises(UserError) as caught:
+        train(root)
+    reasons = [line for line in str(caught.value).splitlines() if line.startswith("data: ")]
+    assert len(reasons) == 2 and "1 x GT001" in reasons[0] and "2 of 10 images" in reasons[1]
+
+
 def test_marks_can_be_chosen(folder):
     root = folder(2, _0=f"{BOX},*\n", _1=f"{BOX},###\n")
     by_name = {record.image_path.stem: record for record in train(root, ignore_marks="* xxx")}

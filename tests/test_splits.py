@@ -23,7 +23,7 @@ def write_half(root, folders, count, line="0,0,5,0,5,5,0,5,word", name="img_{}")
         (root / folder).mkdir()
     for number in range(1, count + 1):
         stem = name.format(number)
-        (root / folders[0] / f"{stem}.jpg").write_bytes(PIXELS)
+        (root / folders[0] / f"{stem}.jpg").write_bytes(PIXELS + bytes(number))  # none is a copy
         (root / folders[1] / f"gt_{stem}.txt").write_text(f"\ufeff{line}\n", "utf-8")
 
 
@@ -79,6 +79,17 @@ def test_a_train_fraction_is_drawn_from_what_val_left(root):
 def test_overlap_is_allowed_and_told(root):
     splits = icdar2015(root, train="1-10", val="10-11")
     assert [Path(path).name for path in overlap(splits)] == ["img_10.jpg"]
+
+
+def test_a_copy_under_another_name_is_told(tmp_path):
+    for part, levels in {"train": (0, 100), "val": (100, 200)}.items():
+        for folder in ("images", "gts"):
+            (tmp_path / f"{part}_{folder}").mkdir()
+        for level in levels:
+            image = cv2.imencode(".png", np.full((8, 8, 3), level, np.uint8))[1].tobytes()
+            (tmp_path / f"{part}_images" / f"{part}{level}.png").write_bytes(image)
+            (tmp_path / f"{part}_gts" / f"{part}{level}.txt").write_text("0,0,5,0,5,5,0,5,word")
+    assert [Path(name).name for name in overlap(custom(tmp_path))] == ["val100.png"]
 
 
 def test_no_validation(root):

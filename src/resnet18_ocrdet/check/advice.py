@@ -149,7 +149,7 @@ def _scheduler(case: Situation) -> Advice | None:
 def _epochs(case: Situation) -> Advice | None:
     """More passes over a small set; where StepLR stays, its drops move along."""
     a_step = case.batch_size * case.accumulate
-    steps = math.ceil(case.images / a_step)
+    steps = max(1, case.images // a_step)
     if steps * case.epochs >= STEPS_WANTED / 2 or case.epochs >= MOST_EPOCHS:
         return None
     epochs = min(MOST_EPOCHS, math.ceil(STEPS_WANTED / steps / 10) * 10)
@@ -158,8 +158,11 @@ def _epochs(case: Situation) -> Advice | None:
     override = f"train.epochs={epochs}"
     if case.scheduler == "step" and case.images >= FEW_IMAGES:
         override += f" scheduler.step_size={max(1, epochs // DROPS)}"
-    reason = f"{case.epochs} epochs of {case.images} images are {steps * case.epochs} steps, about"
-    return Advice("epochs", f"{reason} {STEPS_WANTED} are usual", override)
+    least = f", {MOST_EPOCHS} epochs at most" if epochs == MOST_EPOCHS else ""
+    reason = (
+        f"{case.epochs} epochs of {case.images} images are {steps * case.epochs} steps, about {STEPS_WANTED} are usual"
+    )
+    return Advice("epochs", reason + least, override)
 
 
 def _input_size(case: Situation) -> Advice | None:

@@ -14,6 +14,7 @@ from resnet18_ocrdet.check.lines import check_lines
 from resnet18_ocrdet.check.look import Look, look_at_all
 from resnet18_ocrdet.check.regions import Facts, Scale, check_regions
 from resnet18_ocrdet.data.reading import Reading
+from resnet18_ocrdet.data.splits import VAL_FRACTION
 from resnet18_ocrdet.data.targets import TargetMaker
 
 
@@ -54,14 +55,17 @@ def check_set(
 
 
 def situation(checked: Checked, settings: rules.Situation) -> rules.Situation:
-    """The settings of a training with what was measured of the part that it would learn from put in."""
+    """The settings of a training with what was measured of the part that it would learn from put in.
+
+    Without a validation part a tenth of the images is held out, as `data.splits` does."""
     part = "train" if "train" in checked.facts else next(iter(checked.facts), "")
     if not part:
         return settings._replace(images=0, care=0, usable=0, poor_images=0, text_height=0.0, small_share=0.0)
     facts, records, looks = checked.facts[part], checked.reading.parts[part], checked.looks[part]
     heights = facts.heights
+    held_out = 0 if "val" in checked.facts else max(1, round(VAL_FRACTION * facts.images))
     return settings._replace(
-        images=facts.images,
+        images=max(facts.images - held_out, 1),
         care=facts.care,
         usable=facts.usable,
         poor_images=sum(is_poor(record, look) for record, look in zip(records, looks, strict=True)),

@@ -83,7 +83,9 @@ def _label_names(name: str) -> set[str]:
 
 def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Callable[[], None]) -> None:
     whole = {part: [_masked(record) for record in records] for part, records in parts.items()}
-    dense = iter(regions_to_thicken([record for records in whole.values() for record in records]))
+    every = [record for records in whole.values() for record in records]
+    quads = all(len(polygon) == 4 for record in every for polygon in record.polygons)
+    dense = iter(regions_to_thicken(every))
     for part, records in whole.items():
         images, labels = folder / f"{part}_images", folder / f"{part}_gts"
         images.mkdir()
@@ -91,7 +93,7 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
         for record, name in zip(records, copy_names([record.image_path for record in records]), strict=True):
             shutil.copyfile(record.image_path, images / name)
             stem = os.path.splitext(name)[0]  # noqa: PTH122
-            write_icdar_text(labels / f"{stem}.txt", record, next(dense))
+            write_icdar_text(labels / f"{stem}.txt", record, next(dense), quads)
             advance()
 
 

@@ -168,7 +168,10 @@ def _add_totals(root: Path, part: str, records: Sequence[LabelRecord], facts: Fa
         report.add("GT014", root, 0, f"{part}: {what}")
     elif labelled and masked > HALF * len(records):
         report.add("GT013", root, 0, f"{part}: {share(masked, len(records), 'image')} with nothing but don't-care")
-    without = sum(not len(record.polygons) and not record.lost for record in records)
+    unlabelled = {finding.image for finding in report.of("GT001")}
+    without = sum(
+        not len(record.polygons) and not record.lost and record.image_path not in unlabelled for record in records
+    )
     if without and not report.of("GT002"):
         report.add("GT002", root, 0, f"{part}: {share(without, len(records), 'image')} without text")
     bare = sum(not text and not ignore for r in records for text, ignore in zip(r.texts, r.ignore, strict=True))

@@ -18,7 +18,7 @@ from ..check.fixed_copy import refuse_folder, write_fixed_copy
 from ..check.report_html import write_report_html
 from ..check.report_json import write_report_json
 from ..data.findings import CODES, Level
-from ..data.policy import Parts
+from ..data.policy import MissingGt, OnError, Parts, settle
 from ..data.reading import Reading
 from ..data.record import LabelRecord
 from ..display import Display, duration
@@ -44,6 +44,7 @@ def run(cfg: DictConfig) -> int:
         raise UserError(f"data.root={root}: 0 images found")
     for line in summary(root, reading):
         display.line(line)
+    trained = verdict(reading, cfg.data.on_error, cfg.data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.parts, output / FIXED)
     make_folder("output", output)
@@ -52,7 +53,7 @@ def run(cfg: DictConfig) -> int:
         checked = check_set(root, reading, make, scale, cfg.input_size.height, cfg.input_size.width, advance)
     advice = tuple(advise(situation(checked, build.build_situation(cfg))))
     checked = checked._replace(advice=advice, seconds=time.perf_counter() - began)
-    for line in findings_told(checked):
+    for line in (*findings_told(checked), trained):
         display.line(line)
     for hint in advice:
         display.line(hint.text)
@@ -90,13 +91,27 @@ def findings_told(checked: Checked) -> list[str]:
     return lines or ["no findings"]
 
 
+def verdict(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> str:
+    """What ocrdet-train would do with the set. Asked before the check adds findings of its own."""
+    try:
+        left = settle(reading.parts, reading.report, on_error, missing_gt).parts
+    except UserError as error:
+        reasons = [line.removeprefix("data: ") for line in str(error).splitlines() if line.startswith("data: ")]
+        return f"ocrdet-train would refuse this set: {'; and '.join(reasons)}"
+    used = sum(map(len, left.values()))
+    return f"ocrdet-train would use {used} of {count(reading.images, 'image')}"
+
+
 def _fix(checked: Checked, folder: Path, display: Display) -> None:
     """Write the cleaned copy, and say what it lacks."""
     parts, out = cleaned(checked)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
         copied = write_fixed_copy(parts, folder, advance)
-    left = f"; {count(out, 'image')} left out" if out else ""
+    report = checked.reading.report
+    why = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
+    left = f"; {count(out, 'image')} left out ({why})" if out else ""
     display.line(f"wrote {count(copied, 'image')} with cleaned labels to {folder}{left}")
+    display.line(f"train on them: ocrdet-train {shlex.join(['data=custom', f'data.root={folder}'])}")
 
 
 def cleaned(checked: Checked) -> tuple[Parts, int]:

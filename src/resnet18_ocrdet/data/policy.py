@@ -57,17 +57,23 @@ def settle(
 
     fail: any error stops. skip: images with an error are left out. fix: what is lost is masked, and more than `limit`
     of the images affected stops. Raises UserError, which lists the first findings."""
-    parts, unlabelled = _without_labels(parts, report, missing_gt)
+    missing = report.of(GENTLE) if missing_gt == "fail" else []
     errors = [finding for finding in report.at("error") if finding.code != GENTLE]
+    hint = "data.missing_gt=negative takes them as images without text, =skip leaves them out"
+    problems = [_refusal(missing, hint)] if missing else []
     if on_error == "fail" and errors:
-        raise UserError(_refusal(errors, "data.on_error=fail; data.on_error=fix masks what is lost"))
+        problems.append(_refusal(errors, "data.on_error=fail; data.on_error=fix masks what is lost"))
+    if on_error == "fix" and limit is not None:
+        problems += _ruins(parts, report, errors, limit)
+    if problems:
+        raise UserError("\n".join(problems))
+    parts, unlabelled = _without_labels(parts, report, missing_gt)
     used = {finding.image for finding in errors}
     left = {
         part: [record for record in records if on_error != "skip" or record.image_path not in used]
         for part, records in parts.items()
     }
     if on_error == "fix":
-        _refuse_ruins(parts, report, errors, limit)
         left = {part: [mask_lost(record) for record in records] for part, records in left.items()}
     return Settled(left, (*unlabelled, *told(report, on_error)))
 
@@ -108,9 +114,6 @@ def _without_labels(parts: Parts, report: Report, missing_gt: MissingGt) -> tupl
     missing = report.of(GENTLE)
     if not missing:
         return parts, []
-    if missing_gt == "fail":
-        hint = "data.missing_gt=negative takes them as images without text, =skip leaves them out"
-        raise UserError(_refusal(missing, hint))
     if missing_gt == "negative":
         return parts, [f"{count(len(missing), 'image')} without labels, taken as images without text"]
     out = {finding.image for finding in missing}
@@ -118,24 +121,23 @@ def _without_labels(parts: Parts, report: Report, missing_gt: MissingGt) -> tupl
     return left, [f"{count(len(missing), 'image')} without labels, left out"]
 
 
-def _refuse_ruins(parts: Parts, report: Report, errors: Sequence[Finding], limit: float | None) -> None:
-    """Raise UserError where so much is wrong that masking would hide a mistake made once for the whole set."""
-    if limit is None:
-        return
+def _ruins(parts: Parts, report: Report, errors: Sequence[Finding], limit: float) -> list[str]:
+    """Why a set is not used: so much is wrong that masking would hide a mistake made once for all of it."""
     regions = sum(len(record.polygons) + record.lost for records in parts.values() for record in records)
     outside = report.of("PG040")
     if len(outside) > max(1, MAX_OUTSIDE * (regions + len(outside))):
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size, turned like this?"
-        raise UserError(_refusal(outside, hint))
+        return [_refusal(outside, hint)]
     affected = _images(errors)
     images = {record.image_path for records in parts.values() for record in records} | affected
-    if len(affected) > max(1, limit * len(images)) or len(affected) == len(images):  # one alone: not a habit
-        hint = (
+    if len(affected) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
+        hint = (  # one alone is no habit
             f"{len(affected)} of {len(images)} images, {limit:.0%} at most are masked: data.on_error=skip leaves them "
             f"out, ocrdet-check shows everything"
         )
-        raise UserError(_refusal(errors, hint))
+        return [_refusal(errors, hint)]
+    return []
 
 
 def _images(findings: Sequence[Finding]) -> set[Path]:

@@ -8,6 +8,7 @@ The three functions are what the run config's `data` group calls. A split is giv
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -169,11 +170,35 @@ def choose(
 
 
 def overlap(splits: Splits) -> list[str]:
-    """List the image files that are both taught and used to choose the epoch: a score on them means little."""
+    """List the images that are both taught and used to choose the epoch: a score on them means little.
+
+    The same file, or another one with the same bytes."""
     if not isinstance(splits.train, LabelledImages) or not isinstance(splits.val, LabelledImages):
         return []
-    taught = {_from_root(record) for record in splits.train.records}
-    return [str(record.image_path) for record in splits.val.records if _from_root(record) in taught]
+    taught: dict[str, Path] = {_from_root(record): record.image_path for record in splits.train.records}
+    by_size: dict[int, list[Path]] = {}
+    for path in taught.values():
+        by_size.setdefault(_bytes_in(path), []).append(path)
+    return [
+        str(record.image_path)
+        for record in splits.val.records
+        if _from_root(record) in taught or _has_copy(record.image_path, by_size.get(_bytes_in(record.image_path), []))
+    ]
+
+
+def _bytes_in(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1  # whoever reads it will be told
+
+
+def _has_copy(path: Path, others: Sequence[Path]) -> bool:
+    """Whether one of the files, of the same size, holds the same bytes."""
+    try:
+        return any(filecmp.cmp(path, other, shallow=False) for other in others)
+    except OSError:
+        return False
 
 
 def _from_root(record: LabelRecord) -> str:

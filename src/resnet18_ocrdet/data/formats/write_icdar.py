@@ -21,14 +21,15 @@ MANY_CORNERS = POLYGON_NUMBERS // 2  # so many tell a reader that a line is no q
 _BREAKS = re.compile(r"[\r\n\t\0]")  # of lines and fields; a file with NUL is taken for no text
 
 
-def write_icdar_text(path: Path, record: LabelRecord, dense: Collection[int] = ()) -> None:
+def write_icdar_text(path: Path, record: LabelRecord, dense: Collection[int] = (), quads: bool = False) -> None:
     """Write one label file: `x1,y1,...,xV,yV,text`, a don't-care region with the text ###.
 
-    dense: regions that are written with at least MANY_CORNERS corners, see `regions_to_thicken`. A coordinate gets as
+    dense: regions that are written with at least MANY_CORNERS corners, see `regions_to_thicken`. quads: every region of
+    the whole set has four corners. A coordinate gets as
     many digits as its float32 needs; line ends and tabs in a text become spaces; a text ### of a region that counts is
     left out; regions that are no polygon, or not finite, too. Raises OSError."""
     lines = [
-        line_of(polygon if region not in dense else thickened(polygon), MARK if ignore else _counting(text))
+        line_of(thickened(polygon) if region in dense else polygon, MARK if ignore else _counting(text), quads)
         for region, (polygon, ignore, text) in enumerate(zip(record.polygons, record.ignore, record.texts, strict=True))
         if is_written(polygon)
     ]
@@ -40,15 +41,18 @@ def is_written(polygon: Polygon) -> bool:
     return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
 
 
-def line_of(polygon: Polygon, text: str) -> str:
-    """One region as a line, with commas; with tabs where commas would make numbers in the text look like corners."""
+def line_of(polygon: Polygon, text: str, quads: bool = False) -> str:
+    """One region as a line, with commas; with tabs where commas would make numbers in the text look like corners.
+
+    Of a set of quads a reader takes eight numbers; only a text of four or more could make it look like polygons."""
     numbers = [np.format_float_positional(value, unique=True, trim="-") for value in polygon.astype(np.float32).ravel()]
     text = _BREAKS.sub(" ", text).strip()
     fields = [*numbers, text] if text else numbers
     line = ",".join(fields)
     found, starts, _ = leading_numbers(line, len(line))
     extra = len(found) - len(numbers)
-    return line if extra == 0 or (extra == 1 and not line[starts[-1] :]) else "\t".join(fields)
+    plain = len(found) < POLYGON_NUMBERS if quads else extra == 0 or (extra == 1 and not line[starts[-1] :])
+    return line if plain else "\t".join(fields)
 
 
 def regions_to_thicken(records: Sequence[LabelRecord]) -> list[set[int]]:
