@@ -23,7 +23,7 @@ test: setup  ## the default suite, under 3 minutes on 2 cores
 	$(BIN)/python -m pytest
 
 test-slow: setup  ## trainings and whole data sets: minutes
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	$(BIN)/python -m pytest -m "slow and not gpu" --durations=15
 
 lint: setup  ## ruff and mypy --strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

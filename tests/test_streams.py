@@ -120,11 +120,30 @@ def test_a_hangup_counts_unless_nohup_said_otherwise(before: Any, caught: int | 
         signal.signal(signal.SIGHUP, outside)
 
 
+def test_a_loader_that_ends_at_the_signal_itself_is_no_traceback(monkeypatch):
+    """Its SIGCHLD is on its way already when ours is taken up: torch's handler would raise, SIG_DFL would print."""
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    outside = signal.signal(signal.SIGCHLD, lambda number, frame: pytest.fail("torch's handler was called"))
+    both = {signal.SIGTERM, signal.SIGCHLD}
+    try:
+        with Interrupt() as interrupt:
+            signal.pthread_sigmask(signal.SIG_BLOCK, both)
+            for number in both:
+                os.kill(os.getpid(), number)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+            assert interrupt.signal == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGCHLD, outside)
+    assert unraisable == []
+
+
 @pytest.mark.slow
 def test_a_terminal_that_is_closed_saves_and_ends_with_129(tmp_path: Path):
     process, terminal = pty.fork()
     if process == 0:  # its session's leader: closing the terminal hangs it up
         os.chdir(tmp_path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup themselves
         os.execv(PROGRAM, [str(PROGRAM), *TINY, "train.workers=1", "train.epochs=1000", "run_dir=run"])
     last = tmp_path / "run/checkpoints/last.pt"
     os.set_blocking(terminal, False)
