@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_a_loader_that_ends_at_the_signal_itself_is_no_traceback(monkeypatch):
         with Interrupt() as interrupt:
             signal.pthread_sigmask(signal.SIG_BLOCK, both)
             for number in both:
-                os.kill(os.getpid(), number)
+                signal.pthread_kill(threading.get_ident(), number)  # a blocked signal of the process goes to any thread
             signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
             assert interrupt.signal == signal.SIGTERM
     finally:

@@ -1,0 +1,98 @@
+"""What this machine can do at most: matrix products, memory, decoding. A benchmark prints its share of them.
+
+python scripts/machine_limits.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+SIDE = 4096  # of the square matrices
+MIB = 1 << 20
+
+
+def machine_limits(threads: int | None = None) -> dict[str, Any]:
+    """Best of a few tries each, in about two seconds a thread count.
+
+    threads: of the matrix products and copies; None: as many as torch would use. Keys: threads, cores, fp32_gflops,
+    bf16_gflops (None without native bf16), copy_gb_s (read and write), fresh_gb_s (writing memory new from the system),
+    decode_ms (a 1280×720 JPEG of about 80 KiB, one thread)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        flags = torch.cpu.get_capabilities()
+        native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+        return {
+            "threads": torch.get_num_threads(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "fp32_gflops": matmul_gflops(torch.float32),
+            "bf16_gflops": matmul_gflops(torch.bfloat16) if native else None,
+            "copy_gb_s": copy_gb_s(),
+            "fresh_gb_s": fresh_gb_s(),
+            "decode_ms": decode_ms(),
+        }
+    finally:
+        torch.set_num_threads(before)
+
+
+def matmul_gflops(dtype: torch.dtype, side: int = SIDE) -> float:
+    """The best of three square matrix products, in 10^9 operations a second."""
+    left, right = (torch.randn(side, side).to(dtype) for _ in range(2))
+    return 2 * side**3 / best(lambda: left @ right, 3) / 1e9
+
+
+def copy_gb_s(size: int = 256 * MIB) -> float:
+    """Copying between two buffers that are in use, bytes read and written."""
+    source, target = torch.ones(size // 4), torch.empty(size // 4)
+    return 2 * size / best(lambda: target.copy_(source), 5) / 1e9
+
+
+def fresh_gb_s(size: int = 64 * MIB) -> float:
+    """Writing a buffer that the system has to give first, by one thread."""
+
+    def write() -> None:
+        np.empty(size, np.uint8).fill(1)  # NumPy takes it from the system each time, whatever malloc keeps
+
+    return size / best(write, 5) / 1e9
+
+
+def decode_ms(height: int = 720, width: int = 1280) -> float:
+    """Decoding a JPEG by OpenCV: smooth noise with the size of a photo's file."""
+    rng = np.random.default_rng(0)
+    noise = cv2.resize(rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8), (width, height))
+    data = cv2.imencode(".jpg", noise, (cv2.IMWRITE_JPEG_QUALITY, 85))[1]
+    return 1000 * best(lambda: cv2.imdecode(data, cv2.IMREAD_COLOR), 10)
+
+
+def best(work: Callable[[], object], tries: int) -> float:
+    """The shortest of some tries, seconds; one more before them is not counted."""
+    seconds = []
+    for _ in range(tries + 1):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:])
+
+
+def described(limits: dict[str, Any]) -> str:
+    """One line."""
+    bf16 = f", bf16 {limits['bf16_gflops']:.0f}" if limits["bf16_gflops"] else " (no native bf16)"
+    return (
+        f"limits of this machine, {limits['threads']} of {limits['cores']} cores: matrix product fp32 "
+        f"{limits['fp32_gflops']:.0f}{bf16} GFLOP/s; copying {limits['copy_gb_s']:.1f} GB/s, writing new memory "
+        f"{limits['fresh_gb_s']:.1f} GB/s; decoding a 1280x720 JPEG {limits['decode_ms']:.1f} ms"
+    )
+
+
+if __name__ == "__main__":
+    found = machine_limits()
+    print(described(found))
+    print(json.dumps(found))
