@@ -31,7 +31,7 @@ class ResNetFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """image: (N, 3, H, W) normalised. Returns (N, C_i, H/s, W/s) for s = 4, 8, 16, 32."""
-        stem = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        stem = self.relu(self.maxpool(self.bn1(self.conv1(image))))  # the largest first: the same, of a quarter
         c2 = self.layer1(stem)
         c3 = self.layer2(c2)
         c4 = self.layer3(c3)

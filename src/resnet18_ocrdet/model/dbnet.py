@@ -13,6 +13,7 @@ from .freeze import freeze
 from .head import MapHead
 from .neck import FeaturePyramid
 from .normalize import Normalize
+from .quick import quick_logits
 
 STRIDE = 32  # of the deepest feature map: image sides must be multiples of it
 INNER_CHANNELS = 256
@@ -21,10 +22,12 @@ INNER_CHANNELS = 256
 class DBNet(nn.Module):
     """Text detector that returns a probability map and, while training, a threshold map.
 
-    backbone: "resnet18" (12,340,930 parameters in all), "resnet34" or "resnet50"."""
+    backbone: "resnet18" (12,340,930 parameters in all), "resnet34" or "resnet50". plain: neck and heads layer by
+    layer, as published; else the same function with less work (`quick.py`). The parameters do not depend on it."""
 
-    def __init__(self, backbone: str = "resnet18") -> None:
+    def __init__(self, backbone: str = "resnet18", plain: bool = False) -> None:
         super().__init__()
+        self.plain = plain
         self.normalize = Normalize()
         self.backbone = ResNetFeatures(backbone)
         self.neck = FeaturePyramid(CHANNELS[backbone], INNER_CHANNELS)
@@ -48,8 +51,14 @@ class DBNet(nn.Module):
         """image: (N, 3, H, W) uint8 RGB. Returns logits at full size.
 
         with_thresh: False leaves out the threshold head, which only training needs."""
-        features = self.neck(self.backbone(self.normalize(image)))
-        return Maps(self.prob_head(features), self.thresh_head(features) if with_thresh else None)
+        features = self.backbone(self.normalize(image))
+        heads = [self.prob_head, self.thresh_head] if with_thresh else [self.prob_head]
+        if self.plain:
+            joined = self.neck(features)
+            logits = [head(joined) for head in heads]
+        else:
+            logits = quick_logits(self.neck, heads, features)
+        return Maps(logits[0], logits[1] if with_thresh else None)
 
     def _init_new_layers(self) -> None:
         """He initialisation where no ImageNet weights exist.
