@@ -1,4 +1,4 @@
-"""What this machine can do at most: matrix products, memory, decoding. A benchmark prints its share of them.
+"""What this machine can do at most: products, convolutions, memory, decoding. A benchmark prints its share of them.
 
 python scripts/machine_limits.py
 """
@@ -14,17 +14,20 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 SIDE = 4096  # of the square matrices
 MIB = 1 << 20
 
 
 def machine_limits(threads: int | None = None) -> dict[str, Any]:
-    """Best of a few tries each, in about two seconds a thread count.
+    """Best of a few tries each, in about 10 seconds on one thread.
 
-    threads: of the matrix products and copies; None: as many as torch would use. Keys: threads, cores, fp32_gflops,
-    bf16_gflops (None without native bf16), copy_gb_s (read and write), fresh_gb_s (writing memory new from the system),
-    decode_ms (a 1280×720 JPEG of about 80 KiB, one thread)."""
+    Ask before `keep_freed_memory`, or fresh_gb_s is that of kept memory. threads: of all but the decoding; None: as
+    many as torch would use. Keys: threads, cores, fp32_gflops, bf16_gflops (None without native bf16),
+    fp32_conv_gflops and bf16_conv_gflops (a 3×3 convolution, by another library: on some processors twice as fast as
+    the product), copy_gb_s (read and write), fresh_gb_s (writing memory new from the system), decode_ms (a 1280×720
+    JPEG of about 80 KiB, one thread)."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
@@ -35,6 +38,8 @@ def machine_limits(threads: int | None = None) -> dict[str, Any]:
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "fp32_gflops": matmul_gflops(torch.float32),
             "bf16_gflops": matmul_gflops(torch.bfloat16) if native else None,
+            "fp32_conv_gflops": conv_gflops(torch.float32),
+            "bf16_conv_gflops": conv_gflops(torch.bfloat16) if native else None,
             "copy_gb_s": copy_gb_s(),
             "fresh_gb_s": fresh_gb_s(),
             "decode_ms": decode_ms(),
@@ -49,6 +54,14 @@ def matmul_gflops(dtype: torch.dtype, side: int = SIDE) -> float:
     return 2 * side**3 / best(lambda: left @ right, 3) / 1e9
 
 
+@torch.inference_mode()
+def conv_gflops(dtype: torch.dtype, images: int = 2) -> float:
+    """The best of twenty 3×3 convolutions, 256 to 64 channels at 160×160, the largest layer of a head at 640×640."""
+    layout = {"dtype": dtype, "memory_format": torch.channels_last}
+    features, weight = torch.randn(images, 256, 160, 160).to(**layout), torch.randn(64, 256, 3, 3).to(**layout)
+    return 2 * features.numel() * 64 * 9 / best(lambda: F.conv2d(features, weight, padding=1), 20) / 1e9
+
+
 def copy_gb_s(size: int = 256 * MIB) -> float:
     """Copying between two buffers that are in use, bytes read and written."""
     source, target = torch.ones(size // 4), torch.empty(size // 4)
@@ -56,12 +69,8 @@ def copy_gb_s(size: int = 256 * MIB) -> float:
 
 
 def fresh_gb_s(size: int = 64 * MIB) -> float:
-    """Writing a buffer that the system has to give first, by one thread."""
-
-    def write() -> None:
-        np.empty(size, np.uint8).fill(1)  # NumPy takes it from the system each time, whatever malloc keeps
-
-    return size / best(write, 5) / 1e9
+    """Writing a tensor whose memory the system has to give first; not a NumPy array, which asks for huge pages."""
+    return size / best(lambda: torch.empty(size // 4).fill_(1), 5) / 1e9
 
 
 def decode_ms(height: int = 720, width: int = 1280) -> float:
@@ -84,12 +93,17 @@ def best(work: Callable[[], object], tries: int) -> float:
 
 def described(limits: dict[str, Any]) -> str:
     """One line."""
-    bf16 = f", bf16 {limits['bf16_gflops']:.0f}" if limits["bf16_gflops"] else " (no native bf16)"
+    product, convolution = (_rates(limits, kind) for kind in ("", "_conv"))
     return (
-        f"limits of this machine, {limits['threads']} of {limits['cores']} cores: matrix product fp32 "
-        f"{limits['fp32_gflops']:.0f}{bf16} GFLOP/s; copying {limits['copy_gb_s']:.1f} GB/s, writing new memory "
+        f"limits of this machine, {limits['threads']} of {limits['cores']} cores: matrix product {product}, 3x3 "
+        f"convolution {convolution} GFLOP/s; copying {limits['copy_gb_s']:.1f} GB/s, writing new memory "
         f"{limits['fresh_gb_s']:.1f} GB/s; decoding a 1280x720 JPEG {limits['decode_ms']:.1f} ms"
     )
+
+
+def _rates(limits: dict[str, Any], kind: str) -> str:
+    bf16 = limits[f"bf16{kind}_gflops"]
+    return f"fp32 {limits[f'fp32{kind}_gflops']:.0f}, " + (f"bf16 {bf16:.0f}" if bf16 else "no native bf16")
 
 
 if __name__ == "__main__":
