@@ -13,15 +13,12 @@ or when the naive program, as written here, is slower than what was measured of 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +42,7 @@ from resnet18_ocrdet.geometry import offset, shrink_distance
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from resnet18_ocrdet.structures import Placement, Polygon
+from side_process import answer, served
 
 # Measured once of the original's code, ms an image at 736x1280, on 2 threads of a machine whose matrix product of
 # 4096 x 4096 in float32 ran at THEIR_GFLOPS, and whose 3x3 convolution at THEIR_CONV_GFLOPS
@@ -128,7 +126,7 @@ def take_turns(sides: tuple[str, ...], folder: Path, photos: int) -> dict[str, l
     """Every photo ROUNDS times by every side, TURN photos at a time."""
     found: dict[str, list[Stages]] = {side: [] for side in sides}
     with ExitStack() as stack:
-        ask = {side: stack.enter_context(served(side, folder)) for side in sides}
+        ask = {side: stack.enter_context(served([__file__, f"--side={side}", f"--folder={folder}"])) for side in sides}
         for side in sides:
             for _ in range(WARM_UP):
                 ask[side](0)
@@ -138,35 +136,16 @@ def take_turns(sides: tuple[str, ...], folder: Path, photos: int) -> dict[str, l
     return found
 
 
-@contextmanager
-def served(side: str, folder: Path) -> Iterator[Callable[[int], Stages]]:
-    """A process that detects on photo N when asked. It is told to stop by the end of its input."""
-    words = [sys.executable, __file__, f"--side={side}", f"--folder={folder}"]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(number: int) -> Stages:
-        assert process.stdin is not None and process.stdout is not None
-        print(number, file=process.stdin, flush=True)
-        line = process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process of the side '{side}' ended with status {process.wait()}")
-        answer: Stages = json.loads(line)
-        return answer
-
-    with process:
-        yield ask
-
-
 def serve(side: str, folder: Path) -> None:
     """Answer with the stages of photo N, a line of JSON for each line N."""
     torch.manual_seed(0)
     detect = naive_program() if side == "naive" else our_program(side)
-    for line in sys.stdin:
-        number = int(line)
-        prob_map = np.load(folder / f"{number}.npy")
-        marks, boxes = detect(folder / f"{number}.jpg", prob_map)
-        stages = {stage: 1000 * (marks[i + 1] - marks[i]) for i, stage in enumerate(STAGES)}
-        print(json.dumps(stages | {"boxes": boxes}), flush=True)
+
+    def measure(number: str) -> Stages:
+        marks, boxes = detect(folder / f"{number}.jpg", np.load(folder / f"{number}.npy"))
+        return {stage: 1000 * (marks[i + 1] - marks[i]) for i, stage in enumerate(STAGES)} | {"boxes": boxes}
+
+    answer(measure)
 
 
 Program = Callable[[Path, np.ndarray], tuple[list[float], int]]  # file, map -> when each stage began and the last ended

@@ -45,6 +45,10 @@ class PublishedDBNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (N, 3, H, W) float32, normalised. Returns the probability map, (N, 1, H, W), 0..1."""
+        return self.prob_head(self.joined(image))
+
+    def joined(self, image: Tensor) -> Tensor:
+        """What the heads see, (N, 256, H/4, W/4)."""
         net = self.backbone
         x = net.maxpool(net.relu(net.bn1(net.conv1(image))))
         features = []
@@ -57,7 +61,7 @@ class PublishedDBNet(nn.Module):
         p2 = F.interpolate(p3, scale_factor=2) + p2
         s2, s3, s4, s5 = (conv(level) for conv, level in zip(self.neck.smooth, (p2, p3, p4, p5), strict=True))
         up = [F.interpolate(level, scale_factor=times) for level, times in ((s5, 8), (s4, 4), (s3, 2))]
-        return self.prob_head(torch.cat([*up, s2], dim=1))
+        return torch.cat([*up, s2], dim=1)
 
 
 def read(path: Path) -> NDArray[np.float32]:
