@@ -31,5 +31,5 @@ lint: setup  ## ruff and mypy --strict
 wheel: setup  ## sdist, then the wheel from it, in dist/
 	$(BIN)/python -m build --outdir dist .
 
-bench: setup  ## the training step against the network as published, side by side
-	$(BIN)/python scripts/bench_step.py
+bench: setup  ## every speed beside a reference, with goals: 9 minutes; figures in bench.json
+	$(BIN)/python scripts/bench.py
