@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     asked = parser.parse_args()
     found: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
         | {module.__name__: module.__version__ for module in (torch, cv2, np)},
         "scripts": {},

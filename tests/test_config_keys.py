@@ -14,7 +14,7 @@ from resnet18_ocrdet.config.tree import all_leaves
 
 KEYS = {
     "train": """
-        model.backbone model.pretrained model.weights model.freeze model.freeze_statistics
+        model.backbone model.pretrained model.weights model.freeze model.freeze_statistics model.plain
         optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
         optimizer.eps optimizer.lr_for_batch optimizer.layer_decay
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min

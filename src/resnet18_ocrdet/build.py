@@ -98,7 +98,7 @@ def build_situation(cfg: DictConfig) -> Situation:
 
 def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
-    net = DBNet(backbone=model.backbone)
+    net = DBNet(backbone=model.backbone, plain=model.plain)
     net.freeze(model.freeze, model.freeze_statistics)
     loaded: list[str] = []
     if not with_weights:

@@ -71,6 +71,7 @@ class DBNet:
     weights: str | None = path("checkpoint to start from (fine-tuning)")
     freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
     freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
+    plain: bool = key("neck and heads layer by layer as published: the same function, slower")
 
 
 @dataclass
