@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.utils import get_method
@@ -29,13 +29,15 @@ from .errors import UserError
 from .guard import Guard
 from .loss import DBLoss
 from .mining import MiningWarmup
-from .model.dbnet import DBNet
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
-from .model.pretrained import load_imagenet
-from .optim import param_groups
 from .postprocess import Decoder
 from .schedule import Scaled, Schedule
 from .world import World
+
+# The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
+# make their first batches.
+if TYPE_CHECKING:
+    from .model.dbnet import DBNet
 
 SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
 
@@ -98,12 +100,16 @@ def build_situation(cfg: DictConfig) -> Situation:
 
 def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
+    from .model.dbnet import DBNet
+
     net = DBNet(backbone=model.backbone, plain=model.plain)
     net.freeze(model.freeze, model.freeze_statistics)
     loaded: list[str] = []
     if not with_weights:
         return net, loaded
     if model.pretrained is not None:
+        from .model.pretrained import load_imagenet
+
         loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
     if model.weights is not None:
         path = Path(model.weights)
@@ -113,6 +119,8 @@ def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]
 
 def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
+    from .optim import param_groups
+
     own = OmegaConf.masked_copy(
         optimizer, [str(key) for key in optimizer if key not in ("lr_for_batch", "layer_decay")]
     )
@@ -216,6 +224,8 @@ def build_decoder(contract: Contract) -> Decoder:
 
 def build_trained(content: Checkpoint, path: Path, device: torch.device) -> DBNet:
     """The network of a checkpoint, on its device."""
+    from .model.dbnet import DBNet
+
     net = DBNet(backbone=content["contract"]["backbone"])
     load_weights(net, shipped_weights(content), path)
     return place(net, device)

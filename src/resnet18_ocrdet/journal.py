@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from torch.utils.tensorboard import SummaryWriter
+from typing import TYPE_CHECKING, Any
 
 from .engine import StepRecord
 from .structures import Image
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Journal:
@@ -23,7 +25,14 @@ class Journal:
         """step: finished steps; what TensorBoard holds beyond them is dropped."""
         self._lines = run_dir / "metrics.jsonl"
         self._faults = run_dir / "guard.jsonl"
-        self._board = SummaryWriter(run_dir / "tensorboard", purge_step=step + 1 if step else None)
+        self._events, self._purge_step = run_dir / "tensorboard", step + 1 if step else None
+
+    @cached_property
+    def _board(self) -> SummaryWriter:
+        """Opened for the first thing to write: its import does not hold up the first step."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(self._events, purge_step=self._purge_step)
 
     def step(self, record: StepRecord, memory: float | None = None) -> None:
         """Loss terms, rate and throughput of one step. memory: GiB taken at most so far."""
@@ -75,7 +84,8 @@ class Journal:
 
     def close(self) -> None:
         """Flush everything."""
-        self._board.close()
+        if "_board" in vars(self):
+            self._board.close()
 
 
 class NoJournal:

@@ -65,6 +65,8 @@ def assemble(
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
+    if not resuming:  # which epoch a resumed run goes on with is known later
+        loader.begin()  # while the network is imported and built
     model, loaded = build.build_model(cfg.model, with_weights=not resuming)
     for line in loaded:
         display.line(line)

@@ -106,7 +106,7 @@ def without_repeats(polygon: Polygon) -> Polygon:
     """Leave out every vertex that is the same as the one before it, and a last one that is the first again."""
     if not len(polygon):
         return polygon
-    differs: NDArray[np.bool_] = (polygon != np.roll(polygon, 1, axis=0)).any(axis=1)
+    differs: NDArray[np.bool_] = (polygon != np.concatenate((polygon[-1:], polygon[:-1]))).any(axis=1)
     return polygon if differs.all() else polygon[differs]
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from multiprocessing import queues
@@ -75,7 +75,9 @@ class TrainLoader:
             pin_memory=pin,
             persistent_workers=workers > 0,
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
+            generator=torch.Generator(),  # of its own: an early start must not change the random weights
         )
+        self._begun: Iterator[Any] | None = None
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -91,15 +93,21 @@ class TrainLoader:
         """In all processes together."""
         return self._order.batch_size * self._order.rounds * self._order.processes
 
+    def begin(self) -> None:
+        """Let the loader processes make the first batches of epoch 0 already; `epoch(0)`, called next, gives them."""
+        self._begun = iter(self._loader)
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
         """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done."""
+        begun, self._begun = self._begun, None
         self._order.epoch, self._order.first = epoch, first
-        batches = _in_one_line(self._loader)
+        batches = _in_one_line(self._loader if begun is None or (epoch, first) != (0, 0) else begun)
         while step := tuple(islice(batches, self._order.rounds)):
             yield step
 
     def close(self) -> None:
         """End the loader processes now; left to the end of the program, torch takes their end for an accident."""
+        self._begun = None
         del self._loader
 
 
@@ -148,7 +156,7 @@ class ScoreLoader:
         del self._loader
 
 
-def _in_one_line(loader: DataLoader[Any]) -> Iterator[Any]:
+def _in_one_line(loader: Iterable[Any]) -> Iterator[Any]:
     """What the loader yields; a UserError raised in a worker comes without the worker's traceback."""
     try:
         yield from loader

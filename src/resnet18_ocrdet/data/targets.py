@@ -142,7 +142,7 @@ def shrink_distances(polygons: Sequence[Polygon], ratio: float) -> list[float]:
         by_count.setdefault(len(polygon), []).append(place)
     for places in by_count.values():
         points = np.array([polygons[place] for place in places], np.float64)  # (k, V, 2)
-        after = np.roll(points, -1, axis=1)
+        after = np.concatenate((points[:, 1:], points[:, :1]), axis=1)
         crosses = points[..., 0] * after[..., 1] - points[..., 1] * after[..., 0]
         areas = np.abs(crosses.sum(axis=1)) / 2
         steps = after - points
