@@ -170,6 +170,7 @@ def compiled(asked: Asked) -> None:
 
 def _compiled(asked: Asked, batch: Batch, mode: str, compute: Any, precision: str) -> dict[str, Any]:
     torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
     net = _net(asked)
     network: Any = torch.compile(net, dynamic=False, mode=None if mode == "default" else mode)
     began = time.perf_counter()
