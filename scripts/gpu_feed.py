@@ -141,6 +141,14 @@ def make_loader(asked: Asked, size: int, count: int, workers: int, cache: Kind =
     return TrainLoader(views, EpochBatches(len(views), count, seed=0), workers, pin=asked.cuda), kind
 
 
+def samples_s(asked: Asked, size: int) -> dict[str, Any]:
+    """What one core makes of the same pictures when nobody waits for them: samples/s, without batches and transport."""
+    source, kind = pictures(asked)
+    views = TrainViews(Cycled(source, EPOCH), Augment(), TargetMaker(), size, size, seed=0)
+    ms = _host_ms(lambda index: views[0, index], 4 if asked.tiny else 100)
+    return {"pictures": kind, "ms": ms, "samples_s_by_all_cores": available_cores() * 1000 / ms}
+
+
 def kept_batch(asked: Asked, size: int, count: int) -> Batch:
     """The first batch of an epoch, in the host's memory."""
     loader, _ = make_loader(asked, size, count, workers=0 if asked.tiny else available_cores())
@@ -161,6 +169,7 @@ def loop(asked: Asked) -> None:
     for side, count, workers, cache in cases:
         key = {"size": side, "batch": count, "workers": workers, "cache": cache}
         rows.measure("fed", partial(fed, asked, side, count, workers, cache), 0.0 if asked.tiny else 20.0, **key)
+    rows.measure("samples by one core", partial(samples_s, asked, size))
     rows.measure("save", partial(_save, asked))
 
 
