@@ -35,9 +35,9 @@ def main(rounds: int, path: str) -> None:
         loader = TrainLoader(views, EpochBatches(4, 2, 0, rounds, world.rank, world.size), workers=0, pin=False)
         compute = Compute(device, partial(autocast, device, "fp32"), world)
         net.train()
-        loss, has_text = add_up_gradients(state, next(loader.epoch(0)), DBLoss(), compute)
-        norm = finish_gradients(state, None)
-        assert has_text
+        loss, text = add_up_gradients(state, next(loader.epoch(0)), DBLoss(), compute)
+        norm = float(finish_gradients(state, None))
+        assert text > 0
         if world.first:
             gradients = {name: p.grad for name, p in net.named_parameters()}
             torch.save({"gradients": gradients, "loss": torch.stack(list(loss)), "norm": norm}, path)

@@ -26,7 +26,7 @@ KEYS = {
         augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed device precision
-        train.accumulate train.clip_norm train.ema train.early_stop train.choose
+        train.accumulate train.clip_norm train.ema train.early_stop train.compile train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min

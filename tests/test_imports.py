@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "evidence": {"structures", "draw", "wording"},
     "model": {"structures", "errors", "wording"},
     "engine": {"structures", "errors", "guard", "average", "world"},
+    "compiled": {"engine", "errors", "memory"},
     "journal": {"structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
     "check": GROUND | {"data", "draw"},
@@ -61,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
 ALLOWED["build"] = set(ALLOWED) - {
     "cli",
     "journal",
+    "compiled",
     "pictures",
     "curves",
     "provenance",

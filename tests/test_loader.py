@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -120,6 +123,43 @@ def test_workers_change_nothing(alone):
 def test_an_epoch_can_be_asked_for_at_once(alone):
     for ours, theirs in zip((batch for (batch,) in train_loader(workers=0).epoch(1)), alone[1], strict=True):
         assert equal(ours, theirs)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_can_be_left_and_gone_on_with(alone, workers):
+    loader = train_loader(workers)
+    assert equal(next(loader.epoch(0))[0], alone[0][0])
+    rest = [batch for (batch,) in loader.epoch(0, 1)]
+    assert len(rest) == 1 and equal(rest[0], alone[0][1])
+    assert equal(next(loader.epoch(1))[0], alone[1][0])
+    assert equal(next(loader.epoch(0))[0], alone[0][0])  # back, in the middle of another one
+    for epoch in range(2):
+        batches = [batch for (batch,) in loader.epoch(epoch)]
+        assert len(batches) == 2 and all(map(equal, batches, alone[epoch]))
+    assert list(loader.epoch(1, len(loader))) == []  # all of its steps are done
+    assert equal(next(loader.epoch(2))[0], next(train_loader(0).epoch(2))[0])
+
+
+class Watched(TrainViews):
+    """Notes the latest epoch that a loader process has begun."""
+
+    latest = multiprocessing.get_context("fork").Value("i", -1)
+
+    def __getitem__(self, key):
+        with self.latest.get_lock():
+            self.latest.value = max(self.latest.value, key[0])
+        return super().__getitem__(key)
+
+
+def test_the_next_epoch_is_begun_while_the_network_is_elsewhere():
+    views = Watched(SCENES, Augment(), TargetMaker(), 32, 64, seed=3)
+    loader = TrainLoader(views, EpochBatches(len(views), 2, 3), workers=1, pin=False)
+    assert len(list(loader.epoch(0))) == 2
+    until = time.monotonic() + 20.0
+    while views.latest.value < 1 and time.monotonic() < until:  # nobody has asked for epoch 1
+        time.sleep(0.01)
+    assert views.latest.value >= 1
+    loader.close()
 
 
 def test_epochs_and_seeds_differ(alone):

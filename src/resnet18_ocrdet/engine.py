@@ -206,8 +206,8 @@ def train_one_epoch(
         for group in state.optimizer.param_groups:
             group["lr"] = lr * group["lr_factor"]
         state.begin_step()
-        loss, has_text = add_up_gradients(state, batches, criterion, compute)
-        gradient = finish_gradients(state, clip_norm)
+        loss, text = add_up_gradients(state, batches, criterion, compute)
+        loss, has_text, gradient = read_back(loss, text, finish_gradients(state, clip_norm))
         names = tuple(name for batch in batches for name in batch.names)
         images = len(names) * compute.world.size
         state.updating = True
@@ -235,10 +235,10 @@ def train_one_epoch(
 
 def add_up_gradients(
     state: TrainState, batches: Sequence[Batch], criterion: Criterion, compute: Compute
-) -> tuple[LossParts, bool]:
+) -> tuple[LossParts, Tensor]:
     """Leave in `.grad` the mean gradient of the batches of all processes, scaled as the scaler says.
 
-    Returns the mean loss, detached, and whether any pixel was text."""
+    Returns the mean loss, detached, and the share of the batches with any text; both still on the device."""
     state.optimizer.zero_grad(set_to_none=True)
     told = torch.zeros(len(LossParts._fields) + 1, device=compute.device)
     for number, batch in enumerate(batches, start=1):
@@ -252,17 +252,25 @@ def add_up_gradients(
         text = (targets.prob_map & targets.prob_mask).any()
         told += torch.stack([*(term.detach() for term in loss), text.float()]) / len(batches)
     *terms, text = compute.world.mean(told).unbind()
-    return LossParts(*terms), bool(text > 0)
+    return LossParts(*terms), text
 
 
-def finish_gradients(state: TrainState, clip_norm: float | None) -> float:
-    """Undo the scaling and shorten what is too long. Returns the norm before."""
+def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
+    """Undo the scaling and shorten what is too long. Returns the norm before, a scalar still on the device."""
     state.scaler.unscale_(state.optimizer)
     gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
         nn.utils.clip_grads_with_norm_(state.model.parameters(), clip_norm, norm)
-    return float(norm)
+    return norm
+
+
+def read_back(loss: LossParts, text: Tensor, norm: Tensor) -> tuple[LossParts, bool, float]:
+    """What a step decides by, brought to the CPU in one piece: each piece would make the CPU wait for a GPU again.
+
+    Returns the loss in CPU tensors, whether any pixel was text, and the gradient's norm."""
+    *terms, text, norm = torch.stack([*loss, text, norm]).cpu().unbind()
+    return LossParts(*terms), bool(text > 0), float(norm)
 
 
 def judge(state: TrainState, loss: float, gradient: float) -> Verdict:

@@ -97,7 +97,7 @@ def sum_of_largest(values: Tensor, count: int) -> Tensor:
         edge = values.detach().kthvalue(place + 1).values
     above, tied = values > edge, values == edge
     share = (count - above.sum()) / tied.sum().clamp(min=1)
-    return (values * above.to(values.dtype).masked_fill_(tied, share)).sum()
+    return (values * torch.where(tied, share, above.to(values.dtype))).sum()
 
 
 def binarize(prob_map: Tensor, thresh_map: Tensor, steepness: float = STEEPNESS) -> Tensor:

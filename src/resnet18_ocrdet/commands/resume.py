@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.check import check_run
+from ..config.library import Library
 from ..config.words import escape_interpolation
 from ..display import Display
 from ..errors import UserError
@@ -39,6 +40,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
 
     So `resume=PATH` alone goes on as before, and repeating the first command with resume=auto means what it says.
     Prints a line for each key that differs from the saved run. Returns the config to follow."""
+    saved = _with_newer_keys(saved)
     before = OmegaConf.create(saved)
     typed = typed_keys(overrides) - {*NOT_TRAINING}
     groups = {word.split("=", 1)[0].lstrip("+") for word in overrides if "={" not in word} & GROUPS
@@ -64,6 +66,13 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     if line := _stretched(before, after):
         display.line(f"note: {line}")
     return after
+
+
+def _with_newer_keys(saved: dict[str, Any]) -> dict[str, Any]:
+    """A saved config with the defaults of settings of the loop that its version did not have yet: they change nothing.
+
+    Keys without a default there, and other sections, stay missing, and are refused as such."""
+    return {**saved, "train": {**Library("train").primary["train"], **saved["train"]}}
 
 
 def _stretched(before: DictConfig, after: DictConfig) -> str | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from .. import build
+from ..compiled import compile_network
 from ..contract import Contract
 from ..data.labels import LabelledImages
 from ..data.letterbox import scale_to
@@ -19,7 +22,7 @@ from ..data.targets import TargetMaker
 from ..data.usable import Usable, count_usable, doubt, refusal
 from ..data.views import ScoreViews, TrainViews
 from ..device import choose_device, gradient_scaler
-from ..display import Display
+from ..display import Display, duration
 from ..engine import Compute, TrainState
 from ..errors import UserError
 from ..loss import DBLoss
@@ -81,7 +84,7 @@ def assemble(
     _tell_batches(loader, cfg, world, display)
     state = TrainState(
         model=net,
-        network=world.wrap(net),
+        network=world.wrap(_network(net, loader, cfg, contract, compute, display)),
         optimizer=build.build_optimizer(cfg.optimizer, net),
         scaler=gradient_scaler(device, precision),
         mining=build.build_mining(cfg),
@@ -90,6 +93,19 @@ def assemble(
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
     return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
+
+
+def _network(
+    net: nn.Module, loader: TrainLoader, cfg: DictConfig, contract: Contract, compute: Compute, display: Display
+) -> nn.Module:
+    """The network as the loop calls it, compiled where that is asked for."""
+    if not cfg.train.compile or cfg.train.preview:
+        return net
+    display.line("compiling the network (train.compile=true): usually a minute or two")
+    began = time.perf_counter()
+    network = compile_network(net, loader.batch_size, contract.height, contract.width, compute)
+    display.line(f"compiled in {duration(time.perf_counter() - began)}")
+    return network
 
 
 def _loaders(

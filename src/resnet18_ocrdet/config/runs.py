@@ -61,6 +61,7 @@ class Train:
     clip_norm: float | None = key("longest gradient", low=0, above=True)
     ema: float | None = key("share of the averaged weights kept at a step", low=0, above=True, high=1, below=True)
     early_stop: int | None = key("validations without a better hmean before the run ends", low=1)
+    compile: bool = key("compile the network before the first step")
     choose: bool = key("rate, epochs and freezing from the data and model.weights")
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import count as count_up
 from itertools import islice
 from multiprocessing import queues
 from typing import Any
@@ -52,23 +53,40 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return self.length // (self.batch_size * self.rounds * self.processes)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        for step in range(self.first, len(self)):
+        return self.batches(self.epoch, self.first)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[list[tuple[int, int]]]:
+        """Those of one epoch, from step `first` on."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+        for step in range(first, len(self)):
             for turn in range(self.rounds):
                 batch = (step * self.rounds + turn) * self.processes + self.rank
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-                yield [(self.epoch, int(index)) for index in chosen]
+                yield [(epoch, int(index)) for index in chosen]
+
+
+class Onwards(Sampler[list[tuple[int, int]]]):
+    """The batches of an order from where it stands, epoch after epoch without an end."""
+
+    def __init__(self, order: EpochBatches) -> None:
+        self._order = order
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        start, first = self._order.epoch, self._order.first
+        for epoch in count_up(start):
+            yield from self._order.batches(epoch, first if epoch == start else 0)
 
 
 class TrainLoader:
-    """Batches of one epoch after the other; workers stay alive in between."""
+    """Batches of one epoch after the other; workers stay alive in between, and make the next epoch's first batches
+    while this one ends and is validated: else the network would wait for a whole batch at the start of every epoch."""
 
     def __init__(self, views: TrainViews, order: EpochBatches, workers: int, pin: bool) -> None:
         _before_fork(workers)
         self._order, self.workers, self.cores = order, workers, available_cores()
         self._loader: DataLoader[Any] = DataLoader(
             views,
-            batch_sampler=self._order,
+            batch_sampler=Onwards(self._order),
             collate_fn=collate,
             num_workers=workers,
             multiprocessing_context=_start_method(workers),
@@ -77,7 +95,8 @@ class TrainLoader:
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
             generator=torch.Generator(),  # of its own: an early start must not change the random weights
         )
-        self._begun: Iterator[Any] | None = None
+        self._batches: Iterator[Batch] = iter(())
+        self._next: tuple[int, int] | None = None  # epoch and step of what `_batches` gives next; None: not known
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -93,22 +112,25 @@ class TrainLoader:
         """In all processes together."""
         return self._order.batch_size * self._order.rounds * self._order.processes
 
-    def begin(self) -> None:
-        """Let the loader processes make the first batches of epoch 0 already; `epoch(0)`, called next, gives them."""
-        self._begun = iter(self._loader)
+    def begin(self, epoch: int = 0, first: int = 0) -> None:
+        """Let the loader processes make the first batches already that `epoch`, called so, gives."""
+        self._order.epoch, self._order.first = epoch, first
+        self._batches = _in_one_line(iter(self._loader))
+        self._next = (epoch, first)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
         """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done."""
-        begun, self._begun = self._begun, None
-        self._order.epoch, self._order.first = epoch, first
-        batches = _in_one_line(self._loader if begun is None or (epoch, first) != (0, 0) else begun)
-        while step := tuple(islice(batches, self._order.rounds)):
-            yield step
+        if self._next != (epoch, first):
+            self.begin(epoch, first)
+        for step in range(first, len(self)):
+            self._next = None  # until it is there: what fails on the way ends the iterator
+            batches = tuple(islice(self._batches, self._order.rounds))
+            self._next = (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
+            yield batches
 
     def close(self) -> None:
         """End the loader processes now; left to the end of the program, torch takes their end for an accident."""
-        self._begun = None
-        del self._loader
+        del self._batches, self._loader
 
 
 class EveryImage(Sampler[list[int]]):
