@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 COMMANDS = ("ocrdet-train", "ocrdet-eval", "ocrdet-detect", "ocrdet-check")
-NEEDED = {"ocrdet-eval": "checkpoint=x.pt", "ocrdet-detect": "checkpoint=x.pt", "ocrdet-check": "data.root=x"}
 SCENES = ("train.epochs=1", "data.train_size=64", "data.val_size=8", "input_size=256x256")
-FIRST_STEP = re.compile(rb"\b1/\d+\b.*s/step|\b1/\d+ ")
+COLOUR = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+FIRST_STEP = re.compile(rb"[1-9]\d*/\d+ +\d+:\d\d:\d\d")  # "1/8 0:00:01" behind the bar, not "epoch 1/1" before it
 PATIENCE_SECONDS = 120.0
 
 
@@ -62,7 +62,13 @@ def first_step(words: tuple[str, ...] | list[str]) -> float:
         ours, its = pty.openpty()
         began = time.perf_counter()
         process = subprocess.Popen(
-            [installed("ocrdet-train"), *words], cwd=folder, stdin=its, stdout=its, stderr=its, start_new_session=True
+            [installed("ocrdet-train"), *words],
+            cwd=folder,
+            env=os.environ | {"COLUMNS": "200", "TERM": "xterm"},  # room for the bar with its count and time
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
         )
         os.close(its)
         try:
@@ -83,7 +89,7 @@ def read_until(terminal: int, pattern: re.Pattern[bytes], began: float) -> float
             text += os.read(terminal, 65536)
         except OSError:  # the other end is closed
             break
-        if pattern.search(text):
+        if pattern.search(COLOUR.sub(b"", text)):
             return time.perf_counter()
     raise SystemExit(f"no first step was seen:\n{text.decode(errors='replace')}")
 
