@@ -69,10 +69,14 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
 
 
 def _with_newer_keys(saved: dict[str, Any]) -> dict[str, Any]:
-    """A saved config with the defaults of settings of the loop that its version did not have yet: they change nothing.
+    """A saved config with the defaults of settings that its version did not have yet, and that change nothing.
 
     Keys without a default there, and other sections, stay missing, and are refused as such."""
-    return {**saved, "train": {**Library("train").primary["train"], **saved["train"]}}
+    return {
+        **saved,
+        "train": {**Library("train").primary["train"], **saved["train"]},
+        "model": {"plain": False, **saved["model"]},
+    }
 
 
 def _stretched(before: DictConfig, after: DictConfig) -> str | None:
