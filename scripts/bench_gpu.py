@@ -98,7 +98,7 @@ def parse() -> argparse.Namespace:
     if unknown := [name for name in asked.only if name not in PARTS]:
         parser.error(f"--only {unknown[0]}: known are {', '.join(PARTS)}")
     if asked.device == "cpu" and not asked.tiny:
-        parser.error("--device cpu: only with --tiny; scripts/bench_step.py measures a CPU")
+        parser.error("--device cpu: only with --tiny; scripts/bench_train.py measures a CPU")
     return asked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,12 +43,14 @@ class Row:
         return None
 
 
-def straw_man(name: str, reference: float, original: float, original_gflops: float, gflops: float) -> str | None:
+def straw_man(
+    name: str, reference: float, original: float, original_gflops: float, gflops: float, slower: float | None = None
+) -> str | None:
     """A line when `reference` is slower than what was measured of the original program, scaled to this machine.
 
     original: its figure on a machine whose matrix product ran at original_gflops; gflops: the same product here, in
-    this run."""
-    scaled = original * original_gflops / gflops
+    this run. slower: how many times slower this machine is by another measure; the stricter of the two counts."""
+    scaled = original * min(original_gflops / gflops, slower or math.inf)
     if reference <= SLOWER_THAN_THE_ORIGINAL * scaled:
         return None
     return f"{name}: the reference takes {reference:.4g}, a straw man beside {scaled:.4g} of the original program"

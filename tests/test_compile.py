@@ -63,11 +63,11 @@ def test_what_cannot_be_compiled_is_refused_before_anything_is_written(tmp_path)
     assert "Traceback" not in done.stderr and not (tmp_path / "run").exists()
 
 
-def test_a_save_from_before_this_key_goes_on(tiny_run, tmp_path, monkeypatch, capsys):
+def test_a_save_from_before_new_keys_goes_on(tiny_run, tmp_path, monkeypatch, capsys):
     content = load_checkpoint(tiny_run / "checkpoints/last.pt")
-    del content["config"]["train"]["compile"]
+    del content["config"]["train"]["compile"], content["config"]["model"]["plain"]
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     torch.save(dict(content), tmp_path / "run/checkpoints/last.pt")
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=3") == 0
     told = capsys.readouterr().out
-    assert "resumed at epoch 3" in told and "train.compile" not in told
+    assert "resumed at epoch 3" in told and "train.compile" not in told and "plain" not in told

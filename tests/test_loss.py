@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet18_ocrdet.loss import DBLoss, binarize, dice
+from resnet18_ocrdet.loss import DBLoss, binarize, dice, nth_largest, sum_of_largest
 from resnet18_ocrdet.structures import Maps, Targets
 
 
@@ -101,6 +101,30 @@ def test_hard_negatives_are_chosen_over_the_whole_batch():
     loss = DBLoss()(maps(prob, prob), targets)
     expected = -math.log(0.5) - math.log(1 - 0.9) - math.log(1 - 0.8) - math.log(1 - 0.2)
     assert loss.prob.item() == pytest.approx(expected / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 500, 1000])
+def test_the_largest_values_are_found(count):
+    values = torch.randn(1000, generator=torch.manual_seed(count)).to(torch.bfloat16).float()
+    expected = values.topk(count).values.sum()
+    torch.testing.assert_close(sum_of_largest(values, count), expected)
+    if count:
+        assert nth_largest(values, count) == values.topk(count).values.min()
+
+
+def test_equal_values_share_the_gradient():
+    """Three of 5, 2, 2, 2, 1, 0: the 5, and two of the three 2s."""
+    values = torch.tensor([2.0, 0.0, 5.0, 2.0, 1.0, 2.0], requires_grad=True)
+    total = sum_of_largest(values, 3)
+    total.backward()
+    assert total.item() == 9.0
+    assert values.grad.tolist() == pytest.approx([2 / 3, 0, 1, 2 / 3, 0, 2 / 3])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_value_that_is_no_number_is_not_left_out(bad):
+    values = torch.tensor([1.0, bad, 3.0, 2.0])
+    assert not math.isfinite(sum_of_largest(values, 2).item())
 
 
 def test_the_balanced_form_weighs_text_and_background_equally():

@@ -73,6 +73,14 @@ def test_the_same_gradients(parts):
         assert float((quick - plain).abs().max()) <= 1e-11 * max(scale, 1.0)
 
 
+def test_gradients_lie_in_memory_as_their_weights_do():
+    """Else DistributedDataParallel complains, and copies."""
+    model = DBNet().to(memory_format=torch.channels_last).train()
+    maps = model(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    (maps.prob_logits.sum() + maps.thresh_logits.sum()).backward()
+    assert [n for n, p in model.named_parameters() if p.grad.stride() != p.stride()] == []
+
+
 def test_the_same_running_statistics(parts):
     twin = Parts()
     twin.load_state_dict(parts.state_dict())

@@ -31,8 +31,8 @@ def quick_logits(
 ) -> list[Tensor]:
     """The logits of each head of `neck(features)`.
 
-    features: (N, C_i, H/s, W/s) for s = 4, 8, 16, 32. Returns (N, 1, H, W) for each head, float32 where the features
-    are of lower precision."""
+    features: (N, C_i, H/s, W/s) for s = 4, 8, 16, 32. Returns (N, 1, H, W) for each head, in the precision of
+    the convolutions."""
     c2, *coarser = features
     lateral: Any = neck.lateral
     smooth: Any = neck.smooth
@@ -51,7 +51,7 @@ def _head_logits(head: MapHead, s2: Tensor, s3: Tensor, s45: Tensor) -> Tensor:
     layers: Any = head
     conv, norm, relu, first, first_norm, first_relu, second = layers
     to_s45, to_s3, to_s2 = conv.weight.split([s45.shape[1], s3.shape[1], s2.shape[1]], dim=1)
-    x = F.conv2d(s2, to_s2, padding=1) + conv_of_enlarged(s3, to_s3, 2) + conv_of_enlarged(s45, to_s45, 4)
+    x = F.conv2d(s2, to_s2, conv.bias, padding=1) + conv_of_enlarged(s3, to_s3, 2) + conv_of_enlarged(s45, to_s45, 4)
     x = quadrupled(relu(norm(x)), first.weight, first.bias)
     return last_quadrupled(first_relu(first_norm(x)), second.weight, second.bias)
 
@@ -81,7 +81,7 @@ def joined_weight(narrow: Tensor, wide: Tensor) -> Tensor:
 
     narrow: (M, C, 1, 1). wide: (K, M, 3, 3). Returns (K, C, 3, 3)."""
     with torch.autocast(wide.device.type, enabled=False):
-        return torch.einsum("kmtr,mc->kctr", wide, narrow[:, :, 0, 0])
+        return torch.einsum("kmtr,mc->kctr", wide, _last_first(narrow).reshape(narrow.shape[:2]))
 
 
 def quadrupled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -105,6 +105,16 @@ def last_quadrupled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     # than to sort 16 pixels afterwards, one by one
     eye = torch.eye(2, dtype=weight.dtype, device=weight.device)
     with torch.autocast(weight.device.type, enabled=False):
-        matrix = torch.einsum("crt,ya,xb->yrxtabc", weight[:, 0], eye, eye).reshape(16, 4 * channels, 1, 1)
+        matrix = torch.einsum("crt,ya,xb->yrxtabc", _last_first(weight).reshape(channels, 2, 2), eye, eye).reshape(
+            16, 4 * channels, 1, 1
+        )
     rows = F.conv2d(blocks, matrix, bias.repeat(16)).permute(0, 2, 3, 1).reshape(n, h, w, 4, 4)
     return rows.transpose(2, 3).reshape(n, 1, 4 * h, 4 * w)
+
+
+def _last_first(weight: Tensor) -> Tensor:
+    """(A, B, h, w) -> (A, h, w, B), as it lies in memory.
+
+    An axis of length 1 taken away by an index would give the gradient other strides than its weight has, and
+    DistributedDataParallel complains of that."""
+    return weight.permute(0, 2, 3, 1)
