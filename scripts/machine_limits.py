@@ -5,6 +5,7 @@ python scripts/machine_limits.py
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import time
@@ -107,6 +108,7 @@ def _rates(limits: dict[str, Any], kind: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     found = machine_limits()
     print(described(found))
     print(json.dumps(found))

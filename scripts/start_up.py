@@ -1,13 +1,14 @@
 """How soon the commands answer and a training begins: seconds from the start of a process, medians of several.
 
-    python scripts/start_up.py [REPEATS] [WORDS of the training ...]
+    python scripts/start_up.py [--repeats 3] [WORDS of the training ...]
 
 A command without a job is timed to its end. The training is the installed ocrdet-train on a terminal of its own, timed
-until its progress bar counts the first step (the bar moves ten times a second), then interrupted. REPEATS: 3. WORDS:
+until its progress bar counts the first step (the bar moves ten times a second), then interrupted. WORDS:
 64 rendered scenes at 256x256. One run of each, not counted, brings the files into memory first."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import pty
 import re
@@ -28,14 +29,18 @@ FIRST_STEP = re.compile(rb"[1-9]\d*/\d+ +\d+:\d\d:\d\d")  # "1/8 0:00:01" behind
 PATIENCE_SECONDS = 120.0
 
 
-def main(argv: list[str]) -> int:
+def main() -> int:
     """Print the table. Returns the exit code."""
-    repeats = int(argv[0]) if argv else 3
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("words", nargs="*", default=SCENES, help="of the training")
+    asked = parser.parse_args()
+    repeats = asked.repeats
     print(f"{'':44s} median   of {repeats}: least to most, s")
     for command in COMMANDS:
         for words, code in (("--help",), 0), (("--cfg", "job"), 0), (("no_such_key=1",), 2):
             row(f"{command} {' '.join(words)}", repeats, lambda c=command, w=words, s=code: answer(c, w, s))
-    row("ocrdet-train: the first step", repeats, lambda: first_step(argv[1:] or SCENES))
+    row("ocrdet-train: the first step", repeats, lambda: first_step(asked.words))
     return 0
 
 
@@ -109,4 +114,4 @@ def installed(command: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
