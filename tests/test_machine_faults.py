@@ -18,6 +18,7 @@ from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.commands.train_faults import explain
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.loader_processes import LoaderDied
 from resnet18_ocrdet.detector import Detector
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
@@ -69,26 +70,18 @@ def test_out_of_memory_is_one_line_and_what_was_learnt_is_kept(error, tmp_path: 
 TRACEBACK = "Caught {0} in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File x\n{0}: "
 
 
-def killed(cause: str) -> RuntimeError:
-    """As torch's loader raises the end of a process that a signal has killed."""
-    error = RuntimeError("DataLoader worker (pid(s) 12) exited unexpectedly")
-    error.__cause__ = RuntimeError(cause)
-    return error
-
-
 @pytest.mark.parametrize(
     ("error", "line"),
     [
         (MemoryError(), "out of memory with train.batch_size=8 at 800x800: train.batch_size=4 train.accumulate=2"),
         (RuntimeError(TRACEBACK.format("MemoryError") + "Unable to allocate 3 GiB"), "out of memory with "),
         (
-            killed("DataLoader worker (pid 12) is killed by signal: Killed. "),
-            "DataLoader worker (pid 12) is killed by signal: Killed; a damaged image or too little memory can do that",
+            LoaderDied("loader process 12 was ended by signal 9 (Killed)"),
+            "signal 9 (Killed); a damaged image or too little memory can do that: train.workers=0 shows which image",
         ),
         (
-            killed("DataLoader worker (pid 12) is killed by signal: Bus error. It is possible that dataloader's "
-                   "workers are out of shared memory. Please try to raise your shared memory limit."),
-            "raise your shared memory limit. Loader processes hand batches over in /dev/shm: train.workers=0",
+            LoaderDied("loader process 12 was ended by signal 7 (Bus error)"),
+            "signal 7 (Bus error): train.workers=0, or make /dev/shm larger",
         ),
         (
             OSError(TRACEBACK.format("OSError") + "[Errno 24] Too many open files"),

@@ -48,11 +48,5 @@ class Interrupt:
                 return
             raise KeyboardInterrupt
         self.signal, self._at = number, time.monotonic()
-        if hasattr(signal, "SIGCHLD"):  # loader processes may get the signal too; torch would raise wherever we are
-            signal.signal(signal.SIGCHLD, _pass)
         with suppress(OSError):  # the terminal may be gone
             os.write(2, NOTICE)  # not print: the signal may have come in the middle of one
-
-
-def _pass(number: int, frame: FrameType | None) -> None:
-    """Not SIG_DFL: Python prints a traceback for a signal that is already on its way when its handler is taken off."""

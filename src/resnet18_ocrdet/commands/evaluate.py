@@ -13,6 +13,7 @@ from .. import build
 from ..checkpoint import load_checkpoint
 from ..contract import Contract
 from ..data.loader import ScoreLoader, too_many
+from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits, overlap
 from ..data.views import ScoreViews
 from ..device import choose_device
@@ -99,6 +100,9 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
         except UserError as error:  # an image that only this process reads
             world.tell(str(error))
             raise
+        except LoaderDied as error:
+            world.tell(error.told("workers"))
+            raise UserError(error.told("workers")) from None
     loader.close()
     if result.score.hmean == 0:
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):

@@ -18,9 +18,6 @@ from ..engine import LossSums, TrainState
 from ..errors import UserError
 from ..run_folder import RunFolder
 from ..world import World
-from .train_faults import is_loader_death
-
-SIGNALLED_TRIES = 3  # of a save that is interrupted by the death of loader processes
 
 
 class Saves:
@@ -130,23 +127,13 @@ class Saves:
         if not self.world.first:
             return True
         try:
-            self._save(path, keep)
+            save_checkpoint(path, self._content(), keep)
         except UserError as error:
             self._failed.add(path)
             self.display.line(f"not saved: {error}")
             return False
         self._failed.discard(path)
         return True
-
-    def _save(self, path: Path, keep: int) -> None:
-        """Write, and again when loader processes were killed meanwhile: torch raises that wherever it happens to be."""
-        for _ in range(SIGNALLED_TRIES):
-            try:
-                return save_checkpoint(path, self._content(), keep)
-            except RuntimeError as error:
-                if not is_loader_death(error):
-                    raise
-        save_checkpoint(path, self._content(), keep)
 
     def _content(self) -> Checkpoint:
         state = self.state

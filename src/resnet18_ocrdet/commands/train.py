@@ -16,6 +16,7 @@ from .. import draw
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
 from ..config.words import escape_interpolation
+from ..data.loader_processes import LoaderDied
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
 from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
@@ -35,7 +36,7 @@ from ..wording import count
 from ..world import World, join_world
 from .resume import newest_whole, resumed_config
 from .saves import Saves
-from .train_faults import explain, is_loader_death
+from .train_faults import explain
 from .train_lines import epoch_line, fault_line, step_note
 from .train_parts import Parts, assemble
 from .train_summary import show_precision_recall, write_about, write_summary
@@ -283,9 +284,9 @@ class Training:
 
     def _break_off(self, error: Exception) -> int:
         """Keep what was learnt, say what happened; what nobody can explain is raised again."""
-        if is_loader_death(error):
+        if isinstance(error, LoaderDied):
             time.sleep(SIGNALS_APART)  # the signal that ended the loader may be on its way to this process
-        ended_with_the_run = self.interrupt.signal is not None and is_loader_death(error)
+        ended_with_the_run = self.interrupt.signal is not None and isinstance(error, LoaderDied)
         reason = explain(error, self.cfg, self.world)
         self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or repr(error)}")
         if not self.world.was_left(error):

@@ -6,24 +6,21 @@ import re
 
 from omegaconf import DictConfig
 
+from ..data.loader_processes import LoaderDied
 from ..errors import UserError
 from ..memory import ran_out
 from ..world import World
 
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)  # of CUDA and of torch on a CPU
-LOADER_DIED = ("is killed by signal", "exited unexpectedly")
-NO_SHARED_MEMORY = ("bus error", "shared memory")
 
 
 def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
     """One line: what happened and what to do. None for a fault that is nobody's but the program's."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, LoaderDied):
+        return error.told("train.workers")
     text = _told(error)
-    if is_loader_death(error):
-        if _says(text, NO_SHARED_MEMORY):
-            return f"{text}. Loader processes hand batches over in /dev/shm: train.workers=0, or make it larger"
-        return f"{text}; a damaged image or too little memory can do that: train.workers=0 shows which image"
     if ran_out(error):
         return _out_of_memory(text, cfg)
     if isinstance(error, OSError):
@@ -43,18 +40,7 @@ def _out_of_memory(text: str, cfg: DictConfig) -> str:
     return f"out of memory with train.batch_size={batch} at {size.height}x{size.width}{wanted}: {remedy}"
 
 
-def is_loader_death(error: BaseException) -> bool:
-    """Whether a loader process ended by itself, or by a signal."""
-    return isinstance(error, RuntimeError) and _says(str(error), LOADER_DIED)
-
-
-def _says(text: str, words: tuple[str, ...]) -> bool:
-    return any(word.lower() in text.lower() for word in words)
-
-
 def _told(error: BaseException) -> str:
-    """One line of its text: of a chain the signal that ended a loader process, of a loader's traceback the last one."""
-    if is_loader_death(error) and error.__cause__ is not None and is_loader_death(error.__cause__):
-        error = error.__cause__
+    """One line of its text: of a loader's traceback the last one."""
     lines = str(error).strip().splitlines() or ["no reason given"]
     return lines[-1 if lines[0].startswith("Caught ") else 0].strip().removesuffix(".")

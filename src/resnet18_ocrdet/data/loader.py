@@ -25,6 +25,7 @@ from ..allocator import give_back_freed_memory, keep_freed_memory
 from ..errors import UserError
 from ..structures import Batch, Targets
 from ..wording import count
+from .loader_processes import LoaderProcesses
 from .views import ScoreViews, TrainViews, View
 
 CROWDED = 2  # loader processes a core from which a note is given
@@ -95,6 +96,7 @@ class TrainLoader:
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
             generator=torch.Generator(),  # of its own: an early start must not change the random weights
         )
+        self._processes = LoaderProcesses()
         self._batches: Iterator[Batch] = iter(())
         self._next: tuple[int, int] | None = None  # epoch and step of what `_batches` gives next; None: not known
 
@@ -115,16 +117,20 @@ class TrainLoader:
     def begin(self, epoch: int = 0, first: int = 0) -> None:
         """Let the loader processes make the first batches already that `epoch`, called so, gives."""
         self._order.epoch, self._order.first = epoch, first
-        self._batches = _in_one_line(iter(self._loader))
+        with self._processes.starting():
+            self._batches = _in_one_line(iter(self._loader))
         self._next = (epoch, first)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
-        """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done."""
+        """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done.
+
+        Raises UserError for an image that cannot be read, LoaderDied when a loader process has ended."""
         if self._next != (epoch, first):
             self.begin(epoch, first)
         for step in range(first, len(self)):
             self._next = None  # until it is there: what fails on the way ends the iterator
-            batches = tuple(islice(self._batches, self._order.rounds))
+            with self._processes.asking():
+                batches = tuple(islice(self._batches, self._order.rounds))
             self._next = (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
             yield batches
 
@@ -158,6 +164,7 @@ class ScoreLoader:
         _before_fork(workers)
         order = EveryImage(len(views), batch_size, rank, processes)
         self.images = sum(map(len, order))
+        self._processes = LoaderProcesses()
         self._loader: DataLoader[Any] = DataLoader(
             views,
             batch_sampler=order,
@@ -170,8 +177,13 @@ class ScoreLoader:
         )
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        """One pass."""
-        return _in_one_line(self._loader)
+        """One pass. Raises as `TrainLoader.epoch`."""
+        with self._processes.starting():
+            batches = _in_one_line(iter(self._loader))
+        for _ in range(len(self._loader)):
+            with self._processes.asking():
+                batch = next(batches)
+            yield batch
 
     def close(self) -> None:
         """End the loader processes now, as `TrainLoader.close`."""
