@@ -9,6 +9,7 @@ import time
 from multiprocessing import active_children
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.loader import EpochBatches, ScoreLoader, TrainLoader
@@ -34,6 +35,19 @@ class Leaving(TrainViews):
 
     def __getitem__(self, key):
         os._exit(3)
+
+
+class Finished(TrainViews):
+    def __getitem__(self, key):
+        os._exit(0)
+
+
+class Hanging(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        time.sleep(60)
 
 
 class Late(ScoreViews):
@@ -108,6 +122,37 @@ def test_a_loader_that_scores_tells_it_too():
     views = Unreadable(SCENES, TargetMaker(), 32, 64, "keep")
     with pytest.raises(LoaderDied, match="ended by signal 9"):
         list(ScoreLoader(views, batch_size=1, workers=1, pin=False))
+
+
+def test_an_exit_code_of_nought_is_an_end_too():
+    loader = train_loader(Finished)
+    with pytest.raises(LoaderDied, match=r"ended with exit code 0$"):
+        next(loader.epoch(0))
+    loader.close()
+
+
+def test_a_death_while_a_loader_begins_again_is_left_for_the_batch_that_is_asked_for():
+    loader = train_loader(TrainViews)
+    assert len(list(loader.epoch(0))) == 2
+    child = only_child()
+    os.kill(child, signal.SIGKILL)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    loader.begin(5)
+    with pytest.raises(LoaderDied, match=f"process {child} was ended by signal 9"):
+        next(loader.epoch(5))
+    loader.close()
+
+
+def test_other_peoples_loaders_are_told_by_torch_as_before():
+    loader = train_loader(TrainViews)
+    next(loader.epoch(0))
+    (ours,) = active_children()
+    foreign = iter(DataLoader(Hanging(), num_workers=1, multiprocessing_context="fork"))
+    (theirs,) = set(active_children()) - {ours}
+    threading.Timer(0.3, os.kill, (theirs.pid, signal.SIGKILL)).start()
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        next(foreign)
+    loader.close()
 
 
 def test_the_loader_after_a_dead_one_is_not_blamed_for_it():

@@ -18,6 +18,7 @@ from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.commands.train_faults import explain
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.loader import TrainLoader
 from resnet18_ocrdet.data.loader_processes import LoaderDied
 from resnet18_ocrdet.detector import Detector
 from resnet18_ocrdet.draw import write
@@ -83,6 +84,7 @@ TRACEBACK = "Caught {0} in DataLoader worker process 0.\nOriginal Traceback (mos
             LoaderDied("loader process 12 was ended by signal 7 (Bus error)"),
             "signal 7 (Bus error): train.workers=0, or make /dev/shm larger",
         ),
+        (RuntimeError("Pin memory thread exited unexpectedly"), "unexpectedly; too few open files (ulimit -n) can do"),
         (
             OSError(TRACEBACK.format("OSError") + "[Errno 24] Too many open files"),
             "OSError: [Errno 24] Too many open files",
@@ -96,6 +98,16 @@ def test_faults_of_the_machine_are_told_in_a_line(error: Exception, line: str):
     told = explain(error, cfg, World())
     assert told is not None and line in told
     assert "Traceback" not in told
+
+
+def test_a_loader_process_that_dies_over_the_preview_is_one_line(tmp_path: Path, monkeypatch, capsys):
+    def died(*_: object) -> None:
+        raise LoaderDied("loader process 12 was ended by signal 11 (Segmentation fault)")
+
+    monkeypatch.setattr(TrainLoader, "epoch", died)
+    assert run(monkeypatch, "train", *TINY, "train.preview=true", f"run_dir={tmp_path}/run") == 2
+    err = capsys.readouterr().err
+    assert "signal 11" in err and "train.workers=0 shows which image" in err and "Traceback" not in err
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,10 @@ class Training:
     def write_preview(self) -> int:
         """One augmented batch with its targets as a picture, instead of training."""
         make_folder("run_dir", self.folder.root)
-        batch = next(self.loader.epoch(0))[0]
+        try:
+            batch = next(self.loader.epoch(0))[0]
+        except LoaderDied as error:
+            raise UserError(error.told("train.workers")) from None
         draw.write(self.folder.preview, preview(batch))
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
         return 0

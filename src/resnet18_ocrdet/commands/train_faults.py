@@ -21,6 +21,8 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
     if isinstance(error, LoaderDied):
         return error.told("train.workers")
     text = _told(error)
+    if "Pin memory thread" in text:  # of the loader, in this process; it has printed its own reason
+        return f"{text}; too few open files (ulimit -n) can do that: train.workers=0 does without"
     if ran_out(error):
         return _out_of_memory(text, cfg)
     if isinstance(error, OSError):

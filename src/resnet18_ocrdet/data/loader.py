@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -85,18 +84,18 @@ class TrainLoader:
     def __init__(self, views: TrainViews, order: EpochBatches, workers: int, pin: bool) -> None:
         _before_fork(workers)
         self._order, self.workers, self.cores = order, workers, available_cores()
+        self._processes = LoaderProcesses()
         self._loader: DataLoader[Any] = DataLoader(
             views,
             batch_sampler=Onwards(self._order),
             collate_fn=collate,
             num_workers=workers,
-            multiprocessing_context=_start_method(workers),
+            multiprocessing_context=self._processes.context(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
             generator=torch.Generator(),  # of its own: an early start must not change the random weights
         )
-        self._processes = LoaderProcesses()
         self._batches: Iterator[Batch] = iter(())
         self._next: tuple[int, int] | None = None  # epoch and step of what `_batches` gives next; None: not known
 
@@ -170,7 +169,7 @@ class ScoreLoader:
             batch_sampler=order,
             collate_fn=collate_by_size,
             num_workers=workers,
-            multiprocessing_context=_start_method(workers),
+            multiprocessing_context=self._processes.context(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
             worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
@@ -178,6 +177,7 @@ class ScoreLoader:
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """One pass. Raises as `TrainLoader.epoch`."""
+        batches: Iterator[list[Batch]] = iter(())
         with self._processes.starting():
             batches = _in_one_line(iter(self._loader))
         for _ in range(len(self._loader)):
@@ -242,11 +242,6 @@ def default_workers(processes: int = 1) -> int:
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _start_method(workers: int) -> str | None:
-    """fork on Linux, whatever the default of the process: joblib's own, in a sweep, cannot start loader processes."""
-    return "fork" if workers > 0 and sys.platform == "linux" else None
 
 
 def _before_fork(workers: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import active_children
+from copy import copy
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
+from weakref import WeakSet
 
 
 class LoaderDied(RuntimeError):  # noqa: N818 - what happened, as TrainingStopped
@@ -23,49 +27,66 @@ class LoaderDied(RuntimeError):  # noqa: N818 - what happened, as TrainingStoppe
 
 
 class LoaderProcesses:
-    """Those of one loader. Blocks entered with `starting` and `asking` raise LoaderDied when one has died; elsewhere
-    nothing is raised. torch by itself raises from the signal's handler, wherever the program happens to be: while it
-    builds the network or writes a checkpoint."""
+    """Those of one loader. A block entered with `asking` raises LoaderDied when one has died; elsewhere nothing is
+    raised. torch by itself raises from a signal's handler, wherever the program happens to be: while it builds the
+    network or writes a checkpoint."""
 
     def __init__(self) -> None:
-        self._all: set[BaseProcess] = set()
+        self._all: list[BaseProcess] = []
+
+    def context(self, workers: int) -> BaseContext | None:
+        """What starts the `workers` processes; None where there are none.
+
+        By fork on Linux, whatever the default of the process: joblib's own, in a sweep, cannot start them."""
+        if workers == 0:
+            return None
+        context: Any = copy(multiprocessing.get_context("fork" if sys.platform == "linux" else None))
+        make = context.Process
+
+        def process(*args: Any, **keywords: Any) -> BaseProcess:
+            self._all.append(make(*args, **keywords))
+            return self._all[-1]
+
+        context.Process = process
+        return context  # type: ignore[no-any-return]
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """In this block the loader starts them."""
-        before = set(active_children())
-        with self._told():
-            yield
-        self._all |= set(active_children()) - before
-        _hold_back()
+        """In this block the loader starts them, or tells them to begin again. A death is left for `asking` to tell."""
+        try:
+            # not while they are forked: Python calls hooks there, and prints what is raised in one
+            with _raising_for(self if self._all else None):
+                yield
+        except (RuntimeError, OSError):
+            if not self.dead():
+                raise
+        finally:
+            _hold_back(self)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
         """In this block a batch is waited for, which never comes whole when its process dies while it hands it over."""
-        with self._told(), _raising_for(self):
-            self._refuse_dead()
-            yield
-
-    def dead(self) -> list[BaseProcess]:
-        """Those that ended before they were told to."""
-        return [process for process in self._all if process.exitcode]
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
         try:
-            yield
+            with _raising_for(self):
+                self.refuse_dead()
+                yield
         except (RuntimeError, OSError):
-            self._refuse_dead()
+            self.refuse_dead()
             raise
 
-    def _refuse_dead(self) -> None:
+    def refuse_dead(self) -> None:
+        """Raise LoaderDied if a process has ended."""
         if dead := self.dead():
             raise LoaderDied(", ".join(map(_how, dead))) from None
+
+    def dead(self) -> list[BaseProcess]:
+        """Those that ended; while there are batches to come none has a reason to, exit code 0 or not."""
+        return [process for process in self._all if process.exitcode is not None]
 
 
 def _how(process: BaseProcess) -> str:
     code = process.exitcode or 0
-    if code > 0:
+    if code >= 0:
         return f"loader process {process.pid} ended with exit code {code}"
     return f"loader process {process.pid} was ended by signal {-code} ({signal.strsignal(-code)})"
 
@@ -75,31 +96,38 @@ class _HeldBack:
 
     def __init__(self, theirs: Callable[[int, FrameType | None], Any]) -> None:
         self._theirs = theirs
+        self.ours: WeakSet[LoaderProcesses] = WeakSet()
         self.waiting: LoaderProcesses | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         try:
             self._theirs(number, frame)
         except RuntimeError:
-            if self.waiting is not None and self.waiting.dead():
+            waiting, self.waiting = self.waiting, None
+            if waiting is not None:
+                waiting.refuse_dead()
+                self.waiting = waiting
+            if not any(processes.dead() for processes in self.ours):  # of a loader that is not ours
                 raise
 
 
-def _hold_back() -> None:
+def _hold_back(processes: LoaderProcesses) -> None:
     """Put ours around torch's handler; other threads may not, and there torch installs none."""
     theirs = _handler()
     if callable(theirs) and not isinstance(theirs, _HeldBack) and _in_main_thread():
         signal.signal(signal.SIGCHLD, _HeldBack(theirs))
+    if isinstance(handler := _handler(), _HeldBack):
+        handler.ours.add(processes)
 
 
 @contextmanager
-def _raising_for(processes: LoaderProcesses) -> Iterator[None]:
+def _raising_for(processes: LoaderProcesses | None) -> Iterator[None]:
     handler = _handler()
     if not isinstance(handler, _HeldBack) or not _in_main_thread():
         yield
         return
-    handler.waiting = processes
     try:
+        handler.waiting = processes
         yield
     finally:
         handler.waiting = None
