@@ -40,7 +40,7 @@ def main() -> int:
     hmean = json.loads((folder / "eval/metrics.json").read_text())["hmean"]
     print(f"\nhmean {hmean:.3f} on 200 unseen scenes; training and evaluation took {minutes:.1f} minutes")
     print(f"boxes drawn on pictures: {folder / 'detect/vis'}")
-    print(f"curves: tensorboard --logdir {folder / 'train'}")
+    print(f"curves: tensorboard --logdir {folder / 'train'}   (first: . .venv/bin/activate)")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config_runner import configs
 from defective_set import WORD, build, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
-from resnet18_ocrdet.commands.check import at_border
+from resnet18_ocrdet.commands.check import USUAL, at_border
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.findings import CODES
 from resnet18_ocrdet.data.record import Region, to_record
@@ -155,6 +157,31 @@ def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
     assert "wrote 2 images with cleaned labels" in (told := capsys.readouterr().out) and "1 image left out" in told
 
 
+def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
+    """Images without labels would be refused: the words leave them out."""
+    for number in range(1, 7):
+        image = tmp_path / "set" / "images" / f"{number}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(encoded(".png", picture(number)))
+        (tmp_path / "set" / "labels").mkdir(exist_ok=True)
+        if number > 2:
+            (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
+    check(f"data.root={tmp_path}/set", f"output={tmp_path}/out")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
+    words = shlex.split(line.removeprefix("together: ocrdet-train "))
+    assert "data.missing_gt=skip" in words
+    small = (
+        "input_size=64x64",
+        "train.batch_size=1",
+        "train.workers=0",
+        "train.preview=true",
+        f"run_dir={tmp_path}/run",
+    )
+    assert run_command("train", _train, [*words, *small]) == 0
+    check(f"data.root={tmp_path}/set", f"output={tmp_path}/out2", "data.missing_gt=skip")
+    assert "data.missing_gt" in capsys.readouterr().out  # as typed
+
+
 def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
     build(tmp_path / "bad")
     check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out")
@@ -162,3 +189,8 @@ def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
     assert "refuse this set" in line and "GT001" in line and "data.on_error=skip" in line
     check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out2", "data.on_error=skip", "data.missing_gt=skip")
     assert re.search(r"ocrdet-train would use \d+ of \d+ images", capsys.readouterr().out)
+
+
+def test_the_usual_policy_is_that_of_the_config():
+    (cfg,) = configs("train", "data=custom", "data.root=/nowhere")
+    assert (cfg.data.on_error, cfg.data.missing_gt) == USUAL

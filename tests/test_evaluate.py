@@ -112,6 +112,13 @@ def test_data_that_moved_since_the_training_are_told(tiny_run: Path, tmp_path: P
     )
 
 
+def test_text_too_small_for_the_size_is_told(tiny_run: Path, test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    words = ("data=icdar2015", f"data.root={test_half}", "input_size=32x32")
+    assert score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", *words)[0] == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: test: ")]
+    assert "too small at 32x32" in line and "the input_size needs" in line
+
+
 def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_path: Path, monkeypatch):
     words = (f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0", "decode.box_thresh=0.1", "input_size=96x96")
     _, metrics = score(monkeypatch, tmp_path, *words, "data=synthetic", "data.test_size=2")

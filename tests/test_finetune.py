@@ -13,11 +13,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from config_runner import configs
 from resnet18_ocrdet import engine
-from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.start_values import start_of, typed_keys
+from resnet18_ocrdet.commands.start_values import start_of, take_thresholds, typed_keys
 from resnet18_ocrdet.commands.train_summary import write_summary
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
@@ -200,6 +201,20 @@ def test_a_run_measures_chooses_says_why_and_tells_before_and_after(words, tiny_
     told = "hmean 0.000 (starting weights) → 0.000 (epoch 1)"  # nothing worth keeping
     assert told in out
     assert told in (tmp_path / "run/summary.txt").read_text().splitlines()
+
+
+def test_the_thresholds_of_the_starting_weights_are_kept_unless_typed(tiny_run: Path, tmp_path: Path, capsys):
+    content = load_checkpoint(tiny_run / "checkpoints/last.pt")
+    content["contract"] |= {"bin_thresh": 0.45, "box_thresh": 0.5}
+    path = tmp_path / "tuned.pt"
+    save_checkpoint(path, content)
+    (cfg,) = configs("train", "experiment=finetune", f"model.weights={path}")
+    take_thresholds(cfg, ["decode.box_thresh=0.7"], Display())
+    assert (cfg.decode.bin_thresh, cfg.decode.box_thresh, cfg.decode.unclip_ratio) == (0.45, 0.6, 1.5)
+    assert capsys.readouterr().out == "decode.bin_thresh=0.45: as the starting weights were decoded\n"
+    take_thresholds(cfg, ["decode={bin_thresh: 0.3}"], Display())
+    assert (cfg.decode.bin_thresh, cfg.decode.box_thresh) == (0.45, 0.5)
+    assert capsys.readouterr().out == "decode.box_thresh=0.5: as the starting weights were decoded\n"
 
 
 @pytest.mark.slow

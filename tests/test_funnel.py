@@ -57,6 +57,8 @@ def test_one_is_called_one():
             "size: 101 contours for 10 regions, all thinner than 3 px: speckle, not text.",
         ),
         (Stages(0.9, 9, 8, 0, 0), 0.0, "score: no contour has a mean probability of decode.box_thresh=0.6."),
+        (Stages(0.9, 100, 8, 0, 0), 0.0, "score: no contour has a mean probability of decode.box_thresh=0.6."),
+        (Stages(0.9, 101, 8, 0, 0), 0.0, "score: 101 contours for 10 regions, none with a mean probability of "),
         (Stages(0.9, 9, 8, 7, 0), 0.0, "size: every box is thinner than 5 px after growing by unclip_ratio=1.5"),
         (Stages(0.9, 9, 8, 7, 6), 0.51, "matching: the boxes lie on don't-care regions only"),
         (Stages(0.9, 9, 8, 7, 6), 0.5, "IoU: boxes lie on the text and do not fit it (best IoU 0.50)."),
@@ -68,6 +70,13 @@ def test_one_is_called_one():
 def test_the_first_stage_that_nothing_passed_is_named(stages: Stages, best_iou: float, lost: str):
     _, line = explain_zero(score(10), stages, best_iou, CONTRACT)
     assert line.startswith(f"lost at: {lost}")
+
+
+def test_boxes_in_wrong_places_say_nothing_about_labels_before_mining_is_complete():
+    stages = Stages(0.9, 9, 8, 7, 6)
+    early, late = (explain_zero(score(10), stages, 0.1, CONTRACT, warming_up)[1] for warming_up in (True, False))
+    assert "beside the labels (best IoU 0.10), as they do early. Train longer" in early and "EXIF" not in early
+    assert "EXIF" in late
 
 
 def test_the_thresholds_are_those_of_the_contract():

@@ -98,7 +98,7 @@ def test_many_regions_outside_are_a_mistake_made_once(folder):
 def test_images_without_a_label_file(folder, missing_gt, names):
     root = folder(4)
     (root / "labels" / "1.txt").unlink()
-    with pytest.raises(UserError, match=r"1 x GT001 .*data.missing_gt=negative .*=skip .*\n.*1\.png: no label file"):
+    with pytest.raises(UserError, match=r"1 x GT001 .*data.missing_gt=skip .*=negative .*\n.*1\.png: no label file"):
         train(root)
     records = train(root, missing_gt=missing_gt)
     assert named(records) == names
@@ -136,6 +136,15 @@ def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
     assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as asked")
     with pytest.raises(UserError, match="nothing of ICDAR 2015 is there; it looks like folders"):
         read_data(tmp_path, "icdar2015")
+
+
+def test_a_folder_of_images_alone_is_told_what_labels_are_called(tmp_path):
+    """Its parent is no data set, so it is not what was meant."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    (root / "shop 7.jpg").touch()
+    with pytest.raises(UserError, match=r"1 image and no labels beside them: a file shop 7\.txt or gt_shop 7\.txt for"):
+        read_data(root)
 
 
 def test_what_lies_there_instead_is_said(tmp_path, folder):

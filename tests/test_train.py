@@ -14,6 +14,7 @@ from conftest import TINY, installed
 from resnet18_ocrdet import engine
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
+from resnet18_ocrdet.commands.train_lines import epoch_line
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
@@ -267,3 +268,11 @@ def test_a_group_typed_at_a_resume_replaces_that_group_alone(tmp_path: Path, mon
     assert {line.split()[1].split(".")[0] for line in changes} == {"scheduler", "train"}
     assert "resume: scheduler.max_lr was None, is now 0.003" in changes
     assert "resume: train.epochs was 1, is now 2" in changes
+
+
+@pytest.mark.parametrize(("hmean", "told"), [(0.25, True), (0.0, False)])
+def test_an_epoch_without_a_hit_is_not_called_the_best(hmean: float, told: bool):
+    losses = {"total": 1.0}
+    record = {"epoch": 1, "lr": 0.007, "train_loss": losses, "val_loss": losses, "seconds": 2.0}
+    scores = dict.fromkeys(("precision", "recall", "hmean", "ap"), hmean)
+    assert (" best" in epoch_line(record | scores, 3, best=True)) == told

@@ -172,3 +172,8 @@ def test_a_part_without_labels():
     assert doubt(nothing, "validation", "640x640", 8) == (
         "the validation images have no labelled regions; hmean is undefined"
     )
+
+
+def test_the_factor_is_rounded_to_one_that_suffices():
+    line = doubt(Usable(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8)
+    assert line is not None and line.endswith("the input_size needs 1.1 times its sides")  # not 1.0

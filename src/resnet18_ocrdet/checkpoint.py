@@ -129,7 +129,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 f"checkpoint {path}: wants to call {code[1]} while it is read, which is refused: checkpoints are "
                 f"tensors and plain values"
             ) from None
-        raise UserError(f"checkpoint {path}: cannot be read ({type(error).__name__}; {_first_bytes(path)})") from None
+        raise UserError(
+            f"checkpoint {path}: no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(path)})"
+        ) from None
     needed = Checkpoint.__required_keys__
     if isinstance(content, dict) and content.get("schema") == 2:
         content = {**ADDED_IN_3, **content}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ FIXED = "fixed"
 LEVELS: tuple[Level, ...] = ("error", "warning", "repair", "info")
 UNUSABLE = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "QA104")  # images that the copy leaves out
 NOT_THERE = "FS079"  # a name without an image
+USUAL: tuple[OnError, MissingGt] = ("fix", "fail")  # conf/data
 COPIES = ("FS072", "IM072")  # and those that are there already
 
 
@@ -45,6 +47,7 @@ def run(cfg: DictConfig) -> int:
     for line in summary(root, reading):
         display.line(line)
     trained = verdict(reading, cfg.data.on_error, cfg.data.missing_gt)
+    needed = words_to_be_taken(reading, cfg.data.on_error, cfg.data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.parts, output / FIXED)
     make_folder("output", output)
@@ -57,8 +60,9 @@ def run(cfg: DictConfig) -> int:
         display.line(line)
     for hint in advice:
         display.line(hint.text)
-    if words := [word for hint in advice for word in hint.override.split()]:
-        display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *words])}")
+    words = [word for hint in advice for word in hint.override.split()]
+    if words and needed is not None:
+        display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}")
     write_report_json(output / REPORTS[0], checked)
     write_report_html(output / REPORTS[1], checked)
     display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
@@ -100,6 +104,20 @@ def verdict(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> str:
         return f"ocrdet-train would refuse this set: {'; and '.join(reasons)}"
     used = sum(map(len, left.values()))
     return f"ocrdet-train would use {used} of {count(reading.images, 'image')}"
+
+
+def words_to_be_taken(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> list[str] | None:
+    """What ocrdet-train has to be told to take the set, the least first; None where no such word makes it.
+
+    on_error, missing_gt: what this check was told. Unlabelled images are left out rather than taken as images without
+    text: their text would be learnt as background."""
+    ways: tuple[tuple[OnError, MissingGt], ...] = (USUAL, (on_error, missing_gt), (on_error, "skip"))
+    for way in ways:
+        with suppress(UserError):
+            settle(reading.parts, reading.report, *way)
+            named = zip(("data.on_error", "data.missing_gt"), way, USUAL, strict=True)
+            return [f"{key}={value}" for key, value, usual in named if value != usual]
+    return None
 
 
 def _fix(checked: Checked, folder: Path, display: Display) -> None:

@@ -15,6 +15,7 @@ from ..contract import Contract
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits, overlap
+from ..data.usable import doubt, usable_at
 from ..data.views import ScoreViews
 from ..device import choose_device
 from ..display import Display, duration
@@ -85,7 +86,11 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
-    views = ScoreViews(source, build.build_target_maker(saved.train), contract.height, contract.width, contract.resize)
+    maker, shape = build.build_target_maker(saved.train), (contract.height, contract.width, contract.resize)
+    found, at = usable_at(source, maker, *shape), f"{contract.height}x{contract.width}"
+    if found is not None and (line := doubt(found, name, at, contract.min_text_size)):
+        display.line(f"note: {line}")
+    views = ScoreViews(source, maker, *shape)
     workers, pin = build.count_workers(cfg.workers, world.local_size), device.type == "cuda"
     if line := too_many(workers, "workers", world.local_size):
         display.line(f"note: {line}")

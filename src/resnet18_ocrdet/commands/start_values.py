@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from ..checkpoint import load_checkpoint
 from ..config.check import check_run
 from ..config.values import shown
 from ..config.words import Word
@@ -23,7 +25,8 @@ from ..wording import count
 from .train_faults import explain
 
 PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
-SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK)}
+THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio")  # fit the weights they were chosen for
+SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK, *THRESHOLDS)}
 
 
 def measure(
@@ -51,6 +54,19 @@ def measure(
     score = result.score
     display.line(f"starting weights on {count(images, 'validation image')}: {_told(score)}  {duration(result.seconds)}")
     return score.hmean
+
+
+def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
+    """Set the decoding thresholds of `cfg` to those in the contract of its starting weights, and say so where they
+    differ. typed: the words of the command line; what they set stays."""
+    contract, names, taken = load_checkpoint(Path(cfg.model.weights))["contract"], typed_keys(typed), []
+    for key in THRESHOLDS:
+        value = contract.get(key.partition(".")[2], OmegaConf.select(cfg, key))
+        if key not in names and value != OmegaConf.select(cfg, key):
+            OmegaConf.update(cfg, key, value)
+            taken.append(f"{key}={shown(value)}")
+    if taken:
+        display.line(f"{' '.join(taken)}: as the starting weights were decoded")
 
 
 def start_of(images: int, labels: Usable | None, hmean: float | None) -> Start:
@@ -90,7 +106,7 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
     if not (after.train.choose and OmegaConf.select(before, "train.choose")):
         return
     names = typed_keys(typed)
-    for key in (*KEYS, PEAK):
+    for key in (*KEYS, PEAK, *THRESHOLDS):
         section, name = key.split(".")
         if key not in names and name in after[section] and name in before[section]:
             after[section][name] = before[section][name]

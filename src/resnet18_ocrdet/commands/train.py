@@ -236,7 +236,9 @@ class Training:
         if long_enough and (advice := waiting(record["data_wait"], self.loader.workers, cores)):
             signs.append(advice)
         if validation is not None and metric is not None and hmean == 0:
-            signs += explain_zero(validation.score, validation.stages, metric.best_iou, self.parts.contract)
+            signs += explain_zero(
+                validation.score, validation.stages, metric.best_iou, self.parts.contract, self.state.mining.share < 1.0
+            )
         for line in signs:
             self.display.line(f"warning: {line}")
 
@@ -318,6 +320,7 @@ class Training:
         left = int(self.cfg.train.epochs) * len(self.loader) - record.step
         if self.parts.compute.device.type == "cpu" and left * record.seconds > LONG_CPU_RUN_SECONDS:
             self.display.line(
-                f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step); "
-                f"a detector for rendered scenes in minutes: ocrdet-train experiment=quickstart"
+                f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step), "
+                f"fewer with a smaller input_size or train.epochs; a detector for rendered scenes in minutes: "
+                f"ocrdet-train experiment=quickstart"
             )

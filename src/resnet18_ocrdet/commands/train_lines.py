@@ -36,12 +36,12 @@ def step_note(record: StepRecord) -> str:
 
 
 def epoch_line(record: dict[str, Any], epochs: int, best: bool) -> str:
-    """One line of results. record: a line of metrics.jsonl. best: it has the highest hmean so far."""
+    """One line of results. record: a line of metrics.jsonl. best: it has the highest hmean so far; 0 is not told."""
     line = f"epoch {record['epoch']}/{epochs}  lr {record['lr']:.2g}  train loss {record['train_loss']['total']:.3f}"
     if record["val_loss"] is not None:
         scores = "  ".join(
             f"{name} {'-' if record[name] is None else format(record[name], '.4f')}"
             for name in ("precision", "recall", "hmean", "ap")
         )
-        line += f"  val loss {record['val_loss']['total']:.3f}  {scores}{'  best' if best else ''}"
+        line += f"  val loss {record['val_loss']['total']:.3f}  {scores}{'  best' if best and record['hmean'] else ''}"
     return f"{line}  {duration(record['seconds'])}"

@@ -14,12 +14,10 @@ from torch import nn
 from .. import build
 from ..compiled import compile_network
 from ..contract import Contract
-from ..data.labels import LabelledImages
-from ..data.letterbox import scale_to
 from ..data.loader import EpochBatches, ScoreLoader, TrainLoader, too_many
 from ..data.splits import Splits, overlap
 from ..data.targets import TargetMaker
-from ..data.usable import Usable, count_usable, doubt, refusal
+from ..data.usable import Usable, doubt, refusal, usable_at
 from ..data.views import ScoreViews, TrainViews
 from ..device import choose_device, gradient_scaler
 from ..display import Display, duration
@@ -29,10 +27,9 @@ from ..loss import DBLoss
 from ..postprocess import Decoder
 from ..provenance import data_hash, provenance
 from ..schedule import Schedule
-from ..structures import Source
 from ..wording import count
 from ..world import World
-from .start_values import choose_values, measure, start_of
+from .start_values import choose_values, measure, start_of, take_thresholds
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,9 @@ def assemble(
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
+    chosen = typed if cfg.train.choose and not resuming and not cfg.train.preview else None
+    if chosen is not None:
+        take_thresholds(cfg, chosen, display)
     contract = build.build_contract(cfg, precision)
     splits = build.build_splits(cfg.data)
     for line in splits.told:
@@ -77,9 +77,9 @@ def assemble(
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
     about: dict[str, Any] = provenance(device) | {"data": hashes}
     criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
-    if cfg.train.choose and typed is not None and not resuming and not cfg.train.preview:
+    if chosen is not None:
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
-        about["start"] = choose_values(cfg, typed, start_of(len(splits.train), labels, hmean), display)
+        about["start"] = choose_values(cfg, chosen, start_of(len(splits.train), labels, hmean), display)
         net.freeze(cfg.model.freeze, cfg.model.freeze_statistics)
     _tell_batches(loader, cfg, world, display)
     state = TrainState(
@@ -142,28 +142,17 @@ def _check_regions(
     """Refuse what teaches nothing, tell what teaches little. Returns the regions of the training images, unzoomed."""
     zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
     at = f"{contract.height}x{contract.width}"
-    largest = _count(splits.train, targets, contract, zoom)
+    shape = (contract.height, contract.width, contract.resize)
+    largest = usable_at(splits.train, targets, *shape, zoom)
     zoomed = f"{at}, zoomed {zoom:g} times" if zoom != 1.0 else at
     if largest is not None and (why := refusal(largest, zoomed, cfg.train.min_text_size)):
         raise UserError(why)
     parts = {"training": splits.train, "validation": splits.val}
-    counted = {part: _count(source, targets, contract, 1.0) for part, source in parts.items()}
+    counted = {part: usable_at(source, targets, *shape) for part, source in parts.items()}
     for part, found in counted.items():
         if found is not None and (line := doubt(found, part, at, cfg.train.min_text_size)):
             display.line(f"note: {line}")
     return counted["training"]
-
-
-def _count(source: Source, targets: TargetMaker, contract: Contract, zoom: float) -> Usable | None:
-    """None for rendered scenes: their labels follow from their text."""
-    if not isinstance(source, LabelledImages):
-        return None
-
-    def scale(height: int, width: int) -> tuple[float, float]:
-        down, across = scale_to(height, width, contract.height, contract.width, contract.resize)
-        return zoom * down, zoom * across
-
-    return count_usable(source, targets, scale)
 
 
 def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:

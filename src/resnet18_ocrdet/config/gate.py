@@ -22,6 +22,12 @@ from .values import convert, shown
 from .words import Word, each_setting, each_value, is_sweep, quote, quote_path
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
+PATH_KEY = {
+    "train": "data.root",
+    "check": "data.root",
+    "eval": "checkpoint",
+    "detect": "input",
+}  # a bare path
 Compose = Callable[[list[str]], DictConfig]  # words for Hydra -> composed config, with its `hydra` node
 
 
@@ -106,7 +112,8 @@ def _bare_problem(word: Word, following: Word | None, library: Library, known: I
     names = [*known, *library.groups]
     near = word.key if word.key in names else nearest_key(word.key, names)
     if near is None or Path(word.key).suffix.lower() in (".jpg", ".jpeg"):  # a file, not the key augment.jpeg
-        return f"'{word}' is no setting: they are written key=value, without spaces round the '='"
+        meant = f"; did you mean {PATH_KEY[library.command]}={word}?" if Path(str(word)).exists() and str(word) else ""
+        return f"'{word}' is no setting: they are written key=value, without spaces round the '='{meant}"
     value = following.key if following and _is_value_of(word, following, known) else "VALUE"
     return f"'{word}' has no value: write {near}={value}, without spaces"
 

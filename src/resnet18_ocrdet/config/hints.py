@@ -9,11 +9,26 @@ from .library import Library
 from .runs import RUNS
 from .tree import Key, all_leaves, target_of
 
+SAME = {  # last part of a key elsewhere -> here
+    "learning_rate": "lr",
+    "lr0": "lr",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "num_workers": "workers",
+    "wd": "weight_decay",
+    "imgsz": "input_size",
+    "img_size": "input_size",
+    "image_size": "input_size",
+}
+
 
 def nearest_key(word: str, known: Iterable[str]) -> str | None:
     """The known dotted key closest to a mistyped one; `epochs` finds `train.epochs`."""
     known = list(known)
     last = word.rpartition(".")[2]
+    last = SAME.get(last, last)
     same_end = [name for name in known if name.rpartition(".")[2] == last]
     if same_end:
         return max(same_end, key=lambda name: SequenceMatcher(None, word, name).ratio())

@@ -29,7 +29,7 @@ CODES: dict[str, Kind] = {
     "GT001": Kind(
         "error",
         "image without a label file",
-        "label it; in training data.missing_gt=negative or skip",
+        "label it; in training data.missing_gt=skip, or negative where there is no text",
     ),
     "GT002": Kind("info", "empty label file: an image without text", ""),
     "GT003": Kind("info", "byte order mark", ""),

@@ -59,7 +59,7 @@ def settle(
     of the images affected stops. Raises UserError, which lists the first findings."""
     missing = report.of(GENTLE) if missing_gt == "fail" else []
     errors = [finding for finding in report.at("error") if finding.code != GENTLE]
-    hint = "data.missing_gt=negative takes them as images without text, =skip leaves them out"
+    hint = "data.missing_gt=skip leaves them out, =negative takes them as images without text"
     problems = [_refusal(missing, hint)] if missing else []
     if on_error == "fail" and errors:
         problems.append(_refusal(errors, "data.on_error=fail; data.on_error=fix masks what is lost"))

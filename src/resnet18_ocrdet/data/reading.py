@@ -138,5 +138,9 @@ def _seen(root: Path) -> str:
     if not there:
         return "the folder is empty"
     if images:
-        return f"{count(images, 'image')} and no labels beside them; is {root.parent} meant?"
+        held = f"{count(images, 'image')} and no labels beside them"
+        if any(reader.recognise(root.parent) for reader in (DIALECTS | FALLBACK).values()):
+            return f"{held}; is {root.parent} meant?"
+        stem = next(path.stem for path in there if has_image_suffix(path.name) and path.is_file())
+        return f"{held}: a file {stem}.txt or gt_{stem}.txt for each"
     return f"no image in it; it holds {', '.join(path.name for path in there[:MAX_NAMED])}"

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import clip_to_image, min_area_quad
-from ..structures import Outline, Polygon
+from ..structures import Outline, Polygon, Source
+from .labels import LabelledImages
+from .letterbox import Resize, scale_to
 from .targets import TargetMaker
 
 LOOKED_AT = 5000  # images of a large set, spread over it; all of them before a refusal
@@ -66,6 +69,21 @@ def count_usable(source: Outlined, make: TargetMaker, scale: Callable[[int, int]
     return found
 
 
+def usable_at(
+    source: Source, make: TargetMaker, height: int, width: int, resize: Resize, zoom: float = 1.0
+) -> Usable | None:
+    """Count the regions of images brought to an input size, magnified `zoom` times. None for rendered scenes, whose
+    labels follow from their text."""
+    if not isinstance(source, LabelledImages):
+        return None
+
+    def scale(image_height: int, image_width: int) -> tuple[float, float]:
+        down, across = scale_to(image_height, image_width, height, width, resize)
+        return zoom * down, zoom * across
+
+    return count_usable(source, make, scale)
+
+
 def refusal(found: Usable, at: str, min_text_size: float) -> str | None:
     """Why a training cannot start; None when it can. at: the largest size a region is shown at."""
     if found.usable:
@@ -87,8 +105,8 @@ def refusal(found: Usable, at: str, min_text_size: float) -> str | None:
 def doubt(found: Usable, part: str, at: str, min_text_size: float) -> str | None:
     """A note when less than half of the regions that count are usable, or hardly any counts.
 
-    part: "training" or "validation"."""
-    undefined = "; hmean is undefined" if part == "validation" else ""
+    part: "training", or what the images are called that are scored."""
+    undefined = "; hmean is undefined" if part != "training" else ""
     if not found.regions:
         return f"the {part} images have no labelled regions{undefined}"
     if not found.care:
@@ -106,7 +124,7 @@ def doubt(found: Usable, part: str, at: str, min_text_size: float) -> str | None
     if found.too_small > HALF * found.care and 0 < found.height < min_text_size:
         hint = (
             f". Text is {found.height:.1f} px high in the middle, {min_text_size:g} is the least: the input_size "
-            f"needs {min_text_size / found.height:.1f} times its sides"
+            f"needs {ceil(10 * min_text_size / found.height) / 10:.1f} times its sides"
         )
     return f"{part}: {found.usable} of {counted} {verb}: {lost}{more}{hint}"
 
