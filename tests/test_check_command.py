@@ -170,16 +170,12 @@ def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
     words = shlex.split(line.removeprefix("together: ocrdet-train "))
     assert "data.missing_gt=skip" in words
-    small = (
-        "input_size=64x64",
-        "train.batch_size=1",
-        "train.workers=0",
-        "train.preview=true",
-        f"run_dir={tmp_path}/run",
-    )
-    assert run_command("train", _train, [*words, *small]) == 0
-    check(f"data.root={tmp_path}/set", f"output={tmp_path}/out2", "data.missing_gt=skip")
-    assert "data.missing_gt" in capsys.readouterr().out  # as typed
+    small = ("input_size=64x64", "train.batch_size=1", "train.workers=0", "train.preview=true")
+    assert run_command("train", _train, [*words, *small, f"run_dir={tmp_path}/run"]) == 0
+    capsys.readouterr()
+    check(f"data.root={tmp_path}/set", f"output={tmp_path}/out2", "data.missing_gt=negative")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
+    assert "data.missing_gt=negative" in line  # as typed
 
 
 def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
@@ -191,6 +187,6 @@ def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
     assert re.search(r"ocrdet-train would use \d+ of \d+ images", capsys.readouterr().out)
 
 
-def test_the_usual_policy_is_that_of_the_config():
-    (cfg,) = configs("train", "data=custom", "data.root=/nowhere")
+def test_the_usual_policy_is_that_of_the_config(tmp_path):
+    (cfg,) = configs("train", "data=custom", f"data.root={tmp_path}")
     assert (cfg.data.on_error, cfg.data.missing_gt) == USUAL

@@ -124,6 +124,7 @@ def test_a_loader_that_scores_tells_it_too():
         list(ScoreLoader(views, batch_size=1, workers=1, pin=False))
 
 
+@pytest.mark.slow  # torch asks every five seconds
 def test_an_exit_code_of_nought_is_an_end_too():
     loader = train_loader(Finished)
     with pytest.raises(LoaderDied, match=r"ended with exit code 0$"):

@@ -35,8 +35,8 @@ def run(cfg: DictConfig) -> int:
     """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
     display = Display()
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), Path(cfg.checkpoint)
-    detector, about = _open(cfg, checkpoint)
     images = _find(source, output)
+    detector, about = _open(cfg, checkpoint)
     make_folder("output", output)
     root = source if source.is_dir() else source.parent
     names = _result_names([path.relative_to(root) for path in images])
