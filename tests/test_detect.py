@@ -126,7 +126,7 @@ def test_stems_that_collide_keep_their_extension():
             "train.log: cannot be made",
         ),
         (("input=.", "checkpoint=absent.pt"), "checkpoint absent.pt: no such file"),
-        (("input=.", "checkpoint={run}/config.yaml"), "config.yaml: no checkpoint, or a damaged one"),
+        (("input={run}/config.yaml", "checkpoint={run}/config.yaml"), "config.yaml: no checkpoint, or a damaged one"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_path: Path):
