@@ -184,6 +184,17 @@ def wait_for(path: Path, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def wait_until_free(lock: Path, seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with RunLock(lock):
+                return
+        except UserError:
+            assert time.monotonic() < until, f"{lock} is still held"
+            time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_the_script_itself_with_a_rate_that_the_guard_stops(tmp_path: Path):
     words = [*WORDS, "train.guard.patience=1", "train.guard.rollbacks=0", "augment=none"]
@@ -214,6 +225,7 @@ def test_killed_and_called_again(tmp_path: Path):
     wait_for(tmp_path / "out/sweep/0/checkpoints/last.pt")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
+    wait_until_free(tmp_path / "out/sweep/0/run.lock")  # the training is a grandchild: it may be dying still
     assert not (tmp_path / "out/sweep/0/summary.txt").exists()
     again = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stdout + again.stderr
