@@ -240,3 +240,15 @@ def test_colour_changes_stay_in_range_and_keep_the_geometry():
             assert (np.diff(levels.astype(int)) >= 0).all()
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(cv2.transform(image, draw_color(0.0, np.random.default_rng(0))), image)
+
+
+def test_a_small_crop_shows_text_at_the_scale_of_the_evaluation():
+    # 100x200 would be evaluated at 200x400, twice as large: so it is taught, whatever the size of the crop
+    whole = sample(noise(100, 200), QUAD / 2)
+    augment = Augment(**STILL, evaluated_at=(200, 400))
+    for size in ((96, 128), (160, 96), (200, 400)):
+        matrix = augment.plan(whole, *size, np.random.default_rng(1)).matrix
+        assert np.diag(matrix) == pytest.approx([2.0, 2.0, 1.0])
+        assert augment(whole, *size, np.random.default_rng(1)).image.shape == (*size, 3)
+    plain = Augment(**STILL)(whole, 200, 400, np.random.default_rng(1))
+    assert (plain.image == augment(whole, 200, 400, np.random.default_rng(1)).image).all()

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
 from .average import WeightAverage
+from .bundled import weights_path
 from .check.advice import SchedulerName, Situation
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .contract import Contract
@@ -112,7 +113,7 @@ def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]
 
         loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
     if model.weights is not None:
-        path = Path(model.weights)
+        path = weights_path(model.weights)
         loaded.append("starting weights: " + load_weights(net, shipped_weights(load_checkpoint(path)), path))
     return net, loaded
 
@@ -180,8 +181,18 @@ def build_guard(train: DictConfig) -> Guard:
 
 def build_augment(cfg: DictConfig) -> Augment:
     """Random views for training."""
-    made: Augment = _instantiate(cfg.augment, resize=cfg.decode.resize)
+    evaluated_at = (cfg.input_size.height, cfg.input_size.width)
+    own = OmegaConf.masked_copy(cfg.augment, [key for key in cfg.augment if key != "crop_size"])
+    made: Augment = _instantiate(own, resize=cfg.decode.resize, evaluated_at=evaluated_at)
     return made
+
+
+def view_size(cfg: DictConfig) -> tuple[int, int]:
+    """Height and width of a training image."""
+    if cfg.augment.crop and cfg.augment.crop_size is not None:
+        height, width = map(int, cfg.augment.crop_size.split("x"))
+        return height, width
+    return cfg.input_size.height, cfg.input_size.width
 
 
 def build_target_maker(train: DictConfig) -> TargetMaker:

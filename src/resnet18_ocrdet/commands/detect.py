@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from .. import build, draw
+from ..bundled import BUNDLED, weights_path
 from ..checkpoint import load_checkpoint
 from ..data.image_io import list_images, read_image
 from ..detector import Detector
@@ -34,7 +35,7 @@ TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that ar
 def run(cfg: DictConfig) -> int:
     """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
     display = Display()
-    source, output, checkpoint = Path(cfg.input), Path(cfg.output), Path(cfg.checkpoint)
+    source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
     images = _find(source, output)
     detector, about = _open(cfg, checkpoint)
     make_folder("output", output)
@@ -86,7 +87,7 @@ def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
     model = build.build_trained(content, checkpoint, device)
     about = {
         "version": FORMAT_VERSION,
-        "checkpoint": checkpoint.as_posix(),
+        "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),
         "model_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         **contract.to_dict(),
         "precision": precision,

@@ -10,8 +10,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
-from ..checkpoint import load_checkpoint
+from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
+from ..checkpoint import Checkpoint, load_checkpoint
 from ..contract import Contract
+from ..data.labels import LabelledImages
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits, overlap
@@ -25,6 +27,7 @@ from ..funnel import explain_zero
 from ..metrics import IcdarMetric
 from ..results import read_predictions
 from ..run_folder import make_folder
+from ..slim import count_taught, is_slim
 from ..structures import Score, Source
 from ..wording import count
 from ..world import World, join_world
@@ -73,7 +76,8 @@ def _finish(output: Path, metric: IcdarMetric, about: dict[str, Any], display: D
 
 
 def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, world: World) -> dict[str, Any]:
-    path = Path(cfg.checkpoint)
+    path = weights_path(cfg.checkpoint or BUNDLED)
+    told = BUNDLED if path == BUNDLED_PATH else path.as_posix()
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
@@ -81,9 +85,9 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     for told in splits.told:
         display.line(told)
     name, source = _choose(cfg, splits)
-    if cfg.data is not None and cfg.data._target_ == saved.data._target_:
-        _warn_if_trained_on(source, saved.data, contract, display)
-    display.line(f"{path} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
+    if taught := _count_taught(cfg, source, content, contract):
+        display.line(f"note: of {count(len(source), 'image')}, {taught} taught this network; the score flatters")
+    display.line(f"{told} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
     maker, shape = build.build_target_maker(saved.train), (contract.height, contract.width, contract.resize)
@@ -114,7 +118,7 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
             display.line(line)
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
     return {
-        "checkpoint": path.as_posix(),
+        "checkpoint": told,
         "split": name,
         "loss": result.loss,
         "seconds": result.seconds,
@@ -122,25 +126,31 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
     }
 
 
-def _open_data(cfg: DictConfig, recorded: DictConfig, path: Path, contract: Contract) -> Splits:
+def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:
     """The data named with data=, else those recorded in the checkpoint `path`, which may have moved since."""
     if cfg.data is not None:
         return build.build_splits(cfg.data, contract)
+    if recorded is None:
+        raise UserError(f"{path} brings no images: name data to score with data=… data.root=…")
     try:
         return build.build_splits(recorded, contract)
     except UserError as error:
         raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
 
 
-def _warn_if_trained_on(source: Source, data: DictConfig, contract: Contract, display: Display) -> None:
-    """Say how many of the images taught the network: a score on them says little."""
+def _count_taught(cfg: DictConfig, source: Source, content: Checkpoint, contract: Contract) -> int:
+    """How many of the images taught the network: a score on them says little."""
+    if is_slim(content):
+        records = source.records if isinstance(source, LabelledImages) else []
+        return count_taught(content, [record.image_path for record in records])
+    data = OmegaConf.create(content["config"]).data
+    if cfg.data is None or cfg.data._target_ != data._target_:
+        return 0
     try:
         trained = build.build_splits(data, contract).train
     except UserError:
-        return  # the training data are not here any more
-    shared = overlap(Splits(trained, source, None))
-    if shared:
-        display.line(f"note: of {count(len(source), 'image')}, {len(shared)} taught this network; the score flatters")
+        return 0  # the training data are not here any more
+    return len(overlap(Splits(trained, source, None)))
 
 
 def _score_files(cfg: DictConfig, metric: IcdarMetric, display: Display) -> dict[str, Any]:

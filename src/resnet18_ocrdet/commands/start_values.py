@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from ..bundled import weights_path
 from ..checkpoint import load_checkpoint
 from ..config.check import check_run
 from ..config.values import shown
@@ -59,7 +59,7 @@ def measure(
 def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
     """Set the decoding thresholds of `cfg` to those in the contract of its starting weights, and say so where they
     differ. typed: the words of the command line; what they set stays."""
-    contract, names, taken = load_checkpoint(Path(cfg.model.weights))["contract"], typed_keys(typed), []
+    contract, names, taken = load_checkpoint(weights_path(cfg.model.weights))["contract"], typed_keys(typed), []
     for key in THRESHOLDS:
         value = contract.get(key.partition(".")[2], OmegaConf.select(cfg, key))
         if key not in names and value != OmegaConf.select(cfg, key):

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from .. import draw
+from .. import build, draw
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
 from ..config.words import escape_interpolation
@@ -31,6 +31,7 @@ from ..memory import peak_memory
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
 from ..run_folder import RunFolder, find_resume, make_folder, passed_over
+from ..slim import is_slim
 from ..structures import Batch, Detection, Maps
 from ..wording import count
 from ..world import World, join_world
@@ -58,7 +59,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if cfg.resume is not None:
             path = world.from_first(lambda: _claim_save(cfg, folder, held, display))
             folder, content = RunFolder.of(path), load_checkpoint(path)
-            _refuse_older(content, path)
+            _refuse_less(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
         elif not cfg.train.preview:
             world.from_first(folder.refuse_used)  # before the data are read and measured
@@ -96,7 +97,9 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
     return newest_whole(candidates, display)[0]
 
 
-def _refuse_older(content: Checkpoint, path: Path) -> None:
+def _refuse_less(content: Checkpoint, path: Path) -> None:
+    if is_slim(content):
+        raise UserError(f"resume={path}: holds weights only; a new run from them: model.weights={path}")
     if content["schema"] < SCHEMA:
         raise UserError(
             f"resume={path}: written by an earlier version (schema {content['schema']}, now {SCHEMA}), which saved "
@@ -310,8 +313,11 @@ class Training:
         times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
         processes = f" in each of {self.world.size} processes" if self.world.size > 1 else ""
         images = f"{count(len(parts.splits.train), 'image')}, {len(parts.splits.val)} for validation"
+        at = f"{parts.contract.height}x{parts.contract.width}"
+        if (view := "x".join(map(str, build.view_size(cfg)))) != at:
+            at = f"crops of {view} of images at {at}"
         self.display.line(
-            f"run {self.folder.root}: {cfg.model.backbone}, {parts.contract.height}x{parts.contract.width}, batch "
+            f"run {self.folder.root}: {cfg.model.backbone}, {at}, batch "
             f"{self.loader.batch_size}{times}{processes}, {count(cfg.train.epochs, 'epoch')} of "
             f"{count(steps, 'step')} on {images}, {parts.compute.device.type} {parts.contract.precision}"
         )

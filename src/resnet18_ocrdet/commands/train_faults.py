@@ -6,6 +6,7 @@ import re
 
 from omegaconf import DictConfig
 
+from ..build import view_size
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
 from ..memory import ran_out
@@ -33,13 +34,13 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
 
 
 def _out_of_memory(text: str, cfg: DictConfig) -> str:
-    batch, size = cfg.train.batch_size, cfg.input_size
+    batch, (height, width) = cfg.train.batch_size, view_size(cfg)
     asked = ASKED_FOR.search(text)
     wanted = f" ({asked[1]} more were asked for)" if asked else ""
     same = " (the same step)" if batch % 2 == 0 else ""
     halved = f"train.batch_size={batch // 2} train.accumulate={2 * cfg.train.accumulate}{same}, or "
     remedy = f"{halved if batch > 1 else ''}a smaller input_size"
-    return f"out of memory with train.batch_size={batch} at {size.height}x{size.width}{wanted}: {remedy}"
+    return f"out of memory with train.batch_size={batch} at {height}x{width}{wanted}: {remedy}"
 
 
 def _told(error: BaseException) -> str:

@@ -84,7 +84,7 @@ def assemble(
     _tell_batches(loader, cfg, world, display)
     state = TrainState(
         model=net,
-        network=world.wrap(_network(net, loader, cfg, contract, compute, display)),
+        network=world.wrap(_network(net, loader, cfg, compute, display)),
         optimizer=build.build_optimizer(cfg.optimizer, net),
         scaler=gradient_scaler(device, precision),
         mining=build.build_mining(cfg),
@@ -95,15 +95,13 @@ def assemble(
     return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
 
 
-def _network(
-    net: nn.Module, loader: TrainLoader, cfg: DictConfig, contract: Contract, compute: Compute, display: Display
-) -> nn.Module:
+def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Compute, display: Display) -> nn.Module:
     """The network as the loop calls it, compiled where that is asked for."""
     if not cfg.train.compile or cfg.train.preview:
         return net
     display.line("compiling the network (train.compile=true): usually a minute or two")
     began = time.perf_counter()
-    network = compile_network(net, loader.batch_size, contract.height, contract.width, compute)
+    network = compile_network(net, loader.batch_size, *build.view_size(cfg), compute)
     display.line(f"compiled in {duration(time.perf_counter() - began)}")
     return network
 
@@ -113,7 +111,7 @@ def _loaders(
 ) -> tuple[TrainLoader, ScoreLoader]:
     height, width, world = contract.height, contract.width, compute.world
     workers, pin = build.count_workers(cfg.train.workers, world.local_size), compute.device.type == "cuda"
-    views = TrainViews(splits.train, build.build_augment(cfg), targets, height, width, cfg.seed)
+    views = TrainViews(splits.train, build.build_augment(cfg), targets, *build.view_size(cfg), cfg.seed)
     val_views = ScoreViews(splits.val, targets, height, width, contract.resize)
     order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
     return (

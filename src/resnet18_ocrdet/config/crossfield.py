@@ -9,7 +9,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..bundled import BUNDLED
 from ..wording import count
+from .size import pair_problem
 
 Tree = Mapping[str, Any]
 
@@ -18,7 +20,7 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     """Pairs of settings that exclude each other, one line each."""
     found = _data_contradictions(tree.get("data") or {})
     if command == "train":
-        found += _rate_contradictions(tree) + _range_contradictions(tree)
+        found += _rate_contradictions(tree) + _range_contradictions(tree) + _crop_contradictions(tree["augment"])
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
         found.append("checkpoint and predictions are both given: evaluate one of them")
     if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
@@ -30,12 +32,15 @@ def contradictions(tree: Tree, command: str) -> list[str]:
 
 def not_given(tree: Tree, command: str) -> list[str]:
     """What a run of this command cannot do without and no single key can ask for."""
-    if command == "eval" and tree["checkpoint"] is None and tree["predictions"] is None:
-        return ["checkpoint=PATH or predictions=PATH is missing: a trained model, or boxes found by another detector"]
+    if command == "eval" and tree["data"] is None and tree["checkpoint"] in (None, BUNDLED):
+        return [
+            "data=… is missing: the bundled weights bring no images; add data=icdar2015 data.root=FOLDER, or score a "
+            "run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
+        ]
     if command == "train" and tree["train"]["choose"] and tree["model"]["weights"] is None and tree["resume"] is None:
         return [
             "model.weights=PATH is missing: experiment=finetune (train.choose=true) starts from a trained detector; "
-            "type model.weights=runs/train/DATE_TIME/checkpoints/best.pt"
+            "type model.weights=bundled, or model.weights=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
     return []
 
@@ -70,6 +75,15 @@ def _range_contradictions(tree: Tree) -> list[str]:
         if least > most or (section == "train" and least == most):
             found.append(f"{low}={least:g} must be below {high}={most:g}")
     return found
+
+
+def _crop_contradictions(augment: Tree) -> list[str]:
+    if augment["crop_size"] is None:
+        return []
+    if not augment["crop"]:
+        return ["augment.crop_size needs augment.crop=true: without it every image is shown whole"]
+    problem = pair_problem(augment["crop_size"])
+    return [f"augment.crop_size={augment['crop_size']}: {problem}"] if problem else []
 
 
 def _data_contradictions(data: Tree) -> list[str]:

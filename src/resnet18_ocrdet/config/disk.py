@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..bundled import BUNDLED
 from ..errors import UserError
 from ..wording import looked_in
 from .runs import RUNS
@@ -55,7 +56,7 @@ def _path(cfg: DictConfig, key: str) -> Path | None:
     if key.startswith("model.") and OmegaConf.select(cfg, "resume") is not None:
         return None  # resume brings the weights
     value = OmegaConf.select(cfg, key)
-    return None if value is None else Path(value)
+    return None if value is None or (value == BUNDLED and key in CHECKPOINTS) else Path(value)
 
 
 def _absence(what: str, path: Path, kind: str, note: str = "") -> str:

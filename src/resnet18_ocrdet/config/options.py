@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..bundled import BUNDLED
 from .rules import key, path
 
 SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32: the network's coarsest stride
+
+BUNDLED_PLAIN = rf"(null|{BUNDLED})(,(null|{BUNDLED}))*"  # the weights that come with the package: no file name
+
+SIZE_FORM = "height x width, such as 416x416"
 
 BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
 
@@ -68,7 +73,7 @@ class DBNet:
         "backbone weights: imagenet, or a torchvision state dict",
         plain="(null|imagenet)(,(null|imagenet))*",
     )
-    weights: str | None = path("checkpoint to start from (fine-tuning)")
+    weights: str | None = path("checkpoint to start from (fine-tuning), or bundled", plain=BUNDLED_PLAIN)
     freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
     freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
     plain: bool = key("neck and heads layer by layer as published: the same function, slower")
@@ -237,7 +242,8 @@ class Augment:
     """augment=…"""
 
     target: ClassVar[str] = "resnet18_ocrdet.data.augment.Augment"
-    crop: bool = key("random crop of the input size; false: the whole image")
+    crop: bool = key("random crop; false: the whole image")
+    crop_size: str | None = key("of the crop; null: the input size", pattern=r"\d+x\d+", form=SIZE_FORM)
     flip: float = key("probability of a mirror image; mirrors the text too", low=0, high=1)
     rotate: float = key("degrees either way", low=0, high=180)
     scale_min: float = key("zoom, from", low=0.05, high=20)

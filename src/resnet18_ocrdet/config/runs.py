@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .options import (
+    BUNDLED_PLAIN,
     SGD,
     AdamW,
     Augment,
@@ -23,7 +24,6 @@ from .rules import key, note, path
 LOADERS = "loader processes; null: by the number of cores"
 DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "form": "auto, cpu, cuda, cuda:N or mps"}
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-NO_CHECKPOINT = "checkpoint=PATH is missing (a .pt file, e.g. runs/train/DATE_TIME/checkpoints/best.pt)"
 
 
 @dataclass(kw_only=True)
@@ -109,7 +109,7 @@ class TrainRun:
 class EvalRun:
     """ocrdet-eval"""
 
-    checkpoint: str | None = path("a trained model (.pt)")
+    checkpoint: str | None = path("a trained model (.pt); null: the bundled one", plain=BUNDLED_PLAIN)
     predictions: str | None = path("or: folder or zip with res_*.txt")
     data: Synthetic | Icdar2015 | Custom | None = field(
         metadata=note("images and their regions; null: the checkpoint's")
@@ -132,7 +132,7 @@ class DetectRun:
     input: str = path(
         "image, or folder of images", missing="input=PATH is missing (an image, or a folder that is searched)"
     )
-    checkpoint: str = path("a trained model (.pt)", missing=NO_CHECKPOINT)
+    checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
     output: str | None = path("folder of the results")
     vis: bool = key("write the images with their boxes")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))

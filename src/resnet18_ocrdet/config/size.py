@@ -22,7 +22,7 @@ def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, lis
     with ++ because ocrdet-eval and ocrdet-detect have no such node until it is asked for."""
     options = library.options("input_size")
     if re.fullmatch(r"[\[(].*", word.value or ""):
-        return replace(word), [f"{word}: {_problem(word.value or '')}, without brackets"]  # no option of the group
+        return replace(word), [f"{word}: {pair_problem(word.value or '')}, without brackets"]  # no option of the group
     texts = [text.strip() for text in (word.value or "").split(",")]
     if all(text in options or text == "null" for text in texts):
         return word, []
@@ -30,7 +30,7 @@ def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, lis
         return word, [f"{word}: several values; add -m for a sweep"]
     nodes, problems = [], []
     for text in texts:
-        problem = _problem(text)
+        problem = pair_problem(text)
         if problem:
             problems.append(f"input_size={text}: {problem}")
         else:
@@ -44,8 +44,8 @@ def _sides(text: str) -> list[int]:
     return [int(side) for side in match.groups()] if match else []
 
 
-def _problem(text: str) -> str:
-    """Why this is no input size; empty where it is one."""
+def pair_problem(text: str) -> str:
+    """Why this is no `HxW` of a training image; empty where it is one."""
     if text.isascii() and text.isdigit():
         near = nearest_multiples(int(text), SIDE)
         return f"height x width is needed, did you mean {' or '.join(f'{side}x{side}' for side in near)}?"

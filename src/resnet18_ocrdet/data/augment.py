@@ -36,7 +36,8 @@ class Augment:
     photometric: strength of all looks together, 0 for none. color: largest relative change of brightness, contrast
     and each channel. blur, noise, jpeg, shading: probabilities, see photometric.py.
     crop: False shows the whole image, letterboxed, instead of a window of it.
-    resize: how images will be scaled when they are evaluated (letterbox.py)."""
+    resize: how images will be scaled when they are evaluated (letterbox.py).
+    evaluated_at: height and width of that, which say what zoom 1 is; None: those of the view."""
 
     flip: float = 0.5
     rotate: float = 10.0
@@ -51,6 +52,7 @@ class Augment:
     shading: float = 0.0
     crop: bool = True
     resize: Resize = "keep"
+    evaluated_at: tuple[int, int] | None = None
 
     def __call__(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Sample:
         """Returns a sample of exactly height×width; regions outside it are gone, cut ones are clipped."""
@@ -64,7 +66,7 @@ class Augment:
         """Draw a view of height×width from the image's size and labels."""
         size, fitted = (picture.height, picture.width), None
         if self.crop:
-            fit = scale_to(*size, height, width, self.resize)
+            fit = scale_to(*size, *(self.evaluated_at or (height, width)), self.resize)
             scales = (self.scale_min, self.scale_max)
             matrix = draw_matrix(size, fit, scales, self.rotate, self.flip, self.perspective, rng)
             matrix = draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)

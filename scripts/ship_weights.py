@@ -1,0 +1,61 @@
+"""Make weights to give away of a training run's checkpoint: half precision, nothing that only a resume needs.
+
+    python scripts/ship_weights.py runs/train/DATE_TIME/checkpoints/best.pt --output detector.pt
+
+The result is a checkpoint for ocrdet-eval, ocrdet-detect and model.weights=…, a sixth of the size of the first. It
+holds digests of the images it was taught, so that ocrdet-eval can say when it is scored on one of them. The weights
+that come with the package are made with it: --output src/resnet18_ocrdet/weights/dbnet_resnet18.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from resnet18_ocrdet import build
+from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.slim import digest, is_slim, slim
+
+LARGEST = 25_000_000  # bytes of a file that goes into the repository
+
+
+def ship(checkpoint: Path, output: Path) -> None:
+    """Write the file and say what it holds. Raises UserError."""
+    content = load_checkpoint(checkpoint)
+    if is_slim(content):
+        raise UserError(f"{checkpoint}: holds weights only already")
+    config = OmegaConf.create(content["config"])
+    source = build.build_splits(config.data, Contract.from_dict(content["contract"])).train
+    images = [record.image_path for record in source.records] if isinstance(source, LabelledImages) else []
+    small = slim(content, map(digest, images))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(output, small)
+    size = output.stat().st_size
+    tensors = f"{len(small['model'])} tensors of epoch {content['epoch']}"
+    print(f"{output}: {tensors}, {size / 1e6:.2f} MB, {len(images)} digests")
+    if size > LARGEST:
+        print(f"note: more than {LARGEST / 1e6:g} MB")
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    try:
+        ship(args.checkpoint, args.output)
+    except UserError as error:
+        print(f"ship_weights: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

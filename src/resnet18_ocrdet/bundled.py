@@ -1,0 +1,13 @@
+"""The trained detector that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BUNDLED = "bundled"  # what checkpoint=… and model.weights=… call it; a file of that name is ./bundled
+BUNDLED_PATH = Path(__file__).with_name("weights") / "dbnet_resnet18.pt"
+
+
+def weights_path(named: str) -> Path:
+    """The file that `checkpoint` or `model.weights` names."""
+    return BUNDLED_PATH if named == BUNDLED else Path(named)
