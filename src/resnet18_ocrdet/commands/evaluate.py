@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
+from ..bootstrap import intervals
 from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
 from ..checkpoint import Checkpoint, load_checkpoint
 from ..contract import Contract
@@ -28,9 +30,10 @@ from ..metrics import IcdarMetric
 from ..results import read_predictions
 from ..run_folder import make_folder
 from ..slim import count_taught, is_slim
-from ..structures import Score, Source
+from ..structures import Batch, Detection, Maps, Score, Source
 from ..wording import count
 from ..world import World, join_world
+from .calibration import Calibration, held
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 
@@ -50,8 +53,10 @@ def _score(cfg: DictConfig, metric: IcdarMetric, display: Display, world: World)
     """Fill the metric. What ends one process is told by that one; the others say only that it left."""
     if cfg.predictions is not None:
         return _score_files(cfg, metric, display)
+    path = weights_path(cfg.checkpoint or BUNDLED)
     try:
-        return _score_checkpoint(cfg, metric, display, world)
+        with held(path, world) if cfg.calibrate else nullcontext():
+            return _score_checkpoint(cfg, path, metric, display, world)
     except RuntimeError as error:
         if not world.was_left(error):
             raise
@@ -65,29 +70,33 @@ def _claim_folder(output: str) -> Path:
 
 def _finish(output: Path, metric: IcdarMetric, about: dict[str, Any], display: Display) -> None:
     """Write and say the score."""
-    score = metric.result()
-    _write(output, metric, score, about)
+    score, spread = metric.result(), intervals(metric.images)
+    _write(output, metric, score, about | {"interval_95": spread})
     shown = "  ".join(
         f"{name} {'-' if value is None else format(value, '.4f')}"
         for name, value in zip(("precision", "recall", "hmean", "ap"), score[:4], strict=True)
     )
     display.line(f"{shown}  ({count(len(metric.images), 'image')}, {count(score.care_regions, 'region')})")
+    told = [f"{name} {ends[0]:.3f} to {ends[1]:.3f}" for name, ends in spread.items() if ends is not None]
+    if told:
+        display.line(f"95 % intervals, over images: {', '.join(told)}")
     display.line(f"wrote {output / 'metrics.json'} and {output / 'per_image.csv'}")
 
 
-def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, world: World) -> dict[str, Any]:
-    path = weights_path(cfg.checkpoint or BUNDLED)
-    told = BUNDLED if path == BUNDLED_PATH else path.as_posix()
+def _score_checkpoint(
+    cfg: DictConfig, path: Path, metric: IcdarMetric, display: Display, world: World
+) -> dict[str, Any]:
+    named = BUNDLED if path == BUNDLED_PATH else path.as_posix()
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
     splits = _open_data(cfg, saved.data, path, contract)
-    for told in splits.told:
-        display.line(told)
+    for note in splits.told:
+        display.line(note)
     name, source = _choose(cfg, splits)
     if taught := _count_taught(cfg, source, content, contract):
         display.line(f"note: of {count(len(source), 'image')}, {taught} taught this network; the score flatters")
-    display.line(f"{told} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
+    display.line(f"{named} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
     maker, shape = build.build_target_maker(saved.train), (contract.height, contract.width, contract.resize)
@@ -100,12 +109,17 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
         display.line(f"note: {line}")
     loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
     model = build.build_trained(content, path, device)
-    criterion, decode = build.build_criterion(saved.train.loss), build.build_decoder(contract).trace
+    criterion, decoder = build.build_criterion(saved.train.loss), build.build_decoder(contract)
+    calibration = Calibration(decoder) if cfg.calibrate else None
     with display.progress("evaluate", loader.images) as advance:
+
+        def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
+            if calibration is not None:
+                calibration.watch(batch, maps, found)
+            advance(len(batch.names))
+
         try:
-            result = evaluate(
-                model, loader, criterion, decode, metric, compute, lambda batch, maps, found: advance(len(batch.names))
-            )
+            result = evaluate(model, loader, criterion, decoder.trace, metric, compute, watch)
         except UserError as error:  # an image that only this process reads
             world.tell(str(error))
             raise
@@ -117,13 +131,14 @@ def _score_checkpoint(cfg: DictConfig, metric: IcdarMetric, display: Display, wo
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
             display.line(line)
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
+    calibrated = None if calibration is None else calibration.finish(content, path, name, len(source), display)
     return {
-        "checkpoint": told,
+        "checkpoint": named,
         "split": name,
         "loss": result.loss,
         "seconds": result.seconds,
         "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
-    }
+    } | ({} if calibrated is None else {"calibration": calibrated})
 
 
 def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:

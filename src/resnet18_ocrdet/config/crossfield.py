@@ -21,6 +21,8 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     found = _data_contradictions(tree.get("data") or {})
     if command == "train":
         found += _rate_contradictions(tree) + _range_contradictions(tree) + _crop_contradictions(tree["augment"])
+    if command == "eval":
+        found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
         found.append("checkpoint and predictions are both given: evaluate one of them")
     if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
@@ -28,6 +30,18 @@ def contradictions(tree: Tree, command: str) -> list[str]:
             "predictions=… needs the truth to compare with: add data=icdar2015 data.root=FOLDER or data=custom"
         )
     return found
+
+
+def _calibration_contradictions(tree: Tree) -> list[str]:
+    if not tree["calibrate"]:
+        return []
+    if tree["predictions"] is not None:
+        return ["calibrate=true needs a network: result files hold boxes that are decoded already"]
+    if tree["checkpoint"] in (None, BUNDLED):
+        return ["calibrate=true writes into the checkpoint, and the bundled one stays as it is: checkpoint=PATH"]
+    if tree["input_size"] is not None or tree["decode"]["resize"] is not None:
+        return ["calibrate=true: thresholds fit the checkpoint's own size and resize rule; leave these out"]
+    return []
 
 
 def not_given(tree: Tree, command: str) -> list[str]:

@@ -22,15 +22,17 @@ EXAMPLES = {
         "ocrdet-train experiment=quickstart              small and quick, no GPU needed",
         "ocrdet-train data=icdar2015 data.root=FOLDER optimizer.lr=0.005 train.epochs=100",
         "ocrdet-train -m optimizer.lr=0.003,0.005,0.007  one run per value, in runs/sweep/",
+        "ocrdet-train experiment=finetune model.weights=bundled data=custom data.root=FOLDER",
         "ocrdet-train resume=auto                        go on with the run that was interrupted",
     ],
     "eval": [
+        "ocrdet-eval data=icdar2015 data.root=FOLDER     the weights that come with the package",
         "ocrdet-eval checkpoint=runs/train/DATE_TIME/checkpoints/best.pt",
         "ocrdet-eval checkpoint=best.pt data=icdar2015 data.root=FOLDER split=val",
         "ocrdet-eval predictions=FOLDER data=icdar2015 data.root=FOLDER",
     ],
     "detect": [
-        "ocrdet-detect input=photo.jpg checkpoint=best.pt",
+        "ocrdet-detect input=photo.jpg                   with the weights that come with the package",
         "ocrdet-detect input='my photos' checkpoint=best.pt output=found vis=false",
     ],
     "check": [

@@ -115,6 +115,7 @@ class EvalRun:
         metadata=note("images and their regions; null: the checkpoint's")
     )
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
+    calibrate: bool = key("find the best thresholds and write them into the checkpoint")
     split: str | None = key("part of the data; null: test if there is one", choices=("train", "val", "test"))
     output: str | None = path("folder of the results")
     seed: int = key("of the data split", low=0)

@@ -1,0 +1,74 @@
+"""ocrdet-eval calibrate=true: the thresholds that fit best, written into the checkpoint; its weights stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..calibrate import Sweep, Thresholds, Truth, best_of
+from ..checkpoint import Checkpoint, save_checkpoint
+from ..display import Display
+from ..errors import UserError
+from ..lock import RunLock
+from ..postprocess import Decoder
+from ..run_folder import RunFolder
+from ..structures import Batch, Detection, Maps, Score
+from ..wording import count
+from ..world import World
+
+
+@contextmanager
+def held(path: Path, world: World) -> Iterator[None]:
+    """The checkpoint is ours to change. Raises UserError where its run is live, or several processes would write."""
+    if world.size > 1:
+        raise UserError("calibrate=true: thresholds are found by one process; start ocrdet-eval without torchrun")
+    if path.resolve().parent.name != "checkpoints":  # moved out of its run: nobody else writes there
+        yield
+        return
+    with RunLock(RunFolder.of(path).lock):
+        yield
+
+
+class Calibration:
+    """Gathers what the network says of each image, then chooses and writes."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.sweep = Sweep(decoder)
+
+    def watch(self, batch: Batch, maps: Maps, found: Sequence[list[Detection]]) -> None:
+        """Keep one batch; `found`, decoded with the thresholds in use, is not needed."""
+        prob_maps = maps.prob_map[:, 0].cpu().numpy()
+        truths = [Truth(*shown) for shown in zip(batch.polygons, batch.ignore, batch.names, strict=True)]
+        for prob_map, placement, truth in zip(prob_maps, batch.placements, truths, strict=True):
+            self.sweep.add(prob_map, placement, truth)
+
+    def finish(self, content: Checkpoint, path: Path, split: str, images: int, display: Display) -> dict[str, Any]:
+        """Choose, write into `path`, and say so. Returns what is kept of it, in the checkpoint too."""
+        if split == "test":
+            display.line("note: calibrated on a test split: a score on it is no measurement any more")
+        with display.progress("thresholds", len(self.sweep)) as advance:
+            scores = self.sweep.scores(advance)
+        now = self.sweep.now
+        best = best_of(scores, now)
+        if not scores[best].hmean:
+            raise UserError(f"calibrate=true: no thresholds find a region; {path} stays as it is")
+        kept = {
+            "split": split,
+            "images": images,
+            "before": {**now._asdict(), "hmean": scores[now].hmean},
+            "after": {**best._asdict(), "hmean": scores[best].hmean},
+        }
+        content["contract"] = {**content["contract"], **best._asdict()}
+        content["about"] = {**content["about"], "calibration": kept}
+        save_checkpoint(path, content)
+        display.line(f"thresholds before: {_told(now, scores[now])}")
+        display.line(f"best of {len(scores)} on {count(images, 'image')}: {_told(best, scores[best])}")
+        display.line(f"written into {path}")
+        return kept
+
+
+def _told(thresholds: Thresholds, score: Score) -> str:
+    named = ", ".join(f"{key} {value:g}" for key, value in thresholds._asdict().items())
+    return f"hmean {0.0 if score.hmean is None else score.hmean:.4f} with {named}"

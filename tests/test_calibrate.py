@@ -1,0 +1,166 @@
+"""Thresholds chosen by score: the sweep against one evaluation each, and what is written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from conftest import installed
+from resnet18_ocrdet import build
+from resnet18_ocrdet.calibrate import Sweep, Thresholds, Truth, best_of
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.structures import Maps, Placement, Score
+
+WHOLE = Placement(96, 128, 1.0, 1.0)
+
+
+def rect(left, top, right, bottom):
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def painted(*cores):
+    prob_map = np.zeros((96, 128), np.float32)
+    for (left, top, right, bottom), value in cores:
+        prob_map[top:bottom, left:right] = value
+    return prob_map
+
+
+# A word that is sure, one that is not, and a stain that is less sure than both.
+IMAGE = painted(((12, 14, 48, 22), 0.9), ((66, 14, 110, 22), 0.52), ((20, 60, 60, 70), 0.35))
+TRUTH = Truth((rect(8, 10, 52, 26), rect(62, 10, 114, 26)), np.zeros(2, bool), "a")
+BLANK = Truth((), np.zeros(0, bool), "b")
+
+
+def test_each_score_is_that_of_an_evaluation_of_its_own():
+    rng = np.random.default_rng(0)
+    noisy = np.clip(IMAGE + rng.uniform(-0.2, 0.2, IMAGE.shape), 0, 1).astype(np.float32)
+    decoder, images = Decoder(box_thresh=0.58), ((IMAGE, TRUTH), (noisy, TRUTH), (noisy, BLANK))
+    sweep = Sweep(decoder)
+    for prob_map, truth in images:
+        sweep.add(prob_map, WHOLE, truth)
+    called = []
+    scores = sweep.scores(lambda: called.append(1))
+    assert len(called) == len(sweep) == len(scores) == 5 * 12 * 5  # 0.58 joins the grid
+    for thresholds in (sweep.now, *list(scores)[:: len(scores) // 20]):
+        own = replace(decoder, **thresholds._asdict())
+        metric = IcdarMetric()
+        for prob_map, truth in images:
+            metric.update(truth.polygons, truth.ignore, own(prob_map, WHOLE), truth.name)
+        assert scores[thresholds] == metric.result()
+
+
+def test_the_uncertain_word_is_let_in_and_the_stain_kept_out():
+    sweep = Sweep(Decoder(box_thresh=0.6))
+    sweep.add(IMAGE, WHOLE, TRUTH)
+    scores = sweep.scores()
+    best = best_of(scores, sweep.now)
+    assert scores[sweep.now].hmean == pytest.approx(2 / 3)  # one of two found
+    assert scores[best].hmean == 1.0
+    assert 0.35 < best.box_thresh <= 0.52
+
+
+def test_of_equal_ones_the_nearest_wins():
+    def scored(hmean):
+        return Score(hmean, hmean, hmean, None, 1, 1, 1)
+
+    now = Thresholds(0.3, 0.6, 1.5)
+    scores = {now: scored(0.5), Thresholds(0.2, 0.3, 2.1): scored(0.7), Thresholds(0.3, 0.5, 1.5): scored(0.7)}
+    assert best_of(scores, now) == Thresholds(0.3, 0.5, 1.5)
+    scores[now] = scored(0.7)
+    assert best_of(scores, now) == now
+
+
+class Bright(nn.Module):
+    """Its probability of text is the brightness of the pixel."""
+
+    def forward(self, image: torch.Tensor) -> Maps:
+        prob_map = (image[:, :1].float() / 255).clamp(1e-3, 1 - 1e-3)
+        return Maps(prob_map.logit(), torch.zeros_like(prob_map))
+
+
+@pytest.fixture
+def words(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A call on one picture of a bright word and a dim one, with a network that sees them as sure and unsure."""
+    shutil.copytree(tiny_run, tmp_path / "run")
+    for part in ("train", "val"):
+        (tmp_path / f"data/{part}_images").mkdir(parents=True)
+        (tmp_path / f"data/{part}_gts").mkdir()
+        picture = np.zeros((64, 64, 3), np.uint8)
+        picture[8:16, 8:40], picture[36:44, 8:44] = 230, 133
+        cv2.imwrite(str(tmp_path / f"data/{part}_images/a.png"), picture)
+        gt = "4,4,43,4,43,19,4,19,sure\n4,32,47,32,47,47,4,47,dim\n"
+        (tmp_path / f"data/{part}_gts/a.txt").write_text(gt)
+    monkeypatch.setattr(build, "build_trained", lambda *_: Bright())
+    monkeypatch.chdir(tmp_path)
+    return ["checkpoint=run/checkpoints/best.pt", "data=custom", "data.root=data", "split=val", "calibrate=true"]
+
+
+def test_the_choice_is_in_the_checkpoint_and_the_weights_are_as_they_were(words: list[str], capsys):
+    best = Path("run/checkpoints/best.pt")
+    before = load_checkpoint(best)
+    assert run_command("eval", _evaluate, [*words, "output=out"]) == 0
+    after, told = load_checkpoint(best), json.loads(Path("out/metrics.json").read_text())["calibration"]
+    assert told == after["about"]["calibration"]
+    assert told["before"]["hmean"] == pytest.approx(2 / 3)  # 0.52 is below box_thresh 0.6
+    assert told["after"]["hmean"] == 1.0
+    assert after["contract"] == before["contract"] | {key: told["after"][key] for key in Thresholds._fields}
+    assert after["contract"]["box_thresh"] == 0.5  # the nearest to what it was
+    assert all(torch.equal(after["model"][key], value) for key, value in before["model"].items())
+    assert "written into run/checkpoints/best.pt" in capsys.readouterr().out
+    assert run_command("eval", _evaluate, [*words[:-1], "output=again"]) == 0
+    assert json.loads(Path("again/metrics.json").read_text())["hmean"] == 1.0
+
+
+def test_a_live_run_is_left_alone(words: list[str], capsys):
+    best = Path("run/checkpoints/best.pt")
+    before = best.read_bytes()
+    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.lock import RunLock\n"
+    hold += "with RunLock(Path('run/run.lock')): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        assert run_command("eval", _evaluate, [*words, "output=out"]) == 2
+        other.stdin.close()
+    assert "is training in it" in capsys.readouterr().err
+    assert best.read_bytes() == before
+
+
+def test_without_a_region_to_find_nothing_is_chosen(words: list[str], capsys):
+    best = Path("run/checkpoints/best.pt")
+    before = best.read_bytes()
+    Path("data/val_gts/a.txt").write_text("4,4,43,4,43,19,4,19,###\n")
+    assert run_command("eval", _evaluate, [*words, "output=out"]) == 2
+    assert "no thresholds find a region; run/checkpoints/best.pt stays as it is" in capsys.readouterr().err
+    assert best.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["checkpoint=bundled", "data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
+        (["data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
+        (["predictions=a", "data=synthetic"], "calibrate=true needs a network"),
+        (["checkpoint=a", "input_size=64x64"], "thresholds fit the checkpoint's own size"),
+        (["checkpoint=a", "decode.resize=stretch"], "thresholds fit the checkpoint's own size"),
+    ],
+)
+def test_refused_words(words: list[str], message: str, tmp_path: Path):
+    done = installed("ocrdet-eval", *words, "calibrate=true", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
