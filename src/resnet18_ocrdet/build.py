@@ -95,7 +95,7 @@ def build_situation(cfg: DictConfig) -> Situation:
         perspective=cfg.augment.perspective,
         scale_min=cfg.augment.scale_min,
         scale_max=cfg.augment.scale_max,
-        memory=free_memory(),
+        memory=free_memory() if view_size(cfg) == (cfg.input_size.height, cfg.input_size.width) else None,  # crops fit
     )
 
 

@@ -42,7 +42,9 @@ def run(cfg: DictConfig) -> int:
     root = source if source.is_dir() else source.parent
     names = _result_names([path.relative_to(root) for path in images])
     _clear(output, names)
-    display.line(f"{count(len(images), 'image')} in {source}; {about['precision']}, {about['height']}x{about['width']}")
+    network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
+    at = f"{about['precision']}, {about['height']}x{about['width']}"
+    display.line(f"{count(len(images), 'image')} in {source}; {network}, {at}")
 
     errors: list[dict[str, str]] = []
     began, found = time.perf_counter(), 0

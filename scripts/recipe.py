@@ -1,0 +1,73 @@
+"""The bundled weights from nothing: backgrounds, rendered words, photos 1-800, thresholds, one small file.
+
+    python scripts/recipe.py data.root=FOLDER                       # ICDAR2015's training half; hours on a CPU
+    python scripts/recipe.py data.root=FOLDER train.epochs=2        # a try: more words go to the training on photos
+    python scripts/recipe.py data.root=FOLDER --pretrain data.train_size=800 --output try
+
+Each step is a command that it prints; a step that is done is passed over, a training that was stopped is gone on with.
+Photos 901-1000 are not looked at; the last line says how to score them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from installed import call
+
+SCRIPTS = Path(__file__).parent
+
+
+def script(name: str, *words: str) -> int:
+    """Print and run a script of this folder. Returns its exit code."""
+    print(f"\n$ python scripts/{shlex.join([name, *words])}", flush=True)
+    return subprocess.run([sys.executable, SCRIPTS / name, *words]).returncode
+
+
+def train(run_dir: Path, *words: str) -> int:
+    """A training that is done is passed over, one that was stopped is gone on with. Returns the exit code."""
+    if (run_dir / "summary.txt").exists():
+        return 0
+    if (run_dir / "checkpoints/last.pt").exists():
+        return call("ocrdet-train", f"resume={run_dir}")
+    return call("ocrdet-train", *words, f"run_dir={run_dir}")
+
+
+def main() -> int:
+    """Returns the first exit code that is not 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/recipe"))
+    parser.add_argument("--pretrain", nargs="*", default=[], help="words for the training on rendered words")
+    args, words = parser.parse_known_args()
+    out = args.output
+    root = [word for word in words if word.startswith("data.root=")]
+    if not root:
+        parser.error("data.root=FOLDER is missing (the folder that holds ch4_training_images/)")
+    backgrounds, pretrained, photos = out / "backgrounds", out / "pretrained", out / "photos"
+    best, shipped = photos / "checkpoints/best.pt", out / "dbnet_resnet18.pt"
+    from_rendered = f"model.weights={pretrained / 'checkpoints/best.pt'}"
+    cut = ("data=icdar2015", *root, "data.train=1-800", "--output", str(backgrounds))
+    calibrated = out / "calibrated"
+
+    def calibrate() -> int:
+        return call("ocrdet-eval", f"checkpoint={best}", "calibrate=true", f"output={calibrated}")
+
+    steps = (
+        lambda: 0 if backgrounds.exists() else script("text_free.py", *cut),
+        lambda: train(pretrained, "experiment=pretrain_synthetic", f"data.backgrounds={backgrounds}", *args.pretrain),
+        lambda: train(photos, "experiment=icdar2015", *words, from_rendered),
+        lambda: 0 if (calibrated / "metrics.json").exists() else calibrate(),
+        lambda: script("ship_weights.py", str(best), "--output", str(shipped)),
+    )
+    if code := next((code for step in steps if (code := step())), 0):
+        return code
+    score = ("ocrdet-eval", f"checkpoint={shipped}", "data=icdar2015", *root, "data.val=901-1000", "split=val")
+    print(f"\nscore, once every choice is made: {shlex.join(score)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The weights that come with the package: what they are, and that the commands take them by themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import installed
+from resnet18_ocrdet.bundled import BUNDLED_PATH
+from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.slim import is_slim
+
+CARD = BUNDLED_PATH.with_name("README.md")
+TAUGHT = 800  # photos 1 to 800
+
+
+def test_the_file_is_what_the_card_says():
+    content = BUNDLED_PATH.read_bytes()
+    assert len(content) <= 25_000_000
+    assert hashlib.sha256(content).hexdigest() in CARD.read_text(encoding="utf-8")
+
+
+def test_it_is_slim_and_holds_nothing_of_a_machine():
+    content = load_checkpoint(BUNDLED_PATH)
+    assert is_slim(content)
+    assert len(set(content["about"]["taught"])) == TAUGHT
+    assert content["model"].keys() == DBNet().state_dict().keys()
+    assert sum(value.dtype == torch.float16 for value in content["model"].values()) > 60
+    assert not re.search(rb"/(home|tmp|work|root|Users)/", BUNDLED_PATH.read_bytes())
+
+
+def test_detect_needs_no_checkpoint(tmp_path: Path):
+    for number in range(3):
+        write(tmp_path / f"in/{number}.png", _scene(number))
+    done = installed("ocrdet-detect", "input=in", "output=out", "vis=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out/detections.json").read_text())
+    assert found["checkpoint"] == "bundled"
+    assert found["model_sha256"] == hashlib.sha256(BUNDLED_PATH.read_bytes()).hexdigest()
+    assert sum(len(image["scores"]) for image in found["images"]) >= 3
+
+
+def _scene(number: int):
+    return SyntheticScenes(3, 736, 1280, seed=0).load(number).image
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+
+
+@pytest.mark.slow
+def test_the_published_score_on_photos_801_to_900(icdar2015: Path, tmp_path: Path):
+    """The row of docs/results.md, with the choices made on the same photos; 901 to 1000 are left alone here."""
+    words = ("data=icdar2015", f"data.root={icdar2015}", "data.val=801-900", "split=val")
+    done = installed("ocrdet-eval", *words, "output=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "taught this network" not in done.stdout
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    (row,) = re.findall(r"\| 801–900 .*", CARD.read_text(encoding="utf-8"))
+    published = float(row.split("|")[4])
+    assert metrics["care_regions"] == 417
+    assert metrics["hmean"] == pytest.approx(published, abs=0.003)
+    done = installed("ocrdet-eval", *words[:2], "data.val=791-810", "split=val", "output=seen", cwd=tmp_path)
+    assert "note: of 20 images, 10 taught this network; the score flatters" in done.stdout
