@@ -54,7 +54,7 @@ def test_each_score_is_that_of_an_evaluation_of_its_own():
         sweep.add(prob_map, WHOLE, truth)
     called = []
     scores = sweep.scores(lambda: called.append(1))
-    assert len(called) == len(sweep) == len(scores) == 5 * 12 * 5  # 0.58 joins the grid
+    assert len(called) == len(sweep) == len(scores) == 7 * 12 * 5  # 0.58 joins the grid
     for thresholds in (sweep.now, *list(scores)[:: len(scores) // 20]):
         own = replace(decoder, **thresholds._asdict())
         metric = IcdarMetric()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,25 +10,47 @@ from pathlib import Path
 
 import pytest
 
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_wheel_made_from_the_sdist_composes_its_config(tmp_path: Path):
-    subprocess.run([sys.executable, "-m", "build", "--outdir", tmp_path / "dist", ROOT], check=True)
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package as installed from a wheel that was made of the sdist."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT], check=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder / "site", wheel]
     subprocess.run(install, check=True)
-    assert (site / "resnet18_ocrdet/conf/train.yaml").is_file()
-    shown = subprocess.run(
-        [sys.executable, "-c", "from resnet18_ocrdet.cli import train; train()", "--cfg", "job"],
-        cwd=tmp_path,
+    return folder / "site"
+
+
+def call(site: Path, command: str, *words: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", f"from resnet18_ocrdet.cli import {command}; {command}()", *words],
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_composes_its_config(site: Path, tmp_path: Path):
+    assert (site / "resnet18_ocrdet/conf/train.yaml").is_file()
+    shown = call(site, "train", "--cfg", "job", cwd=tmp_path)
     assert "lr: 0.007" in shown and "batch_size: 8" in shown
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["dist", "site"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_detects_with_the_weights_in_it(site: Path, tmp_path: Path):
+    write(tmp_path / "a.png", SyntheticScenes(1, 736, 1280, seed=0).load(0).image)
+    told = call(site, "detect", "input=a.png", "output=found", cwd=tmp_path)
+    assert "the bundled weights" in told
+    record = json.loads((tmp_path / "found/detections.jsonl").read_text())
+    assert len(record["scores"]) >= 1

@@ -14,8 +14,7 @@ from ..errors import UserError
 from ..lock import RunLock
 from ..postprocess import Decoder
 from ..run_folder import RunFolder
-from ..structures import Batch, Detection, Maps, Score
-from ..wording import count
+from ..structures import Batch, Detection, Maps
 from ..world import World
 
 
@@ -45,7 +44,7 @@ class Calibration:
             self.sweep.add(prob_map, placement, truth)
 
     def finish(self, content: Checkpoint, path: Path, split: str, images: int, display: Display) -> dict[str, Any]:
-        """Choose, write into `path`, and say so. Returns what is kept of it, in the checkpoint too."""
+        """Choose and write into `path`. Returns what is kept of it, in the checkpoint too. Raises UserError."""
         if split == "test":
             display.line("note: calibrated on a test split: a score on it is no measurement any more")
         with display.progress("thresholds", len(self.sweep)) as advance:
@@ -57,18 +56,23 @@ class Calibration:
         kept = {
             "split": split,
             "images": images,
+            "combinations": len(scores),
             "before": {**now._asdict(), "hmean": scores[now].hmean},
             "after": {**best._asdict(), "hmean": scores[best].hmean},
         }
         content["contract"] = {**content["contract"], **best._asdict()}
         content["about"] = {**content["about"], "calibration": kept}
         save_checkpoint(path, content)
-        display.line(f"thresholds before: {_told(now, scores[now])}")
-        display.line(f"best of {len(scores)} on {count(images, 'image')}: {_told(best, scores[best])}")
-        display.line(f"written into {path}")
         return kept
 
 
-def _told(thresholds: Thresholds, score: Score) -> str:
-    named = ", ".join(f"{key} {value:g}" for key, value in thresholds._asdict().items())
-    return f"hmean {0.0 if score.hmean is None else score.hmean:.4f} with {named}"
+def lines_of(kept: dict[str, Any], path: Path) -> list[str]:
+    """What `finish` did, a line each."""
+    before, after = (
+        f"hmean {values['hmean'] or 0.0:.4f} with " + ", ".join(f"{key} {values[key]:g}" for key in Thresholds._fields)
+        for values in (kept["before"], kept["after"])
+    )
+    return [
+        f"that was with the thresholds before: {before}",
+        f"best of {kept['combinations']}: {after}; written into {path}",
+    ]

@@ -33,7 +33,7 @@ from ..slim import count_taught, is_slim
 from ..structures import Batch, Detection, Maps, Score, Source
 from ..wording import count
 from ..world import World, join_world
-from .calibration import Calibration, held
+from .calibration import Calibration, held, lines_of
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 
@@ -46,6 +46,9 @@ def run(cfg: DictConfig) -> int:
         about = _score(cfg, metric, display, world)
         if world.first:
             _finish(output, metric, about, display)
+            if "calibration" in about:
+                for line in lines_of(about["calibration"], Path(cfg.checkpoint)):
+                    display.line(line)
     return 0
 
 
