@@ -39,7 +39,9 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "checkpoint": {"errors"},
     "device": {"errors"},
     "optim": {"model"},
-    "config": {"errors", "wording", "run_folder"},
+    "bundled": set(),
+    "slim": {"checkpoint", "errors"},
+    "config": {"bundled", "errors", "wording", "run_folder"},
     "run_folder": {"errors", "wording"},
     "loss": {"structures"},
     "draw": {"structures"},
@@ -53,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "check": GROUND | {"data", "draw"},
     "postprocess": GROUND,
     "metrics": GROUND,
+    "bootstrap": {"metrics"},
+    "calibrate": {"metrics", "postprocess", "structures"},
     "curves": {"structures", "draw", "metrics"},
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
@@ -69,6 +73,9 @@ ALLOWED["build"] = set(ALLOWED) - {
     "evidence",
     "detector",
     "allocator",
+    "slim",
+    "bootstrap",
+    "calibrate",
 }
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 
