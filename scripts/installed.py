@@ -27,3 +27,12 @@ def call(command: str, *words: str) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def train_once(run_dir: Path, *words: str) -> int:
+    """ocrdet-train; one that is done is passed over, one that was stopped is gone on with. Returns the exit code."""
+    if (run_dir / "summary.txt").exists():
+        return 0
+    if (run_dir / "checkpoints/last.pt").exists():
+        return call("ocrdet-train", f"resume={run_dir}")
+    return call("ocrdet-train", *words, f"run_dir={run_dir}")

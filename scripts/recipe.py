@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from installed import call
+from installed import call, train_once
 
 SCRIPTS = Path(__file__).parent
 
@@ -25,15 +25,6 @@ def script(name: str, *words: str) -> int:
     """Print and run a script of this folder. Returns its exit code."""
     print(f"\n$ python scripts/{shlex.join([name, *words])}", flush=True)
     return subprocess.run([sys.executable, SCRIPTS / name, *words]).returncode
-
-
-def train(run_dir: Path, *words: str) -> int:
-    """A training that is done is passed over, one that was stopped is gone on with. Returns the exit code."""
-    if (run_dir / "summary.txt").exists():
-        return 0
-    if (run_dir / "checkpoints/last.pt").exists():
-        return call("ocrdet-train", f"resume={run_dir}")
-    return call("ocrdet-train", *words, f"run_dir={run_dir}")
 
 
 def main() -> int:
@@ -57,8 +48,10 @@ def main() -> int:
 
     steps = (
         lambda: 0 if backgrounds.exists() else script("text_free.py", *cut),
-        lambda: train(pretrained, "experiment=pretrain_synthetic", f"data.backgrounds={backgrounds}", *args.pretrain),
-        lambda: train(photos, "experiment=icdar2015", *words, from_rendered),
+        lambda: train_once(
+            pretrained, "experiment=pretrain_synthetic", f"data.backgrounds={backgrounds}", *args.pretrain
+        ),
+        lambda: train_once(photos, "experiment=icdar2015", *words, from_rendered),
         lambda: 0 if (calibrated / "metrics.json").exists() else calibrate(),
         lambda: script("ship_weights.py", str(best), "--output", str(shipped)),
     )

@@ -23,7 +23,7 @@ KEYS = {
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
         input_size.height input_size.width
-        augment.crop augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
+        augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
         augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.compile train.choose
@@ -37,7 +37,7 @@ KEYS = {
         decode.resize
     """,
     "eval": """
-        checkpoint predictions split output seed device precision batch_size workers
+        checkpoint predictions calibrate split output seed device precision batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
@@ -59,9 +59,9 @@ OPTIONS = {
     "scheduler": "cosine finetune onecycle poly step",
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
     "totaltext",
-    "input_size": "1024x1024 256x256 512x512 640x640 736x1280 800x800",
+    "input_size": "1024x1024 256x256 320x320 512x512 640x640 736x1280 800x800",
     "augment": "default light none strong",
-    "experiment": "finetune quickstart",
+    "experiment": "finetune icdar2015 pretrain_synthetic quickstart",
 }
 
 
