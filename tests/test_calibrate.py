@@ -17,13 +17,13 @@ from torch import nn
 
 from conftest import installed
 from resnet18_ocrdet import build
-from resnet18_ocrdet.calibrate import Sweep, Thresholds, Truth, best_of
+from resnet18_ocrdet.calibrate import Sweep, Thresholds, best_of
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.postprocess import Decoder
-from resnet18_ocrdet.structures import Maps, Placement, Score
+from resnet18_ocrdet.structures import Maps, Placement
 
 WHOLE = Placement(96, 128, 1.0, 1.0)
 
@@ -41,47 +41,42 @@ def painted(*cores):
 
 # A word that is sure, one that is not, and a stain that is less sure than both.
 IMAGE = painted(((12, 14, 48, 22), 0.9), ((66, 14, 110, 22), 0.52), ((20, 60, 60, 70), 0.35))
-TRUTH = Truth((rect(8, 10, 52, 26), rect(62, 10, 114, 26)), np.zeros(2, bool), "a")
-BLANK = Truth((), np.zeros(0, bool), "b")
+TRUTH = ((rect(8, 10, 52, 26), rect(62, 10, 114, 26)), np.zeros(2, bool), "a")
+BLANK = ((), np.zeros(0, bool), "b")
 
 
-def test_each_score_is_that_of_an_evaluation_of_its_own():
+def test_each_hmean_is_that_of_an_evaluation_of_its_own():
     rng = np.random.default_rng(0)
     noisy = np.clip(IMAGE + rng.uniform(-0.2, 0.2, IMAGE.shape), 0, 1).astype(np.float32)
     decoder, images = Decoder(box_thresh=0.58), ((IMAGE, TRUTH), (noisy, TRUTH), (noisy, BLANK))
     sweep = Sweep(decoder)
     for prob_map, truth in images:
-        sweep.add(prob_map, WHOLE, truth)
-    called = []
-    scores = sweep.scores(lambda: called.append(1))
-    assert len(called) == len(sweep) == len(scores) == 7 * 12 * 5  # 0.58 joins the grid
-    for thresholds in (sweep.now, *list(scores)[:: len(scores) // 20]):
-        own = replace(decoder, **thresholds._asdict())
-        metric = IcdarMetric()
-        for prob_map, truth in images:
-            metric.update(truth.polygons, truth.ignore, own(prob_map, WHOLE), truth.name)
-        assert scores[thresholds] == metric.result()
+        sweep.add(prob_map, WHOLE, *truth)
+    hmeans = sweep.hmeans()
+    assert len(hmeans) == 7 * 12 * 5  # 0.58 joins the grid
+    assert len(set(hmeans.values())) > 5
+    for thresholds in (sweep.now, *list(hmeans)[::20]):
+        own, metric = replace(decoder, **thresholds._asdict()), IcdarMetric()
+        for prob_map, (polygons, ignore, name) in images:
+            metric.update(polygons, ignore, own(prob_map, WHOLE), name)
+        assert hmeans[thresholds] == pytest.approx(metric.result().hmean or 0.0, abs=1e-12)
 
 
 def test_the_uncertain_word_is_let_in_and_the_stain_kept_out():
     sweep = Sweep(Decoder(box_thresh=0.6))
-    sweep.add(IMAGE, WHOLE, TRUTH)
-    scores = sweep.scores()
-    best = best_of(scores, sweep.now)
-    assert scores[sweep.now].hmean == pytest.approx(2 / 3)  # one of two found
-    assert scores[best].hmean == 1.0
+    sweep.add(IMAGE, WHOLE, *TRUTH)
+    hmeans = sweep.hmeans()
+    best = best_of(hmeans, sweep.now)
+    assert hmeans[sweep.now] == pytest.approx(2 / 3)  # one of two found
+    assert hmeans[best] == 1.0
     assert 0.35 < best.box_thresh <= 0.52
 
 
 def test_of_equal_ones_the_nearest_wins():
-    def scored(hmean):
-        return Score(hmean, hmean, hmean, None, 1, 1, 1)
-
     now = Thresholds(0.3, 0.6, 1.5)
-    scores = {now: scored(0.5), Thresholds(0.2, 0.3, 2.1): scored(0.7), Thresholds(0.3, 0.5, 1.5): scored(0.7)}
-    assert best_of(scores, now) == Thresholds(0.3, 0.5, 1.5)
-    scores[now] = scored(0.7)
-    assert best_of(scores, now) == now
+    hmeans = {now: 0.5, Thresholds(0.2, 0.3, 2.1): 0.7, Thresholds(0.3, 0.5, 1.5): 0.7}
+    assert best_of(hmeans, now) == Thresholds(0.3, 0.5, 1.5)
+    assert best_of(hmeans | {now: 0.7}, now) == now
 
 
 class Bright(nn.Module):
@@ -139,6 +134,14 @@ def test_a_live_run_is_left_alone(words: list[str], capsys):
         other.stdin.close()
     assert "is training in it" in capsys.readouterr().err
     assert best.read_bytes() == before
+
+
+def test_a_test_split_is_told_off(words: list[str], capsys):
+    shutil.move("data/val_images", "data/test_images")
+    shutil.move("data/val_gts", "data/test_gts")
+    words[words.index("split=val")] = "split=test"
+    assert run_command("eval", _evaluate, [*words, "output=out"]) == 0
+    assert "note: calibrated on a test split" in capsys.readouterr().out
 
 
 def test_without_a_region_to_find_nothing_is_chosen(words: list[str], capsys):

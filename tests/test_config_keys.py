@@ -23,8 +23,8 @@ KEYS = {
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
         input_size.height input_size.width
-        augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max augment.perspective
-        augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
+        augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
+        augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.compile train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview

@@ -25,8 +25,11 @@ class RunLock:
         self._file: int | None = None
 
     def __enter__(self) -> RunLock:
-        """Raises UserError when another process holds it."""
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        """Raises UserError when another process holds it, or the folder takes no file."""
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UserError(f"{self._path.parent}: cannot be written to ({error.strerror})") from None
         try:
             if fcntl is not None:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

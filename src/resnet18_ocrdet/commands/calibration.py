@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..calibrate import Sweep, Thresholds, Truth, best_of
+from ..calibrate import Sweep, Thresholds, best_of
 from ..checkpoint import Checkpoint, save_checkpoint
-from ..display import Display
 from ..errors import UserError
 from ..lock import RunLock
 from ..postprocess import Decoder
@@ -39,26 +38,22 @@ class Calibration:
     def watch(self, batch: Batch, maps: Maps, found: Sequence[list[Detection]]) -> None:
         """Keep one batch; `found`, decoded with the thresholds in use, is not needed."""
         prob_maps = maps.prob_map[:, 0].cpu().numpy()
-        truths = [Truth(*shown) for shown in zip(batch.polygons, batch.ignore, batch.names, strict=True)]
-        for prob_map, placement, truth in zip(prob_maps, batch.placements, truths, strict=True):
-            self.sweep.add(prob_map, placement, truth)
+        for shown in zip(prob_maps, batch.placements, batch.polygons, batch.ignore, batch.names, strict=True):
+            self.sweep.add(*shown)
 
-    def finish(self, content: Checkpoint, path: Path, split: str, images: int, display: Display) -> dict[str, Any]:
+    def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any]:
         """Choose and write into `path`. Returns what is kept of it, in the checkpoint too. Raises UserError."""
-        if split == "test":
-            display.line("note: calibrated on a test split: a score on it is no measurement any more")
-        with display.progress("thresholds", len(self.sweep)) as advance:
-            scores = self.sweep.scores(advance)
+        hmeans = self.sweep.hmeans()
         now = self.sweep.now
-        best = best_of(scores, now)
-        if not scores[best].hmean:
+        best = best_of(hmeans, now)
+        if not hmeans[best]:
             raise UserError(f"calibrate=true: no thresholds find a region; {path} stays as it is")
         kept = {
             "split": split,
             "images": images,
-            "combinations": len(scores),
-            "before": {**now._asdict(), "hmean": scores[now].hmean},
-            "after": {**best._asdict(), "hmean": scores[best].hmean},
+            "combinations": len(hmeans),
+            "before": {**now._asdict(), "hmean": hmeans[now]},
+            "after": {**best._asdict(), "hmean": hmeans[best]},
         }
         content["contract"] = {**content["contract"], **best._asdict()}
         content["about"] = {**content["about"], "calibration": kept}
@@ -69,10 +64,13 @@ class Calibration:
 def lines_of(kept: dict[str, Any], path: Path) -> list[str]:
     """What `finish` did, a line each."""
     before, after = (
-        f"hmean {values['hmean'] or 0.0:.4f} with " + ", ".join(f"{key} {values[key]:g}" for key in Thresholds._fields)
+        f"hmean {values['hmean']:.4f} with " + ", ".join(f"{key} {values[key]:g}" for key in Thresholds._fields)
         for values in (kept["before"], kept["after"])
     )
-    return [
+    lines = [
         f"that was with the thresholds before: {before}",
         f"best of {kept['combinations']}: {after}; written into {path}",
     ]
+    if kept["split"] == "test":
+        lines.append("note: calibrated on a test split: a score on it is no measurement any more")
+    return lines

@@ -134,7 +134,7 @@ def _score_checkpoint(
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
             display.line(line)
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
-    calibrated = None if calibration is None else calibration.finish(content, path, name, len(source), display)
+    calibrated = None if calibration is None else calibration.finish(content, path, name, len(source))
     return {
         "checkpoint": named,
         "split": name,
