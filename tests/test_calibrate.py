@@ -53,7 +53,7 @@ def test_each_hmean_is_that_of_an_evaluation_of_its_own():
     for prob_map, truth in images:
         sweep.add(prob_map, WHOLE, *truth)
     hmeans = sweep.hmeans()
-    assert len(hmeans) == 7 * 12 * 5  # 0.58 joins the grid
+    assert len(hmeans) == 11 * 12 * 5  # 0.58 joins the grid
     assert len(set(hmeans.values())) > 5
     for thresholds in (sweep.now, *list(hmeans)[::20]):
         own, metric = replace(decoder, **thresholds._asdict()), IcdarMetric()

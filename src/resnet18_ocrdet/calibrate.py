@@ -18,7 +18,7 @@ from .metrics import IcdarMetric
 from .postprocess import Decoder, ProbMap
 from .structures import Placement, Polygon
 
-BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 BOX_THRESHES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 UNCLIP_RATIOS = (1.3, 1.5, 1.7, 1.9, 2.1)
 
