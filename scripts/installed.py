@@ -30,9 +30,17 @@ def call(command: str, *words: str) -> int:
 
 
 def train_once(run_dir: Path, *words: str) -> int:
-    """ocrdet-train; one that is done is passed over, one that was stopped is gone on with. Returns the exit code."""
+    """ocrdet-train; one that is done is passed over, one that was stopped is gone on with. Returns the exit code.
+
+    The words are kept beside the run: with others than those, 2 is returned and nothing done."""
+    kept, line = run_dir.with_name(run_dir.name + ".words"), shlex.join(words) + "\n"
+    if kept.exists() and kept.read_text(encoding="utf-8") != line:
+        print(f"{run_dir} was made with other words; choose another --output\n  then: {kept.read_text()}  now:  {line}")
+        return 2
     if (run_dir / "summary.txt").exists():
         return 0
     if (run_dir / "checkpoints/last.pt").exists():
         return call("ocrdet-train", f"resume={run_dir}")
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(line, encoding="utf-8")
     return call("ocrdet-train", *words, f"run_dir={run_dir}")

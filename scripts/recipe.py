@@ -1,11 +1,10 @@
 """The bundled weights from nothing: backgrounds, rendered words, photos 1-800, thresholds, one small file.
 
     python scripts/recipe.py data.root=FOLDER                       # ICDAR2015's training half; hours on a CPU
-    python scripts/recipe.py data.root=FOLDER train.epochs=2        # a try: more words go to the training on photos
-    python scripts/recipe.py data.root=FOLDER --pretrain data.train_size=800 --output try
+    python scripts/recipe.py data.root=FOLDER train.epochs=2 --pretrain data.train_size=800 --output try
 
-Each step is a command that it prints; a step that is done is passed over, a training that was stopped is gone on with.
-Photos 901-1000 are not looked at; the last line says how to score them.
+More words go to the training on photos. Each step is a command that it prints; a step that is done is passed over, a
+training that was stopped is gone on with. Photos 901-1000 are not looked at; the last line says how to score them.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def main() -> int:
     best, shipped = photos / "checkpoints/best.pt", out / "dbnet_resnet18.pt"
     from_rendered = f"model.weights={pretrained / 'checkpoints/best.pt'}"
     cut = ("data=icdar2015", *root, "data.train=1-800", "--output", str(backgrounds))
-    calibrated = out / "calibrated"
+    calibrated = photos / "calibrated"
 
     def calibrate() -> int:
         return call("ocrdet-eval", f"checkpoint={best}", "calibrate=true", f"output={calibrated}")

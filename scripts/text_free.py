@@ -10,6 +10,7 @@ touches, don't-care included; text that nobody labelled stays in it.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -90,21 +91,32 @@ def free_parts(height: int, width: int, polygons: Sequence[Polygon]) -> Iterator
 
 
 def cut(output: Path, cfg: DictConfig) -> int:
-    """Write the parts of all training images of `cfg`. Returns 0. Raises UserError where there are none."""
-    source, display, parts = build.build_splits(cfg.data).train, Display(), 0
-    make_folder("--output", output)
+    """Write the parts of all training images of `cfg`; the folder is there when all are. Returns 0.
+
+    Raises UserError where there are none, or where the folder is there already."""
+    if output.exists():
+        raise UserError(f"--output={output}: is there already; choose another folder")
+    source, display, parts, stems = build.build_splits(cfg.data).train, Display(), 0, set[str]()
+    beside = output.with_name(output.name + ".part")
+    shutil.rmtree(beside, ignore_errors=True)
+    make_folder("--output", beside)
     with display.progress("cut", len(source)) as advance:
         for index in range(len(source)):
             picture = source.open(index)
             boxes = list(free_parts(picture.height, picture.width, picture.polygons))
             image = picture.pixels(1) if boxes else None
+            stem = Path(picture.name).stem
+            stem = f"{stem}_{index}" if stem in stems else stem
+            stems.add(stem)
             for number, box in enumerate(boxes):
                 part = image[box.top : box.bottom, box.left : box.right]
-                draw.write(output / f"{Path(picture.name).stem}_{number}.jpg", np.ascontiguousarray(part), QUALITY)
+                draw.write(beside / f"{stem}_{number}.jpg", np.ascontiguousarray(part), QUALITY)
             parts += len(boxes)
             advance()
     if not parts:
+        beside.rmdir()
         raise UserError(f"no part of {LEAST_SIDE}x{LEAST_SIDE} px in {count(len(source), 'image')} is free of text")
+    beside.rename(output)
     display.line(f"{count(parts, 'part')} of {count(len(source), 'image')} in {output}")
     return 0
 

@@ -20,6 +20,7 @@ def test_equal_images_leave_no_doubt():
 def test_nothing_is_undefined():
     assert intervals([]) == dict.fromkeys(NAMES)
     assert intervals([image(0, 0, 0)]) == dict.fromkeys(NAMES)
+    assert intervals([image(0, 0, 3)]) == {"precision": (0.0, 0.0), "recall": None, "hmean": None}
     assert intervals([image(0, 3, 0)] * 2) == {"precision": None, "recall": (0.0, 0.0), "hmean": (0.0, 0.0)}
 
 

@@ -17,6 +17,7 @@ from torch import nn
 
 from conftest import installed
 from resnet18_ocrdet import build
+from resnet18_ocrdet.bundled import BUNDLED_PATH
 from resnet18_ocrdet.calibrate import Sweep, Thresholds, best_of
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _evaluate
@@ -120,6 +121,21 @@ def test_the_choice_is_in_the_checkpoint_and_the_weights_are_as_they_were(words:
     assert json.loads(Path("again/metrics.json").read_text())["hmean"] == 1.0
 
 
+def test_a_link_leads_to_the_file_that_is_changed(words: list[str]):
+    Path("link.pt").symlink_to("run/checkpoints/best.pt")
+    assert run_command("eval", _evaluate, ["checkpoint=link.pt", *words[1:], "output=out"]) == 0
+    assert Path("link.pt").is_symlink()
+    assert load_checkpoint(Path("run/checkpoints/best.pt"))["contract"]["box_thresh"] == 0.5
+
+
+def test_outside_of_a_run_no_lock_is_left(words: list[str]):
+    Path("kept/checkpoints").mkdir(parents=True)
+    shutil.copy("run/checkpoints/best.pt", "kept/checkpoints/best.pt")
+    call = ["checkpoint=kept/checkpoints/best.pt", *words[1:], "output=out"]
+    assert run_command("eval", _evaluate, call) == 0
+    assert [path.name for path in Path("kept").iterdir()] == ["checkpoints"]
+
+
 def test_a_live_run_is_left_alone(words: list[str], capsys):
     best = Path("run/checkpoints/best.pt")
     before = best.read_bytes()
@@ -148,8 +164,9 @@ def test_without_a_region_to_find_nothing_is_chosen(words: list[str], capsys):
     best = Path("run/checkpoints/best.pt")
     before = best.read_bytes()
     Path("data/val_gts/a.txt").write_text("4,4,43,4,43,19,4,19,###\n")
-    assert run_command("eval", _evaluate, [*words, "output=out"]) == 2
-    assert "no thresholds find a region; run/checkpoints/best.pt stays as it is" in capsys.readouterr().err
+    assert run_command("eval", _evaluate, [*words, "output=out"]) == 1
+    assert "no thresholds find a region: run/checkpoints/best.pt stays as it is" in capsys.readouterr().out
+    assert json.loads(Path("out/metrics.json").read_text())["calibration"] is None
     assert best.read_bytes() == before
 
 
@@ -159,8 +176,10 @@ def test_without_a_region_to_find_nothing_is_chosen(words: list[str], capsys):
         (["checkpoint=bundled", "data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
         (["data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
         (["predictions=a", "data=synthetic"], "calibrate=true needs a network"),
-        (["checkpoint=a", "input_size=64x64"], "thresholds fit the checkpoint's own size"),
-        (["checkpoint=a", "decode.resize=stretch"], "thresholds fit the checkpoint's own size"),
+        (["checkpoint=a", "split=train"], "on images that taught the network every threshold looks good"),
+        (["checkpoint=a", "input_size=64x64"], "for the checkpoint as it is; leave out input_size"),
+        (["checkpoint=a", "decode.shape=polygon"], "for the checkpoint as it is; leave out decode.shape"),
+        ([f"checkpoint={BUNDLED_PATH}", "data=synthetic"], "the bundled one stays as it is: copy it first"),
     ],
 )
 def test_refused_words(words: list[str], message: str, tmp_path: Path):

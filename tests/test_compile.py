@@ -66,6 +66,7 @@ def test_what_cannot_be_compiled_is_refused_before_anything_is_written(tmp_path)
 def test_a_save_from_before_new_keys_goes_on(tiny_run, tmp_path, monkeypatch, capsys):
     content = load_checkpoint(tiny_run / "checkpoints/last.pt")
     del content["config"]["train"]["compile"], content["config"]["model"]["plain"]
+    del content["config"]["augment"]["crop_size"]
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     torch.save(dict(content), tmp_path / "run/checkpoints/last.pt")
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=3") == 0

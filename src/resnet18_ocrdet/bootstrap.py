@@ -27,7 +27,8 @@ def intervals(images: Sequence[ImageScore], seed: int = 0) -> dict[str, Interval
     times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)  # (DRAWS, N)
     matched, found, true = (times @ counts).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        columns = (matched / found, matched / true, 2 * matched / (found + true))  # harmonic mean of the first two
+        hmean = np.where(true > 0, 2 * matched / (found + true), np.nan)  # harmonic mean of the other two
+        columns = (matched / found, matched / true, hmean)
     return {name: _interval(column[np.isfinite(column)]) for name, column in zip(NAMES, columns, strict=True)}
 
 

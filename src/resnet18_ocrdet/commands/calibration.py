@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..bundled import BUNDLED_PATH
 from ..calibrate import Sweep, Thresholds, best_of
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..errors import UserError
@@ -22,10 +24,15 @@ def held(path: Path, world: World) -> Iterator[None]:
     """The checkpoint is ours to change. Raises UserError where its run is live, or several processes would write."""
     if world.size > 1:
         raise UserError("calibrate=true: thresholds are found by one process; start ocrdet-eval without torchrun")
-    if path.resolve().parent.name != "checkpoints":  # moved out of its run: nobody else writes there
-        yield
+    file = path.resolve()
+    if file == BUNDLED_PATH.resolve():
+        raise UserError("calibrate=true writes into the checkpoint, and the bundled one stays as it is: copy it first")
+    if not os.access(file.parent, os.W_OK):
+        raise UserError(f"calibrate=true: {file.parent} cannot be written to")
+    if not (file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()):
+        yield  # moved out of its run: nobody else writes there
         return
-    with RunLock(RunFolder.of(path).lock):
+    with RunLock(RunFolder.of(file).lock):
         yield
 
 
@@ -41,13 +48,15 @@ class Calibration:
         for shown in zip(prob_maps, batch.placements, batch.polygons, batch.ignore, batch.names, strict=True):
             self.sweep.add(*shown)
 
-    def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any]:
-        """Choose and write into `path`. Returns what is kept of it, in the checkpoint too. Raises UserError."""
+    def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any] | None:
+        """Choose and write into `path`, or into what it links to. Returns what is kept of it, in the checkpoint too.
+
+        None, and nothing is written, where no thresholds find a region. Raises UserError."""
         hmeans = self.sweep.hmeans()
         now = self.sweep.now
         best = best_of(hmeans, now)
         if not hmeans[best]:
-            raise UserError(f"calibrate=true: no thresholds find a region; {path} stays as it is")
+            return None
         kept = {
             "split": split,
             "images": images,
@@ -57,12 +66,14 @@ class Calibration:
         }
         content["contract"] = {**content["contract"], **best._asdict()}
         content["about"] = {**content["about"], "calibration": kept}
-        save_checkpoint(path, content)
+        save_checkpoint(path.resolve(), content)
         return kept
 
 
-def lines_of(kept: dict[str, Any], path: Path) -> list[str]:
+def lines_of(kept: dict[str, Any] | None, path: str) -> list[str]:
     """What `finish` did, a line each."""
+    if kept is None:
+        return [f"no thresholds find a region: {path} stays as it is"]
     before, after = (
         f"hmean {values['hmean']:.4f} with " + ", ".join(f"{key} {values[key]:g}" for key in Thresholds._fields)
         for values in (kept["before"], kept["after"])

@@ -46,9 +46,10 @@ def run(cfg: DictConfig) -> int:
         about = _score(cfg, metric, display, world)
         if world.first:
             _finish(output, metric, about, display)
-            if "calibration" in about:
-                for line in lines_of(about["calibration"], Path(cfg.checkpoint)):
+            if cfg.calibrate:
+                for line in lines_of(about["calibration"], cfg.checkpoint):
                     display.line(line)
+                return 0 if about["calibration"] else 1
     return 0
 
 
@@ -97,7 +98,7 @@ def _score_checkpoint(
     for note in splits.told:
         display.line(note)
     name, source = _choose(cfg, splits)
-    if taught := _count_taught(cfg, source, content, contract):
+    if taught := _count_taught(cfg, splits, source, content, contract):
         display.line(f"note: of {count(len(source), 'image')}, {taught} taught this network; the score flatters")
     display.line(f"{named} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}")
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
@@ -134,14 +135,14 @@ def _score_checkpoint(
         for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
             display.line(line)
     display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
-    calibrated = None if calibration is None else calibration.finish(content, path, name, len(source))
+    calibrated = {} if calibration is None else {"calibration": calibration.finish(content, path, name, len(source))}
     return {
         "checkpoint": named,
         "split": name,
         "loss": result.loss,
         "seconds": result.seconds,
         "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
-    } | ({} if calibrated is None else {"calibration": calibrated})
+    } | calibrated
 
 
 def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:
@@ -156,16 +157,15 @@ def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contrac
         raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
 
 
-def _count_taught(cfg: DictConfig, source: Source, content: Checkpoint, contract: Contract) -> int:
+def _count_taught(cfg: DictConfig, splits: Splits, source: Source, content: Checkpoint, contract: Contract) -> int:
     """How many of the images taught the network: a score on them says little."""
     if is_slim(content):
         records = source.records if isinstance(source, LabelledImages) else []
         return count_taught(content, [record.image_path for record in records])
-    data = OmegaConf.create(content["config"]).data
-    if cfg.data is None or cfg.data._target_ != data._target_:
-        return 0
+    if cfg.data is None:
+        return len(source) if source is splits.train else len(overlap(Splits(splits.train, source, None)))
     try:
-        trained = build.build_splits(data, contract).train
+        trained = build.build_splits(OmegaConf.create(content["config"]).data, contract).train
     except UserError:
         return 0  # the training data are not here any more
     return len(overlap(Splits(trained, source, None)))

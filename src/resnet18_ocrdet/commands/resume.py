@@ -76,6 +76,7 @@ def _with_newer_keys(saved: dict[str, Any]) -> dict[str, Any]:
         **saved,
         "train": {**Library("train").primary["train"], **saved["train"]},
         "model": {"plain": False, **saved["model"]},
+        "augment": {"crop_size": None, **saved["augment"]},
     }
 
 

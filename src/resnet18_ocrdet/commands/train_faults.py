@@ -34,13 +34,14 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
 
 
 def _out_of_memory(text: str, cfg: DictConfig) -> str:
-    batch, (height, width) = cfg.train.batch_size, view_size(cfg)
+    batch, whole, view = cfg.train.batch_size, (cfg.input_size.height, cfg.input_size.width), view_size(cfg)
+    at = "x".join(map(str, view)) + (f" (validation: {whole[0]}x{whole[1]})" if view != whole else "")
     asked = ASKED_FOR.search(text)
     wanted = f" ({asked[1]} more were asked for)" if asked else ""
     same = " (the same step)" if batch % 2 == 0 else ""
     halved = f"train.batch_size={batch // 2} train.accumulate={2 * cfg.train.accumulate}{same}, or "
-    remedy = f"{halved if batch > 1 else ''}a smaller input_size"
-    return f"out of memory with train.batch_size={batch} at {height}x{width}{wanted}: {remedy}"
+    remedy = f"{halved if batch > 1 else ''}a smaller {'augment.crop_size or ' if view != whole else ''}input_size"
+    return f"out of memory with train.batch_size={batch} at {at}{wanted}: {remedy}"
 
 
 def _told(error: BaseException) -> str:

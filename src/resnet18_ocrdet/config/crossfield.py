@@ -20,7 +20,9 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     """Pairs of settings that exclude each other, one line each."""
     found = _data_contradictions(tree.get("data") or {})
     if command == "train":
-        found += _rate_contradictions(tree) + _range_contradictions(tree) + _crop_contradictions(tree["augment"])
+        found += _rate_contradictions(tree) + _range_contradictions(tree)
+    if command in ("train", "check"):
+        found += _crop_contradictions(tree["augment"])
     if command == "eval":
         found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
@@ -39,8 +41,12 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
         return ["calibrate=true needs a network: result files hold boxes that are decoded already"]
     if tree["checkpoint"] in (None, BUNDLED):
         return ["calibrate=true writes into the checkpoint, and the bundled one stays as it is: checkpoint=PATH"]
-    if tree["input_size"] is not None or tree["decode"]["resize"] is not None:
-        return ["calibrate=true: thresholds fit the checkpoint's own size and resize rule; leave these out"]
+    if tree["split"] == "train":
+        return ["calibrate=true split=train: on images that taught the network every threshold looks good; split=val"]
+    typed = [f"decode.{name}" for name, value in tree["decode"].items() if value is not None]
+    if tree["input_size"] is not None or typed:
+        named = ", ".join(["input_size"] * (tree["input_size"] is not None) + typed)
+        return [f"calibrate=true: thresholds are found for the checkpoint as it is; leave out {named}"]
     return []
 
 
@@ -95,7 +101,9 @@ def _crop_contradictions(augment: Tree) -> list[str]:
     if augment["crop_size"] is None:
         return []
     if not augment["crop"]:
-        return ["augment.crop_size needs augment.crop=true: without it every image is shown whole"]
+        return [
+            "augment.crop_size needs augment.crop=true; without it every image is shown whole: augment.crop_size=null"
+        ]
     problem = pair_problem(augment["crop_size"])
     return [f"augment.crop_size={augment['crop_size']}: {problem}"] if problem else []
 
