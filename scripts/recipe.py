@@ -3,7 +3,8 @@
     python scripts/recipe.py data.root=FOLDER                       # ICDAR2015's training half; hours on a CPU
     python scripts/recipe.py data.root=FOLDER train.epochs=2 --pretrain data.train_size=800 --output try
 
-More words go to the training on photos. Each step is a command that it prints; a step that is done is passed over, a
+More words go to the trainings on photos: --instalments of them, each a whole schedule with other crops that starts from
+the best weights of the one before. Each step is a command that it prints; a step that is done is passed over, a
 training that was stopped is gone on with. Photos 901-1000 are not looked at; the last line says how to score them.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from installed import call, train_once
@@ -30,17 +32,27 @@ def main() -> int:
     """Returns the first exit code that is not 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/recipe"))
+    parser.add_argument("--instalments", type=int, default=2, help="trainings on photos, each from the one before")
     parser.add_argument("--pretrain", nargs="*", default=[], help="words for the training on rendered words")
     args, words = parser.parse_known_args()
     out = args.output
     root = [word for word in words if word.startswith("data.root=")]
     if not root:
         parser.error("data.root=FOLDER is missing (the folder that holds ch4_training_images/)")
-    backgrounds, pretrained, photos = out / "backgrounds", out / "pretrained", out / "photos"
-    best, shipped = photos / "checkpoints/best.pt", out / "dbnet_resnet18.pt"
-    from_rendered = f"model.weights={pretrained / 'checkpoints/best.pt'}"
+    if args.instalments < 1:
+        parser.error("--instalments: at least 1")
+    backgrounds, pretrained, shipped = out / "backgrounds", out / "pretrained", out / "dbnet_resnet18.pt"
+    runs = [pretrained, *(out / f"photos-{number}" for number in range(1, args.instalments + 1))]
+    best = runs[-1] / "checkpoints/best.pt"
     cut = ("data=icdar2015", *root, "data.train=1-800", "--output", str(backgrounds))
-    calibrated = photos / "calibrated"
+    calibrated = runs[-1] / "calibrated"
+
+    def learn_photos() -> int:
+        for seed, (before, run) in enumerate(pairwise(runs)):
+            start = f"model.weights={before / 'checkpoints/best.pt'}"
+            if code := train_once(run, "experiment=icdar2015", f"seed={seed}", *words, start):
+                return code
+        return 0
 
     def calibrate() -> int:
         return call("ocrdet-eval", f"checkpoint={best}", "calibrate=true", f"output={calibrated}")
@@ -50,7 +62,7 @@ def main() -> int:
         lambda: train_once(
             pretrained, "experiment=pretrain_synthetic", f"data.backgrounds={backgrounds}", *args.pretrain
         ),
-        lambda: train_once(photos, "experiment=icdar2015", *words, from_rendered),
+        learn_photos,
         lambda: 0 if (calibrated / "metrics.json").exists() else calibrate(),
         lambda: script("ship_weights.py", str(best), "--output", str(shipped)),
     )

@@ -33,7 +33,7 @@ KEYS = {
         train.thresh_max
         train.loss.prob_weight train.loss.thresh_weight train.loss.binary_weight train.loss.negative_ratio
         train.loss.min_negatives
-        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
     "eval": """
@@ -42,13 +42,13 @@ KEYS = {
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
         input_size.height input_size.width
-        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
     "detect": """
         input checkpoint output vis seed device precision
         input_size.height input_size.width
-        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.shape
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
 }
@@ -59,7 +59,7 @@ OPTIONS = {
     "scheduler": "cosine finetune onecycle poly step",
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
     "totaltext",
-    "input_size": "1024x1024 256x256 320x320 512x512 640x640 736x1280 800x800",
+    "input_size": "1024x1024 1152x2048 256x256 320x320 512x512 640x640 736x1280 800x800",
     "augment": "default light none strong",
     "experiment": "finetune icdar2015 pretrain_synthetic quickstart",
 }
