@@ -7,10 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.metrics import IcdarMetric, average_precision, pair_shift, precision_recall
+from resnet18_ocrdet.metrics import IcdarMetric, average_precision, pair_shifts, precision_recall
 from resnet18_ocrdet.structures import Detection
 
 NAN = math.nan
+
+
+def pair_shift(region, detection):
+    (shift,) = pair_shifts([region], [detection])
+    return shift
 
 
 def box(x, y, width, height):

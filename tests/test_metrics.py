@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from icdar_reference import score_image, score_set
 from resnet18_ocrdet.metrics import IcdarMetric, average_precision
-from resnet18_ocrdet.structures import Detection
+from resnet18_ocrdet.structures import Answer, Detection
 
 NAN = math.nan
 
@@ -231,6 +231,10 @@ def test_agrees_with_the_literal_protocol(image_set):
         pairs, care_regions, care = score_image(polygons, ignore, detections)
         assert list(row.pairs) == pairs
         assert (row.care_regions, row.care_detections) == (care_regions, len(care))
+    together = IcdarMetric()
+    answers = [Answer("img.jpg", tuple(polygons), ignore, found) for polygons, ignore, found in image_set]
+    assert together.update_all(answers) == metric.images
+    assert (together.result(), together.best_iou) == (metric.result(), metric.best_iou)
     total, expected = metric.result(), score_set(image_set)
     assert total[:4] == pytest.approx(expected)
     curve = metric.curve()
@@ -239,3 +243,27 @@ def test_agrees_with_the_literal_protocol(image_set):
         assert (curve.precision[-1], curve.recall[-1]) == pytest.approx((total.precision, total.recall))
         gained = np.diff(curve.recall, prepend=0.0)  # 1 / care regions at each hit
         assert (curve.precision * gained).sum() == pytest.approx(total.ap)
+
+
+def test_a_large_set_is_scored_in_parts(monkeypatch):
+    answers = [
+        Answer(f"img_{n}.jpg", (box(0, 0, 10, 10),), np.array([False]), [found(box(n, 0, 10, 10))]) for n in range(7)
+    ]
+    whole = IcdarMetric()
+    whole.update_all(answers)
+    monkeypatch.setattr("resnet18_ocrdet.metrics.CHUNK", 3)
+    parts = IcdarMetric()
+    parts.update_all(answers)
+    assert parts.images == whole.images
+    assert parts.result() == whole.result()
+    # moved by n of 10 px: IoU (10 - n) / (10 + n) is above 1/2 up to n = 3
+    assert [row.matched for row in whole.images] == [1, 1, 1, 1, 0, 0, 0]
+
+
+def test_what_is_not_finite_is_refused_with_the_name_of_its_image():
+    answers = [
+        Answer("good.jpg", (box(0, 0, 9, 9),), np.array([False]), []),
+        Answer("bad.jpg", (box(0, 0, 9, 9), box(NAN, 0, 9, 9)), np.array([False, False]), []),
+    ]
+    with pytest.raises(ValueError, match=r"bad\.jpg: coordinates must be finite"):
+        IcdarMetric().update_all(answers)

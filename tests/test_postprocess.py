@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from resnet18_ocrdet.geometry import area, offset, shrink_distance, signed_area
-from resnet18_ocrdet.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, mean_inside
+from resnet18_ocrdet.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
 from resnet18_ocrdet.structures import Placement
 
 HEIGHT, WIDTH = 160, 224
@@ -112,6 +112,11 @@ def test_the_score_is_the_mean_inside():
     plane[40:60, 40:60] = 1.0  # the left half: 20 of 40 columns
     (detection,) = Decoder()(plane, SAME)
     assert detection.score == pytest.approx(0.8)
+
+
+def mean_inside(plane, polygon):
+    (mean,) = means_inside(plane, [polygon])
+    return mean
 
 
 def test_mean_inside_by_hand():
@@ -238,3 +243,27 @@ def test_the_map_is_not_changed():
     for shape in ("quad", "polygon"):
         Decoder(shape=shape)(plane, SAME)
     np.testing.assert_array_equal(plane, before)
+
+
+def test_analytic_growth_of_a_square():
+    # core of 40 x 40 px (its outer rows 40 apart): grown by 1.5 · 1600 / 160 = 15 px on each side
+    plane = prob_map(box(60, 50, 100, 90))
+    (detection,) = Decoder(unclip="analytic")(plane, SAME)
+    np.testing.assert_allclose(detection.polygon, box(45, 35, 115, 105), atol=1e-3)
+
+
+@pytest.mark.parametrize("degrees", [0, 13, -40, 77])
+def test_both_ways_to_grow_give_nearly_the_same_box(degrees):
+    plane = prob_map(shrunk(turned(90, 40, degrees)))
+    ((exact,), (analytic,)) = (Decoder(unclip=way)(plane, SAME) for way in ("clipper", "analytic"))
+    assert analytic.score == exact.score
+    assert np.abs(analytic.polygon - exact.polygon).max() < 2.5
+    assert iou(analytic.polygon, exact.polygon) > 0.9
+
+
+def test_polygons_grow_by_pyclipper_in_both_ways():
+    plane = prob_map(box(60, 50, 100, 90), box(120, 20, 200, 60))
+    exact, analytic = (Decoder(shape="polygon", unclip=way)(plane, SAME) for way in ("clipper", "analytic"))
+    assert len(exact) == 2
+    for left, right in zip(exact, analytic, strict=True):
+        np.testing.assert_array_equal(left.polygon, right.polygon)

@@ -229,7 +229,12 @@ def contract_of(content: Checkpoint, cfg: DictConfig) -> Contract:
 def build_decoder(contract: Contract) -> Decoder:
     """Probability map to regions."""
     return Decoder(
-        contract.bin_thresh, contract.box_thresh, contract.unclip_ratio, contract.max_candidates, contract.shape
+        contract.bin_thresh,
+        contract.box_thresh,
+        contract.unclip_ratio,
+        contract.max_candidates,
+        contract.shape,
+        contract.unclip,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from .errors import UserError
@@ -27,6 +27,7 @@ class Contract:
     unclip_ratio: float
     max_candidates: int
     shape: Literal["quad", "polygon"]
+    unclip: Literal["clipper", "analytic"] = "clipper"  # older checkpoints do not say it
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, lists for tuples."""
@@ -35,8 +36,8 @@ class Contract:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Contract:
         """Read what to_dict wrote. Raises UserError when a field lacks."""
-        missing = [field.name for field in fields(cls) if field.name not in values]
+        missing = [field.name for field in fields(cls) if field.name not in values and field.default is MISSING]
         if missing:
             raise UserError(f"the checkpoint's contract lacks {', '.join(missing)}: written by another version")
-        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**known | {"mean": tuple(known["mean"]), "std": tuple(known["std"])})

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from .average import WeightAverage
 from .errors import TrainingStopped
 from .guard import Guard, Stateful, Verdict
-from .structures import Batch, Decoded, Detection, LossParts, Maps, Placement, Polygon, Score, Stages, Targets
+from .structures import Answer, Batch, Decoded, Detection, LossParts, Maps, Placement, Score, Stages, Targets
 from .world import World
 
 Criterion = Callable[[Maps, Targets, float], LossParts]
@@ -32,14 +32,8 @@ Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], Decoded]
 class Metric(Protocol):
     """Collects images, gives a score."""
 
-    def update(
-        self,
-        polygons: Sequence[Polygon],
-        ignore: np.ndarray[Any, np.dtype[np.bool_]],
-        detections: Sequence[Detection],
-        name: str,
-    ) -> object:
-        """Take in one image."""
+    def update_all(self, answers: Sequence[Answer]) -> object:
+        """Take in any number of images."""
 
     def result(self) -> Score:
         """Score what was taken in."""
@@ -77,21 +71,13 @@ class StepRecord(NamedTuple):
     images: int = 0  # of all processes
 
 
-class ScoredImage(NamedTuple):
-    """One image of a validation: its labels and what was found."""
-
-    name: str
-    polygons: tuple[Polygon, ...]
-    ignore: np.ndarray[Any, np.dtype[np.bool_]]
-    decoded: Decoded
-
-
 class Validation(NamedTuple):
     """One pass over a labelled set."""
 
     loss: dict[str, float]
     score: Score
     stages: Stages  # how far the regions came on the way from map to box
+    answers: list[Answer]  # image by image what is true and what was found
     seconds: float
 
 
@@ -299,7 +285,7 @@ def evaluate(
     began = time.perf_counter()
     mine = []
     for chunk in loader:
-        rows: list[ScoredImage] = []
+        rows: list[tuple[Answer, Stages]] = []
         sums = np.zeros(len(LossParts._fields))
         for batch in chunk:
             with compute.autocast():
@@ -307,18 +293,20 @@ def evaluate(
             loss = criterion(maps, batch.targets.to(compute.device), 1.0)
             prob_maps = maps.prob_map[:, 0].cpu().numpy()
             found = [decode(prob_map, place) for prob_map, place in zip(prob_maps, batch.placements, strict=True)]
-            rows += [ScoredImage(*row) for row in zip(batch.names, batch.polygons, batch.ignore, found, strict=True)]
+            regions = [decoded.detections for decoded in found]
+            answers = map(Answer, batch.names, batch.polygons, batch.ignore, regions)
+            rows += zip(answers, (decoded.stages for decoded in found), strict=True)
             sums += len(batch.names) * np.array([float(term) for term in loss])
-            watch(batch, maps, [decoded.detections for decoded in found])
+            watch(batch, maps, regions)
         mine.append((rows, sums))
     chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
     images = [row for rows, _ in chunks for row in rows]
-    for image in images:
-        metric.update(image.polygons, image.ignore, image.decoded.detections, image.name)
+    scored = [answer for answer, _ in images]
+    metric.update_all(scored)
     means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
-    stages = Stages.together([image.decoded.stages for image in images])
+    stages = Stages.together([reached for _, reached in images])
     loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True))
-    return Validation(loss_terms, metric.result(), stages, time.perf_counter() - began)
+    return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
 
 
 def _buffers_finite(model: nn.Module) -> bool:

@@ -3,30 +3,28 @@
 The rules are those of the official script of the Robust Reading Competition, Challenge 4 "Incidental Scene Text",
 Task 1 "Text Localization" (https://rrc.cvc.uab.es/?ch=4&com=evaluation, IoU of Everingham et al., PASCAL VOC, 2014).
 
-Legend: K regions (ground truth) and M detections of one image. Areas are in px².
-
-Outlines which cross themselves are left open by the protocol. Here, `shapely.make_valid` splits them where they cross,
-and the area of their polygons counts. An outline without area matches nothing and lies on nothing.
+Legend: K regions (ground truth) and M detections of one image, or of a set. Outlines that cross themselves: see
+matching.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.geometry import min_area_quad
-from resnet18_ocrdet.structures import Detection, Polygon, Score
+from .matching import Overlaps, find_overlaps, first_come_pairs, starts
+from .outlines import min_area_quads
+from .structures import Answer, Detection, Polygon, Score
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
 LEAST_HEIGHT_PX = 1.0  # a flatter region counts as this high: no text is smaller, and nothing is divided by zero
-
-Shapes = NDArray[Any]  # (K,) shapely polygons; numpy has no closer type
+CHUNK = 500  # images compared in one call; more are not faster and take more memory
 
 
 class ImageScore(NamedTuple):
@@ -38,7 +36,7 @@ class ImageScore(NamedTuple):
     care_detections: int  # detections that do not lie on don't-care regions
     pairs: tuple[tuple[int, int], ...]  # `matched` of (region, detection), indices into what `update` was given
     dont_care_detections: tuple[int, ...]  # the indices of the detections that are not counted
-    shifts: tuple[float, ...]  # of each pair, as `pair_shift` measures it
+    shifts: tuple[float, ...]  # of each pair, as `pair_shifts` measures it
 
     @property
     def recall(self) -> float:
@@ -87,35 +85,55 @@ class IcdarMetric:
     def update(
         self, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], detections: Sequence[Detection], name: str
     ) -> ImageScore:
-        """Score one image and keep the counts.
+        """Score one image; see `update_all`."""
+        return self.update_all([Answer(name, tuple(polygons), np.asarray(ignore, bool), list(detections))])[0]
 
-        polygons, ignore: K regions and their don't-care flags (K,). The order of both regions and detections matters:
-        the official script gives each region, in turn, the first free detection that overlaps enough, not the best.
-        Raises ValueError for coordinates that are not finite."""
-        regions = to_shapes(polygons, name)
-        found = to_shapes([detection.polygon for detection in detections], name)
-        ignore = np.asarray(ignore, bool).reshape(len(regions))
-        overlap = intersection_areas(regions, found)
-        found_area, region_area = shapely.area(found), shapely.area(regions)
+    def update_all(self, answers: Sequence[Answer]) -> list[ImageScore]:
+        """Score any number of images and keep the counts; the same as one after the other, and faster.
 
-        covered = overlap[ignore] > DONT_CARE_SHARE * found_area  # (don't-care regions, M)
-        dont_care = covered.any(axis=0)
-        iou = overlap / np.maximum(region_area[:, None] + found_area[None, :] - overlap, np.finfo(np.float64).tiny)
-        matches = (iou > MATCH_IOU) & ~ignore[:, None] & ~dont_care[None, :]
-        pairs = first_come_pairs(matches)
-        self.best_iou = max(self.best_iou, float(iou[~ignore].max(initial=0.0)))
+        The order of both regions and detections matters: the official script gives each region, in turn, the first free
+        detection that overlaps enough, not the best. Raises ValueError for coordinates that are not finite."""
+        rows = []
+        for start in range(0, len(answers), CHUNK):
+            rows += self._score(answers[start : start + CHUNK])
+        self.images += rows
+        return rows
 
-        scores = np.array([detection.score for detection in detections], np.float64)
-        hits = np.zeros(len(detections), bool)
-        hits[[detection for _, detection in pairs]] = True
+    def _score(self, answers: Sequence[Answer]) -> list[ImageScore]:
+        polygons = [answer.polygons for answer in answers]
+        outlines = [[found.polygon for found in answer.detections] for answer in answers]
+        ignore = np.concatenate([answer.ignore for answer in answers])
+        scores = np.array([found.score for answer in answers for found in answer.detections], np.float64)
+        overlaps = find_overlaps(polygons, outlines, [answer.name for answer in answers])
+        pairs, dont_care = match(overlaps, ignore)
+        hits = np.zeros(len(scores), bool)
+        hits[pairs[:, 1]] = True
         self._scores.append(scores[~dont_care])
         self._hits.append(hits[~dont_care])
         self._all_scored &= not np.isnan(scores).any()
-        skipped = tuple(int(index) for index in np.flatnonzero(dont_care))
-        shifts = tuple(pair_shift(polygons[region], detections[index].polygon) for region, index in pairs)
-        row = ImageScore(name, len(pairs), int((~ignore).sum()), int((~dont_care).sum()), pairs, skipped, shifts)
-        self.images.append(row)
-        return row
+        self.best_iou = max(self.best_iou, float(overlaps.iou[~ignore[overlaps.region]].max(initial=0.0)))
+
+        regions, found = list(chain.from_iterable(polygons)), list(chain.from_iterable(outlines))
+        shifts = pair_shifts([regions[region] for region, _ in pairs], [found[index] for _, index in pairs])
+        first_region, first_detection = starts(polygons), starts(outlines)
+        first_pair = np.searchsorted(pairs[:, 0], first_region).tolist()
+        rows = []
+        for n, answer in enumerate(answers):
+            own = slice(first_pair[n], first_pair[n + 1])
+            local = pairs[own] - (first_region[n], first_detection[n])
+            skipped = np.flatnonzero(dont_care[first_detection[n] : first_detection[n + 1]])
+            rows.append(
+                ImageScore(
+                    name=answer.name,
+                    matched=len(local),
+                    care_regions=int((~answer.ignore).sum()),
+                    care_detections=len(answer.detections) - len(skipped),
+                    pairs=tuple(map(tuple, local.tolist())),
+                    dont_care_detections=tuple(skipped.tolist()),
+                    shifts=tuple(shifts[own].tolist()),
+                )
+            )
+        return rows
 
     def result(self) -> Score:
         """Score all images together: sums of the counts, not means of the images.
@@ -148,7 +166,7 @@ class IcdarMetric:
     def center_shift(self) -> float | None:
         """How far off the centres of what was found lie: mean over all matched pairs of the set, in text heights.
 
-        See `pair_shift`. None without a matched pair. It tells a network that finds text but puts it aside (by a
+        See `pair_shifts`. None without a matched pair. It tells a network that finds text but puts it aside (by a
         wrong scale, or half a pixel lost in a resize) from one that does not find it."""
         shifts = [shift for image in self.images for shift in image.shifts]
         return sum(shifts) / len(shifts) if shifts else None
@@ -180,54 +198,26 @@ def precision_recall(scores: NDArray[np.float64], hits: NDArray[np.bool_], care_
     return PrecisionRecall(correct / np.arange(1, len(order) + 1), correct / care_regions, scores[order])
 
 
-def pair_shift(region: Polygon, found: Polygon) -> float:
-    """Distance of the centres of two outlines of 3 or more vertices, in heights of the region's text, 0 or more.
+def match(overlaps: Overlaps, ignore: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Apply the protocol's rules to the overlaps of a set whose K regions have the don't-care flags `ignore`.
+
+    Returns the pairs (region, detection), (P', 2) by rising region, and which of the M detections are not counted."""
+    region, detection, area = overlaps.region, overlaps.detection, overlaps.area
+    dont_care = np.zeros(len(overlaps.detection_area), bool)
+    covered = ignore[region] & (area > DONT_CARE_SHARE * overlaps.detection_area[detection])
+    dont_care[detection[covered]] = True
+    near = np.flatnonzero((overlaps.iou > MATCH_IOU) & ~ignore[region] & ~dont_care[detection])
+    taken = near[first_come_pairs(region[near], detection[near])]
+    return np.stack([region[taken], detection[taken]], axis=1), dont_care
+
+
+def pair_shifts(regions: Sequence[Polygon], found: Sequence[Polygon]) -> NDArray[np.float64]:
+    """Distance of the centres of two outlines of 3 or more vertices, in heights of the region's text: (P,) of P pairs.
 
     Centre: that of the smallest rotated rectangle, not the centroid. Quads are what the decoder gives by default, as
     that rectangle of what it saw: so a label in perspective, whose centroid is elsewhere, is found with a shift of 0.
     Height: the shorter side of the region's rectangle, px, at least `LEAST_HEIGHT_PX`."""
-    (label_quad, height), (found_quad, _) = min_area_quad(region), min_area_quad(found)
-    distance = np.linalg.norm(label_quad.mean(axis=0, dtype=np.float64) - found_quad.mean(axis=0, dtype=np.float64))
-    return float(distance) / max(height, LEAST_HEIGHT_PX)
-
-
-def first_come_pairs(matches: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Pair regions with detections one to one: each region, in order, takes its first match that is still free.
-
-    matches: (K, M). Returns (region, detection) indices."""
-    taken = np.zeros(matches.shape[1], bool)
-    pairs = []
-    for region in np.flatnonzero(matches.any(axis=1)):
-        free = np.flatnonzero(matches[region] & ~taken)
-        if len(free):
-            taken[free[0]] = True
-            pairs.append((int(region), int(free[0])))
-    return tuple(pairs)
-
-
-def intersection_areas(regions: Shapes, found: Shapes) -> NDArray[np.float64]:
-    """Area of every region within every detection, (K, M) px². Only pairs whose bounding boxes meet are cut."""
-    low_k, high_k = np.split(shapely.bounds(regions)[:, None, :], 2, axis=2)  # (K, 1, 2) each; NaN where empty
-    low_m, high_m = np.split(shapely.bounds(found)[None, :, :], 2, axis=2)
-    near = ((low_k < high_m) & (low_m < high_k)).all(axis=2)
-    areas = np.zeros(near.shape)
-    rows, columns = np.nonzero(near)
-    areas[rows, columns] = shapely.area(shapely.intersection(regions[rows], found[columns]))
-    return areas
-
-
-def to_shapes(polygons: Sequence[Polygon], name: str) -> Shapes:
-    """Turn K outlines of 3 or more vertices into K valid shapes, empty where an outline has no area.
-
-    Raises ValueError for coordinates that are not finite; `name` says of which image."""
-    if not polygons:
-        return np.empty(0, object)
-    points = np.concatenate([np.asarray(polygon, np.float64) for polygon in polygons])
-    if not np.isfinite(points).all():
-        raise ValueError(f"{name}: coordinates must be finite, got {points[~np.isfinite(points).all(axis=1)][0]}")
-    owner = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
-    shapes: Shapes = shapely.polygons(shapely.linearrings(points, indices=owner))
-    for index in np.flatnonzero(~shapely.is_valid(shapes)):
-        parts = shapely.get_parts(shapely.make_valid(shapes[index]))
-        shapes[index] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
-    return shapes
+    label_quads, heights = min_area_quads([np.asarray(polygon, np.float32) for polygon in regions])
+    found_quads, _ = min_area_quads([np.asarray(polygon, np.float32) for polygon in found])
+    apart = label_quads.mean(axis=1, dtype=np.float64) - found_quads.mean(axis=1, dtype=np.float64)
+    return np.asarray(np.linalg.norm(apart, axis=1) / np.maximum(heights, LEAST_HEIGHT_PX))

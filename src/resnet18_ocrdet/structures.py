@@ -194,6 +194,15 @@ class Detection(NamedTuple):
     score: float  # mean probability inside, 0..1
 
 
+class Answer(NamedTuple):
+    """One image of a set that is scored: what is true, and what was found. All in original image pixels."""
+
+    name: str
+    polygons: tuple[Polygon, ...]  # K regions
+    ignore: NDArray[np.bool_]  # (K,) don't-care flags
+    detections: list[Detection]  # M
+
+
 class Stages(NamedTuple):
     """How far the regions of one image, or of a set, came on the way from the probability map to boxes."""
 

@@ -77,6 +77,7 @@ def _with_newer_keys(saved: dict[str, Any]) -> dict[str, Any]:
         "train": {**Library("train").primary["train"], **saved["train"]},
         "model": {"plain": False, **saved["model"]},
         "augment": {"crop_size": None, **saved["augment"]},
+        "decode": {"unclip": "clipper", **saved["decode"]},
     }
 
 

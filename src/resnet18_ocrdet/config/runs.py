@@ -82,6 +82,7 @@ class Decode:
     box_thresh: float = key("a box is kept above this mean probability", low=0, high=1)
     unclip_ratio: float = key("how far a box grows back", low=1, high=10)
     max_candidates: int = key("boxes per image", low=1)
+    unclip: str = key("how boxes grow back", choices=("clipper", "analytic"))
     shape: str = key("of a box", choices=("quad", "polygon"))
     resize: str = key("to the input size", choices=("keep", "short_side", "stretch"))
 
