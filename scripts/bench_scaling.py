@@ -178,7 +178,7 @@ def random_batch(count: int, size: int, device: torch.device) -> Batch:
     image = torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     text = (torch.rand(count, size, size) < TEXT_SHARE).to(torch.uint8)
     targets = Targets(text, torch.ones_like(text), text * 100 + 76, text).to(device)
-    return Batch(image.to(device), targets, ("noise",) * count, (), (), ())
+    return Batch(image.to(device), targets, ("noise",) * count, (), (), (), ())
 
 
 def loader_curves(folder: Path, tiny: bool) -> list[Curve]:

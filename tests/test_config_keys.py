@@ -37,7 +37,7 @@ KEYS = {
         decode.resize
     """,
     "eval": """
-        checkpoint predictions calibrate split output seed device precision batch_size workers
+        checkpoint predictions baseline calibrate split output seed device precision batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.config.compose import run_command
 
@@ -125,3 +126,36 @@ def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_pa
     contract = metrics["contract"]
     assert (contract["box_thresh"], contract["height"], metrics["split"]) == (0.1, 96, "test")
     assert contract["bin_thresh"] == 0.3
+
+
+def test_two_sets_of_result_files_are_compared(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    results(tmp_path / "old", f"{CARE},0.9\n", "")
+    results(tmp_path / "new", f"{CARE},0.9\n", f"{CARE},0.8\n{OTHER},0.7\n")
+    words = ("data=icdar2015", f"data.root={test_half}")
+    code, metrics = score(monkeypatch, tmp_path, "predictions=new", "baseline=old", *words)
+    assert code == 0 and (metrics["hmean"], metrics["baseline"]["recall"]) == (1.0, pytest.approx(1 / 3))
+    change = metrics["baseline"]["change"]
+    assert (change["gained"], change["lost"]) == (2, 0)
+    assert change["by"]["recall"] == pytest.approx(2 / 3)
+    told = capsys.readouterr().out
+    assert "compared with old: hmean changes by" in told and "regions: 2 gained, 0 lost" in told
+    page = Page((tmp_path / "out/report.html").read_text("utf-8"))
+    assert page.stands_alone() and "Compared with old" in page.text
+
+
+def test_a_checkpoint_is_compared_with_the_boxes_it_wrote_itself(tiny_run: Path, tmp_path: Path, monkeypatch):
+    last = f"checkpoint={tiny_run}/checkpoints/last.pt"
+    code, first = score(monkeypatch, tmp_path, last, "workers=0", "decode.box_thresh=0", "decode.bin_thresh=0.1")
+    shutil.move(tmp_path / "out", tmp_path / "before")
+    words = (last, "baseline=before/submission.zip", "workers=0", "decode.box_thresh=0", "decode.bin_thresh=0.1")
+    code, metrics = score(monkeypatch, tmp_path, *words)
+    assert code == 0 and metrics["baseline"]["split"] == "val"
+    # whole pixels move a box across IoU 0.5 now and then
+    assert metrics["baseline"]["care_detections"] == first["care_detections"]
+
+
+def test_a_baseline_that_is_not_there(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    results(tmp_path / "mine", CARE, None)
+    words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}", "baseline=nowhere.pt")
+    assert score(monkeypatch, tmp_path, *words)[0] == 2
+    assert "baseline=nowhere.pt: no such checkpoint, folder or zip of result files" in capsys.readouterr().err

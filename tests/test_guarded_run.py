@@ -106,7 +106,7 @@ def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
     for number, (image, polygons, ignore) in enumerate(cases):
         sample = Sample(f"{number}.jpg", image, polygons, np.array(ignore, bool))
         planes = TargetMaker(0.4, 0.3, 0.7, 8)(sample.polygons, sample.ignore, 64, 64)
-        views.append(View(image, planes, Placement(64, 64, 1.0, 1.0), sample))
+        views.append(View(image, planes, Placement(64, 64, 1.0, 1.0), sample, len(views)))
     lines = write_evidence(tmp_path, [collate(views)])
     assert "0.jpg: constant image" in lines[0]
     assert "1.jpg: 100% of it is labelled as text" in lines[1]

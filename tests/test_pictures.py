@@ -28,6 +28,7 @@ def batch_of(count, height=32, width=64):
         (Placement(height, width, 1.0, 1.0),) * count,
         ((BOX,),) * count,
         (np.array([False]),) * count,
+        tuple(range(count)),
     )
 
 

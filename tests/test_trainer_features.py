@@ -82,7 +82,7 @@ def test_the_gradient_of_two_rounds_is_the_mean_of_their_gradients():
     compute = engine.Compute(torch.device("cpu"), nullcontext)
     ones = torch.ones(1, 2, 2, dtype=torch.uint8)
     targets = Targets(ones, ones, ones, ones)
-    batches = [engine.Batch(x, targets, ("a",), (), (), ()) for x in inputs]
+    batches = [engine.Batch(x, targets, ("a",), (), (), (), ()) for x in inputs]
 
     def criterion(maps, targets, mining):
         total = maps.mean()

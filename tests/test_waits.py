@@ -70,7 +70,7 @@ def test_a_step_waits_for_the_device_twice(waits):
     text = (torch.rand(2, 64, 64) < 0.2).to(torch.uint8)
     targets = Targets(text, torch.ones_like(text), text * 100 + 76, text)
     image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
-    batch = Batch(image, targets, ("a", "b"), (), (), ())
+    batch = Batch(image, targets, ("a", "b"), (), (), (), ())
     compute = Compute(torch.device("cpu"), nullcontext)
     steps = train_one_epoch(state, repeat((batch,)), 100, lambda epoch: 1e-3, DBLoss(), compute, clip_norm=5.0)
     sums, counts = LossSums(), []

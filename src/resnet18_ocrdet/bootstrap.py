@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +17,43 @@ NAMES = ("precision", "recall", "hmean")
 Interval = tuple[float, float]
 
 
-def intervals(images: Sequence[ImageScore], seed: int = 0) -> dict[str, Interval | None]:
-    """Low and high end of the 95 % interval of each of NAMES, fractions 0..1; None where it is undefined.
+class Draws(NamedTuple):
+    """The scores of a set, by each of NAMES, and of DRAWS sets drawn from it; NaN where undefined."""
 
-    Whole images are drawn with replacement, as many as there are: words of one photo stand or fall together."""
+    whole: dict[str, float]
+    drawn: dict[str, NDArray[np.float64]]  # (DRAWS,) each
+
+
+def draw_scores(images: Sequence[ImageScore], seed: int = 0) -> Draws:
+    """Draw whole images with replacement, as many as there are: words of one photo stand or fall together.
+
+    The same seed draws the same places of any set of as many images."""
     counts = np.array([(row.matched, row.care_detections, row.care_regions) for row in images], np.float64)
-    if not len(counts):
-        return dict.fromkeys(NAMES)
+    counts = counts.reshape(-1, 3)
     rng = np.random.default_rng(seed)
-    times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)  # (DRAWS, N)
-    matched, found, true = (times @ counts).T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        hmean = np.where(true > 0, 2 * matched / (found + true), np.nan)  # harmonic mean of the other two
-        columns = (matched / found, matched / true, hmean)
-    return {name: _interval(column[np.isfinite(column)]) for name, column in zip(NAMES, columns, strict=True)}
+    shares = np.full(len(counts), 1 / max(len(counts), 1))
+    times = rng.multinomial(len(counts), shares, DRAWS) if len(counts) else np.zeros((DRAWS, 0))  # (DRAWS, N)
+    whole, drawn = _scores(counts.sum(axis=0)[None]), _scores(times @ counts)
+    return Draws({name: float(value[0]) for name, value in whole.items()}, drawn)
 
 
-def _interval(values: NDArray[np.float64]) -> Interval | None:
+def intervals(images: Sequence[ImageScore], seed: int = 0) -> dict[str, Interval | None]:
+    """Low and high end of the 95 % interval of each of NAMES, fractions 0..1; None where it is undefined."""
+    drawn = draw_scores(images, seed).drawn
+    return {name: interval(values[np.isfinite(values)]) for name, values in drawn.items()}
+
+
+def interval(values: NDArray[np.float64]) -> Interval | None:
+    """Where the middle 95 % of finite values lie; None without values."""
     if not len(values):
         return None
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def _scores(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Each of NAMES for rows of matched, counted detections and care regions."""
+    matched, found, true = counts.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hmean = np.where(true > 0, 2 * matched / (found + true), np.nan)  # harmonic mean of the other two
+        return dict(zip(NAMES, (matched / found, matched / true, hmean), strict=True))

@@ -77,7 +77,7 @@ class Validation(NamedTuple):
     loss: dict[str, float]
     score: Score
     stages: Stages  # how far the regions came on the way from map to box
-    answers: list[Answer]  # image by image what is true and what was found
+    answers: list[Answer]  # what is true and what was found, in the order of the set
     seconds: float
 
 
@@ -285,7 +285,7 @@ def evaluate(
     began = time.perf_counter()
     mine = []
     for chunk in loader:
-        rows: list[tuple[Answer, Stages]] = []
+        rows: list[tuple[int, Answer, Stages]] = []
         sums = np.zeros(len(LossParts._fields))
         for batch in chunk:
             with compute.autocast():
@@ -295,16 +295,16 @@ def evaluate(
             found = [decode(prob_map, place) for prob_map, place in zip(prob_maps, batch.placements, strict=True)]
             regions = [decoded.detections for decoded in found]
             answers = map(Answer, batch.names, batch.polygons, batch.ignore, regions)
-            rows += zip(answers, (decoded.stages for decoded in found), strict=True)
+            rows += zip(batch.indices, answers, (decoded.stages for decoded in found), strict=True)
             sums += len(batch.names) * np.array([float(term) for term in loss])
             watch(batch, maps, regions)
         mine.append((rows, sums))
     chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
-    images = [row for rows, _ in chunks for row in rows]
-    scored = [answer for answer, _ in images]
+    images = sorted((row for rows, _ in chunks for row in rows), key=lambda row: row[0])
+    scored = [answer for _, answer, _ in images]
     metric.update_all(scored)
     means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
-    stages = Stages.together([reached for _, reached in images])
+    stages = Stages.together([reached for *_, reached in images])
     loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True))
     return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
 

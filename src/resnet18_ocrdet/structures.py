@@ -164,6 +164,7 @@ class Batch(NamedTuple):
     placements: tuple[Placement, ...]  # N: where the original image lies in `image`
     polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
+    indices: tuple[int, ...]  # N: of the images in their source
 
 
 class Maps(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -17,50 +16,20 @@ from resnet18_ocrdet.data.findings import CODES, Finding
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.page import figure, table, write_page
 from resnet18_ocrdet.wording import count
 
 EXAMPLES = 6  # pictures of each code
 PLACES = 20  # files that are named of each code; report.json has all
 CHART_WIDTH, CHART_HEIGHT = 460, 130  # px
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --error: #c62828; --warning: #b26a00;
-  --repair: #1565c0; --info: #607d8b; }
-@media (prefers-color-scheme: dark) { :root {
-  --error: #ff7b72; --warning: #f0b341; --repair: #79b8ff; --info: #a8b8c0; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid var(--line);
-  padding-top: 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .25rem .75rem; text-align: left;
-  border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; overflow-wrap: anywhere; }
-.error { color: var(--error); } .warning { color: var(--warning); } .repair { color: var(--repair); }
-.info { color: var(--info); }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: calc(50% - .5rem); }
-figure img { max-width: 100%; display: block; } figcaption { font-size: .85rem; overflow-wrap: anywhere; }
-ul { padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
-svg text { fill: currentColor; font: 11px system-ui, sans-serif; } svg rect { fill: #4a90d9; }
-svg line { stroke: currentColor; } svg .limit { stroke: #e53935; stroke-dasharray: 4 3; }
-""".strip()
-
 
 def write_report_html(path: Path, checked: Checked) -> None:
     """Write the report; the images of its examples are read again. Raises OSError."""
-    path.write_text(_clean("\n".join(_page(checked))) + "\n", encoding="utf-8")
+    write_page(path, f"Check of {checked.root}", _parts(checked))
 
 
-def _clean(text: str) -> str:
-    """Text of which every sign can be written: bytes of file names that are no UTF-8 become replacement signs."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-def _page(checked: Checked) -> Iterator[str]:
-    root = escape(str(checked.root))
-    yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>Check of {root}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>"
-    yield f"<h1>Check of {root}</h1>"
+def _parts(checked: Checked) -> Iterator[str]:
     yield f"<p>Read as {escape(checked.reading.dialect)}: {escape(checked.reading.why)}.</p>"
     if checked.advice:
         yield "<h2>What to try</h2>\n<ul>"
@@ -73,32 +42,26 @@ def _page(checked: Checked) -> Iterator[str]:
     records = {record.image_path: record for part in checked.reading.parts.values() for record in part}
     for code in codes_found(checked):
         yield from _section(code, checked.reading.report.of(code), records, checked.root)
-    yield "</body>\n</html>"
 
 
 def _summary(checked: Checked) -> Iterator[str]:
-    yield "<h2>What is there</h2>\n<table>"
-    heads = ("images", "regions", "don't-care", "can be learnt", "place unknown")
-    cells = "".join(f'<th class="number">{head}</th>' for head in heads)
-    yield f"<tr><th>part</th>{cells}</tr>"
+    yield "<h2>What is there</h2>"
+    rows = []
     for part, facts in checked.facts.items():
         numbers = (facts.images, facts.regions, facts.dont_care, facts.usable, facts.lost)
-        cells = "".join(f'<td class="number">{number:,}</td>' for number in numbers)
-        yield f"<tr><td>{escape(part)}</td>{cells}</tr>"
-    yield "</table>"
+        rows.append([escape(part), *(f"{number:,}" for number in numbers)])
+    heads = ("part", "images", "regions", "don't-care", "can be learnt", "place unknown")
+    yield table(heads, rows, numbers=range(1, len(heads)))
     codes = codes_found(checked)
     if not codes:
         yield "<p>Nothing was found.</p>"
         return
     counts = checked.reading.report.counts()
-    yield '<table>\n<tr><th>code</th><th>level</th><th class="number">count</th><th>what</th></tr>'
+    rows = []
     for code in codes:
-        kind = CODES[code]
-        yield (
-            f'<tr><td><a href="#{code}">{code}</a></td><td class="{kind.level}">{kind.level}</td>'
-            f'<td class="number">{counts[code]:,}</td><td>{escape(kind.title)}</td></tr>'
-        )
-    yield "</table>"
+        level = f'<span class="{CODES[code].level}">{CODES[code].level}</span>'
+        rows.append([f'<a href="#{code}">{code}</a>', level, f"{counts[code]:,}", escape(CODES[code].title)])
+    yield table(("code", "level", "count", "what"), rows, numbers=[2])
 
 
 def _charts(checked: Checked) -> Iterator[str]:
@@ -189,12 +152,7 @@ def _drawn(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> st
         return ""
     about_label = record.label_path == finding.path and finding.line > 0
     regions = [r for r in range(len(record.polygons)) if about_label and record.line(r) == finding.line]
-    data = base64.b64encode(picture(image, record, regions)).decode("ascii")
     place = _place(finding, root)
-    caption = escape(f"{place}: {finding.detail}" if finding.detail else place)
     texts = [record.texts[region] for region in regions if record.texts[region]]
-    spoken = f" “{escape(texts[0][:60])}”" if texts else ""
-    return (
-        f'<figure><img alt="{caption}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{caption}{spoken}</figcaption></figure>"
-    )
+    spoken = f" “{texts[0][:60]}”" if texts else ""
+    return figure(picture(image, record, regions), f"{place}: {finding.detail}" if finding.detail else place, spoken)

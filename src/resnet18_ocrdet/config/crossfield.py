@@ -41,6 +41,8 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
         return ["calibrate=true needs a network: result files hold boxes that are decoded already"]
     if tree["checkpoint"] in (None, BUNDLED):
         return ["calibrate=true writes into the checkpoint, and the bundled one stays as it is: checkpoint=PATH"]
+    if tree["baseline"] is not None:
+        return ["calibrate=true changes a checkpoint, baseline=… compares two: one call for each"]
     if tree["split"] == "train":
         return ["calibrate=true split=train: on images that taught the network every threshold looks good; split=val"]
     typed = [f"decode.{name}" for name, value in tree["decode"].items() if value is not None]

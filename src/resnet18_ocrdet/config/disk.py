@@ -40,6 +40,8 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         found.append(_absence("input=", path, "file or folder"))
     if path := _path(cfg, "predictions"):
         found.append(_absence("predictions=", path, "folder or zip of result files"))
+    if path := _path(cfg, "baseline"):
+        found.append(_absence("baseline=", path, "checkpoint, folder or zip of result files"))
     if (path := _path(cfg, "resume")) and str(path) != "auto":
         found.append(_absence("resume: checkpoint ", path, "file"))
     if (path := _path(cfg, "model.pretrained")) and str(path) != "imagenet":
@@ -56,7 +58,7 @@ def _path(cfg: DictConfig, key: str) -> Path | None:
     if key.startswith("model.") and OmegaConf.select(cfg, "resume") is not None:
         return None  # resume brings the weights
     value = OmegaConf.select(cfg, key)
-    return None if value is None or (value == BUNDLED and key in CHECKPOINTS) else Path(value)
+    return None if value is None or (value == BUNDLED and key in (*CHECKPOINTS, "baseline")) else Path(value)
 
 
 def _absence(what: str, path: Path, kind: str, note: str = "") -> str:

@@ -112,6 +112,7 @@ class EvalRun:
 
     checkpoint: str | None = path("a trained model (.pt); null: the bundled one", plain=BUNDLED_PLAIN)
     predictions: str | None = path("or: folder or zip with res_*.txt")
+    baseline: str | None = path("to compare with: .pt, or folder or zip of res_*.txt", plain=BUNDLED_PLAIN)
     data: Synthetic | Icdar2015 | Custom | None = field(
         metadata=note("images and their regions; null: the checkpoint's")
     )

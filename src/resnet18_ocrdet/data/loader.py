@@ -209,6 +209,7 @@ def collate(views: Sequence[View]) -> Batch:
         placements=tuple(view.placement for view in views),
         polygons=tuple(view.original.polygons for view in views),
         ignore=tuple(view.original.ignore for view in views),
+        indices=tuple(view.number for view in views),
     )
 
 

@@ -23,6 +23,7 @@ class View(NamedTuple):
     planes: TargetPlanes
     placement: Placement
     original: Sample  # polygons to score against; its image is left empty to save the transport
+    number: int  # of the image in its source
 
 
 class Transform(Protocol):
@@ -49,7 +50,7 @@ class TrainViews(Dataset[View]):
         rng = np.random.default_rng([self.seed, epoch, index])
         sample = self.augment(self.source.open(index), self.height, self.width, rng)
         planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
-        return View(sample.image, planes, Placement(self.height, self.width, 1.0, 1.0), _without_image(sample))
+        return View(sample.image, planes, Placement(self.height, self.width, 1.0, 1.0), _without_image(sample), index)
 
 
 class ScoreViews(Dataset[View]):
@@ -68,7 +69,7 @@ class ScoreViews(Dataset[View]):
         inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
         polygons = [placement.to_canvas(polygon) for polygon in inside]
         planes = self.make_targets(polygons, ignore, *canvas.shape[:2])
-        return View(canvas, planes, placement, _without_image(sample))
+        return View(canvas, planes, placement, _without_image(sample), index)
 
 
 def _without_image(sample: Sample) -> Sample:

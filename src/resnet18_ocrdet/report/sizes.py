@@ -1,0 +1,86 @@
+"""What is found of which size, and how well the boxes fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..matching import find_overlaps
+from ..metrics import LEAST_HEIGHT_PX, ImageScore
+from ..outlines import min_area_quads
+from ..structures import Answer, Polygon
+
+HEIGHTS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px of the original image
+ASPECTS = (0.0, 1.5, 3.0, 5.0, 8.0, math.inf)  # length over height
+
+
+class Share(NamedTuple):
+    """The care regions of a set between two sizes."""
+
+    low: float  # this and more
+    high: float | None  # less than this; None: any
+    regions: int
+    found: int
+
+    @property
+    def recall(self) -> float | None:
+        """0..1; None without regions."""
+        return self.found / self.regions if self.regions else None
+
+    def holds(self, size: float) -> bool:
+        """Whether a region of this size is one of them."""
+        return self.low <= size and (self.high is None or size < self.high)
+
+
+class Fit(NamedTuple):
+    """How the detections that found a region lie on it; means over all pairs of a set."""
+
+    iou: float  # 0.5..1
+    area_ratio: float  # area of the detection over that of the region: above 1 the boxes are too large
+
+
+def recall_by_size(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> tuple[list[Share], list[Share]]:
+    """Recall by the height of the text and by its length over its height, over the care regions of a set."""
+    heights, aspects = sizes_of([polygon for answer in answers for polygon in answer.polygons])
+    care = np.concatenate([np.zeros(0, bool), *(~answer.ignore for answer in answers)])
+    found = np.zeros(len(care), bool)
+    first = 0
+    for answer, row in zip(answers, rows, strict=True):
+        found[[first + region for region, _ in row.pairs]] = True
+        first += len(answer.polygons)
+    return _shares(heights[care], found[care], HEIGHTS), _shares(aspects[care], found[care], ASPECTS)
+
+
+def sizes_of(polygons: Sequence[Polygon]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Height of the text in K regions, px, at least 1, and its length over its height, at least 1: (K,) each.
+
+    Both are those of the smallest rotated rectangle."""
+    quads, heights = min_area_quads([np.asarray(polygon, np.float32) for polygon in polygons])
+    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two sides that meet
+    heights = np.maximum(heights, LEAST_HEIGHT_PX)
+    return heights, np.asarray(np.maximum(lengths, heights) / heights, np.float64)
+
+
+def fit_of(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> Fit | None:
+    """See `Fit`; None where nothing was found."""
+    regions = [[answer.polygons[region] for region, _ in row.pairs] for answer, row in zip(answers, rows, strict=True)]
+    found = [
+        [answer.detections[index].polygon for _, index in row.pairs] for answer, row in zip(answers, rows, strict=True)
+    ]
+    overlaps = find_overlaps(regions, found, [answer.name for answer in answers])
+    paired = overlaps.region == overlaps.detection  # both lists have one entry for each pair
+    if not paired.any():
+        return None
+    ratios = overlaps.detection_area / overlaps.region_area
+    return Fit(float(overlaps.iou[paired].mean()), float(ratios.mean()))
+
+
+def _shares(values: NDArray[np.float64], found: NDArray[np.bool_], edges: Sequence[float]) -> list[Share]:
+    place = np.searchsorted(edges, values, side="right") - 1
+    count, hits = (np.bincount(place[chosen], minlength=len(edges) - 1) for chosen in (slice(None), found))
+    ends = [high if math.isfinite(high) else None for high in edges[1:]]
+    return [Share(*row) for row in zip(edges[:-1], ends, count.tolist(), hits.tolist(), strict=True)]
