@@ -1,4 +1,4 @@
-"""The training loop, and the validation it shares with ocrdet-eval.
+"""The training loop.
 
 Everything the loop uses comes in as an argument. Legend: N images of a batch, H W canvas pixels.
 A step takes one batch, or several whose gradients are added up, in each process of the run.
@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -22,21 +21,10 @@ from torch.optim import Optimizer
 from .average import WeightAverage
 from .errors import TrainingStopped
 from .guard import Guard, Stateful, Verdict
-from .structures import Answer, Batch, Decoded, Detection, LossParts, Maps, Placement, Score, Stages, Targets
+from .structures import Batch, LossParts, Maps, Targets
 from .world import World
 
 Criterion = Callable[[Maps, Targets, float], LossParts]
-Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], Decoded]
-
-
-class Metric(Protocol):
-    """Collects images, gives a score."""
-
-    def update_all(self, answers: Sequence[Answer]) -> object:
-        """Take in any number of images."""
-
-    def result(self) -> Score:
-        """Score what was taken in."""
 
 
 class Mining(Protocol):
@@ -69,16 +57,6 @@ class StepRecord(NamedTuple):
     seconds: float  # the whole step
     names: tuple[str, ...]  # of the images: of a good step those in this process, else all
     images: int = 0  # of all processes
-
-
-class Validation(NamedTuple):
-    """One pass over a labelled set."""
-
-    loss: dict[str, float]
-    score: Score
-    stages: Stages  # how far the regions came on the way from map to box
-    answers: list[Answer]  # what is true and what was found, in the order of the set
-    seconds: float
 
 
 @dataclass
@@ -265,48 +243,6 @@ def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
     if overflow and state.scaler.is_enabled() and state.scaler.get_scale() > 1.0:
         return Verdict.OVERFLOW
     return state.guard.judge(loss, gradient)
-
-
-@torch.inference_mode()
-def evaluate(
-    model: nn.Module,
-    loader: Iterable[Sequence[Batch]],
-    criterion: Criterion,
-    decode: Decode,
-    metric: Metric,
-    compute: Compute,
-    watch: Callable[[Batch, Maps, list[list[Detection]]], None] = lambda batch, maps, found: None,
-) -> Validation:
-    """Score a labelled set: loss with mined negatives, and the metric on decoded boxes.
-
-    watch: called with every batch, its maps and its detections, for pictures and tables."""
-    model.eval()
-    compute.world.share_buffers(model)
-    began = time.perf_counter()
-    mine = []
-    for chunk in loader:
-        rows: list[tuple[int, Answer, Stages]] = []
-        sums = np.zeros(len(LossParts._fields))
-        for batch in chunk:
-            with compute.autocast():
-                maps = model(compute.image(batch.image))
-            loss = criterion(maps, batch.targets.to(compute.device), 1.0)
-            prob_maps = maps.prob_map[:, 0].cpu().numpy()
-            found = [decode(prob_map, place) for prob_map, place in zip(prob_maps, batch.placements, strict=True)]
-            regions = [decoded.detections for decoded in found]
-            answers = map(Answer, batch.names, batch.polygons, batch.ignore, regions)
-            rows += zip(batch.indices, answers, (decoded.stages for decoded in found), strict=True)
-            sums += len(batch.names) * np.array([float(term) for term in loss])
-            watch(batch, maps, regions)
-        mine.append((rows, sums))
-    chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
-    images = sorted((row for rows, _ in chunks for row in rows), key=lambda row: row[0])
-    scored = [answer for _, answer, _ in images]
-    metric.update_all(scored)
-    means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
-    stages = Stages.together([reached for *_, reached in images])
-    loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True))
-    return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
 
 
 def _buffers_finite(model: nn.Module) -> bool:

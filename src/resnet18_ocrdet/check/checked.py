@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from resnet18_ocrdet.check import advice as rules
+from resnet18_ocrdet.check.doubted import LabelCheck
 from resnet18_ocrdet.check.images import check_images, is_poor
 from resnet18_ocrdet.check.lines import check_lines
 from resnet18_ocrdet.check.look import Look, look_at_all
@@ -29,6 +30,7 @@ class Checked(NamedTuple):
     width: int
     min_text_size: float  # px
     advice: tuple[rules.Advice, ...] = ()
+    labels: LabelCheck | None = None  # None: no network was asked
     seconds: float = 0.0
 
 

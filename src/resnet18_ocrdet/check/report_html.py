@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check.checked import Checked
+from resnet18_ocrdet.check.doubts_html import doubts_part
 from resnet18_ocrdet.check.pictures import picture
 from resnet18_ocrdet.check.report_json import codes_found
 from resnet18_ocrdet.data.findings import CODES, Finding
@@ -39,6 +40,8 @@ def _parts(checked: Checked) -> Iterator[str]:
         yield "</ul>"
     yield from _summary(checked)
     yield from _charts(checked)
+    if checked.labels is not None:
+        yield from doubts_part(checked.labels, checked.root)
     records = {record.image_path: record for part in checked.reading.parts.values() for record in part}
     for code in codes_found(checked):
         yield from _section(code, checked.reading.report.of(code), records, checked.root)

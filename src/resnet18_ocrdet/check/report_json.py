@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from resnet18_ocrdet.check.checked import Checked
+from resnet18_ocrdet.check.doubted import Doubted, LabelCheck
+from resnet18_ocrdet.check.doubts import Doubt
 from resnet18_ocrdet.check.regions import Facts
 from resnet18_ocrdet.data.findings import CODES, Finding, Level
 
@@ -35,6 +39,7 @@ def report_of(checked: Checked) -> dict[str, Any]:
         "kinds": [_kind(code, report.of(code)) for code in codes_found(checked)],
         "findings": [{"code": finding.code, **_finding(finding)} for finding in report],
         "advice": [advice._asdict() for advice in checked.advice],
+        "labels": None if checked.labels is None else _doubts(checked.labels),
         "seconds": round(checked.seconds, 3),
     }
 
@@ -61,6 +66,26 @@ def _kind(code: str, findings: list[Finding]) -> dict[str, Any]:
         **CODES[code]._asdict(),
         "count": len(findings),
         "examples": [_finding(finding) for finding in findings[:EXAMPLES]],
+    }
+
+
+def _doubts(labels: LabelCheck) -> dict[str, Any]:
+    return {
+        "network": labels.network,
+        "taught": labels.taught,
+        "images": [{"image": str(image.record.image_path), "weight": round(image.weight, 4)} for image in labels.worst],
+        "doubts": [_doubt(image, doubt) for kind in labels.kinds for image, doubt in labels.ranked(kind)],
+    }
+
+
+def _doubt(image: Doubted, doubt: Doubt) -> dict[str, Any]:
+    """One place to look at; `label`: number of a label in the image, from 0, and the line that it is written in."""
+    return {
+        "kind": doubt.kind,
+        "image": str(image.record.image_path),
+        "labels": [{"label": region, "line": image.record.line(region) or None} for region in doubt.regions],
+        "seen": [np.round(image.seen.found[m].polygon.astype(float), 1).tolist() for m in doubt.detections],
+        "suspicion": round(doubt.suspicion, 4),
     }
 
 

@@ -27,6 +27,7 @@ from ..errors import UserError
 from ..geometry import clip_to_image
 from ..run_folder import make_folder
 from ..wording import count
+from .label_check import check_labels, told
 
 REPORTS = ("report.json", "report.html")
 FIXED = "fixed"
@@ -54,12 +55,18 @@ def run(cfg: DictConfig) -> int:
     with display.progress("check", reading.images) as advance:
         make, scale = build.build_target_maker(cfg.train), build.build_scale(cfg)
         checked = check_set(root, reading, make, scale, cfg.input_size.height, cfg.input_size.width, advance)
+    if cfg.checkpoint is not None:
+        records = [record for part in reading.parts.values() for record in part]
+        checked = checked._replace(labels=check_labels(cfg, records, display))
     advice = tuple(advise(situation(checked, build.build_situation(cfg))))
     checked = checked._replace(advice=advice, seconds=time.perf_counter() - began)
     for line in (*findings_told(checked), trained):
         display.line(line)
     for hint in advice:
         display.line(hint.text)
+    if checked.labels is not None:
+        for line in told(checked.labels, root):
+            display.line(line)
     words = [word for hint in advice for word in hint.override.split()]
     if words and needed is not None:
         display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}")

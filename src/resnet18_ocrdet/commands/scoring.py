@@ -10,26 +10,25 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import build
 from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
-from ..checkpoint import Checkpoint, load_checkpoint
+from ..checkpoint import load_checkpoint
 from ..contract import Contract
-from ..data.labels import LabelledImages
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
-from ..data.splits import Splits, overlap
+from ..data.splits import Splits
 from ..data.usable import doubt, usable_at
 from ..data.views import ScoreViews
 from ..device import choose_device
 from ..display import Display, duration
-from ..engine import evaluate
 from ..errors import UserError
 from ..funnel import explain_zero
 from ..metrics import IcdarMetric
 from ..results import read_predictions
-from ..slim import count_taught, is_slim
 from ..structures import Answer, Batch, Detection, Maps, Source
+from ..validate import evaluate
 from ..wording import count
 from ..world import World
 from .calibration import Calibration, held
+from .taught import taught_images
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
 
@@ -39,7 +38,6 @@ class Split(NamedTuple):
 
     name: str  # train, val or test
     source: Source
-    splits: Splits  # of which they are one
 
 
 class Scored(NamedTuple):
@@ -73,14 +71,14 @@ def _score_checkpoint(cfg: DictConfig, path: Path, chosen: Split | None, display
     content = load_checkpoint(path)
     contract = build.contract_of(content, cfg)
     saved = OmegaConf.create(content["config"])
-    own_data = chosen is None and cfg.data is None
+    own = None
     if chosen is None:
         splits = _open_data(cfg, saved.data, path, contract)
         for told in splits.told:
             display.line(told)
-        chosen = _choose(cfg, splits)
+        chosen, own = _choose(cfg, splits), splits if cfg.data is None else None
     name, source = chosen.name, chosen.source
-    if taught := _count_taught(chosen, content, contract, own_data):
+    if taught := taught_images(content, contract, source, own):
         display.line(f"note: of {count(len(source), 'image')}, {taught} taught this network; the score flatters")
     line = f"{named} on {name}, {count(len(source), 'image')}; {_thresholds(contract)}"
     display.line(line)
@@ -142,24 +140,6 @@ def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contrac
         raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
 
 
-def _count_taught(chosen: Split, content: Checkpoint, contract: Contract, own_data: bool) -> int:
-    """How many of the images taught the network: a score on them says little.
-
-    own_data: the images were opened as the checkpoint records them."""
-    source = chosen.source
-    if is_slim(content):
-        records = source.records if isinstance(source, LabelledImages) else []
-        return count_taught(content, [record.image_path for record in records])
-    if own_data:
-        trained = chosen.splits.train
-        return len(source) if source is trained else len(overlap(Splits(trained, source, None)))
-    try:
-        trained = build.build_splits(OmegaConf.create(content["config"]).data, contract).train
-    except UserError:
-        return 0  # the training data are not here any more
-    return len(overlap(Splits(trained, source, None)))
-
-
 def _score_files(cfg: DictConfig, path: Path, chosen: Split | None, display: Display) -> Scored:
     predictions = read_predictions(path)
     if chosen is None:
@@ -202,7 +182,7 @@ def _choose(cfg: DictConfig, splits: Splits) -> Split:
         raise UserError(
             f"split={name}: this data set has no {name} images; it has {', '.join(having) or 'none at all'}"
         )
-    return Split(name, source, splits)
+    return Split(name, source)
 
 
 def _thresholds(contract: Contract) -> str:

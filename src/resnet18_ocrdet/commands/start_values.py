@@ -16,11 +16,12 @@ from ..config.words import Word
 from ..data.loader import ScoreLoader
 from ..data.usable import Usable
 from ..display import Display, duration
-from ..engine import Compute, Criterion, Decode, evaluate
+from ..engine import Compute, Criterion
 from ..errors import UserError
 from ..finetune import KEYS, Start, choose
 from ..metrics import IcdarMetric
 from ..structures import Score
+from ..validate import Decode, evaluate
 from ..wording import count
 from .train_faults import explain
 

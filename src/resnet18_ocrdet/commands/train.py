@@ -19,7 +19,7 @@ from ..config.words import escape_interpolation
 from ..data.loader_processes import LoaderDied
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
-from ..engine import LossSums, StepRecord, Validation, evaluate, train_one_epoch
+from ..engine import LossSums, StepRecord, train_one_epoch
 from ..errors import TrainingStopped, UserError
 from ..evidence import write_evidence
 from ..funnel import explain_zero
@@ -33,6 +33,7 @@ from ..pictures import Overlays, preview
 from ..run_folder import RunFolder, find_resume, make_folder, passed_over
 from ..slim import is_slim
 from ..structures import Batch, Detection, Maps
+from ..validate import Validation, evaluate
 from ..wording import count
 from ..world import World, join_world
 from .resume import newest_whole, resumed_config

@@ -175,13 +175,18 @@ def overlap(splits: Splits) -> list[str]:
     The same file, or another one with the same bytes."""
     if not isinstance(splits.train, LabelledImages) or not isinstance(splits.val, LabelledImages):
         return []
-    taught: dict[str, Path] = {_from_root(record): record.image_path for record in splits.train.records}
+    return same_images(splits.train.records, splits.val.records)
+
+
+def same_images(first: Sequence[LabelRecord], second: Sequence[LabelRecord]) -> list[str]:
+    """List the images of the second that are in the first too: the same file, or another one with the same bytes."""
+    taught: dict[str, Path] = {_from_root(record): record.image_path for record in first}
     by_size: dict[int, list[Path]] = {}
     for path in taught.values():
         by_size.setdefault(_bytes_in(path), []).append(path)
     return [
         str(record.image_path)
-        for record in splits.val.records
+        for record in second
         if _from_root(record) in taught or _has_copy(record.image_path, by_size.get(_bytes_in(record.image_path), []))
     ]
 

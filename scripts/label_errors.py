@@ -1,0 +1,223 @@
+"""How well a network finds wrong labels: 30 mistakes of each kind are made in good labels, ocrdet-check looks for them.
+
+    python scripts/label_errors.py data.root=FOLDER                        # ICDAR2015's training half, photos 801-1000
+    python scripts/label_errors.py data.root=FOLDER --photos 801-900 --seed 1 --output try
+
+The photos must not have taught the network. Each mistake hits another care region, all in one copy of the labels:
+
+    delete   the label is gone                             found as: missing label
+    split    cut across into two halves that touch         split
+    merge    two neighbours of one line become one         merged
+    shrink   to 60 % of length and height, same centre     too tight
+    grow     to 150 % of both                              too loose
+
+Printed for each kind: how many of the first 30 doubts of that kind are mistakes that were made, and at which place of
+the ranking half of them are, those that are not found being last. `before` is the number of doubts of that kind about
+the labels as they are: of photos with good labels each is a false alarm, or a mistake of the set itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+
+from installed import call
+from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
+from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.geometry import min_area_quad
+from resnet18_ocrdet.structures import Polygon
+
+FOUND_AS = {
+    "delete": "missing label",
+    "split": "split",
+    "merge": "merged",
+    "shrink": "too tight",
+    "grow": "too loose",
+}
+EACH = 30  # mistakes of a kind
+SHRUNK, GROWN = 0.6, 1.5  # times
+NEIGHBOURS = 1.25  # times the area of two words, at most, for one rectangle round both: they stand in a line
+
+
+class Place(NamedTuple):
+    """Two or one care regions of a photo."""
+
+    photo: int
+    regions: tuple[int, ...]
+
+
+class Made(NamedTuple):
+    """A mistake."""
+
+    kind: str
+    image: str
+    labels: tuple[int, ...]  # numbers in the written file; none for a deleted one
+    outline: list[list[float]]  # what was right there
+
+
+def main() -> int:
+    """Returns the first exit code of a command that neither is 0 nor says that there are findings."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", metavar="data.root=FOLDER", help="ICDAR2015's training half")
+    parser.add_argument("--photos", default="801-1000", help="their numbers, first-last")
+    parser.add_argument("--seed", type=int, default=0, help="of the places of the mistakes")
+    parser.add_argument("--checkpoint", default="bundled", help="the network that is asked")
+    parser.add_argument("--output", type=Path, default=Path("runs/label_errors"))
+    args = parser.parse_args()
+    low, high = map(int, args.photos.split("-"))
+    records = photos(Path(args.root.removeprefix("data.root=")), low, high)
+    wrong, made = with_mistakes(records, np.random.default_rng(args.seed))
+    doubts = {}
+    for name, labels in (("before", records), ("wrong", wrong)):
+        root = args.output / name
+        write_set(labels, root / "set")
+        words = ("data=custom", f"data.root={root / 'set'}", f"checkpoint={args.checkpoint}", f"output={root}")
+        if (code := call("ocrdet-check", *words)) not in (0, 1):
+            return code
+        doubts[name] = json.loads((root / "report.json").read_text(encoding="utf-8"))["labels"]["doubts"]
+    print(f"\n{len(records)} photos, {sum(int((~record.ignore).sum()) for record in records)} words that count")
+    print("| mistake | found as | made | right of the first 30 | median rank | found at all | before |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, found_as in FOUND_AS.items():
+        own = [each for each in made if each.kind == kind]
+        ranked = [doubt for doubt in doubts["wrong"] if doubt["kind"] == found_as]
+        ranks = [rank_of(each, ranked) for each in own]
+        hits = sum(any(hit(each, doubt) for each in own) for doubt in ranked[:EACH])
+        seen = sum(rank < len(ranked) for rank in ranks)
+        before = sum(doubt["kind"] == found_as for doubt in doubts["before"])
+        of = min(EACH, len(ranked))
+        middle = float(np.median([rank + 1 for rank in ranks]))
+        print(f"| {kind} | {found_as} | {len(own)} | {hits} of {of} | {middle:g} | {seen} | {before} |")
+    return 0
+
+
+def photos(root: Path, low: int, high: int) -> list[LabelRecord]:
+    """The labels of img_<low> to img_<high>."""
+    (records,) = (part for name, part in read_data(root, "icdar2015").parts.items() if name == "train")
+    numbers = [int(re.findall(r"[0-9]+", record.image_path.stem)[-1]) for record in records]
+    return [record for record, number in zip(records, numbers, strict=True) if low <= number <= high]
+
+
+def with_mistakes(records: Sequence[LabelRecord], rng: np.random.Generator) -> tuple[list[LabelRecord], list[Made]]:
+    """A copy of the labels with EACH mistakes of each kind, and what they are; no region is hit twice."""
+    single = [Place(n, (k,)) for n, record in enumerate(records) for k in np.flatnonzero(~record.ignore).tolist()]
+    pairs = [place for n, record in enumerate(records) for place in neighbours(n, record)]
+    used: set[tuple[int, int]] = set()
+    chosen: dict[str, list[Place]] = {}
+    for kind in ("merge", "delete", "split", "shrink", "grow"):  # pairs are rarest
+        places = pairs if kind == "merge" else single
+        chosen[kind] = []
+        for index in rng.permutation(len(places)):
+            place = places[index]
+            if len(chosen[kind]) < EACH and not used & {(place.photo, k) for k in place.regions}:
+                chosen[kind].append(place)
+                used |= {(place.photo, k) for k in place.regions}
+    labels, made = list(records), []
+    for photo, record in enumerate(records):
+        here = {kind: [place for place in places if place.photo == photo] for kind, places in chosen.items()}
+        labels[photo], own = rewritten(record, here)
+        made += own
+    return labels, made
+
+
+def neighbours(photo: int, record: LabelRecord) -> list[Place]:
+    """Pairs of care regions that stand in one line."""
+    places = []
+    for left, right in combinations(np.flatnonzero(~record.ignore).tolist(), 2):
+        outlines = record.polygons[left], record.polygons[right]
+        together, _ = min_area_quad(np.concatenate(outlines))
+        if area(together) < NEIGHBOURS * sum(map(area, outlines)):
+            places.append(Place(photo, (left, right)))
+    return places
+
+
+def rewritten(record: LabelRecord, here: dict[str, list[Place]]) -> tuple[LabelRecord, list[Made]]:
+    """The labels of one photo with its mistakes."""
+    fate = {place.regions[0]: (kind, place) for kind, places in here.items() for place in places}
+    gone = {place.regions[1] for place in here["merge"]}
+    polygons, flags, texts, made = list[Polygon](), list[bool](), list[str](), list[Made]()
+    for k, polygon in enumerate(record.polygons):
+        if k in gone:
+            continue
+        kind, place = fate.get(k, ("", Place(0, (k,))))
+        right = min_area_quad(np.concatenate([record.polygons[each] for each in place.regions]))[0]
+        new = CHANGES[kind](right) if kind else [polygon]
+        if kind:
+            numbers = tuple(range(len(polygons), len(polygons) + len(new)))
+            made.append(Made(kind, record.image_path.name, numbers, right.tolist()))
+        polygons += new
+        flags += [bool(record.ignore[k])] * len(new)
+        texts += [record.texts[k]] * len(new)
+    return replace(record, polygons=tuple(polygons), ignore=np.array(flags, bool), texts=tuple(texts)), made
+
+
+def halves(quad: Polygon) -> list[Polygon]:
+    """Cut across the longer direction."""
+    if np.linalg.norm(quad[1] - quad[0]) < np.linalg.norm(quad[2] - quad[1]):
+        quad = np.roll(quad, -1, axis=0)
+    a, b, c, d = quad
+    top, bottom = (a + b) / 2, (c + d) / 2
+    return [np.array([a, top, bottom, d]), np.array([top, b, c, bottom])]
+
+
+def scaled(quad: Polygon, times: float) -> list[Polygon]:
+    """Round its centre."""
+    centre = quad.mean(axis=0)
+    return [((quad - centre) * times + centre).astype(np.float32)]
+
+
+CHANGES: dict[str, Callable[[Polygon], list[Polygon]]] = {
+    "delete": lambda quad: [],
+    "split": halves,
+    "merge": lambda quad: [quad],
+    "shrink": lambda quad: scaled(quad, SHRUNK),
+    "grow": lambda quad: scaled(quad, GROWN),
+}
+
+
+def write_set(records: Sequence[LabelRecord], root: Path) -> None:
+    """A data set of these labels; its images are links."""
+    images, labels = root / "train_images", root / "train_gts"
+    images.mkdir(parents=True, exist_ok=True)
+    labels.mkdir(exist_ok=True)
+    for record in records:
+        link = images / record.image_path.name
+        if not link.is_symlink():
+            link.symlink_to(os.path.relpath(record.image_path.resolve(), images.resolve()))
+        write_icdar_text(labels / f"gt_{record.image_path.stem}.txt", record, quads=True)
+
+
+def rank_of(made: Made, ranked: Sequence[dict[str, Any]]) -> int:
+    """The place of the first doubt about a mistake, from 0; behind the last where there is none."""
+    return next((rank for rank, doubt in enumerate(ranked) if hit(made, doubt)), len(ranked))
+
+
+def hit(made: Made, doubt: dict[str, Any]) -> bool:
+    """Whether a doubt of the right kind is about this mistake."""
+    if Path(doubt["image"]).name != made.image:
+        return False
+    if made.labels:
+        return bool({label["label"] for label in doubt["labels"]} & set(made.labels))
+    right, seen = shapely.Polygon(made.outline), shapely.Polygon(doubt["seen"][0])
+    return bool(right.intersection(seen).area > 0.5 * min(right.area, seen.area))
+
+
+def area(polygon: Polygon) -> float:
+    """px²."""
+    return float(shapely.Polygon(polygon).area)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Which images a network learnt from: what it says of them flatters it, and repeats the mistakes of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import OmegaConf
+
+from .. import build
+from ..checkpoint import Checkpoint
+from ..contract import Contract
+from ..data.labels import LabelledImages
+from ..data.record import LabelRecord
+from ..data.splits import Splits, overlap, same_images
+from ..errors import UserError
+from ..slim import count_taught, is_slim
+from ..structures import Source
+
+
+def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int:
+    """How many of the images of these records; 0 where that cannot be told any more."""
+    if is_slim(content):
+        return count_taught(content, [record.image_path for record in records])
+    try:
+        trained = build.build_splits(OmegaConf.create(content["config"]).data, contract).train
+    except UserError:
+        return 0  # the training data are not here any more
+    return len(same_images(trained.records, records)) if isinstance(trained, LabelledImages) else 0
+
+
+def taught_images(content: Checkpoint, contract: Contract, source: Source, own: Splits | None) -> int:
+    """How many of the images of a split. own: the images that the checkpoint records, where they are open already."""
+    if own is not None and not is_slim(content):
+        return len(source) if source is own.train else len(overlap(Splits(own.train, source, None)))
+    return taught_records(content, contract, source.records) if isinstance(source, LabelledImages) else 0
