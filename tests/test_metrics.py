@@ -225,6 +225,17 @@ def images(draw):
 @settings(max_examples=150, deadline=None)
 @given(st.lists(images(), max_size=3))
 def test_agrees_with_the_literal_protocol(image_set):
+    agree(image_set)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(images(), max_size=3))
+def test_agrees_with_the_literal_protocol_on_a_thousand_sets(image_set):
+    agree(image_set)
+
+
+def agree(image_set):
     metric = IcdarMetric()
     for polygons, ignore, detections in image_set:
         row = metric.update(polygons, ignore, detections, "img.jpg")

@@ -24,7 +24,7 @@ MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of 
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
 LEAST_HEIGHT_PX = 1.0  # a flatter region counts as this high: no text is smaller, and nothing is divided by zero
-CHUNK = 500  # images compared in one call; more are not faster and take more memory
+CHUNK = 32  # images compared in one call; with hundreds, the outlines no longer fit into the caches
 
 
 class ImageScore(NamedTuple):

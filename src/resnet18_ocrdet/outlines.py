@@ -6,7 +6,7 @@ Legend: M outlines of V vertices each, V may differ. Corners are (x, y) pixels, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 import cv2
@@ -71,9 +71,10 @@ def offsets(outlines: Sequence[Points], distances: Sizes) -> list[NDArray[np.int
         except pyclipper.ClipperException:  # all corners on one point
             pieces = []
         grown.append(max(pieces, key=area) if len(pieces) > 1 else pieces[0] if pieces else [])
-    points = np.array(list(chain.from_iterable(grown)), np.int32).reshape(-1, 2)
-    ends = np.cumsum([len(piece) for piece in grown]).tolist()
-    return [points[start:end] for start, end in pairwise([0, *ends])]
+    ends = list(accumulate(map(len, grown), initial=0))
+    numbers = chain.from_iterable(chain.from_iterable(grown))
+    points = np.fromiter(numbers, np.int32, 2 * ends[-1]).reshape(-1, 2)
+    return [points[start:end] for start, end in pairwise(ends)]
 
 
 def grow_rectangles(quads: Quads, distances: Sizes) -> tuple[Quads, Sizes]:

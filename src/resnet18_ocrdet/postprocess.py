@@ -95,19 +95,19 @@ def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.f
     if not polygons:
         return np.zeros(0)
     height, width = prob_map.shape
-    lengths = [len(polygon) for polygon in polygons]
-    points, starts = np.concatenate(polygons), np.cumsum([0, *lengths[:-1]])
+    ends = list(accumulate(map(len, polygons), initial=0))
+    points, starts = np.concatenate(polygons), ends[:-1]
     border = (width - 1, height - 1)
     low = np.clip(np.floor(np.minimum.reduceat(points, starts)), 0, border).astype(np.int32)
     high = np.clip(np.ceil(np.maximum.reduceat(points, starts)), 0, border).astype(np.int32)
-    inside = (points - np.repeat(low, lengths, axis=0)).astype(np.int32)
-    means = np.empty(len(polygons))
-    boxes = zip(low.tolist(), (high + 1).tolist(), strict=True)
-    for number, ((left, top), (right, bottom)) in enumerate(boxes):
+    inside = (points - np.repeat(low, np.diff(ends), axis=0)).astype(np.int32)
+    means = []
+    boxes = zip(low.tolist(), (high + 1).tolist(), pairwise(ends), strict=True)
+    for (left, top), (right, bottom), (start, end) in boxes:
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        cv2.fillPoly(mask, [inside[starts[number] : starts[number] + lengths[number]]], 1)
-        means[number] = cv2.mean(prob_map[top:bottom, left:right], mask)[0]
-    return means
+        cv2.fillPoly(mask, [inside[start:end]], 1)
+        means.append(cv2.mean(prob_map[top:bottom, left:right], mask)[0])
+    return np.array(means)
 
 
 def placed(outlines: Sequence[Polygon], placement: Placement) -> list[Polygon]:
