@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ import numpy as np
 import shapely
 
 from installed import call
+from one_line import run_script
 from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
@@ -190,12 +192,12 @@ CHANGES: dict[str, Callable[[Polygon], list[Polygon]]] = {
 def write_set(records: Sequence[LabelRecord], root: Path) -> None:
     """A data set of these labels; its images are links."""
     images, labels = root / "train_images", root / "train_gts"
-    images.mkdir(parents=True, exist_ok=True)
-    labels.mkdir(exist_ok=True)
+    shutil.rmtree(root, ignore_errors=True)  # of another call: other photos, other mistakes
+    images.mkdir(parents=True)
+    labels.mkdir()
     for record in records:
         link = images / record.image_path.name
-        if not link.is_symlink():
-            link.symlink_to(os.path.relpath(record.image_path.resolve(), images.resolve()))
+        link.symlink_to(os.path.relpath(record.image_path.resolve(), images.resolve()))
         write_icdar_text(labels / f"gt_{record.image_path.stem}.txt", record, quads=True)
 
 
@@ -220,4 +222,4 @@ def area(polygon: Polygon) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script("label_errors.py", main))

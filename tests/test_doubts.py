@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from resnet18_ocrdet.check.doubted import judge
 from resnet18_ocrdet.check.doubts import KINDS, MEANING, Seen, bend_of, doubts_of, findable_shares
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.structures import Detection
+from resnet18_ocrdet.geometry import offset, shrink_distance
+from resnet18_ocrdet.outlines import min_area_quads
+from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.structures import Detection, Placement
 from test_metrics import box
 
 
@@ -112,7 +118,9 @@ def test_a_set_is_ranked(tmp_path):
     good = to_record(tmp_path / "a.jpg", None, [Region(WORD)])
     bad = to_record(tmp_path / "b.jpg", None, [Region(WORD), Region(box(0, 50, 60, 12), ignore=True)])
     agreed = Seen([Detection(WORD, 0.9)], [WORD], np.array([0.9]))
-    other = Seen([Detection(box(300, 0, 50, 20), 0.6), Detection(box(300, 90, 50, 20), 0.8)], None, np.array([0.1, 0]))
+    other = Seen(
+        [Detection(box(300, 0, 50, 20), 0.6), Detection(box(300, 90, 50, 20), 0.8)], [WORD, WORD], np.array([0.1, 0])
+    )
     labels = judge("x", 0, [(good, agreed), (bad, other)])
     assert labels.kinds == ["missing label", "false label"]
     assert [round(doubt.suspicion, 2) for _, doubt in labels.ranked("missing label")] == [0.8, 0.6]
@@ -120,3 +128,19 @@ def test_a_set_is_ranked(tmp_path):
     assert image.record is bad and doubt.suspicion == pytest.approx(0.9 * 0.5)  # half of the text of 20 px is found
     assert labels.worst == [image] and image.weight == pytest.approx(0.8 + 0.6 + 0.45)
     assert set(MEANING) == set(KINDS)
+
+
+@pytest.mark.parametrize("bin_thresh", [0.3, 0.5])
+def test_a_bent_word_on_the_probability_map_is_found_with_the_thresholds_of_a_detector(bin_thresh):
+    """As the network answers: the shrunk text, painted; a quad round it would hold too much background to count."""
+    text = arc(150, 40, 90)
+    (core,) = offset(text, -shrink_distance(text, 0.4))
+    prob_map = np.zeros((400, 400), np.float32)
+    cv2.fillPoly(prob_map, [np.rint(core).astype(np.int32)], 0.95)
+    decoder = Decoder(bin_thresh, 0.6, shape="polygon")
+    (found,) = decoder(prob_map, Placement(400, 400, 1.0, 1.0))
+    assert replace(decoder, shape="quad")(prob_map, Placement(400, 400, 1.0, 1.0)) == []
+    quads, _ = min_area_quads([found.polygon])
+    seen = Seen([found._replace(polygon=quads[0])], [found.polygon], np.array([0.5]))
+    (doubt,) = doubts_of([quads[0]], np.array([False]), seen, np.array([0.8]))
+    assert doubt.kind == "curved in a quad" and doubt.suspicion > 0.4

@@ -15,7 +15,12 @@ import torch
 
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.commands.scored import Scored, told_apart
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import to_record
+from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.structures import Answer
 
 CARE = "10,10,60,10,60,30,10,30"
 SCORES = ("precision", "recall", "hmean", "ap")  # validation while training is the same code
@@ -159,3 +164,51 @@ def test_a_baseline_that_is_not_there(test_half: Path, tmp_path: Path, monkeypat
     words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}", "baseline=nowhere.pt")
     assert score(monkeypatch, tmp_path, *words)[0] == 2
     assert "baseline=nowhere.pt: no such checkpoint, folder or zip of result files" in capsys.readouterr().err
+
+
+def test_the_baseline_is_looked_at_before_anything_is_scored(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    results(tmp_path / "mine", CARE, None)
+    (results(tmp_path / "other", CARE, None) / "res_img_99.txt").write_text(CARE)
+    (tmp_path / "bad.pt").write_text("no checkpoint")
+    words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}")
+    assert score(monkeypatch, tmp_path, *words, "baseline=other")[0] == 2
+    assert "baseline=other: the test split has no image for 1 file: res_img_99.txt" in capsys.readouterr().err
+    assert score(monkeypatch, tmp_path, *words, "baseline=bad.pt")[0] == 2
+    output = capsys.readouterr()
+    assert "bad.pt" in output.err and "on test" not in output.out
+
+
+def test_what_is_read_is_not_written_to(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "out").mkdir()
+    results(tmp_path / "out/boxes", "10.4,10.2,60.1,10.3,60,30,10,30,0.93217", None)
+    monkeypatch.chdir(tmp_path)
+    words = ["predictions=out/boxes", "data=icdar2015", f"data.root={test_half}"]
+    assert run_command("eval", _evaluate, [*words, "output=out"]) == 2
+    assert "predictions=out/boxes: this call writes there" in capsys.readouterr().err
+    assert run_command("eval", _evaluate, [*words, "output=elsewhere"]) == 0
+    assert not (tmp_path / "elsewhere/boxes").exists()
+    assert (tmp_path / "out/boxes/res_img_1.txt").read_text().endswith("0.93217")
+
+
+def test_a_zip_is_no_checkpoint_and_its_suffix_does_not_matter(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    for name in ("mine.zip", "MINE.RESULTS"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("res_img_1.txt", CARE)
+    data = ("data=icdar2015", f"data.root={test_half}")
+    assert score(monkeypatch, tmp_path, "predictions=MINE.RESULTS", "baseline=mine.zip", *data)[0] == 0
+    capsys.readouterr()
+    assert score(monkeypatch, tmp_path, "checkpoint=mine.zip", *data)[0] == 2
+    assert "mine.zip" in capsys.readouterr().err
+
+
+def test_images_of_one_name_are_told_apart(tmp_path: Path, monkeypatch):
+    for folder in ("a", "b"):
+        (tmp_path / f"set/images/{folder}").mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / f"set/images/{folder}/1.png"), np.zeros((64, 64, 3), np.uint8))
+    names = [Answer("1.png", (), np.zeros(0, bool), []) for _ in "ab"]
+    records = [to_record(tmp_path / f"set/images/{folder}/1.png", None, []) for folder in "ab"]
+    metric = IcdarMetric()
+    metric.update_all(names)
+    apart = told_apart(Scored(metric, names, "", {}), LabelledImages(records))
+    assert [answer.name for answer in apart.answers] == ["a/1.png", "b/1.png"]
+    assert [row.name for row in apart.metric.images] == ["a/1.png", "b/1.png"]

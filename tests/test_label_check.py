@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def test_a_network_that_learnt_from_these_images_is_told(scenes, tmp_path, capsy
     assert json.loads((tmp_path / "out/report.json").read_text())["labels"]["taught"] == 2
     assert "note: 2 of 4 images taught" in capsys.readouterr().out
     assert "2 of 4 images taught this network" in Page((tmp_path / "out/report.html").read_text("utf-8")).text
+
+
+def test_images_without_labels_are_not_judged(scenes, tmp_path):
+    root = tmp_path / "set"
+    shutil.copytree(scenes, root)
+    (root / "train_gts/2.txt").unlink()
+    check(f"data.root={root}", "checkpoint=bundled", f"output={tmp_path}/out")
+    doubts = json.loads((tmp_path / "out/report.json").read_text())["labels"]["doubts"]
+    assert doubts and not any(doubt["image"].endswith("2.png") for doubt in doubts)
 
 
 # -- scripts/label_errors.py

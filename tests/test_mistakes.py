@@ -67,6 +67,28 @@ def test_far_from_the_word_it_is_missed_and_the_box_is_false():
     assert kinds == ["missed", "false"]
 
 
+def test_every_piece_within_a_word_belongs_to_its_mistake():
+    # 45 % of the word and a speck; three small pieces
+    assert found_in([WORD], [box(0, 0, 45, 20), box(92, 0, 8, 20)]) == [
+        Mistake(0, "split", (0,), (0, 1), pytest.approx(0.45))
+    ]
+    pieces = [box(0, 0, 30, 20), box(35, 0, 9, 20), box(50, 0, 9, 20)]
+    assert found_in([WORD], pieces) == [Mistake(0, "split", (0,), (0, 1, 2), pytest.approx(0.3))]
+    assert found_in([WORD], [box(92, 0, 8, 20)]) == [Mistake(0, "too tight", (0,), (0,), pytest.approx(0.08))]
+
+
+def test_a_word_under_half_of_the_box_of_another_is_missed_with_its_iou():
+    # the box finds the upper word, 2000 of 2800, and covers 800 of the lower one: 800 / 4000
+    (mistake,) = found_in([WORD, box(0, 20, 100, 20)], [box(0, 0, 100, 28)])
+    assert mistake == Mistake(0, "missed", (1,), (), pytest.approx(0.2))
+
+
+def test_a_detection_is_in_one_mistake_though_regions_lie_in_each_other():
+    regions = [box(0, 0, 300, 40), box(0, 0, 60, 20), box(70, 0, 60, 20)]
+    mistakes = found_in(regions, [box(0, 0, 140, 25), box(160, 0, 100, 25)])
+    assert sorted(m for mistake in mistakes for m in mistake.detections) == [0, 1]
+
+
 def test_dont_care_makes_no_mistake():
     assert found_in([WORD, box(200, 0, 100, 20)], [WORD, box(200, 0, 100, 19)], [False, True]) == []
     assert found_in([WORD], [], [True]) == []
@@ -94,6 +116,6 @@ def test_each_is_in_one_mistake(first, second):
         blamed = sorted(m for mistake in own for m in set(mistake.detections) - set(pairs.values()))
         free = [m for m in range(len(answer.detections)) if m not in used]
         assert set(blamed) == set(free)
-        single = [m for mistake in own if mistake.kind != "merged" for m in mistake.detections]
-        assert len(single) == len(set(single))
+        alone = [m for mistake in own for m in mistake.detections if m not in pairs.values()]
+        assert len(alone) == len(set(alone))
         assert all(0 <= mistake.iou <= 1 for mistake in own)

@@ -15,7 +15,7 @@ from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.report.cases import gained, lost, not_found, spread, worst
 from resnet18_ocrdet.report.compare import compare, verdict
 from resnet18_ocrdet.report.evidence import gather
-from resnet18_ocrdet.report.files import write_results, write_tables
+from resnet18_ocrdet.report.files import result_names, write_results, write_tables
 from resnet18_ocrdet.report.html import Baseline, write_report
 from resnet18_ocrdet.report.sizes import fit_of, recall_by_size, sizes_of
 from resnet18_ocrdet.results import read_predictions
@@ -138,7 +138,7 @@ def test_tables(answers, tmp_path: Path):
 
 def test_result_files_can_be_scored_again(answers, tmp_path: Path):
     write_results(tmp_path, answers)
-    for name, scores in (("txt", True), ("submission.zip", False), ("submission_with_scores.zip", True)):
+    for name, scores in (("boxes", True), ("submission.zip", False), ("submission_with_scores.zip", True)):
         again = read_predictions(tmp_path / name)
         assert sorted(again) == sorted(Path(each.name).stem for each in answers)
         assert [len(again[Path(each.name).stem]) for each in answers] == [2, 1, 0]
@@ -147,6 +147,25 @@ def test_result_files_can_be_scored_again(answers, tmp_path: Path):
     first = (tmp_path / "submission.zip").read_bytes()
     write_results(tmp_path, answers)
     assert (tmp_path / "submission.zip").read_bytes() == first
+
+
+def test_names_that_a_zip_does_not_take(tmp_path: Path):
+    write_results(tmp_path, [answer("caf\udce9.jpg", [], [word(0, 20)])])
+    with zipfile.ZipFile(tmp_path / "submission_with_scores.zip") as archive:
+        assert archive.namelist() == ["res_caf\\udce9.txt"]
+
+
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (["a.jpg", "b.jpg"], ["a", "b"]),
+        (["x/1.jpg", "y/1.jpg"], ["x__1", "y__1"]),
+        (["a.jpg", "a.png", "a.jpg.tif"], ["a.jpg", "a.png", "a.jpg.tif"]),
+        (["1.jpg", "1.jpg"], ["0_1.jpg", "1_1.jpg"]),
+    ],
+)
+def test_no_image_loses_its_boxes_to_another(names, files):
+    assert result_names(names) == [f"res_{file}.txt" for file in files]
 
 
 def test_two_images_of_one_stem_keep_their_suffix(tmp_path: Path):
@@ -158,7 +177,7 @@ def test_two_images_of_one_stem_keep_their_suffix(tmp_path: Path):
 def test_results_of_an_earlier_call_do_not_stay(answers, tmp_path: Path):
     write_results(tmp_path, answers)
     write_results(tmp_path, answers[:1])
-    assert [path.name for path in (tmp_path / "txt").iterdir()] == ["res_a.txt"]
+    assert [path.name for path in (tmp_path / "boxes").iterdir()] == ["res_a.txt"]
 
 
 def test_cases(answers):

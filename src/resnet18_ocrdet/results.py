@@ -61,6 +61,17 @@ def read_predictions(path: Path) -> dict[str, list[Detection]]:
     return predictions
 
 
+def holds_results(path: Path) -> bool:
+    """Whether a path is a folder, or a zip with a result file in it: a checkpoint is a zip too."""
+    if path.is_dir():
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(is_result_name(PurePosixPath(name.replace("\\", "/")).name) for name in archive.namelist())
+    except ZIP_ERRORS:
+        return path.suffix.lower() == ".zip"  # damaged: whoever reads it says how
+
+
 def parse_detection(line: TextLine, where: str) -> Detection:
     """Understand one line of the file `where`. Raises UserError with line, column and value."""
     numbers, starts, _ = leading_numbers(line.text, len(line.text))

@@ -29,7 +29,7 @@ class LabelCheck(NamedTuple):
     """What a network said of the labels of a set."""
 
     network: str  # its name, for people
-    taught: int  # images that it learnt from: it has learnt their mistakes too
+    taught: int | None  # images that it learnt from: it has learnt their mistakes too; None: not known
     images: tuple[Doubted, ...]  # those that could be read
 
     def ranked(self, kind: Kind) -> list[tuple[Doubted, Doubt]]:
@@ -49,7 +49,7 @@ class LabelCheck(NamedTuple):
         return sorted((image for image in self.images if image.doubts), key=lambda image: -image.weight)
 
 
-def judge(network: str, taught: int, images: Sequence[tuple[LabelRecord, Seen]]) -> LabelCheck:
+def judge(network: str, taught: int | None, images: Sequence[tuple[LabelRecord, Seen]]) -> LabelCheck:
     """Compare labels with what the network saw. Every label of the set says how well it finds text of its height."""
     polygons = [np.asarray(polygon, np.float32) for record, _ in images for polygon in record.polygons]
     _, heights = min_area_quads(polygons)

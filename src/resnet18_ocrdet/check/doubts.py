@@ -47,7 +47,7 @@ class Seen(NamedTuple):
     """What the network says of one labelled image."""
 
     found: Sequence[Detection]  # M quads
-    outlines: Sequence[Polygon] | None  # M: the same as polygons, which follow a curve; None: not known
+    outlines: Sequence[Polygon]  # M: the same as polygons, which follow a curve
     support: NDArray[np.float64]  # (K,) mean probability within each shrunk label, 0..1
 
 
@@ -149,7 +149,7 @@ class _Look:
                 yield Doubt("too tight", (k,), (m,), score * (1 - 1 / float(ratios.min())))
             elif ratios.max() < 1 / SIZES_APART:
                 yield Doubt("too loose", (k,), (m,), score * (1 - float(ratios.max())))
-            elif self.corners[k] == 4 and self.iou[k, m] > SAME_IOU and self.seen.outlines is not None:
+            elif self.corners[k] == 4 and self.iou[k, m] > SAME_IOU:
                 yield from self._curved(k, m, score, self.seen.outlines[m])
 
     def _curved(self, k: int, m: int, score: float, outline: Polygon) -> Iterator[Doubt]:

@@ -27,7 +27,7 @@ from ..errors import UserError
 from ..geometry import clip_to_image
 from ..run_folder import make_folder
 from ..wording import count
-from .label_check import check_labels, told
+from .label_check import LabelJudge, told
 
 REPORTS = ("report.json", "report.html")
 FIXED = "fixed"
@@ -51,13 +51,13 @@ def run(cfg: DictConfig) -> int:
     needed = words_to_be_taken(reading, cfg.data.on_error, cfg.data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.parts, output / FIXED)
+    ask = None if cfg.checkpoint is None else LabelJudge(cfg)
     make_folder("output", output)
     with display.progress("check", reading.images) as advance:
         make, scale = build.build_target_maker(cfg.train), build.build_scale(cfg)
         checked = check_set(root, reading, make, scale, cfg.input_size.height, cfg.input_size.width, advance)
-    if cfg.checkpoint is not None:
-        records = [record for part in reading.parts.values() for record in part]
-        checked = checked._replace(labels=check_labels(cfg, records, display))
+    if ask is not None:
+        checked = checked._replace(labels=ask(reading, display))
     advice = tuple(advise(situation(checked, build.build_situation(cfg))))
     checked = checked._replace(advice=advice, seconds=time.perf_counter() - began)
     for line in (*findings_told(checked), trained):

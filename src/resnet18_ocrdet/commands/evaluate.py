@@ -10,31 +10,38 @@ from omegaconf import DictConfig
 
 from ..bundled import BUNDLED
 from ..display import Display
+from ..errors import UserError
 from ..metrics import IcdarMetric
 from ..report.compare import compare, verdict
 from ..report.evidence import Evidence, gather
-from ..report.files import write_results, write_tables
+from ..report.files import BOXES, SUBMISSION, SUBMISSION_WITH_SCORES, write_results, write_tables
 from ..report.html import Baseline, write_report
 from ..report.mistakes import count_mistakes
+from ..results import holds_results
 from ..run_folder import make_folder
-from ..structures import Image
+from ..structures import Image, Source
 from ..wording import count
 from ..world import join_world
 from .calibration import lines_of
-from .scoring import Scored, score_path
+from .scored import Scored, Split, told_apart
+from .scored_files import ResultFiles
+from .scoring import Network
 
 METRICS, REPORT = "metrics.json", "report.html"
+WRITTEN = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # and replaced
 
 
 def run(cfg: DictConfig) -> int:
     """Evaluate as `cfg` says. Returns the exit code."""
     with join_world(cfg.device) as world:
         display = Display(quiet=not world.first)
-        output = Path(world.from_first(lambda: str(_claim_folder(cfg.output))))
-        scored = score_path(cfg, cfg.predictions or cfg.checkpoint or BUNDLED, None, display, world)
-        old = None if cfg.baseline is None else score_path(cfg, cfg.baseline, scored.split, display, world)
+        output = Path(world.from_first(lambda: str(_claim_folder(cfg))))
+        candidate = _open(cfg, display)
+        old = None if cfg.baseline is None else _open_baseline(cfg, candidate.split, display)
+        scored, before = (None if each is None else each.score(display, world) for each in (candidate, old))
+        assert scored is not None
         if world.first:
-            _finish(output, scored, old, display)
+            _finish(output, scored, before, candidate.split.source, display)
             if cfg.calibrate:
                 for line in lines_of(scored.about["calibration"], cfg.checkpoint):
                     display.line(line)
@@ -42,38 +49,63 @@ def run(cfg: DictConfig) -> int:
     return 0
 
 
-def _claim_folder(output: str) -> Path:
-    make_folder("output", Path(output))
-    return Path(output)
+def _open(cfg: DictConfig, display: Display) -> Network | ResultFiles:
+    if cfg.predictions is not None:
+        return ResultFiles(cfg, "predictions", Path(cfg.predictions), None, display)
+    return Network(cfg, cfg.checkpoint or BUNDLED, None, display)
 
 
-def _finish(output: Path, scored: Scored, old: Scored | None, display: Display) -> None:
+def _open_baseline(cfg: DictConfig, split: Split, display: Display) -> Network | ResultFiles:
+    """Before anything is scored: a baseline that cannot be used must not cost an evaluation."""
+    path = Path(cfg.baseline)
+    if cfg.baseline != BUNDLED and holds_results(path):
+        return ResultFiles(cfg, "baseline", path, split, display)
+    return Network(cfg, cfg.baseline, split, display)
+
+
+def _claim_folder(cfg: DictConfig) -> Path:
+    output = Path(cfg.output)
+    for key in ("predictions", "baseline"):
+        read = None if cfg[key] in (None, BUNDLED) else Path(cfg[key]).resolve()
+        written = [(output / name).resolve() for name in WRITTEN]
+        if read is not None and any(read == place or place in read.parents for place in written):
+            raise UserError(f"{key}={cfg[key]}: this call writes there; choose another output= than {output}")
+    make_folder("output", output)
+    return output
+
+
+def _finish(output: Path, scored: Scored, old: Scored | None, source: Source, display: Display) -> None:
     """Write and say the score and what it is made of."""
+    scored = told_apart(scored, source)
     evidence = gather(scored.metric, scored.answers)
-    baseline = None if old is None else _baseline(old, scored.metric)
+    baseline = None if old is None else _baseline(told_apart(old, source), scored.metric)
     content = evidence.to_dict() | scored.about
     if baseline is not None and old is not None:
         content["baseline"] = old.about | baseline.evidence.to_dict() | {"change": baseline.change._asdict()}
     (output / METRICS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_tables(output, evidence)
-    write_results(output, scored.answers)
     for line in _told(evidence):
         display.line(line)
     if baseline is not None:
         display.line(f"compared with {baseline.name}: {verdict(baseline.change)}")
         display.line(f"regions: {baseline.change.gained} gained, {baseline.change.lost} lost")
+    if "checkpoint" in scored.about:  # boxes that were read from files are there already
+        write_results(output, scored.answers)
 
     def read(image: int) -> Image:
-        return scored.split.source.load(image).image
+        return source.load(image).image
 
-    title = f"Evaluation of {scored.about.get('checkpoint') or scored.about['predictions']}"
+    title = f"Evaluation of {_name(scored)}"
     write_report(output / REPORT, title, [scored.line], evidence, read, baseline)
-    display.line(f"wrote {output / REPORT}, and the numbers and boxes beside it")
+    display.line(f"wrote {output / REPORT}, and the numbers beside it")
 
 
 def _baseline(old: Scored, metric: IcdarMetric) -> Baseline:
-    name = old.about.get("checkpoint") or old.about["predictions"]
-    return Baseline(name, gather(old.metric, old.answers), compare(old.metric.images, metric.images))
+    return Baseline(_name(old), gather(old.metric, old.answers), compare(old.metric.images, metric.images))
+
+
+def _name(scored: Scored) -> str:
+    return str(scored.about.get("checkpoint") or scored.about["predictions"])
 
 
 def _told(evidence: Evidence) -> list[str]:

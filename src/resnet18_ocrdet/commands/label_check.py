@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,48 +19,60 @@ from ..check.measure import drawable
 from ..checkpoint import load_checkpoint
 from ..contract import Contract
 from ..data.image_io import read_image
+from ..data.reading import Reading
 from ..data.record import LabelRecord
 from ..detector import Detector
 from ..device import choose_device
 from ..display import Display
 from ..errors import UserError
 from ..geometry import offset, shrink_distance
+from ..outlines import min_area_quads
 from ..postprocess import ProbMap, means_inside
 from ..structures import Placement
 from ..wording import count
 from .taught import taught_records
 
 
-def check_labels(cfg: DictConfig, records: list[LabelRecord], display: Display) -> LabelCheck:
-    """Let the network of cfg.checkpoint look at every image that can be read."""
-    path = weights_path(cfg.checkpoint)
-    content = load_checkpoint(path)
-    contract = Contract.from_dict(content["contract"])
-    device = choose_device(cfg.device)
-    compute, _ = build.build_compute(device, cfg.precision)
-    decoder = replace(build.build_decoder(contract), shape="quad")
-    detector = Detector(build.build_trained(content, path, device), contract, decoder, compute)
-    named = "the bundled network" if path == BUNDLED_PATH else str(path)
-    taught = taught_records(content, contract, records)
-    if taught:
-        display.line(
-            f"note: {taught} of {count(len(records), 'image')} taught {named}: it has learnt the mistakes in their "
-            f"labels too; ask a network that has not seen them"
-        )
-    images = []
-    with display.progress("labels", len(records)) as advance:
-        for record in map(readable, records):
-            try:
-                prob_map, placement = detector.look(read_image(record.image_path))
-            except UserError:
+class LabelJudge:
+    """The network of cfg.checkpoint, opened. Raises UserError for a checkpoint that cannot be used."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        path = weights_path(cfg.checkpoint)
+        self.content = load_checkpoint(path)
+        self.contract = Contract.from_dict(self.content["contract"])
+        device = choose_device(cfg.device)
+        compute, _ = build.build_compute(device, cfg.precision)
+        self.decode = replace(build.build_decoder(self.contract), shape="polygon")  # quads would lose bent text
+        self.detector = Detector(build.build_trained(self.content, path, device), self.contract, self.decode, compute)
+        self.name = "the bundled network" if path == BUNDLED_PATH else str(path)
+
+    def __call__(self, reading: Reading, display: Display) -> LabelCheck:
+        """Look at every image that has labels and can be read."""
+        unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
+        records = [r for part in reading.parts.values() for r in part if r.image_path not in unlabelled]
+        taught = taught_records(self.content, self.contract, records)
+        if taught is None:
+            display.line(f"note: the images that taught {self.name} are not here: it is not known whether these did")
+        elif taught:
+            display.line(
+                f"note: {taught} of {count(len(records), 'image')} taught {self.name}: it has learnt the mistakes in "
+                f"their labels too; ask a network that has not seen them"
+            )
+        images = []
+        with display.progress("labels", len(records)) as advance:
+            for record in map(readable, records):
+                with suppress(UserError):  # an image that cannot be read: a finding of the check already
+                    images.append((record, self._see(record)))
                 advance()
-                continue  # a finding of the check already
-            found = decoder(prob_map, placement)
-            outlines = [each.polygon for each in replace(decoder, shape="polygon")(prob_map, placement)]
-            support = support_of(record, prob_map, placement, contract.shrink_ratio)
-            images.append((record, Seen(found, outlines if len(outlines) == len(found) else None, support)))
-            advance()
-    return judge(named, taught, images)
+        return judge(self.name, taught, images)
+
+    def _see(self, record: LabelRecord) -> Seen:
+        prob_map, placement = self.detector.look(read_image(record.image_path))
+        found = self.decode(prob_map, placement)
+        quads, _ = min_area_quads([each.polygon for each in found])
+        boxes = [each._replace(polygon=quad) for each, quad in zip(found, quads, strict=True)]
+        support = support_of(record, prob_map, placement, self.contract.shrink_ratio)
+        return Seen(boxes, [each.polygon for each in found], support)
 
 
 def readable(record: LabelRecord) -> LabelRecord:

@@ -26,7 +26,8 @@ from ..wording import count
 from .train_faults import explain
 
 PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
-THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio")  # fit the weights they were chosen for
+FITTED = ("bin_thresh", "box_thresh", "unclip_ratio", "unclip")  # to the weights they were chosen for
+THRESHOLDS = tuple(f"decode.{key}" for key in FITTED)
 SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK, *THRESHOLDS)}
 
 

@@ -17,18 +17,21 @@ from ..slim import count_taught, is_slim
 from ..structures import Source
 
 
-def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int:
-    """How many of the images of these records; 0 where that cannot be told any more."""
+def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
+    """How many of the images of these records; None where the training images are not there to be compared with."""
     if is_slim(content):
         return count_taught(content, [record.image_path for record in records])
+    data = OmegaConf.create(content["config"]).data
+    if "cache" in data:
+        data.cache = "none"  # only names and bytes are compared
     try:
-        trained = build.build_splits(OmegaConf.create(content["config"]).data, contract).train
+        trained = build.build_splits(data, contract).train
     except UserError:
-        return 0  # the training data are not here any more
+        return None
     return len(same_images(trained.records, records)) if isinstance(trained, LabelledImages) else 0
 
 
-def taught_images(content: Checkpoint, contract: Contract, source: Source, own: Splits | None) -> int:
+def taught_images(content: Checkpoint, contract: Contract, source: Source, own: Splits | None) -> int | None:
     """How many of the images of a split. own: the images that the checkpoint records, where they are open already."""
     if own is not None and not is_slim(content):
         return len(source) if source is own.train else len(overlap(Splits(own.train, source, None)))

@@ -13,7 +13,7 @@ from ..structures import Answer
 from .evidence import Evidence
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"
-TEXTS, SUBMISSION, SUBMISSION_WITH_SCORES = "txt", "submission.zip", "submission_with_scores.zip"
+BOXES, SUBMISSION, SUBMISSION_WITH_SCORES = "boxes", "submission.zip", "submission_with_scores.zip"
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of a zip: the same boxes give the same file
 
 
@@ -30,24 +30,35 @@ def write_tables(output: Path, evidence: Evidence) -> None:
 
 
 def write_results(output: Path, answers: Sequence[Answer]) -> None:
-    """Write txt/res_<image>.txt with scores, and all of them as one zip, with scores and without. Raises OSError.
+    """Write boxes/res_<image>.txt with scores, and all of them as one zip, with scores and without. Raises OSError.
 
-    The stem of an image's name; the whole name where two images have the same stem."""
-    (output / TEXTS).mkdir(exist_ok=True)
-    for old in (output / TEXTS).glob(f"{PREFIX}*{SUFFIX}"):
+    What an earlier call wrote there goes."""
+    folder = output / BOXES
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob(f"{PREFIX}*{SUFFIX}"):
         old.unlink()
-    stems = Counter(PurePath(answer.name).stem for answer in answers)
-    files: dict[str, Answer] = {}
-    for answer in answers:
-        stem = PurePath(answer.name).stem
-        files[f"{PREFIX}{answer.name if stems[stem] > 1 else stem}{SUFFIX}"] = answer
+    files = dict(zip(result_names([answer.name for answer in answers]), answers, strict=True))
     for name, answer in files.items():
-        (output / TEXTS / name).write_text(format_detections(answer.detections, with_scores=True), encoding="utf-8")
+        (folder / name).write_text(format_detections(answer.detections, with_scores=True), encoding="utf-8")
     for zip_name, with_scores in ((SUBMISSION, False), (SUBMISSION_WITH_SCORES, True)):
         with zipfile.ZipFile(output / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, answer in files.items():
-                entry = zipfile.ZipInfo(name, FIRST_DAY)
-                archive.writestr(entry, format_detections(answer.detections, with_scores), zipfile.ZIP_DEFLATED)
+                written = name.encode("utf-8", "backslashreplace").decode()  # a zip takes no other names
+                text = format_detections(answer.detections, with_scores)
+                archive.writestr(zipfile.ZipInfo(written, FIRST_DAY), text, zipfile.ZIP_DEFLATED)
+
+
+def result_names(names: Sequence[str]) -> list[str]:
+    """res_<image>.txt for each image, all different: by the stem of its name, with the suffix where a stem is twice.
+
+    Folders in a name, which tell images of the same name apart, become a part of it: `a/1.jpg` is res_a__1.txt."""
+    flat = [name.replace("/", "__") for name in names]
+    stems = Counter(PurePath(name).stem for name in flat)
+    short = [name if stems[PurePath(name).stem] > 1 else PurePath(name).stem for name in flat]
+    chosen = short if len(set(short)) == len(short) else flat
+    if len(set(chosen)) < len(chosen):
+        chosen = [f"{number}_{name}" for number, name in enumerate(flat)]
+    return [f"{PREFIX}{name}{SUFFIX}" for name in chosen]
 
 
 def _listed(numbers: Iterable[int]) -> str:

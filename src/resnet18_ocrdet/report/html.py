@@ -23,8 +23,8 @@ WORST = 12  # images that are drawn whole
 EXAMPLES = 6  # pictures of each number
 PLACES = 30  # cases that are named of each number; mistakes.csv has all
 COLOURS = (
-    "Red: regions not found. Orange: detections that found nothing. Green: found. Blue: other regions not found. Grey: "
-    "don't-care."
+    "Red and orange: the regions and detections that a picture is about; here those not found, and those that found "
+    "nothing. Green: found. Blue: other regions not found. Grey: don't-care."
 )
 
 Read = Callable[[int], Image]

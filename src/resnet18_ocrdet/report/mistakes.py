@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matching import Overlaps, find_overlaps, starts
-from ..metrics import ImageScore
+from ..metrics import CHUNK, ImageScore
 from ..structures import Answer
 
 Kind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MEANING: dict[Kind, str] = {
-    "missed": "a region that no detection is near to",
+    "missed": "a region without a detection of its own",
     "split": "a region in the place of which several detections lie",
     "merged": "a region that shares its detection with another region",
     "too tight": "a detection within its region, too small for it",
     "too loose": "a detection round its region, too large for it",
     "misplaced": "a detection beside its region, partly on it",
-    "false": "a detection that no region is near to",
-    "duplicate": "a detection on a region that another detection has found",
+    "false": "a detection without a region of its own",
+    "duplicate": "a detection on a region that has another one",
 }
 MOST = 0.5  # of an outline's area: mostly inside the other one
 NEAR_IOU = 0.1  # a region and a detection that overlap less have nothing to do with each other
@@ -39,7 +39,7 @@ class Mistake(NamedTuple):
     kind: Kind
     regions: tuple[int, ...]  # regions that were not found for this reason; empty: false, duplicate
     detections: tuple[int, ...]  # the detections to blame; empty: missed. Of a merged one, it may have found another
-    iou: float  # the best of these detections with these regions, or with the region found already; 0..1
+    iou: float  # the best of these regions with these detections; where one of both is empty, with any; 0..1
 
 
 class _Image(NamedTuple):
@@ -52,11 +52,8 @@ class _Image(NamedTuple):
 
 def find_mistakes(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> list[Mistake]:
     """Name what went wrong in a set, image by image. rows: what `IcdarMetric.update_all` said of the answers."""
-    outlines = [[found.polygon for found in answer.detections] for answer in answers]
-    overlaps = find_overlaps([answer.polygons for answer in answers], outlines, [answer.name for answer in answers])
-    images = _images(overlaps, starts([answer.polygons for answer in answers]), starts(outlines))
     found = []
-    for number, (answer, row, shared) in enumerate(zip(answers, rows, images, strict=True)):
+    for number, (answer, row, shared) in enumerate(zip(answers, rows, _shared(answers), strict=True)):
         care = np.flatnonzero(~answer.ignore).tolist()
         counted = sorted(set(range(len(answer.detections))) - set(row.dont_care_detections))
         sorted_out = _Sorting(shared, care, counted, dict(row.pairs))
@@ -91,27 +88,27 @@ class _Sorting:
                 self.detections = [found for found in self.detections if found not in detections]
                 yield kind, regions, detections, iou
         for region in self.regions:
-            yield "missed", (region,), (), 0.0
+            yield "missed", (region,), (), self._best((region,), self.counted)
         for found in self.detections:
             yield "false", (), (found,), self._best(self.care, (found,))
 
     def _split(self) -> Iterator[_Found]:
         for region in list(self.regions):
-            inside = [found for found in self.detections if self.shared.of_detection[region, found] > MOST]
-            parts = tuple(found for found in inside if self.shared.of_region[region, found] > NEAR_IOU)
+            parts = tuple(found for found in self.detections if self.shared.of_detection[region, found] > MOST)
             if len(parts) > 1:
                 yield "split", (region,), parts, self._best((region,), parts)
 
     def _merged(self) -> Iterator[_Found]:
-        for found in self.counted:
+        for found in [*self.pairs.values(), *self.detections]:
             covered = [region for region in self.care if self.shared.of_region[region, found] > MOST]
             lost = tuple(region for region in covered if region in self.regions)
             if len(covered) > 1 and lost:
                 yield "merged", lost, (found,), self._best(lost, (found,))
 
     def _wrong_size(self) -> Iterator[_Found]:
-        iou = self.shared.iou
-        near = [(iou[k, m], k, m) for k in self.regions for m in self.detections if iou[k, m] > NEAR_IOU]
+        iou, inside = self.shared.iou, self.shared.of_detection
+        pairs = [(k, m) for k in self.regions for m in self.detections]
+        near = [(iou[k, m], k, m) for k, m in pairs if iou[k, m] > NEAR_IOU or inside[k, m] > MOST]
         for value, region, found in sorted(near, key=lambda pair: (-pair[0], *pair[1:])):
             if region in self.regions and found in self.detections:
                 yield self._size_of(region, found), (region,), (found,), float(value)
@@ -124,12 +121,23 @@ class _Sorting:
 
     def _duplicate(self) -> Iterator[_Found]:
         for found in list(self.detections):
-            on = [region for region in self.pairs if self.shared.of_detection[region, found] > MOST]
-            if on or self._best(list(self.pairs), (found,)) > MOST:
-                yield "duplicate", (), (found,), self._best(list(self.pairs), (found,))
+            taken = [region for region in self.care if region not in self.regions]
+            on = [region for region in taken if self.shared.of_detection[region, found] > MOST]
+            if on or self._best(taken, (found,)) > MOST:
+                yield "duplicate", (), (found,), self._best(taken, (found,))
 
     def _best(self, regions: Sequence[int], detections: Sequence[int]) -> float:
         return float(self.shared.iou[np.ix_(regions, detections)].max(initial=0.0))
+
+
+def _shared(answers: Sequence[Answer]) -> Iterator[_Image]:
+    """Of each image; CHUNK of them are compared in one call, so that the memory does not grow with the set."""
+    for first in range(0, len(answers), CHUNK):
+        part = answers[first : first + CHUNK]
+        regions = [answer.polygons for answer in part]
+        outlines = [[found.polygon for found in answer.detections] for answer in part]
+        overlaps = find_overlaps(regions, outlines, [answer.name for answer in part])
+        yield from _images(overlaps, starts(regions), starts(outlines))
 
 
 def _images(overlaps: Overlaps, regions: Sequence[int], detections: Sequence[int]) -> Iterator[_Image]:

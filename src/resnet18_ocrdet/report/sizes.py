@@ -67,16 +67,13 @@ def sizes_of(polygons: Sequence[Polygon]) -> tuple[NDArray[np.float64], NDArray[
 
 def fit_of(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> Fit | None:
     """See `Fit`; None where nothing was found."""
-    regions = [[answer.polygons[region] for region, _ in row.pairs] for answer, row in zip(answers, rows, strict=True)]
-    found = [
-        [answer.detections[index].polygon for _, index in row.pairs] for answer, row in zip(answers, rows, strict=True)
-    ]
-    overlaps = find_overlaps(regions, found, [answer.name for answer in answers])
-    paired = overlaps.region == overlaps.detection  # both lists have one entry for each pair
-    if not paired.any():
+    pairs = [(answer, *pair) for answer, row in zip(answers, rows, strict=True) for pair in row.pairs]
+    if not pairs:
         return None
-    ratios = overlaps.detection_area / overlaps.region_area
-    return Fit(float(overlaps.iou[paired].mean()), float(ratios.mean()))
+    regions = [[answer.polygons[region]] for answer, region, _ in pairs]  # each pair like an image of its own
+    found = [[answer.detections[index].polygon] for answer, _, index in pairs]
+    overlaps = find_overlaps(regions, found, [answer.name for answer, *_ in pairs])
+    return Fit(float(overlaps.iou.mean()), float((overlaps.detection_area / overlaps.region_area).mean()))
 
 
 def _shares(values: NDArray[np.float64], found: NDArray[np.bool_], edges: Sequence[float]) -> list[Share]:
