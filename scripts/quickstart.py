@@ -43,7 +43,7 @@ def main() -> int:
     )
     used = (
         ("ocrdet-detect", f"input={photos}", f"checkpoint={checkpoint}", f"output={folder / 'detect'}"),
-        ("ocrdet-detect", f"input={photos}", f"output={folder / 'bundled'}"),
+        ("ocrdet-detect", f"input={photos}", "input_size=512x512", f"output={folder / 'bundled'}"),  # they are small
         ("ocrdet-train", *FINE_TUNING, f"run_dir={folder / 'finetune'}"),
     )
     if code := call_each(trained):
