@@ -17,7 +17,7 @@ from pathlib import Path
 from installed import call, train_once
 
 SPLIT = ("data.train=1-50", "data.val=51-100")
-SHORT = ("train.epochs=60", "train.val_every=20")  # 7 steps of 8 an epoch
+SHORT = ("train.epochs=60", "train.val_every=20")  # 6 steps of 8 an epoch
 STARTS = ("rendered words", "nothing")
 
 

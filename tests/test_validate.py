@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -104,15 +106,28 @@ def test_nothing_to_score():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of this process from /proc")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of a process from /proc")
 def test_memory_does_not_grow_with_the_set():
+    """In a process of its own: what other tests left behind makes the allocator's choices hard to tell."""
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    images, growth = done.stdout.split()
+    assert int(images) == 1000
+    assert float(growth) < 50
+
+
+def print_growth():
+    """Score 1,000 maps of 320x320 (of larger ones, what the allocator keeps back hides the rest); print how many, and the MiB that image 1,000 needs more than image 100."""
     used = {}
 
     def watch(batch, maps, found):
         if batch.indices[-1] in (99, 999):
-            used[batch.indices[-1]] = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20  # MiB
+            used[batch.indices[-1]] = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
-    loader = ([batch_of(range(first, first + 4), 736, 1280)] for first in range(0, 1000, 4))
+    loader = ([batch_of(range(first, first + 4), 320, 320)] for first in range(0, 1000, 4))
     result, _ = score(loader, watch=watch)
-    assert len(result.answers) == 1000
-    assert used[999] - used[99] < 50
+    print(len(result.answers), used[999] - used[99])
+
+
+if __name__ == "__main__":
+    print_growth()
