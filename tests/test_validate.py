@@ -117,7 +117,9 @@ def test_memory_does_not_grow_with_the_set():
 
 
 def print_growth():
-    """Score 1,000 maps of 320x320 (of larger ones, what the allocator keeps back hides the rest); print how many, and the MiB that image 1,000 needs more than image 100."""
+    """Score 1,000 maps of 320x320; print how many, and the MiB that image 1,000 needs more than image 100.
+
+    Of larger maps, what the allocator keeps back hides the rest."""
     used = {}
 
     def watch(batch, maps, found):
