@@ -9,7 +9,7 @@ they cross, and the area of their polygons counts. An outline without area match
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -57,6 +57,37 @@ def find_overlaps(
     there = shared > 0
     sizes = shapely.area(region_shapes), shapely.area(detection_shapes)
     return Overlaps(rows[there], columns[there], shared[there], *sizes)
+
+
+class Shared(NamedTuple):
+    """How much the K regions and M detections of one image share."""
+
+    iou: Areas  # (K, M) intersection over union, 0..1
+    of_region: Areas  # (K, M) share of the region that the detection covers, 0..1
+    of_detection: Areas  # (K, M) share of the detection that lies on the region, 0..1
+    region_area: Areas  # (K,)
+    detection_area: Areas  # (M,)
+
+
+def shared_areas(
+    regions: Sequence[Sequence[Polygon]], detections: Sequence[Sequence[Polygon]], names: Sequence[str]
+) -> Iterator[Shared]:
+    """`find_overlaps` of N images, cut into the images. Raises ValueError as it does."""
+    overlaps, first_region, first_detection = (
+        find_overlaps(regions, detections, names),
+        starts(regions),
+        starts(detections),
+    )
+    region_area, detection_area = overlaps.region_area, overlaps.detection_area
+    of_region = overlaps.area / region_area[overlaps.region]
+    of_detection = overlaps.area / detection_area[overlaps.detection]
+    shares = np.stack([overlaps.iou, of_region, of_detection])
+    first = np.searchsorted(overlaps.region, first_region).tolist()
+    for n in range(len(names)):
+        own, (k, k_end), (m, m_end) = slice(*first[n : n + 2]), first_region[n : n + 2], first_detection[n : n + 2]
+        planes = np.zeros((3, k_end - k, m_end - m))
+        planes[:, overlaps.region[own] - k, overlaps.detection[own] - m] = shares[:, own]
+        yield Shared(planes[0], planes[1], planes[2], region_area[k:k_end], detection_area[m:m_end])
 
 
 def first_come_pairs(regions: Numbers, detections: Numbers) -> NDArray[np.intp]:

@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ..geometry import min_area_quad
-from ..matching import find_overlaps, to_shapes
+from ..matching import shared_areas, to_shapes
 from ..outlines import min_area_quads
 from ..structures import Detection, Polygon
 
@@ -88,13 +88,8 @@ class _Look:
         self.ignore, self.seen, self.findable = ignore, seen, findable
         quads = [found.polygon for found in seen.found]
         self.scores = np.array([found.score for found in seen.found], np.float64)
-        overlaps = find_overlaps([polygons], [quads], [""])
-        place = overlaps.region, overlaps.detection
-        self.iou, self.of_label, self.of_found = np.zeros((3, len(polygons), len(quads)))
-        self.iou[place] = overlaps.iou
-        self.of_label[place] = overlaps.area / overlaps.region_area[overlaps.region]
-        self.of_found[place] = overlaps.area / overlaps.detection_area[overlaps.detection]
-        self.label_area, self.found_area = overlaps.region_area, overlaps.detection_area
+        (shared,) = shared_areas([polygons], [quads], [""])
+        self.iou, self.of_label, self.of_found, self.label_area, self.found_area = shared
         self.label_sizes, self.found_sizes = _sizes(polygons), _sizes(quads)
         self.shapes = to_shapes([polygons], [""])
         self.corners = [len(polygon) for polygon in polygons]

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..matching import Overlaps, find_overlaps, starts
+from ..matching import Shared, shared_areas
 from ..metrics import CHUNK, ImageScore
 from ..structures import Answer
 
@@ -42,14 +41,6 @@ class Mistake(NamedTuple):
     iou: float  # the best of these regions with these detections; where one of both is empty, with any; 0..1
 
 
-class _Image(NamedTuple):
-    """How much regions and detections of one image share."""
-
-    iou: NDArray[np.float64]  # (K, M)
-    of_region: NDArray[np.float64]  # (K, M) share of the region that the detection covers
-    of_detection: NDArray[np.float64]  # (K, M) share of the detection that lies on the region
-
-
 def find_mistakes(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> list[Mistake]:
     """Name what went wrong in a set, image by image. rows: what `IcdarMetric.update_all` said of the answers."""
     found = []
@@ -75,7 +66,7 @@ _Found = tuple[Kind, tuple[int, ...], tuple[int, ...], float]
 class _Sorting:
     """One image: regions and detections leave as soon as their mistake has a name."""
 
-    def __init__(self, shared: _Image, care: list[int], counted: list[int], pairs: dict[int, int]) -> None:
+    def __init__(self, shared: Shared, care: list[int], counted: list[int], pairs: dict[int, int]) -> None:
         self.shared, self.care, self.counted, self.pairs = shared, care, counted, pairs
         self.regions = [region for region in care if region not in pairs]  # not found
         self.detections = [found for found in counted if found not in set(pairs.values())]  # found nothing
@@ -130,26 +121,9 @@ class _Sorting:
         return float(self.shared.iou[np.ix_(regions, detections)].max(initial=0.0))
 
 
-def _shared(answers: Sequence[Answer]) -> Iterator[_Image]:
+def _shared(answers: Sequence[Answer]) -> Iterator[Shared]:
     """Of each image; CHUNK of them are compared in one call, so that the memory does not grow with the set."""
     for first in range(0, len(answers), CHUNK):
         part = answers[first : first + CHUNK]
-        regions = [answer.polygons for answer in part]
         outlines = [[found.polygon for found in answer.detections] for answer in part]
-        overlaps = find_overlaps(regions, outlines, [answer.name for answer in part])
-        yield from _images(overlaps, starts(regions), starts(outlines))
-
-
-def _images(overlaps: Overlaps, regions: Sequence[int], detections: Sequence[int]) -> Iterator[_Image]:
-    """Cut the overlaps of a set into its images. regions, detections: where each image begins, and the end."""
-    first = np.searchsorted(overlaps.region, regions).tolist()
-    iou = overlaps.iou
-    of_region = overlaps.area / overlaps.region_area[overlaps.region]
-    of_detection = overlaps.area / overlaps.detection_area[overlaps.detection]
-    for n in range(len(regions) - 1):
-        own = slice(first[n], first[n + 1])
-        place = overlaps.region[own] - regions[n], overlaps.detection[own] - detections[n]
-        planes = np.zeros((3, regions[n + 1] - regions[n], detections[n + 1] - detections[n]))
-        for plane, values in zip(planes, (iou, of_region, of_detection), strict=True):
-            plane[place] = values[own]
-        yield _Image(*planes)
+        yield from shared_areas([answer.polygons for answer in part], outlines, [answer.name for answer in part])
