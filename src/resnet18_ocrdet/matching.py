@@ -73,11 +73,8 @@ def shared_areas(
     regions: Sequence[Sequence[Polygon]], detections: Sequence[Sequence[Polygon]], names: Sequence[str]
 ) -> Iterator[Shared]:
     """`find_overlaps` of N images, cut into the images. Raises ValueError as it does."""
-    overlaps, first_region, first_detection = (
-        find_overlaps(regions, detections, names),
-        starts(regions),
-        starts(detections),
-    )
+    overlaps = find_overlaps(regions, detections, names)
+    first_region, first_detection = starts(regions), starts(detections)
     region_area, detection_area = overlaps.region_area, overlaps.detection_area
     of_region = overlaps.area / region_area[overlaps.region]
     of_detection = overlaps.area / detection_area[overlaps.detection]
@@ -95,12 +92,12 @@ def first_come_pairs(regions: Numbers, detections: Numbers) -> NDArray[np.intp]:
 
     regions, detections: (P,) candidates in the order of `Overlaps`. Returns the places (P',) of the pairs taken."""
     taken = []
-    free_from, used = -1, set[int]()
+    last, used = -1, set[int]()  # region and detections taken
     for place, (region, detection) in enumerate(zip(regions.tolist(), detections.tolist(), strict=True)):
-        if region > free_from and detection not in used:
+        if region > last and detection not in used:
             taken.append(place)
             used.add(detection)
-            free_from = region
+            last = region
     return np.array(taken, np.intp)
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from .geometry import Points, area
 
+LEAST_SIDE_PX = 1.0  # of text
+
 Quads = NDArray[np.float32]  # (M, 4, 2)
 Sizes = NDArray[np.float64]  # (M,)
 
@@ -27,6 +29,15 @@ def min_area_quads(outlines: Sequence[NDArray[Any]]) -> tuple[Quads, Sizes]:
     rectangles = [cv2.minAreaRect(outline) for outline in outlines]
     corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float32).reshape(-1, 4, 2)
     return order_quads(corners), np.array([min(size) for _, size, _ in rectangles], np.float64)
+
+
+def text_sizes(outlines: Sequence[NDArray[Any]]) -> tuple[Sizes, Sizes]:
+    """Height of the text in each outline and its length: the sides of the smallest rectangle, px, at least 1.
+
+    Flatter text counts as 1 px high: no text is smaller, and nothing is divided by zero."""
+    quads, heights = min_area_quads([np.asarray(outline, np.float32) for outline in outlines])
+    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two sides that meet
+    return np.maximum(heights, LEAST_SIDE_PX), np.asarray(np.maximum(lengths, LEAST_SIDE_PX), np.float64)
 
 
 def order_quads(quads: Quads) -> Quads:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..geometry import min_area_quad
 from ..matching import shared_areas, to_shapes
-from ..outlines import min_area_quads
+from ..outlines import text_sizes
 from ..structures import Detection, Polygon
 
 Kind = Literal["missing label", "false label", "split", "merged", "too tight", "too loose", "curved in a quad"]
@@ -90,7 +90,7 @@ class _Look:
         self.scores = np.array([found.score for found in seen.found], np.float64)
         (shared,) = shared_areas([polygons], [quads], [""])
         self.iou, self.of_label, self.of_found, self.label_area, self.found_area = shared
-        self.label_sizes, self.found_sizes = _sizes(polygons), _sizes(quads)
+        self.label_sizes, self.found_sizes = (np.stack(text_sizes(each), axis=1) for each in (polygons, quads))
         self.shapes = to_shapes([polygons], [""])
         self.corners = [len(polygon) for polygon in polygons]
         on_ignored = self.of_found[ignore].sum(axis=0) > MOST
@@ -154,7 +154,7 @@ class _Look:
 
     def _closeness(self, parts: list[int]) -> float:
         """1 where labels touch, 0 where there is a space between them."""
-        height = max(float(self.label_sizes[parts, 0].mean()), 1.0)
+        height = float(self.label_sizes[parts, 0].mean())
         gaps = [min(float(shapely.distance(self.shapes[k], self.shapes[o])) for o in parts if o != k) for k in parts]
         return float(np.clip(1 - max(gaps) / (GAP_HEIGHTS * height), 0, 1))
 
@@ -179,10 +179,3 @@ def bend_of(outline: Polygon) -> float:
     middle = (mask * np.arange(len(mask))[:, None]).sum(axis=0)[columns] / thickness[columns]
     straight = np.polyval(np.polyfit(columns, middle, 1), columns)
     return float(np.ptp(middle - straight) / np.median(thickness[columns]))
-
-
-def _sizes(polygons: Sequence[Polygon]) -> NDArray[np.float64]:
-    """Height and length of the smallest rectangle round each: (K, 2), px, at least 1."""
-    quads, heights = min_area_quads([np.asarray(polygon, np.float32) for polygon in polygons])
-    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)
-    return np.asarray(np.maximum(np.stack([heights, lengths], axis=1), 1.0), np.float64)

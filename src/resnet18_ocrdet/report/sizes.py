@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matching import find_overlaps
-from ..metrics import LEAST_HEIGHT_PX, ImageScore
-from ..outlines import min_area_quads
+from ..metrics import ImageScore
+from ..outlines import text_sizes
 from ..structures import Answer, Polygon
 
 HEIGHTS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px of the original image
@@ -59,10 +59,8 @@ def sizes_of(polygons: Sequence[Polygon]) -> tuple[NDArray[np.float64], NDArray[
     """Height of the text in K regions, px, at least 1, and its length over its height, at least 1: (K,) each.
 
     Both are those of the smallest rotated rectangle."""
-    quads, heights = min_area_quads([np.asarray(polygon, np.float32) for polygon in polygons])
-    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two sides that meet
-    heights = np.maximum(heights, LEAST_HEIGHT_PX)
-    return heights, np.asarray(np.maximum(lengths, heights) / heights, np.float64)
+    heights, lengths = text_sizes(polygons)
+    return heights, np.maximum(lengths / heights, 1.0)
 
 
 def fit_of(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> Fit | None:
