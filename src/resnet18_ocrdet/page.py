@@ -42,16 +42,18 @@ def write_page(path: Path, title: str, parts: Iterable[str]) -> None:
     path.write_text(_clean("\n".join([*head, *parts, "</body>\n</html>"])) + "\n", encoding="utf-8")
 
 
-def figure(jpeg: bytes, caption: str, more: str = "", link: str = "") -> str:
-    """A picture within the page. caption: plain text, which stands for the picture too; more: plain text beside it.
-
-    link: the name by which other parts of the page lead here."""
+def figure(jpeg: bytes, caption: str, more: str = "") -> str:
+    """A picture within the page. caption: plain text, which stands for the picture too; more: plain text beside it."""
     data, told = base64.b64encode(jpeg).decode("ascii"), escape(caption)
-    name = f' id="{escape(link)}"' if link else ""
     return (
-        f'<figure{name}><img alt="{told}" src="data:image/jpeg;base64,{data}">'
+        f'<figure><img alt="{told}" src="data:image/jpeg;base64,{data}">'
         f"<figcaption>{told}{escape(more)}</figcaption></figure>"
     )
+
+
+def anchor(name: str) -> str:
+    """The name of a place on the page, for links to it."""
+    return name.replace(" ", "-")
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = ()) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.record import LabelRecord
-from ..outlines import min_area_quads
+from ..outlines import text_sizes
 from .doubts import KINDS, Doubt, Kind, Seen, doubts_of, findable_shares
 
 
@@ -51,8 +51,7 @@ class LabelCheck(NamedTuple):
 
 def judge(network: str, taught: int | None, images: Sequence[tuple[LabelRecord, Seen]]) -> LabelCheck:
     """Compare labels with what the network saw. Every label of the set says how well it finds text of its height."""
-    polygons = [np.asarray(polygon, np.float32) for record, _ in images for polygon in record.polygons]
-    _, heights = min_area_quads(polygons)
+    heights, _ = text_sizes([polygon for record, _ in images for polygon in record.polygons])
     care = np.concatenate([np.zeros(0, bool), *(~record.ignore for record, _ in images)])
     support = np.concatenate([np.zeros(0), *(seen.support for _, seen in images)])
     shares = np.zeros(len(care))

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from ..crops import crop_round, jpeg
 from ..data.image_io import read_image
-from ..draw import DONT_CARE, outline
 from ..errors import UserError
-from ..page import figure, table
+from ..page import anchor, figure, table
 from ..wording import count
 from .doubted import Doubted, LabelCheck
 from .doubts import MEANING, Doubt
-from .pictures import RIGHT, WRONG
+from .pictures import picture
 
 EXAMPLES = 12  # pictures of each kind
 WORST = 20  # images that are named
-SEEN = (255, 150, 0)
 
 
 def doubts_part(labels: LabelCheck, root: Path) -> Iterator[str]:
@@ -32,13 +29,13 @@ def doubts_part(labels: LabelCheck, root: Path) -> Iterator[str]:
         yield "<p>None.</p>"
         return
     yield "<p>Each is a place to look at; the network may be wrong. Red: the labels. Orange: what the network sees.</p>"
-    rows = [[f'<a href="#{_link(kind)}">{kind}</a>', len(labels.ranked(kind)), MEANING[kind]] for kind in labels.kinds]
+    rows = [[f'<a href="#{anchor(kind)}">{kind}</a>', len(labels.ranked(kind)), MEANING[kind]] for kind in labels.kinds]
     yield table(("", "count", "what it is"), rows, [1])
     images = [[escape(_name(image, root)), len(image.doubts), f"{image.weight:.2f}"] for image in labels.worst[:WORST]]
     yield table(("images to look at first", "doubts", "weight"), images, [1, 2])
     for kind in labels.kinds:
         ranked = labels.ranked(kind)
-        yield f'<h2 id="{_link(kind)}">{kind.capitalize()}</h2>\n<p>{MEANING[kind]}, {count(len(ranked), "time")}.</p>'
+        yield f'<h2 id="{anchor(kind)}">{kind.capitalize()}</h2>\n<p>{MEANING[kind]}, {count(len(ranked), "time")}.</p>'
         drawn = (_drawn(image, doubt, root) for image, doubt in ranked[:EXAMPLES])
         yield "\n".join(['<div class="pictures">', *drawn, "</div>"])
 
@@ -55,22 +52,11 @@ def _drawn(image: Doubted, doubt: Doubt, root: Path) -> str:
         pixels = read_image(image.record.image_path)
     except UserError:
         return ""
-    record, found = image.record, [found.polygon for found in image.seen.found]
-    about = [record.polygons[k] for k in doubt.regions] + [found[m] for m in doubt.detections]
-    crop = crop_round(pixels, about)
-    labels = [crop.place(polygon) for polygon in record.polygons]
-    others = [k for k in range(len(labels)) if k not in doubt.regions]
-    drawn = outline(crop.image, [labels[k] for k in others if record.ignore[k]], DONT_CARE, 1)
-    drawn = outline(drawn, [labels[k] for k in others if not record.ignore[k]], RIGHT, 1)
-    drawn = outline(drawn, [labels[k] for k in doubt.regions], WRONG, 2)
-    drawn = outline(drawn, [crop.place(found[m]) for m in doubt.detections], SEEN, 2)
-    return figure(jpeg(drawn), f"{place_of(image, doubt, root)}: {doubt.suspicion:.2f}")
+    seen = [image.seen.found[m].polygon for m in doubt.detections]
+    drawn = picture(pixels, image.record, doubt.regions, seen)
+    return figure(drawn, f"{place_of(image, doubt, root)}: {doubt.suspicion:.2f}")
 
 
 def _name(image: Doubted, root: Path) -> str:
     path = image.record.image_path
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
-
-
-def _link(kind: str) -> str:
-    return kind.replace(" ", "-")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..bootstrap import LEVEL, NAMES, Interval
-from ..page import figure, table, write_page
+from ..page import anchor, figure, table, write_page
 from ..structures import Image
 from ..wording import count
 from .cases import Case, gained, lost, not_found, of_kind, spread, worst
@@ -91,7 +91,7 @@ def _compared(evidence: Evidence, old: Baseline) -> Iterator[str]:
 
 def _mistakes(evidence: Evidence) -> Iterator[str]:
     counts = count_mistakes(evidence.mistakes)
-    rows = [[f'<a href="#{_link(kind)}">{kind}</a>', counts[kind], escape(MEANING[kind])] for kind in KINDS]
+    rows = [[f'<a href="#{anchor(kind)}">{kind}</a>', counts[kind], escape(MEANING[kind])] for kind in KINDS]
     yield "<h2>What went wrong</h2>"
     yield table(("", "count", "what it is"), rows, [1])
 
@@ -102,7 +102,7 @@ def _sections(evidence: Evidence, old: Baseline | None) -> Iterator[tuple[str, s
         yield "gained", "Regions gained", gained(old.evidence, evidence)
         yield "lost", "Regions lost", lost(old.evidence, evidence)
     for kind in KINDS:
-        yield _link(kind), f"{kind.capitalize()}: {MEANING[kind]}", of_kind(evidence, kind)
+        yield anchor(kind), f"{kind.capitalize()}: {MEANING[kind]}", of_kind(evidence, kind)
     for number, share in enumerate(evidence.heights):
         yield f"height-{number}", f"Not found: {span(share)} px high", not_found(evidence, share, by_height=True)
     for number, share in enumerate(evidence.aspects):
@@ -125,10 +125,6 @@ def _drawn(evidence: Evidence, read: Read, case: Case, whole: bool = False) -> s
     answer, row = evidence.answers[case.image], evidence.rows[case.image]
     drawn = draw_case(read(case.image), answer, row, case.regions, case.detections, whole)
     return figure(drawn, f"{answer.name}: {case.told}")
-
-
-def _link(kind: str) -> str:
-    return kind.replace(" ", "-")
 
 
 def _number(value: float | None, sign: str = "") -> str:
