@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -34,11 +33,12 @@ import numpy as np
 import shapely
 
 from installed import call
-from one_line import run_script
+from one_line import Parser, run_script
 from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.geometry import min_area_quad
+from resnet18_ocrdet.data.splits import choose
+from resnet18_ocrdet.geometry import area, min_area_quad
 from resnet18_ocrdet.structures import Polygon
 
 FOUND_AS = {
@@ -71,15 +71,14 @@ class Made(NamedTuple):
 
 def main() -> int:
     """Returns the first exit code of a command that neither is 0 nor says that there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", metavar="data.root=FOLDER", help="ICDAR2015's training half")
     parser.add_argument("--photos", default="801-1000", help="their numbers, first-last")
     parser.add_argument("--seed", type=int, default=0, help="of the places of the mistakes")
     parser.add_argument("--checkpoint", default="bundled", help="the network that is asked")
     parser.add_argument("--output", type=Path, default=Path("runs/label_errors"))
     args = parser.parse_args()
-    low, high = map(int, args.photos.split("-"))
-    records = photos(Path(args.root.removeprefix("data.root=")), low, high)
+    records = photos(Path(args.root.removeprefix("data.root=")), args.photos)
     wrong, made = with_mistakes(records, np.random.default_rng(args.seed))
     doubts = {}
     for name, labels in (("before", records), ("wrong", wrong)):
@@ -105,11 +104,10 @@ def main() -> int:
     return 0
 
 
-def photos(root: Path, low: int, high: int) -> list[LabelRecord]:
-    """The labels of img_<low> to img_<high>."""
-    (records,) = (part for name, part in read_data(root, "icdar2015").parts.items() if name == "train")
-    numbers = [int(re.findall(r"[0-9]+", record.image_path.stem)[-1]) for record in records]
-    return [record for record, number in zip(records, numbers, strict=True) if low <= number <= high]
+def photos(root: Path, span: str) -> list[LabelRecord]:
+    """The labels of the photos first-last. Raises UserError where there are none."""
+    records = read_data(root, "icdar2015").parts.get("train", [])
+    return [records[index] for index in choose(records, range(len(records)), span, 0, "--photos")]
 
 
 def with_mistakes(records: Sequence[LabelRecord], rng: np.random.Generator) -> tuple[list[LabelRecord], list[Made]]:
@@ -214,11 +212,6 @@ def hit(made: Made, doubt: dict[str, Any]) -> bool:
         return bool({label["label"] for label in doubt["labels"]} & set(made.labels))
     right, seen = shapely.Polygon(made.outline), shapely.Polygon(doubt["seen"][0])
     return bool(right.intersection(seen).area > 0.5 * min(right.area, seen.area))
-
-
-def area(polygon: Polygon) -> float:
-    """px²."""
-    return float(shapely.Polygon(polygon).area)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ def test_a_checkpoint_is_compared_with_the_boxes_it_wrote_itself(tiny_run: Path,
     words = (last, "baseline=before/submission.zip", "workers=0", "decode.box_thresh=0", "decode.bin_thresh=0.1")
     code, metrics = score(monkeypatch, tmp_path, *words)
     assert code == 0 and metrics["baseline"]["split"] == "val"
+    assert first["care_detections"] > 0
     # whole pixels move a box across IoU 0.5 now and then
     assert metrics["baseline"]["care_detections"] == first["care_detections"]
 

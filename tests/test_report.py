@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from html_page import Page
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.metrics import IcdarMetric
 from resnet18_ocrdet.report.cases import gained, lost, not_found, spread, worst
 from resnet18_ocrdet.report.compare import compare, verdict
@@ -206,6 +207,17 @@ def test_the_page(answers, tmp_path: Path):
     pictures = [place for place in page.addresses if place.startswith("data:")]
     # 2 worst images; 1 lost; 3 missed; by height 2 + 1; by aspect 2 + 1
     assert len(pictures) == 2 + 1 + 3 + 3 + 3
+
+
+def test_an_image_that_cannot_be_read_costs_its_pictures_and_not_the_page(answers, tmp_path: Path):
+    def read(image):
+        if image == 0:
+            raise UserError("a.jpg: damaged")
+        return np.full((60, 700, 3), 90, np.uint8)
+
+    write_report(tmp_path / "report.html", "x", [], evidence_of(answers), read)
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    assert page.stands_alone() and len([place for place in page.addresses if place.startswith("data:")]) == 4
 
 
 def test_the_page_of_a_perfect_score_and_of_nothing(tmp_path: Path):

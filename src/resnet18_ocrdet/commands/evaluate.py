@@ -38,8 +38,8 @@ def run(cfg: DictConfig) -> int:
         output = Path(world.from_first(lambda: str(_claim_folder(cfg))))
         candidate = _open(cfg, display)
         old = None if cfg.baseline is None else _open_baseline(cfg, candidate.split, display)
-        scored, before = (None if each is None else each.score(display, world) for each in (candidate, old))
-        assert scored is not None
+        scored = candidate.score(display, world)
+        before = None if old is None else old.score(display, world)
         if world.first:
             _finish(output, scored, before, candidate.split.source, display)
             if cfg.calibrate:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..bootstrap import LEVEL, NAMES, Interval
+from ..errors import UserError
 from ..page import anchor, figure, table, write_page
 from ..structures import Image
 from ..wording import count
@@ -122,9 +123,13 @@ def _section(evidence: Evidence, read: Read, link: str, title: str, cases: Seque
 
 
 def _drawn(evidence: Evidence, read: Read, case: Case, whole: bool = False) -> str:
+    """A figure; empty where the image cannot be read: result files are scored without opening any."""
     answer, row = evidence.answers[case.image], evidence.rows[case.image]
-    drawn = draw_case(read(case.image), answer, row, case.regions, case.detections, whole)
-    return figure(drawn, f"{answer.name}: {case.told}")
+    try:
+        image = read(case.image)
+    except UserError:
+        return ""
+    return figure(draw_case(image, answer, row, case.regions, case.detections, whole), f"{answer.name}: {case.told}")
 
 
 def _number(value: float | None, sign: str = "") -> str:
