@@ -129,8 +129,9 @@ def test_stems_that_collide_keep_their_extension():
         (("input={run}/config.yaml", "checkpoint={run}/config.yaml"), "config.yaml: no checkpoint, or a damaged one"),
     ],
 )
-def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_path: Path):
-    done = installed("ocrdet-detect", *(word.format(run=tiny_run) for word in words), cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_command("detect", _detect, [word.format(run=tiny_run) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

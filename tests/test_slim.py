@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import TINY, installed
+from conftest import TINY
 from resnet18_ocrdet import bundled
 from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
+from resnet18_ocrdet.cli import _detect, _evaluate, _train
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
@@ -69,26 +71,22 @@ def test_images_that_taught_it_are_known_by_their_bytes(tiny_run: Path, tmp_path
     assert count_taught(slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
 
 
-def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp_path: Path):
+def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     write(tmp_path / "a.png", SyntheticScenes(1, 64, 64, seed=0).load(0).image)
-    done = installed("ocrdet-detect", "input=a.png", "checkpoint=small.pt", "output=found", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = installed("ocrdet-eval", "checkpoint=small.pt", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (
-        2,
-        "ocrdet-eval: small.pt brings no images: name data to score with data=… data.root=…\n",
-    )
-    done = installed(
-        "ocrdet-eval", "checkpoint=small.pt", "data=synthetic", "data.test_size=2", "output=score", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=small.pt", "output=found"]) == 0
+    capsys.readouterr()
+    assert run_command("eval", _evaluate, ["checkpoint=small.pt"]) == 2
+    asked = "ocrdet-eval: small.pt brings no images: name data to score with data=… data.root=…\n"
+    assert capsys.readouterr().err == asked
+    words = ["checkpoint=small.pt", "data=synthetic", "data.test_size=2", "output=score"]
+    assert run_command("eval", _evaluate, words) == 0
     assert json.loads((tmp_path / "score/metrics.json").read_text())["images"] == 2
-    done = installed("ocrdet-train", *TINY, "train.epochs=1", "model.weights=small.pt", "run_dir=run", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert run_command("train", _train, [*TINY, "train.epochs=1", "model.weights=small.pt", "run_dir=run"]) == 0
     shutil.copy(small, tmp_path / "run/checkpoints/small.pt")
-    done = installed("ocrdet-train", "resume=run/checkpoints/small.pt", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "holds weights only; a new run from them: model.weights=" in done.stderr
+    capsys.readouterr()
+    assert run_command("train", _train, ["resume=run/checkpoints/small.pt"]) == 2
+    assert "holds weights only; a new run from them: model.weights=" in capsys.readouterr().err
 
 
 def test_the_script_ships_a_run_once(tiny_run: Path, tmp_path: Path):

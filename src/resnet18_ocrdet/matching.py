@@ -53,10 +53,11 @@ def find_overlaps(
     low_m, high_m = np.split(shapely.bounds(detection_shapes), 2, axis=1)
     near = ((low_k[rows] < high_m[columns]) & (low_m[columns] < high_k[rows])).all(axis=1)
     rows, columns = rows[near], columns[near]
+    region_area, detection_area = shapely.area(region_shapes), shapely.area(detection_shapes)
     shared = shapely.area(shapely.intersection(region_shapes[rows], detection_shapes[columns]))
+    shared = np.minimum(shared, np.minimum(region_area[rows], detection_area[columns]))  # the last bits may exceed it
     there = shared > 0
-    sizes = shapely.area(region_shapes), shapely.area(detection_shapes)
-    return Overlaps(rows[there], columns[there], shared[there], *sizes)
+    return Overlaps(rows[there], columns[there], shared[there], region_area, detection_area)
 
 
 class Shared(NamedTuple):
