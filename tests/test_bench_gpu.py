@@ -37,6 +37,7 @@ def rows_of(asked: Asked) -> list[dict]:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.slow
 def test_without_a_gpu_it_says_so_in_one_line():
     done = subprocess.run([sys.executable, SCRIPTS / "bench_gpu.py"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stdout == ""

@@ -89,6 +89,7 @@ def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp
     assert "holds weights only; a new run from them: model.weights=" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_script_ships_a_run_once(tiny_run: Path, tmp_path: Path):
     def ship(checkpoint: Path) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, SHIP, checkpoint, "--output", "out/given.pt"]

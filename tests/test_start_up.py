@@ -71,6 +71,7 @@ def test_every_command_answers_without_torch(command: str, words: list[str], cod
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_loaders_start_before_the_network_is_imported_and_no_writer_holds_up_the_first_step(tmp_path: Path):
     words = ["train.epochs=1", "data.train_size=4", "data.val_size=1", "train.batch_size=2", "input_size=64x64"]
     done = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -50,6 +51,7 @@ def test_a_word_in_the_middle_leaves_the_sides():
     assert list(free_parts(250, 1280, [])) == []
 
 
+@pytest.mark.slow
 def test_the_script_cuts_training_photos_only(tmp_path: Path):
     root = tmp_path / "set"
     for folder in ("ch4_training_images", "ch4_training_localization_transcription_gt"):
