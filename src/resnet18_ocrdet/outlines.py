@@ -5,6 +5,7 @@ Legend: M outlines of V vertices each, V may differ. Corners are (x, y) pixels, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from .geometry import Points, area
 
 LEAST_SIDE_PX = 1.0  # of text
+HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px: between two of them, text is of like height
 
 Quads = NDArray[np.float32]  # (M, 4, 2)
 Sizes = NDArray[np.float64]  # (M,)

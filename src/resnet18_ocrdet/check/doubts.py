@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..geometry import min_area_quad
 from ..matching import shared_areas, to_shapes
-from ..outlines import text_sizes
+from ..outlines import HEIGHT_STEPS, text_sizes
 from ..structures import Detection, Polygon
 
 Kind = Literal["missing label", "false label", "split", "merged", "too tight", "too loose", "curved in a quad"]
@@ -40,7 +40,6 @@ GAP_HEIGHTS = 0.5  # between two labels, in heights: more is a space between wor
 ELONGATED = 2.0  # length over height from which a curve can be told
 STRAIGHT = 0.4  # of its thickness, by which the middle of text may leave a straight line
 BEND_PX = 96  # length at which an outline is looked at
-HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, np.inf)  # px: text of like height
 
 
 class Seen(NamedTuple):

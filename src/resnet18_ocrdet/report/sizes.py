@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from ..matching import find_overlaps
 from ..metrics import ImageScore
-from ..outlines import text_sizes
+from ..outlines import HEIGHT_STEPS, text_sizes
 from ..structures import Answer, Polygon
 
-HEIGHTS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px of the original image
 ASPECTS = (0.0, 1.5, 3.0, 5.0, 8.0, math.inf)  # length over height
 
 
@@ -52,7 +51,7 @@ def recall_by_size(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> tup
     for answer, row in zip(answers, rows, strict=True):
         found[[first + region for region, _ in row.pairs]] = True
         first += len(answer.polygons)
-    return _shares(heights[care], found[care], HEIGHTS), _shares(aspects[care], found[care], ASPECTS)
+    return _shares(heights[care], found[care], HEIGHT_STEPS), _shares(aspects[care], found[care], ASPECTS)
 
 
 def sizes_of(polygons: Sequence[Polygon]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
