@@ -1,6 +1,7 @@
 """How well a network finds wrong labels: 30 mistakes of each kind are made in good labels, ocrdet-check looks for them.
 
     python scripts/label_errors.py data.root=FOLDER                        # ICDAR2015's training half, photos 801-1000
+    python scripts/label_errors.py data.root=FOLDER --draws 5              # the means of seeds 0 to 4
     python scripts/label_errors.py data.root=FOLDER --photos 801-900 --seed 1 --output try
 
 The photos must not have taught the network. Each mistake hits another care region, all in one copy of the labels:
@@ -69,39 +70,68 @@ class Made(NamedTuple):
     outline: list[list[float]]  # what was right there
 
 
+class Outcome(NamedTuple):
+    """What became of the mistakes of one kind in one draw."""
+
+    right: int  # of the first EACH doubts
+    looked_at: int  # EACH, or all there are
+    middle: float  # median place of the mistakes in the ranking, from 1
+    seen: int  # mistakes that any doubt is about
+
+
 def main() -> int:
     """Returns the first exit code of a command that neither is 0 nor says that there are findings."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", metavar="data.root=FOLDER", help="ICDAR2015's training half")
     parser.add_argument("--photos", default="801-1000", help="their numbers, first-last")
     parser.add_argument("--seed", type=int, default=0, help="of the places of the mistakes")
+    parser.add_argument("--draws", type=int, default=1, help="with seed, seed + 1, ...: the table has their means")
     parser.add_argument("--checkpoint", default="bundled", help="the network that is asked")
     parser.add_argument("--output", type=Path, default=Path("runs/label_errors"))
     args = parser.parse_args()
+    if args.draws < 1:
+        parser.error(f"--draws={args.draws}: 1 or more")
     records = photos(Path(args.root.removeprefix("data.root=")), args.photos)
-    wrong, made = with_mistakes(records, np.random.default_rng(args.seed))
-    doubts = {}
-    for name, labels in (("before", records), ("wrong", wrong)):
-        root = args.output / name
-        write_set(labels, root / "set")
-        words = ("data=custom", f"data.root={root / 'set'}", f"checkpoint={args.checkpoint}", f"output={root}")
-        if (code := call("ocrdet-check", *words)) not in (0, 1):
+    code, before = doubts_about(records, args.output / "before", args.checkpoint)
+    outcomes: dict[str, list[Outcome]] = {kind: [] for kind in FOUND_AS}
+    for seed in range(args.seed, args.seed + args.draws):
+        wrong, made = with_mistakes(records, np.random.default_rng(seed))
+        if not code:
+            code, doubts = doubts_about(wrong, args.output / f"wrong_{seed}", args.checkpoint)
+        if code:
             return code
-        doubts[name] = json.loads((root / "report.json").read_text(encoding="utf-8"))["labels"]["doubts"]
+        for kind, draws in outcomes.items():
+            draws.append(outcome(kind, made, doubts))
     print(f"\n{len(records)} photos, {sum(int((~record.ignore).sum()) for record in records)} words that count")
-    print("| mistake | found as | made | right of the first 30 | median rank | found at all | before |")
+    print("| mistake | found as | right of the first 30 | each draw | median rank | found at all | before |")
     print("|---|---|---|---|---|---|---|")
-    for kind, found_as in FOUND_AS.items():
-        own = [each for each in made if each.kind == kind]
-        ranked = [doubt for doubt in doubts["wrong"] if doubt["kind"] == found_as]
-        ranks = [rank_of(each, ranked) for each in own]
-        hits = sum(any(hit(each, doubt) for each in own) for doubt in ranked[:EACH])
-        seen = sum(rank < len(ranked) for rank in ranks)
-        before = sum(doubt["kind"] == found_as for doubt in doubts["before"])
-        of = min(EACH, len(ranked))
-        middle = float(np.median([rank + 1 for rank in ranks]))
-        print(f"| {kind} | {found_as} | {len(own)} | {hits} of {of} | {middle:g} | {seen} | {before} |")
+    for kind, draws in outcomes.items():
+        right, looked_at, middle, seen = np.mean(draws, axis=0)
+        each = " ".join(str(draw.right) for draw in draws)
+        there = sum(doubt["kind"] == FOUND_AS[kind] for doubt in before)
+        words = (kind, FOUND_AS[kind], f"{right:g} of {looked_at:g}", each, f"{middle:g}", f"{seen:g}", there)
+        print("|", " | ".join(map(str, words)), "|", flush=True)
     return 0
+
+
+def doubts_about(records: Sequence[LabelRecord], root: Path, checkpoint: str) -> tuple[int, list[dict[str, Any]]]:
+    """What ocrdet-check doubts in these labels, and 0 or the exit code of a check that failed."""
+    write_set(records, root / "set")
+    words = ("data=custom", f"data.root={root / 'set'}", f"checkpoint={checkpoint}", f"output={root}")
+    if (code := call("ocrdet-check", *words)) not in (0, 1):
+        return code, []
+    doubts: list[dict[str, Any]] = json.loads((root / "report.json").read_text("utf-8"))["labels"]["doubts"]
+    return 0, doubts
+
+
+def outcome(kind: str, made: Sequence[Made], doubts: Sequence[dict[str, Any]]) -> Outcome:
+    """Look for the mistakes of a kind among the doubts of the kind that they are found as; the gravest come first."""
+    own = [each for each in made if each.kind == kind]
+    ranked = [doubt for doubt in doubts if doubt["kind"] == FOUND_AS[kind]]
+    ranks = [rank_of(each, ranked) for each in own]
+    right = sum(any(hit(each, doubt) for each in own) for doubt in ranked[:EACH])
+    middle = float(np.median(ranks)) + 1
+    return Outcome(right, min(EACH, len(ranked)), middle, sum(rank < len(ranked) for rank in ranks))
 
 
 def photos(root: Path, span: str) -> list[LabelRecord]:

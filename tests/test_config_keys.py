@@ -51,6 +51,12 @@ KEYS = {
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
+    "export": """
+        checkpoint output free pixels input seed
+        input_size.height input_size.width
+        decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
+        decode.resize
+    """,
 }
 
 OPTIONS = {

@@ -36,7 +36,9 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "lock": {"errors"},
     "display": set(),
     "contract": {"errors"},
-    "checkpoint": {"errors"},
+    "checkpoint": {"bundled", "errors"},
+    "runtimes": {"structures", "errors"},
+    "trained": {"bundled", "checkpoint", "device", "errors", "runtimes"},
     "device": {"errors"},
     "optim": {"model"},
     "bundled": set(),
@@ -67,6 +69,17 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
     "detector": {"structures", "contract", "engine", "data", "postprocess"},
+    "export": {
+        "runtimes",
+        "checkpoint",
+        "contract",
+        "slim",
+        "model",
+        "detector",
+        "metrics",
+        "postprocess",
+        "structures",
+    },
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {
@@ -83,6 +96,7 @@ ALLOWED["build"] = set(ALLOWED) - {
     "bootstrap",
     "report",
     "calibrate",
+    "export",
 }
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 

@@ -175,3 +175,14 @@ def test_hits():
     about = {"image": "a.jpg", "labels": [{"label": 4, "line": 5}], "seen": []}
     assert label_errors.hit(halves, about)
     assert label_errors.rank_of(halves, [seen, about]) == 1 and label_errors.rank_of(halves, [seen]) == 1
+
+
+def test_the_outcome_of_a_kind():
+    right, other = box(0, 0, 100, 20).tolist(), box(300, 0, 100, 20).tolist()
+    made = [label_errors.Made("delete", name, (), right) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    seen = {"kind": "missing label", "image": "a.jpg", "labels": [], "seen": [right]}
+    far, second = seen | {"seen": [other]}, seen | {"image": "b.jpg"}
+    # ranks 2, 3 and, not found, 4
+    found = label_errors.outcome("delete", made, [far, seen, seen | {"kind": "split"}, second])
+    assert found == label_errors.Outcome(right=2, looked_at=3, middle=3.0, seen=2)
+    assert label_errors.outcome("delete", made, [far] * 40 + [seen]).right == 0

@@ -61,7 +61,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "detect", "check"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "detect", "check", "export"])
 @pytest.mark.parametrize(
     ("words", "code"), [(["--help"], 0), (["--version"], 0), (["--cfg", "job"], 0), (["no_such_key=1"], 2)]
 )

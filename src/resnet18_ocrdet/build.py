@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 from torch.optim import Optimizer
 
 from .average import WeightAverage
@@ -32,7 +33,9 @@ from .loss import DBLoss
 from .mining import MiningWarmup
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .postprocess import Decoder
+from .runtimes import open_onnx
 from .schedule import Scaled, Schedule
+from .trained import is_exported
 from .world import World
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
@@ -238,8 +241,15 @@ def build_decoder(contract: Contract) -> Decoder:
     )
 
 
-def build_trained(content: Checkpoint, path: Path, device: torch.device) -> DBNet:
-    """The network of a checkpoint, on its device."""
+def build_trained(content: Checkpoint, path: Path, device: torch.device, contract: Contract | None = None) -> nn.Module:
+    """The network of what `load_trained` read from `path`, on its device.
+
+    contract: how its images will be prepared. Raises UserError where an exported network does not take those."""
+    if is_exported(path):
+        file_net, _ = open_onnx(path)
+        if contract is not None:
+            file_net.check(contract.height, contract.width, contract.resize)
+        return file_net
     from .model.dbnet import DBNet
 
     net = DBNet(backbone=content["contract"]["backbone"])

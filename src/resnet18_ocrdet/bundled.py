@@ -1,9 +1,10 @@
-"""The trained detector that comes with the package."""
+"""What `checkpoint=` may name besides the checkpoint of a run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+EXPORTED = ".onnx"  # the suffix of a network that ocrdet-export wrote
 BUNDLED = "bundled"  # what checkpoint=… and model.weights=… call it; a file of that name is ./bundled
 BUNDLED_PATH = Path(__file__).with_name("weights") / "dbnet_resnet18.pt"
 

@@ -19,6 +19,7 @@ from typing import Any, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
+from .bundled import EXPORTED
 from .errors import UserError
 
 SCHEMA = 3
@@ -119,6 +120,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises UserError that names the file when it is absent, is no checkpoint, or comes from a newer version."""
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
+    if path.suffix == EXPORTED:
+        raise UserError(
+            f"checkpoint {path}: an exported network, which can only be run; the .pt it was made of is needed"
+        )
     try:
         with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
             warnings.simplefilter("ignore")

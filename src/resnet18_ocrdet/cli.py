@@ -32,6 +32,11 @@ def detect() -> None:
     _run("detect", _detect)
 
 
+def export() -> None:
+    """ocrdet-export."""
+    _run("export", _export)
+
+
 def check() -> None:
     """ocrdet-check."""
     _run("check", _check)
@@ -59,6 +64,13 @@ def _evaluate(cfg: DictConfig) -> int:
 def _detect(cfg: DictConfig) -> int:
     _set_up_process()
     from .commands.detect import run
+
+    return run(cfg)
+
+
+def _export(cfg: DictConfig) -> int:
+    _set_up_process()
+    from .commands.export import run
 
     return run(cfg)
 

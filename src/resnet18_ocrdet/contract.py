@@ -15,7 +15,7 @@ class Contract:
     backbone: str
     height: int  # trained input size, pixels
     width: int
-    resize: Literal["keep", "short_side", "stretch"]
+    resize: Literal["keep", "short_side", "stretch", "fit"]
     mean: tuple[float, ...]  # per channel, of values scaled to 0..1
     std: tuple[float, ...]
     color_order: str  # "RGB"

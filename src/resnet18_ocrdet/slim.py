@@ -24,18 +24,10 @@ def slim(content: Checkpoint, taught: Iterable[str]) -> Checkpoint:
 
     The averaged weights where there are some. taught: digests of the images it learnt from (`digest`).
     Raises UserError where a weight is too large for half precision."""
-    config = deepcopy(content["config"])
-    config["data"] = None
-    for path in PATHS:
-        *sections, key = path.split(".")
-        node = config
-        for section in sections:
-            node = node[section]
-        node[key] = None
     return Checkpoint(
         schema=content["schema"],
         contract=content["contract"],
-        config=config,
+        config=without_paths(content["config"]),
         about=_about(content["about"]) | {"taught": sorted(taught)},
         model={name: _halved(name, value) for name, value in shipped_weights(content).items()},
         average=None,
@@ -53,6 +45,19 @@ def slim(content: Checkpoint, taught: Iterable[str]) -> Checkpoint:
         best_hmean=content["best_hmean"],
         not_better=0,
     )
+
+
+def without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a run's config that names neither its data nor any file."""
+    made = deepcopy(config)
+    made["data"] = None
+    for path in PATHS:
+        *sections, key = path.split(".")
+        node = made
+        for section in sections:
+            node = node[section]
+        node[key] = None
+    return made
 
 
 def is_slim(content: Checkpoint) -> bool:

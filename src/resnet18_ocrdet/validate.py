@@ -44,7 +44,7 @@ class Validation(NamedTuple):
 def evaluate(
     model: nn.Module,
     loader: Iterable[Sequence[Batch]],
-    criterion: Criterion,
+    criterion: Criterion | None,
     decode: Decode,
     metric: Metric,
     compute: Compute,
@@ -52,7 +52,8 @@ def evaluate(
 ) -> Validation:
     """Score a labelled set: loss with mined negatives, and the metric on decoded boxes.
 
-    watch: called with every batch, its maps and its detections, for pictures and tables."""
+    criterion: None for a network without a threshold map, whose loss is not known. watch: called with every batch, its
+    maps and its detections, for pictures and tables."""
     model.eval()
     compute.world.share_buffers(model)
     began = time.perf_counter()
@@ -61,8 +62,9 @@ def evaluate(
         if chunk == len(mine):
             mine.append(([], np.zeros(len(LossParts._fields))))
         rows, sums = mine[chunk]
-        loss = criterion(maps, batch.targets.to(compute.device), 1.0)
-        sums += len(batch.names) * np.array([float(term) for term in loss])
+        if criterion is not None:
+            loss = criterion(maps, batch.targets.to(compute.device), 1.0)
+            sums += len(batch.names) * np.array([float(term) for term in loss])
         regions = [each.detections for each in found]
         answers = map(Answer, batch.names, batch.polygons, batch.ignore, regions)
         rows += zip(batch.indices, answers, (each.stages for each in found), strict=True)
@@ -73,7 +75,7 @@ def evaluate(
     metric.update_all(scored)
     means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
     stages = Stages.together([reached for *_, reached in images])
-    loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True))
+    loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True)) if criterion is not None else {}
     return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
 
 

@@ -48,7 +48,7 @@ class Situation(NamedTuple):
     small_share: float  # 0..1: of the text, lower than min_text_size after the resize
     height: int  # px, input_size
     width: int
-    resize: Literal["keep", "short_side", "stretch"] = "keep"
+    resize: Literal["keep", "short_side", "stretch", "fit"] = "keep"
     min_text_size: float = 8.0  # px
     batch_size: int = 8
     accumulate: int = 1

@@ -14,16 +14,15 @@ from omegaconf import DictConfig
 
 from .. import build, draw
 from ..bundled import BUNDLED, weights_path
-from ..checkpoint import load_checkpoint
 from ..data.image_io import list_images, read_image
 from ..detector import Detector
-from ..device import choose_device
 from ..display import Display, duration
 from ..errors import UserError
 from ..memory import ran_out
 from ..results import format_detections
 from ..run_folder import make_folder
 from ..structures import Detection, Image
+from ..trained import load_trained, where_to_run
 from ..wording import count
 
 FORMAT_VERSION = 1  # of detections.json
@@ -82,11 +81,11 @@ def run(cfg: DictConfig) -> int:
 
 def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
     """The detector of a checkpoint, and the head of detections.json."""
-    content = load_checkpoint(checkpoint)
+    device, precision = where_to_run(checkpoint, cfg.device, cfg.precision)
+    content = load_trained(checkpoint)
     contract = build.contract_of(content, cfg)
-    device = choose_device(cfg.device)
-    compute, precision = build.build_compute(device, cfg.precision)
-    model = build.build_trained(content, checkpoint, device)
+    compute, precision = build.build_compute(device, precision)
+    model = build.build_trained(content, checkpoint, device, contract)
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),

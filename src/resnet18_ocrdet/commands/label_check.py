@@ -16,19 +16,18 @@ from ..check.doubted import LabelCheck, judge
 from ..check.doubts import Seen
 from ..check.doubts_html import place_of
 from ..check.measure import drawable
-from ..checkpoint import load_checkpoint
 from ..contract import Contract
 from ..data.image_io import read_image
 from ..data.reading import Reading
 from ..data.record import LabelRecord
 from ..detector import Detector
-from ..device import choose_device
 from ..display import Display
 from ..errors import UserError
 from ..geometry import offset, shrink_distance
 from ..outlines import min_area_quads
 from ..postprocess import ProbMap, means_inside
 from ..structures import Placement
+from ..trained import load_trained, where_to_run
 from ..wording import count
 from .taught import taught_records
 
@@ -38,10 +37,10 @@ class LabelJudge:
 
     def __init__(self, cfg: DictConfig) -> None:
         path = weights_path(cfg.checkpoint)
-        self.content = load_checkpoint(path)
+        device, precision = where_to_run(path, cfg.device, cfg.precision)
+        self.content = load_trained(path)
         self.contract = Contract.from_dict(self.content["contract"])
-        device = choose_device(cfg.device)
-        compute, _ = build.build_compute(device, cfg.precision)
+        compute, _ = build.build_compute(device, precision)
         self.decode = replace(build.build_decoder(self.contract), shape="polygon")  # quads would lose bent text
         self.detector = Detector(build.build_trained(self.content, path, device), self.contract, self.decode, compute)
         self.name = "the bundled network" if path == BUNDLED_PATH else str(path)

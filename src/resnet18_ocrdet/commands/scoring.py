@@ -15,12 +15,12 @@ from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits
 from ..data.usable import doubt, usable_at
 from ..data.views import ScoreViews
-from ..device import choose_device
 from ..display import Display, duration
 from ..errors import UserError
 from ..funnel import explain_zero
 from ..metrics import IcdarMetric
 from ..structures import Batch, Detection, Maps
+from ..trained import is_exported, load_trained, where_to_run
 from ..validate import evaluate
 from ..wording import count
 from ..world import World
@@ -36,7 +36,7 @@ class Network:
         """chosen: the images; None: as `cfg` or the checkpoint say. Raises UserError for what cannot be scored."""
         self.cfg, self.path = cfg, weights_path(path)
         self.named = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
-        self.content = load_checkpoint(self.path)
+        self.content = load_trained(self.path)
         self.contract = build.contract_of(self.content, cfg)
         self.saved = OmegaConf.create(self.content["config"])
         own = None
@@ -70,8 +70,9 @@ class Network:
 
     def _score(self, display: Display, world: World) -> Scored:
         cfg, contract, (name, source) = self.cfg, self.contract, self.split
-        device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
-        compute, precision = build.build_compute(device, cfg.precision, world)
+        rank = world.local_rank if world.size > 1 else None
+        device, precision = where_to_run(self.path, cfg.device, cfg.precision, rank)
+        compute, precision = build.build_compute(device, precision, world)
         maker, shape = build.build_target_maker(self.saved.train), (contract.height, contract.width, contract.resize)
         found, at = usable_at(source, maker, *shape), f"{contract.height}x{contract.width}"
         doubtful = None if found is None else doubt(found, name, at, contract.min_text_size)
@@ -81,8 +82,9 @@ class Network:
                 display.line(f"note: {note}")
         views = ScoreViews(source, maker, *shape)
         loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
-        model = build.build_trained(self.content, self.path, device)
-        criterion, decoder = build.build_criterion(self.saved.train.loss), build.build_decoder(contract)
+        model = build.build_trained(self.content, self.path, device, contract)
+        criterion = None if is_exported(self.path) else build.build_criterion(self.saved.train.loss)
+        decoder = build.build_decoder(contract)
         metric = IcdarMetric()
         calibration = Calibration(decoder) if cfg.calibrate else None
         with display.progress("evaluate", loader.images) as advance:

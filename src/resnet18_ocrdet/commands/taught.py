@@ -20,6 +20,8 @@ from ..structures import Source
 def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
     """How many of the images of these records; None where the training images are not there to be compared with."""
     if is_slim(content):
+        if "taught" not in content["about"]:
+            return None  # exported from a run that lies elsewhere
         return count_taught(content, [record.image_path for record in records])
     data = OmegaConf.create(content["config"]).data
     if "cache" in data:

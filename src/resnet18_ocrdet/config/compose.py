@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --v
 
 Job = Callable[["DictConfig"], int]
 
-FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output"}
+FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
 SPEAKING_SECONDS = 5.0  # for the process that speaks, after the others are done
 INTERRUPTED = (130, 143, 129)  # Ctrl-C, SIGTERM and SIGHUP, as a shell reports them
 

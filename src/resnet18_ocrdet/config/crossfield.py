@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..bundled import BUNDLED
+from ..bundled import BUNDLED, EXPORTED
 from ..wording import count
 from .size import pair_problem
 
@@ -41,6 +41,8 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
         return ["calibrate=true needs a network: result files hold boxes that are decoded already"]
     if tree["checkpoint"] in (None, BUNDLED):
         return ["calibrate=true writes into the checkpoint, and the bundled one stays as it is: checkpoint=PATH"]
+    if tree["checkpoint"].endswith(EXPORTED):
+        return ["calibrate=true writes into a checkpoint: calibrate the .pt, then export it"]
     if tree["baseline"] is not None:
         return ["calibrate=true changes a checkpoint, baseline=… compares two: one call for each"]
     if tree["split"] == "train":

@@ -27,6 +27,7 @@ PATH_KEY = {
     "check": "data.root",
     "eval": "checkpoint",
     "detect": "input",
+    "export": "checkpoint",
 }  # a bare path
 Compose = Callable[[list[str]], DictConfig]  # words for Hydra -> composed config, with its `hydra` node
 

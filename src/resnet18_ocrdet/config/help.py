@@ -14,6 +14,7 @@ ABOUT = {
     "train": "Train a text detector.",
     "eval": "Measure a text detector: precision, recall, hmean, average precision.",
     "detect": "Find text in images.",
+    "export": "Write a trained detector for other programs, and prove that the file says the same.",
     "check": "Look for what is wrong with a data set, before a training is wasted on it.",
 }
 EXAMPLES = {
@@ -34,6 +35,11 @@ EXAMPLES = {
     "detect": [
         "ocrdet-detect input=photo.jpg                   with the weights that come with the package",
         "ocrdet-detect input='my photos' checkpoint=best.pt output=found vis=false",
+    ],
+    "export": [
+        "ocrdet-export output=model.onnx                 the weights that come with the package",
+        "ocrdet-export checkpoint=best.pt output=model.onnx input=photos",
+        "ocrdet-export checkpoint=best.pt output=fixed.onnx free=false input_size=640x640 pixels=float",
     ],
     "check": [
         "ocrdet-check data.root=FOLDER                   report.html: every finding, with pictures and advice",

@@ -23,6 +23,7 @@ from .rules import key, note, path
 
 LOADERS = "loader processes; null: by the number of cores"
 DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "form": "auto, cpu, cuda, cuda:N or mps"}
+RESIZES = ("keep", "short_side", "stretch", "fit")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -84,7 +85,7 @@ class Decode:
     max_candidates: int = key("boxes per image", low=1)
     unclip: str = key("how boxes grow back", choices=("clipper", "analytic"))
     shape: str = key("of a box", choices=("quad", "polygon"))
-    resize: str = key("to the input size", choices=("keep", "short_side", "stretch"))
+    resize: str = key("to the input size", choices=RESIZES)
 
 
 @dataclass(kw_only=True)
@@ -146,6 +147,20 @@ class DetectRun:
 
 
 @dataclass(kw_only=True)
+class ExportRun:
+    """ocrdet-export"""
+
+    checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
+    output: str | None = path("file to write: .onnx, or .pt2 for torch.export")
+    free: bool = key("any number and size of images; false: one of input_size at a time")
+    pixels: str = key("of the graph's input, 0..255", choices=("uint8", "float"))
+    input: str | None = path("images on which file and checkpoint are compared; null: rendered scenes")
+    input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
+    seed: int = key("of the rendered scenes", low=0)
+    decode: Decode = field(metadata=note("written into the contract; null: the checkpoint's", inherit=True))
+
+
+@dataclass(kw_only=True)
 class Plan:
     """What ocrdet-check has to know of train.*"""
 
@@ -160,7 +175,7 @@ class Plan:
 class Fitting:
     """What ocrdet-check has to know of decode.*"""
 
-    resize: str = key("to the input size", choices=("keep", "short_side", "stretch"))
+    resize: str = key("to the input size", choices=RESIZES)
 
 
 @dataclass(kw_only=True)
@@ -183,4 +198,10 @@ class CheckRun:
     decode: Fitting = field(metadata=note("how images are resized"))
 
 
-RUNS: dict[str, type] = {"train": TrainRun, "eval": EvalRun, "detect": DetectRun, "check": CheckRun}
+RUNS: dict[str, type] = {
+    "train": TrainRun,
+    "eval": EvalRun,
+    "detect": DetectRun,
+    "check": CheckRun,
+    "export": ExportRun,
+}

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..structures import Image, Placement
 
-Resize = Literal["keep", "short_side", "stretch"]
+Resize = Literal["keep", "short_side", "stretch", "fit"]
 
 MAX_ASPECT = 16  # beyond it, scaling the shorter side would make a canvas that fits no memory
 
@@ -22,7 +22,8 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
 
     resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
     the shorter side min(height, width) as far as the longer stays within MAX_ASPECT times that, "stretch" fills
-    height×width exactly.
+    height×width exactly, "fit" makes the largest image of its aspect ratio
+    that fits into height×width, on a canvas of that size.
     Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
     original_height, original_width = image.shape[:2]
     scale_y, scale_x = scale_to(original_height, original_width, height, width, resize)
@@ -34,7 +35,8 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
     ):
         if (h, w) != image.shape[:2]:
             image = np.asarray(cv2.resize(image, (w, h), interpolation=how), np.uint8)
-    canvas = np.zeros((_round_up(scaled_height, stride), _round_up(scaled_width, stride), 3), np.uint8)
+    filled = (height, width) if resize == "fit" else (scaled_height, scaled_width)
+    canvas = np.zeros((_round_up(filled[0], stride), _round_up(filled[1], stride), 3), np.uint8)
     canvas[:scaled_height, :scaled_width] = image
     placement = Placement(
         original_height, original_width, scaled_height / original_height, scaled_width / original_width
@@ -49,6 +51,8 @@ def scale_to(h: int, w: int, height: int, width: int, resize: Resize) -> tuple[f
     if resize == "short_side":
         short, long = sorted((h, w))
         scale = min(height, width) / max(short, long / MAX_ASPECT)
+    elif resize == "fit":
+        scale = min(height / h, width / w)
     else:
         scale = float(np.sqrt(height * width / (h * w)))
     return scale, scale

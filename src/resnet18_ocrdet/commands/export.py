@@ -1,0 +1,173 @@
+"""ocrdet-export: a trained network as one file for other programs. What does not say the same is not left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from .. import build
+from ..bundled import BUNDLED, weights_path
+from ..checkpoint import load_checkpoint
+from ..contract import Contract
+from ..data.image_io import list_images, read_image
+from ..data.synthetic.source import SyntheticScenes
+from ..detector import Detector
+from ..display import Display
+from ..errors import UserError
+from ..export.card import make_card, make_sidecar
+from ..export.graph import trace
+from ..export.onnx_file import write_onnx
+from ..export.parity import BOX_TOLERANCE, MAP_TOLERANCE, Parity, compare
+from ..export.torch_file import open_torch, write_torch
+from ..model.dbnet import DBNet
+from ..run_folder import make_folder
+from ..runtimes import open_onnx
+from ..structures import Image
+from ..wording import count
+
+WRITERS = {".onnx": write_onnx, ".pt2": write_torch}
+NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}
+SCENES, SCENE_SIZE = 4, (720, 1280)  # rendered, where no images are named
+MOST_COMPARED = 100  # images of a folder
+
+
+def run(cfg: DictConfig) -> int:
+    """Export as `cfg` says. Returns 0. Raises UserError, and leaves no file, where it would say something else."""
+    display = Display()
+    checkpoint = weights_path(cfg.checkpoint)
+    output = _output(Path(cfg.output), checkpoint)
+    images = _images(cfg.input)
+    content = load_checkpoint(checkpoint)
+    trained, contract = Contract.from_dict(content["contract"]), _contract(cfg, build.contract_of(content, cfg))
+    make_folder("output", output.parent)
+    for line in _loud(trained, contract, cfg.free):
+        display.line(line)
+    net = build.build_trained(content, checkpoint, torch.device("cpu"))
+    assert isinstance(net, DBNet)
+    card = make_card(content, contract, cfg.pixels, cfg.free)
+    display.line(f"exporting {_name(cfg)} to {output}")
+    with _beside(output) as made:
+        program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
+        WRITERS[output.suffix](program, card, made)
+        first, second = (_detector(each, contract) for each in (net, _open(made, output.suffix, card)))
+        scenes = SyntheticScenes(SCENES, *SCENE_SIZE, seed=cfg.seed)
+        total = len(images) or SCENES
+        with display.progress("compare", total) as advance:
+            parity = compare(first, second, _read(images) if images else _render(scenes), advance)
+        display.line(_told(parity, "image" if images else "rendered scene"))
+        if not parity.holds:
+            raise UserError(
+                f"{output}: not written: the export does not say the same as the checkpoint (allowed: "
+                f"{MAP_TOLERANCE:g} and {BOX_TOLERANCE:g})"
+            )
+        source = {"checkpoint": _name(cfg), "sha256": _sha256(checkpoint)}
+        sidecar = make_sidecar(card, output.name, _sha256(made), source, parity)
+        made.replace(output)
+    beside = output.with_name(output.name + ".json")
+    beside.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    size = output.stat().st_size / 1e6
+    display.line(f"wrote {output} ({size:.1f} MB) and {beside}; thresholds: {_thresholds(contract)}")
+    return 0
+
+
+def _output(wanted: Path, checkpoint: Path) -> Path:
+    """The file to write. Raises UserError for a kind that is not known, or whose packages lack."""
+    output = wanted if wanted.suffix else wanted / f"{checkpoint.stem}.onnx"
+    if output.suffix not in WRITERS:
+        raise UserError(f"output={wanted}: ends in {output.suffix}, not in {' or '.join(WRITERS)}")
+    if output.is_dir():
+        raise UserError(f"output={wanted}: is a folder; name a file in it")
+    lacking = [name for name in NEEDED[output.suffix] if find_spec(name) is None]
+    if lacking:
+        raise UserError(
+            f"output={output}: needs {', '.join(lacking)}: pip install 'resnet18-ocrdet[export]' (or output=….pt2)"
+        )
+    return output
+
+
+def _contract(cfg: DictConfig, contract: Contract) -> Contract:
+    """That of the exported file: a graph of one size takes every image padded to it."""
+    resize = contract.resize if cfg.free or contract.resize == "stretch" else "fit"
+    return replace(contract, resize=resize, precision="fp32")
+
+
+def _loud(trained: Contract, contract: Contract, free: bool) -> Iterator[str]:
+    """What a user must not find out in production."""
+    before, now = (f"{each.height}x{each.width}" for each in (trained, contract))
+    if before != now:
+        yield f"WARNING: the checkpoint was made for {before}, this file says {now}: text is seen at another size"
+    if trained.resize != contract.resize:
+        yield f"WARNING: images are resized by '{contract.resize}', where the checkpoint says '{trained.resize}'"
+    if not free:
+        yield f"one size: the file takes one image of {now} at a time"
+
+
+def _images(named: str | None) -> list[Path]:
+    """Those to compare on; none for rendered scenes. Of many, evenly spread ones."""
+    if named is None:
+        return []
+    source = Path(named)
+    images = list_images(source) if source.is_dir() else [source]
+    if not images:
+        raise UserError(f"input={source}: 0 images found")
+    step = max(1, len(images) // MOST_COMPARED)
+    return images[::step][:MOST_COMPARED]
+
+
+def _read(images: Sequence[Path]) -> Iterator[Image]:
+    return map(read_image, images)
+
+
+def _render(scenes: SyntheticScenes) -> Iterator[Image]:
+    return (scenes.load(index).image for index in range(len(scenes)))
+
+
+def _open(made: Path, suffix: str, card: dict[str, Any]) -> nn.Module:
+    return open_onnx(made)[0] if suffix == ".onnx" else open_torch(made, card)
+
+
+def _detector(model: nn.Module, contract: Contract) -> Detector:
+    compute, _ = build.build_compute(torch.device("cpu"), "fp32")
+    return Detector(model, contract, build.build_decoder(contract), compute)
+
+
+@contextmanager
+def _beside(output: Path) -> Iterator[Path]:
+    """A name beside the output, of which nothing is left."""
+    made = output.with_name(output.name + ".tmp")
+    try:
+        yield made
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _told(parity: Parity, what: str) -> str:
+    return (
+        f"compared on {count(parity.images, what)} in fp32: largest difference of a probability {parity.largest:.1e}, "
+        f"{count(parity.boxes, 'region')}, hmean of one against the other {parity.hmean:.4f}"
+    )
+
+
+def _name(cfg: DictConfig) -> str:
+    return BUNDLED if cfg.checkpoint == BUNDLED else Path(cfg.checkpoint).name
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _thresholds(contract: Contract) -> str:
+    return f"bin {contract.bin_thresh:g}, box {contract.box_thresh:g}, unclip {contract.unclip_ratio:g}"

@@ -1,0 +1,51 @@
+"""Does the exported network say the same? Both look at the same images; maps and boxes are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..detector import Detector
+from ..metrics import IcdarMetric
+from ..structures import Answer, Image
+
+MAP_TOLERANCE = 1e-4  # of a probability, anywhere; float32 on two libraries differs by about 1e-6
+BOX_TOLERANCE = 0.999  # hmean of one's boxes against the other's
+
+
+class Parity(NamedTuple):
+    """How far two networks differ."""
+
+    images: int
+    largest: float  # difference of a probability, anywhere in the maps
+    boxes: int  # of the first network
+    hmean: float  # of the second one's boxes, with the first one's as the truth; 1 where neither finds any
+
+    @property
+    def holds(self) -> bool:
+        """Whether both can be used for each other."""
+        return self.largest <= MAP_TOLERANCE and self.hmean >= BOX_TOLERANCE
+
+
+def compare(
+    first: Detector, second: Detector, images: Iterable[Image], advance: Callable[[], None] = lambda: None
+) -> Parity:
+    """Let both look at every image. The detectors must have the same contract."""
+    largest, answers = 0.0, []
+    for number, image in enumerate(images):
+        (wanted, placement), (got, _) = first.look(image), second.look(image)
+        gap = float(np.abs(wanted - got).max())
+        largest = gap if not gap <= largest else largest  # NaN stays
+        truth = tuple(each.polygon for each in first.decode(wanted, placement))
+        found = second.decode(got, placement)
+        answers.append(Answer(str(number), truth, np.zeros(len(truth), bool), found))
+        advance()
+    metric = IcdarMetric()
+    metric.update_all(answers)
+    boxes, found_boxes = (
+        sum(map(len, part)) for part in zip(*((a.polygons, a.detections) for a in answers), strict=True)
+    )
+    hmean = (metric.result().hmean or 0.0) if boxes or found_boxes else 1.0
+    return Parity(len(answers), largest, boxes, hmean)

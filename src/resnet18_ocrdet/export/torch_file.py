@@ -1,0 +1,35 @@
+"""torch.export: the graph for programs that have torch and not this package."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from ..runtimes import FileNet
+
+CARD = "card.json"  # inside of the archive
+
+
+def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
+    """Write the graph, with `card` beside it in the archive."""
+    with path.open("wb") as file, warnings.catch_warnings():  # of torch, about itself
+        warnings.simplefilter("ignore")
+        torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
+
+
+def open_torch(path: Path, card: dict[str, Any]) -> FileNet:
+    """The graph of a file that was just written."""
+    with path.open("rb") as file:
+        network = torch.export.load(file).module()
+
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(network(torch.from_numpy(images)).numpy(), np.float32)
+
+    return FileNet(path, card, run)

@@ -1,0 +1,237 @@
+"""ocrdet-export: a file that says the same as its checkpoint, knows its contract, and is run in its place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from conftest import installed
+from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.data.letterbox import letterbox
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.export.graph import ShippedNet
+from resnet18_ocrdet.export.parity import Parity, compare
+from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.runtimes import FileNet
+from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.trained import where_to_run
+
+PLAIN = Path(__file__).parents[1] / "scripts/plain_onnx.py"
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with model.onnx of a tiny run, and what the installed command printed, in told.txt."""
+    folder = tmp_path_factory.mktemp("export")
+    words = (f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.onnx", "input_size=96x128")
+    done = installed("ocrdet-export", *words, "decode.box_thresh=0", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "told.txt").write_text(done.stdout)
+    return folder
+
+
+def test_the_shipped_network_is_the_trained_one():
+    net = DBNet().eval()
+    image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    with torch.inference_mode():
+        wanted = net(image, with_thresh=False).prob_map
+        assert torch.allclose(ShippedNet(net)(image), wanted, atol=1e-5)
+        assert torch.equal(ShippedNet(net)(image.float()), ShippedNet(net)(image))
+
+
+def test_fit_puts_the_whole_image_on_a_canvas_of_the_size():
+    image = np.full((100, 400, 3), 255, np.uint8)
+    canvas, placement = letterbox(image, 96, 128, "fit")
+    assert canvas.shape == (96, 128, 3)
+    assert (canvas[:32] == 255).all() and (canvas[32:] == 0).all()  # 400 px to 128, 100 to 32
+    assert placement == Placement(100, 400, 0.32, 0.32)
+    canvas, _ = letterbox(image.transpose(1, 0, 2), 96, 128, "fit")
+    assert canvas.shape == (96, 128, 3) and (canvas[:, :24] == 255).all() and (canvas[:, 24:] == 0).all()
+
+
+class Says:
+    """A detector that finds one rectangle, moved by so much, on a map that is higher by `more`."""
+
+    def __init__(self, shift: int, more: float = 0.0) -> None:
+        self.shift, self.more, self.decode = shift, more, Decoder(box_thresh=0.1)
+
+    def look(self, image):
+        prob_map = np.zeros((64, 96), np.float32)
+        if image.any():
+            prob_map[20:40, 10 + self.shift : 60 + self.shift] = 0.8 + self.more
+        return prob_map, Placement(64, 96, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "more", "largest", "hmean", "holds"),
+    [(0, 0.0, 0.0, 1.0, True), (0, 5e-5, 5e-5, 1.0, True), (0, 1e-3, 1e-3, 1.0, False), (40, 0.0, 0.8, 0.0, False)],
+)
+def test_what_differs_is_seen(shift, more, largest, hmean, holds):
+    image = np.full((64, 96, 3), 9, np.uint8)
+    parity = compare(Says(0), Says(shift, more), [image, image])  # type: ignore[arg-type]
+    assert (parity.images, parity.boxes, parity.holds) == (2, 2, holds)
+    assert parity.largest == pytest.approx(largest, rel=1e-3) and parity.hmean == hmean
+
+
+def test_nothing_found_by_both_agrees_and_nan_does_not():
+    blank = np.zeros((64, 96, 3), np.uint8)
+    assert compare(Says(0), Says(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
+    assert not compare(Says(0), Says(0, float("nan")), [blank + 9, blank]).holds  # type: ignore[arg-type]
+
+
+def test_a_file_of_one_image_gets_them_one_by_one():
+    seen = []
+
+    def run(pixels):
+        seen.append((pixels.shape, pixels.dtype))
+        return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
+
+    card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
+    net = FileNet(Path("a.onnx"), card, run)
+    maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
+    assert seen == [((1, 3, 64, 96), np.float32)] * 3
+    assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
+    net.check(64, 96, "fit")
+    for wrong in ((64, 64, "fit"), (64, 96, "keep")):
+        with pytest.raises(UserError, match=r"a\.onnx: takes images of 64x96 only"):
+            net.check(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("command", "job", "words", "message"),
+    [
+        ("export", _export, ["output=model.foo"], "output=model.foo: ends in .foo, not in .onnx or .pt2"),
+        ("export", _export, ["output=folder.onnx"], "output=folder.onnx: is a folder"),
+        ("export", _export, ["checkpoint=m.onnx"], "checkpoint m.onnx: an exported network, which can only be run"),
+        ("export", _export, ["input=none"], "input=none: no such file or folder"),
+        ("export", _export, ["input=folder.onnx"], "input=folder.onnx: 0 images found"),
+        ("export", _export, ["input_size=50x50"], "input_size"),
+        ("detect", _detect, ["input=.", "checkpoint=n.onnx"], "checkpoint n.onnx: no such file"),
+        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx"], "m.onnx: ONNX Runtime cannot open it ("),
+        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx", "device=mps"], "is run by ONNX Runtime, on the CPU"),
+        ("train", _train, ["model.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
+        ("eval", _evaluate, ["checkpoint=m.onnx", "calibrate=true"], "calibrate the .pt, then export it"),
+    ],
+)
+def test_mistakes_are_one_line(command, job, words, message, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", SyntheticScenes(1, 64, 64, seed=0).load(0).image)
+    (tmp_path / "m.onnx").write_bytes(b"nothing")
+    (tmp_path / "folder.onnx").mkdir()
+    assert run_command(command, job, words) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == ["a.png", "folder.onnx", "m.onnx"]
+
+
+def test_where_an_exported_file_runs():
+    assert where_to_run(Path("a.onnx"), "auto", "auto") == (torch.device("cpu"), "fp32")
+    with pytest.raises(UserError, match=r"precision=bf16: a\.onnx is run by ONNX Runtime, in fp32"):
+        where_to_run(Path("a.onnx"), "cpu", "bf16")
+
+
+def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pt2").write_text("an earlier one")
+    apart = Parity(4, 0.01, 10, 0.9)
+    monkeypatch.setattr("resnet18_ocrdet.commands.export.compare", lambda *_: apart)
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.pt2"]
+    assert run_command("export", _export, words) == 2
+    told = capsys.readouterr()
+    assert "model.pt2: not written: the export does not say the same as the checkpoint" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
+    assert (tmp_path / "model.pt2").read_text() == "an earlier one"
+
+
+@pytest.mark.slow
+def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
+    told = (exported / "told.txt").read_text()
+    assert "WARNING: the checkpoint was made for 64x64, this file says 96x128: text is seen at another size" in told
+    assert "compared on 4 rendered scenes in fp32: largest difference of a probability " in told
+    content = (exported / "model.onnx").read_bytes()
+    assert str(tiny_run).encode() not in content and b".py" not in content  # nothing of this machine
+    card = json.loads((exported / "model.onnx.json").read_text())
+    assert card["parity"]["largest"] < 1e-5 and card["parity"]["hmean"] == 1.0
+    assert (card["contract"]["height"], card["contract"]["width"], card["contract"]["box_thresh"]) == (96, 128, 0.0)
+    session = onnxruntime.InferenceSession(exported / "model.onnx")
+    assert session.get_inputs()[0].shape == card["input"]["shape"] == ["batch", 3, "height", "width"]
+    inside = json.loads(session.get_modelmeta().custom_metadata_map["resnet18_ocrdet"])
+    assert inside["contract"] == card["contract"] and inside["config"]["run_dir"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
+def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
+    from resnet18_ocrdet import build
+    from resnet18_ocrdet.checkpoint import load_checkpoint
+
+    path = tiny_run / "checkpoints/best.pt"
+    net = build.build_trained(load_checkpoint(path), path, torch.device("cpu"))
+    image = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
+    with torch.inference_mode():
+        wanted = net.eval()(image, with_thresh=False).prob_map.numpy()
+    got = onnxruntime.InferenceSession(exported / "model.onnx").run(None, {"image": image.numpy()})[0]
+    assert got.shape == (3, 1, *size) and np.abs(got - wanted).max() < 1e-4
+    reader = cv2.dnn.readNetFromONNX(str(exported / "model.onnx"))
+    reader.setInput(image[:1].numpy())
+    assert np.abs(reader.forward() - wanted[:1]).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        write(tmp_path / f"in/{number}.png", SyntheticScenes(3, 96, 128, seed=1).load(number).image)
+    assert run_command("detect", _detect, ["input=in", f"checkpoint={exported}/model.onnx", "output=found"]) == 0
+    found = json.loads((tmp_path / "found/detections.json").read_text())
+    assert found["precision"] == "fp32" and len(found["images"]) == 3 and (found["height"], found["width"]) == (96, 128)
+    words = [f"checkpoint={exported}/model.onnx", "data=synthetic", "data.test_size=2", "output=score", "workers=0"]
+    assert run_command("eval", _evaluate, words) == 0
+    metrics = json.loads((tmp_path / "score/metrics.json").read_text())
+    assert metrics["images"] == 2 and metrics["loss"] == {}
+    # the plain program finds the same boxes, to a pixel
+    boxes = [image["polygons"] for image in found["images"] if image["polygons"]]
+    assert boxes
+    for image in found["images"]:
+        words = [sys.executable, str(PLAIN), str(exported / "model.onnx"), f"in/{image['image']}"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        lines = np.array([line.split(",") for line in done.stdout.split()], float).reshape(-1, 9)
+        assert sorted(lines[:, 8].round(3)) == pytest.approx(sorted(image["scores"]), abs=2e-3)
+        for polygon, score in zip(image["polygons"], image["scores"], strict=True):
+            apart = np.abs(lines[:, :8].reshape(-1, 4, 2).mean(axis=1) - np.mean(polygon, axis=0)).max(axis=1)
+            assert apart[np.abs(lines[:, 8] - score) < 2e-3].min() < 2.0
+
+
+@pytest.mark.slow
+def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "free=false", "input_size=96x160"]
+    assert run_command("export", _export, [*words, "output=fixed.onnx", "pixels=float"]) == 0
+    session = onnxruntime.InferenceSession("fixed.onnx")
+    assert session.get_inputs()[0].shape == [1, 3, 96, 160] and session.get_inputs()[0].type == "tensor(float)"
+    assert json.loads(Path("fixed.onnx.json").read_text())["contract"]["resize"] == "fit"
+    write(tmp_path / "a.png", SyntheticScenes(1, 64, 200, seed=0).load(0).image)
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=fixed.onnx", "output=found"]) == 0
+    capsys.readouterr()
+    wrong = ["input=a.png", "checkpoint=fixed.onnx", "output=other", "input_size=64x64"]
+    assert run_command("detect", _detect, wrong) == 2
+    assert "fixed.onnx: takes images of 96x160 only" in capsys.readouterr().err
+    assert run_command("export", _export, [*words[:1], "output=m.pt2"]) == 0
+    program = torch.export.load("m.pt2", extra_files=(extra := {"card.json": ""}))
+    assert Contract.from_dict(json.loads(extra["card.json"])["contract"]).resize == "keep"
+    assert program.module()(torch.zeros((2, 3, 64, 96), dtype=torch.uint8)).shape == (2, 1, 64, 96)
