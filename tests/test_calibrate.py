@@ -116,7 +116,8 @@ def test_the_choice_is_in_the_checkpoint_and_the_weights_are_as_they_were(words:
     assert after["contract"] == before["contract"] | {key: told["after"][key] for key in Thresholds._fields}
     assert after["contract"]["box_thresh"] == 0.5  # the nearest to what it was
     assert all(torch.equal(after["model"][key], value) for key, value in before["model"].items())
-    assert "written into run/checkpoints/best.pt" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "written into run/checkpoints/best.pt" in told and "images are few: the best of so many" in told
     assert run_command("eval", _evaluate, [*words[:-1], "output=again"]) == 0
     assert json.loads(Path("again/metrics.json").read_text())["hmean"] == 1.0
 

@@ -76,6 +76,7 @@ def test_nothing_else_is_reported_of_them(defective):
     assert not Counter(place[0] for place in more) - Counter(consequences), more
 
 
+@pytest.mark.slow
 def test_the_copy_is_clean_and_a_training_on_it_runs(defective, tmp_path):
     _, _, _, _, fixed = defective
     check(f"data.root={fixed}", f"output={tmp_path}/out", "input_size=96x128")
@@ -167,7 +168,9 @@ def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
         if number > 2:
             (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
     check(f"data.root={tmp_path}/set", f"output={tmp_path}/out")
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
+    out = capsys.readouterr().out
+    assert f"experiment=finetune model.weights=bundled data=custom data.root={tmp_path}/set data.missing_gt=skip" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("together: ")]
     words = shlex.split(line.removeprefix("together: ocrdet-train "))
     assert "data.missing_gt=skip" in words
     small = ("input_size=64x64", "train.batch_size=1", "train.workers=0", "train.preview=true")

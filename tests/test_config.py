@@ -85,6 +85,14 @@ def test_cfg_job_prints_the_composed_config(capsys: pytest.CaptureFixture[str]):
     assert "hydra" not in shown
 
 
+def test_cfg_job_says_what_is_chosen_later(capsys: pytest.CaptureFixture[str]):
+    words = ["experiment=finetune", "model.weights=bundled", "--cfg", "job"]
+    assert run_command("train", pytest.fail, words) == 0
+    told = capsys.readouterr()
+    assert yaml.safe_load(told.out)["train"]["epochs"] == 30
+    assert "rate, epochs and freezing are chosen" in told.err and len(told.err.splitlines()) == 1
+
+
 def test_cfg_job_shows_what_is_still_missing(capsys: pytest.CaptureFixture[str]):
     assert run_command("detect", pytest.fail, ["--cfg", "job"]) == 0
     assert "input: ???" in capsys.readouterr().out

@@ -67,6 +67,11 @@ def test_a_path_that_leads_nowhere_is_one_line(line: str, text: str, folder: Pat
     assert sorted(path.name for path in folder.iterdir()) == ["photos", "run"]
 
 
+def test_a_misspelt_bundled_is_recognised(capsys):
+    assert "checkpoint bundle: no such file" in (told := answer(capsys, "train", "model.weights=bundle"))
+    assert told.endswith("; did you mean bundled?\n")
+
+
 def test_all_wrong_paths_are_told_at_once(capsys):
     assert len(answer(capsys, "detect", "input=no", "checkpoint=no.pt").splitlines()) == 2
 

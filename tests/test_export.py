@@ -143,6 +143,7 @@ def test_where_an_exported_file_runs():
         where_to_run(Path("a.onnx"), "cpu", "bf16")
 
 
+@pytest.mark.slow
 def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.pt2").write_text("an earlier one")

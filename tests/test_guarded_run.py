@@ -44,6 +44,7 @@ def plant(monkeypatch) -> Callable[[Collection[int]], None]:
     return planted
 
 
+@pytest.mark.slow
 def test_one_bad_step_is_skipped_counted_and_named(plant, tmp_path: Path, monkeypatch, capsys):
     plant([4])
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0

@@ -43,6 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, command: str, *words: str) -> int:
     ],
     ids=["gpu", "cpu"],
 )
+@pytest.mark.slow
 def test_out_of_memory_is_one_line_and_what_was_learnt_is_kept(error, tmp_path: Path, monkeypatch, capsys):
     calls, forward = 0, DBNet.forward
 

@@ -100,6 +100,7 @@ def test_a_large_difference_is_more_than_chance_and_a_small_one_is_not():
     assert back.interval_95["hmean"] == pytest.approx([-end for end in reversed(change.interval_95["hmean"])])
     other = compare(poor, evidence_of(many(0.5, seed=2)).rows)
     assert other.is_noise and "may be chance" in verdict(other)
+    assert verdict(compare(good, good)) == "hmean does not change."
 
 
 def test_pairing_makes_the_interval_narrower():

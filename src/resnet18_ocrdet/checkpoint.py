@@ -6,6 +6,7 @@ mean in `average`), `about` the code and data they come from, and what a resume 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -64,6 +65,12 @@ class Checkpoint(TypedDict):
     sums: dict[str, Any]  # engine.LossSums of the epoch so far
     best_hmean: float | None
     not_better: int  # validations since
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped_weights(content: Checkpoint) -> dict[str, Tensor]:

@@ -18,6 +18,8 @@ from ..run_folder import RunFolder
 from ..structures import Batch, Detection, Maps
 from ..world import World
 
+FEW_IMAGES = 50  # to choose thresholds on: hmean is known to about 0.06 on them
+
 
 @contextmanager
 def held(path: Path, world: World) -> Iterator[None]:
@@ -82,6 +84,10 @@ def lines_of(kept: dict[str, Any] | None, path: str) -> list[str]:
         f"that was with the thresholds before: {before}",
         f"best of {kept['combinations']}: {after}; written into {path}",
     ]
+    if kept["images"] < FEW_IMAGES:
+        lines.append(
+            f"note: {kept['images']} images are few: the best of so many combinations is partly chance on them"
+        )
     if kept["split"] == "test":
         lines.append("note: calibrated on a test split: a score on it is no measurement any more")
     return lines

@@ -13,7 +13,8 @@ import numpy as np
 from omegaconf import DictConfig
 
 from .. import build
-from ..check.advice import advise
+from ..bundled import BUNDLED
+from ..check.advice import FEW_IMAGES, advise
 from ..check.checked import Checked, check_set, situation
 from ..check.fixed_copy import refuse_folder, write_fixed_copy
 from ..check.report_html import write_report_html
@@ -70,6 +71,13 @@ def run(cfg: DictConfig) -> int:
     words = [word for hint in advice for word in hint.override.split()]
     if words and needed is not None:
         display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}")
+    few = sum(len(records) for part, records in reading.parts.items() if part == "train") < FEW_IMAGES
+    if advice and needed is not None and few and cfg.model.weights is None:
+        start = shlex.join(["data=custom", f"data.root={root}", *needed])
+        display.line(
+            f"with fewer than {FEW_IMAGES} images, start from weights that know text; the preset chooses the rest: "
+            f"ocrdet-train experiment=finetune model.weights={BUNDLED} {start}"
+        )
     write_report_json(output / REPORTS[0], checked)
     write_report_html(output / REPORTS[1], checked)
     display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
@@ -136,7 +144,8 @@ def _fix(checked: Checked, folder: Path, display: Display) -> None:
     why = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
     left = f"; {count(out, 'image')} left out ({why})" if out else ""
     display.line(f"wrote {count(copied, 'image')} with cleaned labels to {folder}{left}")
-    display.line(f"train on them: ocrdet-train {shlex.join(['data=custom', f'data.root={folder}'])}")
+    words = shlex.join(["data=custom", f"data.root={folder}"])
+    display.line(f"train on them: ocrdet-train {words}, with the other words of the advice above")
 
 
 def cleaned(checked: Checked) -> tuple[Parts, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 
 from .. import build, draw
 from ..bundled import BUNDLED, weights_path
+from ..checkpoint import sha256
 from ..data.image_io import list_images, read_image
 from ..detector import Detector
 from ..display import Display, duration
@@ -89,7 +89,7 @@ def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),
-        "model_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "model_sha256": sha256(checkpoint),
         **contract.to_dict(),
         "precision": precision,
     }

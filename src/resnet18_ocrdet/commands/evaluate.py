@@ -87,7 +87,7 @@ def _finish(output: Path, scored: Scored, old: Scored | None, source: Source, di
     for line in _told(evidence):
         display.line(line)
     if baseline is not None:
-        display.line(f"compared with {baseline.name}: {verdict(baseline.change)}")
+        display.line(f"compared with {baseline.name}, {_shown(baseline.evidence)}: {verdict(baseline.change)}")
         display.line(f"regions: {baseline.change.gained} gained, {baseline.change.lost} lost")
     if "checkpoint" in scored.about:  # boxes that were read from files are there already
         write_results(output, scored.answers)
@@ -110,12 +110,8 @@ def _name(scored: Scored) -> str:
 
 def _told(evidence: Evidence) -> list[str]:
     """The score, its intervals, and what went wrong, a line each."""
-    score = evidence.score
-    shown = "  ".join(
-        f"{name} {'-' if value is None else format(value, '.4f')}"
-        for name, value in zip(("precision", "recall", "hmean", "ap"), score[:4], strict=True)
-    )
-    lines = [f"{shown}  ({count(len(evidence.rows), 'image')}, {count(score.care_regions, 'region')})"]
+    counts = f"{count(len(evidence.rows), 'image')}, {count(evidence.score.care_regions, 'region')}"
+    lines = [f"{_shown(evidence)}  ({counts})"]
     ends = [f"{name} {ends[0]:.3f} to {ends[1]:.3f}" for name, ends in evidence.interval_95.items() if ends is not None]
     if ends:
         lines.append(f"95 % intervals, over images: {', '.join(ends)}")
@@ -127,3 +123,11 @@ def _told(evidence: Evidence) -> list[str]:
             f"boxes that found a region: IoU {evidence.fit.iou:.3f}, area {evidence.fit.area_ratio:.2f} of the region's"
         )
     return lines
+
+
+def _shown(evidence: Evidence) -> str:
+    """`precision 0.9000  recall …`."""
+    return "  ".join(
+        f"{name} {'-' if value is None else format(value, '.4f')}"
+        for name, value in zip(("precision", "recall", "hmean", "ap"), evidence.score[:4], strict=True)
+    )

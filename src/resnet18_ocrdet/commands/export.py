@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from torch import nn
 
 from .. import build
 from ..bundled import BUNDLED, weights_path
-from ..checkpoint import load_checkpoint
+from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
 from ..data.image_io import list_images, read_image
 from ..data.synthetic.source import SyntheticScenes
@@ -70,8 +69,8 @@ def run(cfg: DictConfig) -> int:
                 f"{output}: not written: the export does not say the same as the checkpoint (allowed: "
                 f"{MAP_TOLERANCE:g} and {BOX_TOLERANCE:g})"
             )
-        source = {"checkpoint": _name(cfg), "sha256": _sha256(checkpoint)}
-        sidecar = make_sidecar(card, output.name, _sha256(made), source, parity)
+        source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
+        sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
         made.replace(output)
     beside = output.with_name(output.name + ".json")
     beside.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -162,11 +161,6 @@ def _told(parity: Parity, what: str) -> str:
 
 def _name(cfg: DictConfig) -> str:
     return BUNDLED if cfg.checkpoint == BUNDLED else Path(cfg.checkpoint).name
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _thresholds(contract: Contract) -> str:

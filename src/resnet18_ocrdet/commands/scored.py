@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
+from .. import build
 from ..data.labels import LabelledImages
 from ..data.splits import Splits
 from ..errors import UserError
 from ..metrics import IcdarMetric
 from ..structures import Answer, Source
+from ..wording import count
 
 
 class Split(NamedTuple):
@@ -21,6 +23,14 @@ class Split(NamedTuple):
 
     name: str  # train, val or test
     source: Source
+    data: dict[str, Any]  # the settings that it was opened with
+
+    @property
+    def told(self) -> str:
+        """`val, 20 images of photos (801-820)`."""
+        root, part = self.data.get("root"), self.data.get(self.name)
+        place = "" if root is None else f" of {root}" + ("" if part is None else f" ({part})")
+        return f"{self.name}, {count(len(self.source), 'image')}{place}"
 
 
 class Scored(NamedTuple):
@@ -32,16 +42,18 @@ class Scored(NamedTuple):
     about: dict[str, Any]  # the same and more, for metrics.json
 
 
-def choose_split(cfg: DictConfig, splits: Splits) -> Split:
-    """The split asked for; by default test where the set named with data= has one, else val."""
+def choose_split(cfg: DictConfig, splits: Splits, data: DictConfig) -> Split:
+    """The split asked for; by default test where the set named with data= has one, else val.
+
+    data: what `splits` were opened with."""
     name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else "val")
     source: Source | None = getattr(splits, name)
     if source is None or len(source) == 0:
-        having = [part for part, there in splits._asdict().items() if there is not None and len(there)]
+        having = [part for part in ("train", "val", "test") if len(getattr(splits, part) or ())]
         raise UserError(
             f"split={name}: this data set has no {name} images; it has {', '.join(having) or 'none at all'}"
         )
-    return Split(name, source)
+    return Split(name, source, build.plain(data))
 
 
 def told_apart(scored: Scored, source: Source) -> Scored:

@@ -31,7 +31,7 @@ class ResultFiles:
             splits = build.build_splits(cfg.data)
             for told in splits.told:
                 display.line(told)
-            chosen = choose_split(cfg, splits)
+            chosen = choose_split(cfg, splits, cfg.data)
         self.split, self.answers = chosen, list[Answer]()
         seen = set()
         with display.progress("labels", len(chosen.source)) as advance:
@@ -48,14 +48,22 @@ class ResultFiles:
             listed = ", ".join(f"res_{stem}.txt" for stem in unknown[:UNKNOWN_SHOWN])
             more = ", …" if len(unknown) > UNKNOWN_SHOWN else ""
             files = count(len(unknown), "file")
-            raise UserError(f"{key}={path}: the {chosen.name} split has no image for {files}: {listed}{more}")
+            raise UserError(
+                f"{key}={path}: the {chosen.name} split has no image for {files}: {listed}{more}; the images that were "
+                f"detected are chosen with split=… and data.val=FIRST-LAST"
+            )
 
     def score(self, display: Display, world: World) -> Scored:
         """Compare the files with the labels."""
         metric = IcdarMetric()
         metric.update_all(self.answers)
-        on = f"{self.path} on {self.split.name}, {count(len(self.answers), 'image')}"
+        on = f"{self.path} on {self.split.told}"
         line = f"{on}; {self.missing} without a result file, counted as nothing found"
         display.line(line)
-        about = {"predictions": self.path.as_posix(), "split": self.split.name, "missing_files": self.missing}
+        about = {
+            "predictions": self.path.as_posix(),
+            "split": self.split.name,
+            "data": self.split.data,
+            "missing_files": self.missing,
+        }
         return Scored(metric, self.answers, line, about)

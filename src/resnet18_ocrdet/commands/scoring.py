@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import build
 from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
-from ..checkpoint import load_checkpoint
+from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
@@ -41,10 +41,11 @@ class Network:
         self.saved = OmegaConf.create(self.content["config"])
         own = None
         if chosen is None:
+            data = self.saved.data if cfg.data is None else cfg.data
             splits = _open_data(cfg, self.saved.data, self.path, self.contract)
             for told in splits.told:
                 display.line(told)
-            chosen, own = choose_split(cfg, splits), splits if cfg.data is None else None
+            chosen, own = choose_split(cfg, splits, data), splits if cfg.data is None else None
         self.split = chosen
         images = count(len(chosen.source), "image")
         taught = taught_images(self.content, self.contract, chosen.source, own)
@@ -52,7 +53,9 @@ class Network:
             display.line(f"note: the images that taught {self.named} are not here: it is not known whether these did")
         elif taught:
             display.line(f"note: of {images}, {taught} taught this network; the score flatters")
-        self.line = f"{self.named} on {chosen.name}, {images}; {_thresholds(self.contract)}"
+        if (unlike := _unlike(Contract.from_dict(self.content["contract"]), self.contract)) is not None:
+            display.line(unlike)
+        self.line = f"{self.named} on {chosen.told}; {_thresholds(self.contract)}"
 
     def score(self, display: Display, world: World) -> Scored:
         """Run the network. What ends one process is told by that one; the others say only that it left."""
@@ -69,7 +72,7 @@ class Network:
             raise UserError("another process of this evaluation ended; see what it said") from None
 
     def _score(self, display: Display, world: World) -> Scored:
-        cfg, contract, (name, source) = self.cfg, self.contract, self.split
+        cfg, contract, (name, source, _) = self.cfg, self.contract, self.split
         rank = world.local_rank if world.size > 1 else None
         device, precision = where_to_run(self.path, cfg.device, cfg.precision, rank)
         compute, precision = build.build_compute(device, precision, world)
@@ -109,7 +112,9 @@ class Network:
         display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
         about = {
             "checkpoint": self.named,
+            "model_sha256": sha256(self.path),
             "split": name,
+            "data": self.split.data,
             "loss": result.loss,
             "seconds": result.seconds,
             "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
@@ -129,6 +134,12 @@ def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contrac
         return build.build_splits(recorded, contract)
     except UserError as error:
         raise UserError(f"{error}; {path} was trained on these: name data to score with data=… data.root=…") from None
+
+
+def _unlike(own: Contract, used: Contract) -> str | None:
+    """A note where the images are seen at another size than the checkpoint was made for."""
+    made, seen = (f"{each.height}x{each.width}" for each in (own, used))
+    return None if made == seen else f"note: {seen}, where the checkpoint says {made}: text is seen at another size"
 
 
 def _thresholds(contract: Contract) -> str:

@@ -69,6 +69,14 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
             taken.append(f"{key}={shown(value)}")
     if taken:
         display.line(f"{' '.join(taken)}: as the starting weights were decoded")
+    made, now = (f"{size['height']}x{size['width']}" for size in (contract, cfg.input_size))
+    if made != now:
+        display.line(
+            f"note: {now} for validation and detection, where the starting weights were made for {made}; "
+            f"input_size={made} keeps that, and sees smaller text"
+            if contract["height"] * contract["width"] > cfg.input_size.height * cfg.input_size.width
+            else f"note: {now} for validation and detection, where the starting weights were made for {made}"
+        )
 
 
 def start_of(images: int, labels: Usable | None, hmean: float | None) -> Start:

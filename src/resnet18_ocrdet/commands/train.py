@@ -328,6 +328,6 @@ class Training:
         if self.parts.compute.device.type == "cpu" and left * record.seconds > LONG_CPU_RUN_SECONDS:
             self.display.line(
                 f"this run needs about {duration(left * record.seconds)} on this CPU ({record.seconds:.1f} s a step), "
-                f"fewer with a smaller input_size or train.epochs; a detector for rendered scenes in minutes: "
-                f"ocrdet-train experiment=quickstart"
+                f"less with a smaller input_size or fewer train.epochs; the shortest that is useful: "
+                f"experiment=quickstart"
             )

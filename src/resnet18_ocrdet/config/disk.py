@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -82,6 +83,8 @@ def _folder_problem(key: str, path: Path) -> str:
 def _checkpoint_problem(key: str, path: Path) -> str:
     problem = _absence("checkpoint " if key == "checkpoint" else f"{key}: checkpoint ", path, "file")
     if problem:
+        if get_close_matches(str(path), [BUNDLED]):
+            return f"{problem}; did you mean {BUNDLED}?"
         near = path.parent / "checkpoints" / path.name
         return f"{problem}; did you mean {near}?" if near.is_file() else problem
     if not path.is_dir():

@@ -52,7 +52,11 @@ def verdict(change: Change) -> str:
     ends = change.interval_95["hmean"]
     if ends is None:
         return "hmean is undefined in one of both: nothing can be said."
-    told = f"hmean changes by {ends[0]:+.3f} to {ends[1]:+.3f} ({LEVEL:.0%} interval over images)"
+    if change.by["hmean"] == 0 and ends == (0.0, 0.0):
+        return "hmean does not change."
+    told = (
+        f"hmean changes by {change.by['hmean']:+.3f}, {LEVEL:.0%} interval over images {ends[0]:+.3f} to {ends[1]:+.3f}"
+    )
     if change.is_noise:
         return f"{told}: this may be chance, on these images neither is shown to be better."
     return f"{told}: more than chance, the {'new' if ends[0] > 0 else 'old'} one is better."
