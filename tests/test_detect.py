@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +14,12 @@ import pytest
 
 from conftest import installed
 from resnet18_ocrdet.cli import _detect
-from resnet18_ocrdet.commands.detect import _result_names
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.detections.inputs import Item, result_names
+from resnet18_ocrdet.detections.pipeline import detect_all
 from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.structures import Detection, Placement
 
 
 def fill(folder: Path, count: int) -> list[str]:
@@ -99,7 +105,7 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     Path("in/photo 1.jpg").write_text("not an image any more")
     assert run_command("detect", _detect, ["input=in", *found, "vis=false"]) == 1
     assert sorted(path.name for path in Path("out/txt").iterdir()) == ["res_photo 0.txt", "res_photo 2.txt"]
-    assert list(Path("out/vis").iterdir()) == []  # no picture of earlier boxes beside new ones
+    assert sorted(path.name for path in Path("out/vis").iterdir()) == ["photo 0.jpg", "photo 2.jpg"]
 
 
 def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
@@ -113,7 +119,7 @@ def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, ca
 
 def test_stems_that_collide_keep_their_extension():
     images = [Path("a.jpg"), Path("a.png"), Path("b.jpg"), Path("sub/a.jpg")]
-    assert _result_names(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
+    assert result_names(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
 
 
 @pytest.mark.parametrize(
@@ -135,3 +141,150 @@ def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_pa
     error = capsys.readouterr().err
     assert message in error and len(error.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+# -- going on, and shards
+
+
+def records(folder: Path) -> dict[str, dict]:
+    return {image["image"]: image for image in json.loads((folder / "detections.json").read_text())["images"]}
+
+
+def without_seconds(folder: Path) -> list[dict]:
+    return [{key: value for key, value in image.items() if key != "seconds"} for image in records(folder).values()]
+
+
+def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 5)
+    (tmp_path / "in/odd\u2028name.jpg").write_bytes((tmp_path / "in/photo 0.jpg").read_bytes())
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0"]
+    assert run_command("detect", _detect, words) == 0
+    whole, times = without_seconds(Path("out")), {path: path.stat().st_mtime_ns for path in Path("out/txt").iterdir()}
+    lines = Path("out/detections.jsonl").read_text("utf-8").split("\n")
+    # stopped in the middle of a line; one text was lost, one image replaced by a newer one
+    Path("out/detections.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:30], "utf-8")
+    Path("out/detections.json").unlink()
+    Path("out/txt/res_photo 0.txt").unlink()
+    later = time.time() + 5
+    os.utime("in/photo 1.jpg", (later, later))
+    capsys.readouterr()
+    assert run_command("detect", _detect, words) == 0
+    assert "6 images in in, 2 of them done already" in capsys.readouterr().out
+    assert without_seconds(Path("out")) == whole
+    same = [path.name for path, moment in times.items() if path.stat().st_mtime_ns == moment]
+    assert len(same) == 2
+    assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 0  # other settings: all anew
+    assert "done already" not in capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(Path("out/detections.json").read_text())["bin_thresh"] == 0.2
+
+
+def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 5)
+    (tmp_path / "in/broken.jpg").write_text("no image")
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
+    assert run_command("detect", _detect, [*words, "output=whole"]) == 1
+    codes = [run_command("detect", _detect, [*words, "output=out", f"shard={n}/2"]) for n in (1, 2)]
+    assert sorted(codes) == [0, 1]
+    parts = [json.loads(Path(f"out/detections.{n}-of-2.json").read_text())["images"] for n in (1, 2)]
+    assert {len(part) for part in parts} <= {2, 3} and sum(map(len, parts)) == 5
+    assert run_command("detect", _detect, [*words, "output=out", "shard=1/2", "decode.bin_thresh=0.2"]) == 2
+    assert "holds results of other settings; a shard goes on with the same ones" in capsys.readouterr().err
+    assert run_command("detect", _detect, [*words, "output=out"]) == 1
+    assert "6 images in in, 5 of them done already" in capsys.readouterr().out
+    assert without_seconds(Path("out")) == without_seconds(Path("whole"))
+    assert sorted(path.name for path in Path("out").iterdir()) == sorted(path.name for path in Path("whole").iterdir())
+    assert run_command("detect", _detect, [*words, "output=out", "shard=3/2"]) == 2
+    assert "shard=3/2: there are shards 1/2 to 2/2" in capsys.readouterr().err
+
+
+def test_what_is_not_ours_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 1)
+    mine = ["detections_final.json", "settings.json", "errors_old.json", "my.txt"]
+    Path("out").mkdir()
+    for name in mine:
+        Path("out", name).write_text("mine")
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
+    assert run_command("detect", _detect, words) == 0
+    assert all(Path("out", name).read_text() == "mine" for name in mine)
+
+
+class Counts:
+    """A detector of known boxes that notes which canvases came together."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def prepare(self, image):
+        return image, Placement(*image.shape[:2], 1.0, 1.0)
+
+    def maps(self, canvases):
+        if len(canvases) > 1 and any(canvas[0, 0, 0] > 200 for canvas in canvases):
+            raise RuntimeError("out of memory")
+        self.batches.append(len(canvases))
+        return [canvas[:, :, 0].astype(np.float32) for canvas in canvases]
+
+    def decode(self, prob_map, placement):
+        return [Detection(np.zeros((4, 2), np.float32), float(prob_map[0, 0]))]
+
+
+def test_order_batches_and_failures(tmp_path: Path):
+    sizes = [64, 64, 64, 96, 96, 64, 64, 64]
+    items = []
+    for number, size in enumerate(sizes):
+        path = tmp_path / f"{number}.png"
+        value = 250 if number == 7 else number
+        write(path, np.full((size, 64, 3), value, np.uint8))
+        items.append(Item(path, path.name, Path(path.stem)))
+    items[1].path.write_text("no image")
+    written: list[str] = []
+    detector = Counts()
+    found = list(
+        detect_all(detector, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
+    )
+    assert [done.item for done in found] == items
+    assert [done.error is None for done in found] == [number != 1 for number in range(8)]
+    assert [done.detections[0].score for done in found if done.error is None] == [0, 2, 3, 4, 5, 6, 250]
+    assert detector.batches == [1, 1, 2, 2, 1]  # 0 | 2, cut off by the broken one | 3 4 | 5 6 | 7
+    assert written == [item.relative for item in items if item is not items[1]]
+
+
+def test_a_batch_that_does_not_fit_is_done_one_by_one(tmp_path: Path):
+    for number in range(2):
+        write(tmp_path / f"{number}.png", np.full((64, 64, 3), 250, np.uint8))
+    items = [Item(tmp_path / f"{n}.png", f"{n}.png", Path(f"{n}")) for n in range(2)]
+    detector = Counts()
+    found = list(detect_all(detector, items, lambda *_: None, batch_size=2))  # type: ignore[arg-type]
+    assert detector.batches == [1, 1] and [done.error for done in found] == [None, None]
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_bad_image(tmp_path: Path):
+    write(tmp_path / "0.png", np.zeros((64, 64, 3), np.uint8))
+    detector = Counts()
+    detector.decode = lambda prob_map, placement: [][0]  # type: ignore[method-assign]
+    with pytest.raises(IndexError):
+        list(detect_all(detector, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_does_each_image_once(tiny_run: Path, tmp_path: Path):
+    fill(tmp_path / "in", 60)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0"]
+    program = Path(sys.executable).with_name("ocrdet-detect")
+    for _ in range(3):
+        process = subprocess.Popen([program, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        lines = len((tmp_path / "out/detections.jsonl").read_text().split("\n")) if (tmp_path / "out").is_dir() else 0
+        for _ in range(600):
+            time.sleep(0.02)
+            path = tmp_path / "out/detections.jsonl"
+            if process.poll() is not None or (path.is_file() and len(path.read_text().split("\n")) > lines + 8):
+                break
+        process.kill()
+        process.wait()
+    done = installed("ocrdet-detect", *words, cwd=tmp_path)
+    assert done.returncode == 0
+    names = [json.loads(line)["image"] for line in (tmp_path / "out/detections.jsonl").read_text().splitlines()]
+    assert sorted(names) == sorted(f"photo {n}.jpg" for n in range(60))
+    assert len(records(tmp_path / "out")) == 60 and len(list((tmp_path / "out/txt").iterdir())) == 60

@@ -80,6 +80,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "postprocess",
         "structures",
     },
+    "detections": GROUND | {"data", "detector", "draw", "memory", "results"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {
@@ -97,6 +98,7 @@ ALLOWED["build"] = set(ALLOWED) - {
     "report",
     "calibrate",
     "export",
+    "detections",
 }
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 

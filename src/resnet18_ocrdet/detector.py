@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,11 +27,19 @@ class Detector:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
         return self.decode(*self.look(image))
 
-    @torch.inference_mode()
     def look(self, image: Image) -> tuple[ProbMap, Placement]:
         """The probability map of an image, (H', W') float32 0..1, and how the image lies on it."""
-        canvas, placement = letterbox(image, self.contract.height, self.contract.width, self.contract.resize)
-        batch = torch.from_numpy(canvas).permute(2, 0, 1)[None]
+        canvas, placement = self.prepare(image)
+        return self.maps([canvas])[0], placement
+
+    def prepare(self, image: Image) -> tuple[Image, Placement]:
+        """The canvas that the network looks at, (H', W', 3) uint8, and how the image lies on it."""
+        return letterbox(image, self.contract.height, self.contract.width, self.contract.resize)
+
+    @torch.inference_mode()
+    def maps(self, canvases: Sequence[Image]) -> list[ProbMap]:
+        """The probability maps, (H', W') float32 0..1 each, of canvases of one size."""
+        batch = torch.from_numpy(np.stack(canvases)).permute(0, 3, 1, 2)
         with self.compute.autocast():
             maps = self.model(self.compute.image(batch), with_thresh=False)
-        return maps.prob_map[0, 0].cpu().numpy(), placement
+        return list(maps.prob_map[:, 0].cpu().numpy())

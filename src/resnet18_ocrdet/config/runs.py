@@ -23,6 +23,7 @@ from .rules import key, note, path
 
 LOADERS = "loader processes; null: by the number of cores"
 DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "form": "auto, cpu, cuda, cuda:N or mps"}
+SHARD = r"[1-9][0-9]*/[1-9][0-9]*"
 RESIZES = ("keep", "short_side", "stretch", "fit")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -139,6 +140,7 @@ class DetectRun:
     checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
     output: str | None = path("folder of the results")
     vis: bool = key("write the images with their boxes")
+    shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
     seed: int = key("nothing here is random", low=0)
     device: str = key("where to compute", **DEVICE)

@@ -1,0 +1,63 @@
+"""Which images a call is about, and what their results are called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..data.image_io import list_images
+from ..errors import UserError
+from .folder import PICTURES, is_record_file
+
+
+class Item(NamedTuple):
+    """One image."""
+
+    path: Path
+    relative: str  # below the input folder, with "/"
+    result: Path  # the name of its results, below txt/ and vis/
+
+
+def find_items(source: Path, output: Path) -> list[Item]:
+    """The images of a file or folder, in natural order, without what earlier calls wrote.
+
+    Raises UserError where there are none, or where this call would write over what it reads."""
+    paths = _find(source, output)
+    root = source if source.is_dir() else source.parent
+    relative = [path.relative_to(root) for path in paths]
+    return [
+        Item(path, below.as_posix(), name)
+        for path, below, name in zip(paths, relative, result_names(relative), strict=True)
+    ]
+
+
+def result_names(images: Sequence[Path]) -> list[Path]:
+    """Result name of each image: its path without suffix, with it where two would be the same."""
+    stems = Counter(image.with_suffix("") for image in images)
+    return [image if stems[image.with_suffix("")] > 1 else image.with_suffix("") for image in images]
+
+
+def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
+    """Every n-th image from the i-th on, for shard "i/n", 1 <= i <= n; all for None."""
+    if shard is None:
+        return list(items)
+    index, parts = map(int, shard.split("/"))
+    return list(items[index - 1 :: parts])
+
+
+def _find(source: Path, output: Path) -> list[Path]:
+    pictures = (output / PICTURES).resolve()
+    if source.is_file():
+        if pictures in source.resolve().parents:
+            raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
+        return [source]
+    if not source.is_dir():
+        raise UserError(f"input={source}: no such file or folder")
+    written = {marker.with_name(PICTURES).resolve() for marker in source.rglob("detections*") if is_record_file(marker)}
+    written.add(pictures)
+    images = [path for path in list_images(source) if not written & set(path.resolve().parents)]
+    if not images:
+        raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
+    return images

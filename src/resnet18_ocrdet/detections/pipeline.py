@@ -1,0 +1,147 @@
+"""Images through the network: while it computes, the next ones are read and the last ones decoded and written.
+
+Legend: H W canvas pixels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from ..data.image_io import read_image
+from ..detector import Detector
+from ..errors import UserError
+from ..memory import ran_out
+from ..structures import Detection, Image, Placement
+from .inputs import Item
+
+READERS = 2  # threads that read images
+AHEAD = 4  # images read before they are asked for, beside a batch
+
+Write = Callable[[Item, Image, list[Detection]], None]
+
+
+class Ready(NamedTuple):
+    """An image as the network takes it."""
+
+    item: Item
+    image: Image
+    canvas: Image
+    placement: Placement
+    seconds: float
+
+
+class Done(NamedTuple):
+    """What became of an image."""
+
+    item: Item
+    height: int
+    width: int
+    detections: list[Detection]
+    seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
+    error: str | None  # then the rest is empty
+
+
+def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Done]:
+    """Detect on every image, in order. One that fails is told and costs itself only.
+
+    write: called with each image and its regions, in another thread. batch_size: images of one canvas size that go
+    through the network together, at most. Images are held only while they are worked on."""
+    with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
+        waiting: deque[Future[list[Done]]] = deque()
+        for batch in _batches(_read_ahead(readers, detector, items, AHEAD + batch_size), batch_size):
+            waiting.append(_through(detector, batch, write, writer))
+            if len(waiting) > 1:
+                yield from waiting.popleft().result()
+        for future in waiting:
+            yield from future.result()
+
+
+def _read_ahead(
+    readers: ThreadPoolExecutor, detector: Detector, items: Sequence[Item], ahead: int
+) -> Iterator[Ready | Done]:
+    """Each image, ready, in order; never more than `ahead` of them before they are asked for."""
+    reading: deque[Future[Ready | Done]] = deque()
+    for item in items:
+        reading.append(readers.submit(_read, detector, item))
+        if len(reading) > ahead:
+            yield reading.popleft().result()
+    while reading:
+        yield reading.popleft().result()
+
+
+def _read(detector: Detector, item: Item) -> Ready | Done:
+    began = time.perf_counter()
+    try:
+        image = read_image(item.path)
+        canvas, placement = detector.prepare(image)
+    except (UserError, MemoryError, RuntimeError) as error:
+        return _failed(item, error)
+    return Ready(item, image, canvas, placement, time.perf_counter() - began)
+
+
+def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] | Done]:
+    """Neighbours of one canvas size together; what failed by itself, in its place."""
+    batch: list[Ready] = []
+    for each in images:
+        fits = isinstance(each, Ready) and (not batch or batch[0].canvas.shape == each.canvas.shape)
+        if batch and (len(batch) == size or not fits):
+            yield batch
+            batch = []
+        if isinstance(each, Done):
+            yield each
+        else:
+            batch.append(each)
+    if batch:
+        yield batch
+
+
+def _through(
+    detector: Detector, batch: list[Ready] | Done, write: Write, writer: ThreadPoolExecutor
+) -> Future[list[Done]]:
+    """The network, here; the rest in the writer's thread."""
+    if isinstance(batch, Done):
+        return _kept([batch])
+    began = time.perf_counter()
+    try:
+        prob_maps = detector.maps([each.canvas for each in batch])
+    except (MemoryError, RuntimeError) as error:  # one huge image must not end a folder
+        if len(batch) == 1:
+            return _kept([_failed(batch[0].item, error)])
+        return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
+    share = (time.perf_counter() - began) / len(batch)
+
+    def finish() -> list[Done]:
+        found = []
+        for ready, prob_map in zip(batch, prob_maps, strict=True):
+            started = time.perf_counter()
+            try:
+                detections = detector.decode(prob_map, ready.placement)
+                seconds = ready.seconds + share + time.perf_counter() - started
+                write(ready.item, ready.image, detections)
+                height, width = ready.image.shape[:2]
+                found.append(Done(ready.item, height, width, detections, seconds, None))
+            except (UserError, MemoryError, RuntimeError) as error:
+                found.append(_failed(ready.item, error))
+        return found
+
+    return writer.submit(finish)
+
+
+def _kept(done: list[Done]) -> Future[list[Done]]:
+    future: Future[list[Done]] = Future()
+    future.set_result(done)
+    return future
+
+
+def _failed(item: Item, error: Exception) -> Done:
+    """Raises what is no fault of the image or of its size."""
+    if isinstance(error, UserError):
+        return Done(item, 0, 0, [], 0.0, str(error))
+    if not ran_out(error):
+        raise error
+    told = (str(error) or type(error).__name__).splitlines()[0]
+    return Done(item, 0, 0, [], 0.0, f"{item.path}: not enough memory ({told})")
