@@ -1,3 +1,17 @@
-"""ResNet-18 DBNet text detection: train, evaluate, detect. Importing this does nothing."""
+"""ResNet-18 DBNet text detection: train, evaluate, detect. Importing this does nothing; `Detector` loads torch."""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .embedded import Detector as Detector
+
+
+def __getattr__(name: str) -> Any:
+    """`resnet18_ocrdet.Detector`, imported when somebody asks for it: a command answers before torch is loaded."""
+    if name == "Detector":
+        from .embedded import Detector
+
+        return Detector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

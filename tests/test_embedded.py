@@ -1,0 +1,62 @@
+"""from resnet18_ocrdet import Detector"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import resnet18_ocrdet
+from resnet18_ocrdet import Detector
+from resnet18_ocrdet.cli import _detect
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.results import format_detections
+
+
+@pytest.fixture(scope="module")
+def detector(tiny_run: Path) -> Detector:
+    return Detector(tiny_run / "checkpoints/last.pt", input_size=(96, 128), box_thresh=0.0)
+
+
+def test_it_finds_what_the_command_finds(detector: Detector, tiny_run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = SyntheticScenes(1, 96, 160, seed=4).load(0).image
+    write(tmp_path / "a.png", image)
+    words = ["input=a.png", f"checkpoint={tiny_run}/checkpoints/last.pt", "output=out", "decode.box_thresh=0"]
+    assert run_command("detect", _detect, [*words, "input_size=96x128", "vis=false"]) == 0
+    found = detector(image)
+    assert found and format_detections(found, with_scores=True) == Path("out/txt/res_a.txt").read_text()
+    for one, same in zip(found, detector("a.png"), strict=True):
+        assert np.array_equal(one.polygon, same.polygon) and one.score == same.score
+
+
+def test_threads_share_one(detector: Detector):
+    scenes = SyntheticScenes(8, 96, 128, seed=5)
+    images = [scenes.load(index).image for index in range(8)]
+    alone = [detector(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(detector, images))
+    for one, other in zip(alone, together, strict=True):
+        assert [each.score for each in one] == pytest.approx([each.score for each in other])
+
+
+def test_what_it_refuses(detector: Detector, tmp_path: Path):
+    for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
+        with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):
+            detector(image)
+    with pytest.raises(ValueError, match="box_tresh: not known; there are bin_thresh"):
+        Detector(box_tresh=0.5)
+    with pytest.raises(ValueError, match="multiples of 32"):
+        Detector(input_size=(100, 64))
+    with pytest.raises(UserError, match=r"none\.pt: no such file"):
+        Detector("none.pt")
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(UserError, match="not an image"):
+        detector(tmp_path / "a.png")
+    with pytest.raises(AttributeError, match="no attribute 'Detektor'"):
+        _ = resnet18_ocrdet.Detektor
