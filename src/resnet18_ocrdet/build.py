@@ -28,6 +28,7 @@ from .data.targets import TargetMaker
 from .device import autocast, choose_precision
 from .engine import Compute
 from .errors import UserError
+from .foreign import usual_normalization
 from .guard import Guard
 from .loss import DBLoss
 from .mining import MiningWarmup
@@ -117,7 +118,10 @@ def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]
         loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
     if model.weights is not None:
         path = weights_path(model.weights)
-        loaded.append("starting weights: " + load_weights(net, shipped_weights(load_checkpoint(path)), path))
+        content = load_checkpoint(path)
+        state = usual_normalization(shipped_weights(content), content["contract"])
+        adopted = f" ({content['about']['adopted']})" if "adopted" in content["about"] else ""
+        loaded.append("starting weights: " + load_weights(net, state, path) + adopted)
     return net, loaded
 
 
@@ -252,7 +256,8 @@ def build_trained(content: Checkpoint, path: Path, device: torch.device, contrac
         return file_net
     from .model.dbnet import DBNet
 
-    net = DBNet(backbone=content["contract"]["backbone"])
+    own = Contract.from_dict(content["contract"])
+    net = DBNet(own.backbone, mean=own.mean, std=own.std)
     load_weights(net, shipped_weights(content), path)
     return place(net, device)
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from .bundled import EXPORTED
 from .errors import UserError
+from .foreign import adopt
 
 SCHEMA = 3
 WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
@@ -122,7 +123,7 @@ def earlier(path: Path, age: int) -> Path:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a file written by save_checkpoint, tensors on the CPU.
+    """Read a file written by save_checkpoint, or one of another program that `foreign.adopt` knows, on the CPU.
 
     Raises UserError that names the file when it is absent, is no checkpoint, or comes from a newer version."""
     if not path.is_file():
@@ -147,6 +148,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     needed = Checkpoint.__required_keys__
     if isinstance(content, dict) and content.get("schema") == 2:
         content = {**ADDED_IN_3, **content}
+    if not isinstance(content, dict) or not needed & content.keys() - {"model", "optimizer", "epoch"}:
+        try:
+            adopted = adopt(content)
+        except UserError as error:
+            raise UserError(f"checkpoint {path}: {error}") from None
+        if adopted is not None:
+            return weights_only(**adopted)
     if not isinstance(content, dict) or not needed <= content.keys():
         raise UserError(
             f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})"
@@ -157,6 +165,33 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if content["schema"] > SCHEMA:
         raise UserError(f"checkpoint {path}: schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
     return cast(Checkpoint, {key: content[key] for key in needed})
+
+
+def weights_only(
+    contract: dict[str, Any], config: dict[str, Any], about: dict[str, Any], model: dict[str, Tensor]
+) -> Checkpoint:
+    """A checkpoint that can be evaluated, run and fine-tuned, and holds nothing to resume."""
+    return Checkpoint(
+        schema=SCHEMA,
+        contract=contract,
+        config=config,
+        about=about,
+        model=model,
+        average=None,
+        optimizer={},
+        scaler={},
+        mining={},
+        guard=None,
+        random=None,
+        epoch=0,
+        step=0,
+        steps_per_epoch=0,
+        images_per_step=None,
+        world=1,
+        sums={},
+        best_hmean=None,
+        not_better=0,
+    )
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, shipped_weights
+from .checkpoint import Checkpoint, shipped_weights, weights_only
 from .errors import UserError
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
@@ -24,27 +24,12 @@ def slim(content: Checkpoint, taught: Iterable[str]) -> Checkpoint:
 
     The averaged weights where there are some. taught: digests of the images it learnt from (`digest`).
     Raises UserError where a weight is too large for half precision."""
-    return Checkpoint(
-        schema=content["schema"],
-        contract=content["contract"],
-        config=without_paths(content["config"]),
-        about=_about(content["about"]) | {"taught": sorted(taught)},
-        model={name: _halved(name, value) for name, value in shipped_weights(content).items()},
-        average=None,
-        optimizer={},
-        scaler={},
-        mining={},
-        guard=None,
-        random=None,
-        epoch=content["epoch"],
-        step=content["step"],
-        steps_per_epoch=content["steps_per_epoch"],
-        images_per_step=content["images_per_step"],
-        world=content["world"],
-        sums={},
-        best_hmean=content["best_hmean"],
-        not_better=0,
-    )
+    about = _about(content["about"]) | {"taught": sorted(taught)}
+    model = {name: _halved(name, value) for name, value in shipped_weights(content).items()}
+    made = weights_only(content["contract"], without_paths(content["config"]), about, model)
+    for key in ("schema", "epoch", "step", "steps_per_epoch", "images_per_step", "world", "best_hmean"):
+        made[key] = content[key]
+    return made
 
 
 def without_paths(config: dict[str, Any]) -> dict[str, Any]:

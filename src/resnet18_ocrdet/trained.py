@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 
 from .bundled import EXPORTED
-from .checkpoint import SCHEMA, Checkpoint, load_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint, weights_only
 from .device import choose_device
 from .errors import UserError
 from .runtimes import open_onnx
@@ -28,11 +27,7 @@ def load_trained(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
     card = open_onnx(path)[1]
-    empty: dict[str, Any] = {key: {} for key in ("model", "optimizer", "scaler", "mining", "sums")}
-    zero: dict[str, Any] = dict.fromkeys(("epoch", "step", "steps_per_epoch", "not_better"), 0)
-    unknown: dict[str, Any] = dict.fromkeys(("average", "guard", "random", "images_per_step", "best_hmean"))
-    said: dict[str, Any] = {key: card[key] for key in ("contract", "config", "about")}
-    return cast(Checkpoint, {"schema": SCHEMA, "world": 1} | empty | zero | unknown | said)
+    return weights_only(card["contract"], card["config"], card["about"], {})
 
 
 def where_to_run(path: Path, device: str, precision: str, local_rank: int | None = None) -> tuple[torch.device, str]:

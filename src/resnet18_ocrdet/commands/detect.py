@@ -31,7 +31,7 @@ def run(cfg: DictConfig) -> int:
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
     everything = find_items(source, output)
     mine = shard_of(everything, cfg.shard)
-    detector, about = _open(cfg, checkpoint)
+    detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     folder = ResultFolder(output, everything, about, cfg.vis, cfg.shard)
     left = folder.claim(mine)
@@ -63,10 +63,12 @@ def run(cfg: DictConfig) -> int:
     return 1 if errors else 0
 
 
-def _open(cfg: DictConfig, checkpoint: Path) -> tuple[Detector, dict[str, Any]]:
+def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector, dict[str, Any]]:
     """The detector of a checkpoint, and the head of detections.json."""
     device, precision = where_to_run(checkpoint, cfg.device, cfg.precision)
     content = load_trained(checkpoint)
+    if "adopted" in content["about"]:
+        display.line(f"{checkpoint}: {content['about']['adopted']}")
     contract = build.contract_of(content, cfg)
     compute, precision = build.build_compute(device, precision)
     model = build.build_trained(content, checkpoint, device, contract)

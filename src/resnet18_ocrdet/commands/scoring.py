@@ -38,6 +38,8 @@ class Network:
         self.named = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
         self.content = load_trained(self.path)
         self.contract = build.contract_of(self.content, cfg)
+        if "adopted" in self.content["about"]:
+            display.line(f"{self.named}: {self.content['about']['adopted']}")
         self.saved = OmegaConf.create(self.content["config"])
         own = None
         if chosen is None:

@@ -12,7 +12,7 @@ from .backbone import CHANNELS, ResNetFeatures
 from .freeze import freeze
 from .head import MapHead
 from .neck import FeaturePyramid
-from .normalize import Normalize
+from .normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from .quick import quick_logits
 
 STRIDE = 32  # of the deepest feature map: image sides must be multiples of it
@@ -23,12 +23,19 @@ class DBNet(nn.Module):
     """Text detector that returns a probability map and, while training, a threshold map.
 
     backbone: "resnet18" (12,340,930 parameters in all), "resnet34" or "resnet50". plain: neck and heads layer by
-    layer, as published; else the same function with less work (`quick.py`). The parameters do not depend on it."""
+    layer, as published; else the same function with less work (`quick.py`). The parameters do not depend on it.
+    mean, std: of the normalisation, which weights of other programs may have learnt with."""
 
-    def __init__(self, backbone: str = "resnet18", plain: bool = False) -> None:
+    def __init__(
+        self,
+        backbone: str = "resnet18",
+        plain: bool = False,
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+    ) -> None:
         super().__init__()
         self.plain = plain
-        self.normalize = Normalize()
+        self.normalize = Normalize(mean, std)
         self.backbone = ResNetFeatures(backbone)
         self.neck = FeaturePyramid(CHANNELS[backbone], INNER_CHANNELS)
         self.prob_head = MapHead(INNER_CHANNELS)
