@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
 from conftest import installed
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item, result_names
 from resnet18_ocrdet.detections.pipeline import detect_all
@@ -141,6 +144,47 @@ def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_pa
     error = capsys.readouterr().err
     assert message in error and len(error.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+# -- for labelling tools
+
+
+def test_detections_json_follows_its_schema(found):
+    schema = json.loads((Path(__file__).parents[1] / "docs/detections.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    content = json.loads((found[0] / "detections.json").read_text())
+    jsonschema.validate(content, schema)
+    content["images"][0]["scores"] = [1.5]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, schema)
+
+
+def test_labelling_tools_get_sheets_that_can_be_trained_on(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 2)
+    fill(tmp_path / "in/more", 1)
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
+    assert run_command("detect", _detect, [*words, "output=out", "labelme=true", "coco=true"]) == 0
+    images = records(Path("out"))
+    coco = json.loads(Path("out/coco.json").read_text())
+    names = {image["id"]: image["file_name"] for image in coco["images"]}
+    assert sorted(names.values()) == sorted(images)
+    assert len(coco["annotations"]) == sum(len(image["polygons"]) for image in images.values()) > 0
+    for each in coco["annotations"]:
+        polygon = np.array(each["segmentation"]).reshape(-1, 2)
+        assert polygon.tolist() in images[names[each["image_id"]]]["polygons"]
+        assert each["bbox"] == pytest.approx([*polygon.min(0), *np.ptp(polygon, axis=0)], abs=0.01)
+    for root, dialect in (("out/labelme", "labelme"), ("set", "coco")):
+        if dialect == "coco":
+            shutil.copytree("in", "set/images")
+            shutil.copy("out/coco.json", "set")
+        parts = read_data(Path(root), dialect).parts
+        regions = [len(record.polygons) for part in parts.values() for record in part]
+        assert sorted(regions) == sorted(len(image["polygons"]) for image in images.values())
+    assert run_command("detect", _detect, [*words, "output=in/out", "labelme=true"]) == 0
+    capsys.readouterr()
+    assert run_command("detect", _detect, [*words, "output=in/out", "labelme=true"]) == 0
+    assert "3 images in in, 3 of them done already" in capsys.readouterr().out  # its own links are no images
 
 
 # -- going on, and shards

@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> int:
             else:
                 errors.append({"image": each.item.relative, "error": each.error})
             advance()
-    folder.assemble(mine, errors)
+    folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
     display.line(f"{count(found, 'region')} in {count(len(left) - len(errors), 'image')}, {took}; results in {output}")
     if cfg.vis:

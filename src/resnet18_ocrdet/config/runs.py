@@ -140,6 +140,8 @@ class DetectRun:
     checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
     output: str | None = path("folder of the results")
     vis: bool = key("write the images with their boxes")
+    labelme: bool = key("write a sheet for LabelMe for each image")
+    coco: bool = key("write coco.json")
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
     seed: int = key("nothing here is random", low=0)

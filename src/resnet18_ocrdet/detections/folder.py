@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ from ..errors import UserError
 from ..results import format_detections
 from ..structures import Detection, Image
 from ..wording import count
+from .formats import coco, labelme
 
 if TYPE_CHECKING:
     from .inputs import Item
 
 SETTINGS = "detections.settings.json"
-TEXTS, PICTURES = "txt", "vis"  # folders beside them
+TEXTS, PICTURES, SHEETS = "txt", "vis", "labelme"  # folders beside them
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
 TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
@@ -80,28 +82,49 @@ class ResultFolder:
             picture.parent.mkdir(parents=True, exist_ok=True)
             draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
 
-    def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]]) -> int:
-        """Write detections.json, in the order of the images, and errors.json. Returns how many images are in it.
+    def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
+        """Write detections.json, in the order of the images, errors.json, and what `formats` names: labelme, coco.
 
         Line by line: the folder may hold more than the memory."""
         offsets: dict[str, int] = {}
         with self.records.open("rb") as file:
-            while line := file.readline():
-                offsets[json.loads(line)["image"]] = file.tell() - len(line)
-            ordered = [offsets[item.relative] for item in mine if item.relative in offsets]
+            while raw := file.readline():
+                offsets[json.loads(raw)["image"]] = file.tell() - len(raw)
+            there = [item for item in mine if item.relative in offsets]
 
             def lines() -> Iterator[str]:
-                head = json.dumps(self.about, ensure_ascii=False)[:-1]
-                yield head + ', "images": ['
-                for number, offset in enumerate(ordered, start=1):
-                    file.seek(offset)
-                    yield file.readline().decode("utf-8").rstrip("\n") + ("," if number < len(ordered) else "")
+                for item in there:
+                    file.seek(offsets[item.relative])
+                    yield file.readline().decode("utf-8").rstrip("\n")
+
+            def whole() -> Iterator[str]:
+                yield json.dumps(self.about, ensure_ascii=False)[:-1] + ', "images": ['
+                for number, line in enumerate(lines(), start=1):
+                    yield line + ("," if number < len(there) else "")
                 yield "]}"
 
-            _write_beside(self.root / f"detections{self.tag}.json", lines())
+            _write_beside(self.root / f"detections{self.tag}.json", whole())
+            if "coco" in formats:
+                _write_beside(self.root / f"coco{self.tag}.json", coco(lambda: map(json.loads, lines())))
+            if "labelme" in formats:
+                for item, line in zip(there, lines(), strict=True):
+                    self._write_labelme(item, json.loads(line))
         told = json.dumps(list(errors), ensure_ascii=False, indent=1)
         (self.root / f"errors{self.tag}.json").write_text(told + "\n", **TEXT)
-        return len(ordered)
+
+    def _write_labelme(self, item: Item, record: dict[str, Any]) -> None:
+        """A sheet, and its image beside it by a link: the folder can be opened in LabelMe, and trained on."""
+        folder = self.root / SHEETS / item.result.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        image = folder / item.path.name
+        if not image.exists():
+            image.unlink(missing_ok=True)  # a link that leads nowhere any more
+            try:
+                image.symlink_to(item.path.resolve())
+            except OSError:  # a file system without links
+                shutil.copyfile(item.path, image)
+        sheet = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1)
+        (folder / f"{item.result.name}.json").write_text(sheet + "\n", **TEXT)
 
     def text(self, item: Item) -> Path:
         """The ICDAR lines of an image."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..data.image_io import list_images
 from ..errors import UserError
-from .folder import PICTURES, is_record_file
+from .folder import PICTURES, SHEETS, is_record_file
 
 
 class Item(NamedTuple):
@@ -55,9 +55,10 @@ def _find(source: Path, output: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    written = {marker.with_name(PICTURES).resolve() for marker in source.rglob("detections*") if is_record_file(marker)}
-    written.add(pictures)
-    images = [path for path in list_images(source) if not written & set(path.resolve().parents)]
+    markers = [marker for marker in source.rglob("detections*") if is_record_file(marker)]
+    written = {marker.with_name(name).resolve() for marker in markers for name in (PICTURES, SHEETS)}
+    written |= {pictures, (output / SHEETS).resolve()}
+    images = [path for path in list_images(source) if not written & {*(path.parent.resolve() / "-").parents}]
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
     return images
