@@ -46,7 +46,7 @@ KEYS = {
         decode.resize
     """,
     "detect": """
-        input checkpoint output vis labelme coco shard seed device precision
+        input checkpoint output vis tiling labelme coco shard seed device precision
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

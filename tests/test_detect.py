@@ -260,9 +260,13 @@ class Counts:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.tiling = False
 
     def prepare(self, image):
         return image, Placement(*image.shape[:2], 1.0, 1.0)
+
+    def shrinks(self, image):
+        return False
 
     def maps(self, canvases):
         if len(canvases) > 1 and any(canvas[0, 0, 0] > 200 for canvas in canvases):

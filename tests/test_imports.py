@@ -69,7 +69,8 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "curves": {"structures", "draw", "metrics"},
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
-    "detector": {"structures", "contract", "engine", "data", "postprocess"},
+    "detector": {"structures", "contract", "engine", "data", "postprocess", "tiles"},
+    "tiles": GROUND | {"matching", "outlines", "postprocess"},
     "export": {
         "runtimes",
         "checkpoint",
@@ -81,7 +82,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "postprocess",
         "structures",
     },
-    "detections": GROUND | {"data", "detector", "draw", "memory", "results"},
+    "detections": GROUND | {"data", "detector", "draw", "memory", "postprocess", "results"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {

@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from .contract import Contract
-from .data.letterbox import letterbox
+from .data.letterbox import letterbox, scale_to
 from .engine import Compute
 from .postprocess import Decoder, ProbMap
 from .structures import Detection, Image, Placement
+from .tiles import SHRINK, joined, spans, tiled_map
 
 
 class Detector:
     """Image in, regions out. Holds no state between images."""
 
-    def __init__(self, model: nn.Module, contract: Contract, decode: Decoder, compute: Compute) -> None:
-        """model: a DBNet on the device of `compute`. contract: how its images are prepared."""
+    def __init__(
+        self, model: nn.Module, contract: Contract, decode: Decoder, compute: Compute, tiling: bool = False
+    ) -> None:
+        """model: a DBNet on the device of `compute`. contract: how its images are prepared. tiling: large images are
+        looked at in tiles as well."""
         self.model = model.eval()
-        self.contract, self.decode, self.compute = contract, decode, compute
+        self.contract, self.decode, self.compute, self.tiling = contract, decode, compute, tiling
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
-        return self.decode(*self.look(image))
+        whole = self.decode(*self.look(image))
+        return self._with_tiles(image, whole) if self.tiling and self.shrinks(image) else whole
+
+    def shrinks(self, image: Image) -> bool:
+        """Whether the network would see the image so much smaller that it loses text."""
+        height, width = image.shape[:2]
+        size = self.contract.height, self.contract.width
+        return min(scale_to(height, width, *size, self.contract.resize)) < SHRINK
+
+    def _with_tiles(self, image: Image, whole: list[Detection]) -> list[Detection]:
+        height, width = self.contract.height, self.contract.width
+        exact = self.contract.resize in ("fit", "stretch")  # an exported network may take one size only
+        prob_map = tiled_map(image, lambda tile: self.maps([tile])[0], height, width, exact)
+        tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
+        decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
+        return joined(decode(prob_map, Placement(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
 
     def look(self, image: Image) -> tuple[ProbMap, Placement]:
         """The probability map of an image, (H', W') float32 0..1, and how the image lies on it."""

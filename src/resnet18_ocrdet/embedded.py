@@ -32,12 +32,14 @@ class Detector:
         device: str = "auto",
         precision: str = "auto",
         input_size: tuple[int, int] | None = None,
+        tiling: bool = True,
         **decode: Any,
     ) -> None:
         """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision: as of ocrdet-detect.
 
         input_size: height and width, multiples of 32; None and what `decode` does not name (bin_thresh, box_thresh,
-        unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says.
+        unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
+        shrunk to less than half are looked at in tiles as well.
         Raises UserError for a checkpoint or device that cannot be used, ValueError for another setting."""
         if unknown := sorted(set(decode) - set(DECODING)):
             raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(DECODING)}")
@@ -51,7 +53,7 @@ class Detector:
         compute, self.precision = build.build_compute(place, wanted)
         self.contract = Contract.from_dict(content["contract"] | decode)
         model = build.build_trained(content, path, place, self.contract)
-        self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute)
+        self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute, tiling)
 
     def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.

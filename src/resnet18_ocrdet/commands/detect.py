@@ -42,7 +42,7 @@ def run(cfg: DictConfig) -> int:
     display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
 
     errors: list[dict[str, str]] = []
-    began, found = time.perf_counter(), 0
+    began, found, large = time.perf_counter(), 0, 0
     batch_size = GPU_BATCH if detector.compute.device.type == "cuda" else 1
     with folder.records.open("a", **TEXT) as records, display.progress("detect", len(left)) as advance:
         for each in detect_all(detector, left, folder.write, batch_size):
@@ -50,12 +50,19 @@ def run(cfg: DictConfig) -> int:
                 records.write(json.dumps(_record(each), ensure_ascii=False) + "\n")
                 records.flush()
                 found += len(each.detections)
+                large += each.shrunk
             else:
                 errors.append({"image": each.item.relative, "error": each.error})
             advance()
     folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
     display.line(f"{count(found, 'region')} in {count(len(left) - len(errors), 'image')}, {took}; results in {output}")
+    if large and detector.tiling:
+        display.line(f"{count(large, 'image')} far larger than {about['height']}x{about['width']}: in tiles as well")
+    elif large:
+        display.line(
+            f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
+        )
     if cfg.vis:
         display.line(f"pictures: {output / PICTURES}")
     for failed in errors:
@@ -78,8 +85,9 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector
         "model_sha256": sha256(checkpoint),
         **contract.to_dict(),
         "precision": precision,
+        "tiling": cfg.tiling,
     }
-    return Detector(model, contract, build.build_decoder(contract), compute), about
+    return Detector(model, contract, build.build_decoder(contract), compute, cfg.tiling == "auto"), about
 
 
 def _record(done: Done) -> dict[str, Any]:

@@ -140,6 +140,7 @@ class DetectRun:
     checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
     output: str | None = path("folder of the results")
     vis: bool = key("write the images with their boxes")
+    tiling: str = key("large images in tiles as well, or scaled down only", choices=("auto", "off"))
     labelme: bool = key("write a sheet for LabelMe for each image")
     coco: bool = key("write coco.json")
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")

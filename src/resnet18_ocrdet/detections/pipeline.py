@@ -15,6 +15,7 @@ from ..data.image_io import read_image
 from ..detector import Detector
 from ..errors import UserError
 from ..memory import ran_out
+from ..postprocess import ProbMap
 from ..structures import Detection, Image, Placement
 from .inputs import Item
 
@@ -32,6 +33,7 @@ class Ready(NamedTuple):
     canvas: Image
     placement: Placement
     seconds: float
+    shrunk: bool  # the canvas is so much smaller that text may be lost
 
 
 class Done(NamedTuple):
@@ -43,6 +45,7 @@ class Done(NamedTuple):
     detections: list[Detection]
     seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
     error: str | None  # then the rest is empty
+    shrunk: bool = False  # the image is much larger than what the network is made for
 
 
 def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Done]:
@@ -78,16 +81,17 @@ def _read(detector: Detector, item: Item) -> Ready | Done:
     try:
         image = read_image(item.path)
         canvas, placement = detector.prepare(image)
+        shrunk = detector.shrinks(image)
     except (UserError, MemoryError, RuntimeError) as error:
         return _failed(item, error)
-    return Ready(item, image, canvas, placement, time.perf_counter() - began)
+    return Ready(item, image, canvas, placement, time.perf_counter() - began, shrunk)
 
 
 def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] | Done]:
     """Neighbours of one canvas size together; what failed by itself, in its place."""
     batch: list[Ready] = []
     for each in images:
-        fits = isinstance(each, Ready) and (not batch or batch[0].canvas.shape == each.canvas.shape)
+        fits = isinstance(each, Ready) and (not batch or _alike(batch[0], each))
         if batch and (len(batch) == size or not fits):
             yield batch
             batch = []
@@ -99,6 +103,11 @@ def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] 
         yield batch
 
 
+def _alike(one: Ready, other: Ready) -> bool:
+    """Whether both can be in one batch; a large image has its own."""
+    return one.canvas.shape == other.canvas.shape and not (one.shrunk or other.shrunk)
+
+
 def _through(
     detector: Detector, batch: list[Ready] | Done, write: Write, writer: ThreadPoolExecutor
 ) -> Future[list[Done]]:
@@ -106,8 +115,14 @@ def _through(
     if isinstance(batch, Done):
         return _kept([batch])
     began = time.perf_counter()
+    large = batch[0].shrunk and detector.tiling
+    found: list[list[Detection]] = []
+    prob_maps: list[ProbMap] = []
     try:
-        prob_maps = detector.maps([each.canvas for each in batch])
+        if large:
+            found = [detector(batch[0].image)]
+        else:
+            prob_maps = detector.maps([each.canvas for each in batch])
     except (MemoryError, RuntimeError) as error:  # one huge image must not end a folder
         if len(batch) == 1:
             return _kept([_failed(batch[0].item, error)])
@@ -115,18 +130,18 @@ def _through(
     share = (time.perf_counter() - began) / len(batch)
 
     def finish() -> list[Done]:
-        found = []
-        for ready, prob_map in zip(batch, prob_maps, strict=True):
+        done = []
+        for number, ready in enumerate(batch):
             started = time.perf_counter()
             try:
-                detections = detector.decode(prob_map, ready.placement)
+                detections = found[number] if large else detector.decode(prob_maps[number], ready.placement)
                 seconds = ready.seconds + share + time.perf_counter() - started
                 write(ready.item, ready.image, detections)
                 height, width = ready.image.shape[:2]
-                found.append(Done(ready.item, height, width, detections, seconds, None))
+                done.append(Done(ready.item, height, width, detections, seconds, None, ready.shrunk))
             except (UserError, MemoryError, RuntimeError) as error:
-                found.append(_failed(ready.item, error))
-        return found
+                done.append(_failed(ready.item, error))
+        return done
 
     return writer.submit(finish)
 

@@ -1,0 +1,95 @@
+"""Large images in tiles: every pixel once, no seams, nothing found twice."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resnet18_ocrdet import Detector
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.structures import Answer, Detection
+from resnet18_ocrdet.tiles import OVERLAP, Span, joined, spans, tiled_map
+
+
+def test_spans_by_hand():
+    assert spans(100, 640) == [Span(0, 100, 0, 100)]
+    assert spans(640, 640) == [Span(0, 640, 0, 640)]
+    # 1000 px, tiles of 640, 256 in common: one step of 360 shares 280, half of it each
+    assert spans(1000, 640) == [Span(0, 640, 0, 500), Span(360, 1000, 500, 1000)]
+
+
+@given(st.integers(1, 9000), st.integers(9, 64))
+def test_spans_cover_a_side_once(length: int, strides: int):
+    tile = 32 * strides
+    found = spans(length, tile)
+    assert found[0].keep_from == 0 and found[-1].keep_to == length
+    for span in found:
+        assert 0 <= span.start <= span.keep_from < span.keep_to <= span.stop <= length
+        assert span.stop - span.start == min(tile, length)
+    for left, right in pairwise(found):
+        assert left.keep_to == right.keep_from
+        assert left.stop - right.start >= min(OVERLAP, tile - 1)
+        assert left.stop - left.keep_to >= OVERLAP // 2 - 32 and right.keep_from - right.start >= OVERLAP // 2 - 32
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("size", [(300, 2000), (1500, 200), (1111, 1777)])
+def test_the_map_is_put_together_pixel_by_pixel(size, exact):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    asked = set()
+
+    def look(tile):
+        asked.add(tile.shape[:2])
+        assert not any(side % 32 for side in tile.shape[:2])
+        return tile[:, :, 0].astype(np.float32)
+
+    assert np.array_equal(tiled_map(image, look, 640, 800, exact), image[:, :, 0])
+    assert not exact or asked == {(640, 800)}
+
+
+def box(x: float, y: float, w: float, h: float, score: float = 0.9) -> Detection:
+    return Detection(np.float32([[x, y], [x + w, y], [x + w, y + h], [x, y + h]]), score)
+
+
+def test_large_text_is_that_of_the_whole_image():
+    small = [box(0, 0, 100, 30), box(500, 500, 300, 250), box(2000, 2000, 80, 20)]
+    large = [box(480, 480, 900, 300), box(0, 0, 110, 32)]  # 300 px is more than a quarter of 736; 32 is not
+    found = joined(small, large, 736)
+    wanted = (large[0], small[0], small[2])
+    assert [each.polygon.tolist() for each in found] == [each.polygon.tolist() for each in wanted]
+    assert joined([], large, 736) == large[:1] and joined(small, [], 736) == small and joined([], [], 736) == []
+
+
+@pytest.mark.slow
+def test_a_mosaic_of_photos_gives_the_words_that_the_photos_give(icdar2015: Path):
+    records = {r.image_path.name: r for r in read_data(icdar2015, "icdar2015").parts["train"]}
+    detector, without = (Detector(input_size=(736, 1280), tiling=tiling) for tiling in (True, False))
+    mosaic, truth, alone = np.zeros((4000, 6000, 3), np.uint8), [], []
+    for place, number in enumerate(range(801, 821)):
+        record = records[f"img_{number}.jpg"]
+        photo, y, x = read_image(record.image_path), 800 * (place // 4), 1480 * (place % 4)
+        mosaic[y : y + 720, x : x + 1280] = photo
+        truth += [
+            (polygon + np.float32([x, y]), bool(flag))
+            for polygon, flag in zip(record.polygons, record.ignore, strict=True)
+        ]
+        alone.append(Answer(str(number), tuple(record.polygons), record.ignore, detector(photo)))
+
+    def found(answers) -> int:
+        metric = IcdarMetric()
+        metric.update_all(answers)
+        return metric.result().matched
+
+    polygons, flags = zip(*truth, strict=True)
+    whole = Answer("mosaic", polygons, np.array(flags), detector(mosaic))
+    words = found(alone)
+    assert words > 35
+    assert found([whole]) >= 0.95 * words
+    assert found([whole._replace(detections=without(mosaic))]) < 0.5 * words  # what tiles are for
