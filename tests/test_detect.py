@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import Item, result_names
+from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
 from resnet18_ocrdet.detections.pipeline import detect_all
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.structures import Detection, Placement
@@ -123,6 +124,8 @@ def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, ca
 def test_stems_that_collide_keep_their_extension():
     images = [Path("a.jpg"), Path("a.png"), Path("b.jpg"), Path("sub/a.jpg")]
     assert result_names(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
+    images = [Path("a.jpg"), Path("a.png"), Path("a.jpg.png")]
+    assert result_names(images) == images
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,10 @@ def records(folder: Path) -> dict[str, dict]:
 
 
 def without_seconds(folder: Path) -> list[dict]:
-    return [{key: value for key, value in image.items() if key != "seconds"} for image in records(folder).values()]
+    return [
+        {key: value for key, value in image.items() if key not in ("seconds", "modified_ns")}
+        for image in records(folder).values()
+    ]
 
 
 def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
@@ -234,11 +240,12 @@ def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatc
     parts = [json.loads(Path(f"out/detections.{n}-of-2.json").read_text())["images"] for n in (1, 2)]
     assert {len(part) for part in parts} <= {2, 3} and sum(map(len, parts)) == 5
     assert run_command("detect", _detect, [*words, "output=out", "shard=1/2", "decode.bin_thresh=0.2"]) == 2
-    assert "holds results of other settings; a shard goes on with the same ones" in capsys.readouterr().err
+    assert "shards share one output with the same settings, and here is bin_thresh 0.3 → 0.2" in capsys.readouterr().err
     assert run_command("detect", _detect, [*words, "output=out"]) == 1
     assert "6 images in in, 5 of them done already" in capsys.readouterr().out
     assert without_seconds(Path("out")) == without_seconds(Path("whole"))
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(path.name for path in Path("whole").iterdir())
+    out, whole = ([path.name for path in Path(name).iterdir() if path.suffix != ".lock"] for name in ("out", "whole"))
+    assert sorted(out) == sorted(whole)
     assert run_command("detect", _detect, [*words, "output=out", "shard=3/2"]) == 2
     assert "shard=3/2: there are shards 1/2 to 2/2" in capsys.readouterr().err
 
@@ -246,13 +253,100 @@ def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatc
 def test_what_is_not_ours_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
-    mine = ["detections_final.json", "settings.json", "errors_old.json", "my.txt"]
+    mine = ["detections_final.json", "settings.json", "errors_old.json", "my.txt", ".lock"]
     Path("out").mkdir()
     for name in mine:
         Path("out", name).write_text("mine")
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
     assert run_command("detect", _detect, words) == 0
     assert all(Path("out", name).read_text() == "mine" for name in mine)
+
+
+def test_results_of_another_input_are_not_taken_for_this_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for number, folder in enumerate(("one", "two")):
+        Path(folder).mkdir()
+        write(Path(folder, "snap.jpg"), SyntheticScenes(2, 96, 128, seed=number).load(0).image)
+        os.utime(Path(folder, "snap.jpg"), (1e9, 1e9))
+    words = ["output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
+    found = []
+    for folder in ("one", "two"):
+        assert run_command("detect", _detect, [f"input={folder}", *words]) == 0
+        assert "done already" not in capsys.readouterr().out
+        found.append(records(Path("out"))["snap.jpg"]["polygons"])
+    assert found[0] != found[1]
+
+
+def test_gathering_takes_the_record_of_the_image_as_it_is(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 3)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
+    assert run_command("detect", _detect, words) == 0
+    write(Path("in/photo 0.jpg"), SyntheticScenes(1, 128, 96, seed=9).load(0).image)
+    assert run_command("detect", _detect, [*words, "shard=1/2"]) == 0
+    assert run_command("detect", _detect, words) == 0
+    assert "3 images in in, 3 of them done already" in capsys.readouterr().out
+    image = records(Path("out"))["photo 0.jpg"]
+    assert (image["height"], image["width"]) == (128, 96)
+    assert len(Path("out/txt/res_photo 0.txt").read_text().splitlines()) == len(image["polygons"])
+
+
+def test_a_result_that_is_not_ours_is_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 1)
+    Path("out").mkdir()
+    Path("out/detections.json").write_text("mine")
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
+    assert run_command("detect", _detect, words) == 2
+    assert "output=out: holds detections.json and no detections.settings.json" in capsys.readouterr().err
+    assert Path("out/detections.json").read_text() == "mine" and not Path("out/txt").exists()
+
+
+def test_an_image_of_the_same_stem_that_came_later(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 1)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
+    assert run_command("detect", _detect, words) == 0
+    write(Path("in/photo 0.png"), SyntheticScenes(1, 96, 128, seed=3).load(0).image)
+    assert run_command("detect", _detect, words) == 0
+    assert sorted(path.name for path in Path("out/txt").iterdir()) == ["res_photo 0.jpg.txt", "res_photo 0.png.txt"]
+    assert len(records(Path("out"))) == 2
+
+
+def test_a_name_too_long_for_its_results_costs_that_image(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 1)
+    shutil.copy("in/photo 0.jpg", "in/" + "x" * 248 + ".jpg")
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
+    for _ in range(2):
+        assert run_command("detect", _detect, words) == 1
+        assert "its name is too long for the names of its results" in capsys.readouterr().out
+    assert list(records(Path("out"))) == ["photo 0.jpg"]
+
+
+def test_a_disk_that_takes_nothing_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 2)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("resnet18_ocrdet.detections.folder.format_detections", full)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
+    assert run_command("detect", _detect, words) == 1
+    assert "output=out: cannot be written (No space left on device); what is done is kept" in capsys.readouterr().out
+
+
+def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path: Path):
+    for folder in ("in", "in/found/vis", "in/mine/vis", "elsewhere/vis", "elsewhere/labelme"):
+        (tmp_path / folder).mkdir(parents=True)
+        write(tmp_path / folder / "a.jpg", np.zeros((8, 8, 3), np.uint8))
+    for folder in ("in/found", "elsewhere"):
+        (tmp_path / folder / "detections.settings.json").write_text("{}")
+    (tmp_path / "in/mine/detections.json").write_text("{}")  # of another program
+    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
+    found = find_items(tmp_path / "in", tmp_path / "out")
+    assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"]
 
 
 class Counts:
@@ -336,3 +430,20 @@ def test_killed_and_started_again_it_does_each_image_once(tiny_run: Path, tmp_pa
     names = [json.loads(line)["image"] for line in (tmp_path / "out/detections.jsonl").read_text().splitlines()]
     assert sorted(names) == sorted(f"photo {n}.jpg" for n in range(60))
     assert len(records(tmp_path / "out")) == 60 and len(list((tmp_path / "out/txt").iterdir())) == 60
+
+
+@pytest.mark.slow
+def test_shards_that_start_together_leave_each_other_alone(tiny_run: Path, tmp_path: Path):
+    fill(tmp_path / "in", 12)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
+    program = Path(sys.executable).with_name("ocrdet-detect")
+    shards = [
+        subprocess.Popen(
+            [program, *words, f"shard={n}/4"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for n in range(1, 5)
+    ]
+    told = [process.communicate()[0] for process in shards]
+    assert [process.returncode for process in shards] == [0] * 4, told
+    done = installed("ocrdet-detect", *words, cwd=tmp_path)
+    assert done.returncode == 0 and "12 images in in, 12 of them done already" in done.stdout

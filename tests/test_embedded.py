@@ -51,8 +51,12 @@ def test_what_it_refuses(detector: Detector, tmp_path: Path):
             detector(image)
     with pytest.raises(ValueError, match="box_tresh: not known; there are bin_thresh"):
         Detector(box_tresh=0.5)
-    with pytest.raises(ValueError, match="multiples of 32"):
-        Detector(input_size=(100, 64))
+    for wrong in ({"input_size": (100, 64)}, {"input_size": 640}, {"shape": "quads"}, {"resize": "strech"}):
+        with pytest.raises(ValueError, match=r"input_size=|one of"):
+            Detector(**wrong)
+    for wrong in ({"box_thresh": 7}, {"max_candidates": -1}, {"device": "gpu"}, {"precision": "fp8"}):
+        with pytest.raises(ValueError, match="|".join(f"{key}={value!r}: " for key, value in wrong.items())):
+            Detector(**wrong)
     with pytest.raises(UserError, match=r"none\.pt: no such file"):
         Detector("none.pt")
     (tmp_path / "a.png").write_text("no image")

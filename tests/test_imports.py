@@ -82,7 +82,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "postprocess",
         "structures",
     },
-    "detections": GROUND | {"data", "detector", "draw", "memory", "postprocess", "results"},
+    "detections": GROUND | {"data", "detector", "draw", "lock", "memory", "postprocess", "results"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {
@@ -103,7 +103,7 @@ ALLOWED["build"] = set(ALLOWED) - {
     "detections",
 }
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
-ALLOWED["embedded"] = {"build", "bundled", "contract", "data", "detector", "structures", "trained"}
+ALLOWED["embedded"] = {"config", "build", "bundled", "contract", "data", "detector", "structures", "trained"}
 
 
 def imported_parts(source: str, module: str, is_package: bool = False) -> set[str]:

@@ -20,8 +20,9 @@ class RunLock:
 
     lockf, not flock: the latter would be shared with the loader processes, which outlive a killed run by seconds."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, key: str = "run_dir", doing: str = "is training in it") -> None:
+        """key, doing: how a refusal names the folder, and what the other process does there."""
+        self._path, self._key, self._doing = path, key, doing
         self._file: int | None = None
 
     def __enter__(self) -> RunLock:
@@ -37,7 +38,7 @@ class RunLock:
             holder = os.read(self._file, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(self._file)
             raise UserError(
-                f"run_dir={self._path.parent}: {holder} is training in it; wait for it, or choose another folder"
+                f"{self._key}={self._path.parent}: {holder} {self._doing}; wait for it, or choose another folder"
             ) from None
         except OSError:  # a file system without locks
             pass

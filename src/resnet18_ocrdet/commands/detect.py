@@ -13,7 +13,7 @@ from .. import build
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
 from ..detections.folder import PICTURES, TEXT, ResultFolder
-from ..detections.inputs import find_items, shard_of
+from ..detections.inputs import Item, find_items, shard_of
 from ..detections.pipeline import Done, detect_all
 from ..detector import Detector
 from ..display import Display, duration
@@ -34,13 +34,25 @@ def run(cfg: DictConfig) -> int:
     detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     folder = ResultFolder(output, everything, about, cfg.vis, cfg.shard)
-    left = folder.claim(mine)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
     part = "" if cfg.shard is None else f", shard {cfg.shard} of {len(everything)}"
-    done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
-    display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
+    try:
+        with folder.held():
+            left = folder.claim(mine)
+            done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
+            display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
+            if folder.changed:
+                display.line(f"all anew, the results were of other settings: {', '.join(sorted(folder.changed))}")
+            return _detect(cfg, detector, folder, mine, left, display)
+    except OSError as error:  # the disk; what is recorded is whole
+        display.line(f"output={output}: cannot be written ({error.strerror}); what is done is kept")
+        return 1
 
+
+def _detect(
+    cfg: DictConfig, detector: Detector, folder: ResultFolder, mine: list[Item], left: list[Item], display: Display
+) -> int:
     errors: list[dict[str, str]] = []
     began, found, large = time.perf_counter(), 0, 0
     batch_size = GPU_BATCH if detector.compute.device.type == "cuda" else 1
@@ -56,17 +68,19 @@ def run(cfg: DictConfig) -> int:
             advance()
     folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
-    display.line(f"{count(found, 'region')} in {count(len(left) - len(errors), 'image')}, {took}; results in {output}")
+    images = count(len(left) - len(errors), "image")
+    display.line(f"{count(found, 'region')} in {images}, {took}; results in {folder.root}")
+    size = f"{detector.contract.height}x{detector.contract.width}"
     if large and detector.tiling:
-        display.line(f"{count(large, 'image')} far larger than {about['height']}x{about['width']}: in tiles as well")
+        display.line(f"{count(large, 'image')} far larger than {size}: in tiles as well")
     elif large:
         display.line(
             f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
         )
     if cfg.vis:
-        display.line(f"pictures: {output / PICTURES}")
+        display.line(f"pictures: {folder.root / PICTURES}")
     for failed in errors:
-        display.line(f"not read: {failed['error']}")
+        display.line("not read: " + failed["error"].replace("\n", "\\n"))
     return 1 if errors else 0
 
 
@@ -98,4 +112,5 @@ def _record(done: Done) -> dict[str, Any]:
         "polygons": [[[round(float(x), 2), round(float(y), 2)] for x, y in d.polygon] for d in done.detections],
         "scores": [round(d.score, 4) for d in done.detections],
         "seconds": round(done.seconds, 4),
+        **done.stamp,
     }

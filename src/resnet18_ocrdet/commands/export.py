@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import nn
@@ -55,6 +56,7 @@ def run(cfg: DictConfig) -> int:
     assert isinstance(net, DBNet)
     card = make_card(content, contract, cfg.pixels, cfg.free)
     display.line(f"exporting {_name(cfg)} to {output}")
+    beside = output.with_name(output.name + ".json")
     with _beside(output) as made:
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
         WRITERS[output.suffix](program, card, made)
@@ -71,9 +73,11 @@ def run(cfg: DictConfig) -> int:
             )
         source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
-        made.replace(output)
-    beside = output.with_name(output.name + ".json")
-    beside.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n"
+        with _beside(beside) as written:
+            written.write_text(text, encoding="utf-8")
+            made.replace(output)
+            written.replace(beside)
     size = output.stat().st_size / 1e6
     display.line(f"wrote {output} ({size:.1f} MB) and {beside}; thresholds: {_thresholds(contract)}")
     return 0
@@ -84,8 +88,9 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
     output = wanted if wanted.suffix else wanted / f"{checkpoint.stem}.onnx"
     if output.suffix not in WRITERS:
         raise UserError(f"output={wanted}: ends in {output.suffix}, not in {' or '.join(WRITERS)}")
-    if output.is_dir():
-        raise UserError(f"output={wanted}: is a folder; name a file in it")
+    for file in (output, output.with_name(output.name + ".json")):
+        if file.is_dir():
+            raise UserError(f"output={wanted}: {file} is a folder; name a file in it")
     lacking = [name for name in NEEDED[output.suffix] if find_spec(name) is None]
     if lacking:
         raise UserError(
@@ -119,8 +124,8 @@ def _images(named: str | None) -> list[Path]:
     images = list_images(source) if source.is_dir() else [source]
     if not images:
         raise UserError(f"input={source}: 0 images found")
-    step = max(1, len(images) // MOST_COMPARED)
-    return images[::step][:MOST_COMPARED]
+    spread = np.linspace(0, len(images) - 1, min(len(images), MOST_COMPARED)).round().astype(int)
+    return [images[index] for index in spread]
 
 
 def _read(images: Sequence[Path]) -> Iterator[Image]:

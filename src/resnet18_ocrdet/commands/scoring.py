@@ -39,6 +39,11 @@ class Network:
         self.content = load_trained(self.path)
         self.contract = build.contract_of(self.content, cfg)
         if "adopted" in self.content["about"]:
+            if cfg.calibrate:
+                raise UserError(
+                    f"calibrate=true writes into a checkpoint of ocrdet-train, and {self.named} is of another program: "
+                    f"decode.* sets its thresholds"
+                )
             display.line(f"{self.named}: {self.content['about']['adopted']}")
         self.saved = OmegaConf.create(self.content["config"])
         own = None

@@ -1,21 +1,25 @@
 """The folder of the results: one call's settings, one record for each image that is done, and nothing half written.
 
 An image is done when its record stands in a `.jsonl` file; its text and picture are written before. A second call with
-the same settings does what is missing. Several calls may share the folder, each with a shard of the images and a
-`.jsonl` of its own; a call for all images gathers them.
+the same settings does what is missing. Several calls may share the folder at the same time, each with a shard of the
+images and a `.jsonl` of its own; a call for all images gathers them.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import draw
 from ..errors import UserError
+from ..lock import RunLock
 from ..results import format_detections
 from ..structures import Detection, Image
 from ..wording import count
@@ -25,62 +29,82 @@ if TYPE_CHECKING:
     from .inputs import Item
 
 SETTINGS = "detections.settings.json"
-TEXTS, PICTURES, SHEETS = "txt", "vis", "labelme"  # folders beside them
+TEXTS, PICTURES, SHEETS = "txt", "vis", "labelme"  # folders beside it
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
+LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
+NOT_COMPARED = ("checkpoint",)  # its spelling: the hash beside it tells whether it is the same
 TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
-
-
-def is_record_file(path: Path) -> bool:
-    """Whether a file holds detections: pictures beside it are results, not images to look at."""
-    return RECORD_FILE.fullmatch(path.name) is not None
 
 
 class ResultFolder:
     """The results of all images, of which this call does some."""
 
     def __init__(self, root: Path, everything: Sequence[Item], about: dict[str, Any], vis: bool, shard: str | None):
-        """everything: the images of all shards. about: the settings, which every result of the folder must share.
-
-        Raises UserError, before anything is touched, where the folder holds results of other images."""
-        self.root, self.about, self.vis = root, about, vis
+        """everything: the images of all shards. about: the settings, which every result of the folder must share."""
+        self.root, self.everything, self.about, self.vis, self.shard = root, everything, about, vis, shard
         self.tag = "" if shard is None else "." + shard.replace("/", "-of-")
-        self._refuse_others(everything)
-        if self._settings() != about:
-            if shard is not None and any(self._own(RECORD_FILE)):
-                raise UserError(f"output={root}: holds results of other settings; a shard goes on with the same ones")
-            self._clear()
-            (root / SETTINGS).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", **TEXT)
+        self.changed: list[str] = []  # settings that the results that were there had otherwise
 
     @property
     def records(self) -> Path:
         """The file that this call adds to."""
         return self.root / f"detections{self.tag}.jsonl"
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder is this call's: for its shard, or for all images. Raises UserError, before anything is touched,
+        where another call is writing, or where results of other images or of other settings would be mixed in."""
+        with ExitStack() as stack:
+            mine = self.root / f".detections{self.tag}.lock"
+            stack.enter_context(self._lock(mine))
+            for other in self._own(LOCK_FILE):  # a call for all images bears no shard beside it, nor the other way
+                if other != mine and (not self.tag or other.name == ".detections.lock"):
+                    with self._lock(other):
+                        pass
+            self._refuse_others()
+            self._settle()
+            yield
+
     def claim(self, mine: Sequence[Item]) -> list[Item]:
         """Those of the images of this call that are not done yet, with what is left of them taken away."""
-        lines = dict(self._whole_lines())
-        kept = {item.relative: lines[item.relative] for item in mine if item.relative in lines and self._stands(item)}
-        _write_beside(self.records, kept.values())
+        wanted, kept = {item.relative: item for item in mine}, set[str]()
+
+        def whole() -> Iterator[str]:
+            for record, line in self._lines():
+                item = wanted.get(record["image"])
+                if item is not None and item.relative not in kept and self._stands(item, record):
+                    kept.add(item.relative)
+                    yield line
+
+        _write_beside(self.records, whole())
         if not self.tag:
             for other in [*self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
                 if "-of-" in other.name:
                     other.unlink()
-        left = [item for item in mine if item.relative not in kept]
-        for item in left:
-            self.text(item).unlink(missing_ok=True)
-            self.picture(item).unlink(missing_ok=True)
-        return left
+        names = {item.result for item in self.everything}
+        for item in mine:
+            short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
+            for name in [item.result] * (item.relative not in kept) + [short] * (short not in names):
+                for file in (self._text(name), self._picture(name)):
+                    with suppress(OSError):
+                        file.unlink(missing_ok=True)
+        return [item for item in mine if item.relative not in kept]
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
-        """Text and picture of one image."""
-        text = self.text(item)
-        text.parent.mkdir(parents=True, exist_ok=True)
-        text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
-        if self.vis:
-            picture = self.picture(item)
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
+        """Text and picture of one image. Raises UserError where its name is too long for them, OSError for the disk."""
+        try:
+            text = self._text(item.result)
+            text.parent.mkdir(parents=True, exist_ok=True)
+            text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
+            if self.vis:
+                picture = self._picture(item.result)
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise UserError(f"{item.path}: its name is too long for the names of its results") from None
 
     def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
         """Write detections.json, in the order of the images, errors.json, and what `formats` names: labelme, coco.
@@ -110,7 +134,7 @@ class ResultFolder:
                 for item, line in zip(there, lines(), strict=True):
                     self._write_labelme(item, json.loads(line))
         told = json.dumps(list(errors), ensure_ascii=False, indent=1)
-        (self.root / f"errors{self.tag}.json").write_text(told + "\n", **TEXT)
+        _write_beside(self.root / f"errors{self.tag}.json", [told])
 
     def _write_labelme(self, item: Item, record: dict[str, Any]) -> None:
         """A sheet, and its image beside it by a link: the folder can be opened in LabelMe, and trained on."""
@@ -126,40 +150,71 @@ class ResultFolder:
         sheet = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1)
         (folder / f"{item.result.name}.json").write_text(sheet + "\n", **TEXT)
 
-    def text(self, item: Item) -> Path:
-        """The ICDAR lines of an image."""
-        return self.root / TEXTS / item.result.parent / f"res_{item.result.name}.txt"
+    def _lock(self, path: Path) -> RunLock:
+        return RunLock(path, "output", "is detecting into it")
 
-    def picture(self, item: Item) -> Path:
-        """The image with its regions drawn."""
-        return self.root / PICTURES / item.result.parent / f"{item.result.name}.jpg"
+    def _text(self, name: Path) -> Path:
+        return self.root / TEXTS / name.parent / f"res_{name.name}.txt"
 
-    def _stands(self, item: Item) -> bool:
-        """Whether what the record speaks of is there, and not older than the image."""
-        text = self.text(item)
+    def _picture(self, name: Path) -> Path:
+        return self.root / PICTURES / name.parent / f"{name.name}.jpg"
+
+    def _stands(self, item: Item, record: dict[str, Any]) -> bool:
+        """Whether a record is of this very file, and what it speaks of is there."""
         try:
-            newer = text.stat().st_mtime_ns >= item.path.stat().st_mtime_ns
+            return (
+                stamp(item.path) == {key: record.get(key) for key in ("bytes", "modified_ns")}
+                and self._text(item.result).is_file()
+                and (not self.vis or self._picture(item.result).is_file())
+            )
         except OSError:
             return False
-        return newer and (not self.vis or self.picture(item).is_file())
 
-    def _whole_lines(self) -> Iterator[tuple[str, str]]:
-        """Image and line of every record in the folder; a line that was cut short is left out."""
+    def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """Every record in the folder with its line; a line that was cut short is left out."""
         for path in sorted(path for path in self._own(RECORD_FILE) if path.suffix == ".jsonl"):
-            for line in path.read_text(**TEXT).split("\n"):
-                try:
-                    yield json.loads(line)["image"], line
-                except (ValueError, KeyError, TypeError):
-                    continue
+            with path.open(newline="\n", **TEXT) as file:
+                for line in file:
+                    with suppress(ValueError):
+                        record = json.loads(line)
+                        if isinstance(record, dict) and "image" in record:
+                            yield record, line.rstrip("\n")
 
-    def _settings(self) -> Any:
-        try:
-            return json.loads((self.root / SETTINGS).read_text(**TEXT))
-        except (OSError, ValueError):
-            return None
+    def _settle(self) -> None:
+        """Make the folder's settings this call's."""
+        path = self.root / SETTINGS
+        before = _read_settings(path)
+        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self._there()]):
+            raise UserError(
+                f"output={self.root}: holds {foreign[0].relative_to(self.root)} and no {SETTINGS}: this is not of "
+                f"ocrdet-detect as it is now; choose another folder"
+            )
+        if before is None:
+            before = _create(path, self.about)
+        self.changed = [
+            f"{key} {before.get(key)} → {self.about.get(key)}"
+            for key in self.about.keys() | before.keys()
+            if key not in NOT_COMPARED and before.get(key) != self.about.get(key)
+        ]
+        if not self.changed:
+            return
+        told = ", ".join(sorted(self.changed))
+        if self.tag or any("-of-" in record.name for record in self._own(RECORD_FILE)):
+            raise UserError(
+                f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
+                f"another folder, or remove this one"
+            )
+        for file in [*self._there(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
+            file.unlink(missing_ok=True)
+        _write_beside(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
 
-    def _refuse_others(self, everything: Sequence[Item]) -> None:
-        ours = {file for item in everything for file in (self.text(item), self.picture(item))}
+    def _refuse_others(self) -> None:
+        ours = {
+            file
+            for item in self.everything
+            for name in (item.result, item.result.with_name(item.path.stem))
+            for file in (self._text(name), self._picture(name))
+        }
         others = sorted(set(self._there()) - ours)
         if others:
             raise UserError(
@@ -171,17 +226,42 @@ class ResultFolder:
         yield from (self.root / TEXTS).rglob("res_*.txt")
         yield from (self.root / PICTURES).rglob("*.jpg")
 
-    def _clear(self) -> None:
-        """Take away what a call with other settings wrote for these images."""
-        for file in [*self._there(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
-            file.unlink(missing_ok=True)
-
     def _own(self, name: re.Pattern[str]) -> list[Path]:
         """Files that detection writes into the folder itself."""
         return [path for path in self.root.iterdir() if name.fullmatch(path.name)]
 
 
-def _write_beside(path: Path, lines: Any) -> None:
+def stamp(path: Path) -> dict[str, int]:
+    """What tells a file from another of the same name: `bytes` and `modified_ns`. Raises OSError."""
+    status = path.stat()
+    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _read_settings(path: Path) -> dict[str, Any] | None:
+    try:
+        settings = json.loads(path.read_text(**TEXT))
+    except (OSError, ValueError):
+        return None
+    return settings if isinstance(settings, dict) else None
+
+
+def _create(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Write the settings whole, unless another call was first; returns those that are there then."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    beside.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", **TEXT)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            shutil.copyfile(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return _read_settings(path) or about
+
+
+def _write_beside(path: Path, lines: Iterable[str]) -> None:
     """Whole or not at all."""
     beside = path.with_name(path.name + ".tmp")
     with beside.open("w", **TEXT) as file:

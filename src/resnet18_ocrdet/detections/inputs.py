@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..data.image_io import list_images
 from ..errors import UserError
-from .folder import PICTURES, SHEETS, is_record_file
+from .folder import PICTURES, SETTINGS, SHEETS
 
 
 class Item(NamedTuple):
@@ -35,8 +35,14 @@ def find_items(source: Path, output: Path) -> list[Item]:
 
 def result_names(images: Sequence[Path]) -> list[Path]:
     """Result name of each image: its path without suffix, with it where two would be the same."""
-    stems = Counter(image.with_suffix("") for image in images)
-    return [image if stems[image.with_suffix("")] > 1 else image.with_suffix("") for image in images]
+    names = [image.with_suffix("") for image in images]
+    while True:
+        times = Counter(names)
+        longer = [n for n, image in enumerate(images) if times[names[n]] > 1 and names[n] != image]
+        if not longer:
+            return names
+        for n in longer:
+            names[n] = images[n]
 
 
 def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
@@ -47,6 +53,11 @@ def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
     return list(items[index - 1 :: parts])
 
 
+def _written(folder: Path, own: Collection[Path]) -> bool:
+    """Whether a folder holds pictures of detections: by an earlier call, or where this one writes its own."""
+    return folder.name in (PICTURES, SHEETS) and ((folder.parent / SETTINGS).is_file() or folder.resolve() in own)
+
+
 def _find(source: Path, output: Path) -> list[Path]:
     pictures = (output / PICTURES).resolve()
     if source.is_file():
@@ -55,10 +66,8 @@ def _find(source: Path, output: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    markers = [marker for marker in source.rglob("detections*") if is_record_file(marker)]
-    written = {marker.with_name(name).resolve() for marker in markers for name in (PICTURES, SHEETS)}
-    written |= {pictures, (output / SHEETS).resolve()}
-    images = [path for path in list_images(source) if not written & {*(path.parent.resolve() / "-").parents}]
+    own = {pictures, (output / SHEETS).resolve()}
+    images = [path for path in list_images(source) if not any(_written(folder, own) for folder in path.parents)]
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
     return images

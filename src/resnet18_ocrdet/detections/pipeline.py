@@ -11,16 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import cv2
+
 from ..data.image_io import read_image
 from ..detector import Detector
 from ..errors import UserError
 from ..memory import ran_out
 from ..postprocess import ProbMap
 from ..structures import Detection, Image, Placement
+from .folder import stamp
 from .inputs import Item
 
 READERS = 2  # threads that read images
-AHEAD = 4  # images read before they are asked for, beside a batch
+AHEAD = 2  # images read before they are asked for, beside a batch: large ones fill the memory
+FAULTS = (UserError, MemoryError, RuntimeError, cv2.error)  # of an image, or of too little memory for it
 
 Write = Callable[[Item, Image, list[Detection]], None]
 
@@ -29,6 +33,7 @@ class Ready(NamedTuple):
     """An image as the network takes it."""
 
     item: Item
+    stamp: dict[str, int]  # of the file that was read
     image: Image
     canvas: Image
     placement: Placement
@@ -45,6 +50,7 @@ class Done(NamedTuple):
     detections: list[Detection]
     seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
     error: str | None  # then the rest is empty
+    stamp: dict[str, int] = {}  # noqa: RUF012 - of the file that was read, see `folder.stamp`
     shrunk: bool = False  # the image is much larger than what the network is made for
 
 
@@ -79,12 +85,15 @@ def _read_ahead(
 def _read(detector: Detector, item: Item) -> Ready | Done:
     began = time.perf_counter()
     try:
+        read = stamp(item.path)
         image = read_image(item.path)
         canvas, placement = detector.prepare(image)
         shrunk = detector.shrinks(image)
-    except (UserError, MemoryError, RuntimeError) as error:
+    except OSError as error:
+        return _failed(item, UserError(f"{item.path}: cannot be read ({error.strerror})"))
+    except FAULTS as error:
         return _failed(item, error)
-    return Ready(item, image, canvas, placement, time.perf_counter() - began, shrunk)
+    return Ready(item, read, image, canvas, placement, time.perf_counter() - began, shrunk)
 
 
 def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] | Done]:
@@ -123,7 +132,7 @@ def _through(
             found = [detector(batch[0].image)]
         else:
             prob_maps = detector.maps([each.canvas for each in batch])
-    except (MemoryError, RuntimeError) as error:  # one huge image must not end a folder
+    except FAULTS as error:  # one huge image must not end a folder
         if len(batch) == 1:
             return _kept([_failed(batch[0].item, error)])
         return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
@@ -138,8 +147,8 @@ def _through(
                 seconds = ready.seconds + share + time.perf_counter() - started
                 write(ready.item, ready.image, detections)
                 height, width = ready.image.shape[:2]
-                done.append(Done(ready.item, height, width, detections, seconds, None, ready.shrunk))
-            except (UserError, MemoryError, RuntimeError) as error:
+                done.append(Done(ready.item, height, width, detections, seconds, None, ready.stamp, ready.shrunk))
+            except FAULTS as error:
                 done.append(_failed(ready.item, error))
         return done
 
@@ -156,6 +165,8 @@ def _failed(item: Item, error: Exception) -> Done:
     """Raises what is no fault of the image or of its size."""
     if isinstance(error, UserError):
         return Done(item, 0, 0, [], 0.0, str(error))
+    if isinstance(error, cv2.error):
+        return Done(item, 0, 0, [], 0.0, f"{item.path}: {' '.join(str(error).split())}")
     if not ran_out(error):
         raise error
     told = (str(error) or type(error).__name__).splitlines()[0]

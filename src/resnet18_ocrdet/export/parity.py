@@ -36,8 +36,7 @@ def compare(
     largest, answers = 0.0, []
     for number, image in enumerate(images):
         (wanted, placement), (got, _) = first.look(image), second.look(image)
-        gap = float(np.abs(wanted - got).max())
-        largest = gap if not gap <= largest else largest  # NaN stays
+        largest = float(np.maximum(largest, np.abs(wanted - got).max()))  # NaN stays
         truth = tuple(each.polygon for each in first.decode(wanted, placement))
         found = second.decode(got, placement)
         answers.append(Answer(str(number), truth, np.zeros(len(truth), bool), found))

@@ -14,11 +14,15 @@ from torch.export import ExportedProgram
 
 from ..runtimes import FileNet
 
+TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # where each operation came from
 CARD = "card.json"  # inside of the archive
 
 
 def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
-    """Write the graph, with `card` beside it in the archive."""
+    """Write the graph, with `card` beside it in the archive. Nothing of this machine goes into the file."""
+    for node in program.graph.nodes:
+        for key in TRACES:
+            node.meta.pop(key, None)
     with path.open("wb") as file, warnings.catch_warnings():  # of torch, about itself
         warnings.simplefilter("ignore")
         torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
