@@ -168,6 +168,7 @@ def near(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
 FEW = "4 images are fewer than 500"
 
 
+@pytest.mark.slow
 def test_a_run_measures_chooses_says_why_and_tells_before_and_after(words, tiny_run, tmp_path, monkeypatch, capsys):
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out.splitlines()

@@ -112,6 +112,7 @@ def test_what_is_not_the_network_is_explained(tmp_path: Path):
         load_checkpoint(tmp_path / "resnet.pth")
 
 
+@pytest.mark.slow
 def test_every_command_takes_them(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     saved("webui", tmp_path / "their.pth")

@@ -106,6 +106,7 @@ def test_unreadable_images_and_broken_outlines_do_not_stop_it(scenes, tmp_path):
     assert json.loads((tmp_path / "out/report.json").read_text())["labels"]["doubts"]
 
 
+@pytest.mark.slow
 def test_a_network_that_learnt_from_these_images_is_told(scenes, tmp_path, capsys):
     content = load_checkpoint(BUNDLED_PATH)
     images = [scenes / f"train_images/{number}.png" for number in (0, 2)]

@@ -184,6 +184,7 @@ def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, c
     assert (tmp_path / "run/config.yaml").read_text() == before
 
 
+@pytest.mark.slow
 def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path: Path, monkeypatch):
     weights = f"model.weights={tiny_run}/checkpoints/last.pt"
     seen: list[StepRecord] = []

@@ -144,9 +144,7 @@ def _from_db(name: str) -> str | None:
         return f"neck.lateral.{int(match[1]) - 2}.{match[2]}"
     if match := re.fullmatch(r"decoder\.out([2-5])\.(?:0\.)?(weight|bias)", name):
         return f"neck.smooth.{int(match[1]) - 2}.{match[2]}"
-    if match := re.fullmatch(r"decoder\.(binarize|thresh)\.(.+)", name):
-        return f"{'prob_head' if match[1] == 'binarize' else 'thresh_head'}.{match[2]}"
-    return None
+    return _head(name, "decoder")
 
 
 def _from_mmocr(name: str) -> str | None:
@@ -154,9 +152,13 @@ def _from_mmocr(name: str) -> str | None:
         return name
     if match := re.fullmatch(r"neck\.(lateral|smooth)_convs\.([0-3])\.conv\.(.+)", name):
         return f"neck.{match[1]}.{match[2]}.{match[3]}"
-    if match := re.fullmatch(r"(?:det_head|bbox_head)\.(binarize|threshold)\.(.+)", name):
-        return f"{'prob_head' if match[1] == 'binarize' else 'thresh_head'}.{match[2]}"
-    return None
+    return _head(name, "(?:det_head|bbox_head)")
+
+
+def _head(name: str, part: str) -> str | None:
+    """The branch that makes the probability map, or the one that makes the threshold map."""
+    match = re.fullmatch(part + r"\.(binarize|thresh|threshold)\.(.+)", name)
+    return match and f"{'prob_head' if match[1] == 'binarize' else 'thresh_head'}.{match[2]}"
 
 
 def _backbone(bare: State) -> str:
