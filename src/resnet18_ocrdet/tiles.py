@@ -37,12 +37,12 @@ class Span(NamedTuple):
 
 
 def spans(length: int, tile: int, overlap: int = OVERLAP) -> list[Span]:
-    """Cut a side into tiles of one length, evenly, that overlap by `overlap` px or more.
+    """Cut a side into tiles of one length, evenly, that overlap by `overlap` px or more, by half a tile at most.
 
     What is kept of them covers 0..length once. One span where the side is not longer than a tile."""
     if length <= tile:
         return [Span(0, length, 0, length)]
-    step = max(1, tile - overlap)
+    step = tile - min(overlap, tile // 2)
     count = 1 + -(-(length - tile) // step)
     starts = [round(index * (length - tile) / (count - 1)) for index in range(count)]
     edges = [0, *((left + tile + right) // 2 for left, right in pairwise(starts)), length]
