@@ -225,7 +225,8 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     same = [path.name for path, moment in times.items() if path.stat().st_mtime_ns == moment]
     assert len(same) == 2
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 0  # other settings: all anew
-    assert "done already" not in capsys.readouterr().out.splitlines()[-1]
+    told = capsys.readouterr().out
+    assert "done already" not in told and "of other settings: bin_thresh 0.3 → 0.2" in told
     assert json.loads(Path("out/detections.json").read_text())["bin_thresh"] == 0.2
 
 

@@ -123,7 +123,6 @@ def test_every_command_takes_them(tmp_path: Path, monkeypatch, capsys):
     assert run_command("eval", _evaluate, words) == 0
     assert "their.pth: ModelScope, of a training: 158 of 158 tensors" in capsys.readouterr().out
     before = Path("their.pth").read_bytes()
-    assert run_command("eval", _evaluate, [*words, "calibrate=true"]) == 2
     assert run_command("eval", _evaluate, ["checkpoint=their.pth", "data=synthetic", "calibrate=true"]) == 2
     assert "their.pth is of another program" in capsys.readouterr().err and Path("their.pth").read_bytes() == before
     tiny = ["input_size=64x64", "data.train_size=2", "data.val_size=1", "train.batch_size=2", "train.workers=0"]
