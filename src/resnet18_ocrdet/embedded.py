@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import numpy as np
 
 from . import build
 from .bundled import BUNDLED, weights_path
-from .config.options import SIDE_LIMITS
-from .config.rules import Rule
+from .config.options import InputSize
 from .config.runs import Decode, DetectRun
+from .config.tree import Key, keys_of
+from .config.values import convert
 from .contract import Contract
 from .data.image_io import read_image
 from .detector import Detector as OpenDetector
@@ -23,9 +22,9 @@ from .structures import Detection, Image
 from .trained import load_trained, where_to_run
 
 # the rules of the command line hold here too
-OWN: dict[str, Rule] = {each.name: each.metadata["rule"] for each in fields(DetectRun)}
-DECODING: dict[str, Rule] = {each.name: each.metadata["rule"] for each in fields(Decode)}
-SIDE = Rule("of an input size", **SIDE_LIMITS)
+OWN = {key.name: key for key in keys_of(DetectRun)}
+DECODING = {key.name: key for key in keys_of(Decode)}
+SIDES = [key for key in keys_of(InputSize) if key.name in ("height", "width")]
 
 
 class Detector:
@@ -49,23 +48,19 @@ class Detector:
         unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
         shrunk to less than half are looked at in tiles as well.
         Raises UserError for a checkpoint or device that cannot be used, ValueError for another setting."""
-        for name, value in {"device": device, "precision": precision}.items():
-            _judge(name, value, OWN[name])
+        device, precision = _judged(OWN["device"], device), _judged(OWN["precision"], precision)
         if unknown := sorted(set(decode) - set(DECODING)):
             raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(DECODING)}")
-        for name, value in decode.items():
-            _judge(name, value, DECODING[name])
+        changed = {name: _judged(DECODING[name], value) for name, value in decode.items()}
         if input_size is not None:
             if not isinstance(input_size, Sequence) or len(input_size) != 2:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
-            for side in input_size:
-                _judge("input_size", side, SIDE)
-            decode |= {"height": input_size[0], "width": input_size[1]}
+            changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
         path = weights_path(str(checkpoint))
         place, wanted = where_to_run(path, device, precision)
         content = load_trained(path)
         compute, self.precision = build.build_compute(place, wanted)
-        self.contract = Contract.from_dict(content["contract"] | decode)
+        self.contract = Contract.from_dict(content["contract"] | changed)
         model = build.build_trained(content, path, place, self.contract)
         self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute, tiling)
 
@@ -81,15 +76,9 @@ class Detector:
         return self._open(image)
 
 
-def _judge(name: str, value: Any, rule: Rule) -> None:
-    """Raises ValueError for a value that the command would refuse."""
-    if rule.choices:
-        if value not in rule.choices and not (rule.pattern and re.fullmatch(rule.pattern, str(value))):
-            raise ValueError(f"{name}={value!r}: {rule.form or 'one of ' + ', '.join(rule.choices)}")
-    elif (
-        not isinstance(value, int | float)
-        or not rule.low <= value <= rule.high
-        or (rule.multiple_of > 1 and value % rule.multiple_of)
-    ):
-        steps = f", multiples of {rule.multiple_of}" if rule.multiple_of > 1 else ""
-        raise ValueError(f"{name}={value!r}: {rule.low:g} to {rule.high:g}{steps}")
+def _judged(key: Key, value: Any) -> Any:
+    """As the command would take it. Raises ValueError where the command would refuse it."""
+    try:
+        return convert(value, key.annotation, key.rule)
+    except ValueError as error:
+        raise ValueError(f"{key.name}={value!r}: {error}") from None
