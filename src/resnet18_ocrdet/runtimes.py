@@ -48,17 +48,16 @@ class FileNet(nn.Module):
         return Maps(torch.logit(torch.from_numpy(np.concatenate([self.run(part) for part in parts]))), None)
 
 
-def open_onnx(path: Path, threads: int | None = None) -> tuple[FileNet, dict[str, Any]]:
+def open_onnx(path: Path) -> tuple[FileNet, dict[str, Any]]:
     """A file of ocrdet-export in ONNX Runtime, on the CPU in float32, and what the file says about itself.
 
-    threads: None for as many as ONNX Runtime finds right. Raises UserError for a file that is not of ocrdet-export."""
+    Raises UserError for a file that is not of ocrdet-export."""
     try:
         import onnxruntime
     except ImportError:
         raise UserError(f"{path}: needs ONNX Runtime: pip install 'resnet18-ocrdet[export]'") from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a type of its own for each reason

@@ -71,12 +71,9 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
         display.line(f"{' '.join(taken)}: as the starting weights were decoded")
     made, now = (f"{size['height']}x{size['width']}" for size in (contract, cfg.input_size))
     if made != now:
-        display.line(
-            f"note: {now} for validation and detection, where the starting weights were made for {made}; "
-            f"input_size={made} keeps that, and sees smaller text"
-            if contract["height"] * contract["width"] > cfg.input_size.height * cfg.input_size.width
-            else f"note: {now} for validation and detection, where the starting weights were made for {made}"
-        )
+        larger = contract["height"] * contract["width"] > cfg.input_size.height * cfg.input_size.width
+        hint = f"; input_size={made} keeps that, and sees smaller text" if larger else ""
+        display.line(f"note: {now} for validation and detection, where the starting weights were made for {made}{hint}")
 
 
 def start_of(images: int, labels: Usable | None, hmean: float | None) -> Start:

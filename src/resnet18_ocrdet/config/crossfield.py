@@ -25,7 +25,8 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         found += _crop_contradictions(tree["augment"])
     if command == "detect" and tree["shard"] is not None:
         index, parts = map(int, tree["shard"].split("/"))
-        found += [f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}"] * (index > parts)
+        if index > parts:
+            found.append(f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}")
     if command == "eval":
         found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:

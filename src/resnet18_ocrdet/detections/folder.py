@@ -42,7 +42,7 @@ class ResultFolder:
 
     def __init__(self, root: Path, everything: Sequence[Item], about: dict[str, Any], vis: bool, shard: str | None):
         """everything: the images of all shards. about: the settings, which every result of the folder must share."""
-        self.root, self.everything, self.about, self.vis, self.shard = root, everything, about, vis, shard
+        self.root, self.everything, self.about, self.vis = root, everything, about, vis
         self.tag = "" if shard is None else "." + shard.replace("/", "-of-")
         self.changed: list[str] = []  # settings that the results that were there had otherwise
 
@@ -85,7 +85,10 @@ class ResultFolder:
         names = {item.result for item in self.everything}
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
-            for name in [item.result] * (item.relative not in kept) + [short] * (short not in names):
+            stale = {
+                name for name, gone in ((item.result, item.relative not in kept), (short, short not in names)) if gone
+            }
+            for name in stale:
                 for file in (self._text(name), self._picture(name)):
                     with suppress(OSError):
                         file.unlink(missing_ok=True)
