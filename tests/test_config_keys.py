@@ -37,7 +37,7 @@ KEYS = {
         decode.resize
     """,
     "eval": """
-        checkpoint predictions baseline calibrate split output seed device precision batch_size workers
+        checkpoint predictions baseline calibrate split output seed device precision runtime batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
@@ -46,7 +46,7 @@ KEYS = {
         decode.resize
     """,
     "detect": """
-        input checkpoint output vis tiling labelme coco shard seed device precision
+        input checkpoint output vis tiling crops labelme coco shard seed device precision runtime
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

@@ -16,6 +16,7 @@ import torch
 
 import resnet18_ocrdet
 from conftest import installed
+from resnet18_ocrdet.checkpoint import weights_only
 from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.contract import Contract
@@ -27,9 +28,9 @@ from resnet18_ocrdet.export.graph import ShippedNet
 from resnet18_ocrdet.export.parity import Parity, compare
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.postprocess import Decoder
-from resnet18_ocrdet.runtimes import FileNet
+from resnet18_ocrdet.runtimes import Exported, FileNet, open_exported
 from resnet18_ocrdet.structures import Placement
-from resnet18_ocrdet.trained import where_to_run
+from resnet18_ocrdet.trained import Trained, where_to_run
 
 PLACES = [str(Path(module.__file__).parent).encode() for module in (resnet18_ocrdet, torch)]  # on this machine
 PLAIN = Path(__file__).parents[1] / "scripts/plain_onnx.py"
@@ -105,7 +106,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
         return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
 
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
-    net = FileNet(Path("a.onnx"), card, run)
+    net = FileNet(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
     maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
     assert seen == [((1, 3, 64, 96), np.float32)] * 3
     assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
@@ -126,7 +127,14 @@ def test_a_file_of_one_image_gets_them_one_by_one():
         ("export", _export, ["input_size=50x50"], "input_size"),
         ("detect", _detect, ["input=.", "checkpoint=n.onnx"], "checkpoint n.onnx: no such file"),
         ("detect", _detect, ["input=a.png", "checkpoint=m.onnx"], "m.onnx: ONNX Runtime cannot open it ("),
-        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx", "device=mps"], "is run by ONNX Runtime, on the CPU"),
+        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx", "runtime=openvino"], "m.onnx: OpenVINO cannot open"),
+        (
+            "detect",
+            _detect,
+            ["input=a.png", "runtime=openvino"],
+            "runtime=openvino runs exported networks: checkpoint=",
+        ),
+        ("eval", _evaluate, ["checkpoint=m.pt", "runtime=onnxruntime"], "runtime=onnxruntime runs exported networks"),
         ("train", _train, ["model.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
         ("eval", _evaluate, ["checkpoint=m.onnx", "calibrate=true"], "calibrate the .pt, then export it"),
     ],
@@ -143,9 +151,30 @@ def test_mistakes_are_one_line(command, job, words, message, tmp_path: Path, mon
 
 
 def test_where_an_exported_file_runs():
-    assert where_to_run(Path("a.onnx"), "auto", "auto") == (torch.device("cpu"), "fp32")
-    with pytest.raises(UserError, match=r"precision=bf16: a\.onnx is run by ONNX Runtime, in fp32"):
-        where_to_run(Path("a.onnx"), "cpu", "bf16")
+    def trained(runtime: str) -> Trained:
+        file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
+        return Trained(file.path, weights_only({}, {}, {}, {}), file)
+
+    cpu = torch.device("cpu")
+    assert where_to_run(trained("onnxruntime"), "auto", "auto") == (cpu, "fp32")
+    assert where_to_run(trained("openvino"), "cpu", "auto") == (cpu, "auto")  # bf16 where the CPU has it
+    assert where_to_run(trained("openvino"), "cpu", "bf16") == (cpu, "bf16")
+    with pytest.raises(UserError, match=r"bf16: a\.onnx is run by onnxruntime, in fp32; runtime=openvino, or a \.pt"):
+        where_to_run(trained("onnxruntime"), "cpu", "bf16")
+    with pytest.raises(UserError, match=r"fp16: a\.onnx is run by openvino, in fp32 or bf16; or a \.pt"):
+        where_to_run(trained("openvino"), "cpu", "fp16")
+    with pytest.raises(UserError, match=r"device=mps: a\.onnx is run by openvino, on the CPU"):
+        where_to_run(trained("openvino"), "mps", "auto")
+
+
+def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr("resnet18_ocrdet.runtimes.find_spec", lambda name: None)
+    for runtime, words in (
+        ("auto", r"a\.onnx: needs ONNX Runtime: pip install 'resnet18-ocrdet\[export\]'"),
+        ("openvino", r"runtime=openvino: not installed: pip install 'resnet18-ocrdet\[openvino\]'"),
+    ):
+        with pytest.raises(UserError, match=words):
+            open_exported(Path("a.onnx"), runtime)
 
 
 @pytest.mark.slow
@@ -182,10 +211,9 @@ def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
 @pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
 def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
     from resnet18_ocrdet import build
-    from resnet18_ocrdet.checkpoint import load_checkpoint
+    from resnet18_ocrdet.trained import load_trained
 
-    path = tiny_run / "checkpoints/best.pt"
-    net = build.build_trained(load_checkpoint(path), path, torch.device("cpu"))
+    net = build.build_trained(load_trained(tiny_run / "checkpoints/best.pt"), torch.device("cpu"))
     image = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
     with torch.inference_mode():
         wanted = net.eval()(image, with_thresh=False).prob_map.numpy()
@@ -205,6 +233,13 @@ def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monk
     assert run_command("detect", _detect, ["input=in", f"checkpoint={exported}/model.onnx", "output=found"]) == 0
     found = json.loads((tmp_path / "found/detections.json").read_text())
     assert found["precision"] == "fp32" and len(found["images"]) == 3 and (found["height"], found["width"]) == (96, 128)
+    words = ["input=in", f"checkpoint={exported}/model.onnx", "output=other", "runtime=openvino", "precision=fp32"]
+    assert run_command("detect", _detect, words) == 0
+    other = json.loads((tmp_path / "other/detections.json").read_text())
+    for one, same in zip(found["images"], other["images"], strict=True):
+        assert np.allclose(one["polygons"], same["polygons"], atol=1.0) and np.allclose(
+            one["scores"], same["scores"], atol=1e-3
+        )
     words = [f"checkpoint={exported}/model.onnx", "data=synthetic", "data.test_size=2", "output=score", "workers=0"]
     assert run_command("eval", _evaluate, words) == 0
     metrics = json.loads((tmp_path / "score/metrics.json").read_text())

@@ -20,6 +20,7 @@ from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.foreign import usual_normalization
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.trained import load_trained
 
 CPU = torch.device("cpu")
 MAKERS: dict[str, tuple[Callable[[], nn.Module], str, str]] = {  # network, prefix of its file, what we call it
@@ -55,10 +56,11 @@ def saved(kind: str, path: Path, wrap: str | None = None) -> nn.Module:
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_the_map_is_that_of_their_network(kind: str, tmp_path: Path):
     theirs = saved(kind, tmp_path / "their.pth", "state_dict" if kind == "mmocr" else None)
-    content = load_checkpoint(tmp_path / "their.pth")
-    assert content["about"]["adopted"] == f"{MAKERS[kind][2]}158 of 158 tensors"
+    trained = load_trained(tmp_path / "their.pth")
+    content = trained.content
+    assert trained.adopted == f"{tmp_path / 'their.pth'}: {MAKERS[kind][2]}158 of 158 tensors"
     assert content["contract"]["resize"] == "short_side" and content["contract"]["height"] == 736
-    ours = build.build_trained(content, tmp_path / "their.pth", CPU).eval()
+    ours = build.build_trained(trained, CPU).eval()
     image = torch.randint(0, 256, (2, 3, 96, 128), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted = theirs(image)

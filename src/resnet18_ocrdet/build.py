@@ -34,9 +34,9 @@ from .loss import DBLoss
 from .mining import MiningWarmup
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .postprocess import Decoder
-from .runtimes import open_onnx
+from .runtimes import FileNet
 from .schedule import Scaled, Schedule
-from .trained import is_exported
+from .trained import Trained
 from .world import World
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
@@ -245,20 +245,23 @@ def build_decoder(contract: Contract) -> Decoder:
     )
 
 
-def build_trained(content: Checkpoint, path: Path, device: torch.device, contract: Contract | None = None) -> nn.Module:
-    """The network of what `load_trained` read from `path`, on its device.
+def build_trained(
+    trained: Trained, device: torch.device, contract: Contract | None = None, precision: str = "fp32"
+) -> nn.Module:
+    """The network that was read, on its device.
 
-    contract: how its images will be prepared. Raises UserError where an exported network does not take those."""
-    if is_exported(path):
-        file_net, _ = open_onnx(path)
+    contract: how its images will be prepared. precision: of an exported network; ours get theirs from `Compute`.
+    Raises UserError where an exported network does not take such images."""
+    if trained.exported is not None:
+        file_net = FileNet(trained.exported, precision)
         if contract is not None:
             file_net.check(contract.height, contract.width, contract.resize)
         return file_net
     from .model.dbnet import DBNet
 
-    own = Contract.from_dict(content["contract"])
+    own = Contract.from_dict(trained.content["contract"])
     net = DBNet(own.backbone, mean=own.mean, std=own.std)
-    load_weights(net, shipped_weights(content), path)
+    load_weights(net, shipped_weights(trained.content), trained.path)
     return place(net, device)
 
 

@@ -38,11 +38,13 @@ class Detector:
         *,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
         input_size: tuple[int, int] | None = None,
         tiling: bool = True,
         **decode: Any,
     ) -> None:
-        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision: as of ocrdet-detect.
+        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime: as of
+        ocrdet-detect.
 
         input_size: height and width, multiples of 32; None and what `decode` does not name (bin_thresh, box_thresh,
         unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
@@ -57,11 +59,11 @@ class Detector:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
             changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        place, wanted = where_to_run(path, device, precision)
-        content = load_trained(path)
+        trained = load_trained(path, _judged(OWN["runtime"], runtime))
+        place, wanted = where_to_run(trained, device, precision)
         compute, self.precision = build.build_compute(place, wanted)
-        self.contract = Contract.from_dict(content["contract"] | changed)
-        model = build.build_trained(content, path, place, self.contract)
+        self.contract = Contract.from_dict(trained.content["contract"] | changed)
+        model = build.build_trained(trained, place, self.contract, self.precision)
         self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute, tiling)
 
     def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:

@@ -1,8 +1,9 @@
-"""Whatever `checkpoint=` names: the checkpoint of a run, or a network that was exported."""
+"""Whatever `checkpoint=` names: the checkpoint of a run, weights of another program, or a network that was exported."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -10,34 +11,48 @@ from .bundled import EXPORTED
 from .checkpoint import Checkpoint, load_checkpoint, weights_only
 from .device import choose_device
 from .errors import UserError
-from .runtimes import open_onnx
+from .runtimes import PRECISIONS, Exported, open_exported
 
 
-def is_exported(path: Path) -> bool:
-    """Whether it is run by another library than torch: there are no weights to fine-tune or calibrate."""
-    return path.suffix == EXPORTED
+class Trained(NamedTuple):
+    """A trained network that was read."""
+
+    path: Path
+    content: Checkpoint  # of an exported one, what it says about itself, without weights
+    exported: Exported | None  # then another library than torch runs it: no weights to fine-tune or calibrate
+
+    @property
+    def adopted(self) -> str | None:
+        """Of another program's weights, a line to print: its name, and how many tensors were taken."""
+        adopted = self.content["about"].get("adopted")
+        return None if adopted is None else f"{self.path}: {adopted}"
 
 
-def load_trained(path: Path) -> Checkpoint:
-    """Read a checkpoint; of an exported file, what it says about itself, in the form of one without weights.
+def load_trained(path: Path, runtime: str = "auto") -> Trained:
+    """Read what `path` holds. runtime: of an exported file, as `open_exported` takes it.
 
-    Raises UserError as `load_checkpoint` and `open_onnx` do."""
-    if not is_exported(path):
-        return load_checkpoint(path)
+    Raises UserError as `load_checkpoint` and `open_exported` do."""
+    if path.suffix != EXPORTED:
+        return Trained(path, load_checkpoint(path), None)
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
-    card = open_onnx(path)[1]
-    return weights_only(card["contract"], card["config"], card["about"], {})
+    file = open_exported(path, runtime)
+    return Trained(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
 
 
-def where_to_run(path: Path, device: str, precision: str, local_rank: int | None = None) -> tuple[torch.device, str]:
+def where_to_run(
+    trained: Trained, device: str, precision: str, local_rank: int | None = None
+) -> tuple[torch.device, str]:
     """The device and the precision asked for, as `choose_device` and `choose_precision` take them.
 
-    Raises UserError for a device that is not there, and for one that an exported file is not run on."""
-    if not is_exported(path):
+    Raises UserError for a device that is not there, and for what an exported file is not run with."""
+    if trained.exported is None:
         return choose_device(device, local_rank), precision
+    runtime = trained.exported.runtime
     if device not in ("auto", "cpu"):
-        raise UserError(f"device={device}: {path} is run by ONNX Runtime, on the CPU; device=cpu, or a .pt")
-    if precision not in ("auto", "fp32"):
-        raise UserError(f"precision={precision}: {path} is run by ONNX Runtime, in fp32; precision=fp32, or a .pt")
-    return torch.device("cpu"), "fp32"
+        raise UserError(f"device={device}: {trained.path} is run by {runtime}, on the CPU; device=cpu, or a .pt")
+    able = PRECISIONS[runtime]
+    if precision not in ("auto", *able):
+        instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"
+        raise UserError(f"precision={precision}: {trained.path} is run by {runtime}, in {' or '.join(able)}; {instead}")
+    return torch.device("cpu"), "fp32" if len(able) == 1 else precision

@@ -86,13 +86,13 @@ def _detect(
 
 def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector, dict[str, Any]]:
     """The detector of a checkpoint, and the head of detections.json."""
-    device, precision = where_to_run(checkpoint, cfg.device, cfg.precision)
-    content = load_trained(checkpoint)
-    if "adopted" in content["about"]:
-        display.line(f"{checkpoint}: {content['about']['adopted']}")
-    contract = build.contract_of(content, cfg)
+    trained = load_trained(checkpoint, cfg.runtime)
+    device, precision = where_to_run(trained, cfg.device, cfg.precision)
+    if trained.adopted is not None:
+        display.line(trained.adopted)
+    contract = build.contract_of(trained.content, cfg)
     compute, precision = build.build_compute(device, precision)
-    model = build.build_trained(content, checkpoint, device, contract)
+    model = build.build_trained(trained, device, contract, precision)
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),

@@ -31,8 +31,9 @@ from ..export.parity import BOX_TOLERANCE, MAP_TOLERANCE, Parity, compare
 from ..export.torch_file import open_torch, write_torch
 from ..model.dbnet import DBNet
 from ..run_folder import make_folder
-from ..runtimes import open_onnx
+from ..runtimes import FileNet, open_exported
 from ..structures import Image
+from ..trained import Trained
 from ..wording import count
 
 WRITERS = {".onnx": write_onnx, ".pt2": write_torch}
@@ -47,14 +48,17 @@ def run(cfg: DictConfig) -> int:
     checkpoint = weights_path(cfg.checkpoint)
     output = _output(Path(cfg.output), checkpoint)
     images = _images(cfg.input)
-    content = load_checkpoint(checkpoint)
-    trained, contract = Contract.from_dict(content["contract"]), _contract(cfg, build.contract_of(content, cfg))
+    trained = Trained(checkpoint, load_checkpoint(checkpoint), None)
+    if trained.adopted is not None:
+        display.line(trained.adopted)
+    made_for = Contract.from_dict(trained.content["contract"])
+    contract = _contract(cfg, build.contract_of(trained.content, cfg))
     make_folder("output", output.parent)
-    for line in _loud(trained, contract, cfg.free):
+    for line in _loud(made_for, contract, cfg.free):
         display.line(line)
-    net = build.build_trained(content, checkpoint, torch.device("cpu"))
+    net = build.build_trained(trained, torch.device("cpu"))
     assert isinstance(net, DBNet)
-    card = make_card(content, contract, cfg.pixels, cfg.free)
+    card = make_card(trained.content, contract, cfg.pixels, cfg.free)
     display.line(f"exporting {_name(cfg)} to {output}")
     beside = output.with_name(output.name + ".json")
     with _beside(output) as made:
@@ -137,7 +141,7 @@ def _render(scenes: SyntheticScenes) -> Iterator[Image]:
 
 
 def _open(made: Path, suffix: str, card: dict[str, Any]) -> nn.Module:
-    return open_onnx(made)[0] if suffix == ".onnx" else open_torch(made, card)
+    return FileNet(open_exported(made, "onnxruntime") if suffix == ".onnx" else open_torch(made, card))
 
 
 def _detector(model: nn.Module, contract: Contract) -> Detector:

@@ -37,18 +37,22 @@ class LabelJudge:
 
     def __init__(self, cfg: DictConfig) -> None:
         path = weights_path(cfg.checkpoint)
-        device, precision = where_to_run(path, cfg.device, cfg.precision)
-        self.content = load_trained(path)
+        trained = load_trained(path)
+        device, precision = where_to_run(trained, cfg.device, cfg.precision)
+        self.content, self.adopted = trained.content, trained.adopted
         self.contract = Contract.from_dict(self.content["contract"])
-        compute, _ = build.build_compute(device, precision)
+        compute, precision = build.build_compute(device, precision)
         self.decode = replace(build.build_decoder(self.contract), shape="polygon")  # quads would lose bent text
-        self.detector = Detector(build.build_trained(self.content, path, device), self.contract, self.decode, compute)
+        model = build.build_trained(trained, device, self.contract, precision)
+        self.detector = Detector(model, self.contract, self.decode, compute)
         self.name = "the bundled network" if path == BUNDLED_PATH else str(path)
 
     def __call__(self, reading: Reading, display: Display) -> LabelCheck:
         """Look at every image that has labels and can be read."""
         unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
         records = [r for part in reading.parts.values() for r in part if r.image_path not in unlabelled]
+        if self.adopted is not None:
+            display.line(self.adopted)
         taught = taught_records(self.content, self.contract, records)
         if taught is None:
             display.line(f"note: the images that taught {self.name} are not here: it is not known whether these did")

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import build
 from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
-from ..checkpoint import load_checkpoint, sha256
+from ..checkpoint import sha256
 from ..contract import Contract
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..funnel import explain_zero
 from ..metrics import IcdarMetric
 from ..structures import Batch, Detection, Maps
-from ..trained import is_exported, load_trained, where_to_run
+from ..trained import load_trained, where_to_run
 from ..validate import evaluate
 from ..wording import count
 from ..world import World
@@ -36,16 +36,16 @@ class Network:
         """chosen: the images; None: as `cfg` or the checkpoint say. Raises UserError for what cannot be scored."""
         self.cfg, self.path = cfg, weights_path(path)
         self.named = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
-        self.content = load_trained(self.path)
-        self.contract = build.contract_of(self.content, cfg)
-        if "adopted" in self.content["about"]:
+        self.trained = load_trained(self.path, cfg.runtime)
+        self.contract = build.contract_of(self.trained.content, cfg)
+        if self.trained.adopted is not None:
             if cfg.calibrate:
                 raise UserError(
                     f"calibrate=true writes into a checkpoint of ocrdet-train, and {self.named} is of another program: "
                     f"decode.* sets its thresholds"
                 )
-            display.line(f"{self.named}: {self.content['about']['adopted']}")
-        self.saved = OmegaConf.create(self.content["config"])
+            display.line(self.trained.adopted)
+        self.saved = OmegaConf.create(self.trained.content["config"])
         own = None
         if chosen is None:
             data = self.saved.data if cfg.data is None else cfg.data
@@ -55,12 +55,12 @@ class Network:
             chosen, own = choose_split(cfg, splits, data), splits if cfg.data is None else None
         self.split = chosen
         images = count(len(chosen.source), "image")
-        taught = taught_images(self.content, self.contract, chosen.source, own)
+        taught = taught_images(self.trained.content, self.contract, chosen.source, own)
         if taught is None:
             display.line(f"note: the images that taught {self.named} are not here: it is not known whether these did")
         elif taught:
             display.line(f"note: of {images}, {taught} taught this network; the score flatters")
-        if (unlike := _unlike(Contract.from_dict(self.content["contract"]), self.contract)) is not None:
+        if (unlike := _unlike(Contract.from_dict(self.trained.content["contract"]), self.contract)) is not None:
             display.line(unlike)
         self.line = f"{self.named} on {chosen.told}; {_thresholds(self.contract)}"
 
@@ -71,7 +71,7 @@ class Network:
             if not self.cfg.calibrate:
                 return self._score(display, world)
             with held(self.path, world):
-                self.content = load_checkpoint(self.path)  # a run may have saved until now
+                self.trained = load_trained(self.path)  # a run may have saved until now
                 return self._score(display, world)
         except RuntimeError as error:
             if not world.was_left(error):
@@ -81,7 +81,7 @@ class Network:
     def _score(self, display: Display, world: World) -> Scored:
         cfg, contract, (name, source, _) = self.cfg, self.contract, self.split
         rank = world.local_rank if world.size > 1 else None
-        device, precision = where_to_run(self.path, cfg.device, cfg.precision, rank)
+        device, precision = where_to_run(self.trained, cfg.device, cfg.precision, rank)
         compute, precision = build.build_compute(device, precision, world)
         maker, shape = build.build_target_maker(self.saved.train), (contract.height, contract.width, contract.resize)
         found, at = usable_at(source, maker, *shape), f"{contract.height}x{contract.width}"
@@ -92,8 +92,9 @@ class Network:
                 display.line(f"note: {note}")
         views = ScoreViews(source, maker, *shape)
         loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
-        model = build.build_trained(self.content, self.path, device, contract)
-        criterion = None if is_exported(self.path) else build.build_criterion(self.saved.train.loss)
+        model = build.build_trained(self.trained, device, contract, precision)
+        exported = self.trained.exported is not None
+        criterion = None if exported else build.build_criterion(self.saved.train.loss)
         decoder = build.build_decoder(contract)
         metric = IcdarMetric()
         calibration = Calibration(decoder) if cfg.calibrate else None
@@ -127,7 +128,7 @@ class Network:
             "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
         }
         if calibration is not None:
-            about["calibration"] = calibration.finish(self.content, self.path, name, len(source))
+            about["calibration"] = calibration.finish(self.trained.content, self.path, name, len(source))
         return Scored(metric, result.answers, f"{self.line}, {precision}", about)
 
 

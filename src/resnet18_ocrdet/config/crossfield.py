@@ -27,6 +27,10 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         index, parts = map(int, tree["shard"].split("/"))
         if index > parts:
             found.append(f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}")
+    if command in ("eval", "detect") and tree["runtime"] != "auto":
+        networks = [tree.get(name) for name in ("checkpoint", "baseline")]
+        if not any(network is not None and network.endswith(EXPORTED) for network in networks):
+            found.append(f"runtime={tree['runtime']} runs exported networks: checkpoint=….onnx, made by ocrdet-export")
     if command == "eval":
         found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:

@@ -26,6 +26,7 @@ DEVICE = {"choices": ("auto", "cpu", "cuda", "mps"), "pattern": r"cuda:\d+", "fo
 SHARD = r"[1-9][0-9]*/[1-9][0-9]*"
 RESIZES = ("keep", "short_side", "stretch", "fit")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+RUNTIMES = ("auto", "onnxruntime", "openvino")
 
 
 @dataclass(kw_only=True)
@@ -125,6 +126,7 @@ class EvalRun:
     seed: int = key("of the data split", low=0)
     device: str = key("where to compute", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
+    runtime: str = key("what runs an exported .onnx", choices=RUNTIMES)
     batch_size: int = key("images per step", low=1, high=4096)
     workers: int | None = key(LOADERS, low=0)
     decode: Decode = field(metadata=note("from maps to boxes; null: the checkpoint's", inherit=True))
@@ -141,6 +143,7 @@ class DetectRun:
     output: str | None = path("folder of the results")
     vis: bool = key("write the images with their boxes")
     tiling: str = key("large images in tiles as well, or scaled down only", choices=("auto", "off"))
+    crops: bool = key("write each region as an upright image")
     labelme: bool = key("write a sheet for LabelMe for each image")
     coco: bool = key("write coco.json")
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
@@ -148,6 +151,7 @@ class DetectRun:
     seed: int = key("nothing here is random", low=0)
     device: str = key("where to compute", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
+    runtime: str = key("what runs an exported .onnx", choices=RUNTIMES)
     decode: Decode = field(metadata=note("from maps to boxes; null: the checkpoint's", inherit=True))
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from ..runtimes import FileNet
+from ..runtimes import Exported
 
 TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # where each operation came from
 CARD = "card.json"  # inside of the archive
@@ -28,7 +28,7 @@ def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> N
         torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
 
 
-def open_torch(path: Path, card: dict[str, Any]) -> FileNet:
+def open_torch(path: Path, card: dict[str, Any]) -> Exported:
     """The graph of a file that was just written."""
     with path.open("rb") as file:
         network = torch.export.load(file).module()
@@ -36,4 +36,4 @@ def open_torch(path: Path, card: dict[str, Any]) -> FileNet:
     def run(images: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(network(torch.from_numpy(images)).numpy(), np.float32)
 
-    return FileNet(path, card, run)
+    return Exported(path, "torch", card, lambda precision: run)
