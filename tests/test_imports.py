@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "evidence": {"structures", "draw", "wording"},
     "model": {"structures", "errors", "wording"},
     "engine": {"structures", "errors", "guard", "average", "world"},
-    "validate": {"engine", "structures"},
+    "validate": {"engine", "model", "structures"},
     "compiled": {"engine", "errors", "memory"},
     "journal": {"structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
@@ -69,7 +69,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "curves": {"structures", "draw", "metrics"},
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
-    "detector": {"structures", "contract", "engine", "data", "postprocess", "tiles"},
+    "detector": {"structures", "contract", "engine", "data", "model", "postprocess", "tiles"},
     "tiles": GROUND | {"matching", "outlines", "postprocess"},
     "export": {
         "runtimes",

@@ -12,6 +12,7 @@ from torch import nn
 from .contract import Contract
 from .data.letterbox import letterbox, scale_to
 from .engine import Compute
+from .model.fold import folded
 from .postprocess import Decoder, ProbMap
 from .structures import Detection, Image, Placement
 from .tiles import SHRINK, joined, spans, tiled_map
@@ -25,7 +26,7 @@ class Detector:
     ) -> None:
         """model: a DBNet on the device of `compute`. contract: how its images are prepared. tiling: large images are
         looked at in tiles as well."""
-        self.model = model.eval()
+        self.model = folded(model)
         self.contract, self.decode, self.compute, self.tiling = contract, decode, compute, tiling
 
     def __call__(self, image: Image) -> list[Detection]:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from .engine import Compute, Criterion
+from .model.fold import folded
 from .structures import Answer, Batch, Decoded, Detection, LossParts, Maps, Placement, Score, Stages
 
 Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], Decoded]
@@ -54,8 +55,8 @@ def evaluate(
 
     criterion: None for a network without a threshold map, whose loss is not known. watch: called with every batch, its
     maps and its detections, for pictures and tables."""
-    model.eval()
     compute.world.share_buffers(model)
+    model = folded(model)
     began = time.perf_counter()
     mine: list[tuple[list[tuple[int, Answer, Stages]], np.ndarray[Any, Any]]] = []
     for chunk, batch, maps, found in decoded(answered(model, loader, compute), decode):
