@@ -21,7 +21,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
-from resnet18_ocrdet.detections.pipeline import detect_all
+from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.structures import Detection, Placement
 
@@ -68,12 +68,13 @@ def test_results_mirror_the_folders(found):
 def test_detections_json_is_whole_and_consistent(found):
     output, _, _ = found
     content = json.loads((output / "detections.json").read_text())
-    assert content["version"] == 1 and len(content["model_sha256"]) == 64
+    assert content["version"] == 2 and len(content["model_sha256"]) == 64
     assert len(content["images"]) == 6
     assert any(image["polygons"] for image in content["images"])
+    assert content["errors"] == json.loads((output / "errors.json").read_text())
     for image in content["images"]:
         assert (image["height"], image["width"]) == (96, 128)
-        assert len(image["polygons"]) == len(image["scores"])
+        assert len(image["polygons"]) == len(image["scores"]) and image["quads"] == image["polygons"]
         points = np.array(image["polygons"], float).reshape(-1, 2)
         assert ((points >= 0) & (points <= (127, 95))).all()
     lines = (output / "detections.jsonl").read_text().splitlines()
@@ -110,6 +111,35 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     assert run_command("detect", _detect, ["input=in", *found, "vis=false"]) == 1
     assert sorted(path.name for path in Path("out/txt").iterdir()) == ["res_photo 0.txt", "res_photo 2.txt"]
     assert sorted(path.name for path in Path("out/vis").iterdir()) == ["photo 0.jpg", "photo 2.jpg"]
+
+
+def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in/more", 3)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
+
+    def regions() -> dict[str, int]:
+        counts = {
+            image["image"]: len(image["polygons"])
+            for image in json.loads(Path("out/detections.json").read_text())["images"]
+        }
+        names = [f"more/photo {n}_{k:04}.jpg" for n in range(3) for k in range(1, 1 + counts[f"more/photo {n}.jpg"])]
+        assert sorted(p.relative_to("out/crops").as_posix() for p in Path("out/crops").rglob("*.jpg")) == names
+        return counts
+
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0"]) == 0  # without regions: none are written
+    assert not Path("out/crops").exists()
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0", "crops=true"]) == 0
+    assert "3 of them done" not in capsys.readouterr().out
+    many = regions()
+    assert all(many.values())
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0", "crops=true"]) == 0
+    assert "3 images in in, 3 of them done already" in capsys.readouterr().out
+    Path("out/crops/more/photo 1_0001.jpg").unlink()
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0", "crops=true"]) == 0
+    assert "3 images in in, 2 of them done already" in capsys.readouterr().out and regions() == many
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0.99", "crops=true"]) == 0
+    assert sum(regions().values()) < sum(many.values())
 
 
 def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
@@ -332,7 +362,7 @@ def test_a_disk_that_takes_nothing_is_one_line(tiny_run: Path, tmp_path: Path, m
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("resnet18_ocrdet.detections.folder.format_detections", full)
+    monkeypatch.setattr("resnet18_ocrdet.detections.files.format_detections", full)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
     assert run_command("detect", _detect, words) == 1
     assert "output=out: cannot be written (No space left on device); what is done is kept" in capsys.readouterr().out
@@ -388,8 +418,8 @@ def test_order_batches_and_failures(tmp_path: Path):
         detect_all(detector, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
     )
     assert [done.item for done in found] == items
-    assert [done.error is None for done in found] == [number != 1 for number in range(8)]
-    assert [done.detections[0].score for done in found if done.error is None] == [0, 2, 3, 4, 5, 6, 250]
+    assert [isinstance(done, Done) for done in found] == [number != 1 for number in range(8)]
+    assert [done.detections[0].score for done in found if isinstance(done, Done)] == [0, 2, 3, 4, 5, 6, 250]
     assert detector.batches == [1, 1, 2, 2, 1]  # 0 | 2, cut off by the broken one | 3 4 | 5 6 | 7
     assert written == [item.relative for item in items if item is not items[1]]
 
@@ -400,7 +430,7 @@ def test_a_batch_that_does_not_fit_is_done_one_by_one(tmp_path: Path):
     items = [Item(tmp_path / f"{n}.png", f"{n}.png", Path(f"{n}")) for n in range(2)]
     detector = Counts()
     found = list(detect_all(detector, items, lambda *_: None, batch_size=2))  # type: ignore[arg-type]
-    assert detector.batches == [1, 1] and [done.error for done in found] == [None, None]
+    assert detector.batches == [1, 1] and [type(done) for done in found] == [Done, Done]
 
 
 def test_a_fault_of_ours_is_not_taken_for_a_bad_image(tmp_path: Path):

@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "engine": {"structures", "errors", "guard", "average", "world"},
     "validate": {"engine", "model", "structures"},
     "compiled": {"engine", "errors", "memory"},
-    "journal": {"structures", "engine", "guard"},
+    "journal": {"beside", "structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
     "crops": {"structures"},
     "page": set(),
@@ -66,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "bootstrap": {"metrics"},
     "report": GROUND | {"matching", "metrics", "outlines", "bootstrap", "draw", "crops", "page", "results"},
     "calibrate": {"metrics", "postprocess", "structures"},
-    "curves": {"structures", "draw", "metrics"},
+    "curves": {"beside", "structures", "draw", "metrics"},
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
     "detector": {"structures", "contract", "engine", "data", "model", "postprocess", "tiles"},
@@ -82,7 +82,9 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "postprocess",
         "structures",
     },
-    "detections": GROUND | {"data", "detector", "draw", "lock", "memory", "postprocess", "results"},
+    "beside": set(),
+    "detections": GROUND
+    | {"beside", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import draw
+from .beside import beside
 from .metrics import harmonic_mean
 from .structures import Image
 
@@ -200,10 +200,5 @@ def _render(figure: Figure) -> Image:
 
 def _write(path: Path, image: Image) -> None:
     """Write beside, then rename: a viewer finds the old picture or the new one."""
-    beside = path.with_suffix(".tmp" + path.suffix)
-    try:
-        draw.write(beside, image)
-        beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with beside(path) as written:
+        draw.write(written, image)

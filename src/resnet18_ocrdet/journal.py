@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .beside import beside
 from .engine import StepRecord
 from .structures import Image
 
@@ -78,9 +79,8 @@ class Journal:
             if not path.is_file():
                 continue
             kept = [record for record in _read(path) if record[key] <= last]
-            beside = path.with_suffix(".tmp")
-            beside.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-            beside.replace(path)
+            with beside(path) as written:
+                written.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
 
     def close(self) -> None:
         """Flush everything."""

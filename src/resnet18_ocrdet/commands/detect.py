@@ -12,16 +12,19 @@ from omegaconf import DictConfig
 from .. import build
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
-from ..detections.folder import PICTURES, TEXT, ResultFolder
+from ..detections.files import CROPS, PICTURES, ImageFiles
+from ..detections.folder import TEXT, ResultFolder
 from ..detections.inputs import Item, find_items, shard_of
-from ..detections.pipeline import Done, detect_all
+from ..detections.pipeline import Done, Failed, detect_all
+from ..detections.upright import quad_of
 from ..detector import Detector
 from ..display import Display, duration
 from ..run_folder import make_folder
+from ..structures import Polygon
 from ..trained import load_trained, where_to_run
 from ..wording import count
 
-FORMAT_VERSION = 1  # of detections.json
+FORMAT_VERSION = 2  # of detections.json
 GPU_BATCH = 8  # a CPU is as fast with one image at a time
 
 
@@ -33,7 +36,7 @@ def run(cfg: DictConfig) -> int:
     mine = shard_of(everything, cfg.shard)
     detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
-    folder = ResultFolder(output, everything, about, cfg.vis, cfg.shard)
+    folder = ResultFolder(ImageFiles(output, cfg.vis, cfg.crops), everything, about, cfg.shard)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
     part = "" if cfg.shard is None else f", shard {cfg.shard} of {len(everything)}"
@@ -57,14 +60,14 @@ def _detect(
     began, found, large = time.perf_counter(), 0, 0
     batch_size = GPU_BATCH if detector.compute.device.type == "cuda" else 1
     with folder.records.open("a", **TEXT) as records, display.progress("detect", len(left)) as advance:
-        for each in detect_all(detector, left, folder.write, batch_size):
-            if each.error is None:
+        for each in detect_all(detector, left, folder.files.write, batch_size):
+            if isinstance(each, Failed):
+                errors.append({"image": each.item.relative, "error": each.error})
+            else:
                 records.write(json.dumps(_record(each), ensure_ascii=False) + "\n")
                 records.flush()
                 found += len(each.detections)
                 large += each.shrunk
-            else:
-                errors.append({"image": each.item.relative, "error": each.error})
             advance()
     folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
@@ -79,6 +82,8 @@ def _detect(
         )
     if cfg.vis:
         display.line(f"pictures: {folder.root / PICTURES}")
+    if cfg.crops:
+        display.line(f"regions, upright: {folder.root / CROPS}")
     for failed in errors:
         display.line("not read: " + failed["error"].replace("\n", "\\n"))
     return 1 if errors else 0
@@ -109,8 +114,13 @@ def _record(done: Done) -> dict[str, Any]:
         "image": done.item.relative,
         "height": done.height,
         "width": done.width,
-        "polygons": [[[round(float(x), 2), round(float(y), 2)] for x, y in d.polygon] for d in done.detections],
+        "polygons": [_points(each.polygon) for each in done.detections],
+        "quads": [_points(quad_of(each.polygon)) for each in done.detections],
         "scores": [round(d.score, 4) for d in done.detections],
         "seconds": round(done.seconds, 4),
         **done.stamp,
     }
+
+
+def _points(polygon: Polygon) -> list[list[float]]:
+    return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
+from ..beside import beside
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
@@ -60,15 +61,13 @@ def run(cfg: DictConfig) -> int:
     assert isinstance(net, DBNet)
     card = make_card(trained.content, contract, cfg.pixels, cfg.free)
     display.line(f"exporting {_name(cfg)} to {output}")
-    beside = output.with_name(output.name + ".json")
-    with _beside(output) as made:
+    sheet = output.with_name(output.name + ".json")
+    with _disk_told(output), beside(output) as made, beside(sheet) as written:
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
         WRITERS[output.suffix](program, card, made)
         first, second = (_detector(each, contract) for each in (net, _open(made, output.suffix, card)))
-        scenes = SyntheticScenes(SCENES, *SCENE_SIZE, seed=cfg.seed)
-        total = len(images) or SCENES
-        with display.progress("compare", total) as advance:
-            parity = compare(first, second, _read(images) if images else _render(scenes), advance)
+        with display.progress("compare", len(images) or SCENES) as advance:
+            parity = compare(first, second, _seen(images, cfg.seed), advance)
         display.line(_told(parity, "image" if images else "rendered scene"))
         if not parity.holds:
             raise UserError(
@@ -77,13 +76,9 @@ def run(cfg: DictConfig) -> int:
             )
         source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
-        text = json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n"
-        with _beside(beside) as written:
-            written.write_text(text, encoding="utf-8")
-            made.replace(output)
-            written.replace(beside)
+        written.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     size = output.stat().st_size / 1e6
-    display.line(f"wrote {output} ({size:.1f} MB) and {beside}; thresholds: {_thresholds(contract)}")
+    display.line(f"wrote {output} ({size:.1f} MB) and {sheet}; thresholds: {_thresholds(contract)}")
     return 0
 
 
@@ -132,12 +127,13 @@ def _images(named: str | None) -> list[Path]:
     return [images[index] for index in spread]
 
 
-def _read(images: Sequence[Path]) -> Iterator[Image]:
-    return map(read_image, images)
-
-
-def _render(scenes: SyntheticScenes) -> Iterator[Image]:
-    return (scenes.load(index).image for index in range(len(scenes)))
+def _seen(images: Sequence[Path], seed: int) -> Iterator[Image]:
+    """What both look at."""
+    if images:
+        yield from map(read_image, images)
+    else:
+        scenes = SyntheticScenes(SCENES, *SCENE_SIZE, seed=seed)
+        yield from (scenes.load(index).image for index in range(SCENES))
 
 
 def _open(made: Path, suffix: str, card: dict[str, Any]) -> nn.Module:
@@ -150,15 +146,12 @@ def _detector(model: nn.Module, contract: Contract) -> Detector:
 
 
 @contextmanager
-def _beside(output: Path) -> Iterator[Path]:
-    """A name beside the output, of which nothing is left."""
-    made = output.with_name(output.name + ".tmp")
+def _disk_told(output: Path) -> Iterator[None]:
+    """What the disk objects to, as a user is told it."""
     try:
-        yield made
+        yield
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _told(parity: Parity, what: str) -> str:

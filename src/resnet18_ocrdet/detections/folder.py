@@ -7,7 +7,6 @@ images and a `.jsonl` of its own; a call for all images gathers them.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -17,19 +16,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import draw
+from ..beside import beside
 from ..errors import UserError
 from ..lock import RunLock
-from ..results import format_detections
-from ..structures import Detection, Image
 from ..wording import count
+from .files import PICTURES, TEXTS, ImageFiles
 from .formats import coco, labelme
 
 if TYPE_CHECKING:
     from .inputs import Item
 
 SETTINGS = "detections.settings.json"
-TEXTS, PICTURES, SHEETS = "txt", "vis", "labelme"  # folders beside it
+SHEETS = "labelme"  # a folder beside it
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
 LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
@@ -40,9 +38,9 @@ TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that ar
 class ResultFolder:
     """The results of all images, of which this call does some."""
 
-    def __init__(self, root: Path, everything: Sequence[Item], about: dict[str, Any], vis: bool, shard: str | None):
+    def __init__(self, files: ImageFiles, everything: Sequence[Item], about: dict[str, Any], shard: str | None):
         """everything: the images of all shards. about: the settings, which every result of the folder must share."""
-        self.root, self.everything, self.about, self.vis = root, everything, about, vis
+        self.root, self.files, self.everything, self.about = files.root, files, everything, about
         self.tag = "" if shard is None else "." + shard.replace("/", "-of-")
         self.changed: list[str] = []  # settings that the results that were there had otherwise
 
@@ -77,7 +75,7 @@ class ResultFolder:
                     kept.add(item.relative)
                     yield line
 
-        _write_beside(self.records, whole())
+        _write_whole(self.records, whole())
         if not self.tag:
             for other in [*self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
                 if "-of-" in other.name:
@@ -85,32 +83,16 @@ class ResultFolder:
         names = {item.result for item in self.everything}
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
-            stale = {
-                name for name, gone in ((item.result, item.relative not in kept), (short, short not in names)) if gone
-            }
-            for name in stale:
-                for file in (self._text(name), self._picture(name)):
-                    with suppress(OSError):
-                        file.unlink(missing_ok=True)
+            if item.relative not in kept:
+                self.files.remove(item.result)
+            if short not in names:
+                self.files.remove(short)
         return [item for item in mine if item.relative not in kept]
-
-    def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
-        """Text and picture of one image. Raises UserError where its name is too long for them, OSError for the disk."""
-        try:
-            text = self._text(item.result)
-            text.parent.mkdir(parents=True, exist_ok=True)
-            text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
-            if self.vis:
-                picture = self._picture(item.result)
-                picture.parent.mkdir(parents=True, exist_ok=True)
-                draw.write(picture, draw.outline(image, [d.polygon for d in detections]))
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            raise UserError(f"{item.path}: its name is too long for the names of its results") from None
 
     def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
         """Write detections.json, in the order of the images, errors.json, and what `formats` names: labelme, coco.
+
+        errors: "image" and "error" of each that failed.
 
         Line by line: the folder may hold more than the memory."""
         offsets: dict[str, int] = {}
@@ -128,16 +110,16 @@ class ResultFolder:
                 yield json.dumps(self.about, ensure_ascii=False)[:-1] + ', "images": ['
                 for number, line in enumerate(lines(), start=1):
                     yield line + ("," if number < len(there) else "")
-                yield "]}"
+                yield f'], "errors": {json.dumps(list(errors), ensure_ascii=False)}}}'
 
-            _write_beside(self.root / f"detections{self.tag}.json", whole())
+            _write_whole(self.root / f"detections{self.tag}.json", whole())
             if "coco" in formats:
-                _write_beside(self.root / f"coco{self.tag}.json", coco(lambda: map(json.loads, lines())))
+                _write_whole(self.root / f"coco{self.tag}.json", coco(lambda: map(json.loads, lines())))
             if "labelme" in formats:
                 for item, line in zip(there, lines(), strict=True):
                     self._write_labelme(item, json.loads(line))
         told = json.dumps(list(errors), ensure_ascii=False, indent=1)
-        _write_beside(self.root / f"errors{self.tag}.json", [told])
+        _write_whole(self.root / f"errors{self.tag}.json", [told])
 
     def _write_labelme(self, item: Item, record: dict[str, Any]) -> None:
         """A sheet, and its image beside it by a link: the folder can be opened in LabelMe, and trained on."""
@@ -156,20 +138,11 @@ class ResultFolder:
     def _lock(self, path: Path) -> RunLock:
         return RunLock(path, "output", "is detecting into it")
 
-    def _text(self, name: Path) -> Path:
-        return self.root / TEXTS / name.parent / f"res_{name.name}.txt"
-
-    def _picture(self, name: Path) -> Path:
-        return self.root / PICTURES / name.parent / f"{name.name}.jpg"
-
     def _stands(self, item: Item, record: dict[str, Any]) -> bool:
         """Whether a record is of this very file, and what it speaks of is there."""
         try:
-            return (
-                stamp(item.path) == {key: record.get(key) for key in ("bytes", "modified_ns")}
-                and self._text(item.result).is_file()
-                and (not self.vis or self._picture(item.result).is_file())
-            )
+            same = stamp(item.path) == {key: record.get(key) for key in ("bytes", "modified_ns")}
+            return same and self.files.complete(item, record)
         except OSError:
             return False
 
@@ -180,14 +153,14 @@ class ResultFolder:
                 for line in file:
                     with suppress(ValueError):
                         record = json.loads(line)
-                        if isinstance(record, dict) and "image" in record:
+                        if isinstance(record, dict) and {"image", "polygons"} <= record.keys():
                             yield record, line.rstrip("\n")
 
     def _settle(self) -> None:
         """Make the folder's settings this call's."""
         path = self.root / SETTINGS
         before = _read_settings(path)
-        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self._there()]):
+        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self.files.present()]):
             raise UserError(
                 f"output={self.root}: holds {foreign[0].relative_to(self.root)} and no {SETTINGS}: this is not of "
                 f"ocrdet-detect as it is now; choose another folder"
@@ -207,27 +180,18 @@ class ResultFolder:
                 f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
                 f"another folder, or remove this one"
             )
-        for file in [*self._there(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
+        for file in [*self.files.present(), *self.files.regions(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
             file.unlink(missing_ok=True)
-        _write_beside(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
+        _write_whole(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
 
     def _refuse_others(self) -> None:
-        ours = {
-            file
-            for item in self.everything
-            for name in (item.result, item.result.with_name(item.path.stem))
-            for file in (self._text(name), self._picture(name))
-        }
-        others = sorted(set(self._there()) - ours)
+        names = (name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem)))
+        others = self.files.others(names)
         if others:
             raise UserError(
                 f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
                 f"{others[0].relative_to(self.root)}); choose another folder, or remove its {TEXTS}/ and {PICTURES}/"
             )
-
-    def _there(self) -> Iterator[Path]:
-        yield from (self.root / TEXTS).rglob("res_*.txt")
-        yield from (self.root / PICTURES).rglob("*.jpg")
 
     def _own(self, name: re.Pattern[str]) -> list[Path]:
         """Files that detection writes into the folder itself."""
@@ -250,23 +214,20 @@ def _read_settings(path: Path) -> dict[str, Any] | None:
 
 def _create(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Write the settings whole, unless another call was first; returns those that are there then."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    beside.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", **TEXT)
+    made = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    made.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", **TEXT)
     try:
-        os.link(beside, path)
+        os.link(made, path)
     except FileExistsError:
         pass
     except OSError:  # a file system without links
         if not path.exists():
-            shutil.copyfile(beside, path)
+            shutil.copyfile(made, path)
     finally:
-        beside.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
     return _read_settings(path) or about
 
 
-def _write_beside(path: Path, lines: Iterable[str]) -> None:
-    """Whole or not at all."""
-    beside = path.with_name(path.name + ".tmp")
-    with beside.open("w", **TEXT) as file:
+def _write_whole(path: Path, lines: Iterable[str]) -> None:
+    with beside(path) as written, written.open("w", **TEXT) as file:
         file.writelines(line + "\n" for line in lines)
-    beside.replace(path)

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from ..data.image_io import list_images
 from ..errors import UserError
-from .folder import PICTURES, SETTINGS, SHEETS
+from .files import CROPS, PICTURES
+from .folder import SETTINGS, SHEETS
+
+MADE = (PICTURES, CROPS, SHEETS)  # folders of an output that hold pictures
 
 
 class Item(NamedTuple):
@@ -55,18 +58,17 @@ def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
 
 def _written(folder: Path, own: Collection[Path]) -> bool:
     """Whether a folder holds pictures of detections: by an earlier call, or where this one writes its own."""
-    return folder.name in (PICTURES, SHEETS) and ((folder.parent / SETTINGS).is_file() or folder.resolve() in own)
+    return folder.name in MADE and ((folder.parent / SETTINGS).is_file() or folder.resolve() in own)
 
 
 def _find(source: Path, output: Path) -> list[Path]:
-    pictures = (output / PICTURES).resolve()
+    own = {(output / name).resolve() for name in MADE}
     if source.is_file():
-        if pictures in source.resolve().parents:
+        if own & set(source.resolve().parents):
             raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
         return [source]
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    own = {pictures, (output / SHEETS).resolve()}
     images = [path for path in list_images(source) if not any(_written(folder, own) for folder in path.parents)]
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")

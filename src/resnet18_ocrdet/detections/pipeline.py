@@ -42,25 +42,31 @@ class Ready(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of an image."""
+    """What was found in an image."""
 
     item: Item
     height: int
     width: int
     detections: list[Detection]
     seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
-    error: str | None  # then the rest is empty
-    stamp: dict[str, int] = {}  # noqa: RUF012 - of the file that was read, see `folder.stamp`
-    shrunk: bool = False  # the image is much larger than what the network is made for
+    stamp: dict[str, int]  # of the file that was read, see `folder.stamp`
+    shrunk: bool  # the image is much larger than what the network is made for
 
 
-def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Done]:
+class Failed(NamedTuple):
+    """Why there is nothing of an image."""
+
+    item: Item
+    error: str
+
+
+def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Done | Failed]:
     """Detect on every image, in order. One that fails is told and costs itself only.
 
     write: called with each image and its regions, in another thread. batch_size: images of one canvas size that go
     through the network together, at most. Images are held only while they are worked on."""
     with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
-        waiting: deque[Future[list[Done]]] = deque()
+        waiting: deque[Future[list[Done | Failed]]] = deque()
         for batch in _batches(_read_ahead(readers, detector, items, AHEAD + batch_size), batch_size):
             waiting.append(_through(detector, batch, write, writer))
             if len(waiting) > 1:
@@ -71,9 +77,9 @@ def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_si
 
 def _read_ahead(
     readers: ThreadPoolExecutor, detector: Detector, items: Sequence[Item], ahead: int
-) -> Iterator[Ready | Done]:
+) -> Iterator[Ready | Failed]:
     """Each image, ready, in order; never more than `ahead` of them before they are asked for."""
-    reading: deque[Future[Ready | Done]] = deque()
+    reading: deque[Future[Ready | Failed]] = deque()
     for item in items:
         reading.append(readers.submit(_read, detector, item))
         if len(reading) > ahead:
@@ -82,7 +88,7 @@ def _read_ahead(
         yield reading.popleft().result()
 
 
-def _read(detector: Detector, item: Item) -> Ready | Done:
+def _read(detector: Detector, item: Item) -> Ready | Failed:
     began = time.perf_counter()
     try:
         read = stamp(item.path)
@@ -96,7 +102,7 @@ def _read(detector: Detector, item: Item) -> Ready | Done:
     return Ready(item, read, image, canvas, placement, time.perf_counter() - began, shrunk)
 
 
-def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] | Done]:
+def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready] | Failed]:
     """Neighbours of one canvas size together; what failed by itself, in its place."""
     batch: list[Ready] = []
     for each in images:
@@ -104,7 +110,7 @@ def _batches(images: Iterator[Ready | Done], size: int) -> Iterator[list[Ready] 
         if batch and (len(batch) == size or not fits):
             yield batch
             batch = []
-        if isinstance(each, Done):
+        if isinstance(each, Failed):
             yield each
         else:
             batch.append(each)
@@ -118,10 +124,10 @@ def _alike(one: Ready, other: Ready) -> bool:
 
 
 def _through(
-    detector: Detector, batch: list[Ready] | Done, write: Write, writer: ThreadPoolExecutor
-) -> Future[list[Done]]:
+    detector: Detector, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
+) -> Future[list[Done | Failed]]:
     """The network, here; the rest in the writer's thread."""
-    if isinstance(batch, Done):
+    if isinstance(batch, Failed):
         return _kept([batch])
     began = time.perf_counter()
     large = batch[0].shrunk and detector.tiling
@@ -138,8 +144,8 @@ def _through(
         return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
     share = (time.perf_counter() - began) / len(batch)
 
-    def finish() -> list[Done]:
-        done = []
+    def finish() -> list[Done | Failed]:
+        done: list[Done | Failed] = []
         for number, ready in enumerate(batch):
             started = time.perf_counter()
             try:
@@ -147,7 +153,7 @@ def _through(
                 seconds = ready.seconds + share + time.perf_counter() - started
                 write(ready.item, ready.image, detections)
                 height, width = ready.image.shape[:2]
-                done.append(Done(ready.item, height, width, detections, seconds, None, ready.stamp, ready.shrunk))
+                done.append(Done(ready.item, height, width, detections, seconds, ready.stamp, ready.shrunk))
             except FAULTS as error:
                 done.append(_failed(ready.item, error))
         return done
@@ -155,19 +161,19 @@ def _through(
     return writer.submit(finish)
 
 
-def _kept(done: list[Done]) -> Future[list[Done]]:
-    future: Future[list[Done]] = Future()
+def _kept(done: list[Done | Failed]) -> Future[list[Done | Failed]]:
+    future: Future[list[Done | Failed]] = Future()
     future.set_result(done)
     return future
 
 
-def _failed(item: Item, error: Exception) -> Done:
+def _failed(item: Item, error: Exception) -> Failed:
     """Raises what is no fault of the image or of its size."""
     if isinstance(error, UserError):
-        return Done(item, 0, 0, [], 0.0, str(error))
+        return Failed(item, str(error))
     if isinstance(error, cv2.error):
-        return Done(item, 0, 0, [], 0.0, f"{item.path}: {' '.join(str(error).split())}")
+        return Failed(item, f"{item.path}: {' '.join(str(error).split())}")
     if not ran_out(error):
         raise error
     told = (str(error) or type(error).__name__).splitlines()[0]
-    return Done(item, 0, 0, [], 0.0, f"{item.path}: not enough memory ({told})")
+    return Failed(item, f"{item.path}: not enough memory ({told})")

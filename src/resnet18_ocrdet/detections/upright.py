@@ -1,0 +1,33 @@
+"""Regions cut out and turned upright, as text recognition takes them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..outlines import min_area_quads
+from ..structures import Image, Polygon
+
+MAX_SIDE = 32_767  # px; OpenCV's largest of a picture that is warped
+
+
+def quad_of(polygon: Polygon) -> Polygon:
+    """Its four corners, clockwise from the top-left: itself, or those of the smallest rectangle round it."""
+    if len(polygon) == 4:
+        return polygon
+    return np.asarray(min_area_quads([np.asarray(polygon, np.float32)])[0][0], np.float32)
+
+
+def upright(image: Image, polygon: Polygon) -> Image:
+    """What lies in a region, with its first side on top: (h, w, 3) uint8, its sides as long as in the image.
+
+    Text that runs downwards stays so: which way it is read is for recognition to say."""
+    quad = np.asarray(quad_of(polygon), np.float32)
+    across, down = (
+        min(max(round(float(np.linalg.norm(quad[pairs[0]] - quad[pairs[1]], axis=1).mean())), 1), MAX_SIDE)
+        for pairs in (([0, 3], [1, 2]), ([0, 1], [3, 2]))
+    )
+    corners = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32)
+    turn = cv2.getPerspectiveTransform(quad, corners)
+    cut = cv2.warpPerspective(image, turn, (across, down), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cut, np.uint8)

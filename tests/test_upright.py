@@ -1,0 +1,54 @@
+"""Regions cut out: the pixels that lie in them, the first side on top."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.detections.upright import quad_of, upright
+
+
+def picture() -> np.ndarray:
+    """Every pixel tells where it is: red 4·row, green 4·column."""
+    rows, columns = np.mgrid[0:60, 0:60]
+    return np.stack([4 * rows, 4 * columns, np.zeros((60, 60))], axis=-1).astype(np.uint8)
+
+
+def test_a_level_region_is_a_piece_of_the_image():
+    quad = np.array([[10, 20], [40, 20], [40, 30], [10, 30]], np.float32)
+    assert np.array_equal(upright(picture(), quad), picture()[20:30, 10:40])
+
+
+def test_text_that_runs_downwards_or_upside_down_starts_at_its_first_corner():
+    right, left = (50, 10), (40, 10)
+    down = np.array([right, (50, 40), (40, 40), left], np.float32)  # first side along x = 50, from y = 10 to 40
+    cut = upright(picture(), down)
+    assert cut.shape == (10, 30, 3)
+    assert np.allclose(cut[:, :, 0], 4 * (10 + np.arange(30)), atol=1)  # a step to the right goes down
+    assert np.allclose(cut[:, :, 1], 4 * (50 - np.arange(10))[:, None], atol=1)  # a step down goes left
+
+
+def test_a_tilted_region_keeps_its_sides():
+    quad = np.array([[10, 20], [34, 10], [39, 22], [15, 32]], np.float32)  # sides 26 and 13
+    cut = upright(picture(), quad)
+    assert cut.shape == (13, 26, 3)
+    assert np.abs(cut[0, 0, :2].astype(int) - [80, 40]).max() <= 2
+    assert np.abs(cut[-1, -1, :2].astype(int) - [4 * 22, 4 * 39]).max() <= 8  # a pixel before the corner
+
+
+@pytest.mark.parametrize("corners", [[[5, 5], [5, 5], [5, 5], [5, 5]], [[5, 5], [20, 5], [20, 5], [5, 5]]])
+def test_what_has_no_area_is_a_pixel_high(corners):
+    assert upright(picture(), np.array(corners, np.float32)).shape[0] == 1
+
+
+def test_beyond_the_image_its_border_goes_on():
+    quad = np.array([[-10, -10], [5, -10], [5, 5], [-10, 5]], np.float32)
+    cut = upright(picture(), quad)
+    assert cut.shape == (15, 15, 3) and np.array_equal(cut[:10, :10], np.zeros((10, 10, 3)))
+
+
+def test_many_corners_have_the_smallest_rectangle():
+    polygon = np.array([[10, 20], [25, 18], [40, 20], [40, 30], [10, 30]], np.float32)
+    assert np.allclose(quad_of(polygon), [[10, 18], [40, 18], [40, 30], [10, 30]], atol=0.01)
+    quad = np.array([[10, 20], [40, 25], [40, 35], [10, 30]], np.float32)
+    assert quad_of(quad) is quad
