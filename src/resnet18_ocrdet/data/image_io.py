@@ -62,6 +62,7 @@ _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
     b"MM\0*": "TIFF",
     b"GIF8": "GIF",
 }
+TOO_LARGE = "more than 1,073,741,824 px, or than 1,048,576 px in one direction: cut it into pieces"  # OpenCV's limits
 
 
 def read_image(path: Path, reduce: int = 1) -> Image:
@@ -82,7 +83,8 @@ def read_image(path: Path, reduce: int = 1) -> Image:
         else:
             pixels = _decode_any(data)
     except cv2.error as error:
-        raise UserError(f"{path}: cannot be decoded: {' '.join(str(error).split())}") from None
+        reason = TOO_LARGE if "CV_IO_MAX_IMAGE" in str(error) else f"cannot be decoded: {' '.join(str(error).split())}"
+        raise UserError(f"{path}: {reason}") from None
     if pixels is None or (is_jpeg and not has_jpeg_end(data.tobytes())):
         raise UserError(f"{path}: {_what_is_wrong(data)}")
     if pixels.dtype not in (np.uint8, np.uint16):
