@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
@@ -478,3 +479,28 @@ def test_shards_that_start_together_leave_each_other_alone(tiny_run: Path, tmp_p
     assert [process.returncode for process in shards] == [0] * 4, told
     done = installed("ocrdet-detect", *words, cwd=tmp_path)
     assert done.returncode == 0 and "12 images in in, 12 of them done already" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_thousandth_image_needs_no_more_memory_than_the_hundredth(tiny_run: Path, tmp_path: Path):
+    fill(tmp_path / "in", 20)
+    for number in range(20, 1000):
+        os.link(tmp_path / f"in/photo {number % 20}.jpg", tmp_path / f"in/photo {number}.jpg")
+    words = [
+        "input=in",
+        "output=out",
+        f"checkpoint={tiny_run}/checkpoints/last.pt",
+        "decode.box_thresh=0",
+        "crops=true",
+    ]
+    program = Path(sys.executable).with_name("ocrdet-detect")
+    process = subprocess.Popen([program, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    path, used = tmp_path / "out/detections.jsonl", dict[int, int]()
+    while process.poll() is None:
+        time.sleep(0.02)
+        done = path.read_bytes().count(b"\n") if path.is_file() else 0
+        with suppress(OSError, IndexError):  # it may have ended since
+            used[done] = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert process.returncode == 0 and len(records(tmp_path / "out")) == 1000
+    first, last = (max(used[done] for done in used if low <= done < high) for low, high in ((100, 200), (900, 1000)))
+    assert (last - first) / 2**20 < 50
