@@ -24,7 +24,6 @@ class Row:
     least: float | None = None  # goal: the reference takes so many times as long
     most: float | None = None  # goal: ours takes so much
     note: str = ""
-    pending: str = ""  # what is not built yet; then there are no figures, and no goal is missed
 
     @property
     def ratio(self) -> float | None:
@@ -34,8 +33,6 @@ class Row:
     @property
     def missed(self) -> str | None:
         """What is wrong, as one line."""
-        if self.pending:
-            return None
         if self.most is not None and (self.ours is None or self.ours > self.most):
             return f"{self.name}: {_figure(self.ours)} {self.unit}, the goal is {self.most:g}"
         if self.least is not None and (self.ratio is None or self.ratio < self.least):
@@ -61,9 +58,6 @@ def print_rows(rows: Sequence[Row]) -> None:
     width = max([len(row.name) for row in rows] + [10])
     print(f"{'':{width}s} {'ours':>9s} {'reference':>9s} {'times':>6s} {'goal':>7s}")
     for row in rows:
-        if row.pending:
-            print(f"{row.name:{width}s} not built yet: {row.pending}")
-            continue
         goal = f"{row.least:g}x" if row.least is not None else f"<={row.most:g}" if row.most is not None else ""
         mark = "  MISSED" if row.missed else ""
         tail = ", ".join(part for part in (row.unit, row.against and f"against {row.against}", row.note) if part)

@@ -391,8 +391,8 @@ class Counts:
     def prepare(self, image):
         return image, Placement(*image.shape[:2], 1.0, 1.0)
 
-    def shrinks(self, image):
-        return False
+    def scale(self, image):
+        return 1.0
 
     def maps(self, canvases):
         if len(canvases) > 1 and any(canvas[0, 0, 0] > 200 for canvas in canvases):

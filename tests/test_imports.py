@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "funnel": {"structures", "contract", "wording"},
     "lock": {"errors"},
     "display": set(),
-    "contract": {"errors"},
+    "contract": {"errors", "structures"},
     "checkpoint": {"bundled", "errors", "foreign"},
     "foreign": {"contract", "errors", "model"},
     "runtimes": {"structures", "errors"},
@@ -84,7 +84,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     },
     "beside": set(),
     "detections": GROUND
-    | {"beside", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results"},
+    | {"beside", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results", "tiles"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {

@@ -6,6 +6,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from .errors import UserError
+from .structures import Resize
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Contract:
     backbone: str
     height: int  # trained input size, pixels
     width: int
-    resize: Literal["keep", "short_side", "stretch", "fit"]
+    resize: Resize
     mean: tuple[float, ...]  # per channel, of values scaled to 0..1
     std: tuple[float, ...]
     color_order: str  # "RGB"

@@ -32,13 +32,12 @@ class Detector:
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
         whole = self.decode(*self.look(image))
-        return self._with_tiles(image, whole) if self.tiling and self.shrinks(image) else whole
+        return self._with_tiles(image, whole) if self.tiling and self.scale(image) < SHRINK else whole
 
-    def shrinks(self, image: Image) -> bool:
-        """Whether the network would see the image so much smaller that it loses text."""
+    def scale(self, image: Image) -> float:
+        """How much larger or smaller the network sees the image: canvas px per image px, the smaller of both sides."""
         height, width = image.shape[:2]
-        size = self.contract.height, self.contract.width
-        return min(scale_to(height, width, *size, self.contract.resize)) < SHRINK
+        return min(scale_to(height, width, self.contract.height, self.contract.width, self.contract.resize))
 
     def _with_tiles(self, image: Image, whole: list[Detection]) -> list[Detection]:
         height, width = self.contract.height, self.contract.width

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ Polygon: TypeAlias = NDArray[np.float32]
 
 Image: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB, 0..255."""
+
+Resize: TypeAlias = Literal["keep", "short_side", "stretch", "fit"]
+"""How an image comes to the size that a network looks at, see `data.letterbox`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

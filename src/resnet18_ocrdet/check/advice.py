@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
+from ..structures import Resize
+
 FEW_IMAGES = 500  # fewer than that; article
 MANY_IMAGES = 5000  # more than that; article
 USUAL_RATE = 0.007  # article, and the default of optimizer=sgd
@@ -48,7 +50,7 @@ class Situation(NamedTuple):
     small_share: float  # 0..1: of the text, lower than min_text_size after the resize
     height: int  # px, input_size
     width: int
-    resize: Literal["keep", "short_side", "stretch", "fit"] = "keep"
+    resize: Resize = "keep"
     min_text_size: float = 8.0  # px
     batch_size: int = 8
     accumulate: int = 1

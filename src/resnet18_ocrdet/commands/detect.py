@@ -21,10 +21,12 @@ from ..detector import Detector
 from ..display import Display, duration
 from ..run_folder import make_folder
 from ..structures import Polygon
+from ..tiles import SHRINK
 from ..trained import load_trained, where_to_run
 from ..wording import count
 
 FORMAT_VERSION = 2  # of detections.json
+ENLARGE = 3.2  # times; the bundled weights learnt from photos of 720x1280 at 1152x2048 and twice that, no larger
 GPU_BATCH = 8  # a CPU is as fast with one image at a time
 
 
@@ -57,7 +59,7 @@ def _detect(
     cfg: DictConfig, detector: Detector, folder: ResultFolder, mine: list[Item], left: list[Item], display: Display
 ) -> int:
     errors: list[dict[str, str]] = []
-    began, found, large = time.perf_counter(), 0, 0
+    began, found, large, small = time.perf_counter(), 0, 0, 0
     batch_size = GPU_BATCH if detector.compute.device.type == "cuda" else 1
     with folder.records.open("a", **TEXT) as records, display.progress("detect", len(left)) as advance:
         for each in detect_all(detector, left, folder.files.write, batch_size):
@@ -67,7 +69,8 @@ def _detect(
                 records.write(json.dumps(_record(each), ensure_ascii=False) + "\n")
                 records.flush()
                 found += len(each.detections)
-                large += each.shrunk
+                large += each.scale < SHRINK
+                small += each.scale > ENLARGE
             advance()
     folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
@@ -79,6 +82,12 @@ def _detect(
     elif large:
         display.line(
             f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
+        )
+    if small and cfg.checkpoint == BUNDLED:
+        images = count(small, "image")
+        display.line(
+            f"note: {images} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have learnt: words "
+            f"may run together; try input_size=512x512 for small images"
         )
     if cfg.vis:
         display.line(f"pictures: {folder.root / PICTURES}")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..structures import Image, Picture, Sample
-from .letterbox import Resize, letterbox, scale_to
+from ..structures import Image, Picture, Resize, Sample
+from .letterbox import letterbox, scale_to
 from .photometric import Look, Photometric, apply_look
 from .plan import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, regions_in_image, warp
 

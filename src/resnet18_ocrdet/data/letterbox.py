@@ -5,14 +5,10 @@ One implementation for validation, evaluation and detection. Legend: H W pixels.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
-from ..structures import Image, Placement
-
-Resize = Literal["keep", "short_side", "stretch", "fit"]
+from ..structures import Image, Placement, Resize
 
 MAX_ASPECT = 16  # beyond it, scaling the shorter side would make a canvas that fits no memory
 
@@ -22,8 +18,8 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
 
     resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
     the shorter side min(height, width) as far as the longer stays within MAX_ASPECT times that, "stretch" fills
-    height×width exactly, "fit" makes the largest image of its aspect ratio
-    that fits into height×width, on a canvas of that size.
+    height×width exactly, "fit" makes the largest image of its aspect ratio that fits into height×width, on a canvas of
+    that size.
     Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
     original_height, original_width = image.shape[:2]
     scale_y, scale_x = scale_to(original_height, original_width, height, width, resize)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import clip_to_image, min_area_quad
-from ..structures import Outline, Polygon, Source
+from ..structures import Outline, Polygon, Resize, Source
 from .labels import LabelledImages
-from .letterbox import Resize, scale_to
+from .letterbox import scale_to
 from .targets import TargetMaker
 
 LOOKED_AT = 5000  # images of a large set, spread over it; all of them before a refusal

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch.utils.data import Dataset
 
-from ..structures import Image, Picture, Placement, Sample, Source
-from .letterbox import Resize, letterbox
+from ..structures import Image, Picture, Placement, Resize, Sample, Source
+from .letterbox import letterbox
 from .plan import regions_in_image
 from .targets import TargetMaker, TargetPlanes
 

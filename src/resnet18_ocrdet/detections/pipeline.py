@@ -19,6 +19,7 @@ from ..errors import UserError
 from ..memory import ran_out
 from ..postprocess import ProbMap
 from ..structures import Detection, Image, Placement
+from ..tiles import SHRINK
 from .folder import stamp
 from .inputs import Item
 
@@ -38,7 +39,7 @@ class Ready(NamedTuple):
     canvas: Image
     placement: Placement
     seconds: float
-    shrunk: bool  # the canvas is so much smaller that text may be lost
+    scale: float  # of the canvas, see `Detector.scale`
 
 
 class Done(NamedTuple):
@@ -50,7 +51,7 @@ class Done(NamedTuple):
     detections: list[Detection]
     seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
     stamp: dict[str, int]  # of the file that was read, see `folder.stamp`
-    shrunk: bool  # the image is much larger than what the network is made for
+    scale: float  # at which the network saw the image as a whole
 
 
 class Failed(NamedTuple):
@@ -94,12 +95,12 @@ def _read(detector: Detector, item: Item) -> Ready | Failed:
         read = stamp(item.path)
         image = read_image(item.path)
         canvas, placement = detector.prepare(image)
-        shrunk = detector.shrinks(image)
+        scale = detector.scale(image)
     except OSError as error:
         return _failed(item, UserError(f"{item.path}: cannot be read ({error.strerror})"))
     except FAULTS as error:
         return _failed(item, error)
-    return Ready(item, read, image, canvas, placement, time.perf_counter() - began, shrunk)
+    return Ready(item, read, image, canvas, placement, time.perf_counter() - began, scale)
 
 
 def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready] | Failed]:
@@ -120,7 +121,7 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
 
 def _alike(one: Ready, other: Ready) -> bool:
     """Whether both can be in one batch; a large image has its own."""
-    return one.canvas.shape == other.canvas.shape and not (one.shrunk or other.shrunk)
+    return one.canvas.shape == other.canvas.shape and min(one.scale, other.scale) >= SHRINK
 
 
 def _through(
@@ -130,7 +131,7 @@ def _through(
     if isinstance(batch, Failed):
         return _kept([batch])
     began = time.perf_counter()
-    large = batch[0].shrunk and detector.tiling
+    large = batch[0].scale < SHRINK and detector.tiling
     found: list[list[Detection]] = []
     prob_maps: list[ProbMap] = []
     try:
@@ -153,7 +154,7 @@ def _through(
                 seconds = ready.seconds + share + time.perf_counter() - started
                 write(ready.item, ready.image, detections)
                 height, width = ready.image.shape[:2]
-                done.append(Done(ready.item, height, width, detections, seconds, ready.stamp, ready.shrunk))
+                done.append(Done(ready.item, height, width, detections, seconds, ready.stamp, ready.scale))
             except FAULTS as error:
                 done.append(_failed(ready.item, error))
         return done
