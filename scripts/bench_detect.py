@@ -37,7 +37,8 @@ from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
 from resnet18_ocrdet import build
 from resnet18_ocrdet.allocator import keep_freed_memory
-from resnet18_ocrdet.checkpoint import weights_only
+from resnet18_ocrdet.bundled import BUNDLED_PATH
+from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.reading import read_data
@@ -118,7 +119,7 @@ def write_model(path: Path) -> None:
     """The same network as a file for other libraries, any size of image."""
     torch.manual_seed(0)
     contract = our_contract("fp32")
-    card = make_card(weights_only(contract.to_dict(), {}, {}, {}), contract, "uint8", free=True)
+    card = make_card(load_checkpoint(BUNDLED_PATH), contract, "uint8", free=True)  # its config; not its weights
     write_onnx(trace(DBNet(), HEIGHT, WIDTH, "uint8", free=True), card, path)
 
 
