@@ -4,18 +4,19 @@
 
 Photos are from 801-900 of OCRDET_ICDAR2015, rendered scenes where it is not set. The naive program (lineage_detect.py)
 is float32, contiguous, as published; ours is what ocrdet-detect does: torch in float32 and, where the CPU multiplies
-it, in bfloat16, and the exported file in ONNX Runtime and in OpenVINO. "compiled" is asked for by name, as it is no
-setting of ocrdet-detect: torch.compile with frozen weights, in bfloat16, for this one size. Weights are random, and
-their maps absurd: post-processing gets maps made of the labels instead. Each side is a process of its own, because ours
-keeps freed memory and the naive program does not; they take turns, as the speed of a shared machine drifts; medians.
-The exit status is 1 when a goal is missed, when the sides find another number of boxes, or when the naive program, as
-written here, is slower than what was measured of the original.
+it, in bfloat16, and exported files in ONNX Runtime and in OpenVINO, one of them in int8. "compiled" is asked for by
+name, as it is no setting of ocrdet-detect: torch.compile with frozen weights, in bfloat16, for this one size. Weights
+are random, and their maps absurd: post-processing gets maps made of the labels instead. Each side is a process of its
+own, because ours keeps freed memory and the naive program does not; they take turns, as the speed of a shared machine
+drifts; medians. The exit status is 1 when a goal is missed, when the sides find another number of boxes, or when the
+naive program, as written here, is slower than what was measured of the original.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -41,6 +42,7 @@ from resnet18_ocrdet.bundled import BUNDLED_PATH
 from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item
@@ -49,6 +51,7 @@ from resnet18_ocrdet.detector import Detector
 from resnet18_ocrdet.device import choose_precision
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
+from resnet18_ocrdet.export.int8 import to_int8
 from resnet18_ocrdet.export.onnx_file import write_onnx
 from resnet18_ocrdet.geometry import offset, shrink_distance
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -67,14 +70,14 @@ TURN, ROUNDS = 2, 2  # photos; times all of them
 WARM_UP = 4  # of each side, before all: the naive program's first pages are the slowest
 STAGES = ("decode", "preprocess", "network", "post-processing")
 AGAINST = "the naive program"
-SIDES = ("naive", "fp32", "bf16", "onnxruntime", "openvino-fp32", "openvino-bf16")
+SIDES = ("naive", "fp32", "bf16", "onnxruntime", "openvino-fp32", "openvino-bf16", "onnxruntime-int8", "openvino-int8")
 COMPILED = "compiled"
 SHRINK = 0.4
 GOALS = {"bf16": 5.0, "fp32": 1.7}  # times the whole of the naive program
 FASTEST = 7.0  # times, whichever side that is
 LEAST_SHARE = 0.85  # of the time, the network's: the rest is what we add
 OVERLAP = "overlap"  # asked of a side instead of a photo
-MODEL = "model.onnx"
+MODEL, SMALL = "model.onnx", "small.onnx"
 
 Stages = dict[str, float]  # ms of each of STAGES, and "boxes", how many were found
 
@@ -99,7 +102,7 @@ def main() -> None:
     print(described(limits))
     with tempfile.TemporaryDirectory() as folder:
         print(f"{asked.photos} {write_inputs(Path(folder), asked.photos)}")
-        write_model(Path(folder) / MODEL)
+        write_models(Path(folder), asked.photos)
         found, overlap = take_turns(asked.sides, Path(folder), asked.photos)
     rows = make_rows(found, overlap)
     print_rows(rows)
@@ -115,12 +118,15 @@ def default_sides() -> list[str]:
     return [side for side in SIDES if side.split("-")[0] not in lacking and (fast or not side.endswith("bf16"))]
 
 
-def write_model(path: Path) -> None:
-    """The same network as a file for other libraries, any size of image."""
+def write_models(folder: Path, photos: int) -> None:
+    """The same network as files for other libraries, any size of image; one of them in int8."""
     torch.manual_seed(0)
     contract = our_contract("fp32")
     card = make_card(load_checkpoint(BUNDLED_PATH), contract, "uint8", free=True)  # its config; not its weights
-    write_onnx(trace(DBNet(), HEIGHT, WIDTH, "uint8", free=True), card, path)
+    write_onnx(trace(DBNet(), HEIGHT, WIDTH, "uint8", free=True), card, folder / MODEL)
+    shutil.copyfile(folder / MODEL, folder / SMALL)
+    images = (read_image(folder / f"{number}.jpg") for number in range(photos))
+    to_int8(folder / SMALL, (letterbox(image, HEIGHT, WIDTH, "stretch")[0] for image in images), "uint8")
 
 
 def write_inputs(folder: Path, count: int) -> str:
@@ -173,7 +179,7 @@ def take_turns(
 def serve(side: str, folder: Path) -> None:
     """Answer with the stages of photo N, a line of JSON for each line N; and to "overlap N" for N photos."""
     torch.manual_seed(0)
-    detector = None if side == "naive" else our_detector(side, folder / MODEL)
+    detector = None if side == "naive" else our_detector(side, folder / (SMALL if side.endswith("int8") else MODEL))
     detect = naive_program() if detector is None else our_program(detector)
 
     def measure(asked: str) -> dict[str, float]:
@@ -321,7 +327,7 @@ def make_rows(found: dict[str, list[Stages]], overlap: dict[str, dict[str, float
 def print_shares(found: dict[str, list[Stages]], limits: dict[str, Any]) -> None:
     """How much of the machine and of the time the network takes, by side."""
     for side, stages in found.items():
-        kind = "bf16" if side.endswith("bf16") or side == COMPILED else "fp32"
+        kind = "fp32" if side in ("naive", "fp32", "onnxruntime", "openvino-fp32") else "bf16"  # int8 beside bf16
         peak = max(limits[f"{kind}_gflops"], limits[f"{kind}_conv_gflops"])
         network, whole = median(stages, "network"), median(stages)
         rate = 1000 * GFLOP / network

@@ -52,7 +52,7 @@ KEYS = {
         decode.resize
     """,
     "export": """
-        checkpoint output free pixels input seed
+        checkpoint output free pixels precision input seed
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

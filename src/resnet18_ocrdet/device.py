@@ -46,9 +46,9 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context the network runs in."""
+    """The context the network runs in; "int8" is a matter of an exported file."""
     reduced = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, reduced, enabled=precision != "fp32")
+    return torch.autocast(device.type, reduced, enabled=precision in ("bf16", "fp16"))
 
 
 def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:

@@ -51,6 +51,10 @@ def where_to_run(
     runtime = trained.exported.runtime
     if device not in ("auto", "cpu"):
         raise UserError(f"device={device}: {trained.path} is run by {runtime}, on the CPU; device=cpu, or a .pt")
+    if trained.content["contract"].get("precision") == "int8":
+        if precision != "auto":
+            raise UserError(f"precision={precision}: {trained.path} computes in int8; precision=auto")
+        return torch.device("cpu"), "int8"
     able = PRECISIONS[runtime]
     if precision not in ("auto", *able):
         instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"

@@ -27,8 +27,9 @@ from ..display import Display
 from ..errors import UserError
 from ..export.card import make_card, make_sidecar
 from ..export.graph import trace
+from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
-from ..export.parity import BOX_TOLERANCE, MAP_TOLERANCE, Parity, compare
+from ..export.parity import TOLERANCES, Parity, compare
 from ..export.torch_file import open_torch, write_torch
 from ..model.dbnet import DBNet
 from ..run_folder import make_folder
@@ -65,14 +66,19 @@ def run(cfg: DictConfig) -> int:
     with _disk_told(output), beside(output) as made, beside(sheet) as written:
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
         WRITERS[output.suffix](program, card, made)
-        first, second = (_detector(each, contract) for each in (net, _open(made, output.suffix, card)))
+        first = _detector(net, contract)
+        if cfg.precision == "int8":
+            display.line(f"measuring the range of every layer on {count(min(len(images), MOST_IMAGES), 'image')}")
+            to_int8(made, (first.prepare(read_image(path))[0] for path in spread(images, MOST_IMAGES)), cfg.pixels)
+        second = _detector(_open(made, output.suffix, card), contract)
         with display.progress("compare", len(images) or SCENES) as advance:
             parity = compare(first, second, _seen(images, cfg.seed), advance)
         display.line(_told(parity, "image" if images else "rendered scene"))
-        if not parity.holds:
+        allowed = TOLERANCES[cfg.precision]
+        if not parity.holds(allowed):
             raise UserError(
                 f"{output}: not written: the export does not say the same as the checkpoint (allowed: "
-                f"{MAP_TOLERANCE:g} and {BOX_TOLERANCE:g})"
+                f"{allowed.prob:g} and {allowed.hmean:g})"
             )
         source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
@@ -101,7 +107,7 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
 def _contract(cfg: DictConfig, contract: Contract) -> Contract:
     """That of the exported file: a graph of one size takes every image padded to it."""
     resize = contract.resize if cfg.free or contract.resize == "stretch" else "fit"
-    return replace(contract, resize=resize, precision="fp32")
+    return replace(contract, resize=resize, precision=cfg.precision)
 
 
 def _loud(trained: Contract, contract: Contract, free: bool) -> Iterator[str]:
@@ -123,8 +129,13 @@ def _images(named: str | None) -> list[Path]:
     images = list_images(source) if source.is_dir() else [source]
     if not images:
         raise UserError(f"input={source}: 0 images found")
-    spread = np.linspace(0, len(images) - 1, min(len(images), MOST_COMPARED)).round().astype(int)
-    return [images[index] for index in spread]
+    return spread(images, MOST_COMPARED)
+
+
+def spread(images: Sequence[Path], most: int) -> list[Path]:
+    """So many of them, evenly, the first and the last among them."""
+    chosen = np.linspace(0, len(images) - 1, min(len(images), most)).round().astype(int)
+    return [images[index] for index in chosen]
 
 
 def _seen(images: Sequence[Path], seed: int) -> Iterator[Image]:
@@ -156,8 +167,8 @@ def _disk_told(output: Path) -> Iterator[None]:
 
 def _told(parity: Parity, what: str) -> str:
     return (
-        f"compared on {count(parity.images, what)} in fp32: largest difference of a probability {parity.largest:.1e}, "
-        f"{count(parity.boxes, 'region')}, hmean of one against the other {parity.hmean:.4f}"
+        f"compared on {count(parity.images, what)} with the checkpoint in fp32: largest difference of a probability "
+        f"{parity.largest:.1e}, {count(parity.boxes, 'region')}, hmean of one against the other {parity.hmean:.4f}"
     )
 
 

@@ -31,6 +31,11 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         networks = [tree.get(name) for name in ("checkpoint", "baseline")]
         if not any(network is not None and network.endswith(EXPORTED) for network in networks):
             found.append(f"runtime={tree['runtime']} runs exported networks: checkpoint=….onnx, made by ocrdet-export")
+    if command == "export" and tree["precision"] == "int8":
+        if tree["input"] is None:
+            found.append("precision=int8 measures the range of every layer on images like yours: add input=FOLDER")
+        if (tree["output"] or "").endswith(".pt2"):
+            found.append("precision=int8 writes ONNX: output=….onnx")
     if command == "eval":
         found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:

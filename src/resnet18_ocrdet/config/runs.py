@@ -163,6 +163,7 @@ class ExportRun:
     output: str | None = path("file to write: .onnx, or .pt2 for torch.export")
     free: bool = key("any number and size of images; false: one of input_size at a time")
     pixels: str = key("of the graph's input, 0..255", choices=("uint8", "float"))
+    precision: str = key("what the file computes in", choices=("fp32", "int8"))
     input: str | None = path("images on which file and checkpoint are compared; null: rendered scenes")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
     seed: int = key("of the rendered scenes", low=0)

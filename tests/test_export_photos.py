@@ -1,0 +1,52 @@
+"""The exported network says what the checkpoint says, on photos and at every size."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnet18_ocrdet import build
+from resnet18_ocrdet.bundled import BUNDLED_PATH
+from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.detector import Detector
+from resnet18_ocrdet.export.card import make_card
+from resnet18_ocrdet.export.graph import trace
+from resnet18_ocrdet.export.onnx_file import write_onnx
+from resnet18_ocrdet.export.parity import TOLERANCES, compare
+from resnet18_ocrdet.runtimes import FileNet, open_exported
+from resnet18_ocrdet.trained import load_trained
+
+ROOT = os.environ.get("OCRDET_ICDAR2015")
+SIZES = [(640, 640), (800, 800), (1024, 1024), (736, 1280)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(ROOT is None, reason="OCRDET_ICDAR2015 is not set")
+def test_one_file_agrees_at_every_size(tmp_path: Path):
+    cpu = torch.device("cpu")
+    trained = load_trained(BUNDLED_PATH)
+    # low thresholds: many boxes, and most of them doubtful ones that a small difference could lose
+    contract = replace(Contract.from_dict(trained.content["contract"]), bin_thresh=0.1, box_thresh=0.1)
+    net = build.build_trained(trained, cpu)
+    write_onnx(
+        trace(net, 640, 640, "uint8", free=True),
+        make_card(trained.content, contract, "uint8", free=True),
+        tmp_path / "net.onnx",
+    )
+    file = FileNet(open_exported(tmp_path / "net.onnx", "onnxruntime"))
+    compute, _ = build.build_compute(cpu, "fp32")
+    photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).parts["train"][800:900:6]]
+    boxes = 0
+    for height, width in SIZES:
+        at = replace(contract, height=height, width=width)
+        first, second = (Detector(each, at, build.build_decoder(at), compute) for each in (net, file))
+        parity = compare(first, second, photos)
+        assert parity.holds(TOLERANCES["fp32"]), f"{height}x{width}: {parity}"
+        boxes += parity.boxes
+    assert boxes >= 500
