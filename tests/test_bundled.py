@@ -68,6 +68,6 @@ def test_the_published_score_on_photos_801_to_900(icdar2015: Path, tmp_path: Pat
     (row,) = re.findall(r"\| 801–900 .*", CARD.read_text(encoding="utf-8"))
     published = float(row.split("|")[4])
     assert metrics["care_regions"] == 417
-    assert metrics["hmean"] == pytest.approx(published, abs=0.01)  # 0.008 lower in fp32
+    assert metrics["hmean"] == pytest.approx(published, abs=0.01)  # of bf16; fp32 has 0.001 less
     done = installed("ocrdet-eval", *words[:2], "data.val=791-810", "split=val", "output=seen", cwd=tmp_path)
     assert "note: of 20 images, 10 taught this network; the score flatters" in done.stdout

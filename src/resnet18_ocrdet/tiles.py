@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .geometry import area
 from .matching import shared_areas
 from .outlines import text_sizes
 from .postprocess import ProbMap
 from .structures import Detection, Image
 
 OVERLAP = 256  # px that neighbours share at least; each keeps its half, four strides away from its border
-
 STRIDE = 32  # sides of a tile are multiples of it
 SHRINK = 0.5  # an image that would be scaled down below this loses text that its pixels show
 LARGE_TEXT = 0.25  # of a tile's height: what is higher is judged by the look at the whole image
@@ -77,7 +75,7 @@ def joined(small: list[Detection], large: list[Detection], tile_height: int) -> 
         return [*kept, *small]
     (shared,) = shared_areas([[each.polygon for each in kept]], [[each.polygon for each in small]], [""])
     pieces = shared.of_detection.max(axis=0) > INSIDE
-    return [*kept, *(each for each, piece in zip(small, pieces, strict=True) if not piece and area(each.polygon))]
+    return [*kept, *(each for each, piece in zip(small, pieces, strict=True) if not piece)]
 
 
 def _padded(tile: Image, height: int, width: int) -> Image:
