@@ -76,9 +76,14 @@ def run(cfg: DictConfig) -> int:
         display.line(_told(parity, "image" if images else "rendered scene"))
         allowed = TOLERANCES[cfg.precision]
         if not parity.holds(allowed):
+            remedy = (
+                "; name images like those it will see with input=, or leave precision=fp32"
+                if cfg.precision == "int8"
+                else ""
+            )
             raise UserError(
                 f"{output}: not written: the export does not say the same as the checkpoint (allowed: "
-                f"{allowed.prob:g} and {allowed.hmean:g})"
+                f"{allowed.prob:g} and {allowed.hmean:g}){remedy}"
             )
         source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)

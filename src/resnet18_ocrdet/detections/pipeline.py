@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 
@@ -61,13 +61,16 @@ class Failed(NamedTuple):
     error: str
 
 
-def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Done | Failed]:
+Outcome: TypeAlias = Done | Failed
+
+
+def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
     """Detect on every image, in order. One that fails is told and costs itself only.
 
     write: called with each image and its regions, in another thread. batch_size: images of one canvas size that go
     through the network together, at most. Images are held only while they are worked on."""
     with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
-        waiting: deque[Future[list[Done | Failed]]] = deque()
+        waiting: deque[Future[list[Outcome]]] = deque()
         for batch in _batches(_read_ahead(readers, detector, items, AHEAD + batch_size), batch_size):
             waiting.append(_through(detector, batch, write, writer))
             if len(waiting) > 1:
@@ -126,7 +129,7 @@ def _alike(one: Ready, other: Ready) -> bool:
 
 def _through(
     detector: Detector, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
-) -> Future[list[Done | Failed]]:
+) -> Future[list[Outcome]]:
     """The network, here; the rest in the writer's thread."""
     if isinstance(batch, Failed):
         return _kept([batch])
@@ -145,8 +148,8 @@ def _through(
         return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
     share = (time.perf_counter() - began) / len(batch)
 
-    def finish() -> list[Done | Failed]:
-        done: list[Done | Failed] = []
+    def finish() -> list[Outcome]:
+        done: list[Outcome] = []
         for number, ready in enumerate(batch):
             started = time.perf_counter()
             try:
@@ -162,8 +165,8 @@ def _through(
     return writer.submit(finish)
 
 
-def _kept(done: list[Done | Failed]) -> Future[list[Done | Failed]]:
-    future: Future[list[Done | Failed]] = Future()
+def _kept(done: list[Outcome]) -> Future[list[Outcome]]:
+    future: Future[list[Outcome]] = Future()
     future.set_result(done)
     return future
 
