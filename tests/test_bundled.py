@@ -13,6 +13,8 @@ import torch
 from conftest import installed
 from resnet18_ocrdet.bundled import BUNDLED_PATH
 from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _detect
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -46,6 +48,17 @@ def test_detect_needs_no_checkpoint(tmp_path: Path):
     assert found["checkpoint"] == "bundled"
     assert found["model_sha256"] == hashlib.sha256(BUNDLED_PATH.read_bytes()).hexdigest()
     assert sum(len(image["scores"]) for image in found["images"]) >= 3
+
+
+def test_an_image_enlarged_beyond_what_they_have_learnt_is_told(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in/small.png", _scene(0)[:100, :160])
+    note = "note: 1 image enlarged more than 3.2 times, beyond what the bundled weights have learnt: words may run together"
+    for words, remedy in (([], "; try input_size=512x512 for small images\n"), (["input_size=512x512"], "\n")):
+        assert run_command("detect", _detect, ["input=in", f"output=out{len(words)}", "vis=false", *words]) == 0
+        assert note + remedy in capsys.readouterr().out
+    assert run_command("detect", _detect, ["input=in", "output=usual", "vis=false", "input_size=256x256"]) == 0
+    assert "enlarged" not in capsys.readouterr().out
 
 
 def _scene(number: int):

@@ -24,6 +24,7 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Detection, Placement
 
 
@@ -141,6 +142,53 @@ def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path
     assert "3 images in in, 2 of them done already" in capsys.readouterr().out and regions() == many
     assert run_command("detect", _detect, [*words, "decode.box_thresh=0.99", "crops=true"]) == 0
     assert sum(regions().values()) < sum(many.values())
+
+
+def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 2)
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false", "decode.box_thresh=0"]
+    theirs = tmp_path / "first/crops/photo 0_0001.jpg"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    assert run_command("detect", _detect, [*words, "output=first"]) == 2  # no settings: not of ocrdet-detect
+    assert theirs.read_bytes() == b"theirs"
+    assert run_command("detect", _detect, [*words, "output=second"]) == 0
+    (tmp_path / "second/crops").mkdir()
+    for name in ("holiday_2024.jpg", "notes.jpg"):
+        (tmp_path / "second/crops" / name).write_bytes(b"theirs")
+    capsys.readouterr()
+    assert run_command("detect", _detect, [*words, "output=second", "decode.bin_thresh=0.4"]) == 2
+    assert "holds 1 result of other images (first: crops/holiday_2024.jpg)" in capsys.readouterr().err
+    (tmp_path / "second/crops/holiday_2024.jpg").unlink()
+    assert run_command("detect", _detect, [*words, "output=second", "decode.bin_thresh=0.4", "crops=true"]) == 0
+    assert (tmp_path / "second/crops/notes.jpg").read_bytes() == b"theirs"
+
+
+def test_no_region_of_an_image_that_changed_or_failed_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 1)
+    long = "a" * 247  # res_….txt and ….jpg can be written, …_0001.jpg cannot
+    (tmp_path / "in/photo 0.jpg").rename(tmp_path / f"in/{long}.jpg")
+    fill(tmp_path / "more", 2)
+    (tmp_path / "more/photo 1.jpg").rename(tmp_path / "in/b.jpg")
+    words = [
+        "input=in",
+        "output=out",
+        f"checkpoint={tiny_run}/checkpoints/last.pt",
+        "decode.box_thresh=0",
+        "crops=true",
+    ]
+    assert run_command("detect", _detect, words) == 1
+    (failed,) = json.loads(Path("out/errors.json").read_text())
+    assert failed["image"] == f"{long}.jpg" and "its name is too long" in failed["error"]
+    assert [path.name for path in Path("out/txt").iterdir()] == ["res_b.txt"]
+    assert [path.name for path in Path("out/vis").iterdir()] == ["b.jpg"]
+    before = len(list(Path("out/crops").iterdir()))
+    Path("out/crops/b_0001.jpg").unlink()  # as a kill between two deletions would leave it
+    (tmp_path / "in/b.jpg").write_bytes((tmp_path / f"in/{long}.jpg").read_bytes()[:500])  # cannot be read any more
+    assert run_command("detect", _detect, words) == 1
+    assert before > 2 and not list(Path("out/crops").iterdir())
 
 
 def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
@@ -377,8 +425,19 @@ def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path
         (tmp_path / folder / "detections.settings.json").write_text("{}")
     (tmp_path / "in/mine/detections.json").write_text("{}")  # of another program
     (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
-    found = find_items(tmp_path / "in", tmp_path / "out")
-    assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"]
+    found, left_out = find_items(tmp_path / "in", tmp_path / "out", crops=True)
+    assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"] and left_out == 3
+    with pytest.raises(UserError, match=r"elsewhere/vis: holds only pictures that a detection wrote; copy them"):
+        find_items(tmp_path / "elsewhere/vis", tmp_path / "out", crops=True)
+
+
+def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_there(tmp_path: Path):
+    (tmp_path / "crops").mkdir()
+    for name in ("a.jpg", "crops/b.jpg"):
+        write(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    assert len(find_items(tmp_path, tmp_path, crops=False)[0]) == 2
+    items, left_out = find_items(tmp_path, tmp_path, crops=True)
+    assert [item.relative for item in items] == ["a.jpg"] and left_out == 1
 
 
 class Counts:

@@ -323,4 +323,7 @@ def test_int8_that_loses_too_much_is_not_written(tiny_run: Path, tmp_path: Path,
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=small.onnx", "precision=int8", "input=a.png"]
     assert run_command("export", _export, [*words, "decode.box_thresh=0"]) == 2
     assert "small.onnx: not written: the export does not say the same" in capsys.readouterr().err
+    write(tmp_path / "a.png", np.zeros((96, 128, 3), np.uint8))
+    assert run_command("export", _export, [*words, "decode.box_thresh=0.9"]) == 2
+    assert "at least 10 regions are needed to compare on; name images with text" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -1,4 +1,4 @@
-"""Regions cut out: the pixels that lie in them, the first side on top."""
+"""Regions cut out: the pixels that lie in them, the upper side on top."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ def test_a_level_region_is_a_piece_of_the_image():
     assert np.array_equal(upright(picture(), quad), picture()[20:30, 10:40])
 
 
-def test_text_that_runs_downwards_or_upside_down_starts_at_its_first_corner():
-    right, left = (50, 10), (40, 10)
-    down = np.array([right, (50, 40), (40, 40), left], np.float32)  # first side along x = 50, from y = 10 to 40
-    cut = upright(picture(), down)
-    assert cut.shape == (10, 30, 3)
-    assert np.allclose(cut[:, :, 0], 4 * (10 + np.arange(30)), atol=1)  # a step to the right goes down
-    assert np.allclose(cut[:, :, 1], 4 * (50 - np.arange(10))[:, None], atol=1)  # a step down goes left
+@pytest.mark.parametrize("first", range(4))
+def test_the_top_left_corner_comes_first_wherever_the_outline_begins(first):
+    high = np.array([[40, 10], [50, 10], [50, 40], [40, 40]], np.float32)  # text that runs downwards stays so
+    assert np.array_equal(upright(picture(), np.roll(high, first, axis=0)), picture()[10:40, 40:50])
 
 
 def test_a_tilted_region_keeps_its_sides():
@@ -52,3 +49,5 @@ def test_many_corners_have_the_smallest_rectangle():
     assert np.allclose(quad_of(polygon), [[10, 18], [40, 18], [40, 30], [10, 30]], atol=0.01)
     quad = np.array([[10, 20], [40, 25], [40, 35], [10, 30]], np.float32)
     assert quad_of(quad) is quad
+    turned = np.roll(np.array([[10, 20], [40, 20], [40, 30], [10, 30]], np.float32), 1, axis=0)  # as a polygon may be
+    assert np.allclose(quad_of(turned), [[10, 20], [40, 20], [40, 30], [10, 30]])

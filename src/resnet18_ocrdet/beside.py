@@ -9,10 +9,11 @@ from pathlib import Path
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A name beside `path`, of the same suffix, to write to. What was written takes the place of `path` at the end.
+    """A hidden name beside `path` to write to. What was written takes the place of `path` at the end.
 
-    Where something fails, `path` stays as it was, and nothing is left beside it."""
-    written = path.with_suffix(".tmp" + path.suffix)
+    Where something fails, `path` stays as it was, and nothing is left beside it; a kill leaves the hidden file, which
+    the next call writes over."""
+    written = path.with_name(".tmp-" + path.name)
     try:
         yield written
         written.replace(path)

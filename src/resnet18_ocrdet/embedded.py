@@ -60,6 +60,8 @@ class Detector:
             changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
         path = weights_path(str(checkpoint))
         trained = load_trained(path, _judged(OWN["runtime"], runtime))
+        if runtime not in ("auto", trained.runtime):
+            raise ValueError(f"runtime={runtime!r}: runs exported networks, and {path} is not one")
         place, wanted = where_to_run(trained, device, precision)
         compute, self.precision = build.build_compute(place, wanted)
         self.contract = Contract.from_dict(trained.content["contract"] | changed)

@@ -22,6 +22,11 @@ class Trained(NamedTuple):
     exported: Exported | None  # then another library than torch runs it: no weights to fine-tune or calibrate
 
     @property
+    def runtime(self) -> str:
+        """What runs it: "torch", or a library that exported files are run by."""
+        return "torch" if self.exported is None else self.exported.runtime
+
+    @property
     def adopted(self) -> str | None:
         """Of another program's weights, a line to print: its name, and how many tensors were taken."""
         adopted = self.content["about"].get("adopted")

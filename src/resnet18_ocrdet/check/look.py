@@ -15,7 +15,7 @@ import PIL.Image
 
 from resnet18_ocrdet.check.curved import is_curved
 from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, drawable, grey_of, reduced, text_tone, tone
-from resnet18_ocrdet.data.image_io import PILLOW_FAULTS, read_image
+from resnet18_ocrdet.data.image_io import PILLOW_FAULTS, TOO_LARGE, read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
@@ -113,8 +113,8 @@ def fault_of(path: Path, message: str) -> Fault:
         return Fault("IM051", detail)
     if detail.startswith("pixels are "):
         return Fault("IM060", detail)
-    if "CV_IO_MAX_IMAGE" in detail or "too many pixels" in detail or _is_too_long(path):
-        return Fault("IM064", "more than 2^30 pixels, or 2^20 to a side, which OpenCV does not open")
+    if detail == TOO_LARGE or "too many pixels" in detail or _is_too_long(path):
+        return Fault("IM064", TOO_LARGE)
     return Fault("IM052" if start.startswith(_KNOWN) else "IM053", detail)
 
 

@@ -27,6 +27,7 @@ from ..wording import count
 
 FORMAT_VERSION = 2  # of detections.json
 ENLARGE = 3.2  # times; the bundled weights learnt from photos of 720x1280 at 1152x2048 and twice that, no larger
+SMALL_SIZE = 512  # px; images of a few hundred px are enlarged less
 GPU_BATCH = 8  # a CPU is as fast with one image at a time
 
 
@@ -34,7 +35,7 @@ def run(cfg: DictConfig) -> int:
     """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
     display = Display()
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
-    everything = find_items(source, output)
+    everything, left_out = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
     detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
@@ -47,6 +48,8 @@ def run(cfg: DictConfig) -> int:
             left = folder.claim(mine)
             done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
+            if left_out:
+                display.line(f"note: {count(left_out, 'picture')} of earlier detections in it left out")
             if folder.changed:
                 display.line(f"all anew, the results were of other settings: {', '.join(sorted(folder.changed))}")
             return _detect(cfg, detector, folder, mine, left, display)
@@ -84,10 +87,11 @@ def _detect(
             f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
         )
     if small and cfg.checkpoint == BUNDLED:
-        images = count(small, "image")
+        smaller = detector.contract.height * detector.contract.width > SMALL_SIZE * SMALL_SIZE
+        remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
         display.line(
-            f"note: {images} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have learnt: words "
-            f"may run together; try input_size=512x512 for small images"
+            f"note: {count(small, 'image')} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have "
+            f"learnt: words may run together{remedy}"
         )
     if cfg.vis:
         display.line(f"pictures: {folder.root / PICTURES}")
@@ -113,6 +117,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector
         "model_sha256": sha256(checkpoint),
         **contract.to_dict(),
         "precision": precision,
+        "runtime": trained.runtime,
         "tiling": cfg.tiling,
     }
     return Detector(model, contract, build.build_decoder(contract), compute, cfg.tiling == "auto"), about

@@ -29,7 +29,7 @@ from ..export.card import make_card, make_sidecar
 from ..export.graph import trace
 from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
-from ..export.parity import TOLERANCES, Parity, compare
+from ..export.parity import TOLERANCES, Parity, Tolerance, compare
 from ..export.torch_file import open_torch, write_torch
 from ..model.dbnet import DBNet
 from ..run_folder import make_folder
@@ -74,17 +74,8 @@ def run(cfg: DictConfig) -> int:
         with display.progress("compare", len(images) or SCENES) as advance:
             parity = compare(first, second, _seen(images, cfg.seed), advance)
         display.line(_told(parity, "image" if images else "rendered scene"))
-        allowed = TOLERANCES[cfg.precision]
-        if not parity.holds(allowed):
-            remedy = (
-                "; name images like those it will see with input=, or leave precision=fp32"
-                if cfg.precision == "int8"
-                else ""
-            )
-            raise UserError(
-                f"{output}: not written: the export does not say the same as the checkpoint (allowed: "
-                f"{allowed.prob:g} and {allowed.hmean:g}){remedy}"
-            )
+        if not parity.holds(TOLERANCES[cfg.precision]):
+            raise UserError(f"{output}: not written: {_why(parity, TOLERANCES[cfg.precision])}")
         source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
         written.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -174,6 +165,15 @@ def _told(parity: Parity, what: str) -> str:
     return (
         f"compared on {count(parity.images, what)} with the checkpoint in fp32: largest difference of a probability "
         f"{parity.largest:.1e}, {count(parity.boxes, 'region')}, hmean of one against the other {parity.hmean:.4f}"
+    )
+
+
+def _why(parity: Parity, allowed: Tolerance) -> str:
+    if parity.boxes < allowed.boxes:
+        return f"at least {allowed.boxes} regions are needed to compare on; name images with text with input="
+    remedy = "; name images like those it will see with input=, or leave precision=fp32" if allowed.boxes else ""
+    return (
+        f"the export does not say the same as the checkpoint (allowed: {allowed.prob:g} and {allowed.hmean:g}){remedy}"
     )
 
 

@@ -125,6 +125,7 @@ class Network:
             "data": self.split.data,
             "loss": result.loss,
             "seconds": result.seconds,
+            "runtime": self.trained.runtime,
             "contract": contract.to_dict() | {"precision": precision},  # apart: its "precision" is bf16 or fp32
         }
         if calibration is not None:

@@ -62,7 +62,7 @@ _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
     b"MM\0*": "TIFF",
     b"GIF8": "GIF",
 }
-TOO_LARGE = "more than 1,073,741,824 px, or than 1,048,576 px in one direction: cut it into pieces"  # OpenCV's limits
+TOO_LARGE = "more than 2^30 pixels, or 2^20 to a side, which OpenCV does not open"
 
 
 def read_image(path: Path, reduce: int = 1) -> Image:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from itertools import count
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .inputs import Item
 
 TEXTS, PICTURES, CROPS = "txt", "vis", "crops"  # folders of the output
-CROP = re.compile(r".+_\d{4,}\.jpg")
+CROP = re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL)
 
 
 class ImageFiles:
@@ -43,20 +43,24 @@ class ImageFiles:
         return self.root / CROPS / name.parent / f"{name.name}_{number:04}.jpg"
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
-        """All files of one image. Raises UserError where its name is too long for them, OSError for the disk."""
+        """All files of one image, or none. Raises UserError where its name is too long for them; OSError: the disk."""
         try:
-            text = self.text(item.result)
-            text.parent.mkdir(parents=True, exist_ok=True)
-            text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
-            if self.vis:
-                _draw(self.picture(item.result), draw.outline(image, [each.polygon for each in detections]))
-            if self.crops:
-                for number, each in enumerate(detections, start=1):
-                    _draw(self.crop(item.result, number), upright(image, each.polygon))
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
+            self._write(item.result, image, detections)
+        except Exception as error:
+            self.remove(item.result, [self.crop(item.result, n) for n in range(1, len(detections) + 1)])
+            if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
                 raise
             raise UserError(f"{item.path}: its name is too long for the names of its results") from None
+
+    def _write(self, name: Path, image: Image, detections: list[Detection]) -> None:
+        text = self.text(name)
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
+        if self.vis:
+            _draw(self.picture(name), draw.outline(image, [each.polygon for each in detections]))
+        if self.crops:
+            for number, each in enumerate(detections, start=1):
+                _draw(self.crop(name, number), upright(image, each.polygon))
 
     def complete(self, item: Item, record: dict[str, Any]) -> bool:
         """Whether everything that a record speaks of is there. Raises OSError."""
@@ -67,26 +71,29 @@ class ImageFiles:
             and (not self.crops or all(self.crop(item.result, n).is_file() for n in range(1, regions + 1)))
         )
 
-    def remove(self, name: Path) -> None:
-        """What is there of one image."""
-        with suppress(OSError):
-            self.text(name).unlink(missing_ok=True)
-            self.picture(name).unlink(missing_ok=True)
-            for number in count(1):
-                self.crop(name, number).unlink()  # an OSError ends it: they are numbered without gaps
+    def remove(self, name: Path, regions: Iterable[Path]) -> None:
+        """What is there of one image. regions: its own, as `regions` lists them."""
+        for path in (self.text(name), self.picture(name), *regions):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
-    def present(self) -> Iterator[Path]:
-        """Texts and pictures, of whichever images."""
-        yield from (self.root / TEXTS).rglob("res_*.txt")
-        yield from (self.root / PICTURES).rglob("*.jpg")
+    def regions(self) -> dict[Path, list[Path]]:
+        """The regions that are there, by the image's name."""
+        found: dict[Path, list[Path]] = {}
+        for path in (self.root / CROPS).rglob("*.jpg"):
+            if match := CROP.fullmatch(path.name):
+                found.setdefault(path.parent.relative_to(self.root / CROPS) / match[1], []).append(path)
+        return found
 
-    def regions(self) -> Iterator[Path]:
-        """Regions, of whichever images."""
-        return (path for path in (self.root / CROPS).rglob("*.jpg") if CROP.fullmatch(path.name))
+    def present(self) -> list[Path]:
+        """Everything that is there, of whichever images."""
+        texts, pictures = (self.root / TEXTS).rglob("res_*.txt"), (self.root / PICTURES).rglob("*.jpg")
+        return [*texts, *pictures, *chain.from_iterable(self.regions().values())]
 
-    def others(self, names: Iterable[Path]) -> list[Path]:
-        """Texts and pictures of other images than these."""
-        ours = {file for name in names for file in (self.text(name), self.picture(name))}
+    def others(self, names: Collection[Path]) -> list[Path]:
+        """What is there of other images than these."""
+        regions = {path for name, paths in self.regions().items() if name in names for path in paths}
+        ours = {file for name in names for file in (self.text(name), self.picture(name))} | regions
         return sorted(set(self.present()) - ours)
 
 

@@ -20,7 +20,7 @@ from ..beside import beside
 from ..errors import UserError
 from ..lock import RunLock
 from ..wording import count
-from .files import PICTURES, TEXTS, ImageFiles
+from .files import CROPS, PICTURES, TEXTS, ImageFiles
 from .formats import coco, labelme
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ class ResultFolder:
             for other in [*self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
                 if "-of-" in other.name:
                     other.unlink()
-        names = {item.result for item in self.everything}
+        names, regions = {item.result for item in self.everything}, self.files.regions()
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
             if item.relative not in kept:
-                self.files.remove(item.result)
+                self.files.remove(item.result, regions.get(item.result, ()))
             if short not in names:
-                self.files.remove(short)
+                self.files.remove(short, regions.get(short, ()))
         return [item for item in mine if item.relative not in kept]
 
     def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
@@ -180,17 +180,18 @@ class ResultFolder:
                 f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
                 f"another folder, or remove this one"
             )
-        for file in [*self.files.present(), *self.files.regions(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
+        for file in [*self.files.present(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
             file.unlink(missing_ok=True)
         _write_whole(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
 
     def _refuse_others(self) -> None:
-        names = (name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem)))
+        names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
         others = self.files.others(names)
         if others:
             raise UserError(
                 f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
-                f"{others[0].relative_to(self.root)}); choose another folder, or remove its {TEXTS}/ and {PICTURES}/"
+                f"{others[0].relative_to(self.root)}); choose another folder, or remove its {TEXTS}/, "
+                f"{PICTURES}/ and {CROPS}/"
             )
 
     def _own(self, name: re.Pattern[str]) -> list[Path]:

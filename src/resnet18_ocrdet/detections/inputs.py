@@ -23,17 +23,19 @@ class Item(NamedTuple):
     result: Path  # the name of its results, below txt/ and vis/
 
 
-def find_items(source: Path, output: Path) -> list[Item]:
-    """The images of a file or folder, in natural order, without what earlier calls wrote.
+def find_items(source: Path, output: Path, crops: bool) -> tuple[list[Item], int]:
+    """The images of a file or folder, in natural order, and how many pictures of earlier calls were left out.
 
-    Raises UserError where there are none, or where this call would write over what it reads."""
-    paths = _find(source, output)
+    crops: whether this call writes regions. Raises UserError where there are no images, or where this call would write
+    over what it reads."""
+    paths, left_out = _find(source, output, crops)
     root = source if source.is_dir() else source.parent
     relative = [path.relative_to(root) for path in paths]
-    return [
+    items = [
         Item(path, below.as_posix(), name)
         for path, below, name in zip(paths, relative, result_names(relative), strict=True)
     ]
+    return items, left_out
 
 
 def result_names(images: Sequence[Path]) -> list[Path]:
@@ -61,15 +63,18 @@ def _written(folder: Path, own: Collection[Path]) -> bool:
     return folder.name in MADE and ((folder.parent / SETTINGS).is_file() or folder.resolve() in own)
 
 
-def _find(source: Path, output: Path) -> list[Path]:
-    own = {(output / name).resolve() for name in MADE}
+def _find(source: Path, output: Path, crops: bool) -> tuple[list[Path], int]:
+    own = {(output / name).resolve() for name in MADE if crops or name != CROPS}
     if source.is_file():
         if own & set(source.resolve().parents):
             raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
-        return [source]
+        return [source], 0
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
-    images = [path for path in list_images(source) if not any(_written(folder, own) for folder in path.parents)]
+    there = list_images(source)
+    images = [path for path in there if not any(_written(folder, own) for folder in path.parents)]
+    if there and not images:
+        raise UserError(f"input={source}: holds only pictures that a detection wrote; copy them to another folder")
     if not images:
         raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
-    return images
+    return images, len(there) - len(images)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..outlines import min_area_quads
+from ..outlines import min_area_quads, order_quads
 from ..structures import Image, Polygon
 
 MAX_SIDE = 32_767  # px; OpenCV's largest of a picture that is warped
 
 
 def quad_of(polygon: Polygon) -> Polygon:
-    """Its four corners, clockwise from the top-left: itself, or those of the smallest rectangle round it."""
-    if len(polygon) == 4:
+    """Four corners, clockwise from the top-left: its own where it is such a quad, else of the smallest rectangle."""
+    if len(polygon) == 4 and np.array_equal(order_quads(polygon[None])[0], polygon):
         return polygon
     return np.asarray(min_area_quads([np.asarray(polygon, np.float32)])[0][0], np.float32)
 
 
 def upright(image: Image, polygon: Polygon) -> Image:
-    """What lies in a region, with its first side on top: (h, w, 3) uint8, its sides as long as in the image.
+    """What lies in a region, with its upper side on top: (h, w, 3) uint8, its sides as long as in the image.
 
     Text that runs downwards stays so: which way it is read is for recognition to say."""
     quad = np.asarray(quad_of(polygon), np.float32)
