@@ -53,7 +53,7 @@ def test_detect_needs_no_checkpoint(tmp_path: Path):
 def test_an_image_enlarged_beyond_what_they_have_learnt_is_told(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "in/small.png", _scene(0)[:100, :160])
-    note = "note: 1 image enlarged more than 3.2 times, beyond what the bundled weights have learnt: words may run together"
+    note = "enlarged more than 3.2 times, beyond what the bundled weights have learnt: words may run together"
     for words, remedy in (([], "; try input_size=512x512 for small images\n"), (["input_size=512x512"], "\n")):
         assert run_command("detect", _detect, ["input=in", f"output=out{len(words)}", "vis=false", *words]) == 0
         assert note + remedy in capsys.readouterr().out

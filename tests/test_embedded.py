@@ -49,7 +49,7 @@ def test_what_it_refuses(detector: Detector, tmp_path: Path):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
         with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):
             detector(image)
-    with pytest.raises(ValueError, match="runtime='openvino': runs exported networks, and .*pt is not one"):
+    with pytest.raises(ValueError, match=r"runtime='openvino': runs exported networks, and .*pt is not one"):
         Detector(runtime="openvino")
     with pytest.raises(ValueError, match="box_tresh: not known; there are bin_thresh"):
         Detector(box_tresh=0.5)
