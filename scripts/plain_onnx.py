@@ -8,6 +8,7 @@ decode.unclip=analytic does: no rounding to whole pixels, so a corner may differ
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -51,4 +52,6 @@ def main(model: str, photo: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3 or not all(map(os.path.isfile, (*sys.argv[1:], sys.argv[1] + ".json"))):
+        sys.exit("usage: plain_onnx.py model.onnx photo.jpg, with model.onnx.json beside the model")
+    main(*sys.argv[1:])

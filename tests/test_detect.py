@@ -21,7 +21,7 @@ from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
+from resnet18_ocrdet.detections.inputs import Item, find_items, result_names, unread_kinds
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
@@ -429,6 +429,16 @@ def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path
     assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"] and left_out == 3
     with pytest.raises(UserError, match=r"elsewhere/vis: holds only pictures that a detection wrote; copy them"):
         find_items(tmp_path / "elsewhere/vis", tmp_path / "out", crops=True)
+
+
+def test_kinds_that_are_not_read_are_told(tmp_path: Path):
+    for name in ("a.heic", "more/b.HEIC", "c.pdf", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert unread_kinds(tmp_path) == "2 .heic, 1 .pdf: not read, convert to JPEG or PNG"
+    with pytest.raises(UserError, match=r"0 images found .*; 2 \.heic, 1 \.pdf: not read"):
+        find_items(tmp_path, tmp_path / "out", crops=False)
+    assert unread_kinds(tmp_path / "nowhere") == ""
 
 
 def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_there(tmp_path: Path):

@@ -51,6 +51,8 @@ def test_what_it_refuses(detector: Detector, tmp_path: Path):
             detector(image)
     with pytest.raises(ValueError, match=r"runtime='openvino': runs exported networks, and .*pt is not one"):
         Detector(runtime="openvino")
+    with pytest.raises(ValueError, match="NumPy array or a path, got list"):
+        detector([1, 2])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="box_tresh: not known; there are bin_thresh"):
         Detector(box_tresh=0.5)
     for wrong in ({"input_size": (100, 64)}, {"input_size": 640}, {"shape": "quads"}, {"resize": "strech"}):

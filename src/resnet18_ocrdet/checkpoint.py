@@ -132,6 +132,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise UserError(
             f"checkpoint {path}: an exported network, which can only be run; the .pt it was made of is needed"
         )
+    if path.suffix == ".pt2":
+        raise UserError(
+            f"checkpoint {path}: a torch.export file, for programs of your own (torch.export.load); an .onnx, or the "
+            f".pt it was made of, is needed"
+        )
     try:
         with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
             warnings.simplefilter("ignore")

@@ -75,6 +75,8 @@ class Detector:
         Raises ValueError for another array, UserError for a file that is no image."""
         if isinstance(image, str | PathLike):
             image = read_image(Path(image))
+        if not isinstance(image, np.ndarray):
+            raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
         return self._open(image)

@@ -14,7 +14,7 @@ from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
 from ..detections.files import CROPS, PICTURES, ImageFiles
 from ..detections.folder import TEXT, ResultFolder
-from ..detections.inputs import Item, find_items, shard_of
+from ..detections.inputs import Item, find_items, shard_of, unread_kinds
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
 from ..detector import Detector
@@ -48,6 +48,8 @@ def run(cfg: DictConfig) -> int:
             left = folder.claim(mine)
             done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
+            if unread := unread_kinds(source):
+                display.line(f"note: {unread}")
             if left_out:
                 display.line(f"note: {count(left_out, 'picture')} of earlier detections in it left out")
             if folder.changed:
@@ -78,7 +80,8 @@ def _detect(
     folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
     took = duration(time.perf_counter() - began)
     images = count(len(left) - len(errors), "image")
-    display.line(f"{count(found, 'region')} in {images}, {took}; results in {folder.root}")
+    told = f"{count(found, 'region')} in {images}, {took}" if left else "nothing left to do"
+    display.line(f"{told}; results in {folder.root}")
     size = f"{detector.contract.height}x{detector.contract.width}"
     if large and detector.tiling:
         display.line(f"{count(large, 'image')} far larger than {size}: in tiles as well")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..data.formats.pairing import UNREAD_SUFFIXES
 from ..data.image_io import list_images
 from ..errors import UserError
 from .files import CROPS, PICTURES
@@ -50,6 +51,13 @@ def result_names(images: Sequence[Path]) -> list[Path]:
             names[n] = images[n]
 
 
+def unread_kinds(source: Path) -> str:
+    """Of pictures below a folder that no image reader here knows, a line to print; "" where there are none."""
+    kinds = Counter(path.suffix.lower() for path in source.rglob("*") if path.suffix.lower() in UNREAD_SUFFIXES)
+    named = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    return named and f"{named}: not read, convert to JPEG or PNG"
+
+
 def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
     """Every n-th image from the i-th on, for shard "i/n", 1 <= i <= n; all for None."""
     if shard is None:
@@ -76,5 +84,8 @@ def _find(source: Path, output: Path, crops: bool) -> tuple[list[Path], int]:
     if there and not images:
         raise UserError(f"input={source}: holds only pictures that a detection wrote; copy them to another folder")
     if not images:
-        raise UserError(f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too)")
+        unread = f"; {told}" if (told := unread_kinds(source)) else ""
+        raise UserError(
+            f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too{unread})"
+        )
     return images, len(there) - len(images)
