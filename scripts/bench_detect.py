@@ -5,7 +5,7 @@
 Photos are from 801-900 of OCRDET_ICDAR2015, rendered scenes where it is not set. The naive program (lineage_detect.py)
 is float32, contiguous, as published; ours is what ocrdet-detect does: torch in float32 and, where the CPU multiplies
 it, in bfloat16, and exported files in ONNX Runtime and in OpenVINO, one of them in int8. "compiled" is asked for by
-name, as it is no setting of ocrdet-detect: torch.compile with frozen weights, in bfloat16, for this one size. Weights
+name, as it is no setting of ocrdet-detect: torch.compile with its freezing, in bfloat16, for this one size. Weights
 are random, and their maps absurd: post-processing gets maps made of the labels instead. Each side is a process of its
 own, because ours keeps freed memory and the naive program does not; they take turns, as the speed of a shared machine
 drifts; medians. The exit status is 1 when a goal is missed, when the sides find another number of boxes, or when the

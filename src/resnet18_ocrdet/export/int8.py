@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..structures import Image
 from .graph import INPUT, InputType
 
-MOST_IMAGES = 24  # to measure on: each layer's smallest and largest value hardly change after a dozen
+MOST_IMAGES = 24  # to measure on; more take longer
 
 
 def to_int8(path: Path, canvases: Iterator[Image], input_type: InputType) -> None:
