@@ -4,11 +4,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .errors import UserError as UserError
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .embedded import Detector as Detector
-    from .errors import UserError as UserError
 
 
 def __getattr__(name: str) -> Any:
@@ -17,8 +18,4 @@ def __getattr__(name: str) -> Any:
         from .embedded import Detector
 
         return Detector
-    if name == "UserError":
-        from .errors import UserError
-
-        return UserError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

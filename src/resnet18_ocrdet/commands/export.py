@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> int:
     checkpoint = weights_path(cfg.checkpoint)
     output = _output(Path(cfg.output), checkpoint)
     images = _images(cfg.input)
-    trained = Trained(checkpoint, load_checkpoint(checkpoint), None)
+    trained = Trained(checkpoint, load_checkpoint(checkpoint), None)  # which refuses an exported one
     if trained.adopted is not None:
         display.line(trained.adopted)
     made_for = Contract.from_dict(trained.content["contract"])

@@ -38,8 +38,7 @@ class Network:
         self.named = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
         self.trained = load_trained(self.path, cfg.runtime)
         self.contract = build.contract_of(self.trained.content, cfg)
-        if self.trained.exported is not None:
-            where_to_run(self.trained, cfg.device, cfg.precision)  # what it is not run with costs no evaluation
+        where_to_run(self.trained, cfg.device, cfg.precision)  # what it is not run with costs no evaluation
         if self.trained.adopted is not None:
             if cfg.calibrate:
                 raise UserError(
