@@ -144,6 +144,15 @@ def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path
     assert sum(regions().values()) < sum(many.values())
 
 
+def test_a_folder_named_like_a_picture_is_no_result_of_another_image(tiny_run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in/x.jpg", 1)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
+    for _ in range(2):
+        assert run_command("detect", _detect, words) == 0
+    assert (tmp_path / "out/vis/x.jpg/photo 0.jpg").is_file()
+
+
 def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)

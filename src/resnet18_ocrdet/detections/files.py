@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from .inputs import Item
 
 TEXTS, PICTURES, CROPS = "txt", "vis", "crops"  # folders of the output
-CROP = re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL)
+OF_IMAGE = {  # names of its files, with the image's in them
+    TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
+    PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
+    CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
+}
 
 
 class ImageFiles:
@@ -47,7 +51,8 @@ class ImageFiles:
         try:
             self._write(item.result, image, detections)
         except Exception as error:
-            self.remove(item.result, [self.crop(item.result, n) for n in range(1, len(detections) + 1)])
+            crops = (self.crop(item.result, number) for number in range(1, len(detections) + 1))
+            remove((self.text(item.result), self.picture(item.result), *crops))
             if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
                 raise
             raise UserError(f"{item.path}: its name is too long for the names of its results") from None
@@ -71,30 +76,23 @@ class ImageFiles:
             and (not self.crops or all(self.crop(item.result, n).is_file() for n in range(1, regions + 1)))
         )
 
-    def remove(self, name: Path, regions: Iterable[Path]) -> None:
-        """What is there of one image. regions: its own, as `regions` lists them."""
-        for path in (self.text(name), self.picture(name), *regions):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-
-    def regions(self) -> dict[Path, list[Path]]:
-        """The regions that are there, by the image's name."""
+    def present(self) -> dict[Path, list[Path]]:
+        """Every file that is there, by the name of its image."""
         found: dict[Path, list[Path]] = {}
-        for path in (self.root / CROPS).rglob("*.jpg"):
-            if match := CROP.fullmatch(path.name):
-                found.setdefault(path.parent.relative_to(self.root / CROPS) / match[1], []).append(path)
+        for folder, pattern in OF_IMAGE.items():
+            for place, _, names in os.walk(self.root / folder):
+                for name in names:
+                    if match := pattern.fullmatch(name):
+                        image = Path(place).relative_to(self.root / folder) / match[1]
+                        found.setdefault(image, []).append(Path(place, name))
         return found
 
-    def present(self) -> list[Path]:
-        """Everything that is there, of whichever images."""
-        texts, pictures = (self.root / TEXTS).rglob("res_*.txt"), (self.root / PICTURES).rglob("*.jpg")
-        return [*texts, *pictures, *chain.from_iterable(self.regions().values())]
 
-    def others(self, names: Collection[Path]) -> list[Path]:
-        """What is there of other images than these."""
-        regions = {path for name, paths in self.regions().items() if name in names for path in paths}
-        ours = {file for name in names for file in (self.text(name), self.picture(name))} | regions
-        return sorted(set(self.present()) - ours)
+def remove(paths: Iterable[Path]) -> None:
+    """Those of them that are there."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _draw(path: Path, image: Image) -> None:

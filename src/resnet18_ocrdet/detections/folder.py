@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ..beside import beside
 from ..errors import UserError
 from ..lock import RunLock
 from ..wording import count
-from .files import CROPS, PICTURES, TEXTS, ImageFiles
+from .files import CROPS, PICTURES, TEXTS, ImageFiles, remove
 from .formats import coco, labelme
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ class ResultFolder:
                 if other != mine and (not self.tag or other.name == ".detections.lock"):
                     with self._lock(other):
                         pass
-            self._refuse_others()
-            self._settle()
+            present = self.files.present()
+            self._refuse_others(present)
+            self._settle(list(chain.from_iterable(present.values())))
             yield
 
     def claim(self, mine: Sequence[Item]) -> list[Item]:
@@ -80,21 +82,19 @@ class ResultFolder:
             for other in [*self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
                 if "-of-" in other.name:
                     other.unlink()
-        names, regions = {item.result for item in self.everything}, self.files.regions()
+        names, present = {item.result for item in self.everything}, self.files.present()
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
             if item.relative not in kept:
-                self.files.remove(item.result, regions.get(item.result, ()))
+                remove(present.get(item.result, ()))
             if short not in names:
-                self.files.remove(short, regions.get(short, ()))
+                remove(present.get(short, ()))
         return [item for item in mine if item.relative not in kept]
 
     def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
         """Write detections.json, in the order of the images, errors.json, and what `formats` names: labelme, coco.
 
-        errors: "image" and "error" of each that failed.
-
-        Line by line: the folder may hold more than the memory."""
+        Line by line: the folder may hold more than the memory. errors: "image" and "error" of each that failed."""
         offsets: dict[str, int] = {}
         with self.records.open("rb") as file:
             while raw := file.readline():
@@ -156,11 +156,11 @@ class ResultFolder:
                         if isinstance(record, dict) and {"image", "polygons"} <= record.keys():
                             yield record, line.rstrip("\n")
 
-    def _settle(self) -> None:
-        """Make the folder's settings this call's."""
+    def _settle(self, present: Sequence[Path]) -> None:
+        """Make the folder's settings this call's. present: the images' files that are there."""
         path = self.root / SETTINGS
         before = _read_settings(path)
-        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self.files.present()]):
+        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *present]):
             raise UserError(
                 f"output={self.root}: holds {foreign[0].relative_to(self.root)} and no {SETTINGS}: this is not of "
                 f"ocrdet-detect as it is now; choose another folder"
@@ -180,13 +180,13 @@ class ResultFolder:
                 f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
                 f"another folder, or remove this one"
             )
-        for file in [*self.files.present(), *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
+        for file in [*present, *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
             file.unlink(missing_ok=True)
         _write_whole(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
 
-    def _refuse_others(self) -> None:
+    def _refuse_others(self, present: dict[Path, list[Path]]) -> None:
         names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
-        others = self.files.others(names)
+        others = sorted(path for name, paths in present.items() if name not in names for path in paths)
         if others:
             raise UserError(
                 f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
