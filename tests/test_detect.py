@@ -21,7 +21,7 @@ from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import Item, find_items, result_names, unread_kinds
+from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
@@ -434,7 +434,7 @@ def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path
         (tmp_path / folder / "detections.settings.json").write_text("{}")
     (tmp_path / "in/mine/detections.json").write_text("{}")  # of another program
     (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
-    found, left_out = find_items(tmp_path / "in", tmp_path / "out", crops=True)
+    found, left_out, _ = find_items(tmp_path / "in", tmp_path / "out", crops=True)
     assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"] and left_out == 3
     with pytest.raises(UserError, match=r"elsewhere/vis: holds only pictures that a detection wrote; copy them"):
         find_items(tmp_path / "elsewhere/vis", tmp_path / "out", crops=True)
@@ -444,10 +444,13 @@ def test_kinds_that_are_not_read_are_told(tmp_path: Path):
     for name in ("a.heic", "more/b.HEIC", "c.pdf", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert unread_kinds(tmp_path) == "2 .heic, 1 .pdf: not read, convert to JPEG or PNG"
+    (tmp_path / "._a.heic").touch()  # of a desktop
     with pytest.raises(UserError, match=r"0 images found .*; 2 \.heic, 1 \.pdf: not read"):
         find_items(tmp_path, tmp_path / "out", crops=False)
-    assert unread_kinds(tmp_path / "nowhere") == ""
+    write(tmp_path / "d.jpg", np.zeros((8, 8, 3), np.uint8))
+    told = "2 .heic, 1 .pdf: not read, convert to JPEG or PNG"
+    assert find_items(tmp_path, tmp_path / "out", crops=False).unread == told
+    assert find_items(tmp_path / "d.jpg", tmp_path / "out", crops=False).unread == ""
 
 
 def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_there(tmp_path: Path):
@@ -455,7 +458,7 @@ def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_th
     for name in ("a.jpg", "crops/b.jpg"):
         write(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
     assert len(find_items(tmp_path, tmp_path, crops=False)[0]) == 2
-    items, left_out = find_items(tmp_path, tmp_path, crops=True)
+    items, left_out, _ = find_items(tmp_path, tmp_path, crops=True)
     assert [item.relative for item in items] == ["a.jpg"] and left_out == 1
 
 

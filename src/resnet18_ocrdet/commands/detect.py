@@ -14,7 +14,7 @@ from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
 from ..detections.files import CROPS, PICTURES, ImageFiles
 from ..detections.folder import TEXT, ResultFolder
-from ..detections.inputs import Item, find_items, shard_of, unread_kinds
+from ..detections.inputs import Item, find_items, shard_of
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
 from ..detector import Detector
@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> int:
     """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
     display = Display()
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
-    everything, left_out = find_items(source, output, cfg.crops)
+    everything, left_out, unread = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
     detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
@@ -48,7 +48,7 @@ def run(cfg: DictConfig) -> int:
             left = folder.claim(mine)
             done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
-            if unread := unread_kinds(source):
+            if unread:
                 display.line(f"note: {unread}")
             if left_out:
                 display.line(f"note: {count(left_out, 'picture')} of earlier detections in it left out")

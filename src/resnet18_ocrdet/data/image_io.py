@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from resnet18_ocrdet.wording import count
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
 # in lower case; all of them decoded by OpenCV's wheels on every platform
+UNREAD_SUFFIXES = frozenset(  # of pictures that people keep among images
+    {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
+)
 MAX_NAMED = 10  # files that one message names
 SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
 
@@ -102,11 +106,11 @@ def _divides_badly(data: NDArray[np.uint8], reduce: int) -> bool:
         return True
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
     """Find the image files below a folder, sub-folders included, in natural order: 2.jpg before 10.jpg.
 
-    Names that begin with a dot, Thumbs.db and all else without a suffix of `IMAGE_SUFFIXES` are left out, also folders
-    named like images. A link that leads nowhere is listed, so that reading it names it instead of losing it. Linked
+    Names that begin with a dot, Thumbs.db and all else without one of the suffixes are left out, also folders named
+    like images. A link that leads nowhere is listed, so that reading it names it instead of losing it. Linked
     folders are followed, each folder once. Raises UserError when a folder cannot be listed."""
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()  # (device, inode) of the folders walked: links may form loops
@@ -124,7 +128,7 @@ def list_images(folder: Path) -> list[Path]:
                         continue
                     if _is_folder(entry):  # links come last: a folder is listed under its own name if it has one here
                         waiting.insert(0 if entry.is_symlink() else len(waiting), Path(entry.path))
-                    elif has_image_suffix(entry.name) and (entry.is_symlink() or entry.is_file()):
+                    elif has_image_suffix(entry.name, suffixes) and (entry.is_symlink() or entry.is_file()):
                         found.append(Path(entry.path))
         except OSError as error:
             raise UserError(f"{current}: cannot be listed as a folder: {error.strerror or error}") from None
@@ -151,9 +155,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def has_image_suffix(name: str) -> bool:
+def has_image_suffix(name: str, suffixes: Collection[str] = IMAGE_SUFFIXES) -> bool:
     """Whether a file name ends like an image, in upper or lower case."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  Path is 5 times slower on long lists
+    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  Path is 5 times slower on long lists
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

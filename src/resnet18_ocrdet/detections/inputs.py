@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..data.formats.pairing import UNREAD_SUFFIXES
-from ..data.image_io import list_images
+from ..data.image_io import IMAGE_SUFFIXES, UNREAD_SUFFIXES, has_image_suffix, list_images
 from ..errors import UserError
 from .files import CROPS, PICTURES
 from .folder import SETTINGS, SHEETS
@@ -24,19 +23,49 @@ class Item(NamedTuple):
     result: Path  # the name of its results, below txt/ and vis/
 
 
-def find_items(source: Path, output: Path, crops: bool) -> tuple[list[Item], int]:
-    """The images of a file or folder, in natural order, and how many pictures of earlier calls were left out.
+class Found(NamedTuple):
+    """What an input holds."""
+
+    items: list[Item]  # in natural order
+    left_out: int  # pictures that earlier calls wrote
+    unread: str  # pictures of kinds that are not read, as a line to print; "" where there are none
+
+
+def find_items(source: Path, output: Path, crops: bool) -> Found:
+    """The images of a file or folder.
 
     crops: whether this call writes regions. Raises UserError where there are no images, or where this call would write
     over what it reads."""
-    paths, left_out = _find(source, output, crops)
-    root = source if source.is_dir() else source.parent
+    own = {(output / name).resolve() for name in MADE if crops or name != CROPS}
+    if source.is_file():
+        if own & set(source.resolve().parents):
+            raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
+        return Found(_items([source], source.parent), 0, "")
+    if not source.is_dir():
+        raise UserError(f"input={source}: no such file or folder")
+    pictures = list_images(source, IMAGE_SUFFIXES | UNREAD_SUFFIXES)
+    there = [path for path in pictures if has_image_suffix(path.name)]
+    images = [path for path in there if not any(_written(folder, own) for folder in path.parents)]
+    unread = _told(Counter(path.suffix.lower() for path in pictures if not has_image_suffix(path.name)))
+    if there and not images:
+        raise UserError(f"input={source}: holds only pictures that a detection wrote; copy them to another folder")
+    if not images:
+        more = unread and f"; {unread}"
+        raise UserError(
+            f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too{more})"
+        )
+    return Found(_items(images, source), len(there) - len(images), unread)
+
+
+def _items(paths: Sequence[Path], root: Path) -> list[Item]:
     relative = [path.relative_to(root) for path in paths]
-    items = [
-        Item(path, below.as_posix(), name)
-        for path, below, name in zip(paths, relative, result_names(relative), strict=True)
-    ]
-    return items, left_out
+    names = result_names(relative)
+    return [Item(path, below.as_posix(), name) for path, below, name in zip(paths, relative, names, strict=True)]
+
+
+def _told(kinds: Counter[str]) -> str:
+    named = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    return named and f"{named}: not read, convert to JPEG or PNG"
 
 
 def result_names(images: Sequence[Path]) -> list[Path]:
@@ -51,13 +80,6 @@ def result_names(images: Sequence[Path]) -> list[Path]:
             names[n] = images[n]
 
 
-def unread_kinds(source: Path) -> str:
-    """Of pictures below a folder that no image reader here knows, a line to print; "" where there are none."""
-    kinds = Counter(path.suffix.lower() for path in source.rglob("*") if path.suffix.lower() in UNREAD_SUFFIXES)
-    named = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-    return named and f"{named}: not read, convert to JPEG or PNG"
-
-
 def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
     """Every n-th image from the i-th on, for shard "i/n", 1 <= i <= n; all for None."""
     if shard is None:
@@ -69,23 +91,3 @@ def shard_of(items: Sequence[Item], shard: str | None) -> list[Item]:
 def _written(folder: Path, own: Collection[Path]) -> bool:
     """Whether a folder holds pictures of detections: by an earlier call, or where this one writes its own."""
     return folder.name in MADE and ((folder.parent / SETTINGS).is_file() or folder.resolve() in own)
-
-
-def _find(source: Path, output: Path, crops: bool) -> tuple[list[Path], int]:
-    own = {(output / name).resolve() for name in MADE if crops or name != CROPS}
-    if source.is_file():
-        if own & set(source.resolve().parents):
-            raise UserError(f"input={source}: lies among the pictures that this call replaces; choose another output=")
-        return [source], 0
-    if not source.is_dir():
-        raise UserError(f"input={source}: no such file or folder")
-    there = list_images(source)
-    images = [path for path in there if not any(_written(folder, own) for folder in path.parents)]
-    if there and not images:
-        raise UserError(f"input={source}: holds only pictures that a detection wrote; copy them to another folder")
-    if not images:
-        unread = f"; {told}" if (told := unread_kinds(source)) else ""
-        raise UserError(
-            f"input={source}: 0 images found (looked for .jpg, .png and the like, in sub-folders too{unread})"
-        )
-    return images, len(there) - len(images)

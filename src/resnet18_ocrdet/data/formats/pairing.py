@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.image_io import has_image_suffix, list_images, natural_key
+from resnet18_ocrdet.data.image_io import UNREAD_SUFFIXES, has_image_suffix, list_images, natural_key
 from resnet18_ocrdet.data.record import LabelRecord, Region
 from resnet18_ocrdet.data.text_file import shown
 from resnet18_ocrdet.errors import UserError
@@ -23,9 +23,6 @@ Entry = TypeVar("Entry")
 MIN_NUMBERS = 6  # x and y of 3 corners
 PEEK_FILES = 5  # label files that are opened to recognise a dialect; some may be empty
 PEEK_BYTES = 4096  # of each of them
-UNREAD_SUFFIXES = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
-)
 
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.I | re.A)
 
