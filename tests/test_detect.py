@@ -36,6 +36,10 @@ def fill(folder: Path, count: int) -> list[str]:
     return [f"photo {index}" for index in range(count)]
 
 
+def words_for_crops(run: Path) -> list[str]:
+    return ["input=in", "output=out", f"checkpoint={run}/checkpoints/last.pt", "decode.box_thresh=0", "crops=true"]
+
+
 @pytest.fixture(scope="module")
 def found(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     """A folder with 5 photos, a sub-folder, and things that are no images: output, exit code and text."""
@@ -181,13 +185,7 @@ def test_no_region_of_an_image_that_changed_or_failed_stays(tiny_run: Path, tmp_
     (tmp_path / "in/photo 0.jpg").rename(tmp_path / f"in/{long}.jpg")
     fill(tmp_path / "more", 2)
     (tmp_path / "more/photo 1.jpg").rename(tmp_path / "in/b.jpg")
-    words = [
-        "input=in",
-        "output=out",
-        f"checkpoint={tiny_run}/checkpoints/last.pt",
-        "decode.box_thresh=0",
-        "crops=true",
-    ]
+    words = words_for_crops(tiny_run)
     assert run_command("detect", _detect, words) == 1
     (failed,) = json.loads(Path("out/errors.json").read_text())
     assert failed["image"] == f"{long}.jpg" and "its name is too long" in failed["error"]
@@ -567,13 +565,7 @@ def test_the_thousandth_image_needs_no_more_memory_than_the_hundredth(tiny_run: 
     fill(tmp_path / "in", 20)
     for number in range(20, 1000):
         os.link(tmp_path / f"in/photo {number % 20}.jpg", tmp_path / f"in/photo {number}.jpg")
-    words = [
-        "input=in",
-        "output=out",
-        f"checkpoint={tiny_run}/checkpoints/last.pt",
-        "decode.box_thresh=0",
-        "crops=true",
-    ]
+    words = words_for_crops(tiny_run)
     program = Path(sys.executable).with_name("ocrdet-detect")
     process = subprocess.Popen([program, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
     path, used = tmp_path / "out/detections.jsonl", dict[int, int]()

@@ -47,6 +47,13 @@ def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def fill(folder: Path, count: int, height: int, width: int) -> None:
+    scenes = SyntheticScenes(count, height, width, seed=1)
+    folder.mkdir()
+    for number in range(count):
+        write(folder / f"{number}.png", scenes.load(number).image)
+
+
 def test_the_shipped_network_is_the_trained_one():
     net = DBNet().eval()
     image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
@@ -239,9 +246,7 @@ def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exporte
 @pytest.mark.slow
 def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "in").mkdir()
-    for number in range(3):
-        write(tmp_path / f"in/{number}.png", SyntheticScenes(3, 96, 128, seed=1).load(number).image)
+    fill(tmp_path / "in", 3, 96, 128)
     assert run_command("detect", _detect, ["input=in", f"checkpoint={exported}/model.onnx", "output=found"]) == 0
     found = json.loads((tmp_path / "found/detections.json").read_text())
     assert found["precision"] == "fp32" and len(found["images"]) == 3 and (found["height"], found["width"]) == (96, 128)
@@ -295,9 +300,7 @@ def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, 
 @pytest.mark.slow
 def test_int8_is_small_and_finds_the_same(exported: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "in").mkdir()
-    for number in range(6):
-        write(tmp_path / f"in/{number}.png", SyntheticScenes(6, 320, 480, seed=1).load(number).image)
+    fill(tmp_path / "in", 6, 320, 480)
     words = ["output=small.onnx", "precision=int8", "input=in", "input_size=320x480"]
     assert run_command("export", _export, words) == 0
     assert "measuring the range of every layer on 6 images" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,20 +83,8 @@ def _detect(
     images = count(len(left) - len(errors), "image")
     told = f"{count(found, 'region')} in {images}, {took}" if left else "nothing left to do"
     display.line(f"{told}; results in {folder.root}")
-    size = f"{detector.contract.height}x{detector.contract.width}"
-    if large and detector.tiling:
-        display.line(f"{count(large, 'image')} far larger than {size}: in tiles as well")
-    elif large:
-        display.line(
-            f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
-        )
-    if small and cfg.checkpoint == BUNDLED:
-        smaller = detector.contract.height * detector.contract.width > SMALL_SIZE * SMALL_SIZE
-        remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
-        display.line(
-            f"note: {count(small, 'image')} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have "
-            f"learnt: words may run together{remedy}"
-        )
+    for line in _sizes_told(detector, large, small if cfg.checkpoint == BUNDLED else 0):
+        display.line(line)
     if cfg.vis:
         display.line(f"pictures: {folder.root / PICTURES}")
     if cfg.crops:
@@ -103,6 +92,22 @@ def _detect(
     for failed in errors:
         display.line("not read: " + failed["error"].replace("\n", "\\n"))
     return 1 if errors else 0
+
+
+def _sizes_told(detector: Detector, large: int, small: int) -> Iterator[str]:
+    """What the sizes of the images mean for what was found. large, small: images much shrunk, or much enlarged."""
+    height, width = detector.contract.height, detector.contract.width
+    if large and detector.tiling:
+        yield f"{count(large, 'image')} far larger than {height}x{width}: in tiles as well"
+    elif large:
+        yield f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
+    if small:
+        smaller = height * width > SMALL_SIZE * SMALL_SIZE
+        remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
+        yield (
+            f"note: {count(small, 'image')} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have "
+            f"learnt: words may run together{remedy}"
+        )
 
 
 def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector, dict[str, Any]]:
