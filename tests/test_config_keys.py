@@ -25,7 +25,7 @@ KEYS = {
         input_size.height input_size.width
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
-        run_dir resume seed device precision
+        run_dir resume seed max_megapixels overwrite device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.compile train.choose
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
@@ -37,7 +37,7 @@ KEYS = {
         decode.resize
     """,
     "eval": """
-        checkpoint predictions baseline calibrate split output seed device precision runtime batch_size workers
+        checkpoint predictions baseline calibrate split output seed max_megapixels overwrite device precision runtime batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
@@ -46,13 +46,13 @@ KEYS = {
         decode.resize
     """,
     "detect": """
-        input checkpoint output vis tiling crops labelme coco shard seed device precision runtime
+        input checkpoint output vis tiling crops labelme coco shard seed max_megapixels overwrite device precision runtime
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
     "export": """
-        checkpoint output free pixels precision input seed
+        checkpoint output free pixels precision input seed max_megapixels overwrite
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "engine": {"structures", "errors", "guard", "average", "world"},
     "validate": {"engine", "model", "structures"},
     "compiled": {"engine", "errors", "memory"},
-    "journal": {"beside", "structures", "engine", "guard"},
+    "journal": {"atomic_write", "structures", "engine", "guard"},
     "data": GROUND | {"allocator"},
     "crops": {"structures"},
     "page": set(),
@@ -66,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "bootstrap": {"metrics"},
     "report": GROUND | {"matching", "metrics", "outlines", "bootstrap", "draw", "crops", "page", "results"},
     "calibrate": {"metrics", "postprocess", "structures"},
-    "curves": {"beside", "structures", "draw", "metrics"},
+    "curves": {"atomic_write", "structures", "draw", "metrics"},
     "provenance": {"structures"},
     "results": {"structures", "errors", "data"},
     "detector": {"structures", "contract", "engine", "data", "model", "postprocess", "tiles"},
@@ -82,9 +82,10 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "postprocess",
         "structures",
     },
-    "beside": set(),
+    "atomic_write": set(),
+    "regular_file": set(),
     "detections": GROUND
-    | {"beside", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results", "tiles"},
+    | {"atomic_write", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results", "tiles"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
 ALLOWED["build"] = set(ALLOWED) - {

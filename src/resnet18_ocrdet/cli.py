@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that --help and a refused word
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -48,41 +49,41 @@ def _run(command: str, job: Callable[[DictConfig], int]) -> None:
 
 
 def _train(cfg: DictConfig) -> int:
-    _set_up_process()
+    _set_up_process(cfg)
     from .commands.train import run
 
     return run(cfg, [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
 
 
 def _evaluate(cfg: DictConfig) -> int:
-    _set_up_process()
+    _set_up_process(cfg)
     from .commands.evaluate import run
 
     return run(cfg)
 
 
 def _detect(cfg: DictConfig) -> int:
-    _set_up_process()
+    _set_up_process(cfg)
     from .commands.detect import run
 
     return run(cfg)
 
 
 def _export(cfg: DictConfig) -> int:
-    _set_up_process()
+    _set_up_process(cfg)
     from .commands.export import run
 
     return run(cfg)
 
 
 def _check(cfg: DictConfig) -> int:
-    _set_up_process()
+    _set_up_process(cfg)
     from .commands.check import run
 
     return run(cfg)
 
 
-def _set_up_process() -> None:
+def _set_up_process(cfg: DictConfig) -> None:
     """What holds for the whole process, set once."""
     from .allocator import keep_freed_memory
     from .errors import UserError
@@ -90,10 +91,14 @@ def _set_up_process() -> None:
     keep_freed_memory()
     announce_loss("nobody reads the output any more; going on, as the results are in files")
     warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # told in one line of our own
+    max_pixels = round(cfg.max_megapixels * 1e6)
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # read once, when OpenCV is loaded
     try:
         import cv2
+        import PIL.Image
     except ImportError as error:
         raise UserError(
             f"OpenCV does not load ({error}); on Debian or Ubuntu: apt install libgl1 libglib2.0-0"
         ) from None
+    PIL.Image.MAX_IMAGE_PIXELS = max_pixels  # the limit of `read_image` too; loader processes inherit it
     cv2.setNumThreads(1)  # a pool of OpenCV's own threads does not survive the fork of loader processes

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import draw
-from .beside import beside
+from .atomic_write import atomic_write
 from .metrics import harmonic_mean
 from .structures import Image
 
@@ -200,5 +200,5 @@ def _render(figure: Figure) -> Image:
 
 def _write(path: Path, image: Image) -> None:
     """Write beside, then rename: a viewer finds the old picture or the new one."""
-    with beside(path) as written:
+    with atomic_write(path) as written:
         draw.write(written, image)

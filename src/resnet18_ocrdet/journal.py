@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .beside import beside
+from .atomic_write import atomic_write
 from .engine import StepRecord
 from .structures import Image
 
@@ -79,7 +79,7 @@ class Journal:
             if not path.is_file():
                 continue
             kept = [record for record in _read(path) if record[key] <= last]
-            with beside(path) as written:
+            with atomic_write(path) as written:
                 written.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..beside import beside
+from ..atomic_write import atomic_write
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
@@ -63,7 +63,7 @@ def run(cfg: DictConfig) -> int:
     card = make_card(trained.content, contract, cfg.pixels, cfg.free)
     display.line(f"exporting {_name(cfg)} to {output}")
     sheet = output.with_name(output.name + ".json")
-    with _disk_told(output), beside(output) as made, beside(sheet) as written:
+    with _disk_told(output), atomic_write(output) as made, atomic_write(sheet) as written:
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
         WRITERS[output.suffix](program, card, made)
         first = _detector(net, contract)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from .options import (
     BUNDLED_PLAIN,
@@ -27,6 +28,14 @@ SHARD = r"[1-9][0-9]*/[1-9][0-9]*"
 RESIZES = ("keep", "short_side", "stretch", "fit")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
+
+
+def _max_megapixels() -> Any:
+    return key("larger images are refused before they are decoded", low=0, above=True, high=1074)
+
+
+def _overwrite() -> Any:
+    return key("replace what this command did not write, or that was changed since")
 
 
 @dataclass(kw_only=True)
@@ -103,6 +112,8 @@ class TrainRun:
     run_dir: str | None = path("folder of this run")
     resume: str | None = path("auto, or a checkpoint to go on from")
     seed: int = key("of everything random", low=0)
+    max_megapixels: float = _max_megapixels()
+    overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
     train: Train = field(metadata=note("the training loop"))
@@ -124,6 +135,8 @@ class EvalRun:
     split: str | None = key("part of the data; null: test if there is one", choices=("train", "val", "test"))
     output: str | None = path("folder of the results")
     seed: int = key("of the data split", low=0)
+    max_megapixels: float = _max_megapixels()
+    overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
     runtime: str = key("what runs an exported .onnx", choices=RUNTIMES)
@@ -149,6 +162,8 @@ class DetectRun:
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
     seed: int = key("nothing here is random", low=0)
+    max_megapixels: float = _max_megapixels()
+    overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
     runtime: str = key("what runs an exported .onnx", choices=RUNTIMES)
@@ -167,6 +182,8 @@ class ExportRun:
     input: str | None = path("images on which file and checkpoint are compared; null: rendered scenes")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
     seed: int = key("of the rendered scenes", low=0)
+    max_megapixels: float = _max_megapixels()
+    overwrite: bool = _overwrite()
     decode: Decode = field(metadata=note("written into the contract; null: the checkpoint's", inherit=True))
 
 
@@ -204,6 +221,8 @@ class CheckRun:
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
     fix: bool = key("write a cleaned copy, too")
     seed: int = key("of the data split", low=0)
+    max_megapixels: float = _max_megapixels()
+    overwrite: bool = _overwrite()
     train: Plan = field(metadata=note("the planned training"))
     decode: Fitting = field(metadata=note("how images are resized"))
 

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..beside import beside
+from ..atomic_write import atomic_write
 from ..errors import UserError
 from ..lock import RunLock
 from ..wording import count
@@ -230,5 +230,5 @@ def _create(path: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_whole(path: Path, lines: Iterable[str]) -> None:
-    with beside(path) as written, written.open("w", **TEXT) as file:
+    with atomic_write(path) as written, written.open("w", **TEXT) as file:
         file.writelines(line + "\n" for line in lines)

@@ -1,0 +1,112 @@
+"""Files that are there whole or not at all, also after a kill and with several writers at once.
+
+A file is written under a hidden name of its own beside its target and then renamed. The hidden name is locked while its
+writer lives, so that what a killed process left behind can be told from what another process is writing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: without locks, leftovers are not removed
+    fcntl = None  # type: ignore[assignment]
+
+HIDDEN = re.compile(r"\.ocrdet-tmp-[0-9a-f]{12}(\.[^/]{1,15})?")
+MAX_SUFFIX = 15  # characters; a longer one is left out, as names are limited to 255 bytes
+MAX_TRIES = 100
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a hidden, empty file beside `path` to write to; it replaces `path` when the block ends.
+
+    It has the suffix of `path`. A link at `path` is replaced, not followed. When the block raises, `path` stays as it
+    was and nothing is left beside it. Raises OSError."""
+    hidden, lock = _reserve(path.parent, path.suffix if len(path.suffix) <= MAX_SUFFIX else "", folder=False)
+    try:
+        yield hidden
+        hidden.replace(path)
+    finally:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
+        os.close(lock)
+
+
+@contextmanager
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """Give a hidden, empty folder in `parent`, on the same file system, that is removed when the block ends.
+
+    Raises OSError."""
+    hidden, lock = _reserve(parent, "", folder=True)
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(lock)
+
+
+def remove_leftovers(folders: Iterable[Path]) -> None:
+    """Remove what killed processes left half written in these folders; what is being written stays."""
+    for folder in folders:
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if HIDDEN.fullmatch(entry.name):
+                    _remove_if_orphaned(Path(entry.path))
+
+
+def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
+    """Create and lock a hidden name. Returns it with the handle that holds the lock."""
+    for _ in range(MAX_TRIES):
+        hidden = parent / f".ocrdet-tmp-{secrets.token_hex(6)}{suffix}"
+        if folder:
+            hidden.mkdir()
+            handle = os.open(hidden, os.O_RDONLY)
+        else:
+            handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if _lock(handle) and _is_at(handle, hidden):  # else it was taken for a leftover before it was locked
+            return hidden, handle
+        os.close(handle)
+    raise OSError(f"{parent}: no name for a temporary file")
+
+
+def _remove_if_orphaned(hidden: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(hidden, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if fcntl is not None and _lock(handle, sure=True) and _is_at(handle, hidden):
+                if hidden.is_dir():
+                    shutil.rmtree(hidden, ignore_errors=True)
+                else:
+                    hidden.unlink()
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int, sure: bool = False) -> bool:
+    """Lock an open file for as long as it is open. sure: False counts a file system without locks as success.
+
+    flock, unlike lockf, is not lost when the process opens and closes the file a second time."""
+    if fcntl is None:
+        return not sure
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return not sure
+    return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except OSError:
+        return False

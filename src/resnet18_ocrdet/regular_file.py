@@ -1,0 +1,37 @@
+"""Reading files of unknown origin: regular files only, and never more of them than was agreed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer would block the call that opens it
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading; links are followed.
+
+    Raises OSError as `open` does, and for what is no regular file: a pipe or a device may block, or never end."""
+    handle = os.open(path, os.O_RDONLY | NON_BLOCKING | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Read a whole file. Raises OSError as `open_regular` does, with errno EFBIG for more than `max_bytes`."""
+    with open_regular(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
+    return data
