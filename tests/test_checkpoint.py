@@ -12,7 +12,13 @@ from torch import nn
 
 from resnet18_ocrdet import checkpoint, random_state
 from resnet18_ocrdet.checkpoint import SCHEMA, load_checkpoint, load_weights, save_checkpoint
+from resnet18_ocrdet.config.recorded import recorded_config
+from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.errors import UserError
+
+CONTRACT = Contract(
+    "resnet18", 64, 96, "keep", (0.1, 0.2, 0.3), (0.2, 0.2, 0.2), "RGB", "fp32", 0.4, 8.0, 0.3, 0.6, 1.5, 1000, "quad"
+)
 
 
 def tiny_net(channels=2):
@@ -27,8 +33,8 @@ def content(**changes):
     optimizer.step()
     return {
         "schema": SCHEMA,
-        "contract": {"backbone": "resnet18", "mean": [0.1, 0.2, 0.3]},
-        "config": {"train": {"epochs": 3}},
+        "contract": CONTRACT.to_dict(),
+        "config": recorded_config({"train": {"epochs": 3}}),
         "about": {"version": "0"},
         "model": net.state_dict(),
         "average": None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
@@ -17,6 +17,9 @@ from .average import WeightAverage
 from .bundled import weights_path
 from .check.advice import SchedulerName, Situation
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
+from .config.runs import RUNS
+from .config.tree import keys_of, target_of
+from .config.values import shown
 from .contract import Contract
 from .data.augment import Augment
 from .data.cache import free_memory
@@ -37,6 +40,7 @@ from .postprocess import Decoder
 from .runtimes import FileNet
 from .schedule import Scaled, Schedule
 from .trained import Trained
+from .wording import one_line
 from .world import World
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
@@ -44,6 +48,8 @@ from .world import World
 if TYPE_CHECKING:
     from .model.dbnet import DBNet
 
+SCHEMAS = [schema for run in RUNS.values() for key in keys_of(run) for schema in key.schemas]
+TARGETS = [target for target in map(target_of, SCHEMAS) if target is not None]  # all that is ever built by name
 SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
 
 
@@ -282,13 +288,18 @@ def count_workers(asked: int | None, processes: int = 1) -> int:
 
 
 def _instantiate(node: DictConfig, **more: Any) -> Any:
-    """Call the node's `_target_` with its other keys. The checks have limited the targets to known ones.
+    """Call the node's `_target_` with its other keys. Raises UserError for a target that no schema declares.
 
-    Not hydra's `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what
-    the target raises."""
+    Whoever calls has checked the config; that nothing else is ever called does not depend on it. Not hydra's
+    `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
+    raises."""
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)
-    return get_method(values.pop("_target_"))(**{str(key): value for key, value in values.items()} | more)
+    target = values.pop("_target_", None)
+    if target not in TARGETS:
+        raise UserError(one_line(f"_target_={shown(target)}: only what the options in conf/ name can be built"))
+    module, _, name = target.rpartition(".")
+    return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

@@ -13,18 +13,23 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 
+from .atomic_write import atomic_write, staging_folder
 from .bundled import EXPORTED
+from .content import check_content, check_tensors, is_count
 from .errors import UserError
 from .foreign import adopt
+from .regular_file import open_regular
+from .stated import check_stated
+from .wording import one_line
 
 SCHEMA = 3
+LONGEST_LINE = 1000  # characters of what is wrong with a file
 WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
 FOREIGN_CODE = re.compile(
     r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)"
@@ -84,16 +89,15 @@ def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
 
     keep: files to hold, this one counted; older ones move to `earlier(path, 1)`, `earlier(path, 2)` and so on.
     Raises UserError when the disk does not take it; the files before are then untouched."""
-    beside = path.with_name(path.name + ".tmp")
     try:
-        with beside.open("wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        for age in range(keep - 1, 0, -1):
-            if earlier(path, age - 1).exists():
-                copy_whole(earlier(path, age - 1), earlier(path, age))
-        beside.replace(path)
+        with atomic_write(path) as hidden:
+            with hidden.open("wb") as file:
+                torch.save(dict(content), file)
+                file.flush()
+                os.fsync(file.fileno())
+            for age in range(keep - 1, 0, -1):
+                if earlier(path, age - 1).exists():
+                    copy_whole(earlier(path, age - 1), earlier(path, age))
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and WRITER not in str(error):
@@ -101,20 +105,17 @@ def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
         raise UserError(
             f"{path}: cannot be written ({_reason(error, path.parent)}); the file before it is whole"
         ) from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def copy_whole(source: Path, target: Path) -> None:
     """Give a finished file a second name; a copy where the file system has no links."""
-    beside = target.with_name(target.name + ".tmp")
-    beside.unlink(missing_ok=True)
-    try:
-        os.link(source, beside)
-    except OSError:
-        shutil.copyfile(source, beside)
-    beside.replace(target)
+    with staging_folder(target.parent) as folder:
+        hidden = folder / target.name
+        try:
+            os.link(source, hidden)
+        except OSError:
+            shutil.copyfile(source, hidden)
+        hidden.replace(target)
 
 
 def earlier(path: Path, age: int) -> Path:
@@ -126,49 +127,63 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a file written by save_checkpoint, or one of another program that `foreign.adopt` knows, on the CPU.
 
     Raises UserError that names the file when it is absent, is no checkpoint, or comes from a newer version."""
-    if not path.is_file():
-        raise UserError(f"checkpoint {path}: no such file")
+    try:
+        return _understood(_read(path))
+    except UserError as error:
+        raise UserError(f"checkpoint {path}: {one_line(str(error), LONGEST_LINE)}") from None
+
+
+def _read(path: Path) -> object:
+    """What the file holds, of tensors and plain values. Raises UserError."""
     if path.suffix == EXPORTED:
-        raise UserError(
-            f"checkpoint {path}: an exported network, which can only be run; the .pt it was made of is needed"
-        )
+        raise UserError("an exported network, which can only be run; the .pt it was made of is needed")
     if path.suffix == ".pt2":
         raise UserError(
-            f"checkpoint {path}: a torch.export file, for programs of your own (torch.export.load); an .onnx, or the "
-            f".pt it was made of, is needed"
+            "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, "
+            "is needed"
         )
     try:
-        with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
+        file = open_regular(path)
+    except FileNotFoundError:
+        raise UserError("no such file") from None
+    except OSError as error:
+        raise UserError(f"cannot be read ({error.strerror})") from None
+    try:
+        with file, warnings.catch_warnings():  # of torch, about foreign files: they are refused below
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or foreign file
         if (code := FOREIGN_CODE.search(str(error))) is not None:
             raise UserError(
-                f"checkpoint {path}: wants to call {code[1]} while it is read, which is refused: checkpoints are "
-                f"tensors and plain values"
+                f"wants to call {code[1]} while it is read, which is refused: checkpoints are tensors and plain values"
             ) from None
-        raise UserError(
-            f"checkpoint {path}: no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(path)})"
-        ) from None
+        raise UserError(f"no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(path)})") from None
+
+
+def _understood(content: object) -> Checkpoint:
+    """What a file holds, checked. Raises UserError without its name."""
+    check_tensors(content)
+    ours = isinstance(content, dict) and bool({"schema", "contract"} & content.keys())  # if only in part
+    adopted = None if ours else adopt(content)
+    made = _parts(content) if adopted is None else weights_only(**adopted)
+    check_content(made)
+    made["contract"], made["config"], made["about"] = check_stated(made["contract"], made["config"], made["about"])
+    return made
+
+
+def _parts(content: object) -> Checkpoint:
+    """The parts of a file of this or an earlier version, all of them."""
     needed = Checkpoint.__required_keys__
-    if isinstance(content, dict) and content.get("schema") == 2:
+    if isinstance(content, dict) and is_count(content.get("schema")) and content["schema"] == 2:
         content = {**ADDED_IN_3, **content}
-    if not isinstance(content, dict) or not {"schema", "contract"} & content.keys():  # not ours, not even in part
-        try:
-            adopted = adopt(content)
-        except UserError as error:
-            raise UserError(f"checkpoint {path}: {error}") from None
-        if adopted is not None:
-            return weights_only(**adopted)
     if not isinstance(content, dict) or not needed <= content.keys():
         raise UserError(
-            f"checkpoint {path}: not written by ocrdet-train (no {_first_missing(content, needed)})"
-            f"{_foreign_names(content, needed)}"
+            f"not written by ocrdet-train (no {_first_missing(content, needed)}){_foreign_names(content, needed)}"
         )
-    if not isinstance(content["schema"], int) or not _holds_tensors(content["model"]):
-        raise UserError(f"checkpoint {path}: not written by ocrdet-train (schema or weights of a wrong type)")
+    if not is_count(content["schema"], 2):
+        raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
     if content["schema"] > SCHEMA:
-        raise UserError(f"checkpoint {path}: schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
+        raise UserError(f"schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
     return cast(Checkpoint, {key: content[key] for key in needed})
 
 

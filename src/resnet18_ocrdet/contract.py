@@ -5,8 +5,23 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
+from .config.options import DBNet, InputSize
+from .config.recorded import a
+from .config.rules import Rule
+from .config.runs import Decode, Train
+from .config.tree import Key, keys_of
+from .config.values import convert, shown
 from .errors import UserError
 from .structures import Resize
+from .wording import one_line
+
+THREE = tuple[float, float, float]
+KEYS = {key.name: key for schema in (DBNet, InputSize, Train, Decode) for key in keys_of(schema)} | {
+    "mean": Key("mean", THREE, Rule("", low=0, high=1)),
+    "std": Key("std", THREE, Rule("", low=1e-3, high=255)),  # pixels are divided by it
+    "color_order": Key("color_order", str, Rule("", choices=("RGB",))),
+    "precision": Key("precision", str, Rule("", choices=("fp32", "bf16", "fp16", "int8"))),
+}
 
 
 @dataclass(frozen=True)
@@ -35,10 +50,26 @@ class Contract:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Contract:
-        """Read what to_dict wrote. Raises UserError when a field lacks."""
-        missing = [field.name for field in fields(cls) if field.name not in values and field.default is MISSING]
+    def from_dict(cls, values: object) -> Contract:
+        """Read what to_dict wrote, or what somebody else says it wrote.
+
+        Raises UserError for a field that lacks, is not known, or has a value that its setting could not have."""
+        if not isinstance(values, dict):
+            raise UserError(f"the contract is {a(values)}, not fields with values")
+        names = {field.name: field.default for field in fields(cls)}
+        missing = [name for name, default in names.items() if name not in values and default is MISSING]
         if missing:
             raise UserError(f"the checkpoint's contract lacks {', '.join(missing)}: written by another version")
-        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        return cls(**known | {"mean": tuple(known["mean"]), "std": tuple(known["std"])})
+        unknown = [name for name in values if name not in names]
+        if unknown:
+            raise UserError(f"the contract has a field that this version does not know: {one_line(str(unknown[0]))}")
+        return cls(**{name: _judged(name, value) for name, value in values.items()})
+
+
+def _judged(name: str, value: object) -> Any:
+    """A field in its type, as the command line would take it. Raises UserError."""
+    try:
+        typed = convert(value, KEYS[name].annotation, KEYS[name].rule)
+    except ValueError as error:
+        raise UserError(one_line(f"the contract's {name}={shown(value)}: {error}")) from None
+    return tuple(typed) if isinstance(typed, list) else typed

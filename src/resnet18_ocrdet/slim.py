@@ -34,14 +34,12 @@ def slim(content: Checkpoint, taught: Iterable[str]) -> Checkpoint:
 
 def without_paths(config: dict[str, Any]) -> dict[str, Any]:
     """A copy of a run's config that names neither its data nor any file."""
-    made = deepcopy(config)
-    made["data"] = None
+    made = deepcopy(config) | {"data": None}
     for path in PATHS:
-        *sections, key = path.split(".")
-        node = made
-        for section in sections:
-            node = node[section]
-        node[key] = None
+        section, _, key = path.rpartition(".")
+        node = made.get(section) if section else made  # absent in weights of another program
+        if node is not None:
+            node[key] = None
     return made
 
 

@@ -18,3 +18,9 @@ def sides(height: int, width: int) -> str:
 def looked_in(path: Path) -> str:
     """` (looked in /home/me)` behind a relative path that is not there: it may be right, but from another folder."""
     return "" if path.is_absolute() else f" (looked in {Path.cwd()})"
+
+
+def one_line(text: str, longest: int = 300) -> str:
+    """A text from a file as part of a message: what cannot be printed is shown as in Python, the rest is cut off."""
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:longest])
+    return shown if len(text) <= longest else shown + "…"

@@ -11,14 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.check import check_run
-from ..config.library import Library
-from ..config.words import escape_interpolation
+from ..config.interpolation import escape_interpolation
 from ..display import Display
 from ..errors import UserError
 from .start_values import keep_chosen, typed_keys
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}
+SECTIONS = ("model", "optimizer", "scheduler", "data", "input_size", "augment", "train", "decode")
 NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
 
 
@@ -40,7 +40,8 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
 
     So `resume=PATH` alone goes on as before, and repeating the first command with resume=auto means what it says.
     Prints a line for each key that differs from the saved run. Returns the config to follow."""
-    saved = _with_newer_keys(saved)
+    if lacking := [name for name in SECTIONS if name not in saved]:
+        raise UserError(f"resume: the saved config has no section '{lacking[0]}': not written by ocrdet-train")
     before = OmegaConf.create(saved)
     typed = typed_keys(overrides) - {*NOT_TRAINING}
     groups = {word.split("=", 1)[0].lstrip("+") for word in overrides if "={" not in word} & GROUPS
@@ -66,19 +67,6 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     if line := _stretched(before, after):
         display.line(f"note: {line}")
     return after
-
-
-def _with_newer_keys(saved: dict[str, Any]) -> dict[str, Any]:
-    """A saved config with the defaults of settings that its version did not have yet, and that change nothing.
-
-    Keys without a default there, and other sections, stay missing, and are refused as such."""
-    return {
-        **saved,
-        "train": {**Library("train").primary["train"], **saved["train"]},
-        "model": {"plain": False, **saved["model"]},
-        "augment": {"crop_size": None, **saved["augment"]},
-        "decode": {"unclip": "clipper", **saved["decode"]},
-    }
 
 
 def _stretched(before: DictConfig, after: DictConfig) -> str | None:

@@ -49,8 +49,9 @@ class Network:
         self.saved = OmegaConf.create(self.trained.content["config"])
         own = None
         if chosen is None:
-            data = self.saved.data if cfg.data is None else cfg.data
-            splits = _open_data(cfg, self.saved.data, self.path, self.contract)
+            recorded = self.saved.get("data")
+            data = recorded if cfg.data is None else cfg.data
+            splits = _open_data(cfg, recorded, self.path, self.contract)
             for told in splits.told:
                 display.line(told)
             chosen, own = choose_split(cfg, splits, data), splits if cfg.data is None else None

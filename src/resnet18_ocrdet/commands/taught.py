@@ -23,7 +23,9 @@ def taught_records(content: Checkpoint, contract: Contract, records: Sequence[La
         if "taught" not in content["about"]:
             return None  # exported from a run that lies elsewhere
         return count_taught(content, [record.image_path for record in records])
-    data = OmegaConf.create(content["config"]).data
+    data = OmegaConf.create(content["config"]).get("data")
+    if data is None:
+        return None
     if "cache" in data:
         data.cache = "none"  # only names and bytes are compared
     try:

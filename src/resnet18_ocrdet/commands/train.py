@@ -13,9 +13,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build, draw
+from ..atomic_write import atomic_write, remove_leftovers
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
-from ..config.words import escape_interpolation
+from ..config.interpolation import escape_interpolation
 from ..data.loader_processes import LoaderDied
 from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..display import Display, duration
@@ -62,8 +63,10 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             folder, content = RunFolder.of(path), load_checkpoint(path)
             _refuse_less(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
-        elif not cfg.train.preview:
-            world.from_first(folder.refuse_used)  # before the data are read and measured
+        elif cfg.train.preview:
+            world.from_first(lambda: folder.refuse_foreign([folder.preview], cfg.overwrite))
+        else:  # before the data are read and measured
+            world.from_first(lambda: folder.refuse_used(cfg.overwrite))
         parts = assemble(cfg, display, world, content is not None, overrides)
         for line in suspicions(cfg):  # of the values that train.choose has found, too
             display.line(f"note: {line}")
@@ -71,7 +74,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if cfg.train.preview:
             return training.write_preview() if world.first else 0
         if content is None:
-            world.from_first(lambda: _claim_folder(folder, held))
+            world.from_first(lambda: _claim_folder(folder, held, cfg.overwrite))
         else:
             training.saves.restore(content, path)
             parts.about.update({name: content["about"][name] for name in ("start",) if name in content["about"]})
@@ -83,9 +86,10 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         return training.fit()
 
 
-def _claim_folder(folder: RunFolder, held: ExitStack) -> None:
-    folder.create()
+def _claim_folder(folder: RunFolder, held: ExitStack, overwrite: bool) -> None:
+    folder.create(overwrite)
     held.enter_context(RunLock(folder.lock))
+    remove_leftovers([folder.root, folder.checkpoints])
 
 
 def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Display) -> Path:
@@ -94,7 +98,9 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
     if cfg.resume == "auto":
         for newer in passed_over(candidates[0]):
             display.line(f"note: {newer} is newer but has no checkpoint yet; going on from {candidates[0]}")
-    held.enter_context(RunLock(RunFolder.of(candidates[0]).lock))
+    run = RunFolder.of(candidates[0])
+    held.enter_context(RunLock(run.lock))
+    remove_leftovers([run.root, run.checkpoints])
     return newest_whole(candidates, display)[0]
 
 
@@ -157,7 +163,8 @@ class Training:
             batch = next(self.loader.epoch(0))[0]
         except LoaderDied as error:
             raise UserError(error.told("train.workers")) from None
-        draw.write(self.folder.preview, preview(batch))
+        with RunLock(self.folder.lock), atomic_write(self.folder.preview) as hidden:
+            draw.write(hidden, preview(batch))
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
         return 0
 

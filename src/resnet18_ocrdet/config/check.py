@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,11 +11,11 @@ from omegaconf.errors import OmegaConfBaseException
 from ..errors import UserError
 from .crossfield import contradictions, not_given
 from .hints import unknown_key
+from .interpolation import escape_interpolation
 from .library import Library
 from .runs import RUNS
 from .tree import Key, choose, keys_of, leaves, target_of
 from .values import convert, shown
-from .words import escape_interpolation
 
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 
@@ -25,14 +25,14 @@ def check_run(cfg: DictConfig, command: str, complete: bool = True, together: bo
 
     complete: False lets values that must be given be absent, to look at a config (`--cfg`). together: False leaves out
     whether the settings fit each other: those of a resumed run are not all known yet."""
-    checker = _Checker(command, _resolved(cfg), complete)
-    tree = checker.section(RUNS[command], checker.tree)
+    checker = Checker(command, _resolved(cfg), complete)
+    tree = checker.section(checker.schema, checker.tree)
     problems = checker.problems or (contradictions(tree, command) if together else [])
     if complete and not problems:
         problems = not_given(tree, command)
     if problems:
         raise UserError("\n".join(dict.fromkeys(problems)))
-    checked = OmegaConf.create(_escaped(tree))
+    checked = OmegaConf.create(escaped(tree))
     assert isinstance(checked, DictConfig)
     OmegaConf.set_struct(checked, True)
     return checked
@@ -50,23 +50,33 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
     return {str(name): node for name, node in tree.items()}
 
 
-def _escaped(node: Any) -> Any:
+def escaped(node: Any) -> Any:
     """Resolved text is literal from here on: a folder named `${x}` must not be looked up again."""
     if isinstance(node, dict):
-        return {name: _escaped(value) for name, value in node.items()}
+        return {name: escaped(value) for name, value in node.items()}
     if isinstance(node, list):
-        return [_escaped(value) for value in node]
+        return [escaped(value) for value in node]
     return escape_interpolation(node) if isinstance(node, str) else node
 
 
-class _Checker:
+class Checker:
     """Walks config and schema side by side, collecting every problem."""
 
-    def __init__(self, command: str, tree: dict[str, Any], complete: bool) -> None:
-        self.tree = tree
-        self.complete = complete
+    def __init__(
+        self,
+        command: str,
+        tree: dict[str, Any],
+        complete: bool,
+        place: str = " (in a config file)",  # the command line has passed gate 1, so a config file says it
+        spared: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        """tree: plain values. complete: False lets values be `???`. place: said behind a key that does not exist.
+
+        spared: whether a key, by its dotted name, may be absent; it then stays so."""
+        self.schema, self.tree = RUNS[command], tree
+        self.complete, self.place, self.spared = complete, place, spared
         self.library = Library(command)
-        self.known = leaves(RUNS[command], tree)
+        self.known = leaves(self.schema, tree)
         self.problems: list[str] = []
 
     def section(self, schema: type, node: Mapping[str, Any], prefix: str = "", inherit: bool = False) -> dict[str, Any]:
@@ -74,12 +84,13 @@ class _Checker:
         keys = {key.name: key for key in keys_of(schema, inherit)}
         for name in node:
             if name not in keys and not (name == "_target_" and target_of(schema)):
-                # The command line has passed gate 1, so a config file says this.
                 problem = unknown_key(f"{prefix}{name}", self.known, self.library, {})
-                self.problems.append(f"{problem} (in a config file)")
+                self.problems.append(problem + self.place)
         target = target_of(schema)
         clean: dict[str, Any] = {"_target_": target} if target else {}
         for name, key in keys.items():
+            if name not in node and self.spared(prefix + name):
+                continue
             clean[name] = self._value(key, node.get(name, MISSING), prefix + name)
         return clean
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError
+from ..regular_file import read_regular
 from ..run_folder import find_resume
 from .library import Library
+from .recorded import recorded_config
 from .words import Word, quote
 
 MISSING = "???"  # OmegaConf's mark for a value that must be given
+LARGEST_FILE = 1_000_000  # bytes of a config.yaml; they have three thousand
 
 
 def implied_words(words: list[str], library: Library) -> list[str]:
@@ -47,8 +49,9 @@ def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]
     """The sections of the run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
     try:
         run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
-        content = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"), resolve=True)
-    except (UserError, OSError, yaml.YAMLError, OmegaConfBaseException, IndexError):
+        said = yaml.safe_load(read_regular(run / "config.yaml", LARGEST_FILE))
+        content = OmegaConf.to_container(OmegaConf.create(recorded_config(said)), resolve=True)
+    except (UserError, OSError, ValueError, yaml.YAMLError, RecursionError, IndexError):
         return {}
-    sections = content.items() if isinstance(content, dict) else ()
-    return {str(name): section for name, section in sections if isinstance(section, dict)}
+    assert isinstance(content, dict)
+    return {str(name): section for name, section in content.items() if isinstance(section, dict)}

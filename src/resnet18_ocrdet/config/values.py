@@ -58,7 +58,7 @@ def _number(value: Any, kind: type) -> int | float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # of a whole number with hundreds of digits
         return None
     if kind is float:
         return number if math.isfinite(number) else None

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quot
 from hydra.errors import HydraException
 
 from ..errors import UserError
+from .interpolation import escape_interpolation
 from .rules import Rule
 
 WORD = re.compile(r"(\+\+|\+|~)?([^=]*)(=(.*))?", re.DOTALL)
@@ -86,11 +87,6 @@ def quote_grammar(text: str) -> str:
     text = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)  # backslashes count before a quote only,
     text = re.sub(r"(\\+)$", lambda match: match[1] * 2, text)  # and the closing one is a quote too
     return f"'{text}'"
-
-
-def escape_interpolation(text: str) -> str:
-    """What OmegaConf must be given to read back `text`, where it holds `${`."""
-    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
 
 
 def quote_path(word: Word, rule: Rule, multirun: bool) -> Word:

@@ -1,0 +1,142 @@
+"""The config that a checkpoint, an exported file or a run folder says it was made with: checked as a typed one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from ..errors import UserError
+from ..wording import one_line
+from .check import Checker, escaped
+from .interpolation import literal
+from .library import Library
+from .options import DBNet
+
+MOST_VALUES = 10_000  # of a config: it has about a hundred
+DEEPEST = 16  # sections within sections
+LONGEST = 10_000  # characters of a text
+LARGEST = 2.0**63  # of a number
+LABELLED = {
+    "on_error": "fix",
+    "missing_gt": "fail",
+    "ignore_marks": None,
+    "coords": "pixels",
+    "exif": "auto",
+    "cache": "none",
+}
+# Settings that older versions did not have, with the values that change nothing; besides those of train.*
+ADDED: dict[str, dict[str, Any]] = {
+    "model": {"_target_": DBNet.target, "plain": False},  # foreign.py left the target out
+    "augment": {"crop_size": None},
+    "decode": {"unclip": "clipper"},
+}
+ADDED_TO_DATA: dict[str, dict[str, Any]] = {  # by what the name of the target ends with
+    ".icdar2015": LABELLED,
+    ".custom": {"dialect": "auto", **LABELLED},
+    ".synthetic": {"fonts": None, "backgrounds": None},
+}
+
+
+def recorded_config(said: object) -> dict[str, Any]:
+    """The config of a training run, from a source that is not trusted.
+
+    Settings that older versions did not have are filled in. `data` may be None, as in weights to give away, and other
+    keys may be absent, as in weights of other programs; what is there has the types, ranges and targets of a typed
+    config. A `${` in a text stays escaped. Raises UserError for the first thing that is wrong, in one line."""
+    if not isinstance(said, dict):
+        raise UserError(f"is {a(said)}, not sections of settings")
+    if (problem := not_plain(said, MOST_VALUES)) is not None:
+        raise UserError(problem)
+    tree: dict[str, Any] = {name: _literal(name, value) for name, value in said.items()}
+    tree = with_newer_keys(tree)
+    checked = {name: value for name, value in tree.items() if (name, value) != ("data", None)}
+    checker = Checker("train", checked, True, "", lambda name: not name.startswith("data."))
+    clean = checker.section(checker.schema, checked)
+    if checker.problems:
+        raise UserError(one_line(checker.problems[0]))
+    if len(checked) < len(tree):
+        clean["data"] = None
+    made = escaped(clean)
+    assert isinstance(made, dict)
+    return made
+
+
+def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
+    """A config with the defaults of settings that its version did not have yet, and that change nothing.
+
+    Keys without a default here stay missing. The one place that knows what older versions wrote."""
+    defaults = _defaults()
+    made = {"max_megapixels": defaults["max_megapixels"], "overwrite": defaults["overwrite"], **tree}
+    made["train"] = _filled(tree.get("train", {}), defaults["train"])
+    for section, added in ADDED.items():
+        if section in tree:
+            made[section] = _filled(tree[section], added)
+    data = tree.get("data")
+    if isinstance(data, dict):
+        ends = str(data.get("_target_"))
+        for target, added in ADDED_TO_DATA.items():
+            made["data"] = _filled(made["data"], added) if ends.endswith(target) else made["data"]
+    return made
+
+
+def not_plain(value: object, most: int) -> str | None:
+    """Why a value is not what JSON holds: texts, finite numbers, true, false, null, lists and sections.
+
+    most: values in it at most; one that is shared counts wherever it stands. None where nothing is wrong."""
+    left, seen = [(value, 0)], 0
+    while left:
+        node, depth = left.pop()
+        seen += 1
+        if seen > most or depth > DEEPEST:
+            return f"holds more than {most} values" if seen > most else "is nested too deeply"
+        if isinstance(node, dict):
+            if not all(isinstance(key, str) and len(key) <= LONGEST for key in node):
+                return "holds a name that is no text"
+            left += [(inner, depth + 1) for inner in node.values()]
+        elif isinstance(node, list):
+            left += [(inner, depth + 1) for inner in node]
+        elif not _is_leaf(node):
+            return f"holds {a(node)}"
+    return None
+
+
+def a(value: object) -> str:
+    """What a value is, for a message: `null`, `the number nan`, `a list`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | float):
+        return f"the number {one_line(f'{value:g}')}" if isinstance(value, float) else f"a {type(value).__name__}"
+    return f"a text of {len(value)} characters" if isinstance(value, str) else f"a {type(value).__name__}"
+
+
+def _is_leaf(node: object) -> bool:
+    if node is None or isinstance(node, bool):
+        return True
+    if isinstance(node, str):
+        return len(node) <= LONGEST
+    return isinstance(node, int | float) and abs(node) < LARGEST  # which no NaN is
+
+
+def _literal(name: str, node: Any) -> Any:
+    """Plain values with `${` no longer escaped. Raises UserError where one is not escaped."""
+    if isinstance(node, dict):
+        return {key: _literal(f"{name}.{key}", value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_literal(name, value) for value in node]
+    if not isinstance(node, str):
+        return node
+    try:
+        return literal(node)
+    except ValueError as error:
+        raise UserError(one_line(f"{name}={node}: {error}")) from None
+
+
+def _filled(section: Any, added: Mapping[str, Any]) -> Any:
+    """A section with keys that it lacks; what is no section stays as it is."""
+    return {**added, **section} if isinstance(section, dict) else section
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return Library("train").primary
