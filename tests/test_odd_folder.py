@@ -39,7 +39,7 @@ REASONS = {
     "cut.png": "cut short",
     "page.jpg": "not an image (starts with",
     "float.tif": "pixels are float32",
-    "bomb.png": "more than 2^30 pixels",
+    "bomb.png": "megapixels; at most 179 (max_megapixels)",
 }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from resnet18_ocrdet.data import image_head
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.image_head import ImageFault, look_at
-from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import Region, to_record
@@ -28,7 +28,7 @@ def photo(path, orientation=None, suffix="png"):
     pixels[MARK[1] - 4 : MARK[1] + 5, MARK[0] - 4 : MARK[0] + 5] = 255
     exif = PIL.Image.Exif()
     if orientation is not None:
-        exif[image_head.EXIF_ORIENTATION] = orientation
+        exif[EXIF_ORIENTATION] = orientation
     PIL.Image.fromarray(pixels).save(path.with_suffix(f".{suffix}"), exif=exif)
     return path.with_suffix(f".{suffix}")
 
@@ -205,11 +205,12 @@ def test_without_permission(tmp_path):
 
 def test_far_too_many_pixels(tmp_path, monkeypatch):
     path = photo(tmp_path / "a")
-    monkeypatch.setattr(image_head, "MAX_PIXELS", 5999)
-    with pytest.raises(ImageFault, match="100 px wide, 60 high; at most 5999 px") as caught:
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 5999)
+    told = r"100 px wide, 60 high, 0.006 megapixels; at most 0.005999 \(max_megapixels\)$"
+    with pytest.raises(ImageFault, match=told) as caught:
         look_at(path)
     assert caught.value.code == "IM064"
-    monkeypatch.setattr(image_head, "MAX_PIXELS", 6000)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 6000)
     assert look_at(path)[:2] == (60, 100)
 
 

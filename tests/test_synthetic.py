@@ -302,7 +302,7 @@ def test_own_backgrounds_are_drawn_on(tmp_path):
 
 def test_an_unreadable_background_is_named(tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"photo\.jpg is not an image"):
+    with pytest.raises(UserError, match=r"photo\.jpg: not an image"):
         SyntheticScenes(1, SIDE, SIDE, seed=0, backgrounds=tmp_path).load(0)
 
 

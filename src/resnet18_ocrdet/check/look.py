@@ -11,16 +11,15 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import PIL.Image
 
 from resnet18_ocrdet.check.curved import is_curved
 from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, drawable, grey_of, reduced, text_tone, tone
-from resnet18_ocrdet.data.image_io import PILLOW_FAULTS, TOO_LARGE, read_image
+from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
+from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
 
-MOST_SIDE = 2**20  # px; CV_IO_MAX_IMAGE_WIDTH
 THUMB_SIDE = 32  # px
 MOST_REGIONS = 60  # of one image that are measured, spread over it: a page of text has hundreds
 MOST_THREADS = 8
@@ -28,7 +27,6 @@ CONSTANT_REACH = 6  # levels: the ripple that JPEG leaves on a plain area
 WAITING = 4  # images ahead, per thread: results are small, decoded images are not
 
 _PAGED = (b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"\x89PNG")  # formats that may hold several pictures
-_KNOWN = (b"\xff\xd8\xff", b"BM", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"P3", b"P6", *_PAGED)
 
 
 class Fault(NamedTuple):
@@ -74,8 +72,8 @@ def look_at(record: LabelRecord) -> Look:
     """Decode one image and measure it; never raises for a bad file."""
     try:
         image = read_image(record.image_path)
-    except UserError as error:
-        return Look(fault_of(record.image_path, str(error)))
+    except ImageFault as fault:
+        return Look(Fault(fault.code, str(fault).removeprefix(f"{record.image_path}: ")))
     grey = grey_of(image)
     small = reduced(grey)
     lowest, highest = np.array(cv2.minMaxLoc(grey)[:2])
@@ -99,43 +97,15 @@ def look_at(record: LabelRecord) -> Look:
     )
 
 
-def fault_of(path: Path, message: str) -> Fault:
-    """Tell by the file what kind of fault it is. message: what `read_image` said, which begins with the path."""
-    detail = message.removeprefix(f"{path}: ")
-    if path.is_symlink() and not path.exists():
-        return Fault("FS077", detail)
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError:
-        return Fault("IM055", detail)
-    if not start:
-        return Fault("IM051", detail)
-    if detail.startswith("pixels are "):
-        return Fault("IM060", detail)
-    if detail == TOO_LARGE or "too many pixels" in detail or _is_too_long(path):
-        return Fault("IM064", TOO_LARGE)
-    return Fault("IM052" if start.startswith(_KNOWN) else "IM053", detail)
-
-
-def _is_too_long(path: Path) -> bool:
-    """Whether the head of a file names a side that OpenCV refuses: its PNG reader calls that damage."""
-    try:
-        with PIL.Image.open(path) as image:
-            return max(image.size) > MOST_SIDE
-    except PILLOW_FAULTS:
-        return False
-
-
 def pages_of(path: Path) -> int:
     """How many pictures a file holds, by its head; 1 where that cannot be told."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if not file.read(4).startswith(_PAGED):
                 return 1
-        with PIL.Image.open(path) as image:
-            return int(getattr(image, "n_frames", 1))
-    except PILLOW_FAULTS:
+            with opened(path, file) as image:
+                return int(getattr(image, "n_frames", 1))
+    except (*PILLOW_FAULTS, ImageFault):
         return 1
 
 

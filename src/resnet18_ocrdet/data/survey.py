@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.clean import has_shares
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.image_head import ImageFault, ImageHead, look_at
+from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_head import ImageHead, look_at
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.structures import Polygon
 from resnet18_ocrdet.wording import count, sides

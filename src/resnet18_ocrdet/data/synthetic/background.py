@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
 from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
 from resnet18_ocrdet.data.synthetic.plan import Background
@@ -43,9 +45,10 @@ def paint_background(plan: Background, height: int, width: int) -> Image:
 def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
     """A random part of a photo, scaled up if the photo is too small. Raises UserError if it cannot be read."""
     rng = np.random.default_rng(plan.seed)
-    photo = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if photo is None:
-        raise UserError(f"backgrounds: {path} is not an image that OpenCV can read")
+    try:
+        photo = read_image(path)
+    except ImageFault as fault:
+        raise UserError(f"backgrounds: {fault}") from None
     tall, wide = photo.shape[:2]
     share_y, share_x, zoom = rng.random(3)
     fit = min(tall / height, wide / width)  # photo pixels per image pixel if the crop is as large as possible

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.regular_file import open_regular
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
@@ -51,8 +52,11 @@ def load_typefaces(folder: Path) -> tuple[Typeface, ...]:
     if not files:
         raise UserError(f"fonts: no {', '.join('*' + suffix for suffix in FONT_SUFFIXES)} file below {folder}")
     for path in files:
-        with path.open("rb") as file:
-            magic = file.read(4)
+        try:
+            with open_regular(path) as file:
+                magic = file.read(4)
+        except OSError as error:
+            raise UserError(f"fonts: {path}: cannot be read: {error.strerror or error}") from None
         if magic not in FONT_MAGICS or not cv2.FontFace().set(str(path)):
             raise UserError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
     return tuple(Typeface(str(path)) for path in files)
