@@ -37,7 +37,8 @@ KEYS = {
         decode.resize
     """,
     "eval": """
-        checkpoint predictions baseline calibrate split output seed max_megapixels overwrite device precision runtime batch_size workers
+        checkpoint predictions baseline calibrate split output seed max_megapixels overwrite device precision
+        runtime batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache
@@ -46,7 +47,8 @@ KEYS = {
         decode.resize
     """,
     "detect": """
-        input checkpoint output vis tiling crops labelme coco shard seed max_megapixels overwrite device precision runtime
+        input checkpoint output vis tiling crops labelme coco shard seed max_megapixels overwrite device
+        precision runtime
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

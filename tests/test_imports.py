@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "contract": {"config", "errors", "structures", "wording"},
     "content": {"errors", "wording"},
     "stated": {"config", "contract", "errors"},
-    "checkpoint": {"bundled", "content", "errors", "foreign", "regular_file", "stated", "wording"},
+    "checkpoint": {"atomic_write", "bundled", "content", "errors", "foreign", "regular_file", "stated", "wording"},
     "foreign": {"contract", "errors", "model"},
     "runtimes": {"structures", "errors", "stated", "time_limit", "wording"},
     "time_limit": set(),
@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "data": GROUND | {"allocator", "regular_file"},
     "crops": {"structures"},
     "page": set(),
-    "check": GROUND | {"regular_file", "data", "draw", "crops", "page", "matching", "outlines"},
+    "check": GROUND | {"atomic_write", "regular_file", "data", "draw", "crops", "page", "matching", "outlines"},
     "outlines": {"geometry"},
     "postprocess": GROUND | {"outlines"},
     "matching": GROUND,
@@ -75,6 +75,8 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "detector": {"structures", "contract", "engine", "data", "model", "postprocess", "tiles"},
     "tiles": GROUND | {"matching", "outlines", "postprocess"},
     "export": {
+        "errors",
+        "regular_file",
         "runtimes",
         "checkpoint",
         "contract",
@@ -86,8 +88,11 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "structures",
     },
     "atomic_write": set(),
+    "manifest": {"atomic_write", "regular_file"},
+    "output_folder": {"atomic_write", "errors", "lock", "manifest", "regular_file", "run_folder"},
     "regular_file": set(),
     "detections": GROUND
+    | {"manifest", "output_folder", "regular_file", "run_folder"}
     | {"atomic_write", "data", "detector", "draw", "lock", "memory", "outlines", "postprocess", "results", "tiles"},
     "cli": {"config", "commands", "errors", "allocator", "streams"},
 }
@@ -107,6 +112,7 @@ ALLOWED["build"] = set(ALLOWED) - {
     "calibrate",
     "export",
     "detections",
+    "output_folder",
 }
 ALLOWED["commands"] = set(ALLOWED) - {"cli"}
 ALLOWED["embedded"] = {"config", "build", "bundled", "contract", "data", "detector", "structures", "trained"}

@@ -176,12 +176,6 @@ def test_two_images_of_one_stem_keep_their_suffix(tmp_path: Path):
         assert archive.namelist() == ["res_a.jpg.txt", "res_a.png.txt", "res_b.txt"]
 
 
-def test_results_of_an_earlier_call_do_not_stay(answers, tmp_path: Path):
-    write_results(tmp_path, answers)
-    write_results(tmp_path, answers[:1])
-    assert [path.name for path in (tmp_path / "boxes").iterdir()] == ["res_a.txt"]
-
-
 def test_cases(answers):
     evidence = evidence_of(answers)
     assert [case[:3] for case in worst(evidence, 5)] == [(0, (1,), (1,)), (2, (0,), ())]

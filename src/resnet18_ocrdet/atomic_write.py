@@ -53,6 +53,50 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         os.close(lock)
 
 
+def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
+    """Put two finished files, each given as (hidden, target), in place of an older pair, together or not at all.
+
+    aside: the file that describes the main one. It goes before the main one changes, so that a kill in between leaves
+    a main file without it, and never beside another's. Raises OSError; then the older pair is as it was."""
+    with _folder_locked(main[1].parent), staging_folder(main[1].parent) as backup:
+        saved = {target: _second_name(target, backup / str(number)) for number, (_, target) in enumerate((main, aside))}
+        try:
+            aside[1].unlink(missing_ok=True)
+            for hidden, target in (main, aside):
+                hidden.replace(target)
+        except OSError:
+            for target, copy in saved.items():
+                if copy is None:
+                    target.unlink(missing_ok=True)
+                else:
+                    copy.replace(target)
+            raise
+
+
+@contextmanager
+def _folder_locked(folder: Path) -> Iterator[None]:
+    """One process at a time, where the system can; the others wait."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _second_name(path: Path, name: Path) -> Path | None:
+    """Give a file a second name; a copy where the file system has no links. None without a file."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        os.link(path, name, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, name, follow_symlinks=False)
+    return name
+
+
 def remove_leftovers(folders: Iterable[Path]) -> None:
     """Remove what killed processes left half written in these folders; what is being written stays."""
     for folder in folders:

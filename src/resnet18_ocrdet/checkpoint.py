@@ -14,7 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, BinaryIO, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,11 @@ from .stated import check_stated
 from .wording import one_line
 
 SCHEMA = 3
+NOT_LOADED = {
+    EXPORTED: "an exported network, which can only be run; the .pt it was made of is needed",
+    ".pt2": "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, is "
+    "needed",
+}
 LONGEST_LINE = 1000  # characters of what is wrong with a file
 WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
 FOREIGN_CODE = re.compile(
@@ -127,29 +132,29 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a file written by save_checkpoint, or one of another program that `foreign.adopt` knows, on the CPU.
 
     Raises UserError that names the file when it is absent, is no checkpoint, or comes from a newer version."""
-    try:
-        return _understood(_read(path))
-    except UserError as error:
-        raise UserError(f"checkpoint {path}: {one_line(str(error), LONGEST_LINE)}") from None
+    with opened(path) as file:
+        try:
+            if path.suffix in NOT_LOADED:
+                raise UserError(NOT_LOADED[path.suffix])
+            return _understood(_read(file))
+        except UserError as error:
+            raise UserError(f"checkpoint {path}: {one_line(str(error), LONGEST_LINE)}") from None
 
 
-def _read(path: Path) -> object:
-    """What the file holds, of tensors and plain values. Raises UserError."""
-    if path.suffix == EXPORTED:
-        raise UserError("an exported network, which can only be run; the .pt it was made of is needed")
-    if path.suffix == ".pt2":
-        raise UserError(
-            "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, "
-            "is needed"
-        )
+def opened(path: Path) -> BinaryIO:
+    """The file of a checkpoint. Raises UserError where there is none, or it is a folder, a pipe or a device."""
     try:
-        file = open_regular(path)
+        return open_regular(path)
     except FileNotFoundError:
-        raise UserError("no such file") from None
+        raise UserError(f"checkpoint {path}: no such file") from None
     except OSError as error:
-        raise UserError(f"cannot be read ({error.strerror})") from None
+        raise UserError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+
+
+def _read(file: BinaryIO) -> object:
+    """What the file holds, of tensors and plain values. Raises UserError."""
     try:
-        with file, warnings.catch_warnings():  # of torch, about foreign files: they are refused below
+        with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or foreign file
@@ -157,7 +162,7 @@ def _read(path: Path) -> object:
             raise UserError(
                 f"wants to call {code[1]} while it is read, which is refused: checkpoints are tensors and plain values"
             ) from None
-        raise UserError(f"no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(path)})") from None
+        raise UserError(f"no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(file)})") from None
 
 
 def _understood(content: object) -> Checkpoint:
@@ -253,12 +258,10 @@ def _reason(error: Exception, folder: Path) -> str:
     return f"the disk took only a part of it, {free // 2**20} MiB are free"
 
 
-def _first_bytes(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return f"{path.stat().st_size} bytes, begins {file.read(8)!r}"
-    except OSError as error:
-        return str(error.strerror)
+def _first_bytes(file: BinaryIO) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return f"{size} bytes, begins {file.read(8)!r}"
 
 
 def _holds_tensors(state: object) -> bool:

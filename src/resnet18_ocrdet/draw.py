@@ -67,14 +67,19 @@ def fit_width(image: Image, max_width: int) -> Image:
 
 
 def write(path: Path, image: Image, quality: int = 90) -> None:
-    """Encode by the path's suffix and write; any name the file system takes, any size (reduced where it must be).
+    """Encode by the path's suffix and write; any name the file system takes. See `encode`. Raises OSError."""
+    path.write_bytes(encode(path.suffix, image, quality))
 
-    quality: 0..100, of a JPEG. Raises OSError."""
+
+def encode(suffix: str, image: Image, quality: int = 90) -> bytes:
+    """The content of an image file of this kind, such as ".jpg"; any size (reduced where it must be).
+
+    quality: 0..100, of a JPEG."""
     largest = max(image.shape[:2])
     if largest > MAX_JPEG_SIDE:
         size = [max(1, side * MAX_JPEG_SIDE // largest) for side in image.shape[1::-1]]
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix in JPEG_SUFFIXES else []  # OpenCV 5 warns of others
-    ok, encoded = cv2.imencode(path.suffix, image[:, :, ::-1], options)
-    assert ok, f"OpenCV cannot encode {path.suffix}"
-    path.write_bytes(encoded.tobytes())
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG_SUFFIXES else []  # OpenCV 5 warns of others
+    ok, encoded = cv2.imencode(suffix, image[:, :, ::-1], options)
+    assert ok, f"OpenCV cannot encode {suffix}"
+    return encoded.tobytes()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -14,9 +16,11 @@ try:
 except ImportError:  # Windows: no lock, and no harm but two runs in one folder
     fcntl = None  # type: ignore[assignment]
 
+NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # and a pipe does not block
+
 
 class RunLock:
-    """Held while the block runs. The system lets go of it when the process ends, however it ends.
+    """Held while the block runs. The system lets go of it when the process ends, however it ends. Links are refused.
 
     lockf, not flock: the latter would be shared with the loader processes, which outlive a killed run by seconds."""
 
@@ -28,7 +32,7 @@ class RunLock:
     def __enter__(self) -> RunLock:
         """Raises UserError when another process holds it, or the folder takes no file."""
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_LINKS, 0o644)
         except OSError as error:
             raise UserError(f"{self._path.parent}: cannot be written to ({error.strerror})") from None
         try:
@@ -49,3 +53,20 @@ class RunLock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._file is not None:
             os.close(self._file)  # the file stays: whoever removes it may remove the lock of the next run
+
+
+@contextmanager
+def locked_file(path: Path) -> Iterator[None]:
+    """Hold a file that will be replaced, without a lock file beside it. Raises UserError when another process does."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{path}: another process is changing it; wait for it") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)

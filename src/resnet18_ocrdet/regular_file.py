@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer would block the call that opens it
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading; links are followed.
 
     Raises OSError as `open` does, and for what is no regular file: a pipe or a device may block, or never end."""
@@ -35,3 +38,11 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
     return data
+
+
+def read_json_object(path: Path, max_bytes: int) -> dict[str, Any] | None:
+    """Read a file that holds one JSON object; None where there is no such file, or it holds anything else."""
+    with suppress(OSError, ValueError, RecursionError):
+        value = json.loads(read_regular(path, max_bytes))
+        return value if isinstance(value, dict) else None
+    return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
@@ -10,6 +12,8 @@ from .wording import looked_in
 
 RUNS = Path("runs/train")
 LAST, BEST = "last.pt", "best.pt"
+LOCK_SUFFIX = ".lock"
+REMEDY = "choose another folder, or add overwrite=true"
 FINISHED = "summary.txt"  # written when the last epoch is done
 
 
@@ -30,18 +34,31 @@ class RunFolder:
         self.curves = root / "curves.png"
         self.precision_recall = root / "precision_recall.png"
         self.finished = root / FINISHED
+        self.metrics, self.faults = root / "metrics.jsonl", root / "guard.jsonl"
+        self.events = root / "tensorboard"
 
-    def create(self) -> None:
-        """Make it. Raises UserError when it already holds a run, or cannot be written."""
-        self.refuse_used()
+    def create(self, overwrite: bool) -> None:
+        """Make it. overwrite: see `refuse_used`. Raises UserError when it already holds a run, or cannot be written."""
+        self.refuse_used(overwrite)
         make_folder("run_dir", self.checkpoints)
 
-    def refuse_used(self) -> None:
-        """Raises UserError when it already holds a run."""
+    def refuse_used(self, overwrite: bool) -> None:
+        """Raises UserError when it already holds a run, or, unless `overwrite`, a file of another origin that a run
+        writes."""
         if _saves(self.root):
             raise UserError(
                 f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
             )
+        written = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished, self.evidence]
+        self.refuse_foreign([*written, self.metrics, self.faults, self.events], overwrite)
+        if self.best.exists() and not overwrite:  # without last.pt, which a run writes first
+            raise UserError(f"run_dir={self.root}: holds {self.best.relative_to(self.root)}: {REMEDY}")
+
+    def refuse_foreign(self, written: Iterable[Path], overwrite: bool) -> None:
+        """Raises UserError where one of these files is there and no run has begun in the folder, unless `overwrite`."""
+        foreign = next((path for path in written if os.path.lexists(path)), None)
+        if foreign is not None and not overwrite and not self.lock.is_file():
+            raise UserError(f"run_dir={self.root}: {foreign.name} is not of this command: {REMEDY}")
 
     @classmethod
     def of(cls, checkpoint: Path) -> RunFolder:
@@ -63,6 +80,33 @@ def make_folder(key: str, folder: Path) -> None:
         raise UserError(f"{key}={folder}: cannot be made ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"{key}={folder}: cannot be written to")
+
+
+def reserve_folder(folder: Path) -> Path:
+    """Make a folder that nobody else has: `folder`, or one beside it with a number. Raises UserError.
+
+    Two commands may start within the same second."""
+    candidate, number = folder, 1
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            candidate = folder.with_name(f"{folder.name}-{number}")
+        except OSError as error:
+            raise UserError(f"{candidate}: cannot be made ({error.strerror})") from None
+        else:
+            return candidate
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove a folder that holds nothing but lock files; any other stays."""
+    with suppress(OSError):
+        held = list(folder.iterdir())
+        if all(path.suffix == LOCK_SUFFIX for path in held):
+            for path in held:
+                path.unlink()
+            folder.rmdir()
 
 
 def find_resume(wanted: str, run_dir: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from resnet18_ocrdet.atomic_write import staging_folder
 from resnet18_ocrdet.data.formats.write_icdar import regions_to_thicken, write_icdar_text
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import has_image_suffix
@@ -17,40 +18,51 @@ from resnet18_ocrdet.errors import UserError
 
 
 def write_fixed_copy(
-    parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Callable[[], None] = lambda: None
+    parts: Mapping[str, Sequence[LabelRecord]],
+    folder: Path,
+    advance: Callable[[], None] = lambda: None,
+    overwrite: bool = False,
 ) -> int:
     """Write `train_images/` with `train_gts/`, likewise val and test, of cleaned records; returns the images copied.
 
     Image files are copied byte by byte, never linked; nothing but `folder` is written to, and it appears only when it
     is complete. An image with regions whose place is unknown gets a don't-care region over all of it: what else is
-    labelled is learnt, its background is not. advance: called after each image. Raises UserError for a folder that is
-    not empty or lies inside a folder of source images, and for what cannot be copied."""
-    refuse_folder(parts, folder)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    labelled is learnt, its background is not. advance: called after each image. overwrite: replace a folder that is
+    not empty, once the copy is complete. Raises UserError for a folder that is not empty or lies inside a folder of
+    source images, and for what cannot be copied."""
+    refuse_folder(parts, folder, overwrite)
     try:
-        partial.mkdir(parents=True)
-        _write(parts, partial, advance)
-        if folder.exists():  # an empty one: refused otherwise
-            folder.rmdir()
-        partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with staging_folder(folder.parent) as staged:
+            copy = staged / "copy"
+            copy.mkdir()
+            _write(parts, copy, advance)
+            if folder.is_dir():
+                folder.rename(staged / "old")  # removed with the hidden folder
+            copy.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: the copy cannot be written: {error.filename}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return sum(len(records) for records in parts.values())
 
 
-def refuse_folder(parts: Mapping[str, Sequence[LabelRecord]], folder: Path) -> None:
-    """Raise UserError where a copy must not go."""
+def refuse_folder(
+    parts: Mapping[str, Sequence[LabelRecord]],
+    folder: Path,
+    overwrite: bool = False,
+    remedy: str = "a copy goes into a folder of its own",
+) -> None:
+    """Raise UserError where a copy must not go. overwrite: into a folder that is not empty it may."""
     if folder.is_symlink() or folder.exists():
-        if not folder.is_dir():
+        if folder.is_symlink() or not folder.is_dir():
             raise UserError(f"{folder}: not a folder")
-        if next(folder.iterdir(), None) is not None:
-            raise UserError(f"{folder}: not empty: a copy goes into a folder of its own")
+        if not overwrite and next(folder.iterdir(), None) is not None:
+            raise UserError(f"{folder}: not empty: {remedy}")
     target = folder.resolve()
     for source in {record.image_path.parent for records in parts.values() for record in records}:
         if target.is_relative_to(source.resolve()):
             raise UserError(f"{folder}: lies inside {source}, which holds images of the set: they would be read twice")
+        if folder.exists() and source.resolve().is_relative_to(target):
+            raise UserError(f"{folder}: holds images of the set itself: a copy goes into another folder")
 
 
 def copy_names(paths: Sequence[Path]) -> list[str]:

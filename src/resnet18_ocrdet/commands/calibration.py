@@ -12,7 +12,7 @@ from ..bundled import BUNDLED_PATH
 from ..calibrate import Sweep, Thresholds, best_of
 from ..checkpoint import Checkpoint, save_checkpoint
 from ..errors import UserError
-from ..lock import RunLock
+from ..lock import RunLock, locked_file
 from ..postprocess import Decoder
 from ..run_folder import RunFolder
 from ..structures import Batch, Detection, Maps
@@ -32,7 +32,8 @@ def held(path: Path, world: World) -> Iterator[None]:
     if not os.access(file.parent, os.W_OK):
         raise UserError(f"calibrate=true: {file.parent} cannot be written to")
     if not (file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()):
-        yield  # moved out of its run: nobody else writes there
+        with locked_file(file):  # moved out of its run
+            yield
         return
     with RunLock(RunFolder.of(file).lock):
         yield

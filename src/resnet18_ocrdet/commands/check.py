@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,8 @@ from ..data.record import LabelRecord
 from ..display import Display, duration
 from ..errors import UserError
 from ..geometry import clip_to_image
-from ..run_folder import make_folder
+from ..output_folder import OutputFolder
+from ..run_folder import REMEDY
 from ..wording import count
 from .label_check import LabelJudge, told
 
@@ -40,9 +42,9 @@ COPIES = ("FS072", "IM072")  # and those that are there already
 
 
 def run(cfg: DictConfig) -> int:
-    """Check as `cfg` says. Returns 1 when there are errors or warnings, else 0."""
-    display, began = Display(), time.perf_counter()
-    root, output = Path(cfg.data.root), Path(cfg.output)
+    """Check as `cfg` says. Returns 1 when there are errors or warnings, or the disk takes no report; else 0."""
+    display, root, folder = Display(), Path(cfg.data.root), Path(cfg.output)
+    began = time.perf_counter()
     reading = build.build_reading(cfg.data)
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
@@ -51,39 +53,60 @@ def run(cfg: DictConfig) -> int:
     trained = verdict(reading, cfg.data.on_error, cfg.data.missing_gt)
     needed = words_to_be_taken(reading, cfg.data.on_error, cfg.data.missing_gt)
     if cfg.fix:
-        refuse_folder(reading.parts, output / FIXED)
+        refuse_folder(reading.parts, folder / FIXED, cfg.overwrite, REMEDY)
     ask = None if cfg.checkpoint is None else LabelJudge(cfg)
-    make_folder("output", output)
+    output = OutputFolder(folder, "check", build.plain(cfg), cfg.overwrite)
+    with output.claimed(REPORTS):
+        checked = _checked(cfg, root, reading, ask, display)
+        checked = checked._replace(seconds=time.perf_counter() - began)
+        for line in _told(checked, trained):
+            display.line(line)
+        for line in _words(cfg, root, checked, needed):
+            display.line(line)
+        try:
+            with output.writing() as staged:
+                write_report_json(staged / REPORTS[0], checked)
+                write_report_html(staged / REPORTS[1], checked)
+        except OSError as error:
+            display.line(f"output={folder}: the reports cannot be written ({error.strerror}); nothing was changed")
+            return 1
+        display.line(f"{duration(checked.seconds)}; wrote {folder / REPORTS[0]} and {folder / REPORTS[1]}")
+        if cfg.fix:
+            _fix(checked, folder / FIXED, cfg.overwrite, display)
+    return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
+
+
+def _checked(cfg: DictConfig, root: Path, reading: Reading, ask: LabelJudge | None, display: Display) -> Checked:
+    """Look at every region and image, ask the network about the labels, and find advice."""
     with display.progress("check", reading.images) as advance:
         make, scale = build.build_target_maker(cfg.train), build.build_scale(cfg)
         checked = check_set(root, reading, make, scale, cfg.input_size.height, cfg.input_size.width, advance)
     if ask is not None:
         checked = checked._replace(labels=ask(reading, display))
-    advice = tuple(advise(situation(checked, build.build_situation(cfg))))
-    checked = checked._replace(advice=advice, seconds=time.perf_counter() - began)
-    for line in (*findings_told(checked), trained):
-        display.line(line)
-    for hint in advice:
-        display.line(hint.text)
+    return checked._replace(advice=tuple(advise(situation(checked, build.build_situation(cfg)))))
+
+
+def _told(checked: Checked, trained: str) -> Iterator[str]:
+    """What was found, a line each. trained: what a training would do with the set."""
+    yield from findings_told(checked)
+    yield trained
+    yield from (hint.text for hint in checked.advice)
     if checked.labels is not None:
-        for line in told(checked.labels, root):
-            display.line(line)
-    words = [word for hint in advice for word in hint.override.split()]
+        yield from told(checked.labels, checked.root)
+
+
+def _words(cfg: DictConfig, root: Path, checked: Checked, needed: list[str] | None) -> Iterator[str]:
+    """What to type, a line each. needed: words without which a training refuses the set; None where none help."""
+    words = [word for hint in checked.advice for word in hint.override.split()]
     if words and needed is not None:
-        display.line(f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}")
-    few = sum(len(records) for part, records in reading.parts.items() if part == "train") < FEW_IMAGES
-    if advice and needed is not None and few and cfg.model.weights is None:
+        yield f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}"
+    few = sum(len(records) for part, records in checked.reading.parts.items() if part == "train") < FEW_IMAGES
+    if checked.advice and needed is not None and few and cfg.model.weights is None:
         start = shlex.join(["data=custom", f"data.root={root}", *needed])
-        display.line(
+        yield (
             f"with fewer than {FEW_IMAGES} images, start from weights that know text; the preset chooses the rest: "
             f"ocrdet-train experiment=finetune model.weights={BUNDLED} {start}"
         )
-    write_report_json(output / REPORTS[0], checked)
-    write_report_html(output / REPORTS[1], checked)
-    display.line(f"{duration(checked.seconds)}; wrote {output / REPORTS[0]} and {output / REPORTS[1]}")
-    if cfg.fix:
-        _fix(checked, output / FIXED, display)
-    return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
 
 
 def summary(root: Path, reading: Reading) -> list[str]:
@@ -135,11 +158,11 @@ def words_to_be_taken(reading: Reading, on_error: OnError, missing_gt: MissingGt
     return None
 
 
-def _fix(checked: Checked, folder: Path, display: Display) -> None:
+def _fix(checked: Checked, folder: Path, overwrite: bool, display: Display) -> None:
     """Write the cleaned copy, and say what it lacks."""
     parts, out = cleaned(checked)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
-        copied = write_fixed_copy(parts, folder, advance)
+        copied = write_fixed_copy(parts, folder, advance, overwrite)
     report = checked.reading.report
     why = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
     left = f"; {count(out, 'image')} left out ({why})" if out else ""

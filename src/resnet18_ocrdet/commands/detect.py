@@ -14,12 +14,13 @@ from .. import build
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
 from ..detections.files import CROPS, PICTURES, ImageFiles
-from ..detections.folder import TEXT, ResultFolder
+from ..detections.folder import TEXT, ResultFolder, manifest_file
 from ..detections.inputs import Item, find_items, shard_of
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
 from ..detector import Detector
 from ..display import Display, duration
+from ..manifest import Manifest
 from ..run_folder import make_folder
 from ..structures import Polygon
 from ..tiles import SHRINK
@@ -40,7 +41,9 @@ def run(cfg: DictConfig) -> int:
     mine = shard_of(everything, cfg.shard)
     detector, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
-    folder = ResultFolder(ImageFiles(output, cfg.vis, cfg.crops), everything, about, cfg.shard)
+    files = ImageFiles(Manifest(manifest_file(output, cfg.shard)), cfg.vis, cfg.crops)
+    formats = [name for name in ("labelme", "coco") if cfg[name]]
+    folder = ResultFolder(files, everything, about, source, cfg.shard, formats, cfg.overwrite)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
     part = "" if cfg.shard is None else f", shard {cfg.shard} of {len(everything)}"
@@ -53,8 +56,6 @@ def run(cfg: DictConfig) -> int:
                 display.line(f"note: {unread}")
             if left_out:
                 display.line(f"note: {count(left_out, 'picture')} of earlier detections in it left out")
-            if folder.changed:
-                display.line(f"all anew, the results were of other settings: {', '.join(sorted(folder.changed))}")
             return _detect(cfg, detector, folder, mine, left, display)
     except OSError as error:  # the disk; what is recorded is whole
         display.line(f"output={output}: cannot be written ({error.strerror}); what is done is kept")
@@ -72,13 +73,13 @@ def _detect(
             if isinstance(each, Failed):
                 errors.append({"image": each.item.relative, "error": each.error})
             else:
-                records.write(json.dumps(_record(each), ensure_ascii=False) + "\n")
+                records.write(json.dumps(_record(each), ensure_ascii=False, allow_nan=False) + "\n")
                 records.flush()
                 found += len(each.detections)
                 large += each.scale < SHRINK
                 small += each.scale > ENLARGE
             advance()
-    folder.assemble(mine, errors, [name for name in ("labelme", "coco") if cfg[name]])
+    folder.assemble(mine, errors)
     took = duration(time.perf_counter() - began)
     images = count(len(left) - len(errors), "image")
     told = f"{count(found, 'region')} in {images}, {took}" if left else "nothing left to do"

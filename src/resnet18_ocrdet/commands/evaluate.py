@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from ..bundled import BUNDLED
+from .. import build
+from ..bundled import BUNDLED, weights_path
+from ..checkpoint import sha256
 from ..display import Display
 from ..errors import UserError
 from ..metrics import IcdarMetric
+from ..output_folder import OutputFolder
 from ..report.compare import compare, verdict
 from ..report.evidence import Evidence, gather
-from ..report.files import BOXES, SUBMISSION, SUBMISSION_WITH_SCORES, write_results, write_tables
+from ..report.files import (
+    BOXES,
+    MISTAKES,
+    PER_IMAGE,
+    RESULTS,
+    SUBMISSION,
+    SUBMISSION_WITH_SCORES,
+    write_results,
+    write_tables,
+)
 from ..report.html import Baseline, write_report
 from ..report.mistakes import count_mistakes
 from ..results import holds_results
-from ..run_folder import make_folder
 from ..structures import Image, Source
 from ..wording import count
 from ..world import join_world
@@ -28,25 +40,39 @@ from .scored_files import ResultFiles
 from .scoring import Network
 
 METRICS, REPORT = "metrics.json", "report.html"
-WRITTEN = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # and replaced
+WRITTEN = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # by this call, which may be told to read result files
+FILES = (METRICS, REPORT, PER_IMAGE, MISTAKES, RESULTS, SUBMISSION, SUBMISSION_WITH_SCORES)
 
 
 def run(cfg: DictConfig) -> int:
     """Evaluate as `cfg` says. Returns the exit code."""
-    with join_world(cfg.device) as world:
+    with join_world(cfg.device) as world, ExitStack() as held:
         display = Display(quiet=not world.first)
-        output = Path(world.from_first(lambda: str(_claim_folder(cfg))))
+        output = OutputFolder(_output(cfg), "eval", _settings(cfg), cfg.overwrite)
+        world.from_first(lambda: held.enter_context(output.claimed(FILES)) or None)
         candidate = _open(cfg, display)
         old = None if cfg.baseline is None else _open_baseline(cfg, candidate.split, display)
         scored = candidate.score(display, world)
         before = None if old is None else old.score(display, world)
-        if world.first:
+        if not world.first:
+            return 0
+        try:
             _finish(output, scored, before, candidate.split.source, display)
-            if cfg.calibrate:
-                for line in lines_of(scored.about["calibration"], cfg.checkpoint):
-                    display.line(line)
-                return 0 if scored.about["calibration"] else 1
+        except OSError as error:
+            display.line(f"output={output.root}: the results cannot be written ({error.strerror}); nothing was changed")
+            return 1
+        if cfg.calibrate:
+            for line in lines_of(scored.about["calibration"], cfg.checkpoint):
+                display.line(line)
+            return 0 if scored.about["calibration"] else 1
     return 0
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """What the results depend on: the words, and the weights that they name."""
+    settings = build.plain(cfg)
+    path = weights_path(cfg.checkpoint or BUNDLED)
+    return settings | {"model_sha256": sha256(path) if cfg.predictions is None and path.is_file() else None}
 
 
 def _open(cfg: DictConfig, display: Display) -> Network | ResultFiles:
@@ -63,41 +89,45 @@ def _open_baseline(cfg: DictConfig, split: Split, display: Display) -> Network |
     return Network(cfg, cfg.baseline, split, display)
 
 
-def _claim_folder(cfg: DictConfig) -> Path:
+def _output(cfg: DictConfig) -> Path:
+    """The folder of the results. Raises UserError where this call would write over what it reads."""
     output = Path(cfg.output)
     for key in ("predictions", "baseline"):
         read = None if cfg[key] in (None, BUNDLED) else Path(cfg[key]).resolve()
         written = [(output / name).resolve() for name in WRITTEN]
         if read is not None and any(read == place or place in read.parents for place in written):
             raise UserError(f"{key}={cfg[key]}: this call writes there; choose another output= than {output}")
-    make_folder("output", output)
     return output
 
 
-def _finish(output: Path, scored: Scored, old: Scored | None, source: Source, display: Display) -> None:
-    """Write and say the score and what it is made of."""
+def _finish(output: OutputFolder, scored: Scored, old: Scored | None, source: Source, display: Display) -> None:
+    """Write and say the score and what it is made of. Raises OSError; then nothing was written."""
     scored = told_apart(scored, source)
     evidence = gather(scored.metric, scored.answers)
     baseline = None if old is None else _baseline(told_apart(old, source), scored.metric)
     content = evidence.to_dict() | scored.about
     if baseline is not None and old is not None:
         content["baseline"] = old.about | baseline.evidence.to_dict() | {"change": baseline.change._asdict()}
-    (output / METRICS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    write_tables(output, evidence)
     for line in _told(evidence):
         display.line(line)
     if baseline is not None:
         display.line(f"compared with {baseline.name}, {_shown(baseline.evidence)}: {verdict(baseline.change)}")
         display.line(f"regions: {baseline.change.gained} gained, {baseline.change.lost} lost")
-    if "checkpoint" in scored.about:  # boxes that were read from files are there already
-        write_results(output, scored.answers)
 
     def read(image: int) -> Image:
         return source.load(image).image
 
-    title = f"Evaluation of {_name(scored)}"
-    write_report(output / REPORT, title, [scored.line], evidence, read, baseline)
-    display.line(f"wrote {output / REPORT}, and the numbers beside it")
+    too_long: list[str] = []
+    with output.writing() as folder:
+        text = json.dumps(content, indent=1, allow_nan=False)
+        (folder / METRICS).write_text(text + "\n", encoding="utf-8")
+        write_tables(folder, evidence)
+        if "checkpoint" in scored.about:  # boxes that were read from files are there already
+            too_long = write_results(folder, scored.answers)
+        write_report(folder / REPORT, f"Evaluation of {_name(scored)}", [scored.line], evidence, read, baseline)
+    if too_long:
+        display.line(f"note: {count(len(too_long), 'image')} with a name too long for {BOXES}/, in the zips only")
+    display.line(f"wrote {output.root / REPORT}, and the numbers beside it")
 
 
 def _baseline(old: Scored, metric: IcdarMetric) -> Baseline:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..atomic_write import atomic_write
+from ..atomic_write import remove_leftovers, replace_pair, staging_folder
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
@@ -26,6 +26,7 @@ from ..detector import Detector
 from ..display import Display
 from ..errors import UserError
 from ..export.card import make_card, make_sidecar
+from ..export.earlier import refuse_foreign, sidecar_of
 from ..export.graph import trace
 from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
@@ -56,14 +57,18 @@ def run(cfg: DictConfig) -> int:
     made_for = Contract.from_dict(trained.content["contract"])
     contract = _contract(cfg, build.contract_of(trained.content, cfg))
     make_folder("output", output.parent)
+    card = make_card(trained.content, contract, cfg.pixels, cfg.free)
+    source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
+    if not cfg.overwrite:
+        refuse_foreign(output, card, source)
     for line in _loud(made_for, contract, cfg.free):
         display.line(line)
     net = build.build_trained(trained, torch.device("cpu"))
     assert isinstance(net, DBNet)
-    card = make_card(trained.content, contract, cfg.pixels, cfg.free)
     display.line(f"exporting {_name(cfg)} to {output}")
-    sheet = output.with_name(output.name + ".json")
-    with _disk_told(output), atomic_write(output) as made, atomic_write(sheet) as written:
+    remove_leftovers([output.parent])
+    with _disk_told(output), staging_folder(output.parent) as staged:
+        made, written = staged / output.name, staged / sidecar_of(output).name
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
         WRITERS[output.suffix](program, card, made)
         first = _detector(net, contract)
@@ -76,11 +81,12 @@ def run(cfg: DictConfig) -> int:
         display.line(_told(parity, "image" if images else "rendered scene"))
         if not parity.holds(TOLERANCES[cfg.precision]):
             raise UserError(f"{output}: not written: {_why(parity, TOLERANCES[cfg.precision])}")
-        source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
-        written.write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(sidecar, ensure_ascii=False, indent=1, allow_nan=False)
+        written.write_text(text + "\n", encoding="utf-8")
+        replace_pair((made, output), (written, sidecar_of(output)))
     size = output.stat().st_size / 1e6
-    display.line(f"wrote {output} ({size:.1f} MB) and {sheet}; thresholds: {_thresholds(contract)}")
+    display.line(f"wrote {output} ({size:.1f} MB) and {sidecar_of(output)}; thresholds: {_thresholds(contract)}")
     return 0
 
 
@@ -89,7 +95,7 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
     output = wanted if wanted.suffix else wanted / f"{checkpoint.stem}.onnx"
     if output.suffix not in WRITERS:
         raise UserError(f"output={wanted}: ends in {output.suffix}, not in {' or '.join(WRITERS)}")
-    for file in (output, output.with_name(output.name + ".json")):
+    for file in (output, sidecar_of(output)):
         if file.is_dir():
             raise UserError(f"output={wanted}: {file} is a folder; name a file in it")
     lacking = [name for name in NEEDED[output.suffix] if find_spec(name) is None]

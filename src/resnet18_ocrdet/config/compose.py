@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import product
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
+from ..run_folder import remove_unused, reserve_folder
 from .argv import Request, parse_argv
 from .library import Library
 from .paths import conf_dir
@@ -93,8 +94,8 @@ def _compose_and_run(request: Request, job: Job) -> int:
             _show(hydra, request, words)
             return 0
     check_disk(cfg, request.command)
-    _fill_folder(cfg, request.command, Path("runs") / request.command / _stamp())
-    return job(cfg)
+    with _own_folder(cfg, request.command):
+        return job(cfg)
 
 
 @contextmanager
@@ -142,20 +143,24 @@ def _stamp() -> str:
     return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
-def _fill_folder(cfg: DictConfig, command: str, default: Path) -> None:
-    """Give the run a folder of its own where the user named none."""
+@contextmanager
+def _own_folder(cfg: DictConfig, command: str) -> Iterator[None]:
+    """Give the run a folder of its own where the user named none; what stays empty is removed again."""
     key = FOLDER_KEY[command]
-    if cfg[key] is None:
-        cfg[key] = _unused(default).as_posix()
-
-
-def _unused(folder: Path) -> Path:
-    """The folder, or one beside it with a number: two runs may start within a second."""
-    candidate, count = folder, 1
-    while candidate.exists():
-        count += 1
-        candidate = folder.with_name(f"{folder.name}-{count}")
-    return candidate
+    if cfg[key] is not None:
+        yield
+        return
+    wanted = Path("runs") / command / _stamp()
+    # of the processes that torchrun started, the first one's folder is used by all
+    folder = reserve_folder(wanted) if os.environ.get("RANK", "0") == "0" else wanted
+    cfg[key] = folder.as_posix()
+    try:
+        yield
+    finally:
+        remove_unused(folder)
+        for parent in (folder.parent, folder.parents[1]):
+            with suppress(OSError):  # where others are in it
+                parent.rmdir()
 
 
 def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Library) -> int:
@@ -163,7 +168,7 @@ def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Librar
     from .compare import comparison
     from .words import quote
 
-    folder = _check_jobs(hydra, command, words, library) or _unused(Path("runs") / "sweep" / _stamp()).as_posix()
+    folder = _check_jobs(hydra, command, words, library) or reserve_folder(Path("runs/sweep") / _stamp()).as_posix()
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
         words = [*words, f"hydra.sweep.dir={quote(folder)}"]
     results = hydra.multirun(command, partial(_sweep_job, command, job), words)
@@ -202,7 +207,7 @@ def _sweep_job(command: str, job: Job, cfg: DictConfig) -> int:
 
     from .check import check_run
     from .disk import check_disk
-    from .words import escape_interpolation
+    from .interpolation import escape_interpolation
 
     sweep = HydraConfig.get().sweep
     key = FOLDER_KEY[command]

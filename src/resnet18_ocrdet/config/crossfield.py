@@ -27,6 +27,8 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         index, parts = map(int, tree["shard"].split("/"))
         if index > parts:
             found.append(f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}")
+    if command == "detect" and tree["shard"] is not None and tree["overwrite"]:
+        found.append("overwrite=true would remove what other shards write: remove the folder, then start all of them")
     if command in ("eval", "detect") and tree["runtime"] != "auto":
         networks = [tree.get(name) for name in ("checkpoint", "baseline")]
         if not any(network is not None and network.endswith(EXPORTED) for network in networks):

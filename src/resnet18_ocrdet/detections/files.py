@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import draw
 from ..errors import UserError
+from ..manifest import Manifest
 from ..results import format_detections
 from ..structures import Detection, Image
 from .upright import upright
@@ -19,20 +20,21 @@ from .upright import upright
 if TYPE_CHECKING:
     from .inputs import Item
 
-TEXTS, PICTURES, CROPS = "txt", "vis", "crops"  # folders of the output
+TEXTS, PICTURES, CROPS, SHEETS = "txt", "vis", "crops", "labelme"  # folders of the output
 OF_IMAGE = {  # names of its files, with the image's in them
     TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
     PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
     CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
+    SHEETS: re.compile(r"(.+)\.json", re.DOTALL),
 }
 
 
 class ImageFiles:
     """Names, and what is written under them. An image's files are named by `Item.result`."""
 
-    def __init__(self, root: Path, vis: bool, crops: bool) -> None:
-        """vis, crops: whether pictures and regions are written; texts always are."""
-        self.root, self.vis, self.crops = root, vis, crops
+    def __init__(self, manifest: Manifest, vis: bool, crops: bool) -> None:
+        """manifest: lists what is written. vis, crops: whether pictures and regions are; texts always are."""
+        self.root, self.manifest, self.vis, self.crops = manifest.root, manifest, vis, crops
 
     def text(self, name: Path) -> Path:
         """ICDAR lines."""
@@ -46,6 +48,10 @@ class ImageFiles:
         """A region, counted from 1."""
         return self.root / CROPS / name.parent / f"{name.name}_{number:04}.jpg"
 
+    def sheet(self, name: Path) -> Path:
+        """Its labels for LabelMe."""
+        return self.root / SHEETS / name.parent / f"{name.name}.json"
+
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
         """All files of one image, or none. Raises UserError where its name is too long for them; OSError: the disk."""
         try:
@@ -58,33 +64,36 @@ class ImageFiles:
             raise UserError(f"{item.path}: its name is too long for the names of its results") from None
 
     def _write(self, name: Path, image: Image, detections: list[Detection]) -> None:
-        text = self.text(name)
-        text.parent.mkdir(parents=True, exist_ok=True)
-        text.write_text(format_detections(detections, with_scores=True), encoding="utf-8")
+        text = format_detections(detections, with_scores=True)
+        self.manifest.put(self.text(name), text.encode("utf-8"))
         if self.vis:
-            _draw(self.picture(name), draw.outline(image, [each.polygon for each in detections]))
+            drawn = draw.outline(image, [each.polygon for each in detections])
+            self.manifest.put(self.picture(name), draw.encode(".jpg", drawn))
         if self.crops:
             for number, each in enumerate(detections, start=1):
-                _draw(self.crop(name, number), upright(image, each.polygon))
+                self.manifest.put(self.crop(name, number), draw.encode(".jpg", upright(image, each.polygon)))
 
     def complete(self, item: Item, record: dict[str, Any]) -> bool:
-        """Whether everything that a record speaks of is there. Raises OSError."""
-        regions = len(record["polygons"])
-        return (
-            self.text(item.result).is_file()
-            and (not self.vis or self.picture(item.result).is_file())
-            and (not self.crops or all(self.crop(item.result, n).is_file() for n in range(1, regions + 1)))
-        )
+        """Whether everything that a record speaks of is there."""
+        files = [self.text(item.result)]
+        if self.vis:
+            files.append(self.picture(item.result))
+        if self.crops:
+            files += [self.crop(item.result, number) for number in range(1, len(record["polygons"]) + 1)]
+        return all(map(os.path.isfile, files))  # False where Path.is_file raises
 
     def present(self) -> dict[Path, list[Path]]:
-        """Every file that is there, by the name of its image."""
+        """Every file that is there, by the name of its image. Of the sheets those that were written here: others may
+        have been drawn by hand, of any image."""
         found: dict[Path, list[Path]] = {}
         for folder, pattern in OF_IMAGE.items():
             for place, _, names in os.walk(self.root / folder):
                 for name in names:
                     if match := pattern.fullmatch(name):
                         image = Path(place).relative_to(self.root / folder) / match[1]
-                        found.setdefault(image, []).append(Path(place, name))
+                        path = Path(place, name)
+                        if folder != SHEETS or self.manifest.lists(path):
+                            found.setdefault(image, []).append(path)
         return found
 
 
@@ -93,8 +102,3 @@ def remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def _draw(path: Path, image: Image) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw.write(path, image)

@@ -2,7 +2,8 @@
 
 An image is done when its record stands in a `.jsonl` file; its text and picture are written before. A second call with
 the same settings does what is missing. Several calls may share the folder at the same time, each with a shard of the
-images and a `.jsonl` of its own; a call for all images gathers them.
+images and a `.jsonl` of its own; a call for all images gathers them. What was not written by such a call, or was
+changed since, is never replaced unless the call is told so.
 """
 
 from __future__ import annotations
@@ -10,40 +11,69 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic_write import atomic_write
+from ..atomic_write import atomic_write, remove_leftovers, staging_folder
 from ..errors import UserError
 from ..lock import RunLock
+from ..manifest import digest_of
+from ..output_folder import differences
+from ..regular_file import read_json_object
+from ..run_folder import REMEDY
 from ..wording import count
-from .files import CROPS, PICTURES, TEXTS, ImageFiles, remove
-from .formats import coco, labelme
+from .files import OF_IMAGE, ImageFiles, remove
+from .formats import coco
+from .records import STAMP, read_records, stamp
+from .sheets import write_sheet
 
 if TYPE_CHECKING:
     from .inputs import Item
 
 SETTINGS = "detections.settings.json"
-SHEETS = "labelme"  # a folder beside it
+MAX_SETTINGS_BYTES = 2**20
+INPUT = "input"  # of the settings: where the images lay
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
 LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
-NOT_COMPARED = ("checkpoint",)  # its spelling: the hash beside it tells whether it is the same
+MANIFEST_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.files\.jsonl")
+NOT_COMPARED = ("checkpoint", INPUT)  # the hash tells whether it is the same network, the stamps whether the images are
 TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
+
+
+def tag_of(shard: str | None) -> str:
+    """What the names of a call's own files bear: ".1-of-2", or nothing for a call for all images."""
+    return "" if shard is None else "." + shard.replace("/", "-of-")
+
+
+def manifest_file(root: Path, shard: str | None) -> Path:
+    """Where a call lists the files that it writes."""
+    return root / f".detections{tag_of(shard)}.files.jsonl"
 
 
 class ResultFolder:
     """The results of all images, of which this call does some."""
 
-    def __init__(self, files: ImageFiles, everything: Sequence[Item], about: dict[str, Any], shard: str | None):
-        """everything: the images of all shards. about: the settings, which every result of the folder must share."""
-        self.root, self.files, self.everything, self.about = files.root, files, everything, about
-        self.tag = "" if shard is None else "." + shard.replace("/", "-of-")
-        self.changed: list[str] = []  # settings that the results that were there had otherwise
+    def __init__(
+        self,
+        files: ImageFiles,
+        everything: Sequence[Item],
+        about: dict[str, Any],
+        source: Path,
+        shard: str | None = None,
+        formats: Collection[str] = (),
+        overwrite: bool = False,
+    ) -> None:
+        """everything: the images of all shards, below `source`. about: the settings, which every result of the folder
+        must share. formats: files to write beside, "labelme" or "coco". overwrite: do everything anew, and replace
+        whatever is there."""
+        self.root, self.files, self.manifest = files.root, files, files.manifest
+        self.everything, self.about, self.formats, self.overwrite = everything, about, formats, overwrite
+        self.settings = about | {INPUT: os.fspath(source.resolve())}
+        self.tag = tag_of(shard)
 
     @property
     def records(self) -> Path:
@@ -53,7 +83,7 @@ class ResultFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """The folder is this call's: for its shard, or for all images. Raises UserError, before anything is touched,
-        where another call is writing, or where results of other images or of other settings would be mixed in."""
+        where another call is writing, and where it holds what this call may not replace."""
         with ExitStack() as stack:
             mine = self.root / f".detections{self.tag}.lock"
             stack.enter_context(self._lock(mine))
@@ -61,38 +91,56 @@ class ResultFolder:
                 if other != mine and (not self.tag or other.name == ".detections.lock"):
                     with self._lock(other):
                         pass
-            present = self.files.present()
-            self._refuse_others(present)
-            self._settle(list(chain.from_iterable(present.values())))
+            self.manifest.load(self._own(MANIFEST_FILE))
+            if self.overwrite:
+                self._clear()
+            else:
+                self._refuse_foreign()
+            remove_leftovers(chain([self.root], *(map(Path, _folders(self.root / name)) for name in OF_IMAGE)))
+            self._refuse_settings(_create(self.root / SETTINGS, self.settings))  # another shard may have been first
             yield
 
     def claim(self, mine: Sequence[Item]) -> list[Item]:
-        """Those of the images of this call that are not done yet, with what is left of them taken away."""
-        wanted, kept = {item.relative: item for item in mine}, set[str]()
+        """Those of the images of this call that are not done yet, with what is left of them taken away.
 
-        def whole() -> Iterator[str]:
-            for record, line in self._lines():
-                item = wanted.get(record["image"])
-                if item is not None and item.relative not in kept and self._stands(item, record):
-                    kept.add(item.relative)
-                    yield line
-
-        _write_whole(self.records, whole())
+        Raises UserError, before anything is touched, where that was not written by such a call."""
+        wanted, replaced = {item.relative: item for item in mine}, set[str]()
+        kept: dict[str, int] = {}  # image -> number of the record that stands for it
+        for number, (record, _) in enumerate(self._lines()):
+            item = wanted.get(record["image"])
+            if item is None or item.relative in kept:
+                continue
+            if not _is_of(record, item):
+                replaced.add(item.relative)
+            elif self.files.complete(item, record):
+                kept[item.relative] = number
+        todo = [item for item in mine if item.relative not in kept]
+        old = self._left_of(todo, mine)
+        if not self.overwrite:
+            self._refuse_changed(old, replaced - kept.keys())
+        standing = set(kept.values())
+        lines = (line for number, (_, line) in enumerate(self._lines()) if number in standing)
+        self._write_whole(self.records, lines, listed=False)
         if not self.tag:
-            for other in [*self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
-                if "-of-" in other.name:
-                    other.unlink()
+            self.manifest.restart(self.manifest.files)  # those of the shards are in it now
+            remove(path for path in self.root.iterdir() if "-of-" in path.name and _is_of_a_call(path.name))
+        remove(old)
+        return todo
+
+    def _left_of(self, todo: Sequence[Item], mine: Sequence[Item]) -> list[Path]:
+        """Files of the images that are to be done, of earlier calls or not, and files of names not used any more."""
         names, present = {item.result for item in self.everything}, self.files.present()
+        old = [path for item in todo for path in present.get(item.result, ())]
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
-            if item.relative not in kept:
-                remove(present.get(item.result, ()))
-            if short not in names:
-                remove(present.get(short, ()))
-        return [item for item in mine if item.relative not in kept]
+            old += present.get(short, ()) if short not in names else ()
+        if "labelme" in self.formats:  # one of this command stays as it is, corrected or not
+            sheets = (self.files.sheet(item.result) for item in mine)
+            old += [sheet for sheet in sheets if os.path.lexists(sheet) and not self.manifest.lists(sheet)]
+        return old
 
-    def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]], formats: Collection[str] = ()) -> None:
-        """Write detections.json, in the order of the images, errors.json, and what `formats` names: labelme, coco.
+    def assemble(self, mine: Sequence[Item], errors: Sequence[dict[str, str]]) -> None:
+        """Write detections.json, in the order of the images, errors.json, and the formats.
 
         Line by line: the folder may hold more than the memory. errors: "image" and "error" of each that failed."""
         offsets: dict[str, int] = {}
@@ -112,77 +160,74 @@ class ResultFolder:
                     yield line + ("," if number < len(there) else "")
                 yield f'], "errors": {json.dumps(list(errors), ensure_ascii=False)}}}'
 
-            _write_whole(self.root / f"detections{self.tag}.json", whole())
-            if "coco" in formats:
-                _write_whole(self.root / f"coco{self.tag}.json", coco(lambda: map(json.loads, lines())))
-            if "labelme" in formats:
+            self._write_whole(self.root / f"detections{self.tag}.json", whole())
+            if "coco" in self.formats:
+                self._write_whole(self.root / f"coco{self.tag}.json", coco(lambda: map(json.loads, lines())))
+            if "labelme" in self.formats:
                 for item, line in zip(there, lines(), strict=True):
-                    self._write_labelme(item, json.loads(line))
+                    write_sheet(self.files, item, json.loads(line))
         told = json.dumps(list(errors), ensure_ascii=False, indent=1)
-        _write_whole(self.root / f"errors{self.tag}.json", [told])
+        self._write_whole(self.root / f"errors{self.tag}.json", [told])
 
-    def _write_labelme(self, item: Item, record: dict[str, Any]) -> None:
-        """A sheet, and its image beside it by a link: the folder can be opened in LabelMe, and trained on."""
-        folder = self.root / SHEETS / item.result.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        image = folder / item.path.name
-        if not image.exists():
-            image.unlink(missing_ok=True)  # a link that leads nowhere any more
-            try:
-                image.symlink_to(item.path.resolve())
-            except OSError:  # a file system without links
-                shutil.copyfile(item.path, image)
-        sheet = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1)
-        (folder / f"{item.result.name}.json").write_text(sheet + "\n", **TEXT)
-
-    def _lock(self, path: Path) -> RunLock:
-        return RunLock(path, "output", "is detecting into it")
-
-    def _stands(self, item: Item, record: dict[str, Any]) -> bool:
-        """Whether a record is of this very file, and what it speaks of is there."""
-        try:
-            same = stamp(item.path) == {key: record.get(key) for key in ("bytes", "modified_ns")}
-            return same and self.files.complete(item, record)
-        except OSError:
-            return False
-
-    def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
-        """Every record in the folder with its line; a line that was cut short is left out."""
-        for path in sorted(path for path in self._own(RECORD_FILE) if path.suffix == ".jsonl"):
-            with path.open(newline="\n", **TEXT) as file:
-                for line in file:
-                    with suppress(ValueError):
-                        record = json.loads(line)
-                        if isinstance(record, dict) and {"image", "polygons"} <= record.keys():
-                            yield record, line.rstrip("\n")
-
-    def _settle(self, present: Sequence[Path]) -> None:
-        """Make the folder's settings this call's. present: the images' files that are there."""
-        path = self.root / SETTINGS
-        before = _read_settings(path)
-        if before is None and (foreign := [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *present]):
+    def _refuse_foreign(self) -> None:
+        """Raise UserError for results of other settings or images, and for files that this call would replace."""
+        before = read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES)
+        present = self.files.present()
+        there = [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *chain.from_iterable(present.values())]
+        if before is None and there:
             raise UserError(
-                f"output={self.root}: holds {foreign[0].relative_to(self.root)} and no {SETTINGS}: this is not of "
-                f"ocrdet-detect as it is now; choose another folder"
+                f"output={self.root}: holds {there[0].relative_to(self.root)}, which is not of this command: {REMEDY}"
             )
-        if before is None:
-            before = _create(path, self.about)
-        self.changed = [
-            f"{key} {before.get(key)} → {self.about.get(key)}"
-            for key in self.about.keys() | before.keys()
-            if key not in NOT_COMPARED and before.get(key) != self.about.get(key)
-        ]
-        if not self.changed:
+        if before is not None:
+            self._refuse_settings(before)
+        self._refuse_others(present)
+        written = [self.root / f"{name}{self.tag}.json" for name in ("detections", "errors")]
+        if "coco" in self.formats:
+            written.append(self.root / f"coco{self.tag}.json")
+        if not self.tag:  # it gathers what shards wrote
+            written += [path for path in there if "-of-" in path.name and path.parent == self.root]
+        self._refuse_changed([path for path in written if path.suffix == ".json"])
+
+    def _refuse_settings(self, before: dict[str, Any]) -> None:
+        old, new = (
+            {key: value for key, value in settings.items() if key not in NOT_COMPARED}
+            for settings in (before, self.settings)
+        )
+        if not (changed := differences(old, new)):
             return
-        told = ", ".join(sorted(self.changed))
+        told = ", ".join(changed)
         if self.tag or any("-of-" in record.name for record in self._own(RECORD_FILE)):
             raise UserError(
                 f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
                 f"another folder, or remove this one"
             )
-        for file in [*present, *self._own(RECORD_FILE), *self._own(ERROR_FILE)]:
-            file.unlink(missing_ok=True)
-        _write_whole(path, [json.dumps(self.about, ensure_ascii=False, indent=1)])
+        raise UserError(f"output={self.root}: holds results of other settings ({told}): {REMEDY}")
+
+    def _refuse_changed(self, old: Sequence[Path], replaced: Collection[str] = ()) -> None:
+        """old: files to be replaced. replaced: images that are another file now than the one of their record."""
+        if (path := self.manifest.first_foreign(old)) is not None:
+            how = "was changed since it was written" if self.manifest.lists(path) else "is not of this command"
+            raise UserError(f"output={self.root}: {path.relative_to(self.root)} {how}: {REMEDY}")
+        before = (read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES) or {}).get(INPUT)
+        if replaced and before != self.settings[INPUT]:
+            raise UserError(
+                f"output={self.root}: holds results of {count(len(replaced), 'image')} of the same name in {before} "
+                f"(first: {min(replaced)}): {REMEDY}"
+            )
+
+    def _clear(self) -> None:
+        """Remove what such calls wrote. What they did not write stays, unless this call writes a file of its name."""
+        remove(self.manifest.files)
+        remove([*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self._own(MANIFEST_FILE), self.root / SETTINGS])
+        self.manifest.restart()
+
+    def _lock(self, path: Path) -> RunLock:
+        return RunLock(path, "output", "is detecting into it")
+
+    def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """Every record in the folder with its line."""
+        for path in sorted(path for path in self._own(RECORD_FILE) if path.suffix == ".jsonl"):
+            yield from read_records(path)
 
     def _refuse_others(self, present: dict[Path, list[Path]]) -> None:
         names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
@@ -190,45 +235,47 @@ class ResultFolder:
         if others:
             raise UserError(
                 f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
-                f"{others[0].relative_to(self.root)}); choose another folder, or remove its {TEXTS}/, "
-                f"{PICTURES}/ and {CROPS}/"
+                f"{others[0].relative_to(self.root)}): {REMEDY}"
             )
+
+    def _write_whole(self, path: Path, lines: Iterable[str], listed: bool = True) -> None:
+        with atomic_write(path) as hidden:
+            with hidden.open("w", **TEXT) as file:
+                file.writelines(line + "\n" for line in lines)
+            if listed:
+                self.manifest.add(path, digest_of(hidden))
 
     def _own(self, name: re.Pattern[str]) -> list[Path]:
         """Files that detection writes into the folder itself."""
         return [path for path in self.root.iterdir() if name.fullmatch(path.name)]
 
 
-def stamp(path: Path) -> dict[str, int]:
-    """What tells a file from another of the same name: `bytes` and `modified_ns`. Raises OSError."""
-    status = path.stat()
-    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-
-
-def _read_settings(path: Path) -> dict[str, Any] | None:
+def _is_of(record: dict[str, Any], item: Item) -> bool:
+    """Whether a record is of this very file."""
     try:
-        settings = json.loads(path.read_text(**TEXT))
-    except (OSError, ValueError):
-        return None
-    return settings if isinstance(settings, dict) else None
+        return stamp(item.path) == {key: record[key] for key in STAMP}
+    except OSError:
+        return False
 
 
-def _create(path: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Write the settings whole, unless another call was first; returns those that are there then."""
-    made = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    made.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", **TEXT)
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        if not path.exists():
-            shutil.copyfile(made, path)
-    finally:
-        made.unlink(missing_ok=True)
-    return _read_settings(path) or about
+def _is_of_a_call(name: str) -> bool:
+    return any(pattern.fullmatch(name) for pattern in (RECORD_FILE, ERROR_FILE, MANIFEST_FILE))
 
 
-def _write_whole(path: Path, lines: Iterable[str]) -> None:
-    with atomic_write(path) as written, written.open("w", **TEXT) as file:
-        file.writelines(line + "\n" for line in lines)
+def _create(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Write the settings whole, unless they are there; returns those that are there then."""
+    with staging_folder(path.parent) as folder:
+        made = folder / path.name
+        made.write_text(json.dumps(settings, ensure_ascii=False, indent=1) + "\n", **TEXT)
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                made.replace(path)
+    return read_json_object(path, MAX_SETTINGS_BYTES) or settings
+
+
+def _folders(root: Path) -> Iterator[str]:
+    return (place for place, _, _ in os.walk(root))

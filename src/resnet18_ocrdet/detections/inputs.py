@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ..data.image_io import IMAGE_SUFFIXES, UNREAD_SUFFIXES, has_image_suffix, list_images
 from ..errors import UserError
-from .files import CROPS, PICTURES
-from .folder import SETTINGS, SHEETS
+from .files import CROPS, PICTURES, SHEETS
+from .folder import SETTINGS
 
 MADE = (PICTURES, CROPS, SHEETS)  # folders of an output that hold pictures
 

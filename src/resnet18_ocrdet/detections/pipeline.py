@@ -20,8 +20,8 @@ from ..memory import ran_out
 from ..postprocess import ProbMap
 from ..structures import Detection, Image, Placement
 from ..tiles import SHRINK
-from .folder import stamp
 from .inputs import Item
+from .records import stamp
 
 READERS = 2  # threads that read images
 AHEAD = 2  # images read before they are asked for, beside a batch: large ones fill the memory
@@ -50,7 +50,7 @@ class Done(NamedTuple):
     width: int
     detections: list[Detection]
     seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
-    stamp: dict[str, int]  # of the file that was read, see `folder.stamp`
+    stamp: dict[str, int]  # of the file that was read, see `records.stamp`
     scale: float  # at which the network saw the image as a whole
 
 

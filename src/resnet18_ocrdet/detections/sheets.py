@@ -1,0 +1,43 @@
+"""Sheets for LabelMe: labels to be corrected by hand, so none that is there is ever written again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..atomic_write import staging_folder
+from .files import ImageFiles
+from .formats import labelme
+
+if TYPE_CHECKING:
+    from .inputs import Item
+
+
+def write_sheet(files: ImageFiles, item: Item, record: dict[str, Any]) -> None:
+    """Write the sheet of an image where there is none, with its image beside it by a link.
+
+    The folder can then be opened in LabelMe, and trained on. Raises OSError."""
+    sheet = files.sheet(item.result)
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    image = sheet.parent / item.path.name
+    _link(image, item.path.resolve())
+    if not sheet.exists():
+        text = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
+        files.manifest.put(sheet, (text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def _link(image: Path, target: Path) -> None:
+    """Link to the image; a link to another place is renewed, a file that is there stays."""
+    if image.is_symlink() and image.readlink() == target:
+        return
+    if image.exists() and not image.is_symlink():
+        return
+    with staging_folder(image.parent) as folder:
+        hidden = folder / image.name
+        try:
+            hidden.symlink_to(target)
+        except OSError:  # a file system without links
+            shutil.copyfile(target, hidden)
+        hidden.replace(image)

@@ -1,0 +1,39 @@
+"""An exported file that is there already: replaced only where this command wrote it, of the same network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import sha256
+from ..errors import UserError
+from ..regular_file import read_json_object
+from .card import make_sidecar
+from .parity import Parity
+
+MAX_SIDECAR_BYTES = 2**24
+REMEDY = "choose another output=, or add overwrite=true"
+
+
+def sidecar_of(output: Path) -> Path:
+    """The JSON file beside an exported one."""
+    return output.with_name(output.name + ".json")
+
+
+def refuse_foreign(output: Path, card: dict[str, Any], source: dict[str, str]) -> None:
+    """Raise UserError where the export would replace a file that it did not write like this, or that was changed.
+
+    card, source: of the file that is about to be written; an earlier one with the same ones may be replaced."""
+    there = [file for file in (output, sidecar_of(output)) if file.is_symlink() or file.exists()]
+    if not there:
+        return
+    before = read_json_object(sidecar_of(output), MAX_SIDECAR_BYTES)
+    if len(there) < 2 or before is None or any(file.is_symlink() for file in there):
+        raise UserError(f"{there[0]}: is there already, and not as this command writes it: {REMEDY}")
+    expected = make_sidecar(card, output.name, sha256(output), source, Parity(0, 0.0, 0, 1.0))
+    if before.get("sha256") != expected["sha256"]:
+        raise UserError(f"{output}: was changed since it was exported: {REMEDY}")
+    expected["parity"] = before.get("parity")  # measured anew
+    if before != json.loads(json.dumps(expected)):
+        raise UserError(f"{output}: is there already, of another checkpoint or other settings: {REMEDY}")

@@ -1,0 +1,114 @@
+"""Which files of an output folder a command wrote, so that it never replaces anything else.
+
+A manifest is a hidden file of JSON lines, `[name, digest of the content]`. A file is listed before it is put in place:
+after a kill, every file that is there is listed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from .atomic_write import atomic_write
+from .regular_file import open_regular
+
+DIGEST_BYTES = 16
+
+
+class Manifest:
+    """The files below the folder in which the manifest `path` lies. Empty until `load`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.root = path, path.parent
+        self._digests: dict[str, tuple[str, ...]] = {}
+        self._ends_well = False  # whether the file is known to end with a whole line
+
+    def load(self, others: Iterable[Path] = ()) -> None:
+        """Read the manifest, and others of the same folder, written by other processes.
+
+        One that is not there is empty; a line that was cut off or changed is left out."""
+        for manifest in dict.fromkeys((self.path, *others)):
+            with suppress(OSError), open_regular(manifest) as file:
+                for line in file:
+                    self._read(line)
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that is listed, whether it is there or not."""
+        return [self.root / name for name in self._digests]
+
+    def lists(self, file: Path) -> bool:
+        """Whether a file of this name was written."""
+        return self._name(file) in self._digests
+
+    def wrote(self, file: Path) -> bool:
+        """Whether a file is as it was written. A link, a folder and what cannot be read are not."""
+        digests = self._digests.get(self._name(file), ())
+        try:
+            return bool(digests) and not file.is_symlink() and digest_of(file) in digests
+        except OSError:
+            return False
+
+    def first_foreign(self, files: Iterable[Path]) -> Path | None:
+        """The first of them that is there and was not written, or was changed since; None without one."""
+        return next((file for file in files if os.path.lexists(file) and not self.wrote(file)), None)
+
+    def add(self, file: Path, content: str) -> None:
+        """List a file that is about to be put in place. content: its digest. Raises OSError."""
+        name = self._name(file)
+        with self.path.open("ab+") as lines:
+            if not self._ends_well and lines.tell():  # a full disk or a kill may have cut the last line
+                lines.seek(-1, os.SEEK_END)
+                lines.write(b"" if lines.read(1) == b"\n" else b"\n")
+            self._ends_well = False
+            lines.write(_line(name, content))
+        self._ends_well = True
+        self._note(name, content)
+
+    def put(self, file: Path, data: bytes) -> None:
+        """Write a file whole, and the folders above it. Raises OSError."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.add(file, digest(data))
+        with atomic_write(file) as hidden:
+            hidden.write_bytes(data)
+
+    def restart(self, keep: Iterable[Path] = ()) -> None:
+        """Begin the manifest anew with what is listed of `keep` only. Raises OSError."""
+        names = [self._name(file) for file in keep]
+        self._digests = {name: self._digests[name] for name in names if name in self._digests}
+        lines = [_line(name, content) for name, contents in self._digests.items() for content in contents]
+        with atomic_write(self.path) as hidden:
+            hidden.write_bytes(b"".join(lines))
+
+    def _read(self, line: bytes) -> None:
+        with suppress(ValueError, RecursionError):
+            match json.loads(line):
+                case [str(name), str(content)]:
+                    self._note(name, content)
+
+    def _note(self, name: str, content: str) -> None:
+        contents = self._digests.get(name, ())
+        if content not in contents:
+            self._digests[name] = (*contents, content)
+
+    def _name(self, file: Path) -> str:
+        return file.relative_to(self.root).as_posix()
+
+
+def digest(data: bytes) -> str:
+    """Of the content of a file, 32 hex digits (BLAKE2b)."""
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """`digest` of a file that is there. Raises OSError, also for what is no regular file."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+
+
+def _line(name: str, content: str) -> bytes:
+    return json.dumps([name, content]).encode("ascii") + b"\n"

@@ -1,0 +1,99 @@
+"""The output folder of a command that writes its results at the end: all of them or none, and over nobody's work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from .atomic_write import atomic_write, remove_leftovers, staging_folder
+from .errors import UserError
+from .lock import RunLock
+from .manifest import Manifest, digest_of
+from .regular_file import read_json_object
+from .run_folder import REMEDY, make_folder, remove_unused
+
+NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they change no result
+MAX_SETTINGS_BYTES = 2**20
+SHOWN = 3  # settings that one message names
+
+
+class OutputFolder:
+    """Results of one command, which may replace what it wrote itself with the same settings."""
+
+    def __init__(self, root: Path, command: str, settings: Mapping[str, Any], overwrite: bool) -> None:
+        """settings: what the results depend on, plain values. overwrite: replace files of any origin and settings."""
+        self.root, self.overwrite = root, overwrite
+        self._settings = comparable(settings)
+        self._settings_file = root / f".ocrdet-{command}.settings.json"
+        self._manifest = Manifest(root / f".ocrdet-{command}.files.jsonl")
+        self._lock = RunLock(root / f".ocrdet-{command}.lock", "output", "is writing to it")
+        self._replaceable: list[Path] = []
+
+    @contextmanager
+    def claimed(self, patterns: Sequence[str]) -> Iterator[None]:
+        """Hold the folder while the command runs. patterns: of the files that it may write, relative to the folder.
+
+        Raises UserError, before anything is touched, when another process holds it, or when such a file is there that
+        this command did not write with these settings."""
+        was_there = self.root.exists()
+        make_folder("output", self.root)
+        try:
+            with self._lock:
+                remove_leftovers([self.root])
+                self._manifest.load()
+                self._replaceable = sorted(chain.from_iterable(self.root.glob(pattern) for pattern in patterns))
+                if self._replaceable and not self.overwrite:
+                    self._refuse_foreign()
+                yield
+        finally:
+            if not was_there:
+                remove_unused(self.root)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Give a hidden folder to write to. At the end its files move into the output folder, and what an earlier call
+        wrote there goes; when the block raises, nothing changes.
+
+        Raises OSError."""
+        with staging_folder(self.root) as staged:
+            yield staged
+            made = [path.relative_to(staged) for path in sorted(staged.rglob("*")) if path.is_file()]
+            self._manifest.restart(self._replaceable)
+            for name in made:
+                self._manifest.add(self.root / name, digest_of(staged / name))
+            with atomic_write(self._settings_file) as written:
+                written.write_text(json.dumps(self._settings, indent=1) + "\n", encoding="utf-8")
+            for name in made:
+                (self.root / name.parent).mkdir(parents=True, exist_ok=True)
+                (staged / name).replace(self.root / name)
+            for path in {*self._replaceable} - {self.root / name for name in made}:
+                path.unlink(missing_ok=True)
+
+    def _refuse_foreign(self) -> None:
+        foreign = self._manifest.first_foreign(self._replaceable)
+        if foreign is not None:
+            how = "was changed since it was written" if self._manifest.lists(foreign) else "is not of this command"
+            raise UserError(f"output={self.root}: {foreign.relative_to(self.root)} {how}: {REMEDY}")
+        before = read_json_object(self._settings_file, MAX_SETTINGS_BYTES)
+        if before is None or before != self._settings:
+            told = ", ".join(differences(before or {}, self._settings)[:SHOWN])
+            raise UserError(f"output={self.root}: holds results of other settings ({told}): {REMEDY}")
+
+
+def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are compared, after a round trip through JSON."""
+    kept = {key: value for key, value in settings.items() if key not in NOT_COMPARED}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    return plain
+
+
+def differences(before: Any, now: Any, key: str = "") -> list[str]:
+    """`decode.bin_thresh 0.3 → 0.2` for each value of two nested settings that differs, sorted."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        below = (differences(before.get(name), now.get(name), f"{key}.{name}") for name in sorted({*before, *now}))
+        return list(chain.from_iterable(below))
+    return [] if before == now else [f"{key.lstrip('.')} {before} → {now}"]
