@@ -1,0 +1,147 @@
+"""What the fuzzer calls of networks that people bring: checkpoints, and what these and exported files say."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import nn
+
+from fuzz_kinds import change_zip, mutate
+from fuzz_mutate import any_value, change_tree
+from resnet18_ocrdet import runtimes
+from resnet18_ocrdet.checkpoint import load_weights, shipped_weights
+from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.resumed import implied_words
+from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.data.letterbox import scale_to
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.trained import load_trained
+
+
+def use_contract(contract: Contract) -> None:
+    """What the commands do with it before the first image."""
+    contract.to_dict()
+    scale_to(480, 640, contract.height, contract.width, contract.resize)
+
+
+def read_card(root: Path) -> None:
+    """`checkpoint=` with an .onnx: what it says about itself."""
+    (path,) = root.iterdir()
+    card = runtimes.read_card(path, {runtimes.KEY: path.read_bytes().decode("utf-8", "replace")})
+    contract = Contract.from_dict(card["contract"])
+    use_contract(contract)
+    exported = runtimes.Exported(path, "onnxruntime", card, lambda precision: lambda images: images[:, :1])
+    net = runtimes.FileNet(exported)
+    net.check(contract.height, contract.width, contract.resize)
+    check_recorded(path, card["config"])
+
+
+def read_contract(root: Path) -> None:
+    """The contract of a checkpoint."""
+    (path,) = root.iterdir()
+    use_contract(Contract.from_dict(parse(path)))
+
+
+def read_recorded(root: Path) -> None:
+    """The config of a checkpoint."""
+    (path,) = root.iterdir()
+    check_recorded(path, parse(path))
+
+
+def parse(path: Path) -> Any:
+    """Values as a checkpoint may hold them, from JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: no JSON, in the place of a pickle") from None
+
+
+def check_recorded(path: Path, config: Any) -> None:
+    """As the commands do before they use it."""
+
+
+def open_checkpoint(root: Path) -> None:
+    """`checkpoint=` with a .pt, up to the filling of a network: here a tiny one, the biggest part of a real file."""
+    (path,) = root.iterdir()
+    trained = load_trained(path)
+    use_contract(Contract.from_dict(trained.content["contract"]))
+    load_weights(tiny_net(), shipped_weights(trained.content), path)
+    trained.adopted  # noqa: B018 - a property
+    check_recorded(path, trained.content["config"])
+
+
+def resume_folder(root: Path) -> None:
+    """`resume=RUN`: the config.yaml of the run."""
+    checkpoint = root / "checkpoints/last.pt"
+    checkpoint.parent.mkdir(exist_ok=True)
+    checkpoint.touch()
+    implied_words([f"resume={root}"], library())
+
+
+@cache
+def library() -> Library:
+    """Of ocrdet-train."""
+    return Library("train")
+
+
+@cache
+def tiny_net() -> nn.Module:
+    """What the checkpoints of the corpus hold the weights of."""
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))
+
+
+@cache
+def loaded(data: bytes) -> Any:
+    """The content of a checkpoint of the corpus."""
+    return torch.load(io.BytesIO(data), weights_only=True)
+
+
+def tree_value(rng: Random) -> Any:
+    """A value, or a tensor of a kind that weights do not have."""
+    made: tuple[Callable[[], Any], ...] = (
+        lambda: torch.empty(2, 3, 3, 3, device="meta"),
+        lambda: torch.eye(2).to_sparse(),
+        lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8),
+        lambda: torch.full((2,), float("nan")),
+        lambda: torch.ones(2, dtype=torch.complex64),
+        lambda: torch.ones(2, 3, 3, 3, dtype=torch.int8),
+        lambda: torch.ones(2, dtype=torch.bfloat16, requires_grad=True),
+        lambda: torch.ones(1).expand(2**20, 2**20),
+        lambda: torch.zeros(0),
+        lambda: torch.tensor(3),
+        lambda: nn.Parameter(torch.ones(2)),
+        lambda: torch.ones(2, dtype=torch.float8_e4m3fn),
+        lambda: torch.Size([1]),
+        lambda: torch.float32,
+        lambda: (1, (2,)),
+        lambda: {1, "a"},
+        lambda: b"\xff",
+        lambda: {None: 1, 2: {(): 3}},
+    )
+    return rng.choice(made)() if rng.random() < 0.4 else any_value(rng)
+
+
+def mutate_checkpoint(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
+    """Values and tensors, the members of the zip, or any bytes."""
+    how = rng.random()
+    if how < 0.15:
+        return mutate(data, rng, others)
+    if how < 0.3:
+        return change_zip(data, rng)
+    content = deepcopy(loaded(data))
+    for _ in range(1 + int(rng.expovariate(1.5))):
+        content = change_tree(content, rng, tree_value)
+    out = io.BytesIO()
+    try:
+        torch.save(content, out)
+    except Exception:  # a tensor that cannot be written, or a nesting that is too deep
+        return change_zip(data, rng)
+    return out.getvalue()

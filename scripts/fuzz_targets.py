@@ -1,0 +1,204 @@
+"""What the fuzzer calls: for each kind of file that people bring, the functions by which the commands read it.
+
+A target gets a folder with one changed file. It returns where the folder is taken, and raises UserError where it is
+refused; all else is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fuzz_kinds import mutate
+from fuzz_networks import mutate_checkpoint, open_checkpoint, read_card, read_contract, read_recorded, resume_folder
+from resnet18_ocrdet import results
+from resnet18_ocrdet.check.checked import check_set
+from resnet18_ocrdet.check.report_html import write_report_html
+from resnet18_ocrdet.check.report_json import write_report_json
+from resnet18_ocrdet.commands.check import cleaned, findings_told, verdict, words_to_be_taken
+from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.letterbox import scale_to
+from resnet18_ocrdet.data.policy import settle
+from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.splits import choose
+from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.data.text_file import text_lines
+from resnet18_ocrdet.detections.files import ImageFiles
+from resnet18_ocrdet.detections.folder import SETTINGS, ResultFolder
+from resnet18_ocrdet.detections.inputs import find_items
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.report.evidence import gather
+from resnet18_ocrdet.structures import Answer
+
+CORPUS = Path(__file__).parents[1] / "tests/corpus"
+Files = dict[str, bytes]  # by the path below the folder
+Mutate = Callable[[bytes, Random, Sequence[bytes]], bytes]
+WRITTEN_AT = 10**18  # ns: modification time of every file that is laid out; detections.jsonl records it
+CALM = 0.9  # share of the inputs in which not an image but a file beside it is changed, where there are such
+
+
+class Target(NamedTuple):
+    """One kind of file."""
+
+    name: str
+    seeds: tuple[Files, ...]  # folders to start from
+    run: Callable[[Path], None]
+    lasting: bool = True  # the run leaves the folder as it was
+    mutate: Mutate = mutate
+
+    def changeable(self, seed: int, rng: Random) -> str:
+        """The file of a seed that is changed."""
+        names = sorted(self.seeds[seed])
+        texts = [name for name in names if not has_image_suffix(name)]
+        return rng.choice(texts if texts and rng.random() < CALM else names)
+
+
+def lay_out(root: Path, files: Files) -> None:
+    """Write the files of a folder that is empty or not there."""
+    for name, data in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, data)
+
+
+def write(path: Path, data: bytes) -> None:
+    """One file, with the time that all of them have."""
+    path.write_bytes(data)
+    os.utime(path, ns=(WRITTEN_AT, WRITTEN_AT))
+
+
+def read_labels(root: Path, dialect: str) -> None:
+    """As a training does, until the images are decoded."""
+    reading = read_data(root, dialect)
+    parts = settle(reading.parts, reading.report, "fix", "negative", limit=None).parts
+    records = [record for part in parts.values() for record in part]
+    packed = LabelledImages(records)
+    for _ in packed.fingerprint():
+        pass
+    if records:
+        choose(packed.records, range(len(records)), 0.5, 0, "val")
+
+
+def check_labels(root: Path) -> None:
+    """As ocrdet-check does, its reports included."""
+    reading = read_data(root)
+    verdict(reading, "fix", "fail")
+    words_to_be_taken(reading, "fix", "fail")
+    checked = check_set(root, reading, TargetMaker(), lambda h, w: scale_to(h, w, 96, 128, "keep"), 96, 128)
+    for line in findings_told(checked):
+        line.encode("utf-8", "backslashreplace")
+    output = root.with_name("checked")
+    output.mkdir(exist_ok=True)
+    write_report_json(output / "report.json", checked)
+    write_report_html(output / "report.html", checked)
+    cleaned(checked)
+
+
+def look_and_read(root: Path) -> None:
+    """As every command does with every image."""
+    (path,) = root.iterdir()
+    look_at(path)
+    for reduce in (1, 4):
+        read_image(path, reduce)
+
+
+def box(left: int, top: int, right: int, bottom: int) -> Any:
+    """A region."""
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+LABELS = {  # of the images that the result files are about
+    "img_1": ((box(10, 10, 60, 30), box(70, 12, 110, 40), box(12, 60, 60, 80)), np.array([False, False, True])),
+    "img_2": ((box(5, 5, 50, 25),), np.array([False])),
+}
+
+
+def score(predictions: dict[str, Any]) -> None:
+    """As ocrdet-eval does, up to metrics.json."""
+    answers = [Answer(f"{stem}.png", *labels, predictions.get(stem, [])) for stem, labels in LABELS.items()]
+    metric = IcdarMetric()
+    metric.update_all(answers)
+    metric.center_shift()
+    json.dumps(gather(metric, answers).to_dict(), allow_nan=False)
+    for found in predictions.values():
+        results.format_detections(found, with_scores=True)
+
+
+def score_zip(root: Path) -> None:
+    """`predictions=` and `baseline=` with a zip."""
+    (path,) = root.iterdir()
+    results.holds_results(path)
+    score(results.read_predictions(path))
+
+
+def read_result_lines(root: Path) -> None:
+    """Each line for itself: one that is refused hides no other."""
+    (path,) = root.iterdir()
+    for line in text_lines(path.read_bytes(), str(path))[:100]:
+        with suppress(UserError):
+            score({"img_1": [results.parse_detection(line, str(path))]})
+
+
+def choose_listed(root: Path) -> None:
+    """`data.val=` with a list of names."""
+    (path,) = root.iterdir()
+    names = ("img_1.jpg", "img_2.jpg", "img_801.png", "img_802.png")
+    none = np.zeros(0, bool)
+    records = [LabelRecord(root / name, None, (), none, ()) for name in names]
+    choose(records, range(len(records)), str(path), 0, "val")
+
+
+def use_results(root: Path) -> None:
+    """A repeated ocrdet-detect: what is done already is kept, the rest would be done."""
+    about = json.loads(SEED_SETTINGS)
+    items = find_items(root / "in", root / "out", crops=False).items
+    folder = ResultFolder(ImageFiles(root / "out", False, False), items, about, None)
+    with folder.held():
+        folder.claim(items)
+        folder.assemble(items, [], ["labelme", "coco"])
+
+
+def seeds_of(name: str, corpus: Path = CORPUS) -> tuple[Files, ...]:
+    """The folders of the corpus for a target; a file that lies beside them is a folder of one."""
+    found = []
+    for entry in sorted((corpus / name).iterdir()):
+        files = [entry] if entry.is_file() else sorted(path for path in entry.rglob("*") if path.is_file())
+        top = entry.parent if entry.is_file() else entry
+        found.append({path.relative_to(top).as_posix(): path.read_bytes() for path in files})
+    return tuple(found)
+
+
+LABEL_KINDS = tuple(DIALECTS | FALLBACK)
+ALL_LABELS = tuple(seed for name in LABEL_KINDS for seed in seeds_of(name))
+SEED_SETTINGS = seeds_of("detections")[0][f"out/{SETTINGS}"]
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        *(Target(name, seeds_of(name), partial(read_labels, dialect=name)) for name in LABEL_KINDS),
+        Target("auto", ALL_LABELS, partial(read_labels, dialect="auto")),
+        Target("check", ALL_LABELS, check_labels),
+        Target("image", seeds_of("image"), look_and_read),
+        Target("results_zip", seeds_of("results_zip"), score_zip),
+        Target("results_folder", seeds_of("results_folder"), lambda root: score(results.read_predictions(root))),
+        Target("result_lines", seeds_of("result_lines"), read_result_lines),
+        Target("split_list", seeds_of("split_list"), choose_listed),
+        Target("detections", seeds_of("detections"), use_results, lasting=False),
+        Target("card", seeds_of("card"), read_card),
+        Target("contract", seeds_of("contract"), read_contract),
+        Target("recorded", seeds_of("recorded"), read_recorded),
+        Target("checkpoint", seeds_of("checkpoint"), open_checkpoint, mutate=mutate_checkpoint),
+        Target("run_folder", seeds_of("run_folder"), resume_folder),
+    )
+}

@@ -1,0 +1,244 @@
+"""Runs inputs in processes that may crash, hang or take too much, and says what came of each.
+
+A worker is forked, handles some thousand inputs and ends. It writes a line for each input, so that its parent knows
+which one it was at when it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import NamedTuple
+
+import resnet18_ocrdet
+from fuzz_process import set_up
+from fuzz_targets import Target, lay_out, write
+from resnet18_ocrdet.errors import UserError
+
+PACKAGE = str(Path(resnet18_ocrdet.__file__).parent)
+MOST_SECONDS = 1.0  # of the processor, for one input
+MOST_BYTES = 500 * 2**20  # of memory, for one input
+HEADROOM_BYTES = 4 * 2**30  # of addresses, beyond what a worker has at its start
+HANGS_SECONDS = 20.0  # by the clock
+OWN_FAULT = 70  # exit code of a worker
+INPUTS_EACH = 2000  # of one worker
+FAILURES = ("traceback", "slow", "large", "crashed", "hung")
+KINDS = ("accepted", "refused", *FAILURES)
+QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as Python has it by default
+
+
+class Input(NamedTuple):
+    """A folder of the corpus with one file changed."""
+
+    target: Target
+    number: int
+    seed: int  # of the target's seeds
+    file: str
+    data: bytes
+
+
+class Outcome(NamedTuple):
+    """What came of one input."""
+
+    kind: str  # one of KINDS
+    where: str = ""  # of a failure: the same for the same fault
+    told: str = ""  # of a failure: a traceback, or what was measured
+
+
+def draw(targets: Sequence[Target], seed: int, number: int) -> Input:
+    """Input `number` of a session: the same for the same targets, seed and corpus."""
+    target = targets[number % len(targets)]
+    rng = Random(f"{seed} {target.name} {number}")
+    chosen = rng.randrange(len(target.seeds))
+    file = target.changeable(chosen, rng)
+    others = list(rng.choice(target.seeds).values())
+    return Input(target, number, chosen, file, target.mutate(target.seeds[chosen][file], rng, others))
+
+
+class Folders:
+    """Where inputs are laid out: a folder for each seed, in which only what changes is written."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._changed = root, dict[Path, str]()
+
+    def put(self, given: Input) -> Path:
+        """The folder of an input, ready to be read."""
+        folder = self._root / given.target.name / str(given.seed) / "data"
+        files, changed = given.target.seeds[given.seed], self._changed.get(folder)
+        if changed is None or not given.target.lasting:
+            shutil.rmtree(folder, ignore_errors=True)
+            lay_out(folder, files)
+        elif changed != given.file:
+            write(folder / changed, files[changed])
+        write(folder / given.file, given.data)
+        self._changed[folder] = given.file
+        return folder
+
+
+class Meter:
+    """Measures this process: memory at its peak, where the system tells, and where its time goes."""
+
+    def __init__(self) -> None:
+        self.stack = ""  # the place in the package where MOST_SECONDS were over
+        self.warned: list[str] = []
+        try:
+            self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
+            self._status = os.open("/proc/self/status", os.O_RDONLY)
+            os.write(self._clear, b"5")
+        except OSError:
+            self._clear = -1
+        signal.signal(signal.SIGPROF, self._note_stack)
+        warnings.simplefilter("always")
+        for kind in QUIET:
+            warnings.simplefilter("ignore", kind)
+        warnings.showwarning = self._warn  # type: ignore[assignment]
+
+    def run(self, target: Target, folder: Path) -> tuple[Outcome, float, int]:
+        """What came of it, the seconds and the bytes that it took."""
+        self.stack, self.warned = "", []
+        before = self._memory(begin=True)
+        began = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+        try:
+            target.run(folder)
+            outcome = Outcome("accepted")
+        except UserError:
+            outcome = Outcome("refused")
+        except KeyboardInterrupt:
+            raise
+        except MemoryError as error:
+            outcome = Outcome("large", f"MemoryError {_place(error)}", traceback.format_exc())
+        except BaseException as error:
+            outcome = Outcome("traceback", f"{type(error).__name__} {_place(error)}", traceback.format_exc())
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        took = time.process_time() - began
+        if self.warned and outcome.kind in KINDS[:2]:
+            outcome = Outcome("traceback", self.warned[0], "\n".join(self.warned[:10]))
+        return outcome, took, self._memory() - before
+
+    def _memory(self, begin: bool = False) -> int:
+        """Bytes at the peak, which begins anew where `begin` says so."""
+        if self._clear < 0:
+            return 0
+        if begin:
+            os.write(self._clear, b"5")
+        line = next(line for line in os.pread(self._status, 8192, 0).splitlines() if line.startswith(b"VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    def _note_stack(self, number: int, frame: FrameType | None) -> None:
+        self.stack = "".join(traceback.format_stack(frame))
+
+    def _warn(self, message: Warning, category: type[Warning], filename: str, line: int, *_: object) -> None:
+        self.warned.append(f"{category.__name__} {_short(filename)}:{line} {message}"[:300])
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of the package, or of anything, that an exception went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(PACKAGE)] or frames
+    return f"{_short(own[-1].filename)}:{own[-1].lineno}" if own else ""
+
+
+def _short(filename: str) -> str:
+    return filename.removeprefix(PACKAGE + os.sep)
+
+
+def judge(meter: Meter, folders: Folders, given: Input) -> Outcome:
+    """Run an input; what takes too long is measured once more, as a machine may be busy."""
+    outcome, took, grown = meter.run(given.target, folders.put(given))
+    if outcome.kind in KINDS[:2] and (took > MOST_SECONDS or grown > MOST_BYTES):
+        outcome, again, grown_again = meter.run(given.target, folders.put(given))
+        if outcome.kind in FAILURES:
+            return outcome
+        places = [line.strip() for line in meter.stack.splitlines() if PACKAGE in line]
+        place = _short(places[-1].split('"')[1]) + ":" + places[-1].split("line ")[1].split(",")[0] if places else ""
+        if grown > MOST_BYTES and grown_again > MOST_BYTES / 2:  # some memory of the first time is still there
+            return Outcome("large", f"{given.target.name} {given.seed}", f"{grown / 2**20:.0f} MiB")
+        if min(took, again) > MOST_SECONDS:
+            return Outcome("slow", place or given.target.name, f"{again:.1f} s\n{meter.stack}")
+    return outcome
+
+
+def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines: int) -> None:
+    """A worker's life: a line of JSON on the file `lines` for each input."""
+    set_up()
+    sys.stderr = os.fdopen(os.dup(2), "w")  # for faults of the fuzzer itself
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # decoders write to them
+        os.dup2(nowhere, stream)
+    if sys.platform == "linux":
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + HEADROOM_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    meter, folders = Meter(), Folders(root)
+    for number in numbers:
+        outcome = judge(meter, folders, draw(targets, seed, number))
+        os.write(lines, json.dumps([number, *outcome]).encode() + b"\n")
+
+
+def run_all(targets: Sequence[Target], seed: int, inputs: int, root: Path) -> Iterator[tuple[int, Outcome]]:
+    """Every input with what came of it, in their order."""
+    done = 0
+    while done < inputs:
+        numbers = range(done, min(inputs, done + INPUTS_EACH))
+        folder = root / str(done)
+        for number, outcome in run_some(targets, seed, numbers, folder):
+            yield number, outcome
+            done = number + 1
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_some(targets: Sequence[Target], seed: int, numbers: range, root: Path) -> Iterator[tuple[int, Outcome]]:
+    """The same for one worker; ends early, behind the input that ended the worker."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reading)
+            work(targets, seed, numbers, root, writing)
+            code = 0
+        except KeyboardInterrupt:
+            code = 130
+        except BaseException:
+            code = OWN_FAULT
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    os.close(writing)
+    number, hung, status = numbers.start, False, -1
+    try:
+        with os.fdopen(reading, "rb", buffering=0) as lines:
+            rest = b""
+            while True:
+                hung = not select.select([lines], [], [], HANGS_SECONDS)[0]
+                chunk = b"" if hung else lines.read(65536)
+                if not chunk:
+                    break
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    number, *outcome = json.loads(line)
+                    yield number, Outcome(*outcome)
+                    number += 1
+    finally:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    if number < numbers.stop:
+        if not hung and os.waitstatus_to_exitcode(status) == OWN_FAULT:
+            raise RuntimeError(f"the fuzzer itself failed at input {number}")
+        ended = -os.waitstatus_to_exitcode(status)
+        name = signal.Signals(ended).name if ended > 0 else f"exit code {-ended}"
+        kind, told = ("hung", f"{HANGS_SECONDS:.0f} s without an answer") if hung else ("crashed", name)
+        yield number, Outcome(kind, f"{targets[number % len(targets)].name} {told}", told)
