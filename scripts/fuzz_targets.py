@@ -35,10 +35,12 @@ from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.text_file import text_lines
 from resnet18_ocrdet.detections.files import ImageFiles
-from resnet18_ocrdet.detections.folder import SETTINGS, ResultFolder
+from resnet18_ocrdet.detections.folder import INPUT, SETTINGS, ResultFolder, manifest_file
 from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.manifest import Manifest
 from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.output_folder import OutputFolder
 from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.structures import Answer
 
@@ -162,12 +164,22 @@ def choose_listed(root: Path) -> None:
 
 def use_results(root: Path) -> None:
     """A repeated ocrdet-detect: what is done already is kept, the rest would be done."""
-    about = json.loads(SEED_SETTINGS)
-    items = find_items(root / "in", root / "out", crops=False).items
-    folder = ResultFolder(ImageFiles(root / "out", False, False), items, about, None)
+    settings = json.loads(SEED_SETTINGS)
+    about = {key: value for key, value in settings.items() if key != INPUT}
+    source, output = root / "in", root / "out"
+    items = find_items(source, output, crops=False).items
+    files = ImageFiles(Manifest(manifest_file(output, None)), False, False)
+    folder = ResultFolder(files, items, about, source, formats=["labelme", "coco"])
     with folder.held():
         folder.claim(items)
-        folder.assemble(items, [], ["labelme", "coco"])
+        folder.assemble(items, [])
+
+
+def use_output(root: Path) -> None:
+    """A repeated ocrdet-eval: what it wrote is replaced, all else is refused."""
+    folder = OutputFolder(root, "eval", {"split": "val", "decode": {"box_thresh": 0.5}}, overwrite=False)
+    with folder.claimed(["metrics.json", "boxes/res_*.txt"]), folder.writing() as staged:
+        (staged / "metrics.json").write_text("{}\n", encoding="utf-8")
 
 
 def seeds_of(name: str, corpus: Path = CORPUS) -> tuple[Files, ...]:
@@ -195,6 +207,7 @@ TARGETS: dict[str, Target] = {
         Target("result_lines", seeds_of("result_lines"), read_result_lines),
         Target("split_list", seeds_of("split_list"), choose_listed),
         Target("detections", seeds_of("detections"), use_results, lasting=False),
+        Target("output", seeds_of("output"), use_output, lasting=False),
         Target("card", seeds_of("card"), read_card),
         Target("contract", seeds_of("contract"), read_contract),
         Target("recorded", seeds_of("recorded"), read_recorded),
