@@ -18,6 +18,7 @@ import pytest
 
 from conftest import TINY
 from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.interrupt import Interrupt
 from resnet18_ocrdet.streams import Lasting, exit_code
@@ -182,3 +183,36 @@ def until(condition: Any, seconds: float = 120.0) -> None:
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.02)
+
+
+AWKWARD = "\x1b]0;gone\x07\x1b[31mred\u202e\x85.jpg"
+
+
+def test_a_name_cannot_steer_the_terminal(capsys):
+    display = Display()
+    display.line(f"{AWKWARD} 日本　語\udcff\nnext")
+    told = capsys.readouterr().out
+    assert told == "\\x1b]0;gone\\x07\\x1b[31mred\\u202e\\x85.jpg 日本　語\\udcff\\nnext\n"
+    assert run_command("detect", lambda cfg: 1 / 0, [f"input={AWKWARD}"]) == 2
+    error = capsys.readouterr().err
+    assert "\x1b" not in error and "\\x1b[31mred" in error and len(error.splitlines()) == 1
+
+
+def test_an_encoding_without_the_sign_loses_no_result(tmp_path: Path):
+    (tmp_path / "語.jpg").write_bytes(b"no image")
+    program = Path(sys.executable).with_name("ocrdet-detect")
+    environment = {**os.environ, "PYTHONIOENCODING": "iso8859-1"}
+    words = ["input=語.jpg", "output=out", "vis=false"]
+    done = subprocess.run([program, *words], cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 1 and b"Traceback" not in done.stderr, done.stderr
+    assert b"\\u8a9e.jpg: not an image" in done.stdout and (tmp_path / "out/errors.json").is_file()
+
+
+def test_closed_streams_are_not_given_to_a_file(tmp_path: Path):
+    code = (
+        "import os, sys; from resnet18_ocrdet.streams import make_streams_last; make_streams_last()\n"
+        "opened = os.open('lock', os.O_RDWR | os.O_CREAT); os.write(2, b'of a library')\n"
+        "sys.exit(0 if opened > 2 and os.fstat(opened).st_size == 0 else 1)"
+    )
+    done = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" 0<&- 1>&- 2>&-', sys.executable, code], cwd=tmp_path)
+    assert done.returncode == 0

@@ -14,6 +14,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from .wording import printable
+
 PLAIN_EVERY_SECONDS = 10.0
 
 
@@ -41,8 +43,8 @@ class Display:
         self._early.clear()
 
     def line(self, text: str) -> None:
-        """Print one line; what is not UTF-8 in a file name is escaped."""
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        """Print one line; what could steer a terminal in a file name is escaped."""
+        text = printable(text)
         self.console.print(text, markup=False)
         self._log(text)
 

@@ -9,8 +9,10 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, TextIO
 
+STANDARD = (0, 1, 2)  # input, output and error
 READER_GONE = (errno.EPIPE, errno.EIO)  # a pipe closed at its other end; a terminal that was closed
 
 
@@ -59,7 +61,15 @@ class Lasting:
 
 
 def make_streams_last() -> None:
-    """For the whole process, once."""
+    """For the whole process, once. What an encoding lacks is printed as an escape."""
+    for number in STANDARD:
+        try:
+            os.fstat(number)
+        except OSError:  # closed: the next file to be opened would get its number, and what libraries print
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.stdout, sys.stderr = (
         stream if isinstance(stream, Lasting) or stream is None else Lasting(stream)
         for stream in (sys.stdout, sys.stderr)

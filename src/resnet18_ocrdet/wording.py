@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+STEERING = (
+    *range(0x20),  # C0 controls
+    *range(0x7F, 0xA0),  # DEL, and C1 controls
+    *(0x2028, 0x2029),  # line and paragraph separator
+    *(0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # direction of letters
+)
+ESCAPED = {sign: ascii(chr(sign))[1:-1] for sign in STEERING}
+
 
 def count(number: int, noun: str) -> str:
     """`1 image`, `2 images`."""
@@ -21,6 +29,13 @@ def looked_in(path: Path) -> str:
 
 
 def one_line(text: str, longest: int = 300) -> str:
-    """A text from a file as part of a message: what cannot be printed is shown as in Python, the rest is cut off."""
-    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:longest])
+    """A text from a file as part of a message: see `printable`, and the rest of a long one is cut off."""
+    shown = printable(text[:longest])
     return shown if len(text) <= longest else shown + "…"
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: signs that steer it, break the line or turn the order of letters are shown as in Python.
+
+    The name of a file may hold any of them. Bytes that are not UTF-8 are shown so, too."""
+    return text.translate(ESCAPED).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -91,7 +91,7 @@ def _detect(
     if cfg.crops:
         display.line(f"regions, upright: {folder.root / CROPS}")
     for failed in errors:
-        display.line("not read: " + failed["error"].replace("\n", "\\n"))
+        display.line(f"not read: {failed['error']}")
     return 1 if errors else 0
 
 

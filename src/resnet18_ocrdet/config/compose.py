@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..run_folder import remove_unused, reserve_folder
+from ..wording import printable
 from .argv import Request, parse_argv
 from .library import Library
 from .paths import conf_dir
@@ -53,8 +54,8 @@ def _report(command: str, error: UserError) -> int:
     if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, one speaks
         time.sleep(SPEAKING_SECONDS)  # torchrun ends all of them as soon as one has ended
         return error.exit_code
-    for line in str(error).splitlines():
-        print(f"ocrdet-{command}: {line}", file=sys.stderr)
+    for line in str(error).split("\n"):
+        print(f"ocrdet-{command}: {printable(line)}", file=sys.stderr)
     return error.exit_code
 
 
