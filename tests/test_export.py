@@ -116,7 +116,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
     net = FileNet(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
     maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
-    assert seen == [((1, 3, 64, 96), np.float32)] * 3
+    assert seen == [((1, 3, 64, 96), np.float32)] * 4  # the first one when it was opened
     assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
     net.check(64, 96, "fit")
     for wrong in ((64, 64, "fit"), (64, 96, "keep")):

@@ -11,8 +11,6 @@ import os
 import re
 import shutil
 import warnings
-from collections import Counter
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, cast
 
@@ -26,24 +24,20 @@ from .errors import UserError
 from .foreign import adopt
 from .regular_file import open_regular
 from .stated import check_stated
+from .tensor_names import explain_names, first_missing, foreign_names
 from .wording import one_line
 
 SCHEMA = 3
 NOT_LOADED = {
     EXPORTED: "an exported network, which can only be run; the .pt it was made of is needed",
-    ".pt2": "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, is "
-    "needed",
+    ".pt2": "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, "
+    "is needed",
 }
 LONGEST_LINE = 1000  # characters of what is wrong with a file
 WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
 FOREIGN_CODE = re.compile(
     r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)"
 )  # of torch, where weights_only stops it
-DEFORMABLE = "conv2_offset"  # as MhLiao/DB and its descendants name the layer that makes the offsets
-WRAPPERS = {  # first part of a tensor's name -> who puts it there
-    "module": " (of DistributedDataParallel: save the state dict of its .module)",
-    "_orig_mod": " (of torch.compile: save the state dict of its ._orig_mod)",
-}
 ADDED_IN_3: dict[str, Any] = {
     "average": None,
     "scaler": {},
@@ -183,7 +177,7 @@ def _parts(content: object) -> Checkpoint:
         content = {**ADDED_IN_3, **content}
     if not isinstance(content, dict) or not needed <= content.keys():
         raise UserError(
-            f"not written by ocrdet-train (no {_first_missing(content, needed)}){_foreign_names(content, needed)}"
+            f"not written by ocrdet-train (no {first_missing(content, needed)}){foreign_names(content, needed)}"
         )
     if not is_count(content["schema"], 2):
         raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
@@ -229,10 +223,11 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
     bent = sorted(key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape)
     if missing or foreign or bent:
         fits = len(wanted) - len(missing) - len(bent)
-        raise UserError(
-            f"checkpoint {path}: {fits} of {len(wanted)} tensors fit; {len(missing)} missing, {len(foreign)} unknown, "
-            f"{len(bent)} of another shape (first: {(bent + missing + foreign)[0]}){_explain_names(wanted, foreign)}"
+        told = (
+            f"{fits} of {len(wanted)} tensors fit; {len(missing)} missing, {len(foreign)} unknown, {len(bent)} of "
+            f"another shape (first: {(bent + missing + foreign)[0]}){explain_names(wanted, foreign)}"
         )
+        raise UserError(f"checkpoint {path}: {one_line(told, LONGEST_LINE)}")
     rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if rotten:
         raise UserError(f"checkpoint {path}: {len(rotten)} tensors hold NaN or infinity (first: {rotten[0]})")
@@ -262,42 +257,3 @@ def _first_bytes(file: BinaryIO) -> str:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return f"{size} bytes, begins {file.read(8)!r}"
-
-
-def _holds_tensors(state: object) -> bool:
-    return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
-
-
-def _explain_names(wanted: Collection[str], foreign: Sequence[str]) -> str:
-    """Why names are foreign, where the tensors of this network stand under longer or shorter ones; else nothing."""
-    longer = Counter(name.removesuffix(ours) for name in foreign for ours in [_tail(name, wanted)] if ours)
-    if longer:
-        prefix, found = longer.most_common(1)[0]
-        return f"; {found} names fit without the prefix '{prefix}'{WRAPPERS.get(prefix.split('.')[0], '')}"
-    if any(DEFORMABLE in name for name in foreign):
-        return "; it has deformable convolutions, and this network has none"
-    return ""
-
-
-def _tail(name: str, wanted: Collection[str]) -> str | None:
-    """The wanted name that `name` ends with, behind at least one more part."""
-    parts = name.split(".")
-    return next((tail for cut in range(1, len(parts)) if (tail := ".".join(parts[cut:])) in wanted), None)
-
-
-def _foreign_names(content: object, needed: frozenset[str]) -> str:
-    """What a file of another program holds instead, as far as it is tensors by name."""
-    if isinstance(content, dict) and len(needed & content.keys()) > len(needed) / 2:
-        return ""  # ours, and incomplete
-    nodes = [content, *(content.values() if isinstance(content, dict) else [])]
-    state = next((node for node in nodes if isinstance(node, dict) and node and _holds_tensors(node)), None)
-    if state is None:
-        return ""
-    first = str(next(iter(state)))
-    deformable = "; it has deformable convolutions" if any(DEFORMABLE in str(name) for name in state) else ""
-    return f": it holds {len(state)} tensors, first '{first}'{WRAPPERS.get(first.split('.')[0], '')}{deformable}"
-
-
-def _first_missing(content: object, needed: frozenset[str]) -> str:
-    keys = set(content) if isinstance(content, dict) else set()
-    return f"'{sorted(needed - keys)[0]}'"

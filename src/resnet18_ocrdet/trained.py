@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from .bundled import EXPORTED
-from .checkpoint import Checkpoint, load_checkpoint, weights_only
+from .checkpoint import Checkpoint, load_checkpoint, opened, weights_only
 from .device import choose_device
 from .errors import UserError
 from .runtimes import PRECISIONS, Exported, open_exported
@@ -39,8 +39,7 @@ def load_trained(path: Path, runtime: str = "auto") -> Trained:
     Raises UserError as `load_checkpoint` and `open_exported` do."""
     if path.suffix != EXPORTED:
         return Trained(path, load_checkpoint(path), None)
-    if not path.is_file():
-        raise UserError(f"checkpoint {path}: no such file")
+    opened(path).close()
     file = open_exported(path, runtime)
     return Trained(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
 

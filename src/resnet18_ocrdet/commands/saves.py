@@ -16,6 +16,7 @@ from ..data.loader import TrainLoader
 from ..display import Display
 from ..engine import LossSums, TrainState
 from ..errors import UserError
+from ..resumable import check_parts, naming
 from ..run_folder import RunFolder
 from ..world import World
 
@@ -71,15 +72,21 @@ class Saves:
         return f"{how}; step {self._step} is saved; go on with: {several}ocrdet-train resume={self.folder.root}"
 
     def restore(self, content: Checkpoint, path: Path) -> None:
-        """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it."""
+        """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it, or a part of it
+        is not what a run saves; then nothing may be trained."""
         state = self.state
+        check_parts(content, state.optimizer)
         line = load_weights(state.model, content["model"], path)
         self._check_steps(content, path)
-        build.restore_optimizer(state.optimizer, content, self.cfg)
-        if content["scaler"]:  # empty unless it was fp16
-            state.scaler.load_state_dict(content["scaler"])
+        with naming("optimizer"):
+            build.restore_optimizer(state.optimizer, content, self.cfg)
+        with naming("scaler"):
+            if content["scaler"]:  # empty unless it was fp16
+                state.scaler.load_state_dict(content["scaler"])
         if state.average is not None:  # switched on by this resume: it begins with the weights
-            state.average.load_state_dict(content["average"] or {"steps": 0, "model": content["model"]})
+            average = content["average"] or {"steps": 0, "model": content["model"]}
+            load_weights(state.average.model, average["model"], path)
+            state.average.load_state_dict(average)
         state.mining.load_state_dict(content["mining"])
         state.guard.load_state_dict(content["guard"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
@@ -90,7 +97,8 @@ class Saves:
             raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
         if state.epoch == epochs:
             self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
-        random_state.restore(content["random"])
+        with naming("random"):
+            random_state.restore(content["random"])
         if content["about"].get("data", self.about["data"]) != self.about["data"]:
             self.display.line("note: the images or labels are not those this run was saved with")
         self._step = state.step

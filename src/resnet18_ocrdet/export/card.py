@@ -9,11 +9,10 @@ from ..checkpoint import Checkpoint
 from ..contract import Contract
 from ..model.dbnet import STRIDE
 from ..postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX
+from ..runtimes import FORMAT
 from ..slim import without_paths
 from .graph import INPUT, OUTPUT, InputType
 from .parity import Parity
-
-FORMAT = 1  # of the card and of the sidecar
 
 
 def make_card(content: Checkpoint, contract: Contract, input_type: InputType, free: bool) -> dict[str, Any]:
