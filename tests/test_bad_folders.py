@@ -11,6 +11,7 @@ import pytest
 from defective_set import OTHER, WORD, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data import text_file
 from resnet18_ocrdet.data.reading import Reading, read_data
 from resnet18_ocrdet.data.splits import EmptySource, custom
 from resnet18_ocrdet.errors import UserError
@@ -178,14 +179,14 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch):
 
 def test_a_disk_that_fails_under_a_label_file(tmp_path: Path, monkeypatch):
     root = write(tmp_path, "images/1.png", "images/2.png", **{"labels/1.txt": WORD, "labels/2.txt": WORD})
-    read = Path.read_bytes
+    read = text_file.read_regular
 
-    def fails(path: Path) -> bytes:
+    def fails(path: Path, max_bytes: int) -> bytes:
         if path.name == "2.txt":
             raise OSError(errno.EIO, "Input/output error")
-        return read(path)
+        return read(path, max_bytes)
 
-    monkeypatch.setattr(Path, "read_bytes", fails)
+    monkeypatch.setattr(text_file, "read_regular", fails)
     reading = read_data(root)
     assert told(reading) == [("GT006", "2.txt", 0)]
     assert reading.report.findings[0].detail == "cannot be read: Input/output error"

@@ -21,7 +21,7 @@ KEYS = {
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.exif data.cache
+        data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
@@ -41,7 +41,7 @@ KEYS = {
         runtime batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.exif data.cache
+        data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize

@@ -105,7 +105,7 @@ def test_parts_by_file_and_by_folder(tmp_path):
         ("2.png", "GT022", "got nothing"),
         ("readme", "GT022", "needs an image, a tab and a JSON list, got 'readme'"),
         ("gone.png\t[]", "FS079", "'gone.png': not found"),
-        ("a" * 300 + ".png\t[]", "FS079", "not found"),
+        ("a" * 300 + ".png\t[]", "FS079", "a part is longer than 255 bytes"),
         ("\ta.png\u0000x.png\t[]", "GT006", "NUL"),
     ],
 )

@@ -68,7 +68,7 @@ def build_reading(data: DictConfig) -> Reading:
     """The labels of a folder as they were understood, with everything that was found on the way."""
     marks = None if data.ignore_marks is None else data.ignore_marks.split()
     dialect = data.get("dialect", "icdar2015")  # the group of that name has no such key
-    return read_data(Path(data.root), dialect, marks, data.exif, data.coords)
+    return read_data(Path(data.root), dialect, marks, data.exif, data.coords, data.max_label_mb)
 
 
 def build_scale(cfg: DictConfig) -> Callable[[int, int], tuple[float, float]]:

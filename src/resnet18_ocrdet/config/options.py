@@ -184,6 +184,10 @@ def _exif() -> Any:
     return key("labels of photos that EXIF turns are made for; auto: what they fit", choices=("auto", "upright", "raw"))
 
 
+def _max_label_mb() -> Any:
+    return key("MB of the largest label file that is read", low=1, high=1_000_000)
+
+
 def _cache() -> Any:
     return key("where decoded images are kept for the next epoch", choices=("none", "ram", "disk"))
 
@@ -206,6 +210,7 @@ class Icdar2015:
     coords: str = _coords()
     exif: str = _exif()
     cache: str = _cache()
+    max_label_mb: int = _max_label_mb()
 
 
 @dataclass
@@ -227,6 +232,7 @@ class Custom:
     coords: str = _coords()
     exif: str = _exif()
     cache: str = _cache()
+    max_label_mb: int = _max_label_mb()
 
 
 @dataclass

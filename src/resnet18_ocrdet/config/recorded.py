@@ -24,6 +24,7 @@ LABELLED = {
     "coords": "pixels",
     "exif": "auto",
     "cache": "none",
+    "max_label_mb": 1024,
 }
 # Settings that older versions did not have, with the values that change nothing; besides those of train.*
 ADDED: dict[str, dict[str, Any]] = {

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+MAX_LABEL_MB = 1024  # the largest published file, of TextOCR, has some hundreds
+MAX_REGIONS = 100_000  # of one image; more is a file of something else
+TOO_MANY = f"more than {MAX_REGIONS} regions"  # the detail of GT028
 Level = Literal["error", "warning", "repair", "info"]
 
 
@@ -122,10 +125,14 @@ class Finding(NamedTuple):
 
 
 class Report:
-    """Findings in the order in which they were made."""
+    """Findings in the order in which they were made.
 
-    def __init__(self) -> None:
+    It also carries how much of a label file may be read: whoever opens one has the report at hand, and reports it."""
+
+    def __init__(self, max_label_mb: int = MAX_LABEL_MB) -> None:
+        """max_label_mb: of the largest label file, in MB of 10^6 bytes."""
         self.findings: list[Finding] = []
+        self.max_label_mb = max_label_mb
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:
         """Note one. Raises KeyError for an unknown code."""

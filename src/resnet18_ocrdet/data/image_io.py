@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.file_names import leads_nowhere
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.regular_file import open_regular
@@ -141,7 +142,7 @@ def list_existing_images(folder: Path) -> list[Path]:
     images = list_images(folder)
     if not images:
         raise UserError(f"{folder}: 0 images found (looked for .jpg, .png and other image suffixes)")
-    broken = [image.name for image in images if not image.is_file()]
+    broken = [image.name for image in images if leads_nowhere(image)]
     if broken:
         named = ", ".join(broken[:MAX_NAMED])
         raise UserError(f"{folder}: {len(broken)} of {count(len(images), 'image')} linked to nowhere: {named}")
@@ -183,7 +184,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def unopened(path: Path, error: OSError) -> ImageFault:
     """Say why a file could not be opened."""
-    if path.is_symlink() and not path.exists():
+    if leads_nowhere(path):
         return ImageFault("FS077", f"{path}: a link to {path.readlink()}, which does not exist")
     return ImageFault("IM055", f"{path}: cannot be read: {error.strerror or error}")
 

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from resnet18_ocrdet.data.clean import clean
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.file_names import is_file, is_folder
+from resnet18_ocrdet.data.findings import MAX_LABEL_MB, Report
 from resnet18_ocrdet.data.formats import (
     coco,
     ctw1500,
@@ -65,18 +66,20 @@ def read_data(
     marks: Sequence[str] | None = None,
     exif: Exif = "auto",
     coords: Coords = "pixels",
+    max_label_mb: int = MAX_LABEL_MB,
 ) -> Reading:
     """Read the labels of a folder and look at its images.
 
     dialect: a key of DIALECTS or FALLBACK, or "auto". marks: texts that mean don't-care; None: those of the dialect.
+    max_label_mb: label files of more MB are not read, and reported.
     Raises UserError where the folder is not there, of no known dialect, or of several."""
-    if not root.is_dir():
+    if not is_folder(root):
         raise UserError(f"data.root={root}: {'not a folder' if root.exists() else f'no such folder{looked_in(root)}'}")
     chosen, why = choose_dialect(root) if dialect == "auto" else (dialect, "as asked")
     if dialect != "auto":
         _refuse_other_dialect(root, dialect)
     reader = (DIALECTS | FALLBACK)[chosen]
-    report = Report()
+    report = Report(max_label_mb)
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
     _keep_unlabelled(read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
@@ -108,7 +111,7 @@ def _keep_unlabelled(parts: dict[str, list[LabelRecord]], report: Report) -> Non
     part_of = {record.image_path.parent: part for part, records in parts.items() for record in records}
     known = {record.image_path for records in parts.values() for record in records}
     for finding in report.of("GT001", "GT006"):
-        if finding.image is not None and finding.image not in known and finding.image.is_file():
+        if finding.image is not None and finding.image not in known and is_file(finding.image):
             known.add(finding.image)
             part = part_of.get(finding.image.parent, next(iter(parts), "train"))
             unread = finding.code == "GT006"
@@ -134,13 +137,13 @@ def choose_dialect(root: Path) -> tuple[str, str]:
 def _seen(root: Path) -> str:
     """What lies in a folder that is no data set, in a few words."""
     there = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    images = sum(has_image_suffix(path.name) and path.is_file() for path in there)
+    images = sum(has_image_suffix(path.name) and is_file(path) for path in there)
     if not there:
         return "the folder is empty"
     if images:
         held = f"{count(images, 'image')} and no labels beside them"
         if any(reader.recognise(root.parent) for reader in (DIALECTS | FALLBACK).values()):
             return f"{held}; is {root.parent} meant?"
-        stem = next(path.stem for path in there if has_image_suffix(path.name) and path.is_file())
+        stem = next(path.stem for path in there if has_image_suffix(path.name) and is_file(path))
         return f"{held}: a file {stem}.txt or gt_{stem}.txt for each"
     return f"no image in it; it holds {', '.join(path.name for path in there[:MAX_NAMED])}"

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from resnet18_ocrdet.data.cache import Kind as Cache
+from resnet18_ocrdet.data.file_names import is_file
+from resnet18_ocrdet.data.findings import MAX_LABEL_MB
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.policy import MissingGt, OnError, settle
 from resnet18_ocrdet.data.reading import read_data
@@ -98,7 +100,8 @@ def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **opt
     """Read labelled images below `root` in any dialect of `data.reading`; `train` and `val` split its train part.
 
     val None: the val part if the root has one, else a tenth of the train part. options, all of `_labelled`: train,
-    seed, on_error, missing_gt, ignore_marks, coords, exif, cache. Raises UserError when nothing usable is there."""
+    seed, on_error, missing_gt, ignore_marks, coords, exif, cache, max_label_mb. Raises UserError when nothing usable is
+    there."""
     return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
 
@@ -115,11 +118,13 @@ def _labelled(
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: Cache = "none",
+    max_label_mb: int = MAX_LABEL_MB,
 ) -> Splits:
     """Read, settle what is wrong, split. val_fraction: drawn where neither `val` nor a val part is given.
 
     ignore_marks: texts that mean don't-care, with spaces between; None: those of the dialect."""
-    reading = read_data(root, dialect, None if ignore_marks is None else ignore_marks.split(), exif, coords)
+    marks = None if ignore_marks is None else ignore_marks.split()
+    reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
     parts, lines = settle(reading.parts, reading.report, on_error, missing_gt)
     records, test = parts.get("train", []), parts.get("test", [])
     own_val = parts.get("val") if val is None else None
@@ -164,7 +169,7 @@ def choose(
             raise UserError(f"{where}={spec}: a fraction must lie between 0 and 1, both excluded")
         number = max(1, round(spec * len(records)))
         return sorted(int(index) for index in np.random.default_rng(seed).permutation(drawn_from)[:number])
-    if bounds := re.fullmatch(r"\s*([0-9]+)\s*-\s*([0-9]+)\s*", spec):
+    if bounds := re.fullmatch(r"\s*([0-9]{1,255})\s*-\s*([0-9]{1,255})\s*", spec):
         return _choose_range(records, int(bounds[1]), int(bounds[2]), f"{where}={spec}")
     return _choose_named(records, Path(spec), f"{where}={spec}")
 
@@ -226,7 +231,7 @@ def _choose_range(records: Sequence[LabelRecord], low: int, high: int, where: st
 
 def _choose_named(records: Sequence[LabelRecord], path: Path, where: str) -> list[int]:
     """Take the records that a file names. Raises UserError for unknown names, an empty or a missing file."""
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{where}: neither a fraction, nor a range such as 801-900, nor an existing file of names")
     by_name: dict[str, list[int]] = {}
     for index, record in enumerate(records):

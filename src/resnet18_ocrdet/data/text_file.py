@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.findings import MAX_LABEL_MB, MAX_REGIONS, Report
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.regular_file import read_regular
 
+MB = 10**6  # bytes
+_FIRST_SIGN = re.compile(r"\S[^\r\n]*+")  # and the rest of its line
 _LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines: it also breaks at signs that a transcription may hold
 
 
@@ -20,19 +26,33 @@ class TextLine(NamedTuple):
     text: str
 
 
-def read_lines(path: Path) -> list[TextLine]:
-    """Read the lines of a text file that are not blank. Raises UserError when it cannot be read or is no text."""
+def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
+    """Read the lines of a text file that are not blank.
+
+    Raises UserError when it cannot be read, has more than `max_mb` MB, or is no text."""
     try:
-        data = path.read_bytes()
+        data = read_limited(path, max_mb)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     return text_lines(data, str(path))
 
 
+def read_limited(path: Path, max_mb: int) -> bytes:
+    """Read a file whole. Raises OSError as `read_regular`; one that is too large names the key of the limit."""
+    try:
+        return read_regular(path, max_mb * MB)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise OSError(errno.EFBIG, f"larger than {max_mb} MB (data.max_label_mb)") from None
+        raise
+
+
 def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine] | None:
-    """Read the lines of a label file that are not blank; None where `label_text` gives none."""
+    """Read the lines of a label file that are not blank, at most one more than an image may have regions.
+
+    None where `label_text` gives none."""
     text = label_text(path, report, image)
-    return None if text is None else lines_of(text)
+    return None if text is None else list(islice(lines_of(text), MAX_REGIONS + 1))
 
 
 def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT002") -> str | None:
@@ -40,12 +60,11 @@ def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT0
 
     A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted. image: whose labels they are. blank:
     the code for a file with nothing in it; "" for none."""
-    try:
-        data = path.read_bytes()
-        text = decode_text(data, "")
-    except OSError as error:
-        report.add("GT006", path, detail=f"cannot be read: {error.strerror or error}", image=image)
+    data = label_bytes(path, report, image)
+    if data is None:
         return None
+    try:
+        text = decode_text(data, "")
     except UserError as error:
         report.add("GT006", path, detail=str(error).removeprefix(": "), image=image)
         return None
@@ -58,14 +77,29 @@ def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT0
     return text
 
 
+def label_bytes(path: Path, report: Report, image: Path | None) -> bytes | None:
+    """Read a label file whole; None, and GT006, when that fails, or it is larger than the report allows."""
+    try:
+        return read_limited(path, report.max_label_mb)
+    except OSError as error:
+        report.add("GT006", path, detail=f"cannot be read: {error.strerror or error}", image=image)
+        return None
+
+
 def text_lines(data: bytes, where: str) -> list[TextLine]:
     """Cut the content of a text file, in any encoding of `decode_text`, into its lines that are not blank."""
-    return lines_of(decode_text(data, where))
+    return list(lines_of(decode_text(data, where)))
 
 
-def lines_of(text: str) -> list[TextLine]:
-    """Cut a text into its lines that are not blank."""
-    return [TextLine(number, line) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
+def lines_of(text: str, first: int = 1) -> Iterator[TextLine]:
+    """Cut a text into its lines that are not blank, one at a time. first: the number of the first one."""
+    number, end = first, 0
+    for match in _FIRST_SIGN.finditer(text):
+        between = text[end : match.start()]  # line ends, blank lines, blanks
+        number += len(_LINE_END.findall(between))
+        start = end + max(between.rfind("\n"), between.rfind("\r")) + 1
+        end = match.end()
+        yield TextLine(number, text[start:end])
 
 
 def decode_text(data: bytes, where: str) -> str:

@@ -100,7 +100,8 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
     for key, (number, file) in files.items():
         if file is not None:
             entry, found = images[number - 1], regions.get(key, [])
-            kept = [region for region in found if region]
+            too_many = Place(report, path, number, file, f"image {number}").too_many(len(found))
+            kept = [] if too_many else [region for region in found if region]
             stated = stated_size(entry.get("height"), entry.get("width"))
             record = to_record(file, path, kept, len(found) - len(kept), stated)
             listed.append(Listed(entry["set"] if entry.get("set") in PARTS else part, number, record))
@@ -148,7 +149,7 @@ def _name(entry: dict[str, Any]) -> Any:
 
 def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
     """List the folders of the part that a relative name begins with: train_images/ for train/1.jpg."""
-    first, *rest = re.split(r"[/\\]", name) if isinstance(name, str) else [""]
+    first, *rest = re.split(r"[/\\]", name, maxsplit=1) if isinstance(name, str) else [""]
     part = part_of(first) if rest else None
     return [folder for folder in folders if part and part_of(folder.name) == part]
 

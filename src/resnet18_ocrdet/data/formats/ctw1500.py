@@ -14,20 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.findings import MAX_REGIONS, Report
 from resnet18_ocrdet.data.formats.pairing import (
     PartFolders,
     RegionError,
     find_folder,
     parse_each,
     peek_files,
-    read_bytes,
     read_numbers,
     read_parts,
     to_polygon,
 )
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import label_text, lines_of
+from resnet18_ocrdet.data.text_file import label_bytes, label_text, lines_of
 
 NAME = "SCUT-CTW1500"
 IGNORE_MARKS = ("###",)
@@ -77,8 +76,8 @@ def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
         if place >= 0:
             return path, "has <Annotations>, <image>, <box> and <segs>"
     for path, head in peek_files(folder, ".txt"):
-        lines = lines_of(head.decode("utf-8-sig", "replace"))
-        numbers, mark, _ = lines[0].text.partition(TEXT_MARK) if lines else ("", "", "")
+        first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
+        numbers, mark, _ = first.text.partition(TEXT_MARK) if first else ("", "", "")
         fields = [field for field in numbers.split(",") if field.strip()]
         wanted = BOX_NUMBERS + CURVE_NUMBERS if folder.name.casefold() == OLD_LABELS else None
         if len(fields) != (CURVE_NUMBERS if mark else wanted):
@@ -133,11 +132,15 @@ def _read_lines(image: Path, label: Path, report: Report, marks: Sequence[str]) 
 
 
 class _Box:
-    """One <box> while it is read: its line, and the texts of its children by their tag."""
+    """One <box> while it is read: its line, and the pieces of its children's texts by their tag."""
 
     def __init__(self, line: int) -> None:
         self.line = line
-        self.texts: dict[str, str] = {}
+        self.pieces: dict[str, list[str]] = {}
+
+    def text(self, tag: str) -> str:
+        """All that stands in the children of a tag."""
+        return "".join(self.pieces.get(tag, ())).strip()
 
 
 class _Refused(Exception):  # noqa: N818  not an error of the parser, which only passes it on
@@ -145,7 +148,7 @@ class _Refused(Exception):  # noqa: N818  not an error of the parser, which only
 
 
 def _read_xml(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    data = read_bytes(label, image, report)
+    data = label_bytes(label, report, image)
     if data is None:
         return None
     try:
@@ -171,17 +174,18 @@ def _read_xml(image: Path, label: Path, report: Report, marks: Sequence[str]) ->
 
 
 def _parse_box(box: _Box, marks: Sequence[str]) -> Region:
-    segs = box.texts.get("segs", "").strip().rstrip(",")
+    segs = box.text("segs").rstrip(",")
     if not segs:
         raise RegionError("GT022", "a <box> without <segs>, the corners of its outline")
-    words = box.texts.get("label", "").strip()
+    words = box.text("label")
     return Region(to_polygon(read_numbers(segs.split(","))), words, words in marks, box.line)
 
 
 def _boxes(data: bytes) -> list[_Box] | None:
     """Read the boxes of an XML file; None where it has no <image>. Raises ExpatError, or _Refused for a DOCTYPE.
 
-    Expat by itself loads no other file; without a DOCTYPE there is no entity that could grow."""
+    At most one more than an image may have. Expat by itself loads no other file; without a DOCTYPE there is no entity
+    that could grow."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     path: list[str] = []
@@ -195,7 +199,7 @@ def _boxes(data: bytes) -> list[_Box] | None:
         nonlocal seen_image
         path.append(tag)
         seen_image = seen_image or path == ["Annotations", "image"]
-        if tag == "box" and path[:-1] == ["Annotations", "image"]:
+        if path == ["Annotations", "image", "box"] and len(boxes) <= MAX_REGIONS:
             boxes.append(_Box(parser.CurrentLineNumber))
 
     def end(_: str) -> None:
@@ -203,8 +207,7 @@ def _boxes(data: bytes) -> list[_Box] | None:
 
     def add_text(text: str) -> None:
         if len(path) == 4 and path[2] == "box":
-            texts = boxes[-1].texts
-            texts[path[3]] = texts.get(path[3], "") + text
+            boxes[-1].pieces.setdefault(path[3], []).append(text)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = start

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from resnet18_ocrdet.data.file_names import is_file, is_folder
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.json_file import has_key, peek, read_object, stated_size, word
 from resnet18_ocrdet.data.formats.locate import check_root, folders_in, locate
@@ -42,7 +43,7 @@ class _Image(NamedTuple):
 def recognise(root: Path) -> str | None:
     """Tell by a labels.json with polygons beside images/ that this folder is in the format; None where it is not."""
     for folder in _set_folders(root)[:MAX_LOOKED_AT]:
-        if (folder / "images").is_dir() and _is_label_file(folder / LABEL_FILE):
+        if is_folder(folder / "images") and _is_label_file(folder / LABEL_FILE):
             return f"{(folder / LABEL_FILE).relative_to(root).as_posix()}: has polygons by image, beside images/"
     return None
 
@@ -95,6 +96,8 @@ def _read_image(name: str, label: Any, place: Place, marks: Sequence[str]) -> _I
             of_class = f" of class {shown(kind)}" if kind else ""
             place.add("GT022", f"needs polygons{of_class}, a list of regions, got {word(polygons)}")
             return None
+        if place.too_many(len(regions) + len(polygons)):
+            return _Image(place.line, image, [], len(regions) + len(polygons), None)
         for value in polygons:
             number = len(regions) + 1
             polygon = to_polygon(
@@ -124,7 +127,7 @@ def _is_width_first(images: Sequence[_Image]) -> bool:
 def _set_folders(root: Path) -> list[Path]:
     """List the folders with a labels.json: those named for a part, and root itself."""
     folders = [root, *(folder for folder in folders_in(root) if part_of(folder.name))]
-    return [folder for folder in folders if (folder / LABEL_FILE).is_file()]
+    return [folder for folder in folders if is_file(folder / LABEL_FILE)]
 
 
 def _is_label_file(path: Path) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from resnet18_ocrdet.data.file_names import MAX_NAME, is_file, is_folder, no_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
 from resnet18_ocrdet.data.formats.pairing import pair_by_stem, without_shared
@@ -45,9 +46,9 @@ def recognise(root: Path) -> str | None:
     """What in this folder shows the layout."""
     for part in PARTS:
         for name in (f"{part}_list.txt", f"{part}_images"):
-            if (root / name).exists():
+            if is_file(root / name) or is_folder(root / name):
                 return name
-    if (root / "images").is_dir():
+    if is_folder(root / "images"):
         return "images/"
     return "images and .txt files side by side" if _side_by_side(root) else None
 
@@ -55,9 +56,7 @@ def recognise(root: Path) -> str | None:
 def _side_by_side(root: Path) -> bool:
     """Whether an image of the folder has its labels beside it."""
     images = (path for path in root.iterdir() if has_image_suffix(path.name))
-    return any(
-        (root / name.format(stem=path.stem, name=path.name)).is_file() for path in images for name in LABEL_NAMES
-    )
+    return any(is_file(root / name.format(stem=path.stem, name=path.name)) for path in images for name in LABEL_NAMES)
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
@@ -65,7 +64,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 
     A root with images/ and labels/ is "train". Raises UserError when none is there, or a folder of labels lacks."""
     pairs = {part: found for part in PARTS if (found := find_pairs(root, part, report)) is not None}
-    if not pairs and (root / "images").is_dir():
+    if not pairs and is_folder(root / "images"):
         pairs["train"] = scan_pairs(root / "images", label_folder(root, ""), report)
     if not pairs and _side_by_side(root):
         pairs["train"] = scan_pairs(root, root, report)
@@ -85,15 +84,15 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 def find_pairs(root: Path, part: str, report: Report) -> list[Pair] | None:
     """Pair images and labels of one part, by its list if there is one, else by its folder; None where neither is."""
     list_path, images = root / f"{part}_list.txt", root / f"{part}_images"
-    if list_path.is_file():
+    if is_file(list_path):
         return listed_pairs(list_path, part, report)
-    return scan_pairs(images, label_folder(root, f"{part}_"), report) if images.is_dir() else None
+    return scan_pairs(images, label_folder(root, f"{part}_"), report) if is_folder(images) else None
 
 
 def label_folder(root: Path, prefix: str) -> Path:
     """Find the folder of labels: `<prefix>gts` or `<prefix>labels`. Raises UserError for none or both."""
     wanted = [root / f"{prefix}{name}" for name in LABEL_FOLDERS]
-    there = [folder for folder in wanted if folder.is_dir()]
+    there = [folder for folder in wanted if is_folder(folder)]
     if len(there) != 1:
         names = " or ".join(f"{folder.name}/" for folder in wanted)
         raise UserError(f"{root}: one folder of labels is needed beside {prefix}images/: {names}, found {len(there)}")
@@ -115,12 +114,12 @@ def listed_pairs(list_path: Path, part: str, report: Report) -> list[Pair]:
     root = list_path.parent
     pairs: list[Pair] = []
     first_line: dict[Path, int] = {}
-    for line in read_lines(list_path):
+    for line in read_lines(list_path, report.max_label_mb):
         found = find_listed(line.text, [root, root / f"{part}_images", root / "images"])
         if found is None:
             if not line.text.lstrip().startswith("#"):  # else a comment
                 readings = read_list_line(line.text)
-                why = f"no image {readings[0].image!r}" if readings else f"names no image: {shown(line.text)}"
+                why = f"no image {shown(readings[0].image)}" if readings else f"names no image: {shown(line.text)}"
                 report.add("FS079", list_path, line.number, why, Path(readings[0].image) if readings else None)
             continue
         image, names = found
@@ -154,12 +153,16 @@ def find_listed(text: str, folders: Sequence[Path]) -> tuple[Path, ListLine] | N
 def read_list_line(text: str) -> list[ListLine]:
     """List the ways to read a list line: as an image, or cut in two behind an image suffix; none if it is neither.
 
-    Both names may hold spaces, so that a line with several image suffixes has several readings."""
+    Both names may hold spaces, so that a line with several image suffixes has several readings. What is longer than
+    names can be is none."""
     text = text.strip()
-    readings = [ListLine(text, None)] if has_image_suffix(text) else []
+    readings = [ListLine(text, None)] if has_image_suffix(text) and not no_name(text) else []
+    if len(text) > 2 * MAX_NAME:
+        return readings
     for gap in re.finditer(r"\s+", text):
         image, label = text[: gap.start()], text[gap.end() :]
-        if has_image_suffix(image) and not label.startswith(("[", "{")):  # JSON: a dialect of its own
+        is_json = label.startswith(("[", "{"))  # a dialect of its own
+        if has_image_suffix(image) and not is_json and not no_name(image) and not no_name(label):
             readings.append(ListLine(image, label))
     return readings
 
@@ -176,7 +179,7 @@ def listed_labels(image: Path, label_name: str | None, root: Path, part: str) ->
     names = [name.format(stem=image.stem, name=image.name) for name in LABEL_NAMES]
     shouted = [name.removesuffix(".txt") + ".TXT" for name in names]  # asked for alone: some disks take both for one
     found = (
-        [folder / name for name in spelling if (folder / name).is_file()]
+        [folder / name for name in spelling if is_file(folder / name)]
         for folder in folders
         for spelling in (names, shouted)
     )
@@ -187,6 +190,6 @@ def resolve(name: str, folders: Sequence[Path]) -> Path | None:
     """Find the file that a list names: absolute, or below one of the folders; with / or the backslash of Windows."""
     for spelled in (name, name.replace("\\", "/")):
         for folder in folders:
-            if (folder / spelled).is_file():
+            if is_file(folder / spelled):
                 return folder / spelled
     return None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from resnet18_ocrdet.data.file_names import is_folder
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import leading_numbers
 from resnet18_ocrdet.data.formats.pairing import (
@@ -50,7 +51,7 @@ def recognise(root: Path) -> str | None:
 
     Boxes in other folders are read where they are asked for: four numbers alone may be a quad that is cut short."""
     official = (folders.images[0] for folders in LAYOUT.values() if folders.images[0].startswith("Challenge2"))
-    return next((f"{name}/" for name in official if (root / name).is_dir()), None)
+    return next((f"{name}/" for name in official if is_folder(root / name)), None)
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:

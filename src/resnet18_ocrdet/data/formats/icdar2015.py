@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from resnet18_ocrdet.data.file_names import is_folder
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
 from resnet18_ocrdet.data.formats.locate import files_in
@@ -36,8 +37,8 @@ def recognise(root: Path) -> str | None:
 
     The folders of images alone also lie beside label files of another kind, as PaddleOCR's documentation has it; with
     nothing beside them they count, so that `read` can say what is missing."""
-    there = [half for half in HALVES.values() if (root / half.images).is_dir()]
-    whole = [half for half in there if (root / half.labels).is_dir()]
+    there = [half for half in HALVES.values() if is_folder(root / half.images)]
+    whole = [half for half in there if is_folder(root / half.labels)]
     if not whole and any(files_in(root, suffix) for suffix in (".txt", ".json")):
         return None
     return next((f"{half.images}/" for half in (*whole, *there)), None)
@@ -50,7 +51,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     parts: dict[str, list[LabelRecord]] = {}
     for name, half in HALVES.items():
         images, labels = root / half.images, root / half.labels
-        if images.is_dir() or labels.is_dir():
+        if is_folder(images) or is_folder(labels):
             parts[name] = _read_half(images, labels, report, marks)
     if not parts:
         wanted = ", or ".join(f"{half.images}/ with {half.labels}/" for half in HALVES.values())
@@ -60,7 +61,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 
 def _read_half(images: Path, labels: Path, report: Report, marks: Sequence[str]) -> list[LabelRecord]:
     for there, missing in ((images, labels), (labels, images)):
-        if not missing.is_dir():
+        if not is_folder(missing):
             raise UserError(
                 f"{images.parent}: {there.name}/ is there, but {missing.name}/ is not: each half needs both"
             )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.findings import MAX_REGIONS, TOO_MANY, Report
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.data.text_file import TextLine, label_lines, shown
 
@@ -20,7 +20,6 @@ ICDAR_IGNORE_MARKS = ("###",)  # don't-care, when it is the whole text; readme o
 QUAD_NUMBERS = 8  # x and y of 4 corners
 TRIANGLE_NUMBERS = 6
 MAX_COORDINATE = 2**20  # px; OpenCV opens no image wider or higher (CV_IO_MAX_IMAGE_WIDTH)
-MAX_REGIONS = 100_000  # of one image; more is a file of something else
 POLYGON_NUMBERS = 12  # 6 vertices; a quad with the text "1,000,000" has 11 numbers
 POLYGON_SHARE = 0.01  # of the lines with so many numbers; above, the set is one of polygons
 
@@ -60,7 +59,7 @@ def parse_lines(
     if lines is None:
         return to_record(image, path, [], lost=1)
     if len(lines) > MAX_REGIONS:
-        report.add("GT028", path, detail=f"{len(lines)} lines, {MAX_REGIONS} regions at most", image=image)
+        report.add("GT028", path, detail=TOO_MANY, image=image)
         return to_record(image, path, [], lost=len(lines))
     regions: list[Region] = []
     lost = 0
@@ -80,7 +79,8 @@ def parse_lines(
             continue
         text = line.text[numbers.starts[used] :].strip()
         seen.oddities(line, numbers, used, text)
-        polygon = np.array(numbers.values[:used], np.float32).reshape(-1, 2)
+        with np.errstate(over="ignore"):  # 1e300 becomes infinite, and is then found to be so
+            polygon = np.array(numbers.values[:used], np.float64).astype(np.float32).reshape(-1, 2)
         regions.append(Region(polygon, text, text in marks, line.number))
     seen.scores(len(regions))
     return to_record(image, path, regions, lost)
@@ -126,7 +126,7 @@ def coordinate_count(text: str, numbers: Numbers, quads: bool) -> tuple[int, str
     if found >= used >= TRIANGLE_NUMBERS and (used == found or quads or not rest):
         return used, "", ""
     wanted = "8 numbers x1,y1,...,x4,y4" if quads else "2 numbers for each of 3 or more vertices"
-    word = _FIELD_END.split(rest)[0]
+    word = _FIELD_END.split(rest, maxsplit=1)[0]
     stop = f"number {found + 1} is {shown(word)}" if rest else f"got only {found}"
     column = numbers.starts[-1] + 1
     why = f"column {column}: a region needs {wanted}, {stop}: {shown(text)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
 from resnet18_ocrdet.data.text_file import label_text, shown
+from resnet18_ocrdet.regular_file import open_regular
 from resnet18_ocrdet.wording import count
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
@@ -68,9 +70,9 @@ def read_object(path: Path, report: Report, image: Path | None = None) -> dict[s
 def peek(path: Path) -> str:
     """Read the start and the end of a file as text; "" where that is impossible."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(PEEK_BYTES)
-            rest = path.stat().st_size - len(head)
+            rest = os.fstat(file.fileno()).st_size - len(head)
             file.seek(-min(max(rest, 0), PEEK_BYTES), 2)
             tail = file.read() if rest > 0 else b""
     except (OSError, ValueError):

@@ -104,6 +104,8 @@ def _read_sheet(path: Path, beside: Sequence[Path], report: Report) -> _Sheet | 
     if not isinstance(shapes, list):
         report.add("GT022", path, 0, f"needs shapes, a list of regions, got {word(shapes)}", image)
         return _Sheet(image, path, None, 0, None)
+    if Place(report, path, 0, image).too_many(len(shapes)):
+        return _Sheet(image, path, [], len(shapes), None)
     read_shapes = [
         _read_shape(shape, Place(report, path, number, image, f"shape {number}"))
         for number, shape in enumerate(shapes, start=1)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from resnet18_ocrdet.data.file_names import is_file, no_name
 from resnet18_ocrdet.data.formats.json_file import word
 from resnet18_ocrdet.data.formats.parts import PARTS, part_of
 from resnet18_ocrdet.data.formats.points import Place
@@ -31,7 +32,8 @@ def locate(
         return None
     found = find_image(name, folders, shortened)
     if found is None:
-        where = "a web address, not a file" if _ADDRESS.match(name) else f"not found in {_names(folders)}"
+        where = no_name(name) or f"not found in {_names(folders)}"
+        where = "a web address, not a file" if _ADDRESS.match(name) else where
         place.add("FS079", f"{shown(name)}: {where}")
     return found
 
@@ -41,7 +43,7 @@ def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = (
 
     A \\ parts folders as / does. An absolute name that leads nowhere was written on another machine: it is looked for
     with its first folders left out, one after the other. So is a relative one, but only in the folders `shortened`."""
-    if _ADDRESS.match(name):
+    if _ADDRESS.match(name) or no_name(name):
         return None
     for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
         for form in dict.fromkeys((spelled, *(unicodedata.normalize(form, spelled) for form in ("NFC", "NFD")))):
@@ -112,11 +114,8 @@ def _file_at(folder: Path, name: str) -> Path | None:
     """Give the path of a file below a folder, or of an absolute name; None where there is none."""
     if PurePosixPath(os.path.normpath(name)).parts[: MAX_CLIMB + 1] == ("..",) * (MAX_CLIMB + 1):
         return None
-    try:
-        path = Path(os.path.normpath(folder / name))
-        return path if path.is_file() else None
-    except (OSError, ValueError):  # too long, or with a sign that no name may have
-        return None
+    path = Path(os.path.normpath(folder / name))
+    return path if is_file(path) else None
 
 
 def _names(folders: Sequence[Path]) -> str:

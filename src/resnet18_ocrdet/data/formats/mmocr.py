@@ -96,6 +96,8 @@ def _read_image(entry: Any, place: Place, folders: Sequence[Path], marks: Sequen
     if not isinstance(instances, list):
         place.add("GT022", f"needs instances, a list of regions, got {word(instances)}")
         return None
+    if place.too_many(len(instances)):
+        return to_record(image, place.path, [], lost=len(instances))
     regions = []
     for number, instance in enumerate(instances, start=1):
         where = place._replace(line=number, entry=f"instance {number} of {shown(str(name))}")

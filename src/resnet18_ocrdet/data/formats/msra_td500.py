@@ -43,8 +43,8 @@ def recognise(root: Path) -> str | None:
     for folders in LAYOUT.values():
         folder = find_folder(root, folders.labels)
         for path, head in peek_files(folder, ".gt") if folder else []:
-            lines = lines_of(head.decode("utf-8-sig", "replace"))
-            if lines and _is_ours(lines[0].text):
+            first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
+            if first and _is_ours(first.text):
                 return f"{path.relative_to(root).as_posix()} begins with 7 numbers, index difficulty x y w h theta"
     return None
 
@@ -59,7 +59,7 @@ def parse_line(text: str, line: int = 0) -> Region:
     """Turn one line into a region of four corners, from the top left of the box before it was turned.
 
     Raises RegionError for another number of fields than 7, and for what is no number."""
-    fields = [field for field in _SEPARATOR.split(text) if field]
+    fields = [field for field in _SEPARATOR.split(text, maxsplit=FIELDS + 1) if field]
     if len(fields) != FIELDS:
         code = "GT018" if len(fields) < FIELDS else "GT022"
         raise RegionError(code, f"{len(fields)} fields: a line has 7, index difficulty x y w h theta")

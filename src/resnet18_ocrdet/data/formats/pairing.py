@@ -11,11 +11,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.file_names import is_file, is_folder, leads_nowhere
+from resnet18_ocrdet.data.findings import MAX_REGIONS, TOO_MANY, Report
 from resnet18_ocrdet.data.image_io import UNREAD_SUFFIXES, has_image_suffix, list_images, natural_key
 from resnet18_ocrdet.data.record import LabelRecord, Region
 from resnet18_ocrdet.data.text_file import shown
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.regular_file import open_regular
 from resnet18_ocrdet.structures import Polygon
 
 Entry = TypeVar("Entry")
@@ -62,7 +64,7 @@ def read_parts(
         if images is None and labels is None:
             continue
         images, labels = images or root / folders.images[0], labels or root / folders.labels[0]
-        found = list_images(images) if images.is_dir() else []
+        found = list_images(images) if is_folder(images) else []
         found_images |= bool(found)
         pairs = pair_by_stem(found, images, labels, names, report, by_number)
         records = (read_one(image, label) for image, label in pairs)
@@ -98,14 +100,14 @@ def pair_by_stem(
     spoken_for: set[Path] = set()
     for image in images:
         below = labels_folder / image.relative_to(images_folder).parent
-        folder = below if below.is_dir() else labels_folder
+        folder = below if is_folder(below) else labels_folder
         wanted = [folder / name.format(stem=image.stem, name=image.name) for name in names]
         labels = [label for name in dict.fromkeys(wanted) for label in spelled.get(name, ())]
         if not labels and re.fullmatch("[0-9]+", image.stem):
             labels = numbered.get((folder, int(image.stem)), [])
         spoken_for.update(labels)
-        if not image.is_file():
-            target = f"a link to {image.readlink()}, which does not exist" if image.is_symlink() else ""
+        if leads_nowhere(image):
+            target = f"a link to {image.readlink()}, which does not exist"
             report.add("FS077", image, detail=target, image=image)
             continue
         rivals = [label for label in labels if label.suffix.lower() == labels[0].suffix.lower()]
@@ -143,10 +145,14 @@ def parse_each(
 ) -> tuple[list[Region], int]:
     """Parse the entries of a label file, each given with its line. Returns the regions, and how many were lost.
 
-    parse(entry, line): raises RegionError for a lost one, which is reported."""
+    parse(entry, line): raises RegionError for a lost one, which is reported. Of more entries than an image may have
+    regions all are lost (GT028); they are taken one at a time, so that a huge file becomes no huge list."""
     regions: list[Region] = []
     lost = 0
-    for line, entry in entries:
+    for number, (line, entry) in enumerate(entries):
+        if number == MAX_REGIONS:
+            report.add("GT028", label, detail=TOO_MANY, image=image)
+            return [], number + 1
         try:
             regions.append(parse(entry, line))
         except RegionError as error:
@@ -158,9 +164,9 @@ def parse_each(
 def report_unread(folder: Path, report: Report) -> None:
     """Report what lies among images and is not read: HEIC, PDF and the like (IM071), folders named *.jpg (IM054)."""
     for path in sorted(path for path in _entries(folder) if not path.name.startswith(".")):
-        if path.suffix.lower() in UNREAD_SUFFIXES and path.is_file():
+        if path.suffix.lower() in UNREAD_SUFFIXES and is_file(path):
             report.add("IM071", path, detail=f"{path.suffix} files are left out")
-        elif has_image_suffix(path.name) and path.is_dir():
+        elif has_image_suffix(path.name) and is_folder(path):
             report.add("IM054", path)
 
 
@@ -175,20 +181,11 @@ def peek_files(folder: Path, suffix: str) -> list[tuple[Path, bytes]]:
     heads = []
     for path in names[:PEEK_FILES]:
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 heads.append((path, file.read(PEEK_BYTES)))
         except OSError:  # a folder of this name, or no permission: `read` will say so
             continue
     return heads
-
-
-def read_bytes(label: Path, image: Path, report: Report) -> bytes | None:
-    """Read a label file whole; None, and GT006, when that fails."""
-    try:
-        return label.read_bytes()
-    except OSError as error:
-        report.add("GT006", label, detail=f"cannot be read: {error.strerror or error}", image=image)
-        return None
 
 
 def read_numbers(fields: Sequence[str]) -> list[float]:
@@ -225,7 +222,7 @@ def _folder_in_any_case(root: Path, name: str) -> Path | None:
     for piece in Path(name).parts:
         exact = folder / piece
         alike = (path for path in _entries(folder) if path.name.casefold() == piece.casefold())
-        found = exact if exact.is_dir() else next((path for path in sorted(alike) if path.is_dir()), None)
+        found = exact if is_folder(exact) else next((path for path in sorted(alike) if is_folder(path)), None)
         if found is None:
             return None
         folder = found

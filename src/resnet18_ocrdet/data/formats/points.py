@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.findings import MAX_REGIONS, TOO_MANY, Report
 from resnet18_ocrdet.data.formats.json_file import word
 from resnet18_ocrdet.structures import Polygon
 from resnet18_ocrdet.wording import count
@@ -34,6 +34,12 @@ class Place(NamedTuple):
     def add(self, code: str, detail: str) -> None:
         """Report something about this entry."""
         self.report.add(code, self.path, self.line, f"{self.entry}: {detail}" if self.entry else detail, self.image)
+
+    def too_many(self, regions: int) -> bool:
+        """Whether an image has more regions than any may have, which is reported: all of them are lost."""
+        if regions > MAX_REGIONS:
+            self.add("GT028", TOO_MANY)
+        return regions > MAX_REGIONS
 
 
 def to_number(value: Any) -> float | None:

@@ -21,7 +21,7 @@ from resnet18_ocrdet.data.formats.parts import Listed, part_below, part_of, spli
 from resnet18_ocrdet.data.formats.points import Place, to_polygon
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import label_text, shown
+from resnet18_ocrdet.data.text_file import label_text, lines_of, shown
 
 NAME = "PaddleOCR"
 IGNORE_MARKS = ("###", "*")  # PaddleOCR, ppocr/data/imaug/label_ops.py, DetLabelEncode
@@ -29,9 +29,8 @@ OTHER_LABEL_FILES = ("det_gt",)  # as the converters of MindOCR call theirs
 MAX_LOOKED_AT = 8  # files that `recognise` opens
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))
-_LINE = re.compile(rf"(?i)\s*(?P<image>[^\t]+?(?:{_SUFFIX}))(?:\t|\s+(?=\[)|\s*$)\s*(?P<json>\S.*)?")
-_START = re.compile(rf"(?im)^[^\S\r\n]*[^\t\r\n]+?(?:{_SUFFIX})(?:\t[ \t]*|[ \t]+)\[\s*[{{\]]")
-_LINE_END = re.compile(r"\r\n|\r|\n")  # JSON may hold the other signs that str.splitlines breaks at
+_NAME_END = re.compile(rf"(?i)(?:{_SUFFIX})(?:\t|\s++(?=\[)|\s*+\Z)")  # possessive: no line takes long
+_START = re.compile(rf"(?im)^[^\S\r\n]*+[^\t\r\n]+?(?:{_SUFFIX})(?:\t[ \t]*+|[ \t]++)\[\s*+[{{\]]")
 
 
 def recognise(root: Path) -> str | None:
@@ -67,8 +66,8 @@ def read_label_file(root: Path, path: Path, part: str | None, report: Report, ma
     text = label_text(path, report, None)
     inside = list(dict.fromkeys([root, *image_folders(root, path, (part or "train",))]))
     listed = []
-    for number, line in enumerate(_LINE_END.split(text or ""), start=1):
-        if line.strip() and (record := _read_line(line, Place(report, path, number), root, inside, marks)):
+    for number, line in lines_of(text or ""):
+        if record := _read_line(line, Place(report, path, number), root, inside, marks):
             listed.append(Listed(part, number, record))
     return listed
 
@@ -77,17 +76,20 @@ def _read_line(line: str, place: Place, root: Path, inside: Sequence[Path], mark
     """Read the regions of one image; None, reported, where they or the image are not there.
 
     inside: where images may lie. PPOCRLabel puts the name of the folder of Label.txt, often root, before each image."""
-    match = _LINE.fullmatch(line)
-    if not match:
+    end = _NAME_END.search(line)
+    if not end or "\t" in (name := line[: end.end()].strip()):
         place.add("GT022", f"needs an image, a tab and a JSON list, got {shown(line.strip())}")
         return None
-    image = locate(match["image"], [*inside, root.parent], place, shortened=inside)
+    image = locate(name, [*inside, root.parent], place, shortened=inside)
     if image is None:
         return None
     place = place._replace(image=image)
-    entries = _parse_entries(match["json"] or "", match.start("json"), place)
+    text = line[end.end() :].lstrip()
+    entries = _parse_entries(text, len(line) - len(text), place)
     if entries is None:
         return None
+    if place.too_many(len(entries)):
+        return to_record(image, place.path, [], lost=len(entries))
     regions = [_read_entry(entry, place, number, marks) for number, entry in enumerate(entries, start=1)]
     kept = [region for region in regions if region]
     return to_record(image, place.path, kept, lost=len(regions) - len(kept))

@@ -14,8 +14,10 @@ orientation `#` means don't-care.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.matlab import Cell, read_cells
@@ -25,13 +27,12 @@ from resnet18_ocrdet.data.formats.pairing import (
     find_folder,
     parse_each,
     peek_files,
-    read_bytes,
     read_numbers,
     read_parts,
     to_polygon,
 )
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import label_text, shown
+from resnet18_ocrdet.data.text_file import label_bytes, label_text, lines_of, shown
 from resnet18_ocrdet.structures import Polygon
 
 NAME = "Total-Text"
@@ -48,14 +49,18 @@ LABEL_NAMES = (*(stem + ".txt" for stem in _STEMS), *(stem + ".mat" for stem in 
 MAT_VARIABLE = "polygt"
 MAT_COLUMNS = 5  # 'x:', numbers, 'y:', numbers, text; the orientation may be missing
 
-_ENTRY_BEGIN = re.compile(r"^[ \t\ufeff]*x[ \t]*:", re.MULTILINE)
-_COORDINATES = re.compile(r"\s*x\s*:\s*\[+([^\]]*)\]+[\s,]*y\s*:\s*\[+([^\]]*)\]+[\s,]*")
-_ORIENTATION = re.compile(r"""ornt\s*:\s*\[\s*u?['"]?([^\]'"]*)['"]?\s*\][\s,]*""")
-_END = r"\s*\]\s*(?=\n|$|,\s*\w+\s*:)"  # of a list, so that a text may hold a bracket
-_QUOTED = re.compile(rf"transcriptions?\s*:\s*\[\s*u?(?P<quote>['\"])(?P<text>.*?)(?P=quote){_END}", re.DOTALL)
-_UNQUOTED = re.compile(rf"transcriptions?\s*:\s*\[(?P<text>[^\n]*?){_END}")
+_ENTRY_BEGIN = re.compile(r"^[ \t\ufeff]*+x[ \t]*+:", re.MULTILINE)
+# Every repetition is possessive (*+, ++): what it has taken it does not give back, so that no line takes long.
+_COORDINATES = re.compile(r"\s*+x\s*+:\s*+\[++([^\]]*+)\]++[\s,]*+y\s*+:\s*+\[++([^\]]*+)\]++[\s,]*+")
+_ORIENTATION = re.compile(r"""ornt\s*+:\s*+\[\s*+u?['"]?([^\[\]'"]*+)['"]?\s*+\]""")
+_WORDS_BEGIN = re.compile(r"transcriptions?\s*+:\s*+\[")
+_QUOTE = re.compile(r"\s*+u?(['\"])")
+# The bracket behind a transcription ends the line, or another key follows: a text may hold brackets itself.
+_END = r"\](?:\s*+(?=,\s*+\w++\s*+:)|[^\S\n]*+(?=\n|\Z))"
+_QUOTED_END = {quote: re.compile(rf"{quote}\s*+{_END}") for quote in "'\""}
+_UNQUOTED_END = re.compile(_END)
 _ESCAPE = re.compile(r"""\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(['"\\]))""")
-_RECOGNISED = re.compile(rb"(?:\xef\xbb\xbf)?\s*x\s*:\s*\[\[[^\]]*\]\]\s*,?\s*y\s*:\s*\[\[")
+_RECOGNISED = re.compile(rb"(?:\xef\xbb\xbf)?\s*+x\s*+:\s*+\[\[[^\]]*+\]\]\s*+,?\s*+y\s*+:\s*+\[\[")
 _MAT_BEGIN = b"MATLAB 5.0 MAT-file"
 
 
@@ -93,9 +98,9 @@ def parse_entry(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) -
         raise RegionError("GT022", f"needs 'x: [[...]], y: [[...]]', got {shown(' '.join(text.split()))}")
     rest = text[coordinates.end() :]
     orientation = _ORIENTATION.search(rest)
-    words = (_QUOTED.search(rest) or _UNQUOTED.search(rest)) if "transcription" in rest else None
+    words = _find_words(rest)
     polygon = _zip(*(read_numbers(coordinates[axis].replace(",", " ").split()) for axis in (1, 2)))
-    written = _unescape(words["text"]).strip() if words else ""
+    written = _unescape(words.text).strip() if words else ""
     ignore = written in marks or (orientation is not None and orientation[1].strip() in marks)
     return Region(polygon, written, ignore, line)
 
@@ -112,27 +117,43 @@ def _read_entries(image: Path, label: Path, report: Report, marks: Sequence[str]
     return to_record(image, label, regions, lost)
 
 
-def _entries(text: str) -> list[tuple[int, str]]:
+class _Words(NamedTuple):
+    text: str
+    end: int  # in the entry, behind the closing bracket
+
+
+def _find_words(entry: str) -> _Words | None:
+    """Find the transcription of an entry, with or without quotes; None without one, or where it does not end."""
+    if not (begin := _WORDS_BEGIN.search(entry)):
+        return None
+    if (quote := _QUOTE.match(entry, begin.end())) and (end := _QUOTED_END[quote[1]].search(entry, quote.end())):
+        return _Words(entry[quote.end() : end.start()], end.end())
+    line_end = entry.find("\n", begin.end())
+    end = _UNQUOTED_END.search(entry, begin.end())
+    if end is None or end.start() > line_end >= 0:
+        return None
+    return _Words(entry[begin.end() : end.start()], end.end())
+
+
+def _entries(text: str) -> Iterator[tuple[int, str]]:
     """Cut a file into entries, and lines that belong to none: pairs of a line number, from 1, and the piece."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    starts = [match.start() for match in _ENTRY_BEGIN.finditer(text)]
-    pieces: list[tuple[int, str]] = []
-    line = 1
-    for start, stop in zip([0, *starts], [*starts, len(text)], strict=True):
+    line, start = 1, 0
+    for stop in chain((match.start() for match in _ENTRY_BEGIN.finditer(text)), [len(text)]):
         piece = text[start:stop]
         entry, rest = _split_entry(piece) if _ENTRY_BEGIN.match(piece) else ("", piece)
         if entry:
-            pieces.append((line, entry))
+            yield line, entry
         line += entry.count("\n")
-        pieces += [(line + place, other) for place, other in enumerate(rest.split("\n")) if other.strip()]
+        yield from lines_of(rest, line)
         line += rest.count("\n")
-    return pieces
+        start = stop
 
 
 def _split_entry(piece: str) -> tuple[str, str]:
     """Cut behind the line in which the transcription ends; an entry without one reaches to the end."""
-    words = _QUOTED.search(piece) or _UNQUOTED.search(piece)
-    stop = piece.find("\n", words.end()) if words else -1
+    words = _find_words(piece)
+    stop = piece.find("\n", words.end) if words else -1
     return (piece[:stop], piece[stop:]) if stop >= 0 else (piece, "")
 
 
@@ -155,7 +176,7 @@ def _unescape(text: str) -> str:
 
 
 def _read_mat(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    data = read_bytes(label, image, report)
+    data = label_bytes(label, report, image)
     if data is None:
         return None
     try:
