@@ -97,7 +97,6 @@ class ResultFolder:
             else:
                 self._refuse_foreign()
             remove_leftovers(chain([self.root], *(map(Path, _folders(self.root / name)) for name in OF_IMAGE)))
-            self._refuse_settings(_create(self.root / SETTINGS, self.settings))  # another shard may have been first
             yield
 
     def claim(self, mine: Sequence[Item]) -> list[Item]:
@@ -118,6 +117,7 @@ class ResultFolder:
         old = self._left_of(todo, mine)
         if not self.overwrite:
             self._refuse_changed(old, replaced - kept.keys())
+        self._refuse_settings(_create(self.root / SETTINGS, self.settings))  # another shard may have been first
         standing = set(kept.values())
         lines = (line for number, (_, line) in enumerate(self._lines()) if number in standing)
         self._write_whole(self.records, lines, listed=False)
@@ -174,6 +174,8 @@ class ResultFolder:
         before = read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES)
         present = self.files.present()
         there = [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *chain.from_iterable(present.values())]
+        if before is None and os.path.lexists(self.root / SETTINGS):
+            there.insert(0, self.root / SETTINGS)
         if before is None and there:
             raise UserError(
                 f"output={self.root}: holds {there[0].relative_to(self.root)}, which is not of this command: {REMEDY}"

@@ -1,0 +1,176 @@
+"""No command replaces a file that it did not write: every command with every file that it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import TINY
+from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
+
+JOBS = {"detect": _detect, "eval": _evaluate, "check": _check, "export": _export, "train": _train}
+WORDS = {
+    "detect": ["input=in", "output=out", "checkpoint={run}", "crops=true", "labelme=true", "coco=true"],
+    "eval": ["output=out", "checkpoint={run}", "data=synthetic", "data.val_size=1", "split=val", "workers=0"],
+    "check": ["output=out", "data.root=set", "fix=true"],
+    "export": ["output=out/model.pt2", "checkpoint={run}"],
+    "train": [*TINY, "train.epochs=1", "run_dir=out"],
+}
+FILES = {
+    "detect": """detections.json detections.jsonl errors.json coco.json detections.settings.json txt/res_a.txt vis/a.jpg
+        crops/a_0001.jpg labelme/a.json""",
+    "eval": """metrics.json report.html per_image.csv mistakes.csv submission.zip submission_with_scores.zip
+        boxes/res_other.txt""",
+    "check": "report.json report.html fixed/train_gts/a.txt",
+    "export": "model.pt2 model.pt2.json",
+    "train": """config.yaml train.log about.json metrics.jsonl guard.jsonl curves.png precision_recall.png summary.txt
+        checkpoints/best.pt checkpoints/last.pt tensorboard/events stopped/report.json""",
+}
+TABLE = [(command, name) for command, names in FILES.items() for name in names.split()]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one image, and a data set of one image."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("in", "set/images", "set/gts"):
+        Path(folder).mkdir(parents=True)
+    for folder in ("in", "set/images"):
+        write(Path(folder, "a.jpg"), SyntheticScenes(1, 64, 96, seed=1).load(0).image)
+    Path("set/gts/a.txt").write_text("10,10,40,10,40,30,10,30,word\n")
+    return tmp_path
+
+
+def call(command: str, run: Path, *more: str) -> int:
+    words = [word.format(run=run / "checkpoints/best.pt") for word in WORDS[command]]
+    return run_command(command, JOBS[command], [*words, *more])
+
+
+def plant(name: str) -> list[Path]:
+    """A file of the name, and some that no command writes."""
+    planted = [Path("out", each) for each in (name, "notes.txt", ".hidden", "vis/holiday.png", "more/boxes.csv")]
+    for path in planted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    return planted
+
+
+def everything() -> dict[str, bytes]:
+    files = (Path(place, name) for place, _, names in os.walk("out") for name in names)
+    return {str(path): path.read_bytes() for path in files if path.suffix != ".lock"}
+
+
+@pytest.mark.parametrize(("command", "name"), TABLE)
+def test_it_is_refused_before_anything_is_done(command: str, name: str, tiny_run: Path, place: Path, capsys):
+    plant(name)
+    before = everything()
+    assert call(command, tiny_run) == 2
+    error = capsys.readouterr().err
+    assert "out" in error and len(error.strip().splitlines()) == 1 and "Traceback" not in error
+    assert "overwrite=true" in error or name == "checkpoints/last.pt"  # a run is gone on with, never replaced
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("detect", "txt/res_a.txt"), ("detect", "labelme/a.json"), ("eval", "report.html")]
+)
+def test_told_so_it_is_replaced_and_nothing_else(command: str, name: str, tiny_run: Path, place: Path):
+    planted = plant(name)
+    assert call(command, tiny_run, "overwrite=true") == 0
+    assert [path.read_text() == "mine" for path in planted] == [False, True, True, True, True]
+    assert call(command, tiny_run) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "name"), [row for row in TABLE if row[1] != "checkpoints/last.pt"])
+def test_every_file_is_replaced_when_told_so(command: str, name: str, tiny_run: Path, place: Path):
+    planted = plant(name)
+    assert call(command, tiny_run, "overwrite=true") in (0, 1)  # 1: ocrdet-check has findings
+    assert all(path.read_text() == "mine" for path in planted[1:])
+    written_always = name not in ("guard.jsonl", "stopped/report.json", "tensorboard/events", "curves.png")
+    assert planted[0].exists() == (not name.startswith("boxes/")) or not written_always
+    if written_always and planted[0].exists():
+        assert planted[0].read_bytes() != b"mine"
+
+
+def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, place: Path, capsys):
+    for name in ("b", "c"):
+        write(Path("in", f"{name}.jpg"), SyntheticScenes(1, 64, 96, seed=ord(name)).load(0).image)
+    words = ["vis=false", "crops=false", "decode.box_thresh=0"]
+    assert call("detect", tiny_run, *words) == 0
+    sheet = Path("out/labelme/a.json")
+    corrected = json.loads(sheet.read_text()) | {"shapes": []}
+    sheet.write_text(json.dumps(corrected))
+    Path("out/labelme/b.json").unlink()
+    own = Path("out/labelme/mine.json")  # of an image that was added by hand
+    own.write_text("mine")
+    for _ in range(2):
+        assert call("detect", tiny_run, *words) == 0
+        assert json.loads(sheet.read_text()) == corrected and own.read_text() == "mine"
+        assert json.loads(Path("out/labelme/b.json").read_text())["shapes"]  # what is missing is written
+    for more in (["decode.box_thresh=0.1"], ["input_size=96x96"], ["input=in/a.jpg"]):
+        assert call("detect", tiny_run, *words, *more) == 2
+    write(Path("in/a.jpg"), SyntheticScenes(1, 64, 96, seed=9).load(0).image)
+    capsys.readouterr()
+    assert call("detect", tiny_run, *words) == 2
+    assert "labelme/a.json was changed since it was written" in capsys.readouterr().err
+    assert json.loads(sheet.read_text()) == corrected
+    Path("out/labelme/c.json").write_text("mine too")
+    Path("in/c.jpg").unlink()
+    assert call("detect", tiny_run, *words) == 2  # it belongs to no image any more
+    assert Path("out/labelme/c.json").read_text() == "mine too"
+
+
+def test_sheets_and_links_belong_to_the_same_images(tiny_run: Path, place: Path):
+    Path("in").rename("first")
+    Path("in").symlink_to("first")
+    assert call("detect", tiny_run, "input=first") == 0
+    assert Path("out/labelme/a.jpg").resolve() == Path("first/a.jpg").resolve()
+    Path("first").rename("second")  # the same files in another place
+    assert call("detect", tiny_run, "input=second") == 0
+    assert Path("out/labelme/a.jpg").resolve() == Path("second/a.jpg").resolve()
+    write(Path("second/a.jpg"), SyntheticScenes(1, 64, 96, seed=9).load(0).image)
+    assert call("detect", tiny_run, "input=second") == 2  # recorded of the folder that was named first
+    assert call("detect", tiny_run, "input=second", "overwrite=true") == 0
+
+
+def test_coco_json_that_was_corrected_is_not_replaced(tiny_run: Path, place: Path, capsys):
+    assert call("detect", tiny_run) == 0
+    Path("out/coco.json").write_text("corrected")
+    assert call("detect", tiny_run) == 2
+    assert "coco.json was changed since it was written" in capsys.readouterr().err
+    assert Path("out/coco.json").read_text() == "corrected"
+    assert call("detect", tiny_run, "coco=false") == 0 and Path("out/coco.json").read_text() == "corrected"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *('{"image": 5}', "[]", "null", '{"image": "a.jpg", "polygons": [[1]]}', "[" * 50_000, '{"a": ' * 50_000),
+        '{"image": "a.jpg", "height": 64, "width": 96, "polygons": [[[0, 0], [9, 0], [9, NaN]]], "quads": [1], '
+        '"scores": [1], "seconds": 1, "bytes": 1, "modified_ns": 1}',
+        '{"image": "a.jpg", "height": true, "width": 96, "polygons": [], "quads": [], "scores": [], "seconds": 1, '
+        '"bytes": 1, "modified_ns": 1}',
+    ],
+)
+def test_lines_of_another_kind_in_the_records_cost_only_their_image(line: str, tiny_run: Path, place: Path):
+    assert call("detect", tiny_run) == 0
+    whole = json.loads(Path("out/detections.json").read_text())["images"]
+    Path("out/detections.jsonl").write_text(line + "\n")
+    assert call("detect", tiny_run) == 0
+    again = json.loads(Path("out/detections.json").read_text())["images"]
+    assert [image["polygons"] for image in again] == [image["polygons"] for image in whole]
+
+
+def test_settings_of_another_kind_are_refused(tiny_run: Path, place: Path, capsys):
+    assert call("detect", tiny_run) == 0
+    for text in ("", "[]", "[" * 50_000, '{"version": {"a": [NaN]}}', "\udcff"):
+        Path("out/detections.settings.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert call("detect", tiny_run) == 2
+        assert "overwrite=true" in capsys.readouterr().err
