@@ -10,15 +10,19 @@ they cross, and the area of their polygons counts. An outline without area match
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from .errors import UserError
 from .structures import Polygon
 
+BLOCK = 2**19  # pairs whose boxes are compared at once: 50 MB
+SHAPES = 2**15  # pairs whose common shapes are in memory at once
+MOST_NEAR = 2**20  # pairs of one image whose boxes meet
 Shapes = NDArray[Any]  # (K,) shapely polygons; numpy has no closer type
 Numbers = NDArray[np.intp]
 Areas = NDArray[np.float64]
@@ -46,15 +50,16 @@ def find_overlaps(
 ) -> Overlaps:
     """Compare the outlines of N images, each with those of its own image only.
 
-    Raises ValueError, with the name of the image, for coordinates that are not finite."""
+    Raises ValueError, with the name of the image, for coordinates that are not finite, and UserError where more than
+    MOST_NEAR pairs of one image lie near each other: no text is written so often over itself."""
     region_shapes, detection_shapes = to_shapes(regions, names), to_shapes(detections, names)
-    rows, columns = _pairs(np.diff(starts(regions)), np.diff(starts(detections)))
-    low_k, high_k = np.split(shapely.bounds(region_shapes), 2, axis=1)  # (K, 2) each; NaN where empty
-    low_m, high_m = np.split(shapely.bounds(detection_shapes), 2, axis=1)
-    near = ((low_k[rows] < high_m[columns]) & (low_m[columns] < high_k[rows])).all(axis=1)
-    rows, columns = rows[near], columns[near]
+    counts = np.array([list(map(len, regions)), list(map(len, detections))], np.intp).reshape(2, -1)
+    rows, columns = _near(counts, shapely.bounds(region_shapes), shapely.bounds(detection_shapes), names)
     region_area, detection_area = shapely.area(region_shapes), shapely.area(detection_shapes)
-    shared = shapely.area(shapely.intersection(region_shapes[rows], detection_shapes[columns]))
+    shared = np.empty(len(rows))
+    for start in range(0, len(rows), SHAPES):
+        own = slice(start, start + SHAPES)
+        shared[own] = shapely.area(shapely.intersection(region_shapes[rows[own]], detection_shapes[columns[own]]))
     shared = np.minimum(shared, np.minimum(region_area[rows], detection_area[columns]))  # the last bits may exceed it
     there = shared > 0
     return Overlaps(rows[there], columns[there], shared[there], region_area, detection_area)
@@ -125,6 +130,46 @@ def to_shapes(outlines: Sequence[Sequence[Polygon]], names: Sequence[str]) -> Sh
 def starts(parts: Sequence[Sequence[Any]]) -> list[int]:
     """The place of each part's first member when all are numbered through, and the end: N + 1 places."""
     return list(accumulate(map(len, parts), initial=0))
+
+
+def _near(
+    counts: Numbers, region_boxes: Areas, detection_boxes: Areas, names: Sequence[str]
+) -> tuple[Numbers, Numbers]:
+    """The pairs of one image whose boxes share an area: P regions, rising, and P detections.
+
+    counts: (2, N) regions and detections of each image. Boxes: (K or M, 4), x and y from and to; NaN where empty."""
+    if int((counts[0] * counts[1]).sum()) <= BLOCK:  # all at once: an image alone has too few to be worth a call
+        rows, columns = _pairs(*counts)
+        near = _meet(region_boxes[rows], detection_boxes[columns])
+        found = [(rows[near], columns[near])]
+    else:
+        found = []
+        for (first, last), (start, stop), name in zip(
+            *(pairwise(_places(part)) for part in counts), names, strict=True
+        ):
+            step, total = max(1, BLOCK // max(stop - start, 1)), 0
+            for row in range(first, last, step):
+                boxes = region_boxes[row : min(row + step, last), None]
+                k, m = _meet(boxes, detection_boxes[None, start:stop]).nonzero()
+                found.append((k + row, m + start))
+                total += len(k)
+                if total > MOST_NEAR:
+                    raise UserError(
+                        f"{name}: more than {MOST_NEAR} pairs of a region and a detection overlap, of {last - first} "
+                        f"regions and {stop - start} detections: they cannot be compared"
+                    )
+    return np.concatenate([rows for rows, _ in found]), np.concatenate([columns for _, columns in found])
+
+
+def _meet(boxes: Areas, others: Areas) -> NDArray[np.bool_]:
+    """Whether boxes (..., 4) share an area; false for NaN."""
+    across = (boxes[..., 0] < others[..., 2]) & (others[..., 0] < boxes[..., 2])
+    return np.asarray(across & (boxes[..., 1] < others[..., 3]) & (others[..., 1] < boxes[..., 3]))
+
+
+def _places(counts: Numbers) -> list[int]:
+    """Where each image's members begin, and the end: (N + 1)."""
+    return [0, *np.cumsum(counts).tolist()]
 
 
 def _pairs(regions: Numbers, detections: Numbers) -> tuple[Numbers, Numbers]:

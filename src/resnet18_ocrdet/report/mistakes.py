@@ -1,16 +1,18 @@
 """Why regions were not found and detections found nothing: each is put into exactly one mistake.
 
-Legend: K regions and M detections of one image. A region or detection that is don't-care makes no mistake.
+A region or detection that is don't-care makes no mistake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ..matching import Shared, shared_areas
+from ..matching import find_overlaps, starts
 from ..metrics import CHUNK, ImageScore
 from ..structures import Answer
 
@@ -44,10 +46,10 @@ class Mistake(NamedTuple):
 def find_mistakes(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> list[Mistake]:
     """Name what went wrong in a set, image by image. rows: what `IcdarMetric.update_all` said of the answers."""
     found = []
-    for number, (answer, row, shared) in enumerate(zip(answers, rows, _shared(answers), strict=True)):
+    for number, (answer, row, pairs) in enumerate(zip(answers, rows, _pairs(answers), strict=True)):
         care = np.flatnonzero(~answer.ignore).tolist()
         counted = sorted(set(range(len(answer.detections))) - set(row.dont_care_detections))
-        sorted_out = _Sorting(shared, care, counted, dict(row.pairs))
+        sorted_out = _Sorting(pairs, care, counted, dict(row.pairs))
         found += [Mistake(number, *mistake) for mistake in sorted_out.mistakes()]
     return found
 
@@ -63,67 +65,99 @@ def count_mistakes(mistakes: Sequence[Mistake]) -> dict[Kind, int]:
 _Found = tuple[Kind, tuple[int, ...], tuple[int, ...], float]
 
 
+class _Pair(NamedTuple):
+    """A region and a detection that share an area."""
+
+    region: int
+    found: int
+    iou: float
+    covered: float  # share of the region that the detection covers, 0..1
+    inside: float  # share of the detection that lies on the region, 0..1
+
+
 class _Sorting:
     """One image: regions and detections leave as soon as their mistake has a name."""
 
-    def __init__(self, shared: Shared, care: list[int], counted: list[int], pairs: dict[int, int]) -> None:
-        self.shared, self.care, self.counted, self.pairs = shared, care, counted, pairs
-        self.regions = [region for region in care if region not in pairs]  # not found
-        self.detections = [found for found in counted if found not in set(pairs.values())]  # found nothing
+    def __init__(self, pairs: Sequence[_Pair], care: list[int], counted: list[int], taken: dict[int, int]) -> None:
+        """pairs: by rising region, then by rising detection. taken: the detection of each region that was found."""
+        self.of_region: dict[int, list[_Pair]] = defaultdict(list)
+        self.of_found: dict[int, list[_Pair]] = defaultdict(list)
+        for pair in pairs:
+            self.of_region[pair.region].append(pair)
+            self.of_found[pair.found].append(pair)
+        self.care, self.counted, self.taken = set(care), set(counted), taken
+        self.regions = dict.fromkeys(region for region in care if region not in taken)  # not found; sets in order
+        blessed = set(taken.values())
+        self.detections = dict.fromkeys(found for found in counted if found not in blessed)  # found nothing
 
     def mistakes(self) -> Iterator[_Found]:
         """The clearest ones first: what is several to one cannot be too tight as well."""
         for step in (self._split, self._merged, self._wrong_size, self._duplicate):
             for kind, regions, detections, iou in step():
-                self.regions = [region for region in self.regions if region not in regions]
-                self.detections = [found for found in self.detections if found not in detections]
+                for region in regions:
+                    self.regions.pop(region, None)
+                for found in detections:
+                    self.detections.pop(found, None)
                 yield kind, regions, detections, iou
         for region in self.regions:
-            yield "missed", (region,), (), self._best((region,), self.counted)
+            yield "missed", (region,), (), _best(pair for pair in self.of_region[region] if pair.found in self.counted)
         for found in self.detections:
-            yield "false", (), (found,), self._best(self.care, (found,))
+            yield "false", (), (found,), _best(pair for pair in self.of_found[found] if pair.region in self.care)
 
     def _split(self) -> Iterator[_Found]:
         for region in list(self.regions):
-            parts = tuple(found for found in self.detections if self.shared.of_detection[region, found] > MOST)
+            parts = [pair for pair in self.of_region[region] if pair.inside > MOST and pair.found in self.detections]
             if len(parts) > 1:
-                yield "split", (region,), parts, self._best((region,), parts)
+                yield "split", (region,), tuple(pair.found for pair in parts), _best(parts)
 
     def _merged(self) -> Iterator[_Found]:
-        for found in [*self.pairs.values(), *self.detections]:
-            covered = [region for region in self.care if self.shared.of_region[region, found] > MOST]
-            lost = tuple(region for region in covered if region in self.regions)
+        for found in [*self.taken.values(), *self.detections]:
+            covered = [pair for pair in self.of_found[found] if pair.covered > MOST and pair.region in self.care]
+            lost = [pair for pair in covered if pair.region in self.regions]
             if len(covered) > 1 and lost:
-                yield "merged", lost, (found,), self._best(lost, (found,))
+                yield "merged", tuple(pair.region for pair in lost), (found,), _best(lost)
 
     def _wrong_size(self) -> Iterator[_Found]:
-        iou, inside = self.shared.iou, self.shared.of_detection
-        pairs = [(k, m) for k in self.regions for m in self.detections]
-        near = [(iou[k, m], k, m) for k, m in pairs if iou[k, m] > NEAR_IOU or inside[k, m] > MOST]
-        for value, region, found in sorted(near, key=lambda pair: (-pair[0], *pair[1:])):
-            if region in self.regions and found in self.detections:
-                yield self._size_of(region, found), (region,), (found,), float(value)
-
-    def _size_of(self, region: int, found: int) -> Kind:
-        covered, inside = self.shared.of_region[region, found], self.shared.of_detection[region, found]
-        if max(covered, inside) < INSIDE:
-            return "misplaced"
-        return "too tight" if inside > covered else "too loose"
+        open_pairs = [
+            pair for region in self.regions for pair in self.of_region[region] if pair.found in self.detections
+        ]
+        near = [pair for pair in open_pairs if pair.iou > NEAR_IOU or pair.inside > MOST]
+        for pair in sorted(near, key=lambda pair: (-pair.iou, pair.region, pair.found)):
+            if pair.region in self.regions and pair.found in self.detections:
+                yield _size_of(pair), (pair.region,), (pair.found,), pair.iou
 
     def _duplicate(self) -> Iterator[_Found]:
         for found in list(self.detections):
-            taken = [region for region in self.care if region not in self.regions]
-            on = [region for region in taken if self.shared.of_detection[region, found] > MOST]
-            if on or self._best(taken, (found,)) > MOST:
-                yield "duplicate", (), (found,), self._best(taken, (found,))
-
-    def _best(self, regions: Sequence[int], detections: Sequence[int]) -> float:
-        return float(self.shared.iou[np.ix_(regions, detections)].max(initial=0.0))
+            on = [pair for pair in self.of_found[found] if pair.region in self.care and pair.region not in self.regions]
+            if any(pair.inside > MOST or pair.iou > MOST for pair in on):
+                yield "duplicate", (), (found,), _best(on)
 
 
-def _shared(answers: Sequence[Answer]) -> Iterator[Shared]:
+def _size_of(pair: _Pair) -> Kind:
+    if max(pair.covered, pair.inside) < INSIDE:
+        return "misplaced"
+    return "too tight" if pair.inside > pair.covered else "too loose"
+
+
+def _best(pairs: Iterable[_Pair]) -> float:
+    return max((pair.iou for pair in pairs), default=0.0)
+
+
+def _pairs(answers: Sequence[Answer]) -> Iterator[list[_Pair]]:
     """Of each image; CHUNK of them are compared in one call, so that the memory does not grow with the set."""
     for first in range(0, len(answers), CHUNK):
         part = answers[first : first + CHUNK]
+        regions = [answer.polygons for answer in part]
         outlines = [[found.polygon for found in answer.detections] for answer in part]
-        yield from shared_areas([answer.polygons for answer in part], outlines, [answer.name for answer in part])
+        overlaps = find_overlaps(regions, outlines, [answer.name for answer in part])
+        region, found = overlaps.region, overlaps.detection
+        covered, inside = overlaps.area / overlaps.region_area[region], overlaps.area / overlaps.detection_area[found]
+        first_region, first_found = starts(regions), starts(outlines)
+        cuts = np.searchsorted(region, first_region).tolist()
+        for n, (start, stop) in enumerate(pairwise(cuts)):
+            own = slice(start, stop)
+            columns = (region[own] - first_region[n], found[own] - first_found[n], overlaps.iou[own])
+            yield [
+                _Pair(*values)
+                for values in zip(*(column.tolist() for column in (*columns, covered[own], inside[own])), strict=True)
+            ]
