@@ -6,15 +6,16 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from .config.options import DBNet, InputSize
-from .config.recorded import a
+from .config.recorded import a, not_plain
 from .config.rules import Rule
 from .config.runs import Decode, Train
 from .config.tree import Key, keys_of
-from .config.values import convert, shown
+from .config.values import convert, describe, kinds_of, shown
 from .errors import UserError
 from .structures import Resize
 from .wording import one_line
 
+MOST_VALUES = 100  # of one field
 THREE = tuple[float, float, float]
 KEYS = {key.name: key for schema in (DBNet, InputSize, Train, Decode) for key in keys_of(schema)} | {
     "mean": Key("mean", THREE, Rule("", low=0, high=1)),
@@ -62,14 +63,21 @@ class Contract:
             raise UserError(f"the checkpoint's contract lacks {', '.join(missing)}: written by another version")
         unknown = [name for name in values if name not in names]
         if unknown:
-            raise UserError(f"the contract has a field that this version does not know: {one_line(str(unknown[0]))}")
+            raise UserError(f"the contract has a field that this version does not know: {_name(unknown[0])}")
         return cls(**{name: _judged(name, value) for name, value in values.items()})
 
 
 def _judged(name: str, value: object) -> Any:
     """A field in its type, as the command line would take it. Raises UserError."""
+    key = KEYS[name]
+    if (problem := not_plain(value, MOST_VALUES)) is not None:
+        raise UserError(f"the contract's {name} {problem}: needs {describe(kinds_of(key.annotation), key.rule)}")
     try:
-        typed = convert(value, KEYS[name].annotation, KEYS[name].rule)
+        typed = convert(value, key.annotation, key.rule)
     except ValueError as error:
         raise UserError(one_line(f"the contract's {name}={shown(value)}: {error}")) from None
     return tuple(typed) if isinstance(typed, list) else typed
+
+
+def _name(field: object) -> str:
+    return one_line(field) if isinstance(field, str) else a(field)

@@ -104,11 +104,12 @@ def not_plain(value: object, most: int) -> str | None:
 
 def a(value: object) -> str:
     """What a value is, for a message: `null`, `the number nan`, `a list`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool | int | float):
-        return f"the number {one_line(f'{value:g}')}" if isinstance(value, float) else f"a {type(value).__name__}"
-    return f"a text of {len(value)} characters" if isinstance(value, str) else f"a {type(value).__name__}"
+    if isinstance(value, float):
+        return f"the number {value:g}"
+    named = {type(None): "null", int: "a whole number", dict: "a section", list: "a list"}
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return named.get(type(value), f"a value of type {type(value).__name__}")
 
 
 def _is_leaf(node: object) -> bool:
