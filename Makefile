@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup quickstart test test-slow lint wheel bench
+.PHONY: help setup quickstart test test-slow lint wheel bench soak
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -33,3 +33,6 @@ wheel: setup  ## sdist, then the wheel from it, in dist/
 
 bench: setup  ## step, data, evaluation, detection beside references; exit 1 below a goal: 8 minutes
 	$(BIN)/python scripts/bench.py
+
+soak: setup  ## 1,000,000 mutated inputs: about an hour
+	$(BIN)/python scripts/fuzz.py --inputs 1000000

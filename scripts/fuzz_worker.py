@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -155,10 +155,11 @@ def _short(filename: str) -> str:
     return filename.removeprefix(PACKAGE + os.sep)
 
 
-def judge(meter: Meter, folders: Folders, given: Input) -> Outcome:
-    """Run an input; what takes too long is measured once more, as a machine may be busy."""
+def judge(meter: Meter, folders: Folders, given: Input, goes_on: Callable[[], object]) -> Outcome:
+    """Run an input; what takes too long is measured once more, as a machine may be busy: before that, `goes_on`."""
     outcome, took, grown = meter.run(given.target, folders.put(given))
     if outcome.kind in KINDS[:2] and (took > MOST_SECONDS or grown > MOST_BYTES):
+        goes_on()
         outcome, again, grown_again = meter.run(given.target, folders.put(given))
         if outcome.kind in FAILURES:
             return outcome
@@ -183,7 +184,7 @@ def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     meter, folders = Meter(), Folders(root)
     for number in numbers:
-        outcome = judge(meter, folders, draw(targets, seed, number))
+        outcome = judge(meter, folders, draw(targets, seed, number), lambda: os.write(lines, b"\n"))
         os.write(lines, json.dumps([number, *outcome]).encode() + b"\n")
 
 
@@ -228,7 +229,7 @@ def run_some(targets: Sequence[Target], seed: int, numbers: range, root: Path) -
                 if not chunk:
                     break
                 *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
+                for line in filter(None, whole):
                     number, *outcome = json.loads(line)
                     yield number, Outcome(*outcome)
                     number += 1
