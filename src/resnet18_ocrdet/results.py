@@ -5,7 +5,10 @@ A line is one region, `x1,y1,x2,y2,x3,y3,x4,y4` or more vertices, and may end wi
 
 from __future__ import annotations
 
+import lzma
 import math
+import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,17 +17,36 @@ from typing import NamedTuple
 
 import numpy as np
 
+from resnet18_ocrdet.data.file_names import is_folder
+from resnet18_ocrdet.data.findings import MAX_REGIONS
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, leading_numbers
-from resnet18_ocrdet.data.text_file import TextLine, shown, text_lines
+from resnet18_ocrdet.data.text_file import TextLine, decode_text, lines_of, shown
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.regular_file import open_regular, read_regular
 from resnet18_ocrdet.structures import Detection
+from resnet18_ocrdet.wording import one_line, printable
 
 PREFIX, SUFFIX = "res_", ".txt"
 MIN_NUMBERS = 8  # a quad; fewer is a quad with something missing
 SCORE_DECIMALS = 4
-MAX_FILE_BYTES = 2**26  # 64 MiB, a million regions: more in one file of a zip is a zip bomb
+MAX_FILE_BYTES = 2**24  # 16 MiB, for MAX_REGIONS of the longest lines
+MAX_GROWTH = 20  # times the size of a zip that its files may have together; lines of numbers shrink to a third
+LEAST_GROWTH = 2**24  # bytes that any zip may grow to
 MAX_NAMED = 10  # files that one message names
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError)  # the last for a password
+ZIP_ERRORS = (  # RuntimeError: a password; the last ones were found by changing bytes at random
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
 
 
 class ResultFile(NamedTuple):
@@ -40,7 +62,7 @@ def read_predictions(path: Path) -> dict[str, list[Detection]]:
 
     The score of a line without one is NaN. Files of other names are passed over. Raises UserError when there is no
     result file, when two are for one image, and, with file and line, for a line that is no region."""
-    files = zip_files(path) if path.is_file() else folder_files(path)
+    files = folder_files(path) if is_folder(path) else zip_files(path)
     predictions: dict[str, list[Detection]] = {}
     read_from: dict[str, str] = {}
     others: list[str] = []
@@ -54,22 +76,32 @@ def read_predictions(path: Path) -> dict[str, list[Detection]]:
                 f"{file.where}: image {stem!r} already has {read_from[stem]}: one result file for each image"
             )
         read_from[stem] = file.where
-        predictions[stem] = [parse_detection(line, file.where) for line in text_lines(file.data, file.where)]
+        predictions[stem] = parse_detections(file)
     if not predictions:
-        seen = ", ".join(others[:MAX_NAMED]) or "nothing"
+        seen = one_line(", ".join(others[:MAX_NAMED])) or "nothing"
         raise UserError(f"{path}: no result files (looked for res_<image name>.txt, found {seen})")
     return predictions
 
 
 def holds_results(path: Path) -> bool:
     """Whether a path is a folder, or a zip with a result file in it: a checkpoint is a zip too."""
-    if path.is_dir():
+    if is_folder(path):
         return True
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(is_result_name(PurePosixPath(name.replace("\\", "/")).name) for name in archive.namelist())
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            return any(is_result_name(_name_in_zip(entry)) for entry in archive.infolist())
     except ZIP_ERRORS:
         return path.suffix.lower() == ".zip"  # damaged: whoever reads it says how
+
+
+def parse_detections(file: ResultFile) -> list[Detection]:
+    """Understand one file. Raises UserError for what is no text, for too many lines, and as `parse_detection`."""
+    found: list[Detection] = []
+    for line in lines_of(decode_text(file.data, file.where)):
+        if len(found) == MAX_REGIONS:
+            raise UserError(f"{file.where}: more than {MAX_REGIONS} regions of one image")
+        found.append(parse_detection(line, file.where))
+    return found
 
 
 def parse_detection(line: TextLine, where: str) -> Detection:
@@ -110,27 +142,40 @@ def folder_files(folder: Path) -> Iterator[ResultFile]:
     """Go through the files below a folder, in the order of their paths. Raises UserError if there is no such folder.
 
     Only result files are opened; the content of others is left empty."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder or zip of result files")
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if not is_folder(path)):
+        where = printable(str(path))
         try:
-            yield ResultFile(str(path), path.name, path.read_bytes() if is_result_name(path.name) else b"")
+            data = read_regular(path, MAX_FILE_BYTES) if is_result_name(path.name) else b""
         except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise UserError(f"{where}: cannot be read: {error.strerror or error}") from None
+        yield ResultFile(where, path.name, data)
 
 
 def zip_files(path: Path) -> Iterator[ResultFile]:
     """Go through the files of a zip, in memory: nothing is unpacked to disk. Folders inside are looked through.
 
-    Raises UserError for what is no zip, is damaged, has a password, or holds a result file of unlikely size."""
+    Raises UserError for what is no zip, is damaged, has a password, or holds more than its size lets expect."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                where, name = f"{path}/{entry.filename}", PurePosixPath(entry.filename.replace("\\", "/")).name
-                if entry.is_dir():
-                    continue
-                if is_result_name(name) and entry.file_size > MAX_FILE_BYTES:
-                    raise UserError(f"{where}: {entry.file_size} bytes are too many for a result file")
-                yield ResultFile(where, name, archive.read(entry) if is_result_name(name) else b"")
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            left = max(LEAST_GROWTH, MAX_GROWTH * os.fstat(file.fileno()).st_size)
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if sum(entry.file_size for entry in entries if is_result_name(_name_in_zip(entry))) > left:
+                raise UserError(f"{path}: its files are more than {MAX_GROWTH} times as large as the zip")
+            for entry in entries:
+                where, name, data = printable(f"{path}/{entry.filename}"), _name_in_zip(entry), b""
+                if is_result_name(name):
+                    with archive.open(entry) as packed:
+                        data = packed.read(MAX_FILE_BYTES + 1)
+                if len(data) > MAX_FILE_BYTES:
+                    raise UserError(f"{where}: more than {MAX_FILE_BYTES} bytes are too many for a result file")
+                yield ResultFile(where, name, data)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such folder or zip of result files") from None
     except ZIP_ERRORS as error:
-        raise UserError(f"{path}: cannot be read as a zip: {' '.join(str(error).split())}") from None
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: cannot be read as a zip: {told}") from None
+
+
+def _name_in_zip(entry: zipfile.ZipInfo) -> str:
+    """The name without folders, which some programs part by the backslash."""
+    return PurePosixPath(entry.filename.replace("\\", "/")).name
