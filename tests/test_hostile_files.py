@@ -288,3 +288,16 @@ def test_a_card_that_is_none(said: str, place: Path):
     write_onnx(place / "a.onnx", said)
     with pytest.raises(UserError, match=r"a\.onnx: not written by ocrdet-export: no contract in its metadata"):
         open_exported(place / "a.onnx")
+
+
+def test_weights_that_are_too_large_to_compute_with_are_no_empty_image(place: Path, capsys):
+    content = raw()
+    content["contract"] |= {"height": 64, "width": 64, "precision": "fp32"}
+    for name, value in content["model"].items():
+        if name.endswith("conv1.weight"):
+            content["model"][name] = torch.full(value.shape, 1e38)
+    torch.save(content, place / "a.pt")
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=a.pt", "output=out"]) == 1
+    assert "not read: " in (out := capsys.readouterr().out) and "the network's map holds NaN" in out
+    assert "its map of " in told("eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "workers=0"], capsys)
+    assert "holds NaN" in told("check", ["data.root=set", "checkpoint=a.pt", "output=report"], capsys)

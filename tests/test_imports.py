@@ -83,8 +83,8 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "calibrate": {"metrics", "postprocess", "structures"},
     "curves": {"atomic_write", "structures", "draw", "metrics"},
     "provenance": {"structures"},
-    "results": {"structures", "errors", "data", "regular_file"},
-    "detector": {"structures", "contract", "engine", "data", "model", "postprocess", "tiles"},
+    "results": {"structures", "errors", "wording", "data", "regular_file"},
+    "detector": {"structures", "contract", "engine", "errors", "data", "model", "postprocess", "tiles"},
     "tiles": GROUND | {"matching", "outlines", "postprocess"},
     "export": {
         "errors",

@@ -12,6 +12,7 @@ from torch import nn
 from .contract import Contract
 from .data.letterbox import letterbox, scale_to
 from .engine import Compute
+from .errors import UserError
 from .model.fold import folded
 from .postprocess import Decoder, ProbMap
 from .structures import Detection, Image, Placement
@@ -58,8 +59,13 @@ class Detector:
 
     @torch.inference_mode()
     def maps(self, canvases: Sequence[Image]) -> list[ProbMap]:
-        """The probability maps, (H', W') float32 0..1 each, of canvases of one size."""
+        """The probability maps, (H', W') float32 0..1 each, of canvases of one size.
+
+        Raises UserError where the network computes no numbers: that is no image without text."""
         batch = torch.from_numpy(np.stack(canvases)).permute(0, 3, 1, 2)
         with self.compute.autocast():
             maps = self.model(self.compute.image(batch), with_thresh=False)
-        return list(maps.prob_map[:, 0].cpu().numpy())
+        found = maps.prob_map[:, 0].cpu().numpy()
+        if not np.isfinite(found).all():
+            raise UserError("the network's map holds NaN: it cannot be computed with these weights")
+        return list(found)

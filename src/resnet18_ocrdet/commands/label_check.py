@@ -26,7 +26,7 @@ from ..errors import UserError
 from ..geometry import offset, shrink_distance
 from ..outlines import min_area_quads
 from ..postprocess import ProbMap, means_inside
-from ..structures import Placement
+from ..structures import Image, Placement
 from ..trained import load_trained, where_to_run
 from ..wording import count
 from .taught import taught_records
@@ -64,18 +64,25 @@ class LabelJudge:
         images = []
         with display.progress("labels", len(records)) as advance:
             for record in map(readable, records):
-                with suppress(UserError):  # an image that cannot be read: a finding of the check already
-                    images.append((record, self._see(record)))
+                if (image := readable_image(record)) is not None:
+                    images.append((record, self._see(record, image)))
                 advance()
         return judge(self.name, taught, images)
 
-    def _see(self, record: LabelRecord) -> Seen:
-        prob_map, placement = self.detector.look(read_image(record.image_path))
+    def _see(self, record: LabelRecord, image: Image) -> Seen:
+        prob_map, placement = self.detector.look(image)
         found = self.decode(prob_map, placement)
         quads, _ = min_area_quads([each.polygon for each in found])
         boxes = [each._replace(polygon=quad) for each, quad in zip(found, quads, strict=True)]
         support = support_of(record, prob_map, placement, self.contract.shrink_ratio)
         return Seen(boxes, [each.polygon for each in found], support)
+
+
+def readable_image(record: LabelRecord) -> Image | None:
+    """Its pixels; None for an image that cannot be read, which is a finding of the check already."""
+    with suppress(UserError):
+        return read_image(record.image_path)
+    return None
 
 
 def readable(record: LabelRecord) -> LabelRecord:

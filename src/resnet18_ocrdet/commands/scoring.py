@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
@@ -103,6 +104,8 @@ class Network:
         with display.progress("evaluate", loader.images) as advance:
 
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
+                if not torch.isfinite(maps.prob_map).all():
+                    raise UserError(f"{self.named}: its map of {batch.names[0]} holds NaN: it computes no numbers")
                 if calibration is not None:
                     calibration.watch(batch, maps, found)
                 advance(len(batch.names))
