@@ -204,7 +204,7 @@ def test_a_full_disk_is_told_and_the_save_before_it_stays(tmp_path: Path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "last.pt: cannot be written (" in done.stdout and "Traceback" not in done.stdout + done.stderr
     assert (tmp_path / "run/checkpoints/last.pt").read_bytes() == before
-    assert not list((tmp_path / "run").rglob("*.tmp"))
+    assert not list((tmp_path / "run").rglob(".ocrdet-tmp-*"))
 
 
 @pytest.mark.slow
@@ -219,7 +219,7 @@ def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
         time.sleep(dice.uniform(0.0, 0.6))
         process.kill()
         process.wait()
-        in_save += bool(list((tmp_path / "halves").rglob("*.tmp")))
+        in_save += bool(list((tmp_path / "halves").rglob(".ocrdet-tmp-*")))
         for path in (tmp_path / "halves/checkpoints").glob("*.pt"):
             load_checkpoint(path)  # raises when it cannot be read
         if (tmp_path / "halves/summary.txt").exists():

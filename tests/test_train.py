@@ -38,7 +38,7 @@ def test_a_run_leaves_every_file_of_the_table(tiny_run: Path):
     for name in ("config.yaml", "metrics.jsonl", "checkpoints/last.pt", "checkpoints/best.pt", "train.log"):
         assert (tiny_run / name).is_file(), name
     assert list((tiny_run / "tensorboard").glob("events*"))
-    assert not list(tiny_run.rglob("*.tmp"))
+    assert not list(tiny_run.rglob(".ocrdet-tmp-*"))
     assert not (tiny_run.parent / "outputs").exists()  # Hydra's own litter
 
 

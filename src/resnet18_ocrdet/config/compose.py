@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -27,6 +28,8 @@ Job = Callable[["DictConfig"], int]
 
 FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
 SPEAKING_SECONDS = 5.0  # for the process that speaks, after the others are done
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile, which libraries use
 INTERRUPTED = (130, 143, 129)  # Ctrl-C, SIGTERM and SIGHUP, as a shell reports them
 
 
@@ -45,6 +48,12 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
         return _compose_and_run(request, job)
     except UserError as error:
         return _report(command, error)
+    except OSError as error:
+        if error.errno not in DISK_FAULTS and NO_TEMPORARY not in str(error):
+            raise
+        told = f"{error.filename or 'disk'}: {error.strerror or error}"
+        print(f"ocrdet-{command}: {printable(told)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"ocrdet-{command}: interrupted", file=sys.stderr)
         return INTERRUPTED[0]
