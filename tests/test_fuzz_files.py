@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 from hostile_files import card, raw
 from resnet18_ocrdet import build
 from resnet18_ocrdet.checkpoint import load_checkpoint
+from resnet18_ocrdet.cli import _detect, _evaluate
+from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.content import check_content, check_tensors
 from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.resumable import check_parts
 from resnet18_ocrdet.runtimes import KEY, read_card
@@ -239,3 +243,39 @@ def test_resumes(said: Any):
         check_parts(whole, own)
     except UserError as error:
         one_line(error)
+
+
+EXTREMES: list[dict[str, Any]] = [
+    {"bin_thresh": 0.0, "box_thresh": 0.0},
+    {"bin_thresh": 1.0},
+    {"unclip_ratio": 10.0, "shape": "polygon"},
+    {"unclip_ratio": 10.0, "unclip": "analytic"},
+    {"max_candidates": 2**62},
+    {"max_candidates": 1},
+    {"std": [1e-3] * 3, "mean": [1.0] * 3},
+    {"std": [255.0] * 3, "mean": [0.0] * 3},
+    {"height": 32, "width": 4096, "resize": "stretch"},
+    {"height": 32, "width": 32, "resize": "short_side"},
+    {"min_text_size": 2.0**62, "shrink_ratio": 1e-300},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", EXTREMES, ids=lambda changes: ",".join(changes))
+def test_what_is_just_allowed_ends_in_json(changes: dict[str, Any], tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", SyntheticScenes(1, 64, 96, seed=0).load(0).image)
+    content = CONTENT | {"model": raw()["model"]}
+    content["contract"] = CONTENT["contract"] | {"height": 64, "width": 96} | changes
+    torch.save(content, tmp_path / "a.pt")
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=a.pt", "output=found"]) == 0
+    words = ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "data.height=64", "data.width=64", "workers=0"]
+    words.append("output=score")
+    assert run_command("eval", _evaluate, words) == 0
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for file in (*tmp_path.rglob("*.json"), *tmp_path.rglob("*.jsonl")):
+        for text in file.read_text("utf-8").splitlines() if file.suffix == ".jsonl" else [file.read_text("utf-8")]:
+            json.loads(text, parse_constant=refuse)

@@ -299,5 +299,13 @@ def test_weights_that_are_too_large_to_compute_with_are_no_empty_image(place: Pa
     torch.save(content, place / "a.pt")
     assert run_command("detect", _detect, ["input=a.png", "checkpoint=a.pt", "output=out"]) == 1
     assert "not read: " in (out := capsys.readouterr().out) and "the network's map holds NaN" in out
-    assert "its map of " in told("eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "workers=0"], capsys)
+    assert "a.pt: its map holds NaN" in told(
+        "eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "workers=0"], capsys
+    )
     assert "holds NaN" in told("check", ["data.root=set", "checkpoint=a.pt", "output=report"], capsys)
+    content["model"] = raw()["model"]
+    for name, value in content["model"].items():
+        if name.startswith("thresh_head") and name.endswith("weight"):
+            content["model"][name] = torch.full(value.shape, 1e38)
+    torch.save(content, place / "a.pt")
+    assert "a.pt: its loss is NaN" in told("eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1"], capsys)

@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "draw": {"structures"},
     "pictures": {"structures", "draw"},
     "evidence": {"structures", "draw", "wording"},
-    "model": {"structures", "errors", "wording"},
+    "model": {"content", "errors", "regular_file", "structures", "wording"},
     "engine": {"structures", "errors", "guard", "average", "world"},
     "validate": {"engine", "model", "structures"},
     "compiled": {"engine", "errors", "memory"},

@@ -39,7 +39,7 @@ def check_content(content: Mapping[str, Any]) -> None:
     """Raises UserError for a part, besides contract, config and about, that has another type or range than a run's.
 
     What the parts of a resume hold is the affair of `resumable`."""
-    if not _is_state(content["model"]):
+    if not is_state(content["model"]):
         raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
     for name in COUNTS:
         _demand(is_count(content[name]), name, "is no whole number from 0 up")
@@ -55,7 +55,7 @@ def check_content(content: Mapping[str, Any]) -> None:
         _demand(isinstance(given, dict) or (given is None and name in OPEN_PARTS), name, "is no section")
     average = content["average"]
     if average is not None:
-        whole = isinstance(average, dict) and is_count(average.get("steps")) and _is_state(average.get("model"))
+        whole = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
         _demand(whole, "average", "is no average of weights")
 
 
@@ -85,8 +85,8 @@ def _unusual(tensor: Tensor) -> str | None:
     return None
 
 
-def _is_state(state: object) -> bool:
-    """Tensors by name."""
+def is_state(state: object) -> bool:
+    """Whether it is tensors by name, of types that weights have."""
     return isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) and value.dtype in WEIGHTS for name, value in state.items()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -105,7 +106,7 @@ class Network:
 
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
                 if not torch.isfinite(maps.prob_map).all():
-                    raise UserError(f"{self.named}: its map of {batch.names[0]} holds NaN: it computes no numbers")
+                    raise UserError(f"{self.named}: its map holds NaN: it cannot be computed with these weights")
                 if calibration is not None:
                     calibration.watch(batch, maps, found)
                 advance(len(batch.names))
@@ -119,6 +120,8 @@ class Network:
                 world.tell(error.told("workers"))
                 raise UserError(error.told("workers")) from None
         loader.close()
+        if not all(map(math.isfinite, result.loss.values())):
+            raise UserError(f"{self.named}: its loss is NaN: its threshold map cannot be computed with these weights")
         if result.score.hmean == 0:
             for line in explain_zero(result.score, result.stages, metric.best_iou, contract):
                 display.line(line)

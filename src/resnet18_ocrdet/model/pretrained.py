@@ -10,8 +10,10 @@ import torch
 import torchvision
 from torch import nn
 
+from ..content import check_tensors, is_state
 from ..errors import UserError
-from ..wording import count
+from ..regular_file import open_regular
+from ..wording import count, one_line
 
 
 def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
@@ -30,7 +32,7 @@ def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
     if missing or foreign or bent:
         raise UserError(
             f"model.pretrained={source}: not a torchvision {name}: {count(len(missing), 'tensor')} missing, "
-            f"{len(foreign)} unknown, {len(bent)} of another shape (first: {(missing + foreign + bent)[0]})"
+            f"{len(foreign)} unknown, {len(bent)} of another shape (first: {one_line((missing + foreign + bent)[0])})"
         )
     rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if rotten:
@@ -56,12 +58,20 @@ def _default_weights(name: str) -> dict[str, Any]:
 
 
 def _weights_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"model.pretrained={path}: no such file (a torchvision state dict, or 'imagenet', or null)")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        file = open_regular(path)
+    except OSError as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise UserError(f"model.pretrained={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
+    try:
+        with file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file fails in many ways, all of them the user's to fix
         raise UserError(f"model.pretrained={path}: not a state dict ({type(error).__name__})") from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not is_state(state):
         raise UserError(f"model.pretrained={path}: not a state dict of tensors")
-    return state
+    try:
+        check_tensors(state)
+    except UserError as error:
+        raise UserError(f"model.pretrained={path}: {error}") from None
+    return dict(state)
