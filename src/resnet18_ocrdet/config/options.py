@@ -10,6 +10,8 @@ from .rules import key, path
 
 SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32: the network's coarsest stride
 
+SEED: dict[str, Any] = {"low": 0, "high": 10**15}  # torch takes no more than 64 bits
+
 BUNDLED_PLAIN = rf"(null|{BUNDLED})(,(null|{BUNDLED}))*"  # the weights that come with the package: no file name
 
 SIZE_FORM = "height x width, such as 416x416"
@@ -157,7 +159,7 @@ class Synthetic:
     backgrounds: str | None = path("folder of photos to write on")
     height: int | None = key("px", **SIDE_LIMITS)
     width: int | None = key("px", **SIDE_LIMITS)
-    seed: int = key("of what is rendered", low=0)
+    seed: int = key("of what is rendered", **SEED)
 
 
 def _dialect() -> Any:
@@ -203,7 +205,7 @@ class Icdar2015:
     )
     train: str | float | None = _split("what to learn from; null: all that is not val")
     val: str | float | None = _split("what to validate on")
-    seed: int = key("of the draw", low=0)
+    seed: int = key("of the draw", **SEED)
     on_error: str = _on_error()
     missing_gt: str = _missing_gt()
     ignore_marks: str | None = _ignore_marks()
@@ -225,7 +227,7 @@ class Custom:
     dialect: str = _dialect()
     train: str | float | None = _split("what to learn from; null: all that is not val")
     val: str | float | None = _split("what to validate on; null: its val part, else a tenth")
-    seed: int = key("of the draw", low=0)
+    seed: int = key("of the draw", **SEED)
     on_error: str = _on_error()
     missing_gt: str = _missing_gt()
     ignore_marks: str | None = _ignore_marks()

@@ -7,6 +7,7 @@ from typing import Any
 
 from .options import (
     BUNDLED_PLAIN,
+    SEED,
     SGD,
     AdamW,
     Augment,
@@ -111,7 +112,7 @@ class TrainRun:
     augment: Augment = field(metadata=note("random changes of a training image"))
     run_dir: str | None = path("folder of this run")
     resume: str | None = path("auto, or a checkpoint to go on from")
-    seed: int = key("of everything random", low=0)
+    seed: int = key("of everything random", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
@@ -134,7 +135,7 @@ class EvalRun:
     calibrate: bool = key("find the best thresholds and write them into the checkpoint")
     split: str | None = key("part of the data; null: test if there is one", choices=("train", "val", "test"))
     output: str | None = path("folder of the results")
-    seed: int = key("of the data split", low=0)
+    seed: int = key("of the data split", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
@@ -161,7 +162,7 @@ class DetectRun:
     coco: bool = key("write coco.json")
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
-    seed: int = key("nothing here is random", low=0)
+    seed: int = key("nothing here is random", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
@@ -181,7 +182,7 @@ class ExportRun:
     precision: str = key("what the file computes in", choices=("fp32", "int8"))
     input: str | None = path("images on which file and checkpoint are compared; null: rendered scenes")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
-    seed: int = key("of the rendered scenes", low=0)
+    seed: int = key("of the rendered scenes", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     decode: Decode = field(metadata=note("written into the contract; null: the checkpoint's", inherit=True))
@@ -220,7 +221,7 @@ class CheckRun:
     device: str = key("where that computes", **DEVICE)
     precision: str = key("bf16 is faster where the device has it", choices=PRECISIONS)
     fix: bool = key("write a cleaned copy, too")
-    seed: int = key("of the data split", low=0)
+    seed: int = key("of the data split", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     train: Plan = field(metadata=note("the planned training"))
