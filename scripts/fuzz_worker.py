@@ -7,7 +7,9 @@ which one it was at when it stopped.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import resource
 import select
 import shutil
@@ -32,6 +34,8 @@ MOST_SECONDS = 1.0  # of the processor, for one input
 MOST_BYTES = 500 * 2**20  # of memory, for one input
 HEADROOM_BYTES = 4 * 2**30  # of addresses, beyond what a worker has at its start
 HANGS_SECONDS = 20.0  # by the clock
+LOOK_SECONDS = 0.02  # of the processor, between two looks at what takes too much
+NO_MEMORY = re.compile("bad_alloc|Insufficient memory|can't allocate memory|not enough memory")  # of libraries
 OWN_FAULT = 70  # exit code of a worker
 INPUTS_EACH = 2000  # of one worker
 FAILURES = ("traceback", "slow", "large", "crashed", "hung")
@@ -91,26 +95,30 @@ class Meter:
     """Measures this process: memory at its peak, where the system tells, and where its time goes."""
 
     def __init__(self) -> None:
-        self.stack = ""  # the place in the package where MOST_SECONDS were over
-        self.warned: list[str] = []
+        self.slow = self.large = ""  # where in the package one of the limits was passed
+        self.warned: list[tuple[str, str]] = []  # where, what
+        self._began, self._before = 0.0, 0
         try:
             self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
             self._status = os.open("/proc/self/status", os.O_RDONLY)
             os.write(self._clear, b"5")
         except OSError:
             self._clear = -1
-        signal.signal(signal.SIGPROF, self._note_stack)
+        signal.signal(signal.SIGPROF, self._note_place)
         warnings.simplefilter("always")
         for kind in QUIET:
             warnings.simplefilter("ignore", kind)
         warnings.showwarning = self._warn  # type: ignore[assignment]
+        handler = logging.Handler(logging.WARNING)  # Python prints such records where nobody handles them
+        handler.emit = lambda record: self._note(record.pathname, record.lineno, "log", record.getMessage())
+        logging.getLogger().addHandler(handler)
 
-    def run(self, target: Target, folder: Path) -> tuple[Outcome, float, int]:
-        """What came of it, the seconds and the bytes that it took."""
-        self.stack, self.warned = "", []
-        before = self._memory(begin=True)
-        began = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+    def run(self, target: Target, folder: Path, closely: bool = False) -> tuple[Outcome, float, int]:
+        """What came of it, the seconds and the bytes that it took. closely: look where."""
+        self.slow, self.large, self.warned = "", "", []
+        self._before, self._began = self._memory(begin=True), time.process_time()
+        if closely:
+            signal.setitimer(signal.ITIMER_PROF, LOOK_SECONDS, LOOK_SECONDS)
         try:
             target.run(folder)
             outcome = Outcome("accepted")
@@ -118,15 +126,15 @@ class Meter:
             outcome = Outcome("refused")
         except KeyboardInterrupt:
             raise
-        except MemoryError as error:
-            outcome = Outcome("large", f"MemoryError {_place(error)}", traceback.format_exc())
         except BaseException as error:
-            outcome = Outcome("traceback", f"{type(error).__name__} {_place(error)}", traceback.format_exc())
+            short = isinstance(error, MemoryError) or NO_MEMORY.search(str(error))
+            where = f"{type(error).__name__} {_place(traceback.extract_tb(error.__traceback__))}"
+            outcome = Outcome("large" if short else "traceback", where, traceback.format_exc())
         signal.setitimer(signal.ITIMER_PROF, 0)
-        took = time.process_time() - began
-        if self.warned and outcome.kind in KINDS[:2]:
-            outcome = Outcome("traceback", self.warned[0], "\n".join(self.warned[:10]))
-        return outcome, took, self._memory() - before
+        took = time.process_time() - self._began
+        if self.warned and outcome.kind not in FAILURES:
+            outcome = Outcome("traceback", *self.warned[0])
+        return outcome, took, self._memory() - self._before
 
     def _memory(self, begin: bool = False) -> int:
         """Bytes at the peak, which begins anew where `begin` says so."""
@@ -137,16 +145,21 @@ class Meter:
         line = next(line for line in os.pread(self._status, 8192, 0).splitlines() if line.startswith(b"VmHWM"))
         return int(line.split()[1]) * 1024
 
-    def _note_stack(self, number: int, frame: FrameType | None) -> None:
-        self.stack = "".join(traceback.format_stack(frame))
+    def _note_place(self, number: int, frame: FrameType | None) -> None:
+        if not self.slow and time.process_time() - self._began > MOST_SECONDS:
+            self.slow = _place(traceback.extract_stack(frame))
+        if not self.large and self._memory() - self._before > MOST_BYTES / 2:
+            self.large = _place(traceback.extract_stack(frame))
 
     def _warn(self, message: Warning, category: type[Warning], filename: str, line: int, *_: object) -> None:
-        self.warned.append(f"{category.__name__} {_short(filename)}:{line} {message}"[:300])
+        self._note(filename, line, category.__name__, str(message))
+
+    def _note(self, filename: str, line: int, kind: str, text: str) -> None:
+        self.warned.append((f"{kind} {_short(filename)}:{line}", text))
 
 
-def _place(error: BaseException) -> str:
-    """The innermost line of the package, or of anything, that an exception went through."""
-    frames = traceback.extract_tb(error.__traceback__)
+def _place(frames: Sequence[traceback.FrameSummary]) -> str:
+    """The innermost line of the package among them, or of anything."""
     own = [frame for frame in frames if frame.filename.startswith(PACKAGE)] or frames
     return f"{_short(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
@@ -158,17 +171,17 @@ def _short(filename: str) -> str:
 def judge(meter: Meter, folders: Folders, given: Input, goes_on: Callable[[], object]) -> Outcome:
     """Run an input; what takes too long is measured once more, as a machine may be busy: before that, `goes_on`."""
     outcome, took, grown = meter.run(given.target, folders.put(given))
-    if outcome.kind in KINDS[:2] and (took > MOST_SECONDS or grown > MOST_BYTES):
-        goes_on()
-        outcome, again, grown_again = meter.run(given.target, folders.put(given))
-        if outcome.kind in FAILURES:
-            return outcome
-        places = [line.strip() for line in meter.stack.splitlines() if PACKAGE in line]
-        place = _short(places[-1].split('"')[1]) + ":" + places[-1].split("line ")[1].split(",")[0] if places else ""
-        if grown > MOST_BYTES and grown_again > MOST_BYTES / 2:  # some memory of the first time is still there
-            return Outcome("large", f"{given.target.name} {given.seed}", f"{grown / 2**20:.0f} MiB")
-        if min(took, again) > MOST_SECONDS:
-            return Outcome("slow", place or given.target.name, f"{again:.1f} s\n{meter.stack}")
+    if outcome.kind in FAILURES or (took <= MOST_SECONDS and grown <= MOST_BYTES):
+        return outcome
+    goes_on()
+    second, again, grown_again = meter.run(given.target, folders.put(given), closely=True)
+    if second.kind in FAILURES:
+        return second
+    measured = f"{again:.1f} s, {grown / 2**20:.0f} MiB"
+    if grown > MOST_BYTES and grown_again > MOST_BYTES / 2:  # some memory of the first time is still there
+        return Outcome("large", meter.large or given.target.name, measured)
+    if min(took, again) > MOST_SECONDS:
+        return Outcome("slow", meter.slow or given.target.name, measured)
     return outcome
 
 
