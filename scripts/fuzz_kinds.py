@@ -17,10 +17,10 @@ from fuzz_mutate import ANY_FILE, TEXT_FILE, Change, change_json, change_json_li
 from fuzz_words import CHUNKS, NAMES, WORDS
 
 MOST_CHANGES = 4  # to one file
-LARGEST = 2_000_000  # bytes, of a changed file: several changes multiply
+LARGEST = 500_000  # bytes, of a changed file: several changes multiply
 PNG, ZIP, MAT = b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"MATLAB 5.0"
 PACKED = 15  # type of a variable in a MATLAB file
-MOST_UNPACKED = 20_000_000  # bytes, of a member of a zip
+UNPACKED = (300_000, 300_000, 300_000, 20_000_000)  # bytes of a member of a zip: what is read at once, or a bomb
 
 
 def mutate(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
@@ -132,7 +132,7 @@ def change_zip(data: bytes, rng: Random) -> bytes:
             (rng.choice((name, f"res_{place}.txt", f"{place}/{name}")), content) for place in range(rng.randrange(200))
         ]
     elif way == 6:
-        members[number] = name, content * int((MOST_UNPACKED // max(len(content), 1)) ** rng.random() ** 2)
+        members[number] = name, content * (rng.choice(UNPACKED) // max(len(content), 1))
     else:
         del members[number]
     return pack(members, rng.choice((how, how, 0, 8, 12, 14)))

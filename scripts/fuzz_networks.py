@@ -11,25 +11,44 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from torch import nn
 
 from fuzz_kinds import change_zip, mutate
 from fuzz_mutate import any_value, change_tree
-from resnet18_ocrdet import runtimes
+from resnet18_ocrdet import build, runtimes
 from resnet18_ocrdet.checkpoint import load_weights, shipped_weights
 from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.resumable import check_parts
+from resnet18_ocrdet.slim import is_slim, without_paths
 from resnet18_ocrdet.trained import load_trained
+
+LARGEST_FIRST_PASS = 2**20  # px, of the image that an exported network is tried on
 
 
 def use_contract(contract: Contract) -> None:
     """What the commands do with it before the first image."""
-    contract.to_dict()
+    json.dumps(contract.to_dict(), allow_nan=False)
     scale_to(480, 640, contract.height, contract.width, contract.resize)
+    build.build_decoder(contract)
+
+
+def use_config(config: dict[str, Any]) -> None:
+    """What ocrdet-eval does with the recorded config, but for data of people: its folder might be any."""
+    saved = OmegaConf.create(config)
+    build.build_target_maker(saved.get("train", {}))
+    data = saved.get("data")
+    if data is not None and data._target_.endswith(".synthetic"):
+        build.build_splits(data)
+    without_paths(config)
 
 
 def read_card(root: Path) -> None:
@@ -38,10 +57,16 @@ def read_card(root: Path) -> None:
     card = runtimes.read_card(path, {runtimes.KEY: path.read_bytes().decode("utf-8", "replace")})
     contract = Contract.from_dict(card["contract"])
     use_contract(contract)
-    exported = runtimes.Exported(path, "onnxruntime", card, lambda precision: lambda images: images[:, :1])
-    net = runtimes.FileNet(exported)
-    net.check(contract.height, contract.width, contract.resize)
-    check_recorded(path, card["config"])
+    use_config(card["config"])
+    json.dumps(card["about"], allow_nan=False).encode()
+    if contract.height * contract.width < LARGEST_FIRST_PASS:
+        exported = runtimes.Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
+        runtimes.FileNet(exported).check(contract.height, contract.width, contract.resize)
+
+
+def blank_map(images: NDArray[Any]) -> NDArray[np.float32]:
+    """In the place of an exported network: nothing is found."""
+    return np.zeros((len(images), 1, *images.shape[2:]), np.float32)
 
 
 def read_contract(root: Path) -> None:
@@ -53,7 +78,7 @@ def read_contract(root: Path) -> None:
 def read_recorded(root: Path) -> None:
     """The config of a checkpoint."""
     (path,) = root.iterdir()
-    check_recorded(path, parse(path))
+    use_config(recorded_config(parse(path)))
 
 
 def parse(path: Path) -> Any:
@@ -64,18 +89,18 @@ def parse(path: Path) -> Any:
         raise UserError(f"{path}: no JSON, in the place of a pickle") from None
 
 
-def check_recorded(path: Path, config: Any) -> None:
-    """As the commands do before they use it."""
-
-
 def open_checkpoint(root: Path) -> None:
-    """`checkpoint=` with a .pt, up to the filling of a network: here a tiny one, the biggest part of a real file."""
+    """`checkpoint=` and `resume=` with a .pt, up to the filling of a network: here a tiny one."""
     (path,) = root.iterdir()
     trained = load_trained(path)
-    use_contract(Contract.from_dict(trained.content["contract"]))
-    load_weights(tiny_net(), shipped_weights(trained.content), path)
-    trained.adopted  # noqa: B018 - a property
-    check_recorded(path, trained.content["config"])
+    content = trained.content
+    use_contract(Contract.from_dict(content["contract"]))
+    use_config(content["config"])
+    json.dumps(content["about"], allow_nan=False)
+    net = tiny_net()
+    load_weights(net, shipped_weights(content), path)
+    if not is_slim(content):
+        check_parts(content, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
 
 
 def resume_folder(root: Path) -> None:
