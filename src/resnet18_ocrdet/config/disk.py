@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from ..bundled import BUNDLED
 from ..errors import UserError
 from ..wording import looked_in
+from .interpolation import escape_interpolation
 from .runs import RUNS
 from .tree import all_leaves
-from .words import escape_interpolation
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
 CHECKPOINTS = ("checkpoint", "model.weights")
+WRITTEN = ("run_dir", "output")
 BEST_FIRST = ("checkpoints/best.pt", "best.pt", "checkpoints/last.pt", "last.pt")  # what a folder may stand for
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
 
@@ -47,6 +49,7 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         found.append(_absence("resume: checkpoint ", path, "file"))
     if (path := _path(cfg, "model.pretrained")) and str(path) != "imagenet":
         found.append(_absence("model.pretrained=", path, "file", " (a torchvision state dict, or 'imagenet', or null)"))
+    found += [_loop(key, Path(path)) for key in WRITTEN if (path := OmegaConf.select(cfg, key))]
     if command == "train":
         found.append(_run_dir_problem(cfg))
     if command == "check":
@@ -75,6 +78,17 @@ def _absence(what: str, path: Path, kind: str, note: str = "") -> str:
     return ""
 
 
+def _loop(key: str, path: Path) -> str:
+    """A link that leads to itself: nothing can be written there."""
+    try:
+        path.stat()
+    except OSError as error:
+        return f"{key}={path}: {error.strerror}" if error.errno == errno.ELOOP else ""
+    except ValueError:  # a zero byte
+        return f"{key}={path}: no name of a folder"
+    return ""
+
+
 def _folder_problem(key: str, path: Path) -> str:
     problem = _absence(f"{key}=", path, "folder")
     return problem or ("" if path.is_dir() else f"{key}={path}: not a folder")
@@ -96,9 +110,9 @@ def _checkpoint_problem(key: str, path: Path) -> str:
 def _run_dir_problem(cfg: DictConfig) -> str:
     """A run among the images of a data set: its pictures would be listed as images, and refused as not labelled."""
     root, run_dir = _path(cfg, "data.root"), Path(cfg.run_dir or "runs")
-    if root is None or cfg.resume is not None or not run_dir.resolve().is_relative_to(root.resolve()):
+    if root is None or cfg.resume is not None or not _real(run_dir).is_relative_to(_real(root)):
         return ""
-    between = run_dir.resolve().relative_to(root.resolve()).parts
+    between = _real(run_dir).relative_to(_real(root)).parts
     if not any(name == "images" or name.endswith("_images") for name in between):
         return ""
     return (
@@ -110,10 +124,15 @@ def _run_dir_problem(cfg: DictConfig) -> str:
 def _output_problem(cfg: DictConfig) -> str:
     """A report inside the data set, which a check never writes to."""
     root, output = _path(cfg, "data.root"), Path(cfg.output or "runs")
-    if root is None or not output.resolve().is_relative_to(root.resolve()):
+    if root is None or not _real(output).is_relative_to(_real(root)):
         return ""
     where = f"output={output}" if cfg.output else "the report's own place, runs/check,"
     return f"{where} lies inside data.root={root}, which is never written to: output=FOLDER outside of it"
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads; `Path.resolve` raises for a link that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _make_absolute(cfg: DictConfig) -> None:

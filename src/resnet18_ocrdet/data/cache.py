@@ -73,9 +73,14 @@ def make_cache(kind: Kind, paths: Sequence[Path], sizes: NDArray[np.integer], wh
 
 
 def cache_folder() -> Path:
-    """Where the files of the disk cache lie: $XDG_CACHE_HOME, or ~/.cache, and the name of this program."""
+    """Where the files of the disk cache lie: $XDG_CACHE_HOME, or ~/.cache, and the name of this program.
+
+    Raises UserError where neither is known."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "resnet18-ocrdet"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "resnet18-ocrdet"
+    except RuntimeError:  # HOME is not set, and the user has no entry that says it
+        raise UserError("data.cache=disk: no home folder is known; XDG_CACHE_HOME=FOLDER says where to") from None
 
 
 def free_memory() -> int | None:
@@ -141,8 +146,11 @@ def _key(paths: Sequence[Path], sizes: NDArray[np.integer]) -> str:
     digest = hashlib.sha256(f"pixels {FORMAT} {len(paths)}".encode())
     digest.update(np.ascontiguousarray(sizes, "<i4").tobytes())
     for path in paths:
-        status = path.stat() if path.exists() else None  # what is missing is named when it is read
-        changed = f"|{status.st_size}|{status.st_mtime_ns}|" if status else "|"
+        try:
+            status = path.stat()
+            changed = f"|{status.st_size}|{status.st_mtime_ns}|"
+        except OSError:  # named when it is read
+            changed = "|"
         digest.update(os.fsencode(path.absolute()) + changed.encode())
     return digest.hexdigest()[:32]
 

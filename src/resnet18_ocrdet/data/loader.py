@@ -24,7 +24,7 @@ from ..allocator import give_back_freed_memory, keep_freed_memory
 from ..errors import UserError
 from ..structures import Batch, Targets
 from ..wording import count
-from .loader_processes import LoaderProcesses
+from .loader_processes import EXIT_NO_FILES, NO_FILES, LoaderProcesses
 from .views import ScoreViews, TrainViews, View
 
 CROWDED = 2  # loader processes a core from which a note is given
@@ -268,6 +268,8 @@ def _start_worker(_: int, polite: bool) -> None:
 
 def _end_unsent(error: Exception, batch: object) -> None:
     """End this process, as its batch cannot be handed over: the main one would wait for it for ever."""
+    if NO_FILES in str(error).lower():
+        os._exit(EXIT_NO_FILES)
     if "shared memory" in str(error) and hasattr(signal, "SIGBUS"):
         signal.pthread_kill(
             threading.get_ident(), signal.SIGBUS

@@ -15,12 +15,17 @@ from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
+NO_FILES = "too many open files"
+EXIT_NO_FILES = 24  # of a loader process that may open no more: EMFILE on Linux
+
 
 class LoaderDied(RuntimeError):  # noqa: N818 - what happened, as TrainingStopped
     """A loader process ended before its work did. The message says which and how."""
 
     def told(self, key: str) -> str:
         """One line with what to do. key: the override that sets how many loader processes there are."""
+        if NO_FILES in str(self):
+            return f"{self}: {key}=0, or allow more of them (ulimit -n 1024), as each batch is handed over in some"
         if "Bus error" in str(self):  # what writing to a full /dev/shm ends with
             return f"{self}: {key}=0, or make /dev/shm larger, in which loader processes hand batches over"
         return f"{self}; a damaged image or too little memory can do that: {key}=0 shows which image"
@@ -57,7 +62,8 @@ class LoaderProcesses:
             # not while they are forked: Python calls hooks there, and prints what is raised in one
             with _raising_for(self if self._all else None):
                 yield
-        except (RuntimeError, OSError):
+        except (RuntimeError, OSError) as error:
+            _refuse_no_files(error)
             if not self.dead():
                 raise
         finally:
@@ -70,7 +76,8 @@ class LoaderProcesses:
             with _raising_for(self):
                 self.refuse_dead()
                 yield
-        except (RuntimeError, OSError):
+        except (RuntimeError, OSError) as error:
+            _refuse_no_files(error)
             self.refuse_dead()
             raise
 
@@ -84,8 +91,16 @@ class LoaderProcesses:
         return [process for process in self._all if process.exitcode is not None]
 
 
+def _refuse_no_files(error: Exception) -> None:
+    """Raise LoaderDied where it was this process that could open no more files."""
+    if NO_FILES in str(error).lower():
+        raise LoaderDied(f"loader processes cannot hand batches over: {NO_FILES}") from None
+
+
 def _how(process: BaseProcess) -> str:
     code = process.exitcode or 0
+    if code == EXIT_NO_FILES:
+        return f"loader process {process.pid} ended: {NO_FILES}"
     if code >= 0:
         return f"loader process {process.pid} ended with exit code {code}"
     return f"loader process {process.pid} was ended by signal {-code} ({signal.strsignal(-code)})"
