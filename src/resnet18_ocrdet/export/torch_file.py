@@ -33,6 +33,7 @@ def open_torch(path: Path, card: dict[str, Any]) -> Exported:
     with path.open("rb") as file:
         network = torch.export.load(file).module()
 
+    @torch.inference_mode()
     def run(images: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(network(torch.from_numpy(images)).numpy(), np.float32)
 
