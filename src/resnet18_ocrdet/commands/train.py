@@ -236,10 +236,10 @@ class Training:
         # best.pt first: killed in between, the resumed run validates again and finds the same
         if best and not self.saves.best():
             state.best_hmean = before
-        self.saves.last()
         if metric is not None:
             path = self.folder.precision_recall if best else None
             show_precision_recall(metric, record["ap"], journal, state.step, path)
+        self.saves.last()
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         signs = self.diagnosis.epoch(journal.records())
         cores = max(self.loader.cores // self.world.local_size, 1)
