@@ -78,8 +78,8 @@ def write_onnx(
     return path
 
 
-def endless() -> list[onnx.NodeProto]:
-    """A loop that goes on for as long as it is let."""
+def endless(begins: str = "true") -> list[onnx.NodeProto]:
+    """A loop that goes on for as long as it is let. begins: "true", or "bright": only where a pixel is not black."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["goes_on"], ["still"]), helper.make_node("Identity", ["value"], ["same"])],
         "body",
@@ -90,4 +90,8 @@ def endless() -> list[onnx.NodeProto]:
         ],
         [helper.make_tensor_value_info("still", T.BOOL, []), helper.make_tensor_value_info("same", T.FLOAT, None)],
     )
-    return [*brightness("once"), helper.make_node("Loop", ["", "true", "once"], ["out"], body=body)]
+    condition = [
+        helper.make_node("ReduceMax", ["once"], ["most_of_it"], keepdims=0),
+        helper.make_node("Cast", ["most_of_it"], ["bright"], to=T.BOOL),
+    ]
+    return [*brightness("once"), *condition, helper.make_node("Loop", ["", begins, "once"], ["out"], body=body)]

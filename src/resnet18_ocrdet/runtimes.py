@@ -31,6 +31,7 @@ PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
 
 FORMAT = 1  # of the card, and of the sidecar beside an exported file
 OPENING_SECONDS = 60.0  # for a file to open, and then for it to be compiled and look at one image
+PASS_SECONDS = 600.0  # for every later one, the largest on the slowest machine
 SMALL = 64  # px, both sides of that image where any size is taken
 TOLERANCE = 1e-3  # that a probability may lie outside of 0..1 by: whole-number arithmetic rounds
 
@@ -53,7 +54,7 @@ class FileNet(nn.Module):
     def __init__(self, file: Exported, precision: str = "fp32") -> None:
         """precision: one that the runtime has. Raises UserError for a file whose first pass does not give a map."""
         super().__init__()
-        self.path, self.runtime = file.path, file.runtime
+        self.path, self.runtime, self.stop = file.path, file.runtime, file.stop
         self.dtype = np.uint8 if file.card["input"]["dtype"] == "uint8" else np.float32
         self.sides: list[int | str] = file.card["input"]["shape"]
         self.run: Run
@@ -86,7 +87,9 @@ class FileNet(nn.Module):
         """(N, 3, H, W) -> probabilities (N, 1, H, W), 0..1. Raises UserError where the file gives anything else."""
         count, _, height, width = pixels.shape
         try:
-            given = self.run(pixels)
+            given = within(PASS_SECONDS, lambda: self.run(pixels), self.stop)
+        except TimeoutError:
+            raise UserError(f"{self.path}: {self.runtime} has not ended after {PASS_SECONDS:g} s on an image") from None
         except Exception as error:  # each library has types of its own for each reason
             raise UserError(
                 f"{self.path}: {self.runtime} fails on an image of {height}x{width} ({_told(error)})"
