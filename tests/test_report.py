@@ -226,3 +226,19 @@ def test_everything_is_plain_values(answers):
     assert content["mistakes"]["missed"] == 2 and content["mistakes"]["false"] == 1
     assert content["recall_by_height"][1] == {"low": 8, "high": 12, "regions": 1, "found": 0, "recall": 0}
     assert content["fit"] == {"iou": 1, "area_ratio": 1}
+
+
+def test_a_name_cannot_become_a_formula(answers, tmp_path: Path):
+    names = ["=1+1.jpg", "@sum.jpg", "plain.jpg"]
+    write_tables(tmp_path, evidence_of([each._replace(name=name) for each, name in zip(answers, names, strict=True)]))
+    for table in ("per_image.csv", "mistakes.csv"):
+        with (tmp_path / table).open(newline="") as file:
+            shown = {row[0] for row in list(csv.reader(file))[1:]}
+        assert shown <= {"'=1+1.jpg", "'@sum.jpg", "plain.jpg"} and shown
+
+
+def test_a_name_too_long_for_a_file_is_in_the_zips(answers, tmp_path: Path):
+    long = "x" * 248
+    assert write_results(tmp_path, [answers[0]._replace(name=f"{long}.jpg"), *answers[1:]]) == [f"{long}.jpg"]
+    assert len(list((tmp_path / "boxes").iterdir())) == len(answers) - 1
+    assert len(read_predictions(tmp_path / "submission.zip")[long]) == 2
