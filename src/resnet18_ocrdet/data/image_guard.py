@@ -47,7 +47,8 @@ _QUIET = threading.Lock()  # Python's filters of warnings are those of all threa
 class ImageFault(UserError):  # noqa: N818 - the image is at fault
     """An image that cannot be used, with the code of its finding."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, message: str, code: str = "IM055") -> None:
+        """One argument must be enough: so a loader process hands it on."""
         super().__init__(message)
         self.code = code
 
@@ -76,12 +77,12 @@ def check_size(path: Path, height: int, width: int) -> None:
     if most is not None and height * width > most:
         raise _too_many(path, height * width, f"{sides(height, width)}, ")
     if max(height, width) > MAX_SIDE:
-        raise ImageFault("IM064", f"{path}: {sides(height, width)}; at most {MAX_SIDE} px to a side")
+        raise ImageFault(f"{path}: {sides(height, width)}; at most {MAX_SIDE} px to a side", "IM064")
 
 
 def _too_many(path: Path, pixels: int, seen: str = "") -> ImageFault:
     most = (PIL.Image.MAX_IMAGE_PIXELS or 0) / 1e6
-    return ImageFault("IM064", f"{path}: {seen}{pixels / 1e6:.4g} megapixels; at most {most:.4g} (max_megapixels)")
+    return ImageFault(f"{path}: {seen}{pixels / 1e6:.4g} megapixels; at most {most:.4g} (max_megapixels)", "IM064")
 
 
 def _check_chunks(path: Path, file: BinaryIO) -> None:
@@ -97,7 +98,7 @@ def _check_chunks(path: Path, file: BinaryIO) -> None:
         place += 12 + int.from_bytes(head[:4], "big")
         if place > size:
             behind = f"a chunk ends {count(place - size, 'byte')} behind the file"
-            raise ImageFault("IM052", f"{path}: a PNG file that is damaged or cut short ({behind})")
+            raise ImageFault(f"{path}: a PNG file that is damaged or cut short ({behind})", "IM052")
         if head[4:] == b"IEND":
             break
     file.seek(0)

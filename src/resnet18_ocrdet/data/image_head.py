@@ -36,7 +36,7 @@ def look_at(path: Path) -> ImageHead:
     try:
         with open_regular(path) as file:
             if not os.fstat(file.fileno()).st_size:
-                raise ImageFault("IM051", f"{path}: the file is empty (0 bytes)")
+                raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
             head, kind = _read_head(path, file)
     except OSError as error:
         raise unopened(path, error) from None
@@ -88,7 +88,7 @@ def _decoded(path: Path, kind: str) -> ImageHead:
         if fault.code != "IM053" or not kind:
             raise
         told = f"{path}: a {kind} file that cannot be decoded: damaged, cut short, or of a kind that is not read"
-        raise ImageFault("IM052", told) from None
+        raise ImageFault(told, "IM052") from None
     return ImageHead(height, width, 1)
 
 

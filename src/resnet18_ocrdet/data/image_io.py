@@ -83,14 +83,12 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     except cv2.error as error:
         raise _fault_of_opencv(path, error) from None
     except MemoryError:
-        raise ImageFault(
-            "IM064", f"{path}: too large for the memory that is free; max_megapixels=… lowers the limit"
-        ) from None
+        raise ImageFault(f"{path}: larger than the memory that is free", "IM064") from None
     if pixels is None or (is_jpeg and raw.rfind(_JPEG_END) < head_end):
         raise _undecoded(path, raw)
     if pixels.dtype not in (np.uint8, np.uint16):
         why = "only 8 and 16 bits have a range that says what white is"
-        raise ImageFault("IM060", f"{path}: pixels are {pixels.dtype}, {why}")
+        raise ImageFault(f"{path}: pixels are {pixels.dtype}, {why}", "IM060")
     return np.asarray(pixels, np.uint8) if is_jpeg else _to_rgb(_to_uint8(pixels))
 
 
@@ -176,17 +174,17 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise unopened(path, error) from None
     except MemoryError:
-        raise ImageFault("IM064", f"{path}: the file is larger than the memory that is free") from None
+        raise ImageFault(f"{path}: the file is larger than the memory that is free", "IM064") from None
     if not raw:
-        raise ImageFault("IM051", f"{path}: the file is empty (0 bytes)")
+        raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
     return raw
 
 
 def unopened(path: Path, error: OSError) -> ImageFault:
     """Say why a file could not be opened."""
     if leads_nowhere(path):
-        return ImageFault("FS077", f"{path}: a link to {path.readlink()}, which does not exist")
-    return ImageFault("IM055", f"{path}: cannot be read: {error.strerror or error}")
+        return ImageFault(f"{path}: a link to {path.readlink()}, which does not exist", "FS077")
+    return ImageFault(f"{path}: cannot be read: {error.strerror or error}", "IM055")
 
 
 def _decode_any(raw: bytes, data: NDArray[np.uint8]) -> NDArray[Any] | None:
@@ -261,8 +259,8 @@ def _fault_of_opencv(path: Path, error: cv2.error) -> ImageFault:
     """What OpenCV raised, in one line."""
     told = " ".join(str(error).split())
     if "CV_IO_MAX_IMAGE" in told:
-        return ImageFault("IM064", f"{path}: too many pixels for OpenCV: {told}")
-    return ImageFault("IM052", f"{path}: cannot be decoded: {told}")
+        return ImageFault(f"{path}: too many pixels for OpenCV: {told}", "IM064")
+    return ImageFault(f"{path}: cannot be decoded: {told}", "IM052")
 
 
 def _undecoded(path: Path, raw: bytes) -> ImageFault:
@@ -270,5 +268,5 @@ def _undecoded(path: Path, raw: bytes) -> ImageFault:
     for magic, kind in _KNOWN_STARTS.items():
         if raw.startswith(magic):
             size = count(len(raw), "byte")
-            return ImageFault("IM052", f"{path}: a {kind} file that is damaged or cut short ({size})")
-    return ImageFault("IM053", f"{path}: not an image (starts with {raw[:SHOWN_BYTES]!r})")
+            return ImageFault(f"{path}: a {kind} file that is damaged or cut short ({size})", "IM052")
+    return ImageFault(f"{path}: not an image (starts with {raw[:SHOWN_BYTES]!r})", "IM053")

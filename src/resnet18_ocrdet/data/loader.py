@@ -195,7 +195,7 @@ def _in_one_line(loader: Iterable[Any]) -> Iterator[Any]:
     try:
         yield from loader
     except UserError as error:
-        raise UserError(str(error).strip().splitlines()[-1].split("UserError: ", 1)[-1]) from None
+        raise UserError(str(error).strip().splitlines()[-1].split(f"{type(error).__name__}: ", 1)[-1]) from None
 
 
 def collate(views: Sequence[View]) -> Batch:

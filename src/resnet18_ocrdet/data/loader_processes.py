@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
 import sys
 import threading
@@ -13,9 +14,9 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
-from weakref import WeakSet
 
 NO_FILES = "too many open files"
+_PID = re.compile(r"\(pid ([0-9]+)\)")  # in what torch raises
 EXIT_NO_FILES = 24  # of a loader process that may open no more: EMFILE on Linux
 
 
@@ -86,6 +87,10 @@ class LoaderProcesses:
         if dead := self.dead():
             raise LoaderDied(", ".join(map(_how, dead))) from None
 
+    def ids(self) -> list[int]:
+        """Of the processes that were started."""
+        return [process.pid for process in self._all if process.pid is not None]
+
     def dead(self) -> list[BaseProcess]:
         """Those that ended; while there are batches to come none has a reason to, exit code 0 or not."""
         return [process for process in self._all if process.exitcode is not None]
@@ -111,18 +116,18 @@ class _HeldBack:
 
     def __init__(self, theirs: Callable[[int, FrameType | None], Any]) -> None:
         self._theirs = theirs
-        self.ours: WeakSet[LoaderProcesses] = WeakSet()
+        self.ours: set[int] = set()  # process ids, also of loaders that are gone before their processes have ended
         self.waiting: LoaderProcesses | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         try:
             self._theirs(number, frame)
-        except RuntimeError:
+        except RuntimeError as error:
             waiting, self.waiting = self.waiting, None
             if waiting is not None:
                 waiting.refuse_dead()
                 self.waiting = waiting
-            if not any(processes.dead() for processes in self.ours):  # of a loader that is not ours
+            if self.ours.isdisjoint(map(int, _PID.findall(str(error)))):  # of a loader that is not ours
                 raise
 
 
@@ -132,7 +137,7 @@ def _hold_back(processes: LoaderProcesses) -> None:
     if callable(theirs) and not isinstance(theirs, _HeldBack) and _in_main_thread():
         signal.signal(signal.SIGCHLD, _HeldBack(theirs))
     if isinstance(handler := _handler(), _HeldBack):
-        handler.ours.add(processes)
+        handler.ours.update(processes.ids())
 
 
 @contextmanager
