@@ -14,7 +14,7 @@ MAX_NAME = 4096  # bytes of a whole name (PATH_MAX of Linux)
 MAX_PART = 255  # bytes between two slashes (NAME_MAX)
 MAX_PARTS = 64  # folders of a name that are looked for
 
-_SLASH = re.compile(r"[/\\]+")
+_SLASH = re.compile(r"[/\\]")
 
 
 def no_name(text: str) -> str:

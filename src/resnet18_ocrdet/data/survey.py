@@ -168,7 +168,8 @@ def _same_aspect(a: tuple[int, int] | None, b: tuple[int, int]) -> bool:
 
 
 def _scaled(record: LabelRecord, factor: NDArray[np.float32]) -> LabelRecord:
-    return replace(record, polygons=tuple(polygon * factor for polygon in record.polygons))
+    with np.errstate(over="ignore"):  # what becomes infinite is found to be so
+        return replace(record, polygons=tuple(polygon * factor for polygon in record.polygons))
 
 
 def _turned(record: LabelRecord, orientation: int, raw_size: tuple[int, int]) -> LabelRecord:

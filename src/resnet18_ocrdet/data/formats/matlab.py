@@ -17,7 +17,7 @@ Cell: TypeAlias = str | list[float] | None
 """What one cell holds; None for anything else than a text or real numbers."""
 
 HEADER_BYTES = 128
-MAX_UNPACKED_BYTES = 64 * 2**20  # of one variable; a label file of Total-Text has some kB
+MAX_UNPACKED_BYTES = 2**20  # of one variable, where a number may be a byte; a label file of Total-Text has some kB
 
 _BYTE_ORDERS = {b"IM": "<", b"MI": ">"}  # the last two bytes of the header
 _MATRIX, _COMPRESSED = 14, 15  # table 1-1, data types
@@ -109,6 +109,8 @@ def _numbers(element: _Element, order: str) -> list[float]:
 def _unpack(element: _Element, order: str) -> _Element:
     """Undo the compression of a variable; anything else stays as it is. Raises ValueError."""
     if element.kind != _COMPRESSED:
+        if len(element.data) > MAX_UNPACKED_BYTES:
+            raise ValueError(f"a variable of more than {MAX_UNPACKED_BYTES} bytes")
         return element
     unpacker = zlib.decompressobj()
     try:
