@@ -34,7 +34,8 @@ def open_regular(path: Path) -> BufferedReader:
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """Read a whole file. Raises OSError as `open_regular` does, with errno EFBIG for more than `max_bytes`."""
     with open_regular(path) as file:
-        data = file.read(max_bytes + 1)
+        size = os.fstat(file.fileno()).st_size  # memory is taken for as much as is asked for
+        data = file.read(min(size, max_bytes) + 1)
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
     return data

@@ -1,0 +1,354 @@
+"""Label files and lists that are made to hang, to take memory or to break: in every dialect, a finding or one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dialect_writers import WAYS
+from resnet18_ocrdet.data import findings, text_file
+from resnet18_ocrdet.data.file_names import MAX_PARTS, no_name
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import (
+    ctw1500,
+    folders,
+    icdar2013,
+    icdar_text,
+    json_file,
+    msra_td500,
+    pairing,
+    points,
+    ppocr,
+    totaltext,
+)
+from resnet18_ocrdet.data.formats.locate import locate
+from resnet18_ocrdet.data.formats.matlab import read_cells
+from resnet18_ocrdet.data.formats.pairing import RegionError
+from resnet18_ocrdet.data.formats.points import Place
+from resnet18_ocrdet.data.image_io import has_image_suffix
+from resnet18_ocrdet.data.reading import Reading, choose_dialect, read_data
+from resnet18_ocrdet.data.splits import custom
+from resnet18_ocrdet.data.text_file import TextLine, lines_of
+from resnet18_ocrdet.errors import UserError
+
+UNIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+LONG = 100_000  # characters of a hostile line
+NOWHERE = Path("nowhere")
+
+
+@pytest.fixture(params=WAYS)
+def written(request, tmp_path: Path) -> tuple[str, Path, list[Path]]:
+    """The kind of set, its folder, and its label files, without lists."""
+    way = WAYS[request.param]
+    way.write(tmp_path, way.expressible())
+    files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file() and not has_image_suffix(path.name)]
+    return way.key, tmp_path, [path for path in files if not path.name.endswith("_list.txt")]
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """A pipe that is opened after all ends the test instead of stopping it for ever."""
+
+    def late(*_: object) -> None:
+        raise AssertionError("it hangs")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+
+
+def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
+    """Codes and texts of the findings; of a refusal its one line."""
+    try:
+        reading: Reading = read_data(root, key, **options)
+    except UserError as error:
+        return [("", str(error))]
+    return [(finding.code, finding.text) for finding in reading.report]
+
+
+@UNIX
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+@pytest.mark.usefixtures("in_time")
+def test_a_label_file_that_never_ends_is_not_opened(written, make: Callable[[Path], None]):
+    key, root, files = written
+    for file in files:
+        file.unlink()
+        make(file)
+    found = told(key, root)
+    assert all("\n" not in text for _, text in found)
+    assert {code for code, _ in found} <= {"GT001", "GT006", ""}, "not there, not read, or refused"
+    if not found:  # nothing shows which of the files are meant: there are no labels
+        with pytest.raises(UserError):
+            choose_dialect(root)
+
+
+def test_a_label_file_above_the_limit_is_named_with_the_key(written):
+    key, root, _ = written
+    assert {code for code, text in told(key, root, max_label_mb=0) if "data.max_label_mb" in text} <= {"GT006", ""}
+    assert any("larger than 0 MB (data.max_label_mb)" in text for _, text in told(key, root, max_label_mb=0))
+    assert not any("data.max_label_mb" in text for _, text in told(key, root, max_label_mb=1))
+
+
+def test_the_limit_reaches_the_readers_of_a_training(tmp_path: Path):
+    WAYS["images and labels"].write(tmp_path, WAYS["images and labels"].expressible())
+    (label, *_) = sorted(tmp_path.rglob("*.txt"))
+    label.write_bytes(label.read_bytes() + b"\n" * 1_000_001)
+    with pytest.raises(UserError, match=r"larger than 1 MB \(data\.max_label_mb\)"):
+        custom(tmp_path, max_label_mb=1, on_error="fail")
+
+
+def test_more_regions_than_an_image_holds_are_lost_in_every_dialect(written, monkeypatch):
+    key, root, _ = written
+    many = {record.image_path: len(record.polygons) for records in read_data(root).parts.values() for record in records}
+    for module in (text_file, icdar_text, pairing, points, ctw1500):
+        monkeypatch.setattr(module, "MAX_REGIONS", 0)
+    reading = read_data(root, key)
+    found = {finding.image for finding in reading.report.of("GT028")}
+    assert found == {image for image, number in many.items() if number} and found
+    records = {record.image_path: record for records in reading.parts.values() for record in records}
+    assert all(records[image].lost and not records[image].polygons for image in found)
+
+
+def test_a_huge_file_of_lines_becomes_no_huge_list(tmp_path: Path):
+    path = tmp_path / "1.txt"
+    path.write_bytes(b"1,2,3,4,5,6,7,8,a\n" * 400_000)
+    tracemalloc.start()
+    record = icdar_text.parse_icdar_text(tmp_path / "1.png", path, report := Report())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [finding.code for finding in report] == ["GT028"] and record.lost == findings.MAX_REGIONS + 1
+    assert peak < 70e6, "the file, its text and 100,001 lines; 400,000 lines would be 90 MB more"
+
+
+@pytest.mark.parametrize("number", ["1e300", "-1e300", "9" * 400])
+def test_a_number_beyond_every_range_warns_of_nothing(written, number: str):
+    key, root, files = written
+    for file in files:
+        if file.suffix != ".mat":
+            text = file.read_text("utf-8")
+            file.write_text(re.sub(r"(?<=[\[,\s>])[0-9]{2,}(?=[\],\s])", number, text, count=3), "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for coords in ("pixels", "normalized"):
+            with suppress(UserError):
+                read_data(root, key, coords=coords)
+
+
+def totaltext_entries(text: str) -> None:
+    for _, entry in totaltext._entries(text):
+        with suppress(RegionError):
+            totaltext.parse_entry(entry)
+
+
+def ctw1500_file(text: str) -> None:
+    with suppress(Exception):  # of expat
+        ctw1500._boxes(text.encode("utf-8", "replace"))
+
+
+def quiet(parse: Callable[[str], object]) -> Callable[[str], None]:
+    def parsed(text: str) -> None:
+        with suppress(RegionError, json_file.BadJson):
+            parse(text)
+
+    return parsed
+
+
+def icdar(quads: bool) -> Callable[[str], None]:
+    return lambda text: icdar_text.parse_lines(NOWHERE, NOWHERE, [TextLine(1, text)], Report(), ("###",), quads)
+
+
+def place() -> Place:
+    return Place(Report(), NOWHERE, 1)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "Total-Text": totaltext_entries,
+    "Total-Text, seen": lambda text: totaltext._RECOGNISED.match(text.encode("utf-8", "replace")),
+    "CTW1500 line": quiet(ctw1500.parse_line),
+    "CTW1500 XML": ctw1500_file,
+    "ICDAR 2013": quiet(icdar2013.parse_line),
+    "MSRA-TD500": quiet(msra_td500.parse_line),
+    "quads": icdar(quads=True),
+    "polygons": icdar(quads=False),
+    "PaddleOCR": lambda text: ppocr._read_line(text, place(), NOWHERE, [NOWHERE], ()),
+    "PaddleOCR, seen": lambda text: ppocr._START.search(text),
+    "list": lambda text: folders.find_listed(text, [NOWHERE]),
+    "JSON": quiet(json_file.parse_json),
+    "name": lambda text: locate(text, [NOWHERE], place(), shortened=[NOWHERE]),
+    "lines": lambda text: list(lines_of(text)),
+}
+SIGNS = [
+    *" \t[]({1,'\"\\-+.e/#_\n\r;\u3000é",
+    "1,",
+    "1 ",
+    "[[",
+    "']",
+    "'], ",
+    "],",
+    "], ornt",
+    "a ",
+    "a/",
+    "\\/",
+    "-1,",
+]
+SIGNS += ["x: [[", "y: [[", "ornt: [", "transcriptions: ['", "a.jpg ", "a.jpg\t", "<box>", "<!-- -->", "x:\n", "]\n"]
+WHOLE = "x: [[1 2 3]], y: [[1 2 3]], "
+BEGINNINGS = {
+    "Total-Text": ("", "x: [[", "x: [[1 2 3]], y: [[", WHOLE, f"{WHOLE}ornt: [", f"{WHOLE}transcriptions: ['"),
+    "CTW1500 XML": ("<Annotations><image>", "<Annotations><image><box><segs>"),
+    "quads": ("", "1", "1,1,1,2,2,2,2,1,"),
+    "polygons": ("", "1", "[1,"),
+    "PaddleOCR": ("", "a.jpg", "a.jpg\t["),
+    "list": ("", "a.jpg"),
+    "name": ("", "/"),
+}
+
+
+def seconds(parse: Callable[[str], object], text: str) -> float:
+    began = time.process_time()
+    parse(text)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_no_line_takes_longer_than_its_length(name: str):
+    parse, slow = PARSERS[name], []
+    for beginning in BEGINNINGS.get(name, ("",)):
+        for sign in SIGNS:
+            line = beginning + sign * (LONG // len(sign)) + "x"
+            if (whole := seconds(parse, line)) > 0.1:  # at this length a square takes seconds
+                part = min(seconds(parse, beginning + sign * (LONG // 4 // len(sign)) + "x") for _ in range(2))
+                if min(whole, seconds(parse, line)) > 8 * part:  # four times as long; a square would take sixteen
+                    slow.append((beginning, sign, whole))
+    assert not slow
+
+
+def name_of(length: int, part: int) -> str:
+    return "/".join(["a" * part] * (length // part))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a" * 256, "a part is longer than 255 bytes"),
+        ("ä" * 128, "a part is longer than 255 bytes"),
+        ("a/" * 50_000, "longer than 4096 bytes"),
+        (name_of(5000, 200), "longer than 4096 bytes"),
+        ("a/" * (MAX_PARTS + 1), "more than 64 folders deep"),
+        ("\\/" * 100, "more than 64 folders deep"),
+        ("a\0b", "holds a NUL"),
+    ],
+)
+def test_what_is_no_name_of_a_file(name: str, why: str, tmp_path: Path):
+    assert why in no_name(name) and no_name("a" * 255) == no_name(name_of(4000, 200)) == ""
+    report = Report()
+    assert locate(name, [tmp_path], Place(report, tmp_path / "x.json", 1)) is None
+    assert [finding.code for finding in report] == ["FS079"] and why in report.findings[0].detail
+
+
+def odd_names() -> list[str]:
+    return [
+        "a" * 256 + ".png",
+        "a/" * 50_000 + "1.png",
+        "/" + "b" * 300,
+        "\ud800.png",
+        "a\nb.png",
+        "a\0.png",
+        "x.png " * 900,
+    ]
+
+
+@pytest.mark.parametrize("kind", ["mmocr", "coco", "labelme", "doctr", "ppocr", "folders"])
+def test_an_image_with_an_impossible_name_loses_only_itself(kind: str, tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    for name in ("1.png", "images/1.png"):
+        (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
+    box = [[2, 2], [30, 2], [30, 20], [2, 20]]
+    names = [*odd_names(), "1.png"]
+    if kind == "mmocr":
+        entries = [{"img_path": name, "instances": [{"polygon": np.ravel(box).tolist()}]} for name in names]
+        (tmp_path / "textdet_train.json").write_text(json.dumps({"metainfo": {}, "data_list": entries}))
+    elif kind == "coco":
+        images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+        regions = [{"image_id": number, "bbox": [2, 2, 20, 10], "segmentation": []} for number in range(len(names))]
+        content = {"images": images, "annotations": regions, "categories": []}
+        (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    elif kind == "labelme":
+        (tmp_path / "images/1.png").unlink()
+        shapes = [{"label": "a", "points": box, "shape_type": "polygon"}]
+        for number, name in enumerate(names):
+            (tmp_path / f"{number + 10}.json").write_text(json.dumps({"shapes": shapes, "imagePath": name}))
+    elif kind == "doctr":
+        (tmp_path / "labels.json").write_text(json.dumps({name: {"polygons": [box]} for name in names}))
+    elif kind == "ppocr":
+        line = json.dumps([{"transcription": "a", "points": box}])
+        text = "".join(f"{name}\t{line}\n" for name in names if "\n" not in name and "\0" not in name)
+        (tmp_path / "Label.txt").write_text(text, "utf-8", "replace")
+    else:
+        text = "".join(f"{name}\n" for name in names if "\0" not in name)
+        (tmp_path / "train_list.txt").write_text(text, "utf-8", "replace")
+        (tmp_path / "gts").mkdir()
+        (tmp_path / "gts/1.txt").write_text("2,2,30,2,30,20,2,20,a\n")
+    began = time.process_time()
+    reading = read_data(tmp_path, kind)
+    assert time.process_time() - began < 2
+    assert [record.image_path.name for record in reading.parts["train"]] == ["1.png"]
+    assert len(reading.report.of("FS079")) >= 4
+    assert all("\n" not in finding.text and len(finding.text) < 1000 for finding in reading.report)
+    "".join(finding.text for finding in reading.report).encode()  # a screen takes it
+
+
+@pytest.mark.parametrize("stem", ["a" * 248, "ä" * 125])
+def test_a_long_stem_beside_which_no_label_can_lie(stem: str, tmp_path: Path):
+    (tmp_path / f"{stem}.png").write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
+    (tmp_path / f"{stem}.txt").write_text("2,2,30,2,30,20,2,20,a\n")
+    (tmp_path / "train_list.txt").write_text(f"{stem}.png\n", "utf-8")
+    assert told("folders", tmp_path)[0][0] in ("GT001", "")
+
+
+def test_a_list_line_of_many_images_takes_no_memory(tmp_path: Path):
+    tracemalloc.start()
+    assert folders.read_list_line("a.jpg " * 11_000) == []
+    assert len(folders.read_list_line("a.jpg " * 30)) == 30
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_small_matlab_file_that_holds_much(compressed: bool, tmp_path: Path):
+    scipy_io = pytest.importorskip("scipy.io")
+    cells = np.empty((1, 6), object)
+    cells[0, :] = ["x:", np.zeros((1, 10**6), np.uint8), "y:", np.zeros((1, 10**6), np.uint8), "a", "c"]
+    scipy_io.savemat(tmp_path / "1.mat", {"polygt": cells}, do_compression=compressed)
+    data = (tmp_path / "1.mat").read_bytes()
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="of more than 1048576 bytes"):
+        read_cells(data, "polygt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
+
+
+@pytest.mark.parametrize("spec", ["9" * 5000 + "-3", "a" * 300, "a\0b"])
+def test_a_split_that_is_no_name_of_a_file(spec: str, tmp_path: Path):
+    WAYS["images and labels"].write(tmp_path, WAYS["images and labels"].expressible())
+    with pytest.raises(UserError, match=r"neither a fraction, nor a range"):
+        custom(tmp_path, val=spec)
+
+
+assert sys.version_info >= (3, 11), "possessive quantifiers"
