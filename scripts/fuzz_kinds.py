@@ -20,7 +20,7 @@ MOST_CHANGES = 4  # to one file
 LARGEST = 500_000  # bytes, of a changed file: several changes multiply
 PNG, ZIP, MAT = b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"MATLAB 5.0"
 PACKED = 15  # type of a variable in a MATLAB file
-UNPACKED = (300_000, 300_000, 300_000, 20_000_000)  # bytes of a member of a zip: what is read at once, or a bomb
+UNPACKED, BOMB = 300_000, 20_000_000  # bytes of a member of a zip: what is read at once, and what nobody should read
 
 
 def mutate(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
@@ -132,7 +132,8 @@ def change_zip(data: bytes, rng: Random) -> bytes:
             (rng.choice((name, f"res_{place}.txt", f"{place}/{name}")), content) for place in range(rng.randrange(200))
         ]
     elif way == 6:
-        members[number] = name, content * (rng.choice(UNPACKED) // max(len(content), 1))
+        times = max(1, UNPACKED // max(len(content), 1)) ** rng.random()
+        members[number] = name, content * (int(times) if rng.random() < 0.9 else BOMB // max(len(content), 1))
     else:
         del members[number]
     return pack(members, rng.choice((how, how, 0, 8, 12, 14)))

@@ -27,10 +27,13 @@ from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.random_state import capture
 from resnet18_ocrdet.resumable import check_parts
 from resnet18_ocrdet.slim import is_slim, without_paths
 from resnet18_ocrdet.trained import load_trained
 
+NET = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))  # the checkpoints of the corpus hold weights of such a one
+OPTIMIZER = torch.optim.SGD(NET.parameters(), lr=0.1, momentum=0.9)  # here, as torch loads its compiler for the first
 LARGEST_FIRST_PASS = 2**20  # px, of the image that an exported network is tried on
 
 
@@ -97,10 +100,10 @@ def open_checkpoint(root: Path) -> None:
     use_contract(Contract.from_dict(content["contract"]))
     use_config(content["config"])
     json.dumps(content["about"], allow_nan=False)
-    net = tiny_net()
-    load_weights(net, shipped_weights(content), path)
+    load_weights(NET, shipped_weights(content), path)
     if not is_slim(content):
-        check_parts(content, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
+        content["random"] = content["random"] or dict(capture())  # left out in the corpus: two thousand numbers
+        check_parts(content, OPTIMIZER)
 
 
 def resume_folder(root: Path) -> None:
@@ -115,12 +118,6 @@ def resume_folder(root: Path) -> None:
 def library() -> Library:
     """Of ocrdet-train."""
     return Library("train")
-
-
-@cache
-def tiny_net() -> nn.Module:
-    """What the checkpoints of the corpus hold the weights of."""
-    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))
 
 
 @cache
