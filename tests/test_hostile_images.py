@@ -1,0 +1,161 @@
+"""Image files that are made to take memory or to hang: known by their head, in one line, before they are decoded."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+from resnet18_ocrdet.check.look import look_at as look_at_pixels
+from resnet18_ocrdet.data import image_io
+from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
+from resnet18_ocrdet.data.record import to_record
+from resnet18_ocrdet.errors import UserError
+
+SUFFIXES = sorted(IMAGE_SUFFIXES - {".jpeg", ".jfif", ".tiff"})
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+UNIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+
+
+def encoded(suffix: str) -> bytes:
+    file = io.BytesIO()
+    kinds = {".jpg": "JPEG", ".jp2": "JPEG2000", ".tif": "TIFF", ".ppm": "PPM"}
+    PIL.Image.fromarray(PIXELS).save(file, kinds.get(suffix, suffix[1:].upper()))
+    return file.getvalue()
+
+
+def chunk(name: bytes, body: bytes, claims: int | None = None) -> bytes:
+    length = len(body) if claims is None else claims
+    return struct.pack(">I", length) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png(height: int, width: int, *more: bytes) -> bytes:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more)
+
+
+IMAGE_DATA = chunk(b"IDAT", zlib.compress(bytes(99)))
+ENDLESS = {  # name -> content
+    name.decode(): png(8, 8, chunk(name, b"", claims))
+    for name in (b"PLTE", b"tRNS", b"IDAT", b"eXIf")
+    for claims in (2**32 - 1,)
+}
+ENDLESS["behind the pixels"] = png(8, 8, IMAGE_DATA, chunk(b"tEXt", b"a", 2**31 - 1))
+
+
+@pytest.fixture
+def no_decoder(monkeypatch) -> None:
+    def asked(*_: object) -> None:
+        raise AssertionError("it is decoded")
+
+    monkeypatch.setattr(cv2, "imdecode", asked)
+
+
+def ways(path: Path) -> Iterator[tuple[str, str]]:
+    """Code and text of what reading, the look at the head and the check say."""
+    for read in (read_image, look_at):
+        with pytest.raises(ImageFault) as caught:
+            read(path)
+        yield caught.value.code, str(caught.value)
+    fault = look_at_pixels(to_record(path, None, [])).fault
+    assert fault is not None
+    yield fault.code, f"{path}: {fault.detail}"
+
+
+@pytest.mark.parametrize("content", ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.usefixtures("no_decoder")
+def test_a_png_whose_chunk_is_longer_than_the_file(content: bytes, tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(content)
+    for code, text in ways(tmp_path / "a.png"):
+        assert code == "IM052" and re.search(r"a\.png: a PNG file .*\(a chunk ends \d+ bytes behind the file\)$", text)
+
+
+def test_rubbish_behind_the_end_of_a_png_is_no_damage(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(encoded(".png") + b"\xff" * 100)
+    assert look_at(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the largest memory")
+def test_forty_bytes_take_no_memory(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(ENDLESS["PLTE"])
+    program = (
+        "import sys, resource; from pathlib import Path; from resnet18_ocrdet.data.image_io import read_image\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: read_image(Path(sys.argv[1]))\n"
+        "except Exception as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+
+    words = [sys.executable, "-c", program, str(tmp_path / "a.png")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, preexec_fn=limit)
+    said, kilobytes = done.stdout.splitlines()
+    assert "a PNG file that is damaged" in said and int(kilobytes) < 50_000, done.stderr
+
+
+@pytest.mark.parametrize("most", [2399, 1000])  # Pillow warns above the limit, and raises above twice of it
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.usefixtures("no_decoder")
+def test_one_limit_of_pixels_for_every_kind_and_command(suffix: str, most: int, tmp_path: Path, monkeypatch):
+    (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most)
+    for code, text in ways(tmp_path / f"a{suffix}"):
+        assert code == "IM064" and text.startswith(f"{tmp_path}/a{suffix}: "), text
+        assert text.endswith(f"0.0024 megapixels; at most {most / 1e6:.4g} (max_megapixels)")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("most", [2400, None])
+def test_up_to_the_limit_all_are_read(suffix: str, most: int | None, tmp_path: Path, monkeypatch):
+    (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most)
+    assert read_image(tmp_path / f"a{suffix}").shape == (40, 60, 3)
+
+
+def test_a_jpeg_that_hides_its_size_from_a_quick_look_is_measured_all_the_same(tmp_path: Path, monkeypatch):
+    data = encoded(".jpg")
+    (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])  # fill bytes
+    assert image_io._jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
+    frame = data.index(b"\xff\xc0")
+    (tmp_path / "b.jpg").write_bytes(data[:frame] + b"rubbish" + data[frame:])
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ImageFault, match="max_megapixels"):
+        read_image(tmp_path / "a.jpg")
+    with pytest.raises(UserError):
+        read_image(tmp_path / "b.jpg")
+
+
+@UNIX
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_never_ends_is_not_opened(make: Callable[[Path], None], tmp_path: Path):
+    def late(*_: object) -> None:
+        raise AssertionError("it hangs")
+
+    make(tmp_path / "a.png")
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    for code, text in ways(tmp_path / "a.png"):
+        assert (code, text) == ("IM055", f"{tmp_path}/a.png: cannot be read: not a regular file")
+    signal.alarm(0)
+
+
+def test_a_fault_can_be_made_again_of_its_text():
+    fault = ImageFault("a.png: gone")  # as torch does with what a loader process raised
+    assert str(fault) == "a.png: gone" and fault.code
