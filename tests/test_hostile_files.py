@@ -22,6 +22,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.instantiate import instantiate
 from resnet18_ocrdet.runtimes import open_exported
 from resnet18_ocrdet.trained import load_trained
 
@@ -122,7 +123,7 @@ def test_nothing_but_the_options_is_ever_built(target: Any, place: Path):
     with pytest.raises(UserError, match=r"_target_=.*: only what the options in conf/ name can be built"):
         build.build_splits(node)
     with pytest.raises(UserError, match="can be built"):
-        build._instantiate(OmegaConf.create({"path": "marker"}))
+        instantiate(OmegaConf.create({"path": "marker"}))
     assert not (place / "marker").exists()
 
 

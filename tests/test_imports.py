@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
         "wording",
     },
     "tensor_names": set(),
+    "instantiate": {"config", "errors", "wording"},
     "resumable": {"checkpoint", "content", "errors", "structures", "wording"},
     "foreign": {"contract", "errors", "model"},
     "runtimes": {"structures", "errors", "stated", "time_limit", "wording"},

@@ -1,10 +1,9 @@
-"""Run config to objects. The only module that follows a `_target_`; components get plain arguments."""
+"""Run config to objects. The only caller of `instantiate`; components get plain arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,6 @@ from .average import WeightAverage
 from .bundled import weights_path
 from .check.advice import SchedulerName, Situation
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
-from .config.runs import RUNS
-from .config.tree import keys_of, target_of
-from .config.values import shown
 from .contract import Contract
 from .data.augment import Augment
 from .data.cache import free_memory
@@ -33,6 +29,7 @@ from .engine import Compute
 from .errors import UserError
 from .foreign import usual_normalization
 from .guard import Guard
+from .instantiate import instantiate
 from .loss import DBLoss
 from .mining import MiningWarmup
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
@@ -40,7 +37,6 @@ from .postprocess import Decoder
 from .runtimes import FileNet
 from .schedule import Scaled, Schedule
 from .trained import Trained
-from .wording import one_line
 from .world import World
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
@@ -48,8 +44,6 @@ from .world import World
 if TYPE_CHECKING:
     from .model.dbnet import DBNet
 
-SCHEMAS = [schema for run in RUNS.values() for key in keys_of(run) for schema in key.schemas]
-TARGETS = [target for target in map(target_of, SCHEMAS) if target is not None]  # all that is ever built by name
 SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
 
 
@@ -60,7 +54,7 @@ def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
         if contract is None:
             raise UserError("data=synthetic: data.height and data.width are needed here")
         size = {"height": data.height or contract.height, "width": data.width or contract.width}
-    splits: Splits = _instantiate(data, **size)
+    splits: Splits = instantiate(data, **size)
     return splits
 
 
@@ -139,7 +133,7 @@ def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
         optimizer, [str(key) for key in optimizer if key not in ("lr_for_batch", "layer_decay")]
     )
     groups = param_groups(net, optimizer.weight_decay, optimizer.layer_decay)
-    made: Optimizer = _instantiate(own, params=groups)
+    made: Optimizer = instantiate(own, params=groups)
     return made
 
 
@@ -166,7 +160,7 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
 
 def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
     """Learning rate over the run's epochs, in proportion to the images of a step where optimizer.lr_for_batch asks."""
-    schedule: Schedule = _instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
+    schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
     meant_for = cfg.optimizer.lr_for_batch
     return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
 
@@ -196,7 +190,7 @@ def build_augment(cfg: DictConfig) -> Augment:
     """Random views for training."""
     evaluated_at = (cfg.input_size.height, cfg.input_size.width)
     own = OmegaConf.masked_copy(cfg.augment, [key for key in cfg.augment if key != "crop_size"])
-    made: Augment = _instantiate(own, resize=cfg.decode.resize, evaluated_at=evaluated_at)
+    made: Augment = instantiate(own, resize=cfg.decode.resize, evaluated_at=evaluated_at)
     return made
 
 
@@ -285,21 +279,6 @@ def build_compute(device: torch.device, precision: str, world: World | None = No
 def count_workers(asked: int | None, processes: int = 1) -> int:
     """Loader processes: as asked, else by the number of cores. processes: of this machine, which share them."""
     return default_workers(processes) if asked is None else asked
-
-
-def _instantiate(node: DictConfig, **more: Any) -> Any:
-    """Call the node's `_target_` with its other keys. Raises UserError for a target that no schema declares.
-
-    Whoever calls has checked the config; that nothing else is ever called does not depend on it. Not hydra's
-    `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
-    raises."""
-    values = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(values, dict)
-    target = values.pop("_target_", None)
-    if target not in TARGETS:
-        raise UserError(one_line(f"_target_={shown(target)}: only what the options in conf/ name can be built"))
-    module, _, name = target.rpartition(".")
-    return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
