@@ -126,3 +126,22 @@ def test_what_a_run_writes_down_is_found_from_every_folder(folder: Path):
     assert (cfg.run_dir, cfg.data.train) == ("mine", None)
     assert check_run(cfg, "train") == cfg
     assert OmegaConf.create(OmegaConf.to_yaml(cfg)).data.root == str(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "key"),
+    [
+        ("train", ["run_dir=loop"], "run_dir=loop"),
+        ("train", ["run_dir=loop/run"], "run_dir=loop/run"),
+        ("train", ["data=custom", "data.root=loop"], "data.root=loop"),
+        ("check", ["data=custom", "data.root=photos", "output=loop"], "output=loop"),
+        ("check", ["data=custom", "data.root=loop"], "data.root=loop"),
+        ("eval", ["data=custom", "data.root=photos", "checkpoint=bundled", "output=loop"], "output=loop"),
+        ("detect", ["input=photos", "output=loop"], "output=loop"),
+        ("export", ["output=loop"], "output=loop"),
+    ],
+)
+def test_a_link_to_itself_is_one_line(command: str, words: list[str], key: str, folder: Path, capsys):
+    (folder / "loop").symlink_to("loop")
+    (line,) = answer(capsys, command, *words).splitlines()
+    assert line.startswith(f"ocrdet-{command}: {key}: ") and "symbolic links" in line

@@ -7,15 +7,18 @@ import signal
 import threading
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.loader import EpochBatches, ScoreLoader, TrainLoader
-from resnet18_ocrdet.data.loader_processes import LoaderDied
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.loader import EpochBatches, ScoreLoader, TrainLoader, _end_unsent
+from resnet18_ocrdet.data.loader_processes import LoaderDied, LoaderProcesses
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.views import ScoreViews, TrainViews
+from resnet18_ocrdet.errors import UserError
 from test_loader import SCENES
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="this system has no SIGCHLD")
@@ -35,6 +38,20 @@ class Leaving(TrainViews):
 
     def __getitem__(self, key):
         os._exit(3)
+
+
+class Unsendable(TrainViews):
+    """Its process may open no more files."""
+
+    def __getitem__(self, key):
+        _end_unsent(RuntimeError("unable to open shared memory object </x> in read-write mode: Too many open files"), 0)
+
+
+class Gone(TrainViews):
+    """An image that cannot be read."""
+
+    def __getitem__(self, key):
+        read_image(Path("gone.png"))
 
 
 class Finished(TrainViews):
@@ -171,7 +188,31 @@ def test_the_loader_after_a_dead_one_is_not_blamed_for_it():
     [
         ("signal 9 (Killed)", "signal 9 (Killed); a damaged image or too little memory can do that: workers=0 shows"),
         ("signal 7 (Bus error)", "signal 7 (Bus error): workers=0, or make /dev/shm larger"),
+        ("itself: too many open files", "too many open files: workers=0, or allow more of them (ulimit -n 1024)"),
     ],
 )
 def test_what_to_do_depends_on_what_ended_it(how: str, remedy: str):
     assert remedy in LoaderDied(f"loader process 12 was ended by {how}").told("workers")
+
+
+def test_too_many_open_files_are_not_a_full_shared_memory(capfd):
+    loader = train_loader(Unsendable)
+    with pytest.raises(LoaderDied, match=r"loader process \d+ ended: too many open files"):
+        next(loader.epoch(0))
+    loader.close()
+    processes = LoaderProcesses()
+    for error in (OSError(24, "Too many open files"), RuntimeError("Too many open files. Communication with the …")):
+        for block in (processes.starting, processes.asking):
+            with pytest.raises(LoaderDied, match="too many open files"), block():
+                raise error
+
+
+def test_an_image_that_is_gone_is_one_line_and_no_accident_at_the_end():
+    loader = train_loader(Gone)
+    with pytest.raises(UserError) as caught:
+        next(loader.epoch(0))
+    assert str(caught.value) == "gone.png: cannot be read: No such file or directory"
+    (process,) = active_children()
+    del loader  # its iterator lives on in the frames of what was raised
+    process.terminate()
+    process.join()  # torch's handler of SIGCHLD is asked meanwhile

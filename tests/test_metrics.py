@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icdar_reference import score_image, score_set
+from resnet18_ocrdet import matching
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.matching import find_overlaps
 from resnet18_ocrdet.metrics import IcdarMetric, average_precision
 from resnet18_ocrdet.structures import Answer, Detection
 
@@ -278,3 +282,38 @@ def test_what_is_not_finite_is_refused_with_the_name_of_its_image():
     ]
     with pytest.raises(ValueError, match=r"bad\.jpg: coordinates must be finite"):
         IcdarMetric().update_all(answers)
+
+
+def scattered(count, seed, side):
+    corners = np.random.default_rng(seed).uniform(0, side, (count, 2)).tolist()
+    return [box(x, y, 30, 12) for x, y in corners]
+
+
+@pytest.mark.parametrize("block", [1, 7, 50, 1000])
+def test_in_blocks_the_same_pairs_are_found_in_the_same_order(block, monkeypatch):
+    empty = np.zeros((4, 2), np.float32)
+    regions = [scattered(20, 1, 100), [], [*scattered(9, 2, 60), empty], scattered(3, 3, 50)]
+    detections = [scattered(15, 4, 100), scattered(5, 5, 100), [empty, *scattered(12, 6, 60)], []]
+    names = [f"{number}.jpg" for number in range(4)]
+    whole = find_overlaps(regions, detections, names)
+    assert len(whole.region) > 20
+    monkeypatch.setattr(matching, "BLOCK", block)
+    monkeypatch.setattr(matching, "SHAPES", block)
+    for one, other in zip(whole, find_overlaps(regions, detections, names), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_thousands_of_regions_and_detections_in_one_image_take_little_memory():
+    regions, detections = scattered(3000, 1, 9000), scattered(3000, 2, 9000)
+    tracemalloc.start()
+    find_overlaps([regions], [detections], ["page.jpg"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6  # a table of all pairs has 9 million rows of 16 bytes, and others beside it
+
+
+def test_boxes_that_all_lie_on_one_spot_are_refused_with_the_image_and_the_counts():
+    spot = [box(0, 0, 30, 12)] * 1100
+    with pytest.raises(UserError, match=r"^b\.jpg: more than 1048576 pairs .* of 1100 regions and 1100 detections"):
+        find_overlaps([[box(0, 0, 9, 9)], spot], [[], spot], ["a.jpg", "b.jpg"])

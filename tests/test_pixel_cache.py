@@ -140,3 +140,13 @@ def test_no_images_need_no_room(kind):
 def test_free_memory_is_known_on_linux():
     free = cache_module.free_memory()
     assert free is None or 0 < free < 1 << 50
+
+
+def test_without_a_home_the_disk_cache_says_what_to_name(monkeypatch, records):
+    def unknown() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache_module.Path, "home", unknown)
+    with pytest.raises(UserError, match=r"^data\.cache=disk: no home folder is known; XDG_CACHE_HOME=FOLDER"):
+        LabelledImages(records, "disk")

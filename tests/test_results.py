@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
+import random
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
+from resnet18_ocrdet import results
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.results import format_detections, read_predictions
+from resnet18_ocrdet.results import format_detections, holds_results, read_predictions
 from resnet18_ocrdet.structures import Detection
 
 QUAD = np.array([[10.4, 20.6], [30, 20], [30, 40], [-0.3, 40]], np.float32)
@@ -97,3 +102,88 @@ def test_damaged_zip(tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match="cannot be read as a zip"):
         read_predictions(path)
+
+
+WAYS_OF_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+def packed(method, **files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/") + ".txt", content)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("method", WAYS_OF_PACKING)
+def test_however_a_zip_is_damaged_it_is_one_line(tmp_path, method):
+    rng, refused = random.Random(method), 0
+    whole = packed(method, res_1="0,0,9,0,9,9,0,9\n" * 20, a__res_2="0,0,9,0,9,9,0,9,0.5\n")
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 5)):
+            place = rng.randrange(len(data))
+            piece = rng.choice([bytes([rng.randrange(256)]), b"\xff\xff\xff\xff", b"\0\0\0\0", b""])
+            data[place : place + max(1, len(piece))] = piece
+        (tmp_path / "a.zip").write_bytes(data[: rng.choice([None, None, rng.randrange(len(data))])])
+        holds_results(tmp_path / "a.zip")
+        try:
+            read_predictions(tmp_path / "a.zip")
+        except UserError as error:
+            assert "\n" not in str(error) and str(error).startswith(str(tmp_path / "a.zip"))
+            refused += 1
+    assert refused > 200
+
+
+def test_a_zip_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path):
+    (tmp_path / "a.zip").write_bytes(
+        packed(zipfile.ZIP_DEFLATED, **{f"res_{number}": b"0,0,9,0,9,9,0,9\n" * 2**18 for number in range(5)})
+    )
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"a\.zip: its files are more than 20 times as large as the zip$"):
+        read_predictions(tmp_path / "a.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(results, "MAX_REGIONS", 3)
+    where = tmp_path / "a.zip" if kind == "zip" else tmp_path
+
+    def write(content):
+        if kind == "zip":
+            where.write_bytes(packed(zipfile.ZIP_STORED, res_1=content))
+        else:
+            (where / "res_1.txt").write_text(content)
+
+    write("0,0,9,0,9,9,0,9\n\n" * 3)
+    assert len(read_predictions(where)["1"]) == 3
+    write("0,0,9,0,9,9,0,9\n" * 4)
+    with pytest.raises(UserError, match=r"res_1\.txt: more than 3 regions of one image$"):
+        read_predictions(where)
+    monkeypatch.setattr(results, "MAX_FILE_BYTES", 20)
+    with pytest.raises(UserError, match=r"res_1\.txt: .*20 bytes"):
+        read_predictions(where)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_and_devices_are_no_result_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(UserError, match=r"pipe\.zip: cannot be read as a zip: .*not a regular file"):
+        read_predictions(tmp_path / "pipe.zip")
+    holds_results(tmp_path / "pipe.zip")
+    (tmp_path / "in").mkdir()
+    for name, make in (("res_1.txt", os.mkfifo), ("res_2.txt", lambda path: path.symlink_to("/dev/zero"))):
+        make(tmp_path / "in" / name)
+        with pytest.raises(UserError, match=rf"{name}: cannot be read: not a regular file"):
+            read_predictions(tmp_path / "in")
+        (tmp_path / "in" / name).unlink()
+
+
+def test_a_name_with_a_line_end_stays_one_line(tmp_path):
+    (tmp_path / "a.zip").write_bytes(packed(zipfile.ZIP_STORED, **{"res_a\nb": "1,2"}))
+    with pytest.raises(UserError) as caught:
+        read_predictions(tmp_path / "a.zip")
+    assert "res_a\\nb.txt:1" in str(caught.value) and "\n" not in str(caught.value)
