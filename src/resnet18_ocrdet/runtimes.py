@@ -102,7 +102,8 @@ class FileNet(nn.Module):
         low, high = float(given.min()), float(given.max())
         if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):  # NaN is neither
             raise UserError(f"{self.path}: gives values from {low:g} to {high:g} instead of probabilities, 0 to 1")
-        return np.asarray(given, np.float32).clip(0.0, 1.0)
+        prob_map = np.asarray(given, np.float32)
+        return prob_map if low >= 0.0 and high <= 1.0 else prob_map.clip(0.0, 1.0)
 
 
 def open_exported(path: Path, runtime: str = "auto") -> Exported:

@@ -16,6 +16,8 @@ BUNDLED_PLAIN = rf"(null|{BUNDLED})(,(null|{BUNDLED}))*"  # the weights that com
 
 SIZE_FORM = "height x width, such as 416x416"
 
+MOST_SCENES = 10**9  # of a part: where the numbers of the next part begin, see data.splits
+
 BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
 
 DIALECTS = (
@@ -152,9 +154,9 @@ class Synthetic:
     """data=synthetic"""
 
     target: ClassVar[str] = "resnet18_ocrdet.data.splits.synthetic"
-    train_size: int = key("rendered images per epoch", low=1)
-    val_size: int = key("rendered images per validation", low=1)
-    test_size: int = key("rendered images of split=test", low=1)
+    train_size: int = key("rendered images per epoch", low=1, high=MOST_SCENES)
+    val_size: int = key("rendered images per validation", low=1, high=MOST_SCENES)
+    test_size: int = key("rendered images of split=test", low=1, high=MOST_SCENES)
     fonts: str | None = path("folder of fonts; null: OpenCV's own")
     backgrounds: str | None = path("folder of photos to write on")
     height: int | None = key("px", **SIDE_LIMITS)

@@ -144,7 +144,9 @@ def _through(
             prob_maps = detector.maps([each.canvas for each in batch])
     except FAULTS as error:  # one huge image must not end a folder
         if len(batch) == 1:
-            return _kept([_failed(batch[0].item, error)])
+            item = batch[0].item
+            told = UserError(f"{item.path}: {error}") if isinstance(error, UserError) else error  # of the network
+            return _kept([_failed(item, told)])
         return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
     share = (time.perf_counter() - began) / len(batch)
 
