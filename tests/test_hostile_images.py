@@ -159,3 +159,16 @@ def test_what_never_ends_is_not_opened(make: Callable[[Path], None], tmp_path: P
 def test_a_fault_can_be_made_again_of_its_text():
     fault = ImageFault("a.png: gone")  # as torch does with what a loader process raised
     assert str(fault) == "a.png: gone" and fault.code
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("opaque", [True, False])
+def test_in_strips_the_pixels_are_the_same(kind: type, channels: int, opaque: bool, tmp_path: Path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (23, 17, channels), kind, endpoint=True)
+    if channels == 4 and not opaque:
+        pixels[:12, :, 3] = 0  # of some strips, but not of all
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    whole = read_image(tmp_path / "a.png")
+    monkeypatch.setattr(image_io, "STRIP_PIXELS", 40)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), whole)

@@ -30,6 +30,7 @@ UNREAD_SUFFIXES = frozenset(  # of pictures that people keep among images
     {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
 )
 MAX_NAMED = 10  # files that one message names
+STRIP_PIXELS = 2**20  # of a large image that are turned to RGB at once
 SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
 
 EXIF_ORIENTATION = 0x0112
@@ -89,7 +90,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     if pixels.dtype not in (np.uint8, np.uint16):
         why = "only 8 and 16 bits have a range that says what white is"
         raise ImageFault(f"{path}: pixels are {pixels.dtype}, {why}", "IM060")
-    return np.asarray(pixels, np.uint8) if is_jpeg else _to_rgb(_to_uint8(pixels))
+    return np.asarray(pixels, np.uint8) if is_jpeg else _as_rgb(pixels)
 
 
 def _stored_size(path: Path, raw: bytes) -> tuple[int, int] | None:
@@ -237,6 +238,20 @@ def _jpeg_head(raw: bytes) -> _JpegHead:
     return _JpegHead(size, start)
 
 
+def _as_rgb(pixels: NDArray[Any]) -> Image:
+    """Make (H, W, 3) RGB of (H, W) or (H, W, 3 or 4), 8 or 16 bits, strip by strip: on the way a pixel takes 60 bytes.
+
+    An alpha plane of zeros only is an unused one, as BMP writers leave."""
+    height, width = pixels.shape[:2]
+    if pixels.shape[2:] == (4,) and not _to_uint8(pixels[..., 3].max(keepdims=True)).any():
+        pixels = pixels[..., :3]
+    rgb = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        rgb[top : top + rows] = _to_rgb(_to_uint8(pixels[top : top + rows]))
+    return rgb
+
+
 def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale 16 bits to 8, rounding: 65535 becomes 255."""
     if pixels.dtype == np.uint8:
@@ -245,11 +260,11 @@ def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
-    """Make (H, W, 3) RGB of grey, BGR or BGRA. An alpha plane of zeros only is an unused one, as BMP writers leave."""
+    """Make (H, W, 3) RGB of grey, BGR or BGRA, laid on white."""
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
-    if pixels.shape[2] == 3 or not pixels[..., 3].any():
+    if pixels.shape[2] == 3:
         return rgb
     alpha = pixels[..., 3:].astype(np.uint16)
     return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)  # at most 255 * 255 + 127: fits
