@@ -24,6 +24,7 @@ from resnet18_ocrdet.data import image_io
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
+from resnet18_ocrdet.data.jpeg_head import jpeg_head
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
 
@@ -132,7 +133,7 @@ def test_up_to_the_limit_all_are_read(suffix: str, most: int | None, tmp_path: P
 def test_a_jpeg_that_hides_its_size_from_a_quick_look_is_measured_all_the_same(tmp_path: Path, monkeypatch):
     data = encoded(".jpg")
     (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])  # fill bytes
-    assert image_io._jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
+    assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
     frame = data.index(b"\xff\xc0")
     (tmp_path / "b.jpg").write_bytes(data[:frame] + b"rubbish" + data[frame:])
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
@@ -172,3 +173,20 @@ def test_in_strips_the_pixels_are_the_same(kind: type, channels: int, opaque: bo
     whole = read_image(tmp_path / "a.png")
     monkeypatch.setattr(image_io, "STRIP_PIXELS", 40)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), whole)
+
+
+@pytest.mark.usefixtures("no_decoder")
+def test_a_jpeg_that_goes_over_its_pixels_for_ever(tmp_path: Path):
+    file = io.BytesIO()
+    PIL.Image.fromarray(PIXELS).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    scan, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    (tmp_path / "a.jpg").write_bytes(data[:end] + data[scan:end] * 100 + data[end:])
+    with pytest.raises(ImageFault, match=r"a\.jpg: a JPEG of 110 scans; at most 100 are decoded$") as caught:
+        read_image(tmp_path / "a.jpg")
+    assert caught.value.code == "IM052"
+
+
+def test_what_a_camera_puts_behind_a_jpeg_does_not_count(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(encoded(".jpg") + b"\xff\xda" * 200 + b"\xff\xd9")
+    assert read_image(tmp_path / "a.jpg").shape == (40, 60, 3)

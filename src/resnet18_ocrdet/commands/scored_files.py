@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..metrics import IcdarMetric
 from ..results import read_predictions
 from ..structures import Answer
-from ..wording import count
+from ..wording import count, printable
 from ..world import World
 from .scored import Scored, Split, choose_split
 
@@ -45,7 +45,7 @@ class ResultFiles:
                 advance()
         self.missing = len(seen - self.predictions.keys())
         if unknown := sorted(self.predictions.keys() - seen):
-            listed = ", ".join(f"res_{stem}.txt" for stem in unknown[:UNKNOWN_SHOWN])
+            listed = printable(", ".join(f"res_{stem}.txt" for stem in unknown[:UNKNOWN_SHOWN]))
             more = ", …" if len(unknown) > UNKNOWN_SHOWN else ""
             files = count(len(unknown), "file")
             raise UserError(

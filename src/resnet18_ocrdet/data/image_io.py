@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.file_names import leads_nowhere
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
+from resnet18_ocrdet.data.jpeg_head import END, JPEG, JpegHead, jpeg_head, scan_count
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
@@ -31,14 +32,12 @@ UNREAD_SUFFIXES = frozenset(  # of pictures that people keep among images
 )
 MAX_NAMED = 10  # files that one message names
 STRIP_PIXELS = 2**20  # of a large image that are turned to RGB at once
+MOST_SCANS = 100  # of a JPEG; progressive ones have about ten
 SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
 
 EXIF_ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations whose rows are the picture's columns (EXIF 2.32, table 6)
 
-_JPEG = b"\xff\xd8\xff"
-_JPEG_END = b"\xff\xd9"  # OpenCV makes up the rows that are missing; a thumbnail in the head has an end of its own
-_JPEG_FRAMES = [bytes([marker]) for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC)]
 _REDUCED = {  # OpenCV's names end in GRAYSCALE: the bits say by how much, the order of colours is given apart
     1: 0,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -47,7 +46,7 @@ _REDUCED = {  # OpenCV's names end in GRAYSCALE: the bits say by how much, the o
 }
 _EXIF_APART = (b"\x89PNG", b"RIFF")  # PNG and WebP, which OpenCV does not turn by itself when it keeps transparency
 _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
-    _JPEG: "JPEG",
+    JPEG: "JPEG",
     b"\x89PNG": "PNG",
     b"BM": "BMP",
     b"RIFF": "WebP",
@@ -67,12 +66,13 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     the squares would not begin at the first pixel).
     Raises ImageFault, with the file's name, for what cannot be opened, is empty, no image, too large, or cut short."""
     raw = _read_bytes(path)
-    is_jpeg = raw.startswith(_JPEG)  # always 8 bits and opaque: decoded to RGB in one go
-    size, head_end = _jpeg_head(raw) if is_jpeg else _JpegHead(None, 0)
-    if size is None:
-        size = _stored_size(path, raw)
-    else:
+    is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB in one go
+    head = jpeg_head(raw) if is_jpeg else JpegHead(None, 0, progressive=False)
+    size = head.size or _stored_size(path, raw)
+    if size is not None:
         check_size(path, *size)
+    if (scans := scan_count(raw, head)) > MOST_SCANS:
+        raise ImageFault(f"{path}: a JPEG of {scans} scans; at most {MOST_SCANS} are decoded", "IM052")
     badly = is_jpeg and reduce > 1 and _divides_badly(raw, size, reduce)
     data = np.frombuffer(raw, np.uint8)
     try:
@@ -85,7 +85,8 @@ def read_image(path: Path, reduce: int = 1) -> Image:
         raise _fault_of_opencv(path, error) from None
     except MemoryError:
         raise ImageFault(f"{path}: larger than the memory that is free", "IM064") from None
-    if pixels is None or (is_jpeg and raw.rfind(_JPEG_END) < head_end):
+    # without its end OpenCV makes up the rows that are missing; a thumbnail in the head has an end of its own
+    if pixels is None or (is_jpeg and raw.rfind(END) < head.end):
         raise _undecoded(path, raw)
     if pixels.dtype not in (np.uint8, np.uint16):
         why = "only 8 and 16 bits have a range that says what white is"
@@ -220,22 +221,6 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-class _JpegHead(NamedTuple):
-    size: tuple[int, int] | None  # height and width as they are stored; None where no frame is found
-    end: int  # where the markers before the first scan end
-
-
-def _jpeg_head(raw: bytes) -> _JpegHead:
-    """Walk the markers of a JPEG up to "start of scan" (ITU T.81, annex B.1): ten times as fast as Pillow."""
-    start, size = 2, None
-    while raw[start : start + 1] == b"\xff" and (marker := raw[start + 1 : start + 2]) != b"\xda":
-        if marker in _JPEG_FRAMES:
-            size = int.from_bytes(raw[start + 5 : start + 7], "big"), int.from_bytes(raw[start + 7 : start + 9], "big")
-        is_fill = marker == b"\xff"  # any number of these may stand before a marker
-        start += 1 if is_fill else 2 + int.from_bytes(raw[start + 2 : start + 4], "big")
-    return _JpegHead(size, start)
 
 
 def _as_rgb(pixels: NDArray[Any]) -> Image:
