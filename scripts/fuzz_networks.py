@@ -21,11 +21,13 @@ from fuzz_kinds import change_zip, mutate
 from fuzz_mutate import any_value, change_tree
 from resnet18_ocrdet import build, runtimes
 from resnet18_ocrdet.checkpoint import load_weights, shipped_weights
+from resnet18_ocrdet.commands.resume import resumed_config
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.letterbox import scale_to
+from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.random_state import capture
 from resnet18_ocrdet.resumable import check_parts
@@ -102,6 +104,7 @@ def open_checkpoint(root: Path) -> None:
     json.dumps(content["about"], allow_nan=False)
     load_weights(NET, shipped_weights(content), path)
     if not is_slim(content):
+        resumed_config(OmegaConf.create(content["config"]), content["config"], [], Display(quiet=True))
         content["random"] = content["random"] or dict(capture())  # left out in the corpus: two thousand numbers
         check_parts(content, OPTIMIZER)
 
