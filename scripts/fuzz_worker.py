@@ -186,7 +186,9 @@ def judge(meter: Meter, folders: Folders, given: Input, goes_on: Callable[[], ob
 
 
 def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines: int) -> None:
-    """A worker's life: a line of JSON on the file `lines` for each input."""
+    """A worker's life: a line of JSON on the file `lines` for each input.
+
+    It ends early behind an input that took much memory: not all of it may be free again."""
     set_up()
     sys.stderr = os.fdopen(os.dup(2), "w")  # for faults of the fuzzer itself
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -199,6 +201,8 @@ def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines
     for number in numbers:
         outcome = judge(meter, folders, draw(targets, seed, number), lambda: os.write(lines, b"\n"))
         os.write(lines, json.dumps([number, *outcome]).encode() + b"\n")
+        if outcome.kind == "large":
+            return
 
 
 def run_all(targets: Sequence[Target], seed: int, inputs: int, root: Path) -> Iterator[tuple[int, Outcome]]:
@@ -250,9 +254,11 @@ def run_some(targets: Sequence[Target], seed: int, numbers: range, root: Path) -
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
     if number < numbers.stop:
-        if not hung and os.waitstatus_to_exitcode(status) == OWN_FAULT:
+        ended = 0 if hung else -os.waitstatus_to_exitcode(status)
+        if ended == -OWN_FAULT:
             raise RuntimeError(f"the fuzzer itself failed at input {number}")
-        ended = -os.waitstatus_to_exitcode(status)
+        if ended == 0 and not hung:
+            return  # by itself, behind an input that took much memory
         name = signal.Signals(ended).name if ended > 0 else f"exit code {-ended}"
         kind, told = ("hung", f"{HANGS_SECONDS:.0f} s without an answer") if hung else ("crashed", name)
         yield number, Outcome(kind, f"{targets[number % len(targets)].name} {told}", told)
