@@ -20,6 +20,7 @@ import pytest
 
 from dialect_writers import WAYS
 from resnet18_ocrdet.data import findings, text_file
+from resnet18_ocrdet.data.clean import clean
 from resnet18_ocrdet.data.file_names import MAX_PARTS, no_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
@@ -40,9 +41,12 @@ from resnet18_ocrdet.data.formats.pairing import RegionError
 from resnet18_ocrdet.data.formats.points import Place
 from resnet18_ocrdet.data.image_io import has_image_suffix
 from resnet18_ocrdet.data.reading import Reading, choose_dialect, read_data
+from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.text_file import TextLine, lines_of
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.geometry import is_tangle
+from resnet18_ocrdet.matching import to_shapes
 
 UNIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 LONG = 100_000  # characters of a hostile line
@@ -352,3 +356,25 @@ def test_a_split_that_is_no_name_of_a_file(spec: str, tmp_path: Path):
 
 
 assert sys.version_info >= (3, 11), "possessive quantifiers"
+
+
+@pytest.mark.parametrize("corners", [60, 300, 5000])
+def test_an_outline_that_is_a_tangle_takes_no_minutes(corners: int):
+    points = np.random.default_rng(0).uniform(0, 1000, (corners, 2)).astype(np.float32)
+    record = to_record(NOWHERE, NOWHERE, [Region(points, "a"), Region(np.array([[0, 0], [9, 0], [9, 9]], np.float32))])
+    began = time.process_time()
+    cleaned = clean(record, report := Report())
+    (shapes,) = [to_shapes([[points]], ["a.jpg"])]
+    assert time.process_time() - began < 2
+    assert [finding.code for finding in report] == ["PG031", "PG030"]
+    assert is_tangle(points) == (corners > 60) and shapes[0].is_valid
+    if corners > 60:
+        assert cleaned.ignore.tolist() == [True, False] and "its hull is masked" in report.findings[0].detail
+
+
+def test_a_long_outline_with_a_single_crossing_is_untangled():
+    around = np.linspace(0, 2 * np.pi, 500, endpoint=False)
+    points = np.stack([500 + 400 * np.cos(around), 500 + 300 * np.sin(around)], axis=1).astype(np.float32)
+    points[[100, 101]] = points[[101, 100]]
+    cleaned = clean(to_record(NOWHERE, NOWHERE, [Region(points)]), report := Report())
+    assert [finding.code for finding in report] == ["PG031"] and not cleaned.ignore[0]

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Points = NDArray[np.floating]
 
+MOST_CROSSINGS = 1000  # of an outline with itself
+MOST_CORNERS = 2000  # of an outline that crosses itself
+
 
 def signed_area(polygon: Points) -> float:
     """Shoelace area in px²: positive when the vertices run clockwise on screen (y points down)."""
@@ -107,3 +110,18 @@ def _after(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _height(corner: list[float]) -> float:
     return corner[1]
+
+
+def is_tangle(points: Points) -> bool:
+    """Whether an outline (V, 2) crosses itself so often that nobody drew it, and that untangling it takes seconds.
+
+    More than MOST_CROSSINGS times; of one with more than MOST_CORNERS corners that is not even counted."""
+    if len(points) * (len(points) - 3) // 2 <= MOST_CROSSINGS:
+        return False
+    if len(points) > MOST_CORNERS:
+        return True
+    x, y = points.astype(np.float64).T
+    along_x, along_y = np.roll(x, -1) - x, np.roll(y, -1) - y
+    side = along_x[:, None] * (y - y[:, None]) - along_y[:, None] * (x - x[:, None])  # (V, V): of corner j from side i
+    parted = side * np.roll(side, -1, axis=1) < 0  # by side i, the ends of side j
+    return int((parted & parted.T).sum()) // 2 > MOST_CROSSINGS

@@ -4,7 +4,8 @@ Legend: K regions (ground truth) and M detections of all N images together, numb
 detection of the same image. Areas are in px².
 
 Outlines which cross themselves are left open by the ICDAR 2015 protocol. Here, `shapely.make_valid` splits them where
-they cross, and the area of their polygons counts. An outline without area matches nothing and lies on nothing.
+they cross, and the area of their polygons counts; of a tangle, which nobody drew, that of its hull. An outline without
+area matches nothing and lies on nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from .errors import UserError
+from .geometry import is_tangle
 from .structures import Polygon
 
 BLOCK = 2**19  # pairs whose boxes are compared at once: 50 MB
@@ -122,6 +124,9 @@ def to_shapes(outlines: Sequence[Sequence[Polygon]], names: Sequence[str]) -> Sh
         raise ValueError(f"{names[image]}: coordinates must be finite, got {points[first]}")
     shapes: Shapes = shapely.polygons(shapely.linearrings(points, indices=owner))
     for index in np.flatnonzero(~shapely.is_valid(shapes)):
+        if is_tangle(polygons[index]):  # cutting it would take minutes
+            shapes[index] = shapely.convex_hull(shapes[index])
+            continue
         parts = shapely.get_parts(shapely.make_valid(shapes[index]))
         shapes[index] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
     return shapes

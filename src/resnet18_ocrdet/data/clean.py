@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry import area, is_tangle
 from resnet18_ocrdet.structures import Polygon
 from resnet18_ocrdet.wording import count
 
@@ -35,8 +35,9 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
     """Give a record whose regions are simple polygons, of at least 3 corners, with an area, each of them once.
 
     Coordinates that are no numbers or outside of any image: the region is lost. No area: a don't-care stroke takes its
-    place. Crossing outlines are untangled, what falls off by it is don't-care; repeated corners and regions are left
-    out. Everything is reported. Shares of width and height are not touched: as pixels they are nothing but points."""
+    place. Crossing outlines are untangled, what falls off by it is don't-care; of a tangle the hull is; repeated corners
+    and regions are left out. Everything is reported. Shares of width and height are not touched: as pixels they are
+    nothing but points."""
     if has_shares(record):
         return record
     kept: list[int] = []
@@ -89,6 +90,11 @@ def repair(polygon: Polygon) -> _Repaired:
     if len(points) < 3 or _flat(points):
         return _without_area(polygon)
     if not is_simple(points):
+        if is_tangle(points):
+            hull = np.asarray(shapely.convex_hull(shapely.MultiPoint(points)).exterior.coords[:-1], np.float32)
+            return _Repaired(
+                hull, "PG031", f"{_shown(polygon)}: crosses itself too often, its hull is masked", masked=True
+            )
         pieces = untangle(points)
         if not pieces:
             return _without_area(polygon)

@@ -6,6 +6,7 @@ of pixels is `PIL.Image.MAX_IMAGE_PIXELS`, for all decoders and the whole proces
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import struct
@@ -42,6 +43,9 @@ PILLOW_FAULTS = (
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXELS = re.compile(r"[0-9]+")
 _QUIET = threading.Lock()  # Python's filters of warnings are those of all threads
+
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints what it also raises
 
 
 class ImageFault(UserError):  # noqa: N818 - the image is at fault
