@@ -35,9 +35,9 @@ def clean(record: LabelRecord, report: Report) -> LabelRecord:
     """Give a record whose regions are simple polygons, of at least 3 corners, with an area, each of them once.
 
     Coordinates that are no numbers or outside of any image: the region is lost. No area: a don't-care stroke takes its
-    place. Crossing outlines are untangled, what falls off by it is don't-care; of a tangle the hull is; repeated corners
-    and regions are left out. Everything is reported. Shares of width and height are not touched: as pixels they are
-    nothing but points."""
+    place. Crossing outlines are untangled, what falls off by it is don't-care, as is the hull of a tangle; repeated
+    corners and regions are left out. Everything is reported. Shares of width and height are not touched: as pixels they
+    are nothing but points."""
     if has_shares(record):
         return record
     kept: list[int] = []
