@@ -45,7 +45,7 @@ _PIXELS = re.compile(r"[0-9]+")
 _QUIET = threading.Lock()  # Python's filters of warnings are those of all threads
 
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints what it also raises
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # it prints what it also raises
 
 
 class ImageFault(UserError):  # noqa: N818 - the image is at fault
