@@ -128,12 +128,12 @@ def change_zip(data: bytes, rng: Random) -> bytes:
     elif way == 4:
         members[number] = rng.choice(NAMES), content
     elif way == 5:
-        members += [
-            (rng.choice((name, f"res_{place}.txt", f"{place}/{name}")), content) for place in range(rng.randrange(200))
-        ]
+        times = min(rng.randrange(200), 2 * BOMB // max(len(content), 1))
+        names = [rng.choice((name, f"res_{place}.txt", f"{place}/{name}")) for place in range(times)]
+        members += [(each, content) for each in names]
     elif way == 6:
-        times = max(1, UNPACKED // max(len(content), 1)) ** rng.random()
-        members[number] = name, content * (int(times) if rng.random() < 0.9 else BOMB // max(len(content), 1))
+        whole = UNPACKED ** rng.random() if rng.random() < 0.9 else BOMB
+        members[number] = name, content * max(1, int(whole) // max(len(content), 1))
     else:
         del members[number]
     return pack(members, rng.choice((how, how, 0, 8, 12, 14)))
