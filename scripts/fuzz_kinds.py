@@ -117,6 +117,8 @@ def change_zip(data: bytes, rng: Random) -> bytes:
     """A member: its content, its name, its packing; or many members."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > 2 * UNPACKED:  # to pack it again takes seconds
+                return flip_bits(data, rng)
             members = [(entry.filename, archive.read(entry)) for entry in archive.infolist()[:50]]
             how = archive.infolist()[0].compress_type
     except Exception:  # changed before, in a way that Python's reader does not like
