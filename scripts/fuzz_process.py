@@ -14,6 +14,6 @@ def set_up() -> None:
     import PIL.Image
     import torch
 
-    PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

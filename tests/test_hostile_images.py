@@ -111,12 +111,12 @@ def test_forty_bytes_take_no_memory(tmp_path: Path):
     assert "a PNG file that is damaged" in said and int(kilobytes) < 50_000, done.stderr
 
 
-@pytest.mark.parametrize("most", [2399, 1000])  # Pillow warns above the limit, and raises above twice of it
+@pytest.mark.parametrize("most", [2399, 1000])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.usefixtures("no_decoder")
 def test_one_limit_of_pixels_for_every_kind_and_command(suffix: str, most: int, tmp_path: Path, monkeypatch):
     (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
-    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most and most / 2)
     for code, text in ways(tmp_path / f"a{suffix}"):
         assert code == "IM064" and text.startswith(f"{tmp_path}/a{suffix}: "), text
         assert text.endswith(f"0.0024 megapixels; at most {most / 1e6:.4g} (max_megapixels)")
@@ -126,7 +126,7 @@ def test_one_limit_of_pixels_for_every_kind_and_command(suffix: str, most: int, 
 @pytest.mark.parametrize("most", [2400, None])
 def test_up_to_the_limit_all_are_read(suffix: str, most: int | None, tmp_path: Path, monkeypatch):
     (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
-    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most and most / 2)
     assert read_image(tmp_path / f"a{suffix}").shape == (40, 60, 3)
 
 
@@ -136,7 +136,7 @@ def test_a_jpeg_that_hides_its_size_from_a_quick_look_is_measured_all_the_same(t
     assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
     frame = data.index(b"\xff\xc0")
     (tmp_path / "b.jpg").write_bytes(data[:frame] + b"rubbish" + data[frame:])
-    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 50)
     with pytest.raises(ImageFault, match="max_megapixels"):
         read_image(tmp_path / "a.jpg")
     with pytest.raises(UserError):

@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that --help and a refused word
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -100,5 +101,6 @@ def _set_up_process(cfg: DictConfig) -> None:
         raise UserError(
             f"OpenCV does not load ({error}); on Debian or Ubuntu: apt install libgl1 libglib2.0-0"
         ) from None
-    PIL.Image.MAX_IMAGE_PIXELS = max_pixels  # the limit of `read_image` too; loader processes inherit it
+    PIL.Image.MAX_IMAGE_PIXELS = max_pixels // 2  # Pillow refuses above twice of it, and so does `read_image`
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it would print what it also raises
     cv2.setNumThreads(1)  # a pool of OpenCV's own threads does not survive the fork of loader processes

@@ -28,6 +28,7 @@ Job = Callable[["DictConfig"], int]
 
 FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
 SPEAKING_SECONDS = 5.0  # for the process that speaks, after the others are done
+NAME_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP)  # of a word that was typed
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile, which libraries use
 INTERRUPTED = (130, 143, 129)  # Ctrl-C, SIGTERM and SIGHUP, as a shell reports them
@@ -49,11 +50,11 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     except UserError as error:
         return _report(command, error)
     except OSError as error:
-        if error.errno not in DISK_FAULTS and NO_TEMPORARY not in str(error):
+        if error.errno not in (*NAME_FAULTS, *DISK_FAULTS) and NO_TEMPORARY not in str(error):
             raise
         told = f"{error.filename or 'disk'}: {error.strerror or error}"
         print(f"ocrdet-{command}: {printable(told)}", file=sys.stderr)
-        return 1
+        return UserError.exit_code if error.errno in NAME_FAULTS else 1
     except KeyboardInterrupt:
         print(f"ocrdet-{command}: interrupted", file=sys.stderr)
         return INTERRUPTED[0]

@@ -47,7 +47,7 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
     if word == "experiment" or word.startswith("experiment."):
         return f"no key '{word}': a preset file begins with the line '# @package _global_'"
     group, _, rest = word.partition(".")
-    if word.isidentifier() and (library.shipped / word).is_dir():
+    if word in (path.name for path in library.shipped.iterdir() if path.is_dir()):
         return f"no group '{word}' here; ocrdet-{library.command} takes {', '.join(library.groups)}"
     elsewhere = _options_that_have(word, library)
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
