@@ -22,6 +22,7 @@ from fuzz_mutate import any_value, change_tree
 from resnet18_ocrdet import build, runtimes
 from resnet18_ocrdet.checkpoint import load_weights, shipped_weights
 from resnet18_ocrdet.commands.resume import resumed_config
+from resnet18_ocrdet.config.compose import NAME_FAULTS
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words
@@ -52,7 +53,12 @@ def use_config(config: dict[str, Any]) -> None:
     build.build_target_maker(saved.get("train", {}))
     data = saved.get("data")
     if data is not None and data._target_.endswith(".synthetic"):
-        build.build_splits(data)
+        try:
+            build.build_splits(data)
+        except OSError as error:  # a name of no file
+            if error.errno in NAME_FAULTS:  # told in one line by `run_command`
+                raise UserError(str(error)) from None
+            raise
     without_paths(config)
 
 

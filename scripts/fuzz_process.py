@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 MAX_PIXELS = 179 * 10**6  # of an image; max_megapixels by default
@@ -15,5 +16,6 @@ def set_up() -> None:
     import torch
 
     PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
