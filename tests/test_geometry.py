@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from resnet18_ocrdet.geometry import (
     area,
     clip_to_image,
+    is_tangle,
     min_area_quad,
     offset,
     order_quad,
@@ -333,3 +334,14 @@ def test_transform_keeps_its_matrix():
     before = matrix.copy()
     transform(SQUARE_10, matrix)
     np.testing.assert_array_equal(matrix, before)
+
+
+def test_sides_that_lie_on_each_other_make_a_tangle_and_many_corners_in_a_line_do_not():
+    again = np.array([5, 5, *[50, 5, 50, 25, 5, 2] * 160], np.float32).reshape(-1, 2)
+    assert is_tangle(again)
+    steps = np.linspace(0, 100, 101)[:-1]
+    bow_tie = np.concatenate(  # four sides of 100 corners each, two of which cross once
+        [np.stack(each, axis=1) for each in ((steps, 0 * steps), (100 - steps, steps), (steps, 0 * steps + 100))]
+        + [np.stack((100 - steps, 100 - steps), axis=1)]
+    ).astype(np.float32)
+    assert not is_tangle(bow_tie)

@@ -81,6 +81,7 @@ WRONG: list[tuple[str, Callable[[Any], None]]] = [
     ("optimizer", part("optimizer", state=[])),
     ("optimizer", part("optimizer", param_groups=[5])),
     ("optimizer", part("optimizer", param_groups=[{"params": [0, 0, 1, 2]}])),
+    ("optimizer", part("optimizer", param_groups=[{"params": [torch.ones(2), 1]}])),
     ("optimizer", state(momentum_buffer=torch.zeros(3))),
     ("optimizer", state(momentum_buffer=torch.full((2, 3, 3, 3), NAN))),
     ("optimizer", state(momentum_buffer="x")),

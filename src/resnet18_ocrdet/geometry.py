@@ -113,9 +113,10 @@ def _height(corner: list[float]) -> float:
 
 
 def is_tangle(points: Points) -> bool:
-    """Whether an outline (V, 2) crosses itself so often that nobody drew it, and that untangling it takes seconds.
+    """Whether an outline (V, 2) meets itself so often that nobody drew it, and that untangling it takes seconds.
 
-    More than MOST_CROSSINGS times; of one with more than MOST_CORNERS corners that is not even counted."""
+    Sides that cross, touch or lie on each other more than MOST_CROSSINGS times; of one with more than MOST_CORNERS
+    corners that is not even counted."""
     if len(points) * (len(points) - 3) // 2 <= MOST_CROSSINGS:
         return False
     if len(points) > MOST_CORNERS:
@@ -123,5 +124,10 @@ def is_tangle(points: Points) -> bool:
     x, y = points.astype(np.float64).T
     along_x, along_y = np.roll(x, -1) - x, np.roll(y, -1) - y
     side = along_x[:, None] * (y - y[:, None]) - along_y[:, None] * (x - x[:, None])  # (V, V): of corner j from side i
-    parted = side * np.roll(side, -1, axis=1) < 0  # by side i, the ends of side j
-    return int((parted & parted.T).sum()) // 2 > MOST_CROSSINGS
+    parted = side * np.roll(side, -1, axis=1) <= 0  # by side i or its line, the ends of side j
+    met = parted & parted.T
+    for ends in (x, y):  # sides of one line meet only where their boxes do
+        low, high = np.minimum(ends, np.roll(ends, -1)), np.maximum(ends, np.roll(ends, -1))
+        met &= (low[:, None] <= high) & (low <= high[:, None])
+    neighbours = 3 * len(points)  # each side meets itself and the two beside it
+    return (int(met.sum()) - neighbours) // 2 > MOST_CROSSINGS

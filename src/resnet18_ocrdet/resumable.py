@@ -123,7 +123,7 @@ def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
         return False
     parameters = [parameter for group in own.param_groups for parameter in group["params"]]
     numbers = [number for group in groups for number in group["params"]]
-    if numbers != list(range(len(numbers))):
+    if not all(map(is_count, numbers)) or numbers != list(range(len(numbers))):
         return False
     if len(numbers) != len(parameters):
         return True
