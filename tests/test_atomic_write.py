@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from resnet18_ocrdet.atomic_write import HIDDEN, atomic_write, remove_leftovers, staging_folder
+from resnet18_ocrdet.atomic_write import HIDDEN, atomic_write, remove_leftovers, replace_pair, staging_folder
 
 
 def hidden_in(folder):
@@ -90,3 +91,28 @@ def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(t
         assert sorted(hidden_in(tmp_path)) == sorted([living, folder])
     assert set(tmp_path.iterdir()) == {tmp_path / "b.txt", foreign}
     assert foreign.read_text() == "mine"
+
+
+def pair(tmp_path, text):
+    with staging_folder(tmp_path) as staged:
+        (staged / "m").write_text(text)
+        (staged / "m.json").write_text(text)
+        replace_pair((staged / "m", tmp_path / "m"), (staged / "m.json", tmp_path / "m.json"))
+
+
+def test_a_pair_is_replaced_together_or_not_at_all(tmp_path, monkeypatch):
+    for text in ("old", "new"):
+        pair(tmp_path, text)
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"m": text, "m.json": text}
+    replace, failing = Path.replace, ["m.json"]
+
+    def fail_once(path, target):
+        if path.parent.name.startswith(".ocrdet-tmp-") and failing and Path(target).name == failing[0]:
+            failing.clear()
+            raise OSError("full")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail_once)
+    with pytest.raises(OSError, match="full"):
+        pair(tmp_path, "newer")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"m": "new", "m.json": "new"}

@@ -316,7 +316,7 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     same = [path.name for path, moment in times.items() if path.stat().st_mtime_ns == moment]
     assert len(same) == 2
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 2
-    assert "holds results of other settings (bin_thresh 0.3 → 0.2)" in capsys.readouterr().err
+    assert "holds results written with other settings (bin_thresh 0.3 → 0.2)" in capsys.readouterr().err
     assert without_seconds(Path("out")) == whole
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2", "overwrite=true"]) == 0  # all anew
     assert "done already" not in capsys.readouterr().out
@@ -395,7 +395,7 @@ def test_a_result_that_is_not_ours_is_left_and_the_folder_refused(tiny_run: Path
     Path("out/detections.json").write_text("mine")
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
     assert run_command("detect", _detect, words) == 2
-    assert "output=out: holds detections.json, which is not of this command" in capsys.readouterr().err
+    assert "output=out: detections.json was not written by this command" in capsys.readouterr().err
     assert Path("out/detections.json").read_text() == "mine" and not Path("out/txt").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import TINY
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.detections.records import is_record, read_records
 from resnet18_ocrdet.draw import write
 
 JOBS = {"detect": _detect, "eval": _evaluate, "check": _check, "export": _export, "train": _train}
@@ -32,6 +34,18 @@ FILES = {
     "train": """config.yaml train.log about.json metrics.jsonl guard.jsonl curves.png precision_recall.png summary.txt
         checkpoints/best.pt checkpoints/last.pt tensorboard/events stopped/report.json""",
 }
+RECORD = {
+    **{"image": "a.jpg", "height": 64, "width": 96, "polygons": [], "quads": [], "scores": [], "seconds": 1.0},
+    **{"bytes": 1, "modified_ns": 1},
+}
+BAD_LINES = [
+    *('{"image": 5}', "[]", "null", "[" * 50_000, '{"a": ' * 50_000, "\0", "{}"),
+    *(json.dumps(RECORD | {key: None}) for key in RECORD),
+    *(json.dumps(RECORD | more) for more in ({"height": True}, {"width": 0}, {"image": 5}, {"extra": float("nan")})),
+    *(json.dumps(RECORD | {"polygons": [each], "quads": [[[0, 0]] * 4], "scores": [1]}) for each in (1, [], [[1, 2]])),
+    json.dumps(RECORD | {"polygons": [[[0, 0], [9, 0], [9, 1e400]]], "quads": [[[0, 0]] * 4], "scores": [1]}),
+    json.dumps(RECORD | {"polygons": [[[0, 0], [9, 0], [9, "x"]]], "quads": [[[0, 0]] * 4], "scores": [1]}),
+]
 TABLE = [(command, name) for command, names in FILES.items() for name in names.split()]
 
 
@@ -127,6 +141,78 @@ def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, 
     assert Path("out/labelme/c.json").read_text() == "mine too"
 
 
+def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, capsys):
+    words = ["vis=false", "crops=false", "decode.box_thresh=0"]
+    assert call("detect", tiny_run, *words) == 0
+    sheet = Path("out/labelme/a.json")
+    sheet.write_text("corrected")
+    assert call("detect", tiny_run, *words, "vis=true", "crops=true") == 0  # more of the same image
+    assert sheet.read_text() == "corrected"
+    assert call("detect", tiny_run, "labelme=false", "overwrite=true", "decode.box_thresh=0.1") == 0
+    assert sheet.read_text() == "corrected"
+    capsys.readouterr()
+    assert call("detect", tiny_run, "labelme=true", "overwrite=true") == 0
+    assert sheet.read_text() != "corrected" and "1 corrected sheet replaced" in capsys.readouterr().out
+
+
+def test_names_in_a_strangers_folder_lead_nowhere(tiny_run: Path, place: Path, capsys):
+    Path("precious.txt").write_text("mine")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/res_a.txt").write_text("mine")
+    assert call("detect", tiny_run) == 0
+    lines = [["../precious.txt", "x"], [str(Path("precious.txt").resolve()), "x"], ["notes.txt", "x"], ["a\0b", "x"]]
+    with Path("out/.detections.files.jsonl").open("a") as manifest:
+        manifest.writelines(json.dumps(line) + "\n" for line in lines)
+    Path("out/notes.txt").write_text("mine")
+    for more in ([], ["overwrite=true"]):
+        assert call("detect", tiny_run, *more) == 0
+    assert Path("precious.txt").read_text() == Path("out/notes.txt").read_text() == "mine"
+    shutil.rmtree("out/txt")
+    Path("out/txt").symlink_to(Path("elsewhere").resolve())
+    for more in ([], ["overwrite=true"]):
+        assert call("detect", tiny_run, *more) == 2
+        assert "txt is a link" in capsys.readouterr().err
+    assert Path("elsewhere/res_a.txt").read_text() == "mine"
+
+
+def test_what_a_killed_call_left_is_no_result_of_another_image(tiny_run: Path, place: Path):
+    assert call("detect", tiny_run) == 0
+    left = [Path("out", folder, ".ocrdet-tmp-0123456789ab.jpg") for folder in (".", "txt", "vis", "crops", "labelme")]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert call("detect", tiny_run) == 0
+    assert not any(path.exists() for path in left)
+
+
+def test_a_run_is_not_written_through_links(tiny_run: Path, place: Path, capsys):
+    Path("precious").write_text("mine")
+    Path("out").mkdir()
+    for name in ("config.yaml", "train.log", "metrics.jsonl"):
+        Path("out", name).symlink_to(Path("precious").resolve())
+    assert call("train", tiny_run) == 2
+    assert call("train", tiny_run, "overwrite=true") == 0
+    assert Path("precious").read_text() == "mine" and not Path("out/config.yaml").is_symlink()
+    Path("out/config.yaml").unlink()
+    Path("out/config.yaml").symlink_to(Path("precious").resolve())
+    assert run_command("train", _train, ["resume=out", "train.epochs=2"]) == 2
+    assert "config.yaml is a link" in capsys.readouterr().err and Path("precious").read_text() == "mine"
+
+
+def test_a_preview_takes_nothing_over(tiny_run: Path, place: Path):
+    Path("out").mkdir()
+    Path("out/config.yaml").write_text("mine")
+    for _ in range(2):
+        assert call("train", tiny_run, "train.preview=true") == 0
+    assert call("train", tiny_run) == 2
+    Path("out/preview.jpg").write_text("mine")
+    assert call("train", tiny_run, "train.preview=true") == 2
+    assert Path("out/preview.jpg").read_text() == Path("out/config.yaml").read_text() == "mine"
+    Path("out/run.lock").write_text("mine")
+    assert call("train", tiny_run, "overwrite=true") == 2
+    assert Path("out/run.lock").read_text() == "mine"
+
+
 def test_sheets_and_links_belong_to_the_same_images(tiny_run: Path, place: Path):
     Path("in").rename("first")
     Path("in").symlink_to("first")
@@ -149,20 +235,11 @@ def test_coco_json_that_was_corrected_is_not_replaced(tiny_run: Path, place: Pat
     assert call("detect", tiny_run, "coco=false") == 0 and Path("out/coco.json").read_text() == "corrected"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *('{"image": 5}', "[]", "null", '{"image": "a.jpg", "polygons": [[1]]}', "[" * 50_000, '{"a": ' * 50_000),
-        '{"image": "a.jpg", "height": 64, "width": 96, "polygons": [[[0, 0], [9, 0], [9, NaN]]], "quads": [1], '
-        '"scores": [1], "seconds": 1, "bytes": 1, "modified_ns": 1}',
-        '{"image": "a.jpg", "height": true, "width": 96, "polygons": [], "quads": [], "scores": [], "seconds": 1, '
-        '"bytes": 1, "modified_ns": 1}',
-    ],
-)
-def test_lines_of_another_kind_in_the_records_cost_only_their_image(line: str, tiny_run: Path, place: Path):
+def test_lines_of_another_kind_in_the_records_cost_only_their_image(tiny_run: Path, place: Path):
     assert call("detect", tiny_run) == 0
     whole = json.loads(Path("out/detections.json").read_text())["images"]
-    Path("out/detections.jsonl").write_text(line + "\n")
+    Path("out/detections.jsonl").write_text("".join(line + "\n" for line in BAD_LINES))
+    assert is_record(RECORD) and list(read_records(Path("out/detections.jsonl"))) == []
     assert call("detect", tiny_run) == 0
     again = json.loads(Path("out/detections.json").read_text())["images"]
     assert [image["polygons"] for image in again] == [image["polygons"] for image in whole]

@@ -94,6 +94,7 @@ PLANTED = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 def test_every_kind_of_fault_is_noticed_and_kept(tmp_path: Path):
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n{PLANTED}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -132,6 +133,7 @@ def test_some_inputs_are_stood(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_kept_input_is_run_again(tmp_path: Path):
     kept = tmp_path / "split_list" / "17-s0-names.txt"
     kept.parent.mkdir()

@@ -71,6 +71,20 @@ def test_lines_of_another_kind_are_left_out(manifest, tmp_path, line):
     assert again(manifest).files == [tmp_path / "a"] and again(manifest).wrote(tmp_path / "a")
 
 
+@pytest.mark.parametrize("name", ["../precious.txt", "/etc/hostname", "a/../../b", "", ".", "a\0b"])
+def test_names_that_lead_out_of_the_folder_are_left_out(manifest, tmp_path, name):
+    manifest.path.write_text(json.dumps([name, digest(b"mine")]) + "\n")
+    assert again(manifest).files == []
+
+
+def test_it_is_not_written_through_a_link(manifest, tmp_path):
+    (tmp_path / "precious").write_text("mine\n")
+    manifest.path.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic"):
+        manifest.put(tmp_path / "a", b"a")
+    assert (tmp_path / "precious").read_text() == "mine\n"
+
+
 def test_it_begins_anew_with_what_is_kept(manifest, tmp_path):
     for name in "abc":
         manifest.put(tmp_path / name, name.encode())

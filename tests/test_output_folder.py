@@ -42,7 +42,7 @@ def test_the_same_call_replaces_its_own_files_and_removes_those_it_does_not_writ
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("report.html", "was changed since"), ("metrics.json", "is not of this"), ("boxes/res_z.txt", "is not of this")],
+    [("report.html", "was changed since"), ("metrics.json", "was not written"), ("boxes/res_z.txt", "was not written")],
 )
 def test_what_people_made_is_refused_and_replaced_only_when_told(tmp_path, name, why):
     root = tmp_path / "out"
@@ -60,10 +60,10 @@ def test_what_people_made_is_refused_and_replaced_only_when_told(tmp_path, name,
 
 def test_results_of_other_settings_and_of_another_command_are_refused(tmp_path):
     write(tmp_path, {"report.html": "1"})
-    other = {"checkpoint": "b.pt", "decode": {"box_thresh": 0.5}}
-    with pytest.raises(UserError, match=r"checkpoint a\.pt → b\.pt, decode\.box_thresh 0\.6 → 0\.5"):
+    other = {"checkpoint": "b.pt", "decode": {"box_thresh": 0.5}, "model_sha256": "1"}  # a path alone says nothing
+    with pytest.raises(UserError, match=r"decode\.box_thresh 0\.6 → 0\.5, model_sha256 None → 1"):
         write(tmp_path, {"report.html": "2"}, other)
-    with pytest.raises(UserError, match=r"report\.html is not of this command"):
+    with pytest.raises(UserError, match=r"report\.html was not written by this command"):
         write(tmp_path, {"report.html": "2"}, command="check")
     for name in (".ocrdet-eval.settings.json", ".ocrdet-eval.files.jsonl"):
         (tmp_path / name).write_text("[" * 10_000)
@@ -76,7 +76,7 @@ def test_a_link_is_neither_followed_nor_taken_for_a_result(tmp_path):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/report.html").symlink_to(tmp_path / "precious")
-    with pytest.raises(UserError, match=r"report\.html is not of this command"):
+    with pytest.raises(UserError, match=r"report\.html was not written by this command"):
         write(tmp_path / "out", {"report.html": "1"})
     write(tmp_path / "out", {"report.html": "1"}, overwrite=True)
     assert (tmp_path / "precious").read_text() == "mine" and not (tmp_path / "out/report.html").is_symlink()
@@ -98,6 +98,18 @@ def test_all_or_nothing(tmp_path):
     assert content(tmp_path / "out") == {"report.html": "3"}
 
 
+def test_folders_in_the_place_of_files_and_links_in_the_place_of_folders_are_refused(tmp_path):
+    (tmp_path / "out/metrics.json").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UserError, match=r"metrics\.json is a folder"):
+        write(tmp_path / "out", {"metrics.json": "1"}, overwrite=True)
+    (tmp_path / "out/metrics.json").rmdir()
+    (tmp_path / "out/boxes").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="boxes is a link"):
+        write(tmp_path / "out", {"boxes/res_a.txt": "1"}, overwrite=True)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_a_refused_call_leaves_no_new_folder(tmp_path):
     with pytest.raises(UserError, match="bad"), OutputFolder(tmp_path / "new", "eval", {}, False).claimed(PATTERNS):
         raise UserError("bad")
@@ -107,14 +119,18 @@ def test_a_refused_call_leaves_no_new_folder(tmp_path):
 def test_one_call_at_a_time(tmp_path):
     code = (
         "import sys; from pathlib import Path; from resnet18_ocrdet.output_folder import OutputFolder\n"
-        f"with OutputFolder(Path({str(tmp_path)!r}), 'eval', {{}}, True).claimed(()): print(1, flush=True); input()"
+        f"with OutputFolder(Path({str(tmp_path / 'new')!r}), 'eval', {{}}, True).claimed(()):\n"
+        "    print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "1\n"
-        with pytest.raises(UserError, match="is writing to it"):
-            write(tmp_path, {"report.html": "2"}, overwrite=True)
+        for _ in range(2):  # the refused call takes nothing of the other one's away
+            with pytest.raises(UserError, match="is writing to it"):
+                write(tmp_path / "new", {"report.html": "2"}, overwrite=True)
+            assert (tmp_path / "new/.ocrdet-eval.lock").exists()
         other.communicate("\n")
-    write(tmp_path, {"report.html": "2"})
+    assert not (tmp_path / "new").exists()  # it wrote nothing
+    write(tmp_path / "new", {"report.html": "2"})
 
 
 def test_differences_are_named_by_their_whole_key():

@@ -28,6 +28,12 @@ def test_no_two_commands_get_the_same_folder(tmp_path: Path):
     assert [path for path in (tmp_path / "runs/eval").iterdir()] == folders[:1]
 
 
+def test_a_place_that_can_never_be_made_is_not_tried_for_ever(tmp_path: Path):
+    (tmp_path / "runs").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(UserError, match="cannot be made"):
+        reserve_folder(tmp_path / "runs/eval/now")
+
+
 def test_two_writers_of_one_checkpoint_never_break_it(tiny_run: Path, tmp_path: Path):
     content = load_checkpoint(tiny_run / "checkpoints/best.pt")
     path, reads = tmp_path / "best.pt", 0

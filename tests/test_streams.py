@@ -198,6 +198,7 @@ def test_a_name_cannot_steer_the_terminal(capsys):
     assert "\x1b" not in error and "\\x1b[31mred" in error and len(error.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_an_encoding_without_the_sign_loses_no_result(tmp_path: Path):
     (tmp_path / "語.jpg").write_bytes(b"no image")
     program = Path(sys.executable).with_name("ocrdet-detect")

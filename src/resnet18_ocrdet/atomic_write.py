@@ -53,12 +53,19 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         os.close(lock)
 
 
+def orphans(folder: Path) -> Iterator[Path]:
+    """Give each file in hidden folders that killed processes left here. Raises OSError."""
+    for hidden in sorted(folder.iterdir()):
+        if HIDDEN.fullmatch(hidden.name) and hidden.is_dir() and not hidden.is_symlink():
+            yield from sorted(path for path in hidden.iterdir() if path.is_file() and not path.is_symlink())
+
+
 def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
     """Put two finished files, each given as (hidden, target), in place of an older pair, together or not at all.
 
     aside: the file that describes the main one. It goes before the main one changes, so that a kill in between leaves
     a main file without it, and never beside another's. Raises OSError; then the older pair is as it was."""
-    with _folder_locked(main[1].parent), staging_folder(main[1].parent) as backup:
+    with staging_folder(main[1].parent) as backup:
         saved = {target: _second_name(target, backup / str(number)) for number, (_, target) in enumerate((main, aside))}
         try:
             aside[1].unlink(missing_ok=True)
@@ -74,7 +81,7 @@ def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
 
 
 @contextmanager
-def _folder_locked(folder: Path) -> Iterator[None]:
+def folder_locked(folder: Path) -> Iterator[None]:
     """One process at a time, where the system can; the others wait."""
     handle = os.open(folder, os.O_RDONLY)
     try:

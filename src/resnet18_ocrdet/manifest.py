@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .atomic_write import atomic_write
 from .regular_file import open_regular
@@ -57,10 +57,15 @@ class Manifest:
         """The first of them that is there and was not written, or was changed since; None without one."""
         return next((file for file in files if os.path.lexists(file) and not self.wrote(file)), None)
 
+    def reason(self, foreign: Path) -> str:
+        """Why a file may not be replaced, in words."""
+        how = "was changed since it was written" if self.lists(foreign) else "was not written by this command"
+        return f"{foreign.relative_to(self.root)} {how}"
+
     def add(self, file: Path, content: str) -> None:
         """List a file that is about to be put in place. content: its digest. Raises OSError."""
         name = self._name(file)
-        with self.path.open("ab+") as lines:
+        with open(self.path, "ab+", opener=_without_links) as lines:
             if not self._ends_well and lines.tell():  # a full disk or a kill may have cut the last line
                 lines.seek(-1, os.SEEK_END)
                 lines.write(b"" if lines.read(1) == b"\n" else b"\n")
@@ -87,7 +92,7 @@ class Manifest:
     def _read(self, line: bytes) -> None:
         with suppress(ValueError, RecursionError):
             match json.loads(line):
-                case [str(name), str(content)]:
+                case [str(name), str(content)] if _is_below(name):
                     self._note(name, content)
 
     def _note(self, name: str, content: str) -> None:
@@ -108,6 +113,16 @@ def digest_of(path: Path) -> str:
     """`digest` of a file that is there. Raises OSError, also for what is no regular file."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name from a file leads to a place below its folder."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _line(name: str, content: str) -> bytes:

@@ -16,7 +16,7 @@ from .manifest import Manifest, digest_of
 from .regular_file import read_json_object
 from .run_folder import REMEDY, make_folder, remove_unused
 
-NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they change no result
+NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels", "checkpoint")  # the last by its hash
 MAX_SETTINGS_BYTES = 2**20
 SHOWN = 3  # settings that one message names
 
@@ -39,19 +39,19 @@ class OutputFolder:
 
         Raises UserError, before anything is touched, when another process holds it, or when such a file is there that
         this command did not write with these settings."""
-        was_there = self.root.exists()
-        make_folder("output", self.root)
-        try:
-            with self._lock:
+        new = make_folder("output", self.root)
+        with self._lock:
+            try:
                 remove_leftovers([self.root])
                 self._manifest.load()
                 self._replaceable = sorted(chain.from_iterable(self.root.glob(pattern) for pattern in patterns))
+                self._refuse_folders(patterns)
                 if self._replaceable and not self.overwrite:
                     self._refuse_foreign()
                 yield
-        finally:
-            if not was_there:
-                remove_unused(self.root)
+            finally:
+                if new:
+                    remove_unused(self.root)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -73,15 +73,26 @@ class OutputFolder:
             for path in {*self._replaceable} - {self.root / name for name in made}:
                 path.unlink(missing_ok=True)
 
+    def _refuse_folders(self, patterns: Sequence[str]) -> None:
+        """A folder in the place of a file cannot be replaced, and a link in the place of a folder leads elsewhere."""
+        folder = next((path for path in self._replaceable if path.is_dir() and not path.is_symlink()), None)
+        if folder is not None:
+            raise UserError(f"output={self.root}: {folder.name} is a folder: choose another output")
+        parents = {(self.root / pattern).parent for pattern in patterns} - {self.root}
+        link = next((parent for parent in parents if parent.is_symlink()), None)
+        if link is not None:
+            raise UserError(f"output={self.root}: {link.name} is a link to another folder: choose another output")
+
     def _refuse_foreign(self) -> None:
         foreign = self._manifest.first_foreign(self._replaceable)
         if foreign is not None:
-            how = "was changed since it was written" if self._manifest.lists(foreign) else "is not of this command"
-            raise UserError(f"output={self.root}: {foreign.relative_to(self.root)} {how}: {REMEDY}")
+            raise UserError(f"output={self.root}: {self._manifest.reason(foreign)}: {REMEDY}")
         before = read_json_object(self._settings_file, MAX_SETTINGS_BYTES)
-        if before is None or before != self._settings:
-            told = ", ".join(differences(before or {}, self._settings)[:SHOWN])
-            raise UserError(f"output={self.root}: holds results of other settings ({told}): {REMEDY}")
+        if before is None:
+            raise UserError(f"output={self.root}: holds results whose settings are not known: {REMEDY}")
+        if before != self._settings:
+            told = ", ".join(differences(before, self._settings)[:SHOWN])
+            raise UserError(f"output={self.root}: holds results written with other settings ({told}): {REMEDY}")
 
 
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:

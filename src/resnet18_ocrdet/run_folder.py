@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
+from .lock import begun
 from .wording import looked_in
 
 RUNS = Path("runs/train")
@@ -29,7 +29,7 @@ class RunFolder:
         self.config = root / "config.yaml"
         self.log = root / "train.log"
         self.evidence = root / "stopped"
-        self.preview = root / "preview.jpg"
+        self.preview, self.previewed = root / "preview.jpg", root / ".ocrdet-preview.files.jsonl"
         self.about = root / "about.json"
         self.curves = root / "curves.png"
         self.precision_recall = root / "precision_recall.png"
@@ -38,27 +38,40 @@ class RunFolder:
         self.events = root / "tensorboard"
 
     def create(self, overwrite: bool) -> None:
-        """Make it. overwrite: see `refuse_used`. Raises UserError when it already holds a run, or cannot be written."""
+        """Make it. overwrite: see `refuse_used`. Raises UserError."""
         self.refuse_used(overwrite)
         make_folder("run_dir", self.checkpoints)
+        for path in self._written:
+            if overwrite and path.is_symlink():  # nothing is written to where it leads
+                path.unlink()
 
     def refuse_used(self, overwrite: bool) -> None:
-        """Raises UserError when it already holds a run, or, unless `overwrite`, a file of another origin that a run
-        writes."""
+        """Raises UserError when it already holds a run, or, unless `overwrite`, a file that a run writes and none that
+        began here has written."""
         if _saves(self.root):
             raise UserError(
                 f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
             )
-        written = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished, self.evidence]
-        self.refuse_foreign([*written, self.metrics, self.faults, self.events], overwrite)
-        if self.best.exists() and not overwrite:  # without last.pt, which a run writes first
+        if overwrite:
+            return
+        self.refuse_links()
+        foreign = next((path for path in self._written if os.path.lexists(path)), None)
+        if foreign is not None and not begun(self.lock):
+            raise UserError(f"run_dir={self.root}: {foreign.name} was not written by this command: {REMEDY}")
+        if self.best.exists():  # without last.pt, which a run writes first
             raise UserError(f"run_dir={self.root}: holds {self.best.relative_to(self.root)}: {REMEDY}")
 
-    def refuse_foreign(self, written: Iterable[Path], overwrite: bool) -> None:
-        """Raises UserError where one of these files is there and no run has begun in the folder, unless `overwrite`."""
-        foreign = next((path for path in written if os.path.lexists(path)), None)
-        if foreign is not None and not overwrite and not self.lock.is_file():
-            raise UserError(f"run_dir={self.root}: {foreign.name} is not of this command: {REMEDY}")
+    def refuse_links(self) -> None:
+        """Raises UserError where a link stands in the place of a file: the run would write to where it leads."""
+        link = next((path for path in self._written if path.is_symlink()), None)
+        if link is not None:
+            raise UserError(f"run_dir={self.root}: {link.name} is a link: {REMEDY}")
+
+    @property
+    def _written(self) -> list[Path]:
+        """What a run writes besides its checkpoints, which are replaced and never written through a link."""
+        files = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished]
+        return [*files, self.metrics, self.faults, self.events, self.evidence]
 
     @classmethod
     def of(cls, checkpoint: Path) -> RunFolder:
@@ -72,29 +85,37 @@ class RunFolder:
         return cls(path.parents[1])
 
 
-def make_folder(key: str, folder: Path) -> None:
-    """Make a folder that the user named with `key`. Raises UserError when it cannot be made or written to."""
+def make_folder(key: str, folder: Path) -> bool:
+    """Make a folder that the user named with `key`, or with none. Returns whether it is new.
+
+    Raises UserError when it cannot be made or written to."""
+    named = f"{key}={folder}" if key else str(folder)
+    new = True
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"{key}={folder}: cannot be made ({error.strerror})") from None
+        if not os.path.isdir(folder):  # noqa: PTH112  Path.is_dir raises for some names
+            raise UserError(f"{named}: cannot be made ({error.strerror})") from None
+        new = False
     if not os.access(folder, os.W_OK):
-        raise UserError(f"{key}={folder}: cannot be written to")
+        raise UserError(f"{named}: cannot be written to")
+    return new
 
 
 def reserve_folder(folder: Path) -> Path:
     """Make a folder that nobody else has: `folder`, or one beside it with a number. Raises UserError.
 
     Two commands may start within the same second."""
+    make_folder("", folder.parent)
     candidate, number = folder, 1
     while True:
         try:
-            candidate.mkdir(parents=True)
+            candidate.mkdir()
         except FileExistsError:
             number += 1
             candidate = folder.with_name(f"{folder.name}-{number}")
         except OSError as error:
-            raise UserError(f"{candidate}: cannot be made ({error.strerror})") from None
+            raise UserError(f"{candidate}: cannot be created ({error.strerror})") from None
         else:
             return candidate
 

@@ -37,8 +37,10 @@ def write_fixed_copy(
             copy = staged / "copy"
             copy.mkdir()
             _write(parts, copy, advance)
-            if folder.is_dir():
+            if overwrite and folder.is_dir():
                 folder.rename(staged / "old")  # removed with the hidden folder
+            elif folder.is_dir():
+                folder.rmdir()  # which fails where somebody has put a file into it
             copy.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: the copy cannot be written: {error.filename}: {error.strerror or error}") from None

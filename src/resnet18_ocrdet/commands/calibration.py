@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..atomic_write import remove_leftovers
 from ..bundled import BUNDLED_PATH
 from ..calibrate import Sweep, Thresholds, best_of
 from ..checkpoint import Checkpoint, save_checkpoint
@@ -27,6 +28,7 @@ def held(path: Path, world: World) -> Iterator[None]:
     if world.size > 1:
         raise UserError("calibrate=true: thresholds are found by one process; start ocrdet-eval without torchrun")
     file = path.resolve()
+    remove_leftovers([file.parent])  # of a killed call
     if file == BUNDLED_PATH.resolve():
         raise UserError("calibrate=true writes into the checkpoint, and the bundled one stays as it is: copy it first")
     if not os.access(file.parent, os.W_OK):

@@ -68,7 +68,7 @@ def run(cfg: DictConfig) -> int:
                 write_report_json(staged / REPORTS[0], checked)
                 write_report_html(staged / REPORTS[1], checked)
         except OSError as error:
-            display.line(f"output={folder}: the reports cannot be written ({error.strerror}); nothing was changed")
+            display.line(f"output={folder}: the reports cannot be written ({error.strerror or error})")
             return 1
         display.line(f"{duration(checked.seconds)}; wrote {folder / REPORTS[0]} and {folder / REPORTS[1]}")
         if cfg.fix:

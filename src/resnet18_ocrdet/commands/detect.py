@@ -52,6 +52,8 @@ def run(cfg: DictConfig) -> int:
             left = folder.claim(mine)
             done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
+            if folder.lost_corrections:
+                display.line(f"overwrite=true: {count(folder.lost_corrections, 'corrected sheet')} replaced")
             if unread:
                 display.line(f"note: {unread}")
             if left_out:

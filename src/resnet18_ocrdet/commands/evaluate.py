@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +58,26 @@ def run(cfg: DictConfig) -> int:
             return 0
         try:
             _finish(output, scored, before, candidate.split.source, display)
+            code = 0
         except OSError as error:
-            display.line(f"output={output.root}: the results cannot be written ({error.strerror}); nothing was changed")
-            return 1
+            why = error.strerror or error
+            display.line(f"output={output.root}: the results cannot be written ({why}); it is as it was")
+            code = 1
         if cfg.calibrate:
             for line in lines_of(scored.about["calibration"], cfg.checkpoint):
                 display.line(line)
-            return 0 if scored.about["calibration"] else 1
-    return 0
+            return code if scored.about["calibration"] else 1
+    return code
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
     """What the results depend on: the words, and the weights that they name."""
     settings = build.plain(cfg)
-    path = weights_path(cfg.checkpoint or BUNDLED)
-    return settings | {"model_sha256": sha256(path) if cfg.predictions is None and path.is_file() else None}
+    digest = None
+    if cfg.predictions is None:
+        with suppress(OSError):  # whoever opens it says what is wrong
+            digest = sha256(weights_path(cfg.checkpoint or BUNDLED))
+    return settings | {"model_sha256": digest}
 
 
 def _open(cfg: DictConfig, display: Display) -> Network | ResultFiles:

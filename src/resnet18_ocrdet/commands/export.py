@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..atomic_write import remove_leftovers, replace_pair, staging_folder
+from ..atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import load_checkpoint, sha256
 from ..contract import Contract
@@ -26,7 +26,7 @@ from ..detector import Detector
 from ..display import Display
 from ..errors import UserError
 from ..export.card import make_card, make_sidecar
-from ..export.earlier import refuse_foreign, sidecar_of
+from ..export.earlier import refuse_foreign, restore_sidecar, sidecar_of
 from ..export.graph import trace
 from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
@@ -59,6 +59,9 @@ def run(cfg: DictConfig) -> int:
     make_folder("output", output.parent)
     card = make_card(trained.content, contract, cfg.pixels, cfg.free)
     source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
+    with _disk_told(output):
+        restore_sidecar(output)
+        remove_leftovers([output.parent])
     if not cfg.overwrite:
         refuse_foreign(output, card, source)
     for line in _loud(made_for, contract, cfg.free):
@@ -66,7 +69,6 @@ def run(cfg: DictConfig) -> int:
     net = build.build_trained(trained, torch.device("cpu"))
     assert isinstance(net, DBNet)
     display.line(f"exporting {_name(cfg)} to {output}")
-    remove_leftovers([output.parent])
     with _disk_told(output), staging_folder(output.parent) as staged:
         made, written = staged / output.name, staged / sidecar_of(output).name
         program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
@@ -84,7 +86,10 @@ def run(cfg: DictConfig) -> int:
         sidecar = make_sidecar(card, output.name, sha256(made), source, parity)
         text = json.dumps(sidecar, ensure_ascii=False, indent=1, allow_nan=False)
         written.write_text(text + "\n", encoding="utf-8")
-        replace_pair((made, output), (written, sidecar_of(output)))
+        with folder_locked(output.parent):
+            if not cfg.overwrite:  # another export may have been quicker
+                refuse_foreign(output, card, source)
+            replace_pair((made, output), (written, sidecar_of(output)))
     size = output.stat().st_size / 1e6
     display.line(f"wrote {output} ({size:.1f} MB) and {sidecar_of(output)}; thresholds: {_thresholds(contract)}")
     return 0

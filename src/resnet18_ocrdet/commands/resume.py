@@ -19,7 +19,7 @@ from .start_values import keep_chosen, typed_keys
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}
 SECTIONS = ("model", "optimizer", "scheduler", "data", "input_size", "augment", "train", "decode")
-NOT_TRAINING = ("resume", "run_dir")  # words about the call, not about the run
+NOT_TRAINING = ("resume", "run_dir", "overwrite")  # words about the call, not about the run
 
 
 def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Checkpoint]:

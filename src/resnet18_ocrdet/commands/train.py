@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build, draw
-from ..atomic_write import atomic_write, remove_leftovers
+from ..atomic_write import remove_leftovers
 from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
 from ..config.crossfield import suspicions
 from ..config.interpolation import escape_interpolation
@@ -28,10 +28,11 @@ from ..guard import Verdict
 from ..interrupt import Interrupt
 from ..journal import Journal, NoJournal
 from ..lock import RunLock
+from ..manifest import Manifest
 from ..memory import peak_memory
 from ..metrics import IcdarMetric
 from ..pictures import Overlays, preview
-from ..run_folder import RunFolder, find_resume, make_folder, passed_over
+from ..run_folder import REMEDY, RunFolder, find_resume, make_folder, passed_over
 from ..slim import is_slim
 from ..structures import Batch, Detection, Maps
 from ..validate import Validation, evaluate
@@ -64,7 +65,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             _refuse_less(content, path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
         elif cfg.train.preview:
-            world.from_first(lambda: folder.refuse_foreign([folder.preview], cfg.overwrite))
+            world.from_first(lambda: _refuse_preview(folder, cfg.overwrite))
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
         parts = assemble(cfg, display, world, content is not None, overrides)
@@ -86,6 +87,13 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         return training.fit()
 
 
+def _refuse_preview(folder: RunFolder, overwrite: bool) -> None:
+    manifest = Manifest(folder.previewed)
+    manifest.load()
+    if not overwrite and (foreign := manifest.first_foreign([folder.preview])) is not None:
+        raise UserError(f"run_dir={folder.root}: {manifest.reason(foreign)}: {REMEDY}")
+
+
 def _claim_folder(folder: RunFolder, held: ExitStack, overwrite: bool) -> None:
     folder.create(overwrite)
     held.enter_context(RunLock(folder.lock))
@@ -99,6 +107,7 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
         for newer in passed_over(candidates[0]):
             display.line(f"note: {newer} is newer but has no checkpoint yet; going on from {candidates[0]}")
     run = RunFolder.of(candidates[0])
+    run.refuse_links()
     held.enter_context(RunLock(run.lock))
     remove_leftovers([run.root, run.checkpoints])
     return newest_whole(candidates, display)[0]
@@ -163,8 +172,7 @@ class Training:
             batch = next(self.loader.epoch(0))[0]
         except LoaderDied as error:
             raise UserError(error.told("train.workers")) from None
-        with RunLock(self.folder.lock), atomic_write(self.folder.preview) as hidden:
-            draw.write(hidden, preview(batch))
+        Manifest(self.folder.previewed).put(self.folder.preview, draw.encode(".jpg", preview(batch)))
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
         return 0
 

@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..atomic_write import remove_leftovers
 from ..errors import UserError
 from ..run_folder import remove_unused, reserve_folder
 from ..wording import printable
@@ -162,15 +163,20 @@ def _own_folder(cfg: DictConfig, command: str) -> Iterator[None]:
         yield
         return
     wanted = Path("runs") / command / _stamp()
-    # of the processes that torchrun started, the first one's folder is used by all
-    folder = reserve_folder(wanted) if os.environ.get("RANK", "0") == "0" else wanted
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, the first one's folder is used
+        cfg[key] = wanted.as_posix()
+        yield
+        return
+    new = [folder for folder in (wanted.parent, wanted.parents[1]) if not folder.exists()]
+    folder = reserve_folder(wanted)
     cfg[key] = folder.as_posix()
+    remove_leftovers(wanted.parent.iterdir())  # of killed calls, whose folders are not used again
     try:
         yield
     finally:
         remove_unused(folder)
-        for parent in (folder.parent, folder.parents[1]):
-            with suppress(OSError):  # where others are in it
+        for parent in new:
+            with suppress(OSError):  # others are in it
                 parent.rmdir()
 
 
@@ -179,8 +185,9 @@ def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Librar
     from .compare import comparison
     from .words import quote
 
-    folder = _check_jobs(hydra, command, words, library) or reserve_folder(Path("runs/sweep") / _stamp()).as_posix()
+    folder = _check_jobs(hydra, command, words, library)
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
+        folder = folder or reserve_folder(Path("runs/sweep") / _stamp()).as_posix()
         words = [*words, f"hydra.sweep.dir={quote(folder)}"]
     results = hydra.multirun(command, partial(_sweep_job, command, job), words)
     named = [word.partition("=")[2].strip("'\"") for word in words if word.startswith("hydra.sweep.dir=")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import draw
+from ..atomic_write import HIDDEN
 from ..errors import UserError
 from ..manifest import Manifest
 from ..results import format_detections
@@ -84,12 +85,17 @@ class ImageFiles:
 
     def present(self) -> dict[Path, list[Path]]:
         """Every file that is there, by the name of its image. Of the sheets those that were written here: others may
-        have been drawn by hand, of any image."""
+        have been drawn by hand, of any image. Raises UserError for a link to a folder, which would lead elsewhere."""
         found: dict[Path, list[Path]] = {}
+        for folder in OF_IMAGE:
+            if (self.root / folder).is_symlink():
+                raise UserError(f"output={self.root}: {folder} is a link to another folder")
         for folder, pattern in OF_IMAGE.items():
-            for place, _, names in os.walk(self.root / folder):
+            for place, folders, names in os.walk(self.root / folder):
+                if link := next((each for each in map(Path(place).joinpath, folders) if each.is_symlink()), None):
+                    raise UserError(f"output={self.root}: {link.relative_to(self.root)} is a link to another folder")
                 for name in names:
-                    if match := pattern.fullmatch(name):
+                    if (match := pattern.fullmatch(name)) and not HIDDEN.fullmatch(name):
                         image = Path(place).relative_to(self.root / folder) / match[1]
                         path = Path(place, name)
                         if folder != SHEETS or self.manifest.lists(path):

@@ -25,9 +25,9 @@ from ..output_folder import differences
 from ..regular_file import read_json_object
 from ..run_folder import REMEDY
 from ..wording import count
-from .files import OF_IMAGE, ImageFiles, remove
+from .files import OF_IMAGE, SHEETS, ImageFiles, remove
 from .formats import coco
-from .records import STAMP, read_records, stamp
+from .records import STAMP, lines_at, read_records, stamp
 from .sheets import write_sheet
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ MAX_SETTINGS_BYTES = 2**20
 INPUT = "input"  # of the settings: where the images lay
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
+COCO_FILE = re.compile(r"coco(\.\d+-of-\d+)?\.json")
 LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
 MANIFEST_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.files\.jsonl")
 NOT_COMPARED = ("checkpoint", INPUT)  # the hash tells whether it is the same network, the stamps whether the images are
@@ -74,6 +75,8 @@ class ResultFolder:
         self.everything, self.about, self.formats, self.overwrite = everything, about, formats, overwrite
         self.settings = about | {INPUT: os.fspath(source.resolve())}
         self.tag = tag_of(shard)
+        self.lost_corrections = 0  # sheets corrected by hand that `overwrite` replaces
+        self._present: dict[Path, list[Path]] = {}
 
     @property
     def records(self) -> Path:
@@ -92,11 +95,12 @@ class ResultFolder:
                     with self._lock(other):
                         pass
             self.manifest.load(self._own(MANIFEST_FILE))
+            remove_leftovers(chain([self.root], *(map(Path, _folders(self.root / name)) for name in OF_IMAGE)))
+            self._present = self.files.present()
             if self.overwrite:
                 self._clear()
             else:
                 self._refuse_foreign()
-            remove_leftovers(chain([self.root], *(map(Path, _folders(self.root / name)) for name in OF_IMAGE)))
             yield
 
     def claim(self, mine: Sequence[Item]) -> list[Item]:
@@ -104,36 +108,41 @@ class ResultFolder:
 
         Raises UserError, before anything is touched, where that was not written by such a call."""
         wanted, replaced = {item.relative: item for item in mine}, set[str]()
-        kept: dict[str, int] = {}  # image -> number of the record that stands for it
-        for number, (record, _) in enumerate(self._lines()):
-            item = wanted.get(record["image"])
-            if item is None or item.relative in kept:
-                continue
-            if not _is_of(record, item):
-                replaced.add(item.relative)
-            elif self.files.complete(item, record):
-                kept[item.relative] = number
+        kept: dict[str, tuple[Path, int]] = {}  # image -> where the record is that stands for it
+        for path in sorted(path for path in self._own(RECORD_FILE) if path.suffix == ".jsonl"):
+            for record, offset in read_records(path):
+                item = wanted.get(record["image"])
+                if item is None or item.relative in kept:
+                    continue
+                if not _is_of(record, item):
+                    replaced.add(item.relative)
+                elif self.files.complete(item, record):
+                    kept[item.relative] = path, offset
         todo = [item for item in mine if item.relative not in kept]
-        old = self._left_of(todo, mine)
+        replaced -= kept.keys()
+        old = self._left_of(todo, mine, replaced)
         if not self.overwrite:
-            self._refuse_changed(old, replaced - kept.keys())
+            self._refuse_changed(old, replaced)
         self._refuse_settings(_create(self.root / SETTINGS, self.settings))  # another shard may have been first
-        standing = set(kept.values())
-        lines = (line for number, (_, line) in enumerate(self._lines()) if number in standing)
-        self._write_whole(self.records, lines, listed=False)
+        self._write_whole(self.records, lines_at(kept.values()), listed=False)
         if not self.tag:
             self.manifest.restart(self.manifest.files)  # those of the shards are in it now
-            remove(path for path in self.root.iterdir() if "-of-" in path.name and _is_of_a_call(path.name))
+            remove(path for path in self.root.iterdir() if "-of-" in path.name and self._is_own(path))
         remove(old)
         return todo
 
-    def _left_of(self, todo: Sequence[Item], mine: Sequence[Item]) -> list[Path]:
-        """Files of the images that are to be done, of earlier calls or not, and files of names not used any more."""
-        names, present = {item.result for item in self.everything}, self.files.present()
-        old = [path for item in todo for path in present.get(item.result, ())]
+    def _left_of(self, todo: Sequence[Item], mine: Sequence[Item], replaced: Collection[str]) -> list[Path]:
+        """Files of the images that are to be done, of earlier calls or not, and files of names not used any more.
+
+        A sheet goes only with the image that it was made for. replaced: images that are another file now."""
+        names = {item.result for item in self.everything}
+        old: list[Path] = []
+        for item in todo:
+            there = self._present.get(item.result, ())
+            old += [path for path in there if item.relative in replaced or not self._is_sheet(path)]
         for item in mine:
             short = item.result.with_name(item.path.stem)  # as it was called before another image had its stem
-            old += present.get(short, ()) if short not in names else ()
+            old += self._present.get(short, ()) if short not in names else ()
         if "labelme" in self.formats:  # one of this command stays as it is, corrected or not
             sheets = (self.files.sheet(item.result) for item in mine)
             old += [sheet for sheet in sheets if os.path.lexists(sheet) and not self.manifest.lists(sheet)]
@@ -172,22 +181,26 @@ class ResultFolder:
     def _refuse_foreign(self) -> None:
         """Raise UserError for results of other settings or images, and for files that this call would replace."""
         before = read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES)
-        present = self.files.present()
-        there = [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *chain.from_iterable(present.values())]
+        there = [*self._own(RECORD_FILE), *self._own(ERROR_FILE), *chain.from_iterable(self._present.values())]
         if before is None and os.path.lexists(self.root / SETTINGS):
             there.insert(0, self.root / SETTINGS)
         if before is None and there:
-            raise UserError(
-                f"output={self.root}: holds {there[0].relative_to(self.root)}, which is not of this command: {REMEDY}"
-            )
+            what = there[0].relative_to(self.root)
+            raise UserError(f"output={self.root}: {what} was not written by this command: {self._remedy}")
         if before is not None:
             self._refuse_settings(before)
-        self._refuse_others(present)
+        names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
+        others = sorted(path for name, paths in self._present.items() if name not in names for path in paths)
+        if others:
+            raise UserError(
+                f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
+                f"{others[0].relative_to(self.root)}): {self._remedy}"
+            )
         written = [self.root / f"{name}{self.tag}.json" for name in ("detections", "errors")]
         if "coco" in self.formats:
             written.append(self.root / f"coco{self.tag}.json")
         if not self.tag:  # it gathers what shards wrote
-            written += [path for path in there if "-of-" in path.name and path.parent == self.root]
+            written += [path for path in self.root.iterdir() if "-of-" in path.name and self._is_own(path)]
         self._refuse_changed([path for path in written if path.suffix == ".json"])
 
     def _refuse_settings(self, before: dict[str, Any]) -> None:
@@ -203,42 +216,49 @@ class ResultFolder:
                 f"output={self.root}: shards share one output with the same settings, and here is {told}; choose "
                 f"another folder, or remove this one"
             )
-        raise UserError(f"output={self.root}: holds results of other settings ({told}): {REMEDY}")
+        raise UserError(f"output={self.root}: holds results written with other settings ({told}): {REMEDY}")
 
     def _refuse_changed(self, old: Sequence[Path], replaced: Collection[str] = ()) -> None:
         """old: files to be replaced. replaced: images that are another file now than the one of their record."""
         if (path := self.manifest.first_foreign(old)) is not None:
-            how = "was changed since it was written" if self.manifest.lists(path) else "is not of this command"
-            raise UserError(f"output={self.root}: {path.relative_to(self.root)} {how}: {REMEDY}")
+            raise UserError(f"output={self.root}: {self.manifest.reason(path)}: {self._remedy}")
         before = (read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES) or {}).get(INPUT)
         if replaced and before != self.settings[INPUT]:
             raise UserError(
                 f"output={self.root}: holds results of {count(len(replaced), 'image')} of the same name in {before} "
-                f"(first: {min(replaced)}): {REMEDY}"
+                f"(first: {min(replaced)}): {self._remedy}"
             )
 
     def _clear(self) -> None:
-        """Remove what such calls wrote. What they did not write stays, unless this call writes a file of its name."""
-        remove(self.manifest.files)
+        """Remove what such calls wrote. What they did not write stays, unless this call writes a file of its name; so
+        do sheets that were corrected, unless this call writes sheets."""
+        listed = [path for path in self.manifest.files if self._is_own(path)]
+        corrected = [
+            path for path in listed if self._is_sheet(path) and path.exists() and not self.manifest.wrote(path)
+        ]
+        self.lost_corrections = len(corrected) if "labelme" in self.formats else 0
+        stays = set(() if self.lost_corrections else corrected)
+        remove(path for path in listed if path not in stays)
         remove([*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self._own(MANIFEST_FILE), self.root / SETTINGS])
-        self.manifest.restart()
+        self.manifest.restart(stays)
+        self._present = self.files.present()
 
     def _lock(self, path: Path) -> RunLock:
         return RunLock(path, "output", "is detecting into it")
 
-    def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
-        """Every record in the folder with its line."""
-        for path in sorted(path for path in self._own(RECORD_FILE) if path.suffix == ".jsonl"):
-            yield from read_records(path)
+    @property
+    def _remedy(self) -> str:
+        return REMEDY if not self.tag else "choose another folder, or remove this one"  # shards share it
 
-    def _refuse_others(self, present: dict[Path, list[Path]]) -> None:
-        names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
-        others = sorted(path for name, paths in present.items() if name not in names for path in paths)
-        if others:
-            raise UserError(
-                f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
-                f"{others[0].relative_to(self.root)}): {REMEDY}"
-            )
+    def _is_sheet(self, path: Path) -> bool:
+        return path.relative_to(self.root).parts[0] == SHEETS
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a call may have written a file of this name."""
+        folder, *below = path.relative_to(self.root).parts
+        if below:
+            return folder in OF_IMAGE and OF_IMAGE[folder].fullmatch(path.name) is not None
+        return any(pattern.fullmatch(folder) for pattern in (RECORD_FILE, ERROR_FILE, COCO_FILE, MANIFEST_FILE))
 
     def _write_whole(self, path: Path, lines: Iterable[str], listed: bool = True) -> None:
         with atomic_write(path) as hidden:
@@ -258,10 +278,6 @@ def _is_of(record: dict[str, Any], item: Item) -> bool:
         return stamp(item.path) == {key: record[key] for key in STAMP}
     except OSError:
         return False
-
-
-def _is_of_a_call(name: str) -> bool:
-    return any(pattern.fullmatch(name) for pattern in (RECORD_FILE, ERROR_FILE, MANIFEST_FILE))
 
 
 def _create(path: Path, settings: dict[str, Any]) -> dict[str, Any]:

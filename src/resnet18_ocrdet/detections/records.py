@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,29 @@ COUNTS = ("height", "width")  # px, of the image
 STAMP = ("bytes", "modified_ns")  # what tells a file from another of the same name
 
 
-def read_records(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each record of a `.jsonl` file with its line, without the line end. Raises OSError.
+def read_records(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each record of a `.jsonl` file with the place in it where its line begins. Raises OSError.
 
     A line that was cut short, or holds anything else than a record, is left out: its image counts as not done."""
     with open_regular(path) as file:
+        place = 0
         for line in file:
             with suppress(ValueError, RecursionError):
-                text = line.decode("utf-8").rstrip("\n")
-                record = json.loads(text, parse_constant=_refuse)
+                record = json.loads(line.decode("utf-8"), parse_constant=_refuse)
                 if is_record(record):
-                    yield record, text
+                    yield record, place
+            place += len(line)
+
+
+def lines_at(places: Iterable[tuple[Path, int]]) -> Iterator[str]:
+    """The lines that begin at these places of files, without their ends. Raises OSError."""
+    with ExitStack() as stack:
+        files: dict[Path, BufferedReader] = {}
+        for path, place in places:
+            if path not in files:
+                files[path] = stack.enter_context(open_regular(path))
+            files[path].seek(place)
+            yield files[path].readline().decode("utf-8").rstrip("\n")
 
 
 def is_record(value: Any) -> bool:

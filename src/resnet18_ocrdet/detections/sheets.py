@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic_write import staging_folder
+from ..manifest import digest_of
 from .files import ImageFiles
 from .formats import labelme
 
@@ -22,17 +23,17 @@ def write_sheet(files: ImageFiles, item: Item, record: dict[str, Any]) -> None:
     sheet = files.sheet(item.result)
     sheet.parent.mkdir(parents=True, exist_ok=True)
     image = sheet.parent / item.path.name
-    _link(image, item.path.resolve())
+    _link(files, image, item.path.resolve())
     if not sheet.exists():
         text = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
         files.manifest.put(sheet, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def _link(image: Path, target: Path) -> None:
-    """Link to the image; a link to another place is renewed, a file that is there stays."""
+def _link(files: ImageFiles, image: Path, target: Path) -> None:
+    """Link to the image; a link to another place is renewed, as is a copy; any other file stays."""
     if image.is_symlink() and image.readlink() == target:
         return
-    if image.exists() and not image.is_symlink():
+    if image.exists() and not image.is_symlink() and not files.manifest.wrote(image):
         return
     with staging_folder(image.parent) as folder:
         hidden = folder / image.name
@@ -40,4 +41,5 @@ def _link(image: Path, target: Path) -> None:
             hidden.symlink_to(target)
         except OSError:  # a file system without links
             shutil.copyfile(target, hidden)
+            files.manifest.add(image, digest_of(hidden))
         hidden.replace(image)

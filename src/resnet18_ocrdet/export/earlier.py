@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..atomic_write import orphans
 from ..checkpoint import sha256
 from ..errors import UserError
 from ..regular_file import read_json_object
@@ -19,6 +20,18 @@ REMEDY = "choose another output=, or add overwrite=true"
 def sidecar_of(output: Path) -> Path:
     """The JSON file beside an exported one."""
     return output.with_name(output.name + ".json")
+
+
+def restore_sidecar(output: Path) -> None:
+    """Put back the sidecar that a killed export had taken away, or had not yet put in place. Raises OSError."""
+    sidecar = sidecar_of(output)
+    if sidecar.exists() or not output.is_file():
+        return
+    for left in orphans(output.parent):
+        said = read_json_object(left, MAX_SIDECAR_BYTES) if left.stat().st_size <= MAX_SIDECAR_BYTES else None
+        if said is not None and said.get("file") == output.name and said.get("sha256") == sha256(output):
+            left.replace(sidecar)
+            return
 
 
 def refuse_foreign(output: Path, card: dict[str, Any], source: dict[str, str]) -> None:
