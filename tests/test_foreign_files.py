@@ -18,7 +18,15 @@ from resnet18_ocrdet.draw import write
 
 JOBS = {"detect": _detect, "eval": _evaluate, "check": _check, "export": _export, "train": _train}
 WORDS = {
-    "detect": ["input=in", "output=out", "checkpoint={run}", "crops=true", "labelme=true", "coco=true"],
+    "detect": [
+        "input=in",
+        "output=out",
+        "checkpoint={run}",
+        "crops=true",
+        "labelme=true",
+        "coco=true",
+        "decode.box_thresh=0",
+    ],
     "eval": ["output=out", "checkpoint={run}", "data=synthetic", "data.val_size=1", "split=val", "workers=0"],
     "check": ["output=out", "data.root=set", "fix=true"],
     "export": ["output=out/model.pt2", "checkpoint={run}"],
