@@ -240,21 +240,6 @@ def test_text_for_a_number_is_taken_as_the_command_line_takes_it(place: Path):
     assert (read["bin_thresh"], read["max_candidates"], read["height"]) == (0.25, 50, 640)
 
 
-def test_shared_lists_cannot_grow(place: Path):
-    node: Any = [0] * 10
-    for _ in range(12):
-        node = [node] * 10
-    for name in ("about", "config"):
-        torch.save(raw() | {name: {"a": node}}, place / "a.pt")
-        with pytest.raises(UserError, match=r"holds more than \d+ values"):
-            load_checkpoint(place / "a.pt")
-    own: list[Any] = []
-    own.append(own)
-    torch.save(raw() | {"about": {"a": own}}, place / "a.pt")
-    with pytest.raises(UserError, match="is nested too deeply"):
-        load_checkpoint(place / "a.pt")
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 @pytest.mark.parametrize("name", ["pipe.pt", "pipe.onnx"])
 def test_a_pipe_is_no_checkpoint(name: str, place: Path, capsys):

@@ -22,6 +22,7 @@ from .bundled import EXPORTED
 from .content import check_content, check_tensors, is_count
 from .errors import UserError
 from .foreign import adopt
+from .packing import refuse_packed
 from .regular_file import open_regular
 from .stated import check_stated
 from .tensor_names import explain_names, first_missing, foreign_names
@@ -73,8 +74,8 @@ class Checkpoint(TypedDict):
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes, 64 hex digits."""
-    with path.open("rb") as file:
+    """Of a file's bytes, 64 hex digits. Raises OSError as `open_regular` does."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -148,9 +149,12 @@ def opened(path: Path) -> BinaryIO:
 def _read(file: BinaryIO) -> object:
     """What the file holds, of tensors and plain values. Raises UserError."""
     try:
+        refuse_packed(file)
         with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # torch raises many types for a broken or foreign file
         if (code := FOREIGN_CODE.search(str(error))) is not None:
             raise UserError(

@@ -6,7 +6,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from .config.options import DBNet, InputSize
-from .config.recorded import a, not_plain
+from .config.plain import LONGEST, described, not_plain
 from .config.rules import Rule
 from .config.runs import Decode, Train
 from .config.tree import Key, keys_of
@@ -56,7 +56,7 @@ class Contract:
 
         Raises UserError for a field that lacks, is not known, or has a value that its setting could not have."""
         if not isinstance(values, dict):
-            raise UserError(f"the contract is {a(values)}, not fields with values")
+            raise UserError(f"the contract is {described(values)}, not fields with values")
         names = {field.name: field.default for field in fields(cls)}
         missing = [name for name, default in names.items() if name not in values and default is MISSING]
         if missing:
@@ -70,7 +70,7 @@ class Contract:
 def _judged(name: str, value: object) -> Any:
     """A field in its type, as the command line would take it. Raises UserError."""
     key = KEYS[name]
-    if (problem := not_plain(value, MOST_VALUES)) is not None:
+    if (problem := not_plain(value, MOST_VALUES, LONGEST)) is not None:
         raise UserError(f"the contract's {name} {problem}: needs {describe(kinds_of(key.annotation), key.rule)}")
     try:
         typed = convert(value, key.annotation, key.rule)
@@ -80,4 +80,4 @@ def _judged(name: str, value: object) -> Any:
 
 
 def _name(field: object) -> str:
-    return one_line(field) if isinstance(field, str) else a(field)
+    return one_line(field) if isinstance(field, str) else described(field)

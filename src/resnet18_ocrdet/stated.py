@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from .config.recorded import a, not_plain, recorded_config
+from .config.plain import described, not_plain
+from .config.recorded import recorded_config
+from .content import is_number
 from .contract import Contract
 from .errors import UserError
 
 MOST_VALUES = 1_000_000  # of about: a digest for each image that taught the network is the most of it
+MOST_TEXT = 20_000_000  # characters: such a digest has sixteen
 
 
 class Stated(NamedTuple):
@@ -33,8 +36,8 @@ def check_stated(contract: object, config: object, about: object) -> Stated:
 def check_about(about: object) -> dict[str, Any]:
     """Texts, finite numbers, lists and sections only, and what is read of them in its type. Raises UserError."""
     if not isinstance(about, dict):
-        raise UserError(f"its 'about' is {a(about)}, not a section")
-    if (problem := not_plain(about, MOST_VALUES)) is not None:
+        raise UserError(f"its 'about' is {described(about)}, not a section")
+    if (problem := not_plain(about, MOST_VALUES, MOST_TEXT)) is not None:
         raise UserError(f"its 'about' {problem}")
     if not isinstance(about.get("adopted", ""), str):
         raise UserError("its 'about': adopted is no text")
@@ -55,6 +58,6 @@ def _is_start(start: object) -> bool:
     if not isinstance(start, dict) or not start.keys() >= {"hmean", "weights"}:
         return False
     hmean, chosen = start["hmean"], start.get("chosen", [])
-    scored = hmean is None or (isinstance(hmean, int | float) and not isinstance(hmean, bool) and 0 <= hmean <= 1)
+    scored = hmean is None or is_number(hmean, 0, 1)
     lines = isinstance(chosen, list) and all(isinstance(line, str) for line in chosen)
     return scored and lines and isinstance(start["weights"], str)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 
 def escape_interpolation(text: str) -> str:
-    """What OmegaConf must be given to read back `text`, where it holds `${`."""
-    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
+    r"""What OmegaConf must be given to read back `text`: `\${` for `${`, and twice the backslashes before it."""
+    *before, last = text.split("${")
+    return "".join(piece + "\\" * _backslashes(piece) + "\\${" for piece in before) + last
 
 
 def literal(text: str) -> str:
     """What OmegaConf reads back of `text`, all of whose `${` are escaped. Raises ValueError where one is not."""
-    read = re.sub(r"(\\+)\$\{", lambda match: match[1][: len(match[1]) // 2] + "${", text)
-    if escape_interpolation(read) != text:
+    *before, last = text.split("${")
+    if any(_backslashes(piece) % 2 == 0 for piece in before):
         raise ValueError("holds ${…}, which would be looked up")
-    return read
+    return "".join(piece[: len(piece) - (_backslashes(piece) + 1) // 2] + "${" for piece in before) + last
+
+
+def _backslashes(piece: str) -> int:
+    """At its end."""
+    return len(piece) - len(piece.rstrip("\\"))

@@ -12,11 +12,10 @@ from .check import Checker, escaped
 from .interpolation import literal
 from .library import Library
 from .options import DBNet
+from .plain import described, not_plain
 
-MOST_VALUES = 10_000  # of a config: it has about a hundred
-DEEPEST = 16  # sections within sections
-LONGEST = 10_000  # characters of a text
-LARGEST = 2.0**63  # of a number
+MOST_VALUES = 1000  # of a config: it has about a hundred
+MOST_TEXT = 100_000  # characters: names and texts of a config have about two thousand
 LABELLED = {
     "on_error": "fix",
     "missing_gt": "fail",
@@ -46,8 +45,8 @@ def recorded_config(said: object) -> dict[str, Any]:
     keys may be absent, as in weights of other programs; what is there has the types, ranges and targets of a typed
     config. A `${` in a text stays escaped. Raises UserError for the first thing that is wrong, in one line."""
     if not isinstance(said, dict):
-        raise UserError(f"is {a(said)}, not sections of settings")
-    if (problem := not_plain(said, MOST_VALUES)) is not None:
+        raise UserError(f"is {described(said)}, not sections of settings")
+    if (problem := not_plain(said, MOST_VALUES, MOST_TEXT)) is not None:
         raise UserError(problem)
     tree: dict[str, Any] = {name: _literal(name, value) for name, value in said.items()}
     tree = with_newer_keys(tree)
@@ -79,45 +78,6 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
         for target, added in ADDED_TO_DATA.items():
             made["data"] = _filled(made["data"], added) if ends.endswith(target) else made["data"]
     return made
-
-
-def not_plain(value: object, most: int) -> str | None:
-    """Why a value is not what JSON holds: texts, finite numbers, true, false, null, lists and sections.
-
-    most: values in it at most; one that is shared counts wherever it stands. None where nothing is wrong."""
-    left, seen = [(value, 0)], 0
-    while left:
-        node, depth = left.pop()
-        seen += 1
-        if seen > most or depth > DEEPEST:
-            return f"holds more than {most} values" if seen > most else "is nested too deeply"
-        if isinstance(node, dict):
-            if not all(isinstance(key, str) and len(key) <= LONGEST for key in node):
-                return "holds a name that is no text"
-            left += [(inner, depth + 1) for inner in node.values()]
-        elif isinstance(node, list):
-            left += [(inner, depth + 1) for inner in node]
-        elif not _is_leaf(node):
-            return f"holds {a(node)}"
-    return None
-
-
-def a(value: object) -> str:
-    """What a value is, for a message: `null`, `the number nan`, `a list`."""
-    if isinstance(value, float):
-        return f"the number {value:g}"
-    named = {type(None): "null", int: "a whole number", dict: "a section", list: "a list"}
-    if isinstance(value, str):
-        return f"a text of {len(value)} characters"
-    return named.get(type(value), f"a value of type {type(value).__name__}")
-
-
-def _is_leaf(node: object) -> bool:
-    if node is None or isinstance(node, bool):
-        return True
-    if isinstance(node, str):
-        return len(node) <= LONGEST
-    return isinstance(node, int | float) and abs(node) < LARGEST  # which no NaN is
 
 
 def _literal(name: str, node: Any) -> Any:

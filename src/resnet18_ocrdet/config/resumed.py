@@ -8,7 +8,6 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
-from ..errors import UserError
 from ..regular_file import read_regular
 from ..run_folder import find_resume
 from .library import Library
@@ -16,7 +15,16 @@ from .recorded import recorded_config
 from .words import Word, quote
 
 MISSING = "???"  # OmegaConf's mark for a value that must be given
-LARGEST_FILE = 1_000_000  # bytes of a config.yaml; they have three thousand
+LARGEST_FILE = 2**16  # bytes of a config.yaml; they have about five thousand
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Without aliases, which no run writes: a few lines of them may stand for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias")
+        return super().compose_node(parent, index)
 
 
 def implied_words(words: list[str], library: Library) -> list[str]:
@@ -49,9 +57,9 @@ def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]
     """The sections of the run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
     try:
         run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
-        said = yaml.safe_load(read_regular(run / "config.yaml", LARGEST_FILE))
+        said = yaml.load(read_regular(run / "config.yaml", LARGEST_FILE), _Loader)
         content = OmegaConf.to_container(OmegaConf.create(recorded_config(said)), resolve=True)
-    except (UserError, OSError, ValueError, yaml.YAMLError, RecursionError, IndexError):
+    except Exception:  # besides ours, PyYAML's converters raise many types
         return {}
     assert isinstance(content, dict)
     return {str(name): section for name, section in content.items() if isinstance(section, dict)}

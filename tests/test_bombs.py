@@ -1,0 +1,146 @@
+"""Small files that would take much memory or time: what they hold is counted before it is read."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from config_runner import empty_folder  # noqa: F401
+from hostile_files import raw
+from resnet18_ocrdet.checkpoint import load_checkpoint, sha256
+from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
+from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.plain import not_plain
+from resnet18_ocrdet.config.recorded import recorded_config
+from resnet18_ocrdet.config.resumed import implied_words
+from resnet18_ocrdet.errors import UserError
+
+PACKED = r"a\.pt: no checkpoint: its parts are packed, or share bytes, which torch.save never does"
+
+
+def refused(content: Any, path: Path, problem: str) -> None:
+    torch.save(content, path)
+    with pytest.raises(UserError, match=problem):
+        load_checkpoint(path)
+
+
+def test_shared_lists_cannot_grow(tmp_path: Path):
+    node: Any = [0] * 10
+    for _ in range(12):
+        node = [node] * 10
+    for name in ("about", "config"):
+        refused(raw() | {name: {"a": node}}, tmp_path / "a.pt", r"holds more than \d+ values")
+    own: list[Any] = []
+    own.append(own)
+    refused(raw() | {"about": {"a": own}}, tmp_path / "a.pt", "is nested too deeply")
+
+
+@pytest.mark.parametrize("shared", ["\\" * 10_000, {"\\" * 10_000: 1}, ["\\" * 5000, "x" * 5000]])
+def test_a_shared_text_counts_wherever_it_stands(shared: Any, tmp_path: Path):
+    """A pickle names it once."""
+    refused(raw() | {"config": {"a": [shared] * 200}}, tmp_path / "a.pt", "config: holds more than 100000 characters")
+    refused(raw() | {"about": {"a": [shared] * 9000}}, tmp_path / "a.pt", "'about' holds more than 20000000 characters")
+    assert not_plain([shared] * 3, 100, 30_000) is None
+    assert not_plain([shared] * 3, 100, 29_999) == "holds more than 29999 characters"
+
+
+def test_backslashes_are_looked_at_once():
+    text, begin = "\\" * 200_000, time.monotonic()
+    assert escape_interpolation(text) == literal(text) == text
+    assert literal(escape_interpolation(text + "${" + text)) == text + "${" + text
+    recorded_config({"run_dir": "\\" * 10_000, "resume": "\\" * 9991 + "${x}"})
+    assert time.monotonic() - begin < 5  # looked at once for each of them, they take minutes
+
+
+def started(folder: Path, config: str) -> list[str]:
+    """The words that a run folder with this config.yaml implies."""
+    (folder / "run/checkpoints").mkdir(parents=True, exist_ok=True)
+    (folder / "run/checkpoints/last.pt").touch()
+    (folder / "run/config.yaml").write_text(config, encoding="utf-8")
+    return implied_words([f"resume={folder / 'run'}"], Library("train"))
+
+
+def test_the_config_of_a_run_has_no_aliases(tmp_path: Path):
+    config = yaml.safe_dump({"optimizer": raw()["config"]["optimizer"] | {"_target_": "torch.optim.AdamW"}})
+    assert [word.partition("=")[0] for word in started(tmp_path, config)] == ["optimizer"]
+    merged = "a0: &a0 {x: 1}\n" + "".join(
+        f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
+    )
+    for bomb in (merged, "seed: &x 3\n", "seed: *x\n", "#" * 2**16):
+        assert started(tmp_path, bomb + config) == ([] if "*" in bomb or "#" in bomb else ["optimizer=adamw"])
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool x", "!!timestamp x", "!!int ''", "!!float ''", "9" * 5000, "1" + ":00" * 2000 + ".5", "!!null {}"]
+)
+def test_values_that_yaml_cannot_make_are_no_config(value: str, tmp_path: Path):
+    assert started(tmp_path, f"seed: {value}\n") == []
+
+
+def repacked(path: Path, method: int, twice: bool = False) -> int:
+    """Write weights whose parts are packed by `method`; returns where the table of contents begins.
+
+    twice: it lists each part two times."""
+    whole = io.BytesIO()
+    torch.save(raw(), whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.filelist *= 1 + twice
+    with zipfile.ZipFile(path) as made:
+        return made.start_dir
+
+
+def test_packed_parts_are_not_unpacked(tmp_path: Path):
+    path = tmp_path / "a.pt"
+    repacked(path, zipfile.ZIP_STORED)
+    load_checkpoint(path)  # not by torch.save, but as it does it
+    for method, twice in ((zipfile.ZIP_DEFLATED, False), (zipfile.ZIP_STORED, True)):
+        repacked(path, method, twice)
+        with pytest.raises(UserError, match=PACKED):
+            load_checkpoint(path)
+
+
+def test_a_second_table_of_contents_is_refused(tmp_path: Path):
+    """Python takes the one that the last record follows, torch the one that this record names."""
+    path, other = tmp_path / "a.pt", tmp_path / "b.pt"
+    hidden, shown = repacked(path, zipfile.ZIP_DEFLATED), repacked(other, zipfile.ZIP_STORED)
+    table = bytearray(other.read_bytes()[shown:])
+    size = int.from_bytes(path.read_bytes()[-10:-6], "little")  # of the hidden one
+    assert size == len(table) - 22
+    table[-6:-2] = hidden.to_bytes(4, "little")
+    path.write_bytes(path.read_bytes()[:-22] + table)
+    with zipfile.ZipFile(path) as archive:
+        assert {part.compress_type for part in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert torch.load(path, weights_only=True).keys() == raw().keys()  # the file is a real threat
+    with pytest.raises(UserError, match=r"a\.pt: no checkpoint, or a damaged one \(BadZipFile"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_both_formats_of_torch_are_read(zipped: bool, tmp_path: Path):
+    torch.save(raw(), tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+    assert load_checkpoint(tmp_path / "a.pt")["schema"] == raw()["schema"]
+
+
+@pytest.mark.parametrize("cut", [1, 22, 50, 98, 200])
+def test_a_zip_without_its_end_is_damaged(cut: int, tmp_path: Path):
+    torch.save(raw(), tmp_path / "a.pt")
+    (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:-cut])
+    with pytest.raises(UserError, match=r"a\.pt: no checkpoint, or a damaged one"):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_the_digest_of_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        sha256(tmp_path / "pipe")
