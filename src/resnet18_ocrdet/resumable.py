@@ -121,12 +121,12 @@ def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
         return False
     if not all(isinstance(group, dict) and isinstance(group.get("params"), list) for group in groups):
         return False
+    if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own.param_groups]:
+        return True  # `build.restore_optimizer` says that
     parameters = [parameter for group in own.param_groups for parameter in group["params"]]
     numbers = [number for group in groups for number in group["params"]]
     if not all(map(is_count, numbers)) or numbers != list(range(len(numbers))):
         return False
-    if len(numbers) != len(parameters):
-        return True
     return all(
         is_count(number) and number < len(parameters) and _is_state(values, parameters[number], type(own).__name__)
         for number, values in state.items()
