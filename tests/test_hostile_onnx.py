@@ -118,7 +118,6 @@ def test_what_is_found_is_json(tmp_path: Path, monkeypatch):
 ENDLESS = """
 import sys
 from resnet18_ocrdet import runtimes
-from resnet18_ocrdet import runtimes
 from resnet18_ocrdet.cli import detect
 runtimes.OPENING_SECONDS = 2.0
 sys.argv = ["ocrdet-detect", "input=a.png", "checkpoint=a.onnx", "runtime=" + sys.argv[1]]
@@ -126,7 +125,8 @@ detect()
 """
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_loop_without_an_end_is_not_waited_for(runtime: str, tmp_path: Path):
     write(tmp_path / "a.png", np.full((64, 64, 3), 9, np.uint8))
     write_onnx(tmp_path / "a.onnx", card(), endless())
@@ -137,13 +137,18 @@ def test_a_loop_without_an_end_is_not_waited_for(runtime: str, tmp_path: Path):
     assert (done.returncode, done.stderr) == (2, told)
 
 
-def test_a_loop_that_begins_later_is_not_waited_for(tmp_path: Path, monkeypatch):
-    net = FileNet(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), "onnxruntime"))
+@pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow)])
+def test_a_loop_that_begins_later_is_not_waited_for(runtime: str, tmp_path: Path, monkeypatch):
+    net = FileNet(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
     image = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
     assert net(image).prob_map.max() == 0
     monkeypatch.setattr(runtimes, "PASS_SECONDS", 0.2)
-    with pytest.raises(UserError, match=r"a\.onnx: onnxruntime has not ended after 0\.2 s on an image"):
+    told = rf"a\.onnx: {runtime} has not ended after 0\.2 s on an image"
+    with pytest.raises(UserError, match=told):
         net(image + 1)
+    monkeypatch.setattr(runtimes, "within", None)
+    with pytest.raises(UserError, match=told):  # nothing is run any more
+        net(image)
 
 
 def test_within_hands_on_what_is_returned_and_raised():

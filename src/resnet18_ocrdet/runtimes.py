@@ -58,6 +58,7 @@ class FileNet(nn.Module):
         self.dtype = np.uint8 if file.card["input"]["dtype"] == "uint8" else np.float32
         self.sides: list[int | str] = file.card["input"]["shape"]
         self.run: Run
+        self.hung = ""  # why no other image is run
 
         def begin() -> None:
             self.run = file.start(precision)
@@ -85,11 +86,14 @@ class FileNet(nn.Module):
 
     def _map(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """(N, 3, H, W) -> probabilities (N, 1, H, W), 0..1. Raises UserError where the file gives anything else."""
+        if self.hung:  # the pass still runs, or was asked to end, and so would be every other one
+            raise UserError(self.hung)
         count, _, height, width = pixels.shape
         try:
             given = within(PASS_SECONDS, lambda: self.run(pixels), self.stop)
         except TimeoutError:
-            raise UserError(f"{self.path}: {self.runtime} has not ended after {PASS_SECONDS:g} s on an image") from None
+            self.hung = f"{self.path}: {self.runtime} has not ended after {PASS_SECONDS:g} s on an image"
+            raise UserError(self.hung) from None
         except Exception as error:  # each library has types of its own for each reason
             raise UserError(
                 f"{self.path}: {self.runtime} fails on an image of {height}x{width} ({_told(error)})"
