@@ -18,6 +18,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .errors import UserError
+from .wording import printable
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class World:
     def tell(self, text: str) -> None:
         """What only this process knows, on standard error; the first process has better ways."""
         if not self.first:
-            print(f"process {self.rank}: {text}", file=sys.stderr, flush=True)
+            print(f"process {self.rank}: {printable(text)}", file=sys.stderr, flush=True)
 
     def was_left(self, error: BaseException) -> bool:
         """Whether an exchange failed because another process ended."""
