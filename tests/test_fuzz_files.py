@@ -32,22 +32,22 @@ from test_resumable import made
 EXAMPLES = 400  # of each of the six kinds
 
 TENSORS = st.sampled_from(
-    [
-        torch.zeros(()),
-        torch.zeros(0),
-        torch.full((2, 3, 3, 3), float("nan")),
-        torch.zeros(1).expand(2**50),
-        torch.zeros(3, device="meta"),
-        torch.eye(2).to_sparse(),
-        torch.eye(2).to_sparse_csr(),
-        torch.quantize_per_tensor(torch.eye(2), 0.1, 0, torch.qint8),
-        torch.zeros(2, dtype=torch.complex64),
-        torch.zeros(2, dtype=torch.bool),
-        torch.zeros(2, dtype=torch.float8_e4m3fn),
-        torch.nn.Parameter(torch.zeros(2)),
-        torch.zeros(2, dtype=torch.uint16),
+    [  # made where they are drawn: torch warns of some kinds
+        lambda: torch.zeros(()),
+        lambda: torch.zeros(0),
+        lambda: torch.full((2, 3, 3, 3), float("nan")),
+        lambda: torch.zeros(1).expand(2**50),
+        lambda: torch.zeros(3, device="meta"),
+        lambda: torch.eye(2).to_sparse(),
+        lambda: torch.eye(2).to_sparse_csr(),
+        lambda: torch.quantize_per_tensor(torch.eye(2), 0.1, 0, torch.qint8),
+        lambda: torch.zeros(2, dtype=torch.complex64),
+        lambda: torch.zeros(2, dtype=torch.bool),
+        lambda: torch.zeros(2, dtype=torch.float8_e4m3fn),
+        lambda: torch.nn.Parameter(torch.zeros(2)),
+        lambda: torch.zeros(2, dtype=torch.uint16),
     ]
-)
+).map(lambda make: make())
 NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([0, -1, 1, 10**400, 2**63, 1e308, -0.0]))
 TEXTS = st.one_of(
     st.text(max_size=20),
