@@ -70,12 +70,13 @@ def started(folder: Path, config: str) -> list[str]:
 
 def test_the_config_of_a_run_has_no_aliases(tmp_path: Path):
     config = yaml.safe_dump({"optimizer": raw()["config"]["optimizer"] | {"_target_": "torch.optim.AdamW"}})
-    assert [word.partition("=")[0] for word in started(tmp_path, config)] == ["optimizer"]
+    assert [word.partition("=")[0] for word in started(tmp_path, config)] == ["max_megapixels", "optimizer"]
     merged = "a0: &a0 {x: 1}\n" + "".join(
         f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
     )
     for bomb in (merged, "seed: &x 3\n", "seed: *x\n", "#" * 2**16):
-        assert started(tmp_path, bomb + config) == ([] if "*" in bomb or "#" in bomb else ["optimizer=adamw"])
+        words = started(tmp_path, bomb + config)
+        assert words[1:] == ([] if "*" in bomb or "#" in bomb else ["optimizer=adamw"])
 
 
 @pytest.mark.parametrize(

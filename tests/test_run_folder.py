@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.run_folder import FINISHED, find_resume, passed_over
 
@@ -87,3 +91,13 @@ def test_a_folder_without_checkpoints(folder: Path):
 
 def test_what_is_not_there():
     assert refusal("a.pt") == "checkpoint a.pt: no such file"
+
+
+def test_the_limit_of_pixels_of_a_run_holds_from_the_start_of_its_resume(tiny_run: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(re.sub("max_megapixels: .*", "max_megapixels: 400", config))
+    library = Library("train")
+    assert implied_words([f"resume={run}"], library)[0] == "max_megapixels=400.0"
+    assert not [word for word in implied_words([f"resume={run}", "max_megapixels=5"], library) if "max_m" in word]

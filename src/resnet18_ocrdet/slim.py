@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .checkpoint import Checkpoint, shipped_weights, weights_only
 from .errors import UserError
+from .regular_file import open_regular
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
 PATHS = ("run_dir", "resume", "model.weights", "model.pretrained")
@@ -50,7 +51,7 @@ def is_slim(content: Checkpoint) -> bool:
 
 def digest(path: Path) -> str:
     """Of a file's bytes, 16 hex digits (BLAKE2b). Raises OSError."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 

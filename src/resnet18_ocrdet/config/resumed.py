@@ -14,6 +14,7 @@ from .library import Library
 from .recorded import recorded_config
 from .words import Word, quote
 
+LIMIT = "max_megapixels"
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 LARGEST_FILE = 2**16  # bytes of a config.yaml; they have about five thousand
 
@@ -34,10 +35,12 @@ def implied_words(words: list[str], library: Library) -> list[str]:
     typed = {word.key: word.value for word in map(Word.split, words)}
     saved = _saved_config(typed["resume"] or "", typed.get("run_dir"))
     implied = []
+    if LIMIT in saved and LIMIT not in typed:  # it holds before the run is opened
+        implied.append(f"{LIMIT}={saved[LIMIT]}")
     for group, default in library.groups.items():
         if group in typed:
             continue
-        section = saved.get(group) or {}
+        section: dict[str, Any] = saved.get(group) or {}
         target = section.get("_target_")
         options = library.options_for(group, target) if target else []
         if options and default not in options:
@@ -53,8 +56,8 @@ def goes_on(words: list[str]) -> bool:
     return typed.get("resume") not in (None, "null") and "experiment" not in typed
 
 
-def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]:
-    """The sections of the run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
+def _saved_config(resume: str, run_dir: str | None) -> dict[str, Any]:
+    """The run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
     try:
         run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
         said = yaml.load(read_regular(run / "config.yaml", LARGEST_FILE), _Loader)
@@ -62,4 +65,4 @@ def _saved_config(resume: str, run_dir: str | None) -> dict[str, dict[str, Any]]
     except Exception:  # besides ours, PyYAML's converters raise many types
         return {}
     assert isinstance(content, dict)
-    return {str(name): section for name, section in content.items() if isinstance(section, dict)}
+    return {str(name): value for name, value in content.items()}

@@ -42,7 +42,7 @@ def refuse_foreign(output: Path, card: dict[str, Any], source: dict[str, str]) -
     if not there:
         return
     before = read_json_object(sidecar_of(output), MAX_SIDECAR_BYTES)
-    if len(there) < 2 or before is None or any(file.is_symlink() for file in there):
+    if len(there) < 2 or before is None or any(file.is_symlink() or not file.is_file() for file in there):
         raise UserError(f"{there[0]}: is there already, and not as this command writes it: {REMEDY}")
     expected = make_sidecar(card, output.name, sha256(output), source, Parity(0, 0.0, 0, 1.0))
     if before.get("sha256") != expected["sha256"]:

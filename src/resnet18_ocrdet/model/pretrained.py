@@ -12,6 +12,7 @@ from torch import nn
 
 from ..content import check_tensors, is_state
 from ..errors import UserError
+from ..packing import refuse_packed
 from ..regular_file import open_regular
 from ..wording import count, one_line
 
@@ -65,6 +66,7 @@ def _weights_file(path: Path) -> dict[str, Any]:
         raise UserError(f"model.pretrained={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
     try:
         with file:
+            refuse_packed(file)
             state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file fails in many ways, all of them the user's to fix
         raise UserError(f"model.pretrained={path}: not a state dict ({type(error).__name__})") from None
