@@ -110,7 +110,10 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     before = sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
     assert run_command("detect", _detect, ["input=in/photo 1.jpg", *found]) == 2
     error = capsys.readouterr().err
-    assert "output=out: holds 4 results of other images (first: txt/res_photo 0.txt): choose another folder" in error
+    assert (
+        "output=out: holds 4 results of images that are not in the input (first: txt/res_photo 0.txt): choose another folder"
+        in error
+    )
     assert before == sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
 
     assert run_command("detect", _detect, ["input=out/vis/photo 1.jpg", *found]) == 2
@@ -177,7 +180,9 @@ def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path
         (tmp_path / "second/crops" / name).write_bytes(b"theirs")
     capsys.readouterr()
     assert run_command("detect", _detect, [*words, "output=second", "crops=true"]) == 2
-    assert "holds 1 result of other images (first: crops/holiday_2024.jpg)" in capsys.readouterr().err
+    assert (
+        "holds 1 result of images that are not in the input (first: crops/holiday_2024.jpg)" in capsys.readouterr().err
+    )
     assert run_command("detect", _detect, [*words, "output=second", "crops=true", "overwrite=true"]) == 0
     for name in ("holiday_2024.jpg", "notes.jpg"):  # of other names than this call writes
         assert (tmp_path / "second/crops" / name).read_bytes() == b"theirs"

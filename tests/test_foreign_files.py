@@ -141,7 +141,7 @@ def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, 
     write(Path("in/a.jpg"), SyntheticScenes(1, 64, 96, seed=9).load(0).image)
     capsys.readouterr()
     assert call("detect", tiny_run, *words) == 2
-    assert "labelme/a.json was changed since it was written" in capsys.readouterr().err
+    assert "labelme/a.json was corrected, and its image has changed" in capsys.readouterr().err
     assert json.loads(sheet.read_text()) == corrected
     Path("out/labelme/c.json").write_text("mine too")
     Path("in/c.jpg").unlink()
@@ -161,6 +161,20 @@ def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, ca
     capsys.readouterr()
     assert call("detect", tiny_run, "labelme=true", "overwrite=true") == 0
     assert sheet.read_text() != "corrected" and "1 corrected sheet replaced" in capsys.readouterr().out
+
+
+def test_sheets_of_images_that_are_gone_refuse_nothing_and_leave_no_link(tiny_run: Path, place: Path, capsys):
+    write(Path("in/b.jpg"), SyntheticScenes(1, 64, 96, seed=2).load(0).image)
+    assert call("detect", tiny_run) == 0
+    Path("out/labelme/b.json").write_text("corrected")
+    Path("in/b.jpg").unlink()
+    assert call("detect", tiny_run) == 2
+    assert "of images that are not in the input" in capsys.readouterr().err
+    for more in (["overwrite=true"], []):
+        assert call("detect", tiny_run, "labelme=false", *more) == 0
+        assert Path("out/labelme/b.json").read_text() == "corrected"
+    assert call("detect", tiny_run, "overwrite=true") == 0
+    assert sorted(path.name for path in Path("out/labelme").iterdir()) == ["a.jpg", "a.json"]
 
 
 def test_names_in_a_strangers_folder_lead_nowhere(tiny_run: Path, place: Path, capsys):

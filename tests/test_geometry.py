@@ -345,3 +345,7 @@ def test_sides_that_lie_on_each_other_make_a_tangle_and_many_corners_in_a_line_d
         + [np.stack((100 - steps, 100 - steps), axis=1)]
     ).astype(np.float32)
     assert not is_tangle(bow_tie)
+    turns = np.linspace(0, 2 * np.pi, 5001)[:-1]
+    wheel = (100 * np.stack([np.cos(turns), np.sin(turns)], axis=1)).astype(np.float32)
+    wheel[[2, 3]] = wheel[[3, 2]]  # two corners exchanged among five thousand
+    assert not is_tangle(wheel)

@@ -83,7 +83,9 @@ def ways(path: Path) -> Iterator[tuple[str, str]]:
 def test_a_png_whose_chunk_is_longer_than_the_file(content: bytes, tmp_path: Path):
     (tmp_path / "a.png").write_bytes(content)
     for code, text in ways(tmp_path / "a.png"):
-        assert code == "IM052" and re.search(r"a\.png: a PNG file .*\(a chunk ends \d+ bytes behind the file\)$", text)
+        assert code == "IM052" and re.search(
+            r"a\.png: a PNG file .*\(a chunk ends \d+ bytes past the end of the file\)$", text
+        )
 
 
 def test_rubbish_behind_the_end_of_a_png_is_no_damage(tmp_path: Path):
@@ -176,15 +178,41 @@ def test_in_strips_the_pixels_are_the_same(kind: type, channels: int, opaque: bo
 
 
 @pytest.mark.usefixtures("no_decoder")
-def test_a_jpeg_that_goes_over_its_pixels_for_ever(tmp_path: Path):
+@pytest.mark.parametrize("between", [b"", b"\xff\xfe\0\4\xff\xd9"], ids=["plain", "an end in a comment"])
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_that_goes_over_its_pixels_for_ever(progressive: bool, between: bytes, tmp_path: Path):
     file = io.BytesIO()
-    PIL.Image.fromarray(PIXELS).save(file, "JPEG", progressive=True)
+    PIL.Image.fromarray(PIXELS).save(file, "JPEG", progressive=progressive)
     data = file.getvalue()
     scan, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
-    (tmp_path / "a.jpg").write_bytes(data[:end] + data[scan:end] * 100 + data[end:])
-    with pytest.raises(ImageFault, match=r"a\.jpg: a JPEG of 110 scans; at most 100 are decoded$") as caught:
+    (tmp_path / "a.jpg").write_bytes(data[:end] + between + data[scan:end] * 100 + data[end:])
+    scans = 110 if progressive else 101
+    with pytest.raises(ImageFault, match=rf"a\.jpg: a JPEG of {scans} scans; at most 100 are decoded$") as caught:
         read_image(tmp_path / "a.jpg")
     assert caught.value.code == "IM052"
+
+
+@pytest.mark.parametrize("marker", [b"\xff\0", b"\xff\1", b"\xff\xd0", b"\xff\xd7"])
+def test_a_frame_hidden_behind_a_marker_without_a_length_is_seen(marker: bytes, tmp_path: Path, monkeypatch):
+    data = encoded(".jpg")
+    frame = data.index(b"\xff\xc0")
+    body = data[frame + 4 : frame + 4 + int.from_bytes(data[frame + 2 : frame + 4], "big") - 2]
+    small = b"\xff\xc0" + (len(body) + 2).to_bytes(2, "big") + body[:1] + b"\0\10\0\10" + body[5:]
+    hidden = marker + (2 + len(data[frame:])).to_bytes(2, "big")
+    (tmp_path / "a.jpg").write_bytes(data[:frame] + small + hidden + data[frame:])
+    assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size is None
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(ImageFault):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_png_that_pillow_gives_up_is_measured_all_the_same(tmp_path: Path, monkeypatch):
+    data = encoded(".png")
+    broken = chunk(b"tEXt", b"a\0b")[:-1] + b"!"
+    (tmp_path / "a.png").write_bytes(data[:33] + broken + data[33:])  # behind IHDR
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1199)
+    for code, text in ways(tmp_path / "a.png"):
+        assert code == "IM064" and "max_megapixels" in text
 
 
 def test_what_a_camera_puts_behind_a_jpeg_does_not_count(tmp_path: Path):

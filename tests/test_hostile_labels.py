@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 import tracemalloc
 import warnings
@@ -353,9 +352,6 @@ def test_a_split_that_is_no_name_of_a_file(spec: str, tmp_path: Path):
     WAYS["images and labels"].write(tmp_path, WAYS["images and labels"].expressible())
     with pytest.raises(UserError, match=r"neither a fraction, nor a range"):
         custom(tmp_path, val=spec)
-
-
-assert sys.version_info >= (3, 11), "possessive quantifiers"
 
 
 @pytest.mark.parametrize("corners", [60, 300, 5000])

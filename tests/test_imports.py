@@ -90,6 +90,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     "detector": {"structures", "contract", "engine", "errors", "data", "model", "postprocess", "tiles"},
     "tiles": GROUND | {"matching", "outlines", "postprocess"},
     "export": {
+        "output_folder",
         "atomic_write",
         "errors",
         "regular_file",
@@ -105,7 +106,7 @@ ALLOWED: dict[str, set[str]] = {  # part -> parts it may import; each part may i
     },
     "atomic_write": set(),
     "manifest": {"atomic_write", "regular_file"},
-    "output_folder": {"atomic_write", "errors", "lock", "manifest", "regular_file", "run_folder"},
+    "output_folder": {"atomic_write", "config", "errors", "lock", "manifest", "regular_file", "run_folder"},
     "regular_file": set(),
     "detections": GROUND
     | {"manifest", "output_folder", "regular_file", "run_folder"}

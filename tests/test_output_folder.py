@@ -60,8 +60,9 @@ def test_what_people_made_is_refused_and_replaced_only_when_told(tmp_path, name,
 
 def test_results_of_other_settings_and_of_another_command_are_refused(tmp_path):
     write(tmp_path, {"report.html": "1"})
-    other = {"checkpoint": "b.pt", "decode": {"box_thresh": 0.5}, "model_sha256": "1"}  # a path alone says nothing
-    with pytest.raises(UserError, match=r"decode\.box_thresh 0\.6 → 0\.5, model_sha256 None → 1"):
+    write(tmp_path, {"report.html": "1"}, {**SETTINGS, "checkpoint": "./more/../a.pt"})  # the same file
+    other = {"checkpoint": "b.pt", "decode": {"box_thresh": 0.5}}
+    with pytest.raises(UserError, match=r"checkpoint /.*/a\.pt → /.*/b\.pt, decode\.box_thresh 0\.6 → 0\.5"):
         write(tmp_path, {"report.html": "2"}, other)
     with pytest.raises(UserError, match=r"report\.html was not written by this command"):
         write(tmp_path, {"report.html": "2"}, command="check")
@@ -135,6 +136,6 @@ def test_one_call_at_a_time(tmp_path):
 
 def test_differences_are_named_by_their_whole_key():
     assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": None}, "d": True}) == [
-        "a.c 2 → None",
-        "d None → True",
+        "a.c 2 → null",
+        "d null → true",
     ]

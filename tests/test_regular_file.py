@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,22 @@ def test_what_could_block_or_never_end_is_refused(tmp_path):
         open_regular(tmp_path)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "absent")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="no /proc here")  # noqa: PTH110
+def test_a_file_that_is_longer_than_the_system_says_is_read_whole():
+    data = read_regular(Path("/proc/self/maps"), 2**24)
+    assert len(data) > 1000 and data.endswith(b"\n")
+
+
+def test_a_file_that_another_process_holds_a_lease_on_is_waited_for(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"1")
+    opened = os.open
+
+    def leased(path, flags, *more):
+        if flags & os.O_NONBLOCK:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return opened(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", leased)
+    assert read_regular(tmp_path / "a", 9) == b"1"

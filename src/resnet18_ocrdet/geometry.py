@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Points = NDArray[np.floating]
 
 MOST_CROSSINGS = 1000  # of an outline with itself
-MOST_CORNERS = 2000  # of an outline that crosses itself
+SIDES_AT_ONCE = 64  # of an outline, compared with all others
 
 
 def signed_area(polygon: Points) -> float:
@@ -115,19 +115,14 @@ def _height(corner: list[float]) -> float:
 def is_tangle(points: Points) -> bool:
     """Whether an outline (V, 2) meets itself so often that nobody drew it, and that untangling it takes seconds.
 
-    Sides that cross, touch or lie on each other more than MOST_CROSSINGS times; of one with more than MOST_CORNERS
-    corners that is not even counted."""
+    Sides that cross, touch or lie on each other more than MOST_CROSSINGS times."""
     if len(points) * (len(points) - 3) // 2 <= MOST_CROSSINGS:
         return False
-    if len(points) > MOST_CORNERS:
-        return True
-    x, y = points.astype(np.float64).T
-    along_x, along_y = np.roll(x, -1) - x, np.roll(y, -1) - y
-    side = along_x[:, None] * (y - y[:, None]) - along_y[:, None] * (x - x[:, None])  # (V, V): of corner j from side i
-    parted = side * np.roll(side, -1, axis=1) <= 0  # by side i or its line, the ends of side j
-    met = parted & parted.T
-    for ends in (x, y):  # sides of one line meet only where their boxes do
-        low, high = np.minimum(ends, np.roll(ends, -1)), np.maximum(ends, np.roll(ends, -1))
-        met &= (low[:, None] <= high) & (low <= high[:, None])
-    neighbours = 3 * len(points)  # each side meets itself and the two beside it
-    return (int(met.sum()) - neighbours) // 2 > MOST_CROSSINGS
+    sides = shapely.linestrings(np.stack([points, np.roll(points, -1, axis=0)], axis=1).astype(np.float64))
+    tree, met = shapely.STRtree(sides), 0
+    for start in range(0, len(sides), SIDES_AT_ONCE):
+        some = sides[start : start + SIDES_AT_ONCE]
+        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(some)  # itself and its two neighbours
+        if met > 2 * MOST_CROSSINGS:  # each pair is found from both of its sides
+            return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from .atomic_write import atomic_write, remove_leftovers, staging_folder
+from .config.values import shown
 from .errors import UserError
 from .lock import RunLock
 from .manifest import Manifest, digest_of
 from .regular_file import read_json_object
 from .run_folder import REMEDY, make_folder, remove_unused
 
-NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels", "checkpoint")  # the last by its hash
+NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they change no result
+PATHS = {"root", "fonts", "backgrounds", "predictions", "baseline", "checkpoint"}
 MAX_SETTINGS_BYTES = 2**20
 SHOWN = 3  # settings that one message names
 
@@ -99,6 +102,11 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they are compared, after a round trip through JSON."""
     kept = {key: value for key, value in settings.items() if key not in NOT_COMPARED}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
+    data = plain.get("data")
+    for section in (plain, data if isinstance(data, dict) else {}):
+        for key in section.keys() & PATHS:
+            if isinstance(section[key], str):
+                section[key] = os.path.abspath(section[key])  # noqa: PTH100  however the way to it was typed
     return plain
 
 
@@ -107,4 +115,4 @@ def differences(before: Any, now: Any, key: str = "") -> list[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         below = (differences(before.get(name), now.get(name), f"{key}.{name}") for name in sorted({*before, *now}))
         return list(chain.from_iterable(below))
-    return [] if before == now else [f"{key.lstrip('.')} {before} → {now}"]
+    return [] if before == now else [f"{key.lstrip('.')} {shown(before)} → {shown(now)}"]

@@ -11,6 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+CHUNK = 2**20  # bytes
 NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer would block the call that opens it
 
 
@@ -18,7 +19,13 @@ def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading; links are followed.
 
     Raises OSError as `open` does, and for what is no regular file: a pipe or a device may block, or never end."""
-    handle = os.open(path, os.O_RDONLY | NON_BLOCKING | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags | NON_BLOCKING)
+    except BlockingIOError:  # another process holds a lease on it, as file servers do: wait for that
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise
+        handle = os.open(path, flags)
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
@@ -36,6 +43,8 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size  # memory is taken for as much as is asked for
         data = file.read(min(size, max_bytes) + 1)
+        while size < len(data) <= max_bytes and (more := file.read(CHUNK)):  # it grows, or its size is not known
+            data += more
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
     return data

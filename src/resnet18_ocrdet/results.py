@@ -29,9 +29,9 @@ from resnet18_ocrdet.wording import one_line, printable
 PREFIX, SUFFIX = "res_", ".txt"
 MIN_NUMBERS = 8  # a quad; fewer is a quad with something missing
 SCORE_DECIMALS = 4
-MAX_FILE_BYTES = 2**24  # 16 MiB, for MAX_REGIONS of the longest lines
+MAX_FILE_BYTES = 2**26  # 64 MiB: 670 bytes for each of MAX_REGIONS
 MAX_GROWTH = 20  # times the size of a zip that its files may have together; lines of numbers shrink to a third
-LEAST_GROWTH = 2**24  # bytes that any zip may grow to
+LEAST_GROWTH = 2**21  # bytes that any zip may grow to: 100,000 of the shortest lines
 MAX_NAMED = 10  # files that one message names
 ZIP_ERRORS = (  # RuntimeError: a password; the last ones were found by changing bytes at random
     zipfile.BadZipFile,
@@ -172,7 +172,8 @@ def zip_files(path: Path) -> Iterator[ResultFile]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such folder or zip of result files") from None
     except ZIP_ERRORS as error:
-        told = " ".join(str(error).split()) or type(error).__name__
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        told = " ".join(reason.split()) or type(error).__name__
         raise UserError(f"{path}: cannot be read as a zip: {told}") from None
 
 

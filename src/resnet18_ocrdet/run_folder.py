@@ -49,8 +49,9 @@ class RunFolder:
         """Raises UserError when it already holds a run, or, unless `overwrite`, a file that a run writes and none that
         began here has written."""
         if _saves(self.root):
+            never = "; overwrite=true does not replace a run" if overwrite else ""
             raise UserError(
-                f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder"
+                f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder{never}"
             )
         if overwrite:
             return

@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 from .. import build
 from ..bundled import BUNDLED, weights_path
 from ..checkpoint import sha256
-from ..detections.files import CROPS, PICTURES, ImageFiles
-from ..detections.folder import TEXT, ResultFolder, manifest_file
+from ..detections.files import CROPS, PICTURES, ImageFiles, manifest_file
+from ..detections.folder import TEXT, ResultFolder
 from ..detections.inputs import Item, find_items, shard_of
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of

@@ -77,7 +77,7 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     if cfg.predictions is None:
         with suppress(OSError):  # whoever opens it says what is wrong
             digest = sha256(weights_path(cfg.checkpoint or BUNDLED))
-    return settings | {"model_sha256": digest}
+    return settings | {"checkpoint": None, "model_sha256": digest}  # wherever it lies
 
 
 def _open(cfg: DictConfig, display: Display) -> Network | ResultFiles:

@@ -87,18 +87,21 @@ def _too_many(path: Path, pixels: int, seen: str = "") -> ImageFault:
 
 
 def _check_chunks(path: Path, file: BinaryIO) -> None:
-    """Raise ImageFault, IM052, where a chunk of a PNG is longer than the file (PNG 1.2, section 3.2).
+    """Raise ImageFault where a PNG is too large, or a chunk of it is longer than the file (PNG 1.2, section 3.2).
 
     libpng takes the memory for it, up to 4 GB, before it reads."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    place = len(_PNG) if file.read(len(_PNG)) == _PNG else size
+    head = file.read(24)
+    place = len(_PNG) if head.startswith(_PNG) else size
+    if len(head) == 24 and place < size:  # Pillow gives up where a chunk of no consequence is damaged
+        check_size(path, int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big"))
     while place < size:
         file.seek(place)
         head = file.read(8)
         place += 12 + int.from_bytes(head[:4], "big")
         if place > size:
-            behind = f"a chunk ends {count(place - size, 'byte')} behind the file"
+            behind = f"a chunk ends {count(place - size, 'byte')} past the end of the file"
             raise ImageFault(f"{path}: a PNG file that is damaged or cut short ({behind})", "IM052")
         if head[4:] == b"IEND":
             break

@@ -53,6 +53,10 @@ _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
     b"GIF8": "GIF",
+    b"\0\0\0\x0cjP": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"P3": "PPM",
+    b"P6": "PPM",
 }
 
 
@@ -67,11 +71,11 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     Raises ImageFault, with the file's name, for what cannot be opened, is empty, no image, too large, or cut short."""
     raw = _read_bytes(path)
     is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB in one go
-    head = jpeg_head(raw) if is_jpeg else JpegHead(None, 0, progressive=False)
+    head = jpeg_head(raw) if is_jpeg else JpegHead(None, 0)
     size = head.size or _stored_size(path, raw)
     if size is not None:
         check_size(path, *size)
-    if (scans := scan_count(raw, head)) > MOST_SCANS:
+    if (scans := scan_count(raw, head, MOST_SCANS)) > MOST_SCANS:
         raise ImageFault(f"{path}: a JPEG of {scans} scans; at most {MOST_SCANS} are decoded", "IM052")
     badly = is_jpeg and reduce > 1 and _divides_badly(raw, size, reduce)
     data = np.frombuffer(raw, np.uint8)
@@ -88,6 +92,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     # without its end OpenCV makes up the rows that are missing; a thumbnail in the head has an end of its own
     if pixels is None or (is_jpeg and raw.rfind(END) < head.end):
         raise _undecoded(path, raw)
+    check_size(path, *pixels.shape[:2])  # OpenCV may see another size than the head showed
     if pixels.dtype not in (np.uint8, np.uint16):
         why = "only 8 and 16 bits have a range that says what white is"
         raise ImageFault(f"{path}: pixels are {pixels.dtype}, {why}", "IM060")

@@ -30,6 +30,16 @@ OF_IMAGE = {  # names of its files, with the image's in them
 }
 
 
+def tag_of(shard: str | None) -> str:
+    """What the names of a call's own files bear: ".1-of-2", or nothing for a call for all images."""
+    return "" if shard is None else "." + shard.replace("/", "-of-")
+
+
+def manifest_file(root: Path, shard: str | None) -> Path:
+    """Where a call lists the files that it writes."""
+    return root / f".detections{tag_of(shard)}.files.jsonl"
+
+
 class ImageFiles:
     """Names, and what is written under them. An image's files are named by `Item.result`."""
 

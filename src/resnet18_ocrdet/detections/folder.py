@@ -25,10 +25,10 @@ from ..output_folder import differences
 from ..regular_file import read_json_object
 from ..run_folder import REMEDY
 from ..wording import count
-from .files import OF_IMAGE, SHEETS, ImageFiles, remove
+from .files import OF_IMAGE, SHEETS, ImageFiles, remove, tag_of
 from .formats import coco
 from .records import STAMP, lines_at, read_records, stamp
-from .sheets import write_sheet
+from .sheets import links_beside, write_sheet
 
 if TYPE_CHECKING:
     from .inputs import Item
@@ -43,16 +43,6 @@ LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
 MANIFEST_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.files\.jsonl")
 NOT_COMPARED = ("checkpoint", INPUT)  # the hash tells whether it is the same network, the stamps whether the images are
 TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
-
-
-def tag_of(shard: str | None) -> str:
-    """What the names of a call's own files bear: ".1-of-2", or nothing for a call for all images."""
-    return "" if shard is None else "." + shard.replace("/", "-of-")
-
-
-def manifest_file(root: Path, shard: str | None) -> Path:
-    """Where a call lists the files that it writes."""
-    return root / f".detections{tag_of(shard)}.files.jsonl"
 
 
 class ResultFolder:
@@ -190,10 +180,11 @@ class ResultFolder:
         if before is not None:
             self._refuse_settings(before)
         names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
-        others = sorted(path for name, paths in self._present.items() if name not in names for path in paths)
+        gone = (path for name, paths in self._present.items() if name not in names for path in paths)
+        others = sorted(path for path in gone if not self._is_sheet(path))
         if others:
             raise UserError(
-                f"output={self.root}: holds {count(len(others), 'result')} of other images (first: "
+                f"output={self.root}: holds {count(len(others), 'result')} of images that are not in the input (first: "
                 f"{others[0].relative_to(self.root)}): {self._remedy}"
             )
         written = [self.root / f"{name}{self.tag}.json" for name in ("detections", "errors")]
@@ -221,7 +212,10 @@ class ResultFolder:
     def _refuse_changed(self, old: Sequence[Path], replaced: Collection[str] = ()) -> None:
         """old: files to be replaced. replaced: images that are another file now than the one of their record."""
         if (path := self.manifest.first_foreign(old)) is not None:
-            raise UserError(f"output={self.root}: {self.manifest.reason(path)}: {self._remedy}")
+            why = self.manifest.reason(path)
+            if self._is_sheet(path) and self.manifest.lists(path):
+                why = f"{path.relative_to(self.root)} was corrected, and its image has changed"
+            raise UserError(f"output={self.root}: {why}: {self._remedy}")
         before = (read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES) or {}).get(INPUT)
         if replaced and before != self.settings[INPUT]:
             raise UserError(
@@ -231,14 +225,16 @@ class ResultFolder:
 
     def _clear(self) -> None:
         """Remove what such calls wrote. What they did not write stays, unless this call writes a file of its name; so
-        do sheets that were corrected, unless this call writes sheets."""
-        listed = [path for path in self.manifest.files if self._is_own(path)]
-        corrected = [
-            path for path in listed if self._is_sheet(path) and path.exists() and not self.manifest.wrote(path)
-        ]
-        self.lost_corrections = len(corrected) if "labelme" in self.formats else 0
-        stays = set(() if self.lost_corrections else corrected)
-        remove(path for path in listed if path not in stays)
+        do sheets, unless this call writes sheets."""
+        stays = set[Path]()
+        for path in filter(self._is_own, self.manifest.files):
+            if self._is_sheet(path) and "labelme" not in self.formats:
+                stays.add(path)
+                continue
+            if self._is_sheet(path):
+                self.lost_corrections += path.exists() and not self.manifest.wrote(path)
+                remove(links_beside(path))
+            remove([path])
         remove([*self._own(RECORD_FILE), *self._own(ERROR_FILE), *self._own(MANIFEST_FILE), self.root / SETTINGS])
         self.manifest.restart(stays)
         self._present = self.files.present()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,3 +44,9 @@ def _link(files: ImageFiles, image: Path, target: Path) -> None:
             shutil.copyfile(target, hidden)
             files.manifest.add(image, digest_of(hidden))
         hidden.replace(image)
+
+
+def links_beside(sheet: Path) -> list[Path]:
+    """The links to its image that lie beside a sheet."""
+    names = (sheet.parent / sheet.stem, *sheet.parent.glob(f"{escape(sheet.stem)}.*"))
+    return [path for path in names if path.is_symlink()]

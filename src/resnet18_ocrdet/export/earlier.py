@@ -9,10 +9,12 @@ from typing import Any
 from ..atomic_write import orphans
 from ..checkpoint import sha256
 from ..errors import UserError
+from ..output_folder import differences
 from ..regular_file import read_json_object
 from .card import make_sidecar
 from .parity import Parity
 
+SHOWN = 3  # settings that one message names
 MAX_SIDECAR_BYTES = 2**24
 REMEDY = "choose another output=, or add overwrite=true"
 
@@ -41,12 +43,15 @@ def refuse_foreign(output: Path, card: dict[str, Any], source: dict[str, str]) -
     there = [file for file in (output, sidecar_of(output)) if file.is_symlink() or file.exists()]
     if not there:
         return
-    before = read_json_object(sidecar_of(output), MAX_SIDECAR_BYTES)
+    sidecar = sidecar_of(output)
+    if there == [output]:
+        raise UserError(f"{output}: is there without its {sidecar.name}: {REMEDY}")
+    before = read_json_object(sidecar, MAX_SIDECAR_BYTES)
     if len(there) < 2 or before is None or any(file.is_symlink() or not file.is_file() for file in there):
-        raise UserError(f"{there[0]}: is there already, and not as this command writes it: {REMEDY}")
+        raise UserError(f"{there[0]}: was not written by this command: {REMEDY}")
     expected = make_sidecar(card, output.name, sha256(output), source, Parity(0, 0.0, 0, 1.0))
     if before.get("sha256") != expected["sha256"]:
         raise UserError(f"{output}: was changed since it was exported: {REMEDY}")
     expected["parity"] = before.get("parity")  # measured anew
-    if before != json.loads(json.dumps(expected)):
-        raise UserError(f"{output}: is there already, of another checkpoint or other settings: {REMEDY}")
+    if changed := differences(before, json.loads(json.dumps(expected))):
+        raise UserError(f"{output}: was exported with other settings ({', '.join(changed[:SHOWN])}): {REMEDY}")

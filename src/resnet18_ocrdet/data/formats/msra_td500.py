@@ -62,7 +62,8 @@ def parse_line(text: str, line: int = 0) -> Region:
     fields = [field for field in _SEPARATOR.split(text, maxsplit=FIELDS + 1) if field]
     if len(fields) != FIELDS:
         code = "GT018" if len(fields) < FIELDS else "GT022"
-        raise RegionError(code, f"{len(fields)} fields: a line has 7, index difficulty x y w h theta")
+        seen = f"{len(fields)} fields" if len(fields) < FIELDS else f"more than {FIELDS} fields"
+        raise RegionError(code, f"{seen}: a line has 7, index difficulty x y w h theta")
     _, difficulty, x, y, width, height, theta = read_numbers(fields)
     corners = [(-width / 2, -height / 2), (width / 2, -height / 2), (width / 2, height / 2), (-width / 2, height / 2)]
     cosine, sine = (math.cos(theta), math.sin(theta)) if math.isfinite(theta) else (math.nan, math.nan)
