@@ -110,10 +110,7 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     before = sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
     assert run_command("detect", _detect, ["input=in/photo 1.jpg", *found]) == 2
     error = capsys.readouterr().err
-    assert (
-        "output=out: holds 4 results of images that are not in the input (first: txt/res_photo 0.txt): choose another folder"
-        in error
-    )
+    assert "output=out: holds 4 results of images that are not in the input (first: txt/res_photo 0.txt)" in error
     assert before == sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
 
     assert run_command("detect", _detect, ["input=out/vis/photo 1.jpg", *found]) == 2
