@@ -178,6 +178,7 @@ def weights(tiny_run: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     "command", ["train model.weights=", "train resume=", "eval checkpoint=", "detect input=. checkpoint="]
 )
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_reach_no_command(
     command: str, tiny_run: Path, tmp_path: Path, monkeypatch, capsys
 ):
@@ -233,6 +234,7 @@ def test_weights_of_another_backbone_are_counted(tiny_run: Path, tmp_path: Path,
     assert "158 of 254 tensors fit; 96 missing, 0 unknown, 0 of another shape" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_starting_weights_and_a_resume_each_say_what_they_took(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     start = f"model.weights={tiny_run}/checkpoints/best.pt"
     assert run(monkeypatch, "train", *TINY, "train.epochs=1", start, f"run_dir={tmp_path}/run") == 0

@@ -122,6 +122,7 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     assert sorted(path.name for path in Path("out/vis").iterdir()) == ["photo 0.jpg", "photo 2.jpg"]
 
 
+@pytest.mark.slow
 def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in/more", 3)
@@ -162,6 +163,7 @@ def test_a_folder_named_like_a_picture_is_no_result_of_another_image(tiny_run: P
     assert (tmp_path / "out/vis/x.jpg/photo 0.jpg").is_file()
 
 
+@pytest.mark.slow
 def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)
@@ -325,6 +327,7 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     assert json.loads(Path("out/detections.json").read_text())["bin_thresh"] == 0.2
 
 
+@pytest.mark.slow
 def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 5)

@@ -102,6 +102,7 @@ def test_it_is_refused_before_anything_is_done(command: str, name: str, tiny_run
 @pytest.mark.parametrize(
     ("command", "name"), [("detect", "txt/res_a.txt"), ("detect", "labelme/a.json"), ("eval", "report.html")]
 )
+@pytest.mark.slow
 def test_told_so_it_is_replaced_and_nothing_else(command: str, name: str, tiny_run: Path, place: Path):
     planted = plant(name)
     assert call(command, tiny_run, "overwrite=true") == 0
@@ -149,6 +150,7 @@ def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, 
     assert Path("out/labelme/c.json").read_text() == "mine too"
 
 
+@pytest.mark.slow
 def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, capsys):
     words = ["vis=false", "crops=false", "decode.box_thresh=0"]
     assert call("detect", tiny_run, *words) == 0
@@ -163,6 +165,7 @@ def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, ca
     assert sheet.read_text() != "corrected" and "1 corrected sheet replaced" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sheets_of_images_that_are_gone_refuse_nothing_and_leave_no_link(tiny_run: Path, place: Path, capsys):
     write(Path("in/b.jpg"), SyntheticScenes(1, 64, 96, seed=2).load(0).image)
     assert call("detect", tiny_run) == 0
@@ -207,6 +210,7 @@ def test_what_a_killed_call_left_is_no_result_of_another_image(tiny_run: Path, p
     assert not any(path.exists() for path in left)
 
 
+@pytest.mark.slow
 def test_a_run_is_not_written_through_links(tiny_run: Path, place: Path, capsys):
     Path("precious").write_text("mine")
     Path("out").mkdir()
@@ -235,6 +239,7 @@ def test_a_preview_takes_nothing_over(tiny_run: Path, place: Path):
     assert Path("out/run.lock").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_sheets_and_links_belong_to_the_same_images(tiny_run: Path, place: Path):
     Path("in").rename("first")
     Path("in").symlink_to("first")
@@ -267,6 +272,7 @@ def test_lines_of_another_kind_in_the_records_cost_only_their_image(tiny_run: Pa
     assert [image["polygons"] for image in again] == [image["polygons"] for image in whole]
 
 
+@pytest.mark.slow
 def test_settings_of_another_kind_are_refused(tiny_run: Path, place: Path, capsys):
     assert call("detect", tiny_run) == 0
     for text in ("", "[]", "[" * 50_000, '{"version": {"a": [NaN]}}', "\udcff"):

@@ -224,6 +224,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, about tensors of these kinds
 @pytest.mark.parametrize(("change", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.slow
 def test_what_a_checkpoint_says_wrong_is_one_line(change, message, place: Path, capsys):
     content = raw()
     change(content)
@@ -263,6 +264,7 @@ CARDS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), [row[1:] for row in CARDS], ids=[row[0] for row in CARDS])
+@pytest.mark.slow
 def test_what_a_card_says_wrong_is_one_line(change, message, place: Path, capsys):
     write_onnx(place / "a.onnx", card(**change))
     assert message in (error := told("detect", ["input=a.png", "checkpoint=a.onnx"], capsys)), error
@@ -276,6 +278,7 @@ def test_a_card_that_is_none(said: str, place: Path):
         open_exported(place / "a.onnx")
 
 
+@pytest.mark.slow
 def test_weights_that_are_too_large_to_compute_with_are_no_empty_image(place: Path, capsys):
     content = raw()
     content["contract"] |= {"height": 64, "width": 64, "precision": "fp32"}

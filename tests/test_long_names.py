@@ -32,6 +32,7 @@ JOBS = {"detect": _detect, "eval": _evaluate, "export": _export, "train": _train
         ("train", "data.train={name}"),
     ],
 )
+@pytest.mark.slow
 def test_it_is_one_line(command: str, word: str, name: str, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for link in ("loop", "loop.onnx"):

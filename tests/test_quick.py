@@ -139,6 +139,7 @@ def test_a_checkpoint_fits_both_forms(backbone):
         assert quick(image, with_thresh=False).thresh_logits is None is plain(image, with_thresh=False).thresh_logits
 
 
+@pytest.mark.slow
 def test_a_step_in_bf16_costs_what_it_costs_in_float64():
     """Loss of a network that has learned nothing yet, and the gradient: no further off than the plain form's."""
     torch.manual_seed(0)

@@ -34,6 +34,7 @@ def test_a_place_that_can_never_be_made_is_not_tried_for_ever(tmp_path: Path):
         reserve_folder(tmp_path / "runs/eval/now")
 
 
+@pytest.mark.slow
 def test_two_writers_of_one_checkpoint_never_break_it(tiny_run: Path, tmp_path: Path):
     content = load_checkpoint(tiny_run / "checkpoints/best.pt")
     path, reads = tmp_path / "best.pt", 0

@@ -140,6 +140,7 @@ def damaged(tiny_run: Path, folder: Path, change: Callable[[Any], None]) -> Path
         (lambda saved: saved["optimizer"].update(param_groups=[]), "optimizer.layer_decay say which weights"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_damaged_save_is_not_gone_on_from(change, told: str, tiny_run: Path, tmp_path: Path, capsys):
     run = damaged(tiny_run, tmp_path, change)
     assert run_command("train", _train, [f"resume={run}", "train.epochs=3"]) == 2

@@ -71,6 +71,7 @@ def test_images_that_taught_it_are_known_by_their_bytes(tiny_run: Path, tmp_path
     assert count_taught(slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
 
 
+@pytest.mark.slow
 def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "a.png", SyntheticScenes(1, 64, 64, seed=0).load(0).image)
