@@ -215,6 +215,7 @@ def test_a_png_that_pillow_gives_up_is_measured_all_the_same(tmp_path: Path, mon
         assert code == "IM064" and "max_megapixels" in text
 
 
-def test_what_a_camera_puts_behind_a_jpeg_does_not_count(tmp_path: Path):
-    (tmp_path / "a.jpg").write_bytes(encoded(".jpg") + b"\xff\xda" * 200 + b"\xff\xd9")
-    assert read_image(tmp_path / "a.jpg").shape == (40, 60, 3)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+def test_what_stands_behind_an_image_does_not_count_as_scans(suffix: str, tmp_path: Path):
+    (tmp_path / f"a{suffix}").write_bytes(encoded(suffix) + b"\xff\xda" * 200 + b"\xff\xd9")
+    assert read_image(tmp_path / f"a{suffix}").shape == (40, 60, 3)

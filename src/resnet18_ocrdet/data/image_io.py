@@ -75,7 +75,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     size = head.size or _stored_size(path, raw)
     if size is not None:
         check_size(path, *size)
-    if (scans := scan_count(raw, head, MOST_SCANS)) > MOST_SCANS:
+    if is_jpeg and (scans := scan_count(raw, head, MOST_SCANS)) > MOST_SCANS:
         raise ImageFault(f"{path}: a JPEG of {scans} scans; at most {MOST_SCANS} are decoded", "IM052")
     badly = is_jpeg and reduce > 1 and _divides_badly(raw, size, reduce)
     data = np.frombuffer(raw, np.uint8)
