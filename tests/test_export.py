@@ -204,7 +204,7 @@ def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, m
     monkeypatch.setattr("resnet18_ocrdet.commands.export.compare", lambda *_: apart)
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.pt2"]
     assert run_command("export", _export, words) == 2
-    assert "model.pt2: is there already" in capsys.readouterr().err
+    assert "model.pt2: is there without its model.pt2.json" in capsys.readouterr().err
     assert run_command("export", _export, [*words, "overwrite=true"]) == 2
     told = capsys.readouterr()
     assert "model.pt2: not written: the export does not say the same as the checkpoint" in told.err
