@@ -34,5 +34,6 @@ wheel: setup  ## sdist, then the wheel from it, in dist/
 bench: setup  ## step, data, evaluation, detection beside references; exit 1 below a goal: 8 minutes
 	$(BIN)/python scripts/bench.py
 
-soak: setup  ## 1,000,000 mutated inputs: about an hour
+soak: setup  ## 1,000,000 mutated inputs, 100 kills, full disks at every write: an hour and a half
+	$(BIN)/python -m pytest -m soak
 	$(BIN)/python scripts/fuzz.py --inputs 1000000

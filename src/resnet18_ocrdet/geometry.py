@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Points = NDArray[np.floating]
 
 MOST_CROSSINGS = 1000  # of an outline with itself
-SIDES_AT_ONCE = 64  # of an outline, compared with all others
+SIDES_AT_ONCE = 8  # of an outline, compared with all others: one may meet each of them
 
 
 def signed_area(polygon: Points) -> float:
