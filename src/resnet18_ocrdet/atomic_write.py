@@ -66,7 +66,11 @@ def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
     aside: the file that describes the main one. It goes before the main one changes, so that a kill in between leaves
     a main file without it, and never beside another's. Raises OSError; then the older pair is as it was."""
     with staging_folder(main[1].parent) as backup:
-        saved = {target: _second_name(target, backup / str(number)) for number, (_, target) in enumerate((main, aside))}
+        saved: dict[Path, Path | None] = {main[1]: None, aside[1]: None}
+        for number, target in enumerate(saved):
+            if os.path.lexists(target):
+                saved[target] = backup / str(number)
+                link_or_copy(target, backup / str(number))
         try:
             aside[1].unlink(missing_ok=True)
             for hidden, target in (main, aside):
@@ -93,15 +97,12 @@ def folder_locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _second_name(path: Path, name: Path) -> Path | None:
-    """Give a file a second name; a copy where the file system has no links. None without a file."""
-    if not os.path.lexists(path):
-        return None
+def link_or_copy(path: Path, name: Path) -> None:
+    """Give a file a second name; a copy where the file system has no links. Raises OSError."""
     try:
         os.link(path, name, follow_symlinks=False)
     except OSError:
         shutil.copy2(path, name, follow_symlinks=False)
-    return name
 
 
 def remove_leftovers(folders: Iterable[Path]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
-from .atomic_write import atomic_write, staging_folder
+from .atomic_write import atomic_write, link_or_copy, staging_folder
 from .bundled import EXPORTED
 from .content import check_content, check_tensors, is_count
 from .errors import UserError
@@ -111,10 +111,7 @@ def copy_whole(source: Path, target: Path) -> None:
     """Give a finished file a second name; a copy where the file system has no links."""
     with staging_folder(target.parent) as folder:
         hidden = folder / target.name
-        try:
-            os.link(source, hidden)
-        except OSError:
-            shutil.copyfile(source, hidden)
+        link_or_copy(source, hidden)
         hidden.replace(target)
 
 
