@@ -21,7 +21,7 @@ from ..atomic_write import atomic_write, remove_leftovers, staging_folder
 from ..errors import UserError
 from ..lock import RunLock
 from ..manifest import digest_of
-from ..output_folder import differences
+from ..output_folder import MAX_SETTINGS_BYTES, differences
 from ..regular_file import read_json_object
 from ..run_folder import REMEDY
 from ..wording import count
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .inputs import Item
 
 SETTINGS = "detections.settings.json"
-MAX_SETTINGS_BYTES = 2**20
 INPUT = "input"  # of the settings: where the images lay
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
