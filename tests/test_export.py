@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -163,6 +164,20 @@ def test_mistakes_are_one_line(command, job, words, message, tmp_path: Path, mon
     error = capsys.readouterr().err
     assert message in error and len(error.strip().splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == ["a.png", "folder.onnx", "m.onnx"]
+
+
+def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("m.onnx").write_bytes(b"mine")
+    Path("m.onnx.json").write_text("{}")
+
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("resnet18_ocrdet.export.earlier.sha256", denied)
+    assert run_command("export", _export, [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=m.onnx"]) == 2
+    assert "m.onnx: cannot be written (Permission denied)" in capsys.readouterr().err
+    assert Path("m.onnx").read_bytes() == b"mine"
 
 
 def test_where_an_exported_file_runs():

@@ -62,8 +62,8 @@ def run(cfg: DictConfig) -> int:
     with _disk_told(output):
         restore_sidecar(output)
         remove_leftovers([output.parent])
-    if not cfg.overwrite:
-        refuse_foreign(output, card, source)
+        if not cfg.overwrite:
+            refuse_foreign(output, card, source)
     for line in _loud(made_for, contract, cfg.free):
         display.line(line)
     net = build.build_trained(trained, torch.device("cpu"))
