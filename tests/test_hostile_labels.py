@@ -140,10 +140,13 @@ def test_a_huge_file_of_lines_becomes_no_huge_list(tmp_path: Path):
 @pytest.mark.parametrize("number", ["1e300", "-1e300", "9" * 400])
 def test_a_number_beyond_every_range_warns_of_nothing(written, number: str):
     key, root, files = written
-    for file in files:
-        if file.suffix != ".mat":
-            text = file.read_text("utf-8")
-            file.write_text(re.sub(r"(?<=[\[,\s>])[0-9]{2,}(?=[\],\s])", number, text, count=3), "utf-8")
+    texts = [file for file in files if file.suffix != ".mat"]
+    if not texts:
+        pytest.skip("the numbers of a MATLAB file have a type of their own")
+    before = [file.read_text("utf-8") for file in texts]
+    for file, text in zip(texts, before, strict=True):
+        file.write_text(re.sub(r"(?<=[\[,\s>])[0-9]{2,}(?=[\],\s])", number, text, count=3), "utf-8")
+    assert [file.read_text("utf-8") for file in texts] != before
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for coords in ("pixels", "normalized"):
