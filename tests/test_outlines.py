@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resnet18_ocrdet import geometry
+from resnet18_ocrdet.geometry import area, min_area_quad, offset, order_quad, perimeter
 from resnet18_ocrdet.outlines import areas_and_perimeters, grow_rectangles, min_area_quads, offsets, order_quads
 
 coordinates = st.floats(-50, 200, width=32)
@@ -25,7 +25,7 @@ def test_smallest_rectangles(polygons):
     quads, sides = min_area_quads(polygons)
     assert quads.shape == (len(polygons), 4, 2)
     for polygon, quad, side in zip(polygons, quads, sides, strict=True):
-        expected, expected_side = geometry.min_area_quad(polygon)
+        expected, expected_side = min_area_quad(polygon)
         np.testing.assert_array_equal(quad, expected)
         assert side == expected_side
 
@@ -35,15 +35,15 @@ def test_smallest_rectangles(polygons):
 def test_order(quads):
     ordered = order_quads(np.array(quads, np.float32).reshape(-1, 4, 2))
     for quad, corners in zip(quads, ordered, strict=True):
-        np.testing.assert_array_equal(corners, geometry.order_quad(quad))
+        np.testing.assert_array_equal(corners, order_quad(quad))
 
 
 @settings(max_examples=100, deadline=None)
 @given(outlines)
 def test_sizes(polygons):
     areas, lengths = areas_and_perimeters(polygons)
-    assert areas.tolist() == pytest.approx([geometry.area(polygon) for polygon in polygons], rel=1e-9, abs=1e-8)
-    assert lengths.tolist() == pytest.approx([geometry.perimeter(polygon) for polygon in polygons])
+    assert areas.tolist() == pytest.approx([area(polygon) for polygon in polygons], rel=1e-9, abs=1e-8)
+    assert lengths.tolist() == pytest.approx([perimeter(polygon) for polygon in polygons])
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,8 +51,8 @@ def test_sizes(polygons):
 def test_offsets(polygons, distance):
     grown = offsets(polygons, np.full(len(polygons), distance))
     for polygon, outline in zip(polygons, grown, strict=True):
-        expected = geometry.offset(polygon, distance)
-        assert len(outline) == 0 if not expected else geometry.area(outline) == geometry.area(expected[0])
+        expected = offset(polygon, distance)
+        assert len(outline) == 0 if not expected else area(outline) == area(expected[0])
 
 
 def test_a_point_does_not_grow_and_does_not_stop_the_others():

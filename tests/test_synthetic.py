@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet import geometry
 from resnet18_ocrdet.data.synthetic.plan import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.render import Region, label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.geometry import area
 from resnet18_ocrdet.structures import Sample
 
 SIDE = 256
@@ -121,7 +121,7 @@ def test_samples_are_well_formed(height, width):
             assert len(polygon) >= 3
             assert (polygon >= 0).all()
             assert (polygon <= (width - 1, height - 1)).all()
-            assert geometry.area(polygon) > 0
+            assert area(polygon) > 0
 
 
 def test_index_out_of_range(source):
@@ -184,7 +184,7 @@ def test_labels_hold_the_ink_and_little_else(scenes):
                 own = np.where(inside, step, 0)
                 points = cv2.findNonZero((own > 0.3 * own.max()).astype(np.uint8))
                 width, height = np.add(cv2.minAreaRect(points)[1], 1.0)  # from pixel centres to pixel edges
-                fill.append(width * height / geometry.area(region.polygon))
+                fill.append(width * height / area(region.polygon))
         if regions:
             ink = step > 0.3 * step.max()
             inside_share.append((ink & (covered > 0)).sum() / ink.sum())

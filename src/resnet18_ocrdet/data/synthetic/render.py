@@ -12,13 +12,13 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from resnet18_ocrdet import geometry
 from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
 from resnet18_ocrdet.data.synthetic.colour import tinted
 from resnet18_ocrdet.data.synthetic.effects import apply_effects
 from resnet18_ocrdet.data.synthetic.plan import Block, Line, Panel, Prop, Scene, Word
 from resnet18_ocrdet.data.synthetic.props import DRAWERS
+from resnet18_ocrdet.geometry import clip_to_image
 from resnet18_ocrdet.structures import Image, Polygon
 
 GREY: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -50,7 +50,7 @@ def label_scene(scene: Scene) -> list[Region]:
         for line in block.lines:
             for word in line.words:
                 outline = warp.word_outline(word, block)
-                pieces = geometry.clip_to_image(outline, scene.height, scene.width)
+                pieces = clip_to_image(outline, scene.height, scene.width)
                 visible = cv2.contourArea(pieces[0]) if pieces else 0.0
                 if visible >= MIN_PIECE_PX2:
                     cut = visible < MIN_VISIBLE * cv2.contourArea(outline)

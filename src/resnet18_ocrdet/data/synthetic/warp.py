@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet import geometry
 from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Word
+from resnet18_ocrdet.geometry import transform
 from resnet18_ocrdet.structures import Polygon
 
 CURVE_STEPS = 5  # vertices along the top and along the bottom of a bent word: 10 in all, as CTW1500 uses 14 for a line
@@ -106,7 +106,7 @@ def canvas_quad(size: tuple[float, float], matrix: NDArray[np.float64]) -> NDArr
     """The (4, 2) corners of a canvas in the image, px."""
     width, height = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) - 0.5
-    return geometry.transform(corners.astype(np.float32), matrix)
+    return transform(corners.astype(np.float32), matrix)
 
 
 def word_outline(word: Word, block: Block) -> Polygon:
@@ -120,4 +120,4 @@ def word_outline(word: Word, block: Block) -> Polygon:
         x = np.linspace(left, right, CURVE_STEPS)
         upper, lower = np.stack([x, np.full_like(x, top)], 1), np.stack([x, np.full_like(x, bottom)], 1)
         flat = bend_points(np.concatenate([upper, lower[::-1]]), block.flat_size, block.bend)
-    return geometry.transform(flat.astype(np.float32), block.to_image)
+    return transform(flat.astype(np.float32), block.to_image)
