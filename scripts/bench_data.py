@@ -28,19 +28,19 @@ import numpy as np
 import torch
 
 import lineage_data as lineage
-from resnet18_ocrdet.allocator import keep_freed_memory
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.geometric import move_regions
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores
 from resnet18_ocrdet.data.photometric import apply_look
-from resnet18_ocrdet.data.plan import move_regions
-from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
 from resnet18_ocrdet.model.normalize import Normalize
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 
 # Measured once of MhLiao/DB itself (commit 65ca77a), ms an image by what and crop, on a machine whose matrix product of
 # 4096 x 4096 in float32 ran at THEIR_GFLOPS on one thread
@@ -290,9 +290,9 @@ def matmul_gflops(side: int = 4096) -> float:
 
 def measure_training(size: int, batch: int = 8, steps: int = 6) -> dict[str, float]:
     """Images a second of training steps: fed by the loader, and by one batch that is kept; they take turns."""
-    from resnet18_ocrdet.device import autocast, choose_device, choose_precision
-    from resnet18_ocrdet.loss import DBLoss
     from resnet18_ocrdet.model.dbnet import DBNet
+    from resnet18_ocrdet.model.loss import DBLoss
+    from resnet18_ocrdet.runtime.device import autocast, choose_device, choose_precision
 
     root = os.environ.get("OCRDET_ICDAR2015")
     source = real_photos(Path(root)) if root else SyntheticScenes(400, size, size, seed=0)

@@ -37,26 +37,26 @@ import lineage_eval
 from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
 from resnet18_ocrdet import build
-from resnet18_ocrdet.allocator import keep_freed_memory
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.checkpoint import load_checkpoint
-from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item
 from resnet18_ocrdet.detections.pipeline import detect_all
-from resnet18_ocrdet.detector import Detector
-from resnet18_ocrdet.device import choose_precision
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
 from resnet18_ocrdet.export.int8 import to_int8
 from resnet18_ocrdet.export.onnx_file import write_onnx
-from resnet18_ocrdet.geometry import offset, shrink_distance
+from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
+from resnet18_ocrdet.inference.backends import EXTRAS, FileNet, open_exported
+from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD
-from resnet18_ocrdet.runtimes import EXTRAS, FileNet, open_exported
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
+from resnet18_ocrdet.runtime.device import choose_precision
 from resnet18_ocrdet.structures import Placement, Polygon
 from side_process import answer, served
 

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 import lineage_eval as lineage
 from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
-from resnet18_ocrdet.allocator import keep_freed_memory
-from resnet18_ocrdet.metrics import IcdarMetric
-from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.structures import Answer, Detection, Placement, Polygon
 
 # Measured once of MhLiao/DB itself (commit 65ca77a), ms, on one thread of a machine whose matrix product of 4096 x 4096

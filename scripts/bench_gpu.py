@@ -104,7 +104,7 @@ def parse() -> argparse.Namespace:
 
 def run_part(asked: argparse.Namespace) -> None:
     """One part, in this process."""
-    from resnet18_ocrdet.allocator import keep_freed_memory
+    from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 
     keep_freed_memory()  # as the commands do
     cv2.setNumThreads(1)

@@ -31,14 +31,14 @@ import torch
 from gpu_rows import finish, first, make_compute, make_state, steps_of
 from machine_limits import described, machine_limits
 from one_line import Parser, positive, require_matplotlib, run_script
-from resnet18_ocrdet.allocator import keep_freed_memory
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
-from resnet18_ocrdet.device import choose_device
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
+from resnet18_ocrdet.runtime.device import choose_device
 from resnet18_ocrdet.structures import Batch, Targets
 
 FASTEST_GROWTH = 1.15  # exponent: above it, cost grows faster than its input

@@ -27,20 +27,20 @@ from bench_rows import Row, conclude, print_rows, straw_man
 from lineage_train import PublishedStep
 from machine_limits import described, machine_limits
 from resnet18_ocrdet import build
-from resnet18_ocrdet.allocator import keep_freed_memory
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
-from resnet18_ocrdet.device import choose_device, choose_precision
-from resnet18_ocrdet.engine import TrainState, train_one_epoch
-from resnet18_ocrdet.guard import Guard
-from resnet18_ocrdet.loss import DBLoss
-from resnet18_ocrdet.mining import MiningWarmup
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.optim import param_groups
+from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
+from resnet18_ocrdet.runtime.device import choose_device, choose_precision
 from resnet18_ocrdet.structures import Batch
+from resnet18_ocrdet.train.engine import TrainState, train_one_epoch
+from resnet18_ocrdet.train.guard import Guard
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup
+from resnet18_ocrdet.train.optim import param_groups
 from side_process import answer, served
 
 # Measured once of MhLiao/DB itself (commit 65ca77a, plain convolutions), ms an image of a step of 8 by size, on 2

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from resnet18_ocrdet import draw
 from resnet18_ocrdet.data.image_io import list_images, read_image
+from resnet18_ocrdet.viz import draw
 
 COLUMNS = 4
 

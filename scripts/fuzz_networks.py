@@ -19,21 +19,22 @@ from torch import nn
 
 from fuzz_kinds import change_zip, mutate
 from fuzz_mutate import any_value, change_tree
-from resnet18_ocrdet import build, runtimes
-from resnet18_ocrdet.checkpoint import load_weights, shipped_weights
+from resnet18_ocrdet import build
 from resnet18_ocrdet.commands.resume import resumed_config
 from resnet18_ocrdet.config.compose import NAME_FAULTS
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words
-from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.letterbox import scale_to
-from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.random_state import capture
-from resnet18_ocrdet.resumable import check_parts
-from resnet18_ocrdet.slim import is_slim, without_paths
-from resnet18_ocrdet.trained import load_trained
+from resnet18_ocrdet.inference import backends
+from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.model.checkpoint import load_weights, shipped_weights
+from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.release import is_slim, without_paths
+from resnet18_ocrdet.runtime.console import Display
+from resnet18_ocrdet.runtime.random_state import capture
+from resnet18_ocrdet.train.resume_state import check_parts
 
 NET = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))  # the checkpoints of the corpus hold weights of such a one
 OPTIMIZER = torch.optim.SGD(NET.parameters(), lr=0.1, momentum=0.9)  # here, as torch loads its compiler for the first
@@ -65,14 +66,14 @@ def use_config(config: dict[str, Any]) -> None:
 def read_card(root: Path) -> None:
     """`checkpoint=` with an .onnx: what it says about itself."""
     (path,) = root.iterdir()
-    card = runtimes.read_card(path, {runtimes.KEY: path.read_bytes().decode("utf-8", "replace")})
+    card = backends.read_card(path, {backends.KEY: path.read_bytes().decode("utf-8", "replace")})
     contract = Contract.from_dict(card["contract"])
     use_contract(contract)
     use_config(card["config"])
     json.dumps(card["about"], allow_nan=False).encode()
     if contract.height * contract.width < LARGEST_FIRST_PASS:
-        exported = runtimes.Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
-        runtimes.FileNet(exported).check(contract.height, contract.width, contract.resize)
+        exported = backends.Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
+        backends.FileNet(exported).check(contract.height, contract.width, contract.resize)
 
 
 def blank_map(images: NDArray[Any]) -> NDArray[np.float32]:

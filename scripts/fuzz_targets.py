@@ -19,17 +19,16 @@ import numpy as np
 
 from fuzz_kinds import mutate
 from fuzz_networks import mutate_checkpoint, open_checkpoint, read_card, read_contract, read_recorded, resume_folder
-from resnet18_ocrdet import results
 from resnet18_ocrdet.check.checked import check_set
 from resnet18_ocrdet.check.report_html import write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
 from resnet18_ocrdet.commands.check import cleaned, findings_told, verdict, words_to_be_taken
+from resnet18_ocrdet.data.error_policy import settle
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.letterbox import scale_to
-from resnet18_ocrdet.data.policy import settle
-from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -38,10 +37,11 @@ from resnet18_ocrdet.detections.files import ImageFiles, manifest_file
 from resnet18_ocrdet.detections.folder import INPUT, SETTINGS, ResultFolder
 from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.manifest import Manifest
-from resnet18_ocrdet.metrics import IcdarMetric
-from resnet18_ocrdet.output_folder import OutputFolder
+from resnet18_ocrdet.evaluation import icdar_files
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.report.evidence import gather
+from resnet18_ocrdet.runtime.manifest import Manifest
+from resnet18_ocrdet.runtime.output_folder import OutputFolder
 from resnet18_ocrdet.structures import Answer
 
 CORPUS = Path(__file__).parents[1] / "tests/corpus"
@@ -135,14 +135,14 @@ def score(predictions: dict[str, Any]) -> None:
     metric.center_shift()
     json.dumps(gather(metric, answers).to_dict(), allow_nan=False)
     for found in predictions.values():
-        results.format_detections(found, with_scores=True)
+        icdar_files.format_detections(found, with_scores=True)
 
 
 def score_zip(root: Path) -> None:
     """`predictions=` and `baseline=` with a zip."""
     (path,) = root.iterdir()
-    results.holds_results(path)
-    score(results.read_predictions(path))
+    icdar_files.holds_results(path)
+    score(icdar_files.read_predictions(path))
 
 
 def read_result_lines(root: Path) -> None:
@@ -150,7 +150,7 @@ def read_result_lines(root: Path) -> None:
     (path,) = root.iterdir()
     for line in text_lines(path.read_bytes(), str(path))[:100]:
         with suppress(UserError):
-            score({"img_1": [results.parse_detection(line, str(path))]})
+            score({"img_1": [icdar_files.parse_detection(line, str(path))]})
 
 
 def choose_listed(root: Path) -> None:
@@ -203,7 +203,7 @@ TARGETS: dict[str, Target] = {
         Target("check", ALL_LABELS, check_labels),
         Target("image", seeds_of("image"), look_and_read),
         Target("results_zip", seeds_of("results_zip"), score_zip),
-        Target("results_folder", seeds_of("results_folder"), lambda root: score(results.read_predictions(root))),
+        Target("results_folder", seeds_of("results_folder"), lambda root: score(icdar_files.read_predictions(root))),
         Target("result_lines", seeds_of("result_lines"), read_result_lines),
         Target("split_list", seeds_of("split_list"), choose_listed),
         Target("detections", seeds_of("detections"), use_results, lasting=False),

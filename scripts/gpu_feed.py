@@ -25,18 +25,18 @@ from gpu_rows import (
     time_loop,
     watched_memory,
 )
-from resnet18_ocrdet.checkpoint import save_checkpoint
-from resnet18_ocrdet.compiled import compile_network
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.cache import Kind
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores, default_workers
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
-from resnet18_ocrdet.engine import StepRecord, train_one_epoch
-from resnet18_ocrdet.loss import DBLoss
+from resnet18_ocrdet.model.checkpoint import save_checkpoint
+from resnet18_ocrdet.model.compiled import compile_network
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.structures import Batch
+from resnet18_ocrdet.train.engine import StepRecord, train_one_epoch
 
 EPOCH = 1000  # images, as ICDAR2015 has: the start of an epoch is part of its cost
 LEAST_SECONDS = 6.0  # of a measurement with the loader

@@ -32,8 +32,8 @@ from gpu_rows import (
     time_loop,
 )
 from resnet18_ocrdet.data.loader import available_cores
-from resnet18_ocrdet.loss import DBLoss
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Batch
 
 SETTLE = 3  # steps before a profile: allocator, algorithm choice

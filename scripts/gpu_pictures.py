@@ -17,8 +17,8 @@ import numpy as np
 from gpu_rows import Asked
 from resnet18_ocrdet.data.cache import Kind
 from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.loader import available_cores
-from resnet18_ocrdet.data.reading import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.structures import LazyPicture, Sample

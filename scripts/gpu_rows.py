@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from resnet18_ocrdet.device import autocast, choose_precision, gradient_scaler
-from resnet18_ocrdet.engine import Compute, StepRecord, TrainState, train_one_epoch
-from resnet18_ocrdet.guard import Guard, Verdict
-from resnet18_ocrdet.loss import DBLoss
-from resnet18_ocrdet.memory import peak_memory
-from resnet18_ocrdet.mining import MiningWarmup
+from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.compute import Compute
+from resnet18_ocrdet.runtime.device import autocast, choose_precision, gradient_scaler
+from resnet18_ocrdet.runtime.memory import peak_memory
 from resnet18_ocrdet.structures import Batch, Targets
+from resnet18_ocrdet.train.engine import StepRecord, TrainState, train_one_epoch
+from resnet18_ocrdet.train.guard import Guard, Verdict
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup
 
 MINED = 1.0  # share of mining: hard negatives in full, as in all but the first steps of a training
 RATE = 1e-4  # learning rate: speed does not depend on it, and no step goes wrong

@@ -54,8 +54,8 @@ from settings_file import claim
 if TYPE_CHECKING:  # torch takes seconds to import: a wrong argument is refused before
     from omegaconf import DictConfig
 
-    from resnet18_ocrdet.display import Display
-    from resnet18_ocrdet.engine import StepRecord
+    from resnet18_ocrdet.runtime.console import Display
+    from resnet18_ocrdet.train.engine import StepRecord
 
 SAVE_EVERY = 20  # steps
 FEWEST_STEPS = 10
@@ -142,8 +142,8 @@ class RangeTest:
     def __init__(self, cfg: DictConfig, asked: Asked, display: Display) -> None:
         """Raises UserError for data or a device that cannot be used."""
         from resnet18_ocrdet.commands.train_parts import assemble
-        from resnet18_ocrdet.guard import Guard
-        from resnet18_ocrdet.world import World
+        from resnet18_ocrdet.runtime.distributed import World
+        from resnet18_ocrdet.train.guard import Guard
 
         self.asked, self.checkpoint = asked, asked.output / "lr_find.pt"
         self.parts = assemble(cfg, display, World(), resuming=False)
@@ -155,8 +155,8 @@ class RangeTest:
 
     def records(self) -> Iterator[StepRecord]:
         """Optimizer steps without an end, from the one after `state.step` on. Overflows of fp16 are no steps."""
-        from resnet18_ocrdet.engine import train_one_epoch
-        from resnet18_ocrdet.guard import Verdict
+        from resnet18_ocrdet.train.engine import train_one_epoch
+        from resnet18_ocrdet.train.guard import Verdict
 
         per_epoch = len(self.loader)
         while True:
@@ -205,7 +205,7 @@ class RangeTest:
 
 def measure(cfg: DictConfig, asked: Asked, display: Display, points: list[Point]) -> int:
     """Do the steps that are missing, and add them to `points`. Returns 0, or 130 or 143 when interrupted."""
-    from resnet18_ocrdet.interrupt import Interrupt
+    from resnet18_ocrdet.runtime.signals import Interrupt
 
     path = asked.output / "lr_find.jsonl"
     test = RangeTest(cfg, asked, display)
@@ -256,9 +256,9 @@ def main(argv: list[str]) -> int:
             f"optimizer.lr_for_batch={cfg.optimizer.lr_for_batch}: the range test finds the rate of the batch you "
             f"train with, a training would multiply it again; leave lr_for_batch out, here and there"
         )
-    from resnet18_ocrdet.display import Display
-    from resnet18_ocrdet.lock import RunLock
-    from resnet18_ocrdet.run_folder import make_folder
+    from resnet18_ocrdet.runtime.console import Display
+    from resnet18_ocrdet.runtime.lock import RunLock
+    from resnet18_ocrdet.runtime.run_folder import make_folder
 
     make_folder("--output", asked.output)
     display = Display()
@@ -280,7 +280,7 @@ def _set_up_process() -> None:
     """As ocrdet-train does it."""
     import cv2
 
-    from resnet18_ocrdet.allocator import keep_freed_memory
+    from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 
     keep_freed_memory()
     cv2.setNumThreads(1)

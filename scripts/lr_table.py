@@ -34,10 +34,10 @@ import lr_rows
 from installed import call
 from lr_rows import FINISHED, NOT_BEGUN, STOPPED, UNFINISHED
 from one_line import Parser, positive, refuse_words, require_matplotlib, run_script
-from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.lock import RunLock
-from resnet18_ocrdet.run_folder import RunFolder, make_folder
+from resnet18_ocrdet.runtime.console import Display
+from resnet18_ocrdet.runtime.lock import RunLock
+from resnet18_ocrdet.runtime.run_folder import RunFolder, make_folder
 from settings_file import claim
 
 RATES = "0.003,0.005,0.007,0.009,0.01"  # of the community article

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from installed import call
-from resnet18_ocrdet import draw
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.viz import draw
 
 ROOT = Path("runs/quickstart")
 PICTURES = 12

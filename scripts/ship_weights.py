@@ -16,11 +16,11 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from resnet18_ocrdet import build
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
-from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.slim import digest, is_slim, slim
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.release import digest, is_slim, slim
 
 LARGEST = 25_000_000  # bytes of a file that goes into the repository
 

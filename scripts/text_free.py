@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from resnet18_ocrdet import build, draw
+from resnet18_ocrdet import build
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.run_folder import make_folder
+from resnet18_ocrdet.runtime.console import Display
+from resnet18_ocrdet.runtime.messages import count
+from resnet18_ocrdet.runtime.run_folder import make_folder
 from resnet18_ocrdet.structures import Polygon
-from resnet18_ocrdet.wording import count
+from resnet18_ocrdet.viz import draw
 
 CELL = 8  # px: rectangles start and end at multiples of it
 MARGIN = 12  # px between a region and a part: outlines are drawn by hand

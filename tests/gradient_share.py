@@ -8,18 +8,19 @@ from functools import partial
 import torch
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.splits import synthetic
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
-from resnet18_ocrdet.device import autocast, gradient_scaler
-from resnet18_ocrdet.engine import Compute, TrainState, add_up_gradients, finish_gradients
-from resnet18_ocrdet.guard import Guard
-from resnet18_ocrdet.loss import DBLoss
-from resnet18_ocrdet.mining import MiningWarmup
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.optim import param_groups
-from resnet18_ocrdet.world import join_world
+from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.compute import Compute
+from resnet18_ocrdet.runtime.device import autocast, gradient_scaler
+from resnet18_ocrdet.runtime.distributed import join_world
+from resnet18_ocrdet.train.engine import TrainState, add_up_gradients, finish_gradients
+from resnet18_ocrdet.train.guard import Guard
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup
+from resnet18_ocrdet.train.optim import param_groups
 
 
 def main(rounds: int, path: str) -> None:

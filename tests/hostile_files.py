@@ -12,9 +12,9 @@ import torch
 from onnx import TensorProto as T
 from onnx import helper
 
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.checkpoint import load_checkpoint
-from resnet18_ocrdet.runtimes import KEY
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
+from resnet18_ocrdet.inference.backends import KEY
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 
 MAP = ["batch", 1, "height", "width"]
 

@@ -9,10 +9,10 @@ import pytest
 from dialect_writers import WAYS, pixels
 from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, choose_dialect, read_data
+from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, choose_dialect, read_data
 from resnet18_ocrdet.data.splits import LabelledImages, custom
-from resnet18_ocrdet.geometry import min_area_quad
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.geometry.polygon import min_area_quad
 from resnet18_ocrdet.structures import Detection
 
 CURVED = [name for name, way in WAYS.items() if "curve" in way.kinds]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from resnet18_ocrdet.allocator import OPT_OUT
+from resnet18_ocrdet.runtime.allocator import OPT_OUT
 
 # A tensor of 64 MiB taken and freed ten times, after some for the heap to settle: the pages it had to be given anew.
 PROBE = """
@@ -63,7 +63,7 @@ def test_more_than_two_gigabytes_are_kept_until_they_are_given_back():
 @pytest.mark.parametrize(("word", "kept"), [("0", False), ("1", True), (None, True)])
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_an_environment_variable_leaves_the_c_library_as_it_is(word, kept):
-    probe = "from resnet18_ocrdet.allocator import keep_freed_memory; print(keep_freed_memory())"
+    probe = "from resnet18_ocrdet.runtime.allocator import keep_freed_memory; print(keep_freed_memory())"
     around = {key: value for key, value in os.environ.items() if key != OPT_OUT}
     around |= {OPT_OUT: word} if word is not None else {}
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=around)

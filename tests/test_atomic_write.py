@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet18_ocrdet.atomic_write import HIDDEN, atomic_write, remove_leftovers, replace_pair, staging_folder
+from resnet18_ocrdet.runtime.atomic_write import HIDDEN, atomic_write, remove_leftovers, replace_pair, staging_folder
 
 
 def hidden_in(folder):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.geometric import MIN_VISIBLE
 from resnet18_ocrdet.data.photometric import draw_color
-from resnet18_ocrdet.data.plan import MIN_VISIBLE
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry.polygon import area
 from resnet18_ocrdet.structures import Sample
 
 STILL = {

@@ -12,10 +12,10 @@ from defective_set import OTHER, WORD, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data import text_file
-from resnet18_ocrdet.data.reading import Reading, read_data
+from resnet18_ocrdet.data.load_annotations import Reading, read_data
 from resnet18_ocrdet.data.splits import EmptySource, custom
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.run_folder import make_folder
+from resnet18_ocrdet.runtime.run_folder import make_folder
 
 
 def write(root: Path, *pictures: str, **labels: str) -> Path:

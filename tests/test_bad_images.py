@@ -21,11 +21,11 @@ from resnet18_ocrdet.check.look import look_at as look_at_pixels
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data import image_io
+from resnet18_ocrdet.data.image_checks import turn_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import to_record
-from resnet18_ocrdet.data.survey import turn_upright
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.normalize import Normalize
 

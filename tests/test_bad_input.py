@@ -14,14 +14,14 @@ from omegaconf import OmegaConf
 
 from config_runner import configs
 from conftest import TINY
-from resnet18_ocrdet import device as devices
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
 from resnet18_ocrdet.commands.resume import resumed_config
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data import loader
-from resnet18_ocrdet.display import Display
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.runtime import device as devices
+from resnet18_ocrdet.runtime.console import Display
 
 JOBS: dict[str, Any] = {"train": _train, "eval": _evaluate, "detect": _detect}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from defective_set import OTHER, WORD, encoded, picture
-from resnet18_ocrdet.data.policy import settle
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.error_policy import settle
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.errors import UserError

@@ -18,9 +18,9 @@ import bench_eval
 import lineage_detect
 import lineage_eval
 from bench_rows import Row, conclude, print_rows, straw_man
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.postprocess import Decoder
 from resnet18_ocrdet.structures import Detection, Placement
 
 

@@ -15,13 +15,13 @@ import yaml
 
 from config_runner import empty_folder  # noqa: F401
 from hostile_files import raw
-from resnet18_ocrdet.checkpoint import load_checkpoint, sha256
 from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.plain import not_plain
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, sha256
 
 PACKED = r"a\.pt: no checkpoint: its parts are packed, or share bytes, which torch.save never does"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.bootstrap import NAMES, intervals
-from resnet18_ocrdet.metrics import ImageScore
+from resnet18_ocrdet.evaluation.bootstrap import NAMES, intervals
+from resnet18_ocrdet.evaluation.metrics import ImageScore
 
 
 def image(matched, regions, detections):

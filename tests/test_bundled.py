@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from conftest import installed
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _detect
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.slim import is_slim
+from resnet18_ocrdet.model.release import is_slim
+from resnet18_ocrdet.viz.draw import write
 
 CARD = BUNDLED_PATH.with_name("README.md")
 TAUGHT = 800  # photos 1 to 800

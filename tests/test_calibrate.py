@@ -17,13 +17,13 @@ from torch import nn
 
 from conftest import installed
 from resnet18_ocrdet import build
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.calibrate import Sweep, Thresholds, best_of
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.metrics import IcdarMetric
-from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.evaluation.calibration import Sweep, Thresholds, best_of
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.structures import Maps, Placement
 
 WHOLE = Placement(96, 128, 1.0, 1.0)
@@ -140,7 +140,7 @@ def test_outside_of_a_run_no_lock_is_left(words: list[str]):
 def test_a_live_run_is_left_alone(words: list[str], capsys):
     best = Path("run/checkpoints/best.pt")
     before = best.read_bytes()
-    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.lock import RunLock\n"
+    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
     hold += "with RunLock(Path('run/run.lock')): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

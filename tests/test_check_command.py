@@ -20,7 +20,7 @@ from resnet18_ocrdet.commands.check import USUAL, at_border
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.findings import CODES
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry.polygon import area
 
 
 def check(*words):

@@ -25,7 +25,7 @@ from resnet18_ocrdet.data.formats.write_icdar import (
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.data.text_file import read_lines, text_lines
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry.polygon import area
 from resnet18_ocrdet.structures import Polygon
 
 SIDE = 60  # px, of the images

@@ -18,12 +18,12 @@ from resnet18_ocrdet.check.checked import Checked, check_set, situation
 from resnet18_ocrdet.check.pictures import RIGHT, WRONG, picture
 from resnet18_ocrdet.check.report_html import chart, write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
-from resnet18_ocrdet.crops import MOST_SIDE
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.reading import Reading
+from resnet18_ocrdet.data.load_annotations import Reading
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.structures import Polygon
+from resnet18_ocrdet.viz.crops import MOST_SIDE
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from resnet18_ocrdet import checkpoint, random_state
-from resnet18_ocrdet.checkpoint import SCHEMA, load_checkpoint, load_weights, save_checkpoint
 from resnet18_ocrdet.config.recorded import recorded_config
-from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.model import checkpoint
+from resnet18_ocrdet.model.checkpoint import SCHEMA, load_checkpoint, load_weights, save_checkpoint
+from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.runtime import random_state
 
 CONTRACT = Contract(
     "resnet18", 64, 96, "keep", (0.1, 0.2, 0.3), (0.2, 0.2, 0.2), "RGB", "fp32", 0.4, 8.0, 0.3, 0.6, 1.5, 1000, "quad"

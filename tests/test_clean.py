@@ -10,11 +10,11 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnet18_ocrdet.data.clean import clean, is_simple, repair, untangle, without_repeats
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.polygon_repair import clean, is_simple, repair, untangle, without_repeats
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry.polygon import area
 
 SQUARE = [[10, 10], [40, 10], [40, 30], [10, 30]]
 BOW_TIE = [[10, 10], [40, 30], [40, 10], [10, 30]]  # two corners exchanged

@@ -10,7 +10,7 @@ import yaml
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.paths import conf_dir
 from resnet18_ocrdet.config.runs import RUNS
-from resnet18_ocrdet.config.tree import all_leaves
+from resnet18_ocrdet.config.schema_walk import all_leaves
 
 KEYS = {
     "train": """

@@ -10,10 +10,10 @@ import pytest
 from omegaconf import DictConfig
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
-from resnet18_ocrdet.config.compare import comparison
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.config.gate import single_settings
 from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.override_check import single_settings
+from resnet18_ocrdet.config.settings_diff import comparison
 from resnet18_ocrdet.errors import UserError
 
 

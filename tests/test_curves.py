@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet import draw
-from resnet18_ocrdet.curves import (
+from resnet18_ocrdet.viz import draw
+from resnet18_ocrdet.viz.curves import (
     CURVES_PX,
     PRECISION_RECALL_PX,
     best_epoch,

@@ -18,7 +18,7 @@ from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import EmptySource, custom
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.provenance import data_hash
+from resnet18_ocrdet.runtime.provenance import data_hash
 
 PIXELS = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 BOX = np.array([[1, 1], [9, 1], [9, 5], [1, 5]], np.float32)

@@ -19,13 +19,13 @@ import pytest
 from conftest import installed
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Detection, Placement
+from resnet18_ocrdet.viz.draw import write
 
 
 def fill(folder: Path, count: int) -> list[str]:

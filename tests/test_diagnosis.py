@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from resnet18_ocrdet.diagnosis import (
+from resnet18_ocrdet.structures import LossParts
+from resnet18_ocrdet.train.diagnosis import (
     FLAT_SPOT,
     WITHOUT_TEXT,
     Diagnosis,
@@ -20,9 +21,8 @@ from resnet18_ocrdet.diagnosis import (
     standing_still,
     waiting,
 )
-from resnet18_ocrdet.engine import StepRecord
-from resnet18_ocrdet.guard import Verdict
-from resnet18_ocrdet.structures import LossParts
+from resnet18_ocrdet.train.engine import StepRecord
+from resnet18_ocrdet.train.guard import Verdict
 
 # three background pixels for each text pixel: a constant answer of 1/4 has the entropy of that coin
 GUESS = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))  # 0.5623

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.check.doubted import judge
-from resnet18_ocrdet.check.doubts import KINDS, MEANING, Seen, bend_of, doubts_of, findable_shares
+from resnet18_ocrdet.check.label_audit import KINDS, MEANING, Seen, bend_of, doubts_of, findable_shares
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.geometry import offset, shrink_distance
-from resnet18_ocrdet.outlines import min_area_quads
-from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.geometry.batched import min_area_quads
+from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.structures import Detection, Placement
 from test_metrics import box
 

@@ -13,9 +13,9 @@ from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.results import format_detections
+from resnet18_ocrdet.evaluation.icdar_files import format_detections
+from resnet18_ocrdet.viz.draw import write
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from resnet18_ocrdet.commands.scored import Scored, told_apart
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.structures import Answer
 
 CARE = "10,10,60,10,60,30,10,30"

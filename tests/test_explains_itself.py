@@ -10,7 +10,7 @@ import pytest
 
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.viz.draw import write
 
 SMALL = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "train.epochs=1", "data=custom")
 

@@ -17,21 +17,21 @@ import torch
 
 import resnet18_ocrdet
 from conftest import installed
-from resnet18_ocrdet.checkpoint import weights_only
 from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.export.graph import ShippedNet
 from resnet18_ocrdet.export.parity import TOLERANCES, Parity, compare
+from resnet18_ocrdet.inference.backends import KEY, Exported, FileNet, open_exported
+from resnet18_ocrdet.inference.loading import Trained, where_to_run
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.model.checkpoint import weights_only
+from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.postprocess import Decoder
-from resnet18_ocrdet.runtimes import KEY, Exported, FileNet, open_exported
 from resnet18_ocrdet.structures import Placement
-from resnet18_ocrdet.trained import Trained, where_to_run
+from resnet18_ocrdet.viz.draw import write
 
 PLACES = [str(Path(module.__file__).parent).encode() for module in (resnet18_ocrdet, torch)]  # on this machine
 PLAIN = Path(__file__).parents[1] / "scripts/plain_onnx.py"
@@ -202,7 +202,7 @@ def test_where_an_exported_file_runs():
 
 
 def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setattr("resnet18_ocrdet.runtimes.find_spec", lambda name: None)
+    monkeypatch.setattr("resnet18_ocrdet.inference.backends.find_spec", lambda name: None)
     for runtime, words in (
         ("auto", r"a\.onnx: needs ONNX Runtime: pip install 'resnet18-ocrdet\[export\]'"),
         ("openvino", r"runtime=openvino: not installed: pip install 'resnet18-ocrdet\[openvino\]'"),
@@ -247,7 +247,7 @@ def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
 @pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
 def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
     from resnet18_ocrdet import build
-    from resnet18_ocrdet.trained import load_trained
+    from resnet18_ocrdet.inference.loading import load_trained
 
     net = build.build_trained(load_trained(tiny_run / "checkpoints/best.pt"), torch.device("cpu"))
     image = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)

@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from resnet18_ocrdet import build
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.contract import Contract
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.reading import read_data
-from resnet18_ocrdet.detector import Detector
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
 from resnet18_ocrdet.export.onnx_file import write_onnx
 from resnet18_ocrdet.export.parity import TOLERANCES, compare
-from resnet18_ocrdet.runtimes import FileNet, open_exported
-from resnet18_ocrdet.trained import load_trained
+from resnet18_ocrdet.inference.backends import FileNet, open_exported
+from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.model.contract import Contract
 
 ROOT = os.environ.get("OCRDET_ICDAR2015")
 SIZES = [(640, 640), (800, 800), (1024, 1024), (736, 1280)]

@@ -14,19 +14,19 @@ import torch
 from omegaconf import OmegaConf
 
 from config_runner import configs
-from resnet18_ocrdet import engine
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.start_values import start_of, take_thresholds, typed_keys
+from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds, typed_keys
 from resnet18_ocrdet.commands.train_summary import write_summary
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.usable import Usable
-from resnet18_ocrdet.display import Display
-from resnet18_ocrdet.draw import write
-from resnet18_ocrdet.finetune import KEYS, Start, choose
-from resnet18_ocrdet.run_folder import RunFolder
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.runtime.console import Display
+from resnet18_ocrdet.runtime.run_folder import RunFolder
+from resnet18_ocrdet.train import engine
+from resnet18_ocrdet.train.finetune import KEYS, Start, choose
+from resnet18_ocrdet.viz.draw import write
 
 CLEAN = (0.95, 0.1)  # shares of usable text and of don't-care regions
 
@@ -328,7 +328,7 @@ def test_a_fault_while_measuring_is_one_line(words, tmp_path, monkeypatch, capsy
     def full(*_: Any) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr("resnet18_ocrdet.commands.start_values.evaluate", full)
+    monkeypatch.setattr("resnet18_ocrdet.commands.auto_hparams.evaluate", full)
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 2
     told = "out of memory with train.batch_size=2 at 64x64 (2 GiB more were asked for): train.batch_size=1"
     assert told in capsys.readouterr().err

@@ -12,15 +12,15 @@ from torch import nn
 
 from foreign_networks import DB, DB_MEAN, MMOCR, SERVED_MEAN
 from resnet18_ocrdet import build
-from resnet18_ocrdet.checkpoint import load_checkpoint, load_weights, shipped_weights
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.foreign import usual_normalization
+from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, load_weights, shipped_weights
+from resnet18_ocrdet.model.convert import usual_normalization
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.trained import load_trained
+from resnet18_ocrdet.viz.draw import write
 
 CPU = torch.device("cpu")
 MAKERS: dict[str, tuple[Callable[[], nn.Module], str, str]] = {  # network, prefix of its file, what we call it

@@ -14,7 +14,7 @@ from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.records import is_record, read_records
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.viz.draw import write
 
 JOBS = {"detect": _detect, "eval": _evaluate, "check": _check, "export": _export, "train": _train}
 WORDS = {

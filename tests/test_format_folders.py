@@ -12,7 +12,7 @@ from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.folders import read_list_line
 from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.errors import UserError
 
 BOX = "10,20,30,20,30,40,10,40"

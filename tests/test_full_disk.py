@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from resnet18_ocrdet.atomic_write import HIDDEN
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.runtime.atomic_write import HIDDEN
+from resnet18_ocrdet.viz.draw import write
 
 WORDS = {
     "detect": ["input=in", "output=out", "checkpoint={run}", "crops=true", "labelme=true", "coco=true"],

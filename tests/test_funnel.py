@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from resnet18_ocrdet.contract import Contract
-from resnet18_ocrdet.funnel import explain_zero
+from resnet18_ocrdet.evaluation.zero_score import explain_zero
+from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.structures import Score, Stages
 
 CONTRACT = Contract(

@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from hostile_files import card, raw
 from resnet18_ocrdet import build
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.config.recorded import recorded_config
-from resnet18_ocrdet.content import check_content, check_tensors
-from resnet18_ocrdet.contract import Contract
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.resumable import check_parts
-from resnet18_ocrdet.runtimes import KEY, read_card
-from resnet18_ocrdet.slim import without_paths
-from resnet18_ocrdet.stated import check_about
+from resnet18_ocrdet.inference.backends import KEY, read_card
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.model.checkpoint_schema import check_content, check_tensors
+from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.metadata import check_about
+from resnet18_ocrdet.model.release import without_paths
+from resnet18_ocrdet.train.resume_state import check_parts
+from resnet18_ocrdet.viz.draw import write
 from test_resumable import made
 
 EXAMPLES = 400  # of each of the six kinds

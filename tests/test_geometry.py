@@ -11,7 +11,7 @@ import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from resnet18_ocrdet.geometry import (
+from resnet18_ocrdet.geometry.polygon import (
     area,
     clip_to_image,
     is_tangle,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from resnet18_ocrdet.guard import Guard, Verdict
+from resnet18_ocrdet.train.guard import Guard, Verdict
 
 FINE = (1.0, 1.0)
 BAD = [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf), (21.0, 1.0)]

@@ -11,10 +11,10 @@ import torch
 
 from conftest import TINY
 from resnet18_ocrdet import build
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.loss import DBLoss
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import LossParts
 
 WORDS = (*TINY, "data.train_size=20", "train.epochs=2", "train.val_every=2")  # 10 steps an epoch
@@ -94,11 +94,11 @@ def test_the_default_rate_does_none_of_this(tmp_path: Path, monkeypatch, capsys)
 def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
     import numpy as np
 
+    from resnet18_ocrdet.data.datasets import View
     from resnet18_ocrdet.data.loader import collate
     from resnet18_ocrdet.data.targets import TargetMaker
-    from resnet18_ocrdet.data.views import View
-    from resnet18_ocrdet.evidence import write_evidence
     from resnet18_ocrdet.structures import Placement, Sample
+    from resnet18_ocrdet.train.bad_batch import write_evidence
 
     whole = np.array([[-500, -500], [600, -500], [600, 600], [-500, 600]], np.float32)  # shrinks to more than the image
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)

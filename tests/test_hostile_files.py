@@ -16,15 +16,15 @@ from omegaconf import OmegaConf
 from conftest import TINY
 from hostile_files import card, raw, write_onnx
 from resnet18_ocrdet import build
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.config.instantiate import instantiate
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.instantiate import instantiate
-from resnet18_ocrdet.runtimes import open_exported
-from resnet18_ocrdet.trained import load_trained
+from resnet18_ocrdet.inference.backends import open_exported
+from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.viz.draw import write
 
 JOBS: dict[str, Any] = {
     "train": _train, "eval": _evaluate, "detect": _detect, "check": _check, "export": _export
@@ -37,7 +37,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "importlib.import_module": {"name": "marker"},
     "pathlib.Path.touch": {"self": "marker"},
     "hydra.utils.instantiate": {"config": {"_target_": "os.mkdir", "path": "marker"}},
-    "resnet18_ocrdet.draw.write": {"path": "marker", "image": None},
+    "resnet18_ocrdet.viz.draw.write": {"path": "marker", "image": None},
     "resnet18_ocrdet.data.splits._labelled": {"root": "."},
 }
 

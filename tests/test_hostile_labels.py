@@ -19,7 +19,6 @@ import pytest
 
 from dialect_writers import WAYS
 from resnet18_ocrdet.data import findings, text_file
-from resnet18_ocrdet.data.clean import clean
 from resnet18_ocrdet.data.file_names import MAX_PARTS, no_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
@@ -39,13 +38,14 @@ from resnet18_ocrdet.data.formats.matlab import read_cells
 from resnet18_ocrdet.data.formats.pairing import RegionError
 from resnet18_ocrdet.data.formats.points import Place
 from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.reading import Reading, choose_dialect, read_data
+from resnet18_ocrdet.data.load_annotations import Reading, choose_dialect, read_data
+from resnet18_ocrdet.data.polygon_repair import clean
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.text_file import TextLine, lines_of
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.geometry import is_tangle
-from resnet18_ocrdet.matching import to_shapes
+from resnet18_ocrdet.geometry.overlap import to_shapes
+from resnet18_ocrdet.geometry.polygon import is_tangle
 
 UNIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 LONG = 100_000  # characters of a hostile line

@@ -15,13 +15,13 @@ from onnx import TensorProto as T
 from onnx import helper
 
 from hostile_files import brightness, card, endless, write_onnx
-from resnet18_ocrdet import runtimes
 from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtimes import FileNet, open_exported
-from resnet18_ocrdet.time_limit import within
+from resnet18_ocrdet.inference import backends
+from resnet18_ocrdet.inference.backends import FileNet, open_exported
+from resnet18_ocrdet.runtime.time_limit import within
+from resnet18_ocrdet.viz.draw import write
 
 RUNTIMES = ("onnxruntime", "openvino")
 
@@ -142,11 +142,11 @@ def test_a_loop_that_begins_later_is_not_waited_for(runtime: str, tmp_path: Path
     net = FileNet(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
     image = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
     assert net(image).prob_map.max() == 0
-    monkeypatch.setattr(runtimes, "PASS_SECONDS", 0.2)
+    monkeypatch.setattr(backends, "PASS_SECONDS", 0.2)
     told = rf"a\.onnx: {runtime} has not ended after 0\.2 s on an image"
     with pytest.raises(UserError, match=told):
         net(image + 1)
-    monkeypatch.setattr(runtimes, "within", None)
+    monkeypatch.setattr(backends, "within", None)
     with pytest.raises(UserError, match=told):  # nothing is run any more
         net(image)
 

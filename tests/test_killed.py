@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from conftest import TINY
-from resnet18_ocrdet.atomic_write import HIDDEN
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.runtime.atomic_write import HIDDEN
+from resnet18_ocrdet.viz.draw import write
 
 WORDS = {
     "train": [*TINY, "train.epochs=2", "train.save_minutes=0.00001", "run_dir=out"],

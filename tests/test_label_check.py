@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from html_page import Page
-from resnet18_ocrdet.bundled import BUNDLED_PATH
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.cli import _check
+from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.geometry import area
-from resnet18_ocrdet.slim import digest
+from resnet18_ocrdet.geometry.polygon import area
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.model.release import digest
 from test_metrics import box
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import ScoreViews, TrainViews
 from resnet18_ocrdet.data.loader import (
     EpochBatches,
     ScoreLoader,
@@ -19,7 +20,6 @@ from resnet18_ocrdet.data.loader import (
     default_workers,
 )
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import ScoreViews, TrainViews
 from resnet18_ocrdet.structures import Sample
 
 

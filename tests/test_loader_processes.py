@@ -13,11 +13,11 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import ScoreViews, TrainViews
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.loader import EpochBatches, ScoreLoader, TrainLoader, _end_unsent
 from resnet18_ocrdet.data.loader_processes import LoaderDied, LoaderProcesses
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import ScoreViews, TrainViews
 from resnet18_ocrdet.errors import UserError
 from test_loader import SCENES
 

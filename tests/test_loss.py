@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet18_ocrdet.loss import DBLoss, binarize, dice, nth_largest, sum_of_largest
+from resnet18_ocrdet.model.loss import DBLoss, binarize, dice, nth_largest, sum_of_largest
 from resnet18_ocrdet.structures import Maps, Targets
 
 

@@ -221,7 +221,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(
 @pytest.mark.slow
 def test_overflows_of_fp16_are_passed_over_and_the_scaler_is_saved(tmp_path: Path):
     """The first overflows halve the scaler's factor; they are no end, and going on does not begin them anew."""
-    from resnet18_ocrdet.display import Display
+    from resnet18_ocrdet.runtime.console import Display
 
     words = [*(word for word in WORDS if not word.startswith("precision=")), "precision=fp16"]
     asked = lr_find.parse(["--output", str(tmp_path), "--steps", str(STEPS), "--high", "1e-4", *words])

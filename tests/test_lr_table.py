@@ -19,9 +19,9 @@ import lr_table  # noqa: E402
 from conftest import TINY  # noqa: E402
 from lr_jobs import make_job  # noqa: E402
 from lr_rows import FINISHED, STOPPED, UNFINISHED  # noqa: E402
-from resnet18_ocrdet.display import Display  # noqa: E402
 from resnet18_ocrdet.errors import UserError  # noqa: E402
-from resnet18_ocrdet.lock import RunLock  # noqa: E402
+from resnet18_ocrdet.runtime.console import Display  # noqa: E402
+from resnet18_ocrdet.runtime.lock import RunLock  # noqa: E402
 
 WORDS = [word for word in TINY if word != "data.test_size=2"]
 
@@ -142,7 +142,8 @@ def test_a_refused_sweep_leaves_no_table_and_may_be_corrected(tmp_path: Path, mo
 def test_a_job_that_is_still_training_is_left_alone(tmp_path: Path):
     job = make_job(tmp_path / "sweep/0", 0.003)
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from pathlib import Path; from resnet18_ocrdet.lock import RunLock\n"
+        [sys.executable, "-c",
+         "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
          f"with RunLock(Path({str(job / 'run.lock')!r})): print('held', flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -14,17 +14,17 @@ import torch
 
 from config_runner import configs
 from conftest import TINY
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.commands.train_faults import explain
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.loader import TrainLoader
 from resnet18_ocrdet.data.loader_processes import LoaderDied
-from resnet18_ocrdet.detector import Detector
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.world import World
+from resnet18_ocrdet.runtime.distributed import World
+from resnet18_ocrdet.viz.draw import write
 
 
 def run(monkeypatch: pytest.MonkeyPatch, command: str, *words: str) -> int:
@@ -147,7 +147,7 @@ def test_a_run_in_which_another_process_trains_is_refused(tiny_run: Path, tmp_pa
     path = tmp_path / "run/checkpoints/last.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes((tiny_run / "checkpoints/last.pt").read_bytes())
-    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.lock import RunLock\n"
+    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
     hold += f"with RunLock(Path({str(tmp_path / 'run/run.lock')!r})): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from resnet18_ocrdet.manifest import Manifest, digest
+from resnet18_ocrdet.runtime.manifest import Manifest, digest
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.data.loader import EpochBatches, EveryImage
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.viz.draw import write
 
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 TOGETHER = (*TINY, "data.train_size=8", "data.val_size=5", "precision=fp32", "train.workers=0")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.metrics import IcdarMetric, average_precision, pair_shifts, precision_recall
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric, average_precision, pair_shifts, precision_recall
 from resnet18_ocrdet.structures import Detection
 
 NAN = math.nan

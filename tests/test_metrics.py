@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icdar_reference import score_image, score_set
-from resnet18_ocrdet import matching
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.matching import find_overlaps
-from resnet18_ocrdet.metrics import IcdarMetric, average_precision
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric, average_precision
+from resnet18_ocrdet.geometry import overlap
+from resnet18_ocrdet.geometry.overlap import find_overlaps
 from resnet18_ocrdet.structures import Answer, Detection
 
 NAN = math.nan
@@ -266,7 +266,7 @@ def test_a_large_set_is_scored_in_parts(monkeypatch):
     ]
     whole = IcdarMetric()
     whole.update_all(answers)
-    monkeypatch.setattr("resnet18_ocrdet.metrics.CHUNK", 3)
+    monkeypatch.setattr("resnet18_ocrdet.evaluation.metrics.CHUNK", 3)
     parts = IcdarMetric()
     parts.update_all(answers)
     assert parts.images == whole.images
@@ -297,8 +297,8 @@ def test_in_blocks_the_same_pairs_are_found_in_the_same_order(block, monkeypatch
     names = [f"{number}.jpg" for number in range(4)]
     whole = find_overlaps(regions, detections, names)
     assert len(whole.region) > 20
-    monkeypatch.setattr(matching, "BLOCK", block)
-    monkeypatch.setattr(matching, "SHAPES", block)
+    monkeypatch.setattr(overlap, "BLOCK", block)
+    monkeypatch.setattr(overlap, "SHAPES", block)
     for one, other in zip(whole, find_overlaps(regions, detections, names), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from resnet18_ocrdet.mining import MiningWarmup, guess
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup, guess
 
 UP, DOWN = MiningWarmup.UP, MiningWarmup.DOWN
 

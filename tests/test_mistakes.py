@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.report.mistakes import KINDS, MEANING, Mistake, count_mistakes, find_mistakes
 from resnet18_ocrdet.structures import Answer, Detection
 from test_metrics import box, images

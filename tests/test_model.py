@@ -12,10 +12,10 @@ import torchvision
 from torch import nn
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.loss import DBLoss
 from resnet18_ocrdet.model.backbone import CHANNELS, ResNetFeatures
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.head import MapHead
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.neck import FeaturePyramid
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.model.pretrained import load_imagenet

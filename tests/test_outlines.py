@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resnet18_ocrdet.geometry import area, min_area_quad, offset, order_quad, perimeter
-from resnet18_ocrdet.outlines import areas_and_perimeters, grow_rectangles, min_area_quads, offsets, order_quads
+from resnet18_ocrdet.geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets, order_quads
+from resnet18_ocrdet.geometry.polygon import area, min_area_quad, offset, order_quad, perimeter
 
 coordinates = st.floats(-50, 200, width=32)
 points = st.tuples(coordinates, coordinates)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.output_folder import OutputFolder, differences
+from resnet18_ocrdet.runtime.output_folder import OutputFolder, differences
 
 PATTERNS = ("report.html", "metrics.json", "boxes/res_*.txt")
 SETTINGS = {"checkpoint": "a.pt", "decode": {"box_thresh": 0.6}, "workers": 2}
@@ -119,7 +119,7 @@ def test_a_refused_call_leaves_no_new_folder(tmp_path):
 
 def test_one_call_at_a_time(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from resnet18_ocrdet.output_folder import OutputFolder\n"
+        "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.output_folder import OutputFolder\n"
         f"with OutputFolder(Path({str(tmp_path / 'new')!r}), 'eval', {{}}, True).claimed(()):\n"
         "    print(1, flush=True); input()"
     )

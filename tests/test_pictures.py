@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from resnet18_ocrdet import draw
-from resnet18_ocrdet.pictures import MAX_OVERLAY_WIDTH, Overlays, preview
 from resnet18_ocrdet.structures import Batch, Detection, Maps, Placement, Targets
+from resnet18_ocrdet.viz import draw
+from resnet18_ocrdet.viz.overlays import MAX_OVERLAY_WIDTH, Overlays, preview
 
 BOX = np.array([[8, 8], [24, 8], [24, 16], [8, 16]], np.float32)
 BLACK, WHITE = draw.heat(np.zeros((1, 1)))[0, 0], draw.heat(np.ones((1, 1)))[0, 0]

@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.plan import (
+from resnet18_ocrdet.data.geometric import (
     MIN_VISIBLE,
     draw_matrix,
     from_reduced,
@@ -20,8 +18,10 @@ from resnet18_ocrdet.data.plan import (
     regions_in_image,
     warp,
 )
+from resnet18_ocrdet.data.image_io import read_image
+from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.geometry import area, clip_to_image, transform
+from resnet18_ocrdet.geometry.polygon import area, clip_to_image, transform
 from resnet18_ocrdet.structures import LazyPicture, Sample
 
 STILL = {"flip": 0.0, "rotate": 0.0, "scale_min": 1.0, "scale_max": 1.0, "color": 0.0}

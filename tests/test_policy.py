@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.policy import mask_lost
-from resnet18_ocrdet.data.reading import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.error_policy import mask_lost
+from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, read_data
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.targets import TargetMaker

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet.geometry import area, offset, shrink_distance, signed_area
-from resnet18_ocrdet.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
+from resnet18_ocrdet.geometry.polygon import area, offset, shrink_distance, signed_area
+from resnet18_ocrdet.inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
 from resnet18_ocrdet.structures import Placement
 
 HEIGHT, WIDTH = 160, 224

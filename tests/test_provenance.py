@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import resnet18_ocrdet
-from resnet18_ocrdet.provenance import git_state, provenance
+from resnet18_ocrdet.runtime.provenance import git_state, provenance
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from resnet18_ocrdet.loss import DBLoss
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.model.fused_head import conv_of_enlarged, joined_weight, last_quadrupled, quadrupled, quick_logits
 from resnet18_ocrdet.model.head import MapHead
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.neck import FeaturePyramid
-from resnet18_ocrdet.model.quick import conv_of_enlarged, joined_weight, last_quadrupled, quadrupled, quick_logits
 from resnet18_ocrdet.structures import Targets
 
 CHANNELS = (4, 8, 16, 32)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.lock import locked_file
-from resnet18_ocrdet.run_folder import remove_unused, reserve_folder
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.runtime.lock import locked_file
+from resnet18_ocrdet.runtime.run_folder import remove_unused, reserve_folder
 
 
 def test_no_two_commands_get_the_same_folder(tmp_path: Path):
@@ -57,7 +57,7 @@ def test_a_checkpoint_outside_of_a_run_is_changed_by_one_process(tmp_path: Path)
     path = tmp_path / "moved.pt"
     path.write_bytes(b"weights")
     code = (
-        "from pathlib import Path; from resnet18_ocrdet.lock import locked_file\n"
+        "from pathlib import Path; from resnet18_ocrdet.runtime.lock import locked_file\n"
         f"with locked_file(Path({str(path)!r})): print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:

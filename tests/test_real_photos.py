@@ -12,8 +12,8 @@ from conftest import installed
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2015 as dialect
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.metrics import IcdarMetric
-from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.structures import Placement
 
 pytestmark = pytest.mark.slow

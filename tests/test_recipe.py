@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.slim import is_slim
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.model.release import is_slim
 
 pytestmark = pytest.mark.slow
 

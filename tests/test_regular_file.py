@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet18_ocrdet.regular_file import open_regular, read_regular
+from resnet18_ocrdet.runtime.regular_file import open_regular, read_regular
 
 
 def test_a_file_is_read_whole_up_to_its_limit(tmp_path):

@@ -12,9 +12,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from resnet18_ocrdet import results
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.results import format_detections, holds_results, read_predictions
+from resnet18_ocrdet.evaluation import icdar_files
+from resnet18_ocrdet.evaluation.icdar_files import format_detections, holds_results, read_predictions
 from resnet18_ocrdet.structures import Detection
 
 QUAD = np.array([[10.4, 20.6], [30, 20], [30, 40], [-0.3, 40]], np.float32)
@@ -149,7 +149,7 @@ def test_a_zip_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path):
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
 def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(results, "MAX_REGIONS", 3)
+    monkeypatch.setattr(icdar_files, "MAX_REGIONS", 3)
     where = tmp_path / "a.zip" if kind == "zip" else tmp_path
 
     def write(content):
@@ -163,7 +163,7 @@ def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
     write("0,0,9,0,9,9,0,9\n" * 4)
     with pytest.raises(UserError, match=r"res_1\.txt: more than 3 regions of one image$"):
         read_predictions(where)
-    monkeypatch.setattr(results, "MAX_FILE_BYTES", 20)
+    monkeypatch.setattr(icdar_files, "MAX_FILE_BYTES", 20)
     with pytest.raises(UserError, match=r"res_1\.txt: .*20 bytes"):
         read_predictions(where)
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.resumable import check_parts, naming
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.train.resume_state import check_parts, naming
 from test_checkpoint import content, tiny_net
 
 NAN = math.nan

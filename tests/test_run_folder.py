@@ -12,7 +12,7 @@ import pytest
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.run_folder import FINISHED, find_resume, passed_over
+from resnet18_ocrdet.runtime.run_folder import FINISHED, find_resume, passed_over
 
 NEW = Path("runs/train/2030-01-01_00-00-00")  # the folder that a call without run_dir= gets
 

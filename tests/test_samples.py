@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
 from resnet18_ocrdet.structures import Sample
 
 STRONG = Augment(0.5, 45.0, 0.2, 5.0, 0.3, 1.0, 0.4, 0.3, 0.3, 0.1, 0.4)

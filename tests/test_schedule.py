@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from resnet18_ocrdet.schedule import WARMUP_START, Cosine, OneCycle, Poly, StepLR
+from resnet18_ocrdet.train.schedule import WARMUP_START, Cosine, OneCycle, Poly, StepLR
 
 LR = 0.007
 EPOCHS = 30

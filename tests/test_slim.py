@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet import bundled
-from resnet18_ocrdet.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
+from resnet18_ocrdet.config import bundled
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.slim import count_taught, digest, is_slim, slim
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
+from resnet18_ocrdet.model.release import count_taught, digest, is_slim, slim
+from resnet18_ocrdet.viz.draw import write
 
 SHIP = Path(__file__).parents[1] / "scripts/ship_weights.py"
 

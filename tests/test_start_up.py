@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.datasets import TrainViews
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.views import TrainViews
-from resnet18_ocrdet.engine import StepRecord
-from resnet18_ocrdet.guard import Verdict
-from resnet18_ocrdet.journal import Journal
 from resnet18_ocrdet.structures import LossParts
+from resnet18_ocrdet.train.engine import StepRecord
+from resnet18_ocrdet.train.guard import Verdict
+from resnet18_ocrdet.train.logger import Journal
 
 ANSWER = """
 import sys

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from resnet18_ocrdet import build
-from resnet18_ocrdet.loss import DBLoss
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Targets
 
 SIDE = 128

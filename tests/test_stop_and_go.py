@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from conftest import TINY, installed
-from resnet18_ocrdet import engine
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.engine import StepRecord
-from resnet18_ocrdet.interrupt import Interrupt
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.runtime.signals import Interrupt
+from resnet18_ocrdet.train import engine
+from resnet18_ocrdet.train.engine import StepRecord
 
 WORDS = (
     *TINY,

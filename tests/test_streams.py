@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from conftest import TINY
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.display import Display
-from resnet18_ocrdet.interrupt import Interrupt
-from resnet18_ocrdet.streams import Lasting, exit_code
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.runtime.console import Display
+from resnet18_ocrdet.runtime.signals import Interrupt
+from resnet18_ocrdet.runtime.streams import Lasting, exit_code
 
 PROGRAM = Path(sys.executable).with_name("ocrdet-train")
 
@@ -211,7 +211,7 @@ def test_an_encoding_without_the_sign_loses_no_result(tmp_path: Path):
 
 def test_closed_streams_are_not_given_to_a_file(tmp_path: Path):
     code = (
-        "import os, sys; from resnet18_ocrdet.streams import make_streams_last; make_streams_last()\n"
+        "import os, sys; from resnet18_ocrdet.runtime.streams import make_streams_last; make_streams_last()\n"
         "opened = os.open('lock', os.O_RDWR | os.O_CREAT); os.write(2, b'of a library')\n"
         "sys.exit(0 if opened > 2 and os.fstat(opened).st_size == 0 else 1)"
     )

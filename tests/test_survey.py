@@ -11,13 +11,13 @@ import PIL.Image
 import pytest
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.image_checks import survey, turn_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.data.survey import survey, turn_upright
 
 HEIGHT, WIDTH = 60, 100  # of the stored pixels
 MARK = (70, 10)  # x, y of a white pixel in a corner region, so that every orientation puts it elsewhere

@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.synthetic.plan import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.render import Region, label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.geometry import area
+from resnet18_ocrdet.geometry.polygon import area
 from resnet18_ocrdet.structures import Sample
 
 SIDE = 256

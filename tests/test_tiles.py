@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.reading import read_data
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.data.load_annotations import read_data
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.tiling import OVERLAP, Span, joined, spans, tiled_map
 from resnet18_ocrdet.structures import Answer, Detection
-from resnet18_ocrdet.tiles import OVERLAP, Span, joined, spans, tiled_map
 
 
 def test_spans_by_hand():

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from conftest import TINY, installed
-from resnet18_ocrdet import engine
-from resnet18_ocrdet.checkpoint import load_checkpoint
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands.train_lines import epoch_line
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
-from resnet18_ocrdet.engine import StepRecord
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.structures import LossParts
+from resnet18_ocrdet.train import engine
+from resnet18_ocrdet.train.engine import StepRecord
+from resnet18_ocrdet.viz.draw import write
 
 KEYS = ["epoch", "step", "lr", "train_loss", "val_loss", "precision", "recall", "hmean", "ap", "seconds"]
 

@@ -13,19 +13,20 @@ import torch
 from torch import nn
 
 from conftest import TINY
-from resnet18_ocrdet import build, engine
-from resnet18_ocrdet.average import WeightAverage
-from resnet18_ocrdet.checkpoint import load_checkpoint, shipped_weights
+from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.engine import StepRecord
-from resnet18_ocrdet.guard import Verdict
-from resnet18_ocrdet.loss import DBLoss
-from resnet18_ocrdet.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.model.checkpoint import load_checkpoint, shipped_weights
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.optim import param_groups
-from resnet18_ocrdet.schedule import Poly, Scaled
+from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Maps, Score, Targets
+from resnet18_ocrdet.train import engine
+from resnet18_ocrdet.train.ema import WeightAverage
+from resnet18_ocrdet.train.engine import StepRecord
+from resnet18_ocrdet.train.guard import Verdict
+from resnet18_ocrdet.train.optim import param_groups
+from resnet18_ocrdet.train.schedule import Poly, Scaled
 
 WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 steps of 2
 
@@ -343,7 +344,7 @@ def test_a_run_says_where_code_and_data_come_from(tmp_path: Path, monkeypatch, c
 
 
 def test_build_scaler_is_off_but_for_fp16():
-    from resnet18_ocrdet.device import gradient_scaler
+    from resnet18_ocrdet.runtime.device import gradient_scaler
 
     for precision, enabled in (("fp32", False), ("bf16", False), ("fp16", True)):
         assert gradient_scaler(torch.device("cpu"), precision).is_enabled() is enabled

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import nn
 
-from resnet18_ocrdet.engine import Compute
-from resnet18_ocrdet.metrics import IcdarMetric
-from resnet18_ocrdet.postprocess import Decoder
+from resnet18_ocrdet.evaluation.evaluator import evaluate
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.runtime.compute import Compute
 from resnet18_ocrdet.structures import Batch, LossParts, Maps, Placement, Targets
-from resnet18_ocrdet.validate import evaluate
 from test_metrics import box
 
 SIDE = 64

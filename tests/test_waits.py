@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from resnet18_ocrdet.engine import Compute, LossSums, TrainState, train_one_epoch
-from resnet18_ocrdet.guard import Guard, Verdict
-from resnet18_ocrdet.loss import DBLoss
-from resnet18_ocrdet.mining import MiningWarmup
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.optim import param_groups
+from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.compute import Compute
 from resnet18_ocrdet.structures import Batch, Targets
+from resnet18_ocrdet.train.engine import LossSums, TrainState, train_one_epoch
+from resnet18_ocrdet.train.guard import Guard, Verdict
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup
+from resnet18_ocrdet.train.optim import param_groups
 
 READS = ("__float__", "__int__", "__bool__", "item", "tolist")  # numpy() of a GPU's tensor is an error anyway
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.draw import write
+from resnet18_ocrdet.viz.draw import write
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resnet18_ocrdet.wording import count, looked_in
+from resnet18_ocrdet.runtime.messages import count, looked_in
 
 
 def test_one_image_is_not_images():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnet18_ocrdet.world import World
+from resnet18_ocrdet.runtime.distributed import World
 
 
 def test_what_a_process_tells_steers_no_terminal(capsys):

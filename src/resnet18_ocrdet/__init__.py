@@ -9,13 +9,13 @@ from .errors import UserError as UserError
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .embedded import Detector as Detector
+    from .api import Detector as Detector
 
 
 def __getattr__(name: str) -> Any:
     """`resnet18_ocrdet.Detector`, imported when somebody asks for it: a command answers before torch is loaded."""
     if name == "Detector":
-        from .embedded import Detector
+        from .api import Detector
 
         return Detector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,32 +12,32 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from .average import WeightAverage
-from .bundled import weights_path
 from .check.advice import SchedulerName, Situation
-from .checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
-from .contract import Contract
+from .config.bundled import weights_path
+from .config.instantiate import instantiate
 from .data.augment import Augment
 from .data.cache import free_memory
 from .data.letterbox import scale_to
+from .data.load_annotations import Reading, read_data
 from .data.loader import default_workers
-from .data.reading import Reading, read_data
 from .data.splits import Splits
 from .data.targets import TargetMaker
-from .device import autocast, choose_precision
-from .engine import Compute
 from .errors import UserError
-from .foreign import usual_normalization
-from .guard import Guard
-from .instantiate import instantiate
-from .loss import DBLoss
-from .mining import MiningWarmup
+from .inference.backends import FileNet
+from .inference.loading import Trained
+from .inference.postprocess import Decoder
+from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
+from .model.contract import Contract
+from .model.convert import usual_normalization
+from .model.loss import DBLoss
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
-from .postprocess import Decoder
-from .runtimes import FileNet
-from .schedule import Scaled, Schedule
-from .trained import Trained
-from .world import World
+from .runtime.compute import Compute
+from .runtime.device import autocast, choose_precision
+from .runtime.distributed import World
+from .train.ema import WeightAverage
+from .train.guard import Guard
+from .train.hard_negatives import MiningWarmup
+from .train.schedule import Scaled, Schedule
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
 # make their first batches.
@@ -127,7 +127,7 @@ def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]
 
 def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
-    from .optim import param_groups
+    from .train.optim import param_groups
 
     own = OmegaConf.masked_copy(
         optimizer, [str(key) for key in optimizer if key not in ("lr_for_batch", "layer_decay")]

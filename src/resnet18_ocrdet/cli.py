@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .config.compose import run_command
-from .streams import announce_loss, exit_code, make_streams_last
+from .runtime.streams import announce_loss, exit_code, make_streams_last
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -86,8 +86,8 @@ def _check(cfg: DictConfig) -> int:
 
 def _set_up_process(cfg: DictConfig) -> None:
     """What holds for the whole process, set once."""
-    from .allocator import keep_freed_memory
     from .errors import UserError
+    from .runtime.allocator import keep_freed_memory
 
     keep_freed_memory()
     announce_loss("nobody reads the output any more; going on, as the results are in files")

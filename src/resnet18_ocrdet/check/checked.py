@@ -14,7 +14,7 @@ from resnet18_ocrdet.check.images import check_images, is_poor
 from resnet18_ocrdet.check.lines import check_lines
 from resnet18_ocrdet.check.look import Look, look_at_all
 from resnet18_ocrdet.check.regions import Facts, Scale, check_regions
-from resnet18_ocrdet.data.reading import Reading
+from resnet18_ocrdet.data.load_annotations import Reading
 from resnet18_ocrdet.data.splits import VAL_FRACTION
 from resnet18_ocrdet.data.targets import TargetMaker
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.record import LabelRecord
-from ..outlines import text_sizes
-from .doubts import KINDS, Doubt, Kind, Seen, doubts_of, findable_shares
+from ..geometry.batched import text_sizes
+from .label_audit import KINDS, Doubt, Kind, Seen, doubts_of, findable_shares
 
 
 class Doubted(NamedTuple):

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from resnet18_ocrdet.atomic_write import staging_folder
+from resnet18_ocrdet.data.error_policy import mask_lost
 from resnet18_ocrdet.data.formats.write_icdar import regions_to_thicken, write_icdar_text
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.policy import mask_lost
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.runtime.atomic_write import staging_folder
 
 
 def write_fixed_copy(

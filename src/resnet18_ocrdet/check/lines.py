@@ -17,7 +17,7 @@ from resnet18_ocrdet.check.measure import drawable
 from resnet18_ocrdet.check.wording import share
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.geometry import min_area_quad
+from resnet18_ocrdet.geometry.polygon import min_area_quad
 
 SPLIT_GAP = 0.1  # of the height: nearer ends leave no room for the space between two words
 SPLIT_OVERLAP = 0.5  # of the shorter region: what overlaps more is not its continuation

@@ -17,7 +17,7 @@ from resnet18_ocrdet.check.measure import Grey, TextTone, Tone, drawable, grey_o
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.regular_file import open_regular
+from resnet18_ocrdet.runtime.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
 
 THUMB_SIDE = 32  # px

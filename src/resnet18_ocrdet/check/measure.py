@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.geometry import min_area_quad
+from resnet18_ocrdet.geometry.polygon import min_area_quad
 from resnet18_ocrdet.structures import Image, Polygon
 
 Grey = NDArray[np.uint8]

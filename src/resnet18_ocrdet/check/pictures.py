@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resnet18_ocrdet.crops import crop_round, jpeg
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.draw import DONT_CARE, outline
 from resnet18_ocrdet.structures import Image, Polygon
+from resnet18_ocrdet.viz.crops import crop_round, jpeg
+from resnet18_ocrdet.viz.draw import DONT_CARE, outline
 
 WRONG = (230, 0, 0)
 RIGHT = (0, 190, 0)

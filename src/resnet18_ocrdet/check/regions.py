@@ -19,7 +19,7 @@ from resnet18_ocrdet.check.wording import share
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.geometry import area, min_area_quad
+from resnet18_ocrdet.geometry.polygon import area, min_area_quad
 from resnet18_ocrdet.structures import Polygon
 
 WHOLE_IMAGE = 0.9  # of the image's area

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check.checked import Checked
-from resnet18_ocrdet.check.doubts_html import doubts_part
+from resnet18_ocrdet.check.label_audit_html import doubts_part
 from resnet18_ocrdet.check.pictures import picture
 from resnet18_ocrdet.check.report_json import codes_found
 from resnet18_ocrdet.data.findings import CODES, Finding
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.page import figure, table, write_page
-from resnet18_ocrdet.wording import count
+from resnet18_ocrdet.runtime.messages import count
+from resnet18_ocrdet.viz.html import figure, table, write_page
 
 EXAMPLES = 6  # pictures of each code
 PLACES = 20  # files that are named of each code; report.json has all

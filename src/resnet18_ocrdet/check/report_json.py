@@ -10,7 +10,7 @@ import numpy as np
 
 from resnet18_ocrdet.check.checked import Checked
 from resnet18_ocrdet.check.doubted import Doubted, LabelCheck
-from resnet18_ocrdet.check.doubts import Doubt
+from resnet18_ocrdet.check.label_audit import Doubt
 from resnet18_ocrdet.check.regions import Facts
 from resnet18_ocrdet.data.findings import CODES, Finding, Level
 

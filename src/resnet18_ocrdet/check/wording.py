@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnet18_ocrdet.wording import count
+from resnet18_ocrdet.runtime.messages import count
 
 
 def share(some: int, whole: int, noun: str) -> str:

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..atomic_write import remove_leftovers
-from ..bundled import BUNDLED_PATH
-from ..calibrate import Sweep, Thresholds, best_of
-from ..checkpoint import Checkpoint, save_checkpoint
+from ..config.bundled import BUNDLED_PATH
 from ..errors import UserError
-from ..lock import RunLock, locked_file
-from ..postprocess import Decoder
-from ..run_folder import RunFolder
+from ..evaluation.calibration import Sweep, Thresholds, best_of
+from ..inference.postprocess import Decoder
+from ..model.checkpoint import Checkpoint, save_checkpoint
+from ..runtime.atomic_write import remove_leftovers
+from ..runtime.distributed import World
+from ..runtime.lock import RunLock, locked_file
+from ..runtime.run_folder import RunFolder
 from ..structures import Batch, Detection, Maps
-from ..world import World
 
 FEW_IMAGES = 50  # to choose thresholds on: hmean is known to about 0.06 on them
 

@@ -14,22 +14,22 @@ import numpy as np
 from omegaconf import DictConfig
 
 from .. import build
-from ..bundled import BUNDLED
 from ..check.advice import FEW_IMAGES, advise
 from ..check.checked import Checked, check_set, situation
 from ..check.fixed_copy import refuse_folder, write_fixed_copy
 from ..check.report_html import write_report_html
 from ..check.report_json import write_report_json
+from ..config.bundled import BUNDLED
+from ..data.error_policy import MissingGt, OnError, Parts, settle
 from ..data.findings import CODES, Level
-from ..data.policy import MissingGt, OnError, Parts, settle
-from ..data.reading import Reading
+from ..data.load_annotations import Reading
 from ..data.record import LabelRecord
-from ..display import Display, duration
 from ..errors import UserError
-from ..geometry import clip_to_image
-from ..output_folder import OutputFolder
-from ..run_folder import REMEDY
-from ..wording import count
+from ..geometry.polygon import clip_to_image
+from ..runtime.console import Display, duration
+from ..runtime.messages import count
+from ..runtime.output_folder import OutputFolder
+from ..runtime.run_folder import REMEDY
 from .label_check import LabelJudge, told
 
 REPORTS = ("report.json", "report.html")

@@ -11,21 +11,21 @@ from typing import Any
 from omegaconf import DictConfig
 
 from .. import build
-from ..bundled import BUNDLED, weights_path
-from ..checkpoint import sha256
+from ..config.bundled import BUNDLED, weights_path
 from ..detections.files import CROPS, PICTURES, ImageFiles, manifest_file
 from ..detections.folder import TEXT, ResultFolder
 from ..detections.inputs import Item, find_items, shard_of
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
-from ..detector import Detector
-from ..display import Display, duration
-from ..manifest import Manifest
-from ..run_folder import make_folder
+from ..inference.loading import load_trained, where_to_run
+from ..inference.predictor import Detector
+from ..inference.tiling import SHRINK
+from ..model.checkpoint import sha256
+from ..runtime.console import Display, duration
+from ..runtime.manifest import Manifest
+from ..runtime.messages import count
+from ..runtime.run_folder import make_folder
 from ..structures import Polygon
-from ..tiles import SHRINK
-from ..trained import load_trained, where_to_run
-from ..wording import count
 
 FORMAT_VERSION = 2  # of detections.json
 ENLARGE = 3.2  # times; the bundled weights learnt from photos of 720x1280 at 1152x2048 and twice that, no larger

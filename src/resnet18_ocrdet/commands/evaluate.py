@@ -10,12 +10,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from .. import build
-from ..bundled import BUNDLED, weights_path
-from ..checkpoint import sha256
-from ..display import Display
+from ..config.bundled import BUNDLED, weights_path
 from ..errors import UserError
-from ..metrics import IcdarMetric
-from ..output_folder import OutputFolder
+from ..evaluation.icdar_files import holds_results
+from ..evaluation.metrics import IcdarMetric
+from ..model.checkpoint import sha256
 from ..report.compare import compare, verdict
 from ..report.evidence import Evidence, gather
 from ..report.files import (
@@ -30,10 +29,11 @@ from ..report.files import (
 )
 from ..report.html import Baseline, write_report
 from ..report.mistakes import count_mistakes
-from ..results import holds_results
+from ..runtime.console import Display
+from ..runtime.distributed import join_world
+from ..runtime.messages import count
+from ..runtime.output_folder import OutputFolder
 from ..structures import Image, Source
-from ..wording import count
-from ..world import join_world
 from .calibration import lines_of
 from .scored import Scored, Split, told_apart
 from .scored_files import ResultFiles

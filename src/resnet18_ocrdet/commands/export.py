@@ -16,14 +16,9 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder
-from ..bundled import BUNDLED, weights_path
-from ..checkpoint import load_checkpoint, sha256
-from ..contract import Contract
+from ..config.bundled import BUNDLED, weights_path
 from ..data.image_io import list_images, read_image
 from ..data.synthetic.source import SyntheticScenes
-from ..detector import Detector
-from ..display import Display
 from ..errors import UserError
 from ..export.card import make_card, make_sidecar
 from ..export.earlier import refuse_foreign, restore_sidecar, sidecar_of
@@ -32,12 +27,17 @@ from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
 from ..export.parity import TOLERANCES, Parity, Tolerance, compare
 from ..export.torch_file import open_torch, write_torch
+from ..inference.backends import FileNet, open_exported
+from ..inference.loading import Trained
+from ..inference.predictor import Detector
+from ..model.checkpoint import load_checkpoint, sha256
+from ..model.contract import Contract
 from ..model.dbnet import DBNet
-from ..run_folder import make_folder
-from ..runtimes import FileNet, open_exported
+from ..runtime.atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder
+from ..runtime.console import Display
+from ..runtime.messages import count
+from ..runtime.run_folder import make_folder
 from ..structures import Image
-from ..trained import Trained
-from ..wording import count
 
 WRITERS = {".onnx": write_onnx, ".pt2": write_torch}
 NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}

@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from .. import build
-from ..bundled import BUNDLED_PATH, weights_path
 from ..check.doubted import LabelCheck, judge
-from ..check.doubts import Seen
-from ..check.doubts_html import place_of
+from ..check.label_audit import Seen
+from ..check.label_audit_html import place_of
 from ..check.measure import drawable
-from ..contract import Contract
+from ..config.bundled import BUNDLED_PATH, weights_path
 from ..data.image_io import read_image
-from ..data.reading import Reading
+from ..data.load_annotations import Reading
 from ..data.record import LabelRecord
-from ..detector import Detector
-from ..display import Display
 from ..errors import UserError
-from ..geometry import offset, shrink_distance
-from ..outlines import min_area_quads
-from ..postprocess import ProbMap, means_inside
+from ..geometry.batched import min_area_quads
+from ..geometry.polygon import offset, shrink_distance
+from ..inference.loading import load_trained, where_to_run
+from ..inference.postprocess import ProbMap, means_inside
+from ..inference.predictor import Detector
+from ..model.contract import Contract
+from ..runtime.console import Display
+from ..runtime.messages import count
 from ..structures import Image, Placement
-from ..trained import load_trained, where_to_run
-from ..wording import count
-from .taught import taught_records
+from .train_overlap import taught_records
 
 
 class LabelJudge:

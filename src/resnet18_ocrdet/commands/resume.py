@@ -9,12 +9,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
-from ..checkpoint import Checkpoint, load_checkpoint
 from ..config.check import check_run
 from ..config.interpolation import escape_interpolation
-from ..display import Display
 from ..errors import UserError
-from .start_values import keep_chosen, typed_keys
+from ..model.checkpoint import Checkpoint, load_checkpoint
+from ..runtime.console import Display
+from .auto_hparams import keep_chosen, typed_keys
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}

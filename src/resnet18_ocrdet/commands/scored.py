@@ -13,9 +13,9 @@ from .. import build
 from ..data.labels import LabelledImages
 from ..data.splits import Splits
 from ..errors import UserError
-from ..metrics import IcdarMetric
+from ..evaluation.metrics import IcdarMetric
+from ..runtime.messages import count
 from ..structures import Answer, Source
-from ..wording import count
 
 
 class Split(NamedTuple):

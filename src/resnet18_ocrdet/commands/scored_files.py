@@ -7,13 +7,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from .. import build
-from ..display import Display
 from ..errors import UserError
-from ..metrics import IcdarMetric
-from ..results import read_predictions
+from ..evaluation.icdar_files import read_predictions
+from ..evaluation.metrics import IcdarMetric
+from ..runtime.console import Display
+from ..runtime.distributed import World
+from ..runtime.messages import count, printable
 from ..structures import Answer
-from ..wording import count, printable
-from ..world import World
 from .scored import Scored, Split, choose_split
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists

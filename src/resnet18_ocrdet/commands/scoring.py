@@ -9,26 +9,26 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
-from ..bundled import BUNDLED, BUNDLED_PATH, weights_path
-from ..checkpoint import sha256
-from ..contract import Contract
+from ..config.bundled import BUNDLED, BUNDLED_PATH, weights_path
+from ..data.datasets import ScoreViews
 from ..data.loader import ScoreLoader, too_many
 from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits
 from ..data.usable import doubt, usable_at
-from ..data.views import ScoreViews
-from ..display import Display, duration
 from ..errors import UserError
-from ..funnel import explain_zero
-from ..metrics import IcdarMetric
+from ..evaluation.evaluator import evaluate
+from ..evaluation.metrics import IcdarMetric
+from ..evaluation.zero_score import explain_zero
+from ..inference.loading import load_trained, where_to_run
+from ..model.checkpoint import sha256
+from ..model.contract import Contract
+from ..runtime.console import Display, duration
+from ..runtime.distributed import World
+from ..runtime.messages import count
 from ..structures import Batch, Detection, Maps
-from ..trained import load_trained, where_to_run
-from ..validate import evaluate
-from ..wording import count
-from ..world import World
 from .calibration import Calibration, held
 from .scored import Scored, Split, choose_split
-from .taught import taught_images
+from .train_overlap import taught_images
 
 
 class Network:

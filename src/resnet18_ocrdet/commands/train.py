@@ -12,34 +12,35 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from .. import build, draw
-from ..atomic_write import remove_leftovers
-from ..checkpoint import SCHEMA, Checkpoint, load_checkpoint
+from .. import build
 from ..config.crossfield import suspicions
 from ..config.interpolation import escape_interpolation
 from ..data.loader_processes import LoaderDied
-from ..diagnosis import Diagnosis, Displacement, standing_still, waiting
-from ..display import Display, duration
-from ..engine import LossSums, StepRecord, train_one_epoch
 from ..errors import TrainingStopped, UserError
-from ..evidence import write_evidence
-from ..funnel import explain_zero
-from ..guard import Verdict
-from ..interrupt import Interrupt
-from ..journal import Journal, NoJournal
-from ..lock import RunLock
-from ..manifest import Manifest
-from ..memory import peak_memory
-from ..metrics import IcdarMetric
-from ..pictures import Overlays, preview
-from ..run_folder import REMEDY, RunFolder, find_resume, make_folder, passed_over
-from ..slim import is_slim
+from ..evaluation.evaluator import Validation, evaluate
+from ..evaluation.metrics import IcdarMetric
+from ..evaluation.zero_score import explain_zero
+from ..model.checkpoint import SCHEMA, Checkpoint, load_checkpoint
+from ..model.release import is_slim
+from ..runtime.atomic_write import remove_leftovers
+from ..runtime.console import Display, duration
+from ..runtime.distributed import World, join_world
+from ..runtime.lock import RunLock
+from ..runtime.manifest import Manifest
+from ..runtime.memory import peak_memory
+from ..runtime.messages import count
+from ..runtime.run_folder import REMEDY, RunFolder, find_resume, make_folder, passed_over
+from ..runtime.signals import Interrupt
 from ..structures import Batch, Detection, Maps
-from ..validate import Validation, evaluate
-from ..wording import count
-from ..world import World, join_world
+from ..train.bad_batch import write_evidence
+from ..train.diagnosis import Diagnosis, Displacement, standing_still, waiting
+from ..train.engine import LossSums, StepRecord, train_one_epoch
+from ..train.guard import Verdict
+from ..train.logger import Journal, NoJournal
+from ..viz import draw
+from ..viz.overlays import Overlays, preview
+from .checkpointer import Saves
 from .resume import newest_whole, resumed_config
-from .saves import Saves
 from .train_faults import explain
 from .train_lines import epoch_line, fault_line, step_note
 from .train_parts import Parts, assemble

@@ -9,8 +9,8 @@ from omegaconf import DictConfig
 from ..build import view_size
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
-from ..memory import ran_out
-from ..world import World
+from ..runtime.distributed import World
+from ..runtime.memory import ran_out
 
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)  # of CUDA and of torch on a CPU
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..display import duration
-from ..engine import StepRecord
-from ..guard import Guard, Verdict
+from ..runtime.console import duration
+from ..train.engine import StepRecord
+from ..train.guard import Guard, Verdict
 
 
 def fault_line(record: StepRecord, guard: Guard) -> str:

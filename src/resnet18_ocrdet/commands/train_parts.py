@@ -12,24 +12,25 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..compiled import compile_network
-from ..contract import Contract
+from ..data.datasets import ScoreViews, TrainViews
 from ..data.loader import EpochBatches, ScoreLoader, TrainLoader, too_many
 from ..data.splits import Splits, overlap
 from ..data.targets import TargetMaker
 from ..data.usable import Usable, doubt, refusal, usable_at
-from ..data.views import ScoreViews, TrainViews
-from ..device import choose_device, gradient_scaler
-from ..display import Display, duration
-from ..engine import Compute, TrainState
 from ..errors import UserError
-from ..loss import DBLoss
-from ..postprocess import Decoder
-from ..provenance import data_hash, provenance
-from ..schedule import Schedule
-from ..wording import count
-from ..world import World
-from .start_values import choose_values, measure, start_of, take_thresholds
+from ..inference.postprocess import Decoder
+from ..model.compiled import compile_network
+from ..model.contract import Contract
+from ..model.loss import DBLoss
+from ..runtime.compute import Compute
+from ..runtime.console import Display, duration
+from ..runtime.device import choose_device, gradient_scaler
+from ..runtime.distributed import World
+from ..runtime.messages import count
+from ..runtime.provenance import data_hash, provenance
+from ..train.engine import TrainState
+from ..train.schedule import Schedule
+from .auto_hparams import choose_values, measure, start_of, take_thresholds
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..curves import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
-from ..display import Display, duration
-from ..journal import Journal, NoJournal
-from ..metrics import IcdarMetric
-from ..run_folder import RunFolder
-from ..wording import count
+from ..evaluation.metrics import IcdarMetric
+from ..runtime.console import Display, duration
+from ..runtime.messages import count
+from ..runtime.run_folder import RunFolder
+from ..train.logger import Journal, NoJournal
+from ..viz.curves import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
 
 
 def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:

@@ -9,13 +9,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError
+from ..runtime.messages import as_typed
 from .crossfield import contradictions, not_given
 from .hints import unknown_key
 from .interpolation import escape_interpolation
 from .library import Library
 from .runs import RUNS
-from .tree import Key, choose, keys_of, leaves, target_of
-from .values import convert, shown
+from .schema_walk import Key, choose, keys_of, leaves, target_of
+from .values import convert
 
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 
@@ -104,20 +105,20 @@ class Checker:
         try:
             return convert(value, key.annotation, key.rule)
         except ValueError as error:
-            self.problems.append(f"{name}={shown(value)}: {error}")
+            self.problems.append(f"{name}={as_typed(value)}: {error}")
             return value
 
     def _node(self, key: Key, value: Any, name: str) -> Any:
         if value in (None, MISSING) and key.optional:
             return None
         if not isinstance(value, dict):
-            what = "is not set" if value in (None, MISSING) else f"is {shown(value)}"
+            what = "is not set" if value in (None, MISSING) else f"is {as_typed(value)}"
             self.problems.append(f"{name} {what}: a run needs a section here ({key.rule.doc})")
             return None
         schema = choose(key, value)
         targets = [target for target in map(target_of, key.schemas) if target]
         if schema is None or (targets and value.get("_target_") not in targets):
-            target = shown(value.get("_target_"))
+            target = as_typed(value.get("_target_"))
             self.problems.append(f"{name}._target_={target}: only {' and '.join(targets)} can be built")
             return None
         return self.section(schema, value, name + ".", key.rule.inherit)

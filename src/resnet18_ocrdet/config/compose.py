@@ -14,10 +14,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic_write import remove_leftovers
 from ..errors import UserError
-from ..run_folder import remove_unused, reserve_folder
-from ..wording import printable
+from ..runtime.atomic_write import remove_leftovers
+from ..runtime.messages import printable
+from ..runtime.run_folder import remove_unused, reserve_folder
 from .argv import Request, parse_argv
 from .library import Library
 from .paths import conf_dir
@@ -73,7 +73,7 @@ def _report(command: str, error: UserError) -> int:
 def _compose_and_run(request: Request, job: Job) -> int:
     from .check import check_run
     from .disk import check_disk
-    from .gate import prepare
+    from .override_check import prepare
     from .resumed import goes_on, implied_words
 
     with _hydra(request) as hydra:
@@ -122,7 +122,7 @@ def _hydra(request: Request) -> Iterator[Any]:
 
 def _search_words(request: Request) -> list[str]:
     """`--config-dir` as a word, which a sweep hands on to its jobs."""
-    from .words import quote_grammar  # Hydra reads this one word without OmegaConf
+    from .override_grammar import quote_grammar  # Hydra reads this one word without OmegaConf
 
     if request.config_dir is None:
         return []
@@ -182,8 +182,8 @@ def _own_folder(cfg: DictConfig, command: str) -> Iterator[None]:
 
 def _sweep(hydra: Any, command: str, job: Job, words: list[str], library: Library) -> int:
     """Check every job of the sweep, then let Hydra's launcher run them. Returns the worst exit code."""
-    from .compare import comparison
-    from .words import quote
+    from .override_grammar import quote
+    from .settings_diff import comparison
 
     folder = _check_jobs(hydra, command, words, library)
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
@@ -202,7 +202,7 @@ def _check_jobs(hydra: Any, command: str, words: list[str], library: Library) ->
     """Gate 2 for all jobs before the first one starts. Returns the folder that the user gave for the sweep."""
     from .check import check_run
     from .disk import check_disk
-    from .gate import single_settings
+    from .override_check import single_settings
 
     if any(word.startswith("hydra/sweeper=") for word in words):
         return None  # a search draws its own values; each job is checked when it starts

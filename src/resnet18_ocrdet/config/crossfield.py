@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..bundled import BUNDLED, EXPORTED
-from ..wording import count
+from ..runtime.messages import count
+from .bundled import BUNDLED, EXPORTED
 from .size import pair_problem
 
 Tree = Mapping[str, Any]

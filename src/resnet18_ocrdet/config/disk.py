@@ -10,12 +10,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..bundled import BUNDLED
 from ..errors import UserError
-from ..wording import looked_in
+from ..runtime.messages import looked_in
+from .bundled import BUNDLED
 from .interpolation import escape_interpolation
 from .runs import RUNS
-from .tree import all_leaves
+from .schema_walk import all_leaves
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
 CHECKPOINTS = ("checkpoint", "model.weights")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
+from ..runtime.messages import as_typed
 from .library import Library
 from .runs import RUNS
-from .tree import Key, keys_of
-from .values import describe, kinds_of, shown
+from .schema_walk import Key, keys_of
+from .values import describe, kinds_of
 
 ABOUT = {
     "train": "Train a text detector.",
@@ -126,6 +127,6 @@ def _key_lines(keys: list[Key], values: dict[str, Any] | None, prefix: str = "")
             lines += _key_lines(list(below), value or {}, f"{prefix}{key.name}.")
         else:
             limits = describe(kinds_of(key.annotation), key.rule)
-            setting = f"{prefix}{key.name}" + ("" if values is None else f"={shown(value)}")
+            setting = f"{prefix}{key.name}" + ("" if values is None else f"={as_typed(value)}")
             lines.append(f"{setting:<{VALUE_WIDTH}} {key.rule.doc} ({limits})")
     return lines

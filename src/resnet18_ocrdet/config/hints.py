@@ -7,7 +7,7 @@ from difflib import SequenceMatcher, get_close_matches
 
 from .library import Library
 from .runs import RUNS
-from .tree import Key, all_leaves, target_of
+from .schema_walk import Key, all_leaves, target_of
 
 SAME = {  # last part of a key elsewhere -> here
     "learning_rate": "lr",

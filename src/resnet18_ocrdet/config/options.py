@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..bundled import BUNDLED
+from .bundled import BUNDLED
 from .rules import key, path
 
 SIDE_LIMITS: dict[str, Any] = {"low": 32, "high": 4096, "multiple_of": 32}  # 32: the network's coarsest stride
@@ -113,7 +113,7 @@ class AdamW:
 class StepLR:
     """scheduler=step"""
 
-    target: ClassVar[str] = "resnet18_ocrdet.schedule.StepLR"
+    target: ClassVar[str] = "resnet18_ocrdet.train.schedule.StepLR"
     step_size: int = key("epochs between two drops of the rate", low=1)
     gamma: float = key("factor of each drop", low=0, above=True, high=1)
     warmup_epochs: float = _warmup()
@@ -123,7 +123,7 @@ class StepLR:
 class Cosine:
     """scheduler=cosine"""
 
-    target: ClassVar[str] = "resnet18_ocrdet.schedule.Cosine"
+    target: ClassVar[str] = "resnet18_ocrdet.train.schedule.Cosine"
     T_max: float | None = key("epochs until eta_min; null: the run", low=0, above=True)
     eta_min: float = key("learning rate at the end", low=0)
     warmup_epochs: float = _warmup()
@@ -133,7 +133,7 @@ class Cosine:
 class OneCycle:
     """scheduler=onecycle"""
 
-    target: ClassVar[str] = "resnet18_ocrdet.schedule.OneCycle"
+    target: ClassVar[str] = "resnet18_ocrdet.train.schedule.OneCycle"
     max_lr: float = key("peak of the rate", low=0, above=True, high=100)
     pct_start: float = key("share of the run that rises", low=0, high=1, below=True)
     div_factor: float = key("the run starts at max_lr / div_factor", low=1)
@@ -144,7 +144,7 @@ class OneCycle:
 class Poly:
     """scheduler=poly"""
 
-    target: ClassVar[str] = "resnet18_ocrdet.schedule.Poly"
+    target: ClassVar[str] = "resnet18_ocrdet.train.schedule.Poly"
     power: float = key("lr · (1 - progress) ** power", low=0, above=True, high=10)
     warmup_epochs: float = _warmup()
 

@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any
 
 from ..errors import UserError
-from ..wording import one_line
+from ..runtime.messages import one_line
 from .check import Checker, escaped
 from .interpolation import literal
 from .library import Library
 from .options import DBNet
 from .plain import described, not_plain
 
+PACKAGE = "resnet18_ocrdet"
 MOST_VALUES = 1000  # of a config: it has about a hundred
 MOST_TEXT = 100_000  # characters: names and texts of a config have about two thousand
 LABELLED = {
@@ -24,6 +25,10 @@ LABELLED = {
     "exif": "auto",
     "cache": "none",
     "max_label_mb": 1024,
+}
+MOVED_TARGETS = {  # older `_target_` -> where that class is now
+    f"{PACKAGE}.schedule.{name}": f"{PACKAGE}.train.schedule.{name}"
+    for name in ("StepLR", "Cosine", "OneCycle", "Poly")
 }
 # Settings that older versions did not have, with the values that change nothing; besides those of train.*
 ADDED: dict[str, dict[str, Any]] = {
@@ -67,6 +72,7 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
 
     Keys without a default here stay missing. The one place that knows what older versions wrote."""
     defaults = _defaults()
+    tree = {name: _retargeted(node) for name, node in tree.items()}
     made = {"max_megapixels": defaults["max_megapixels"], "overwrite": defaults["overwrite"], **tree}
     made["train"] = _filled(tree.get("train", {}), defaults["train"])
     for section, added in ADDED.items():
@@ -92,6 +98,12 @@ def _literal(name: str, node: Any) -> Any:
         return literal(node)
     except ValueError as error:
         raise UserError(one_line(f"{name}={node}: {error}")) from None
+
+
+def _retargeted(node: Any) -> Any:
+    """A section whose `_target_` is where this version has it."""
+    target = node.get("_target_") if isinstance(node, dict) else None
+    return {**node, "_target_": MOVED_TARGETS[target]} if isinstance(target, str) and target in MOVED_TARGETS else node
 
 
 def _filled(section: Any, added: Mapping[str, Any]) -> Any:

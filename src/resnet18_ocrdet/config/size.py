@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from .library import Library
 from .options import InputSize
-from .tree import keys_of
+from .override_grammar import Word
+from .schema_walk import keys_of
 from .values import nearest_multiples
-from .words import Word
 
 PAIR = re.compile(r"([0-9]+)[xX×]([0-9]+)")
 SIDE = keys_of(InputSize)[0].rule

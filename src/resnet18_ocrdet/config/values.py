@@ -93,17 +93,6 @@ def _refusal(value: Any, kinds: tuple[Any, ...], rule: Rule) -> str:
     return text
 
 
-def shown(value: Any) -> str:
-    """A value as it would be typed."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
-    return str(value)
-
-
 def nearest_multiples(number: float, rule: Rule) -> list[int]:
     """The one or two allowed values next to a number."""
     step = rule.multiple_of

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..structures import Image, Picture, Resize, Sample
+from .geometric import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, regions_in_image, warp
 from .letterbox import letterbox, scale_to
 from .photometric import Look, Photometric, apply_look
-from .plan import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, regions_in_image, warp
 
 
 class Plan(NamedTuple):

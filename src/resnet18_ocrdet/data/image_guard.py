@@ -20,7 +20,7 @@ from typing import BinaryIO
 import PIL.Image
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.wording import count, sides
+from resnet18_ocrdet.runtime.messages import count, sides
 
 MAX_SIDE = 2**20  # px; OpenCV opens no image wider or higher (CV_IO_MAX_IMAGE_WIDTH)
 KINDS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "JPEG2000", "PPM")  # Pillow's names of what OpenCV decodes

@@ -11,7 +11,7 @@ import PIL.TiffImagePlugin
 
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
 from resnet18_ocrdet.data.image_io import QUARTER_TURNS, orientation_of, read_image, unopened
-from resnet18_ocrdet.regular_file import open_regular
+from resnet18_ocrdet.runtime.regular_file import open_regular
 
 TAIL_BYTES = 4096  # of a JPEG or PNG in which its end marker is looked for first
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format

@@ -21,9 +21,9 @@ from resnet18_ocrdet.data.file_names import leads_nowhere
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
 from resnet18_ocrdet.data.jpeg_head import END, JPEG, JpegHead, jpeg_head, scan_count
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.regular_file import open_regular
+from resnet18_ocrdet.runtime.messages import count
+from resnet18_ocrdet.runtime.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
-from resnet18_ocrdet.wording import count
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
 # in lower case; all of them decoded by OpenCV's wheels on every platform

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from ..allocator import give_back_freed_memory, keep_freed_memory
 from ..errors import UserError
+from ..runtime.allocator import give_back_freed_memory, keep_freed_memory
+from ..runtime.messages import count
 from ..structures import Batch, Targets
-from ..wording import count
+from .datasets import ScoreViews, TrainViews, View
 from .loader_processes import EXIT_NO_FILES, NO_FILES, LoaderProcesses
-from .views import ScoreViews, TrainViews, View
 
 CROWDED = 2  # loader processes a core from which a note is given
 POLITENESS = 10  # niceness of a loader process: on a CPU the network's threads wait for the slowest of them

@@ -18,18 +18,18 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from resnet18_ocrdet.data.cache import Kind as Cache
+from resnet18_ocrdet.data.error_policy import MissingGt, OnError, settle
 from resnet18_ocrdet.data.file_names import is_file
 from resnet18_ocrdet.data.findings import MAX_LABEL_MB
+from resnet18_ocrdet.data.image_checks import Coords, Exif
 from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.policy import MissingGt, OnError, settle
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.survey import Coords, Exif
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.text_file import read_lines
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.structures import Picture, Sample, Source
-from resnet18_ocrdet.wording import count
 
 __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
 

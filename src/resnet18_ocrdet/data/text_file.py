@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from resnet18_ocrdet.data.findings import MAX_LABEL_MB, MAX_REGIONS, Report
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.regular_file import read_regular
+from resnet18_ocrdet.runtime.regular_file import read_regular
 
 MB = 10**6  # bytes
 _FIRST_SIGN = re.compile(r"\S[^\r\n]*+")  # and the rest of its line

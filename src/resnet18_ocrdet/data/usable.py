@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import clip_to_image, min_area_quad
+from ..geometry.polygon import clip_to_image, min_area_quad
 from ..structures import Outline, Polygon, Resize, Source
 from .labels import LabelledImages
 from .letterbox import scale_to

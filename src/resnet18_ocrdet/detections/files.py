@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import draw
-from ..atomic_write import HIDDEN
 from ..errors import UserError
-from ..manifest import Manifest
-from ..results import format_detections
+from ..evaluation.icdar_files import format_detections
+from ..runtime.atomic_write import HIDDEN
+from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
+from ..viz import draw
 from .upright import upright
 
 if TYPE_CHECKING:

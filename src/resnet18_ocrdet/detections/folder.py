@@ -17,14 +17,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic_write import atomic_write, remove_leftovers, staging_folder
 from ..errors import UserError
-from ..lock import RunLock
-from ..manifest import digest_of
-from ..output_folder import MAX_SETTINGS_BYTES, differences
-from ..regular_file import read_json_object
-from ..run_folder import REMEDY
-from ..wording import count
+from ..runtime.atomic_write import atomic_write, remove_leftovers, staging_folder
+from ..runtime.lock import RunLock
+from ..runtime.manifest import digest_of
+from ..runtime.messages import count
+from ..runtime.output_folder import MAX_SETTINGS_BYTES, differences
+from ..runtime.regular_file import read_json_object
+from ..runtime.run_folder import REMEDY
 from .files import OF_IMAGE, SHEETS, ImageFiles, remove, tag_of
 from .formats import coco
 from .records import STAMP, lines_at, read_records, stamp

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import area
+from ..geometry.polygon import area
 
 CLASS = "text"  # the only one
 Record = dict[str, Any]

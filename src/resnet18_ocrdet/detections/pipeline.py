@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeAlias
 import cv2
 
 from ..data.image_io import read_image
-from ..detector import Detector
 from ..errors import UserError
-from ..memory import ran_out
-from ..postprocess import ProbMap
+from ..inference.postprocess import ProbMap
+from ..inference.predictor import Detector
+from ..inference.tiling import SHRINK
+from ..runtime.memory import ran_out
 from ..structures import Detection, Image, Placement
-from ..tiles import SHRINK
 from .inputs import Item
 from .records import stamp
 

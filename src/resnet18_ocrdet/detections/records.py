@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from ..regular_file import open_regular
+from ..runtime.regular_file import open_regular
 
 MIN_VERTICES = 3
 COUNTS = ("height", "width")  # px, of the image

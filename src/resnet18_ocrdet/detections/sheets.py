@@ -8,8 +8,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic_write import staging_folder
-from ..manifest import digest_of
+from ..runtime.atomic_write import staging_folder
+from ..runtime.manifest import digest_of
 from .files import ImageFiles
 from .formats import labelme
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
-from ..checkpoint import Checkpoint
-from ..contract import Contract
+from ..inference.backends import FORMAT
+from ..inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX
+from ..model.checkpoint import Checkpoint
+from ..model.contract import Contract
 from ..model.dbnet import STRIDE
-from ..postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX
-from ..runtimes import FORMAT
-from ..slim import without_paths
+from ..model.release import without_paths
 from .graph import INPUT, OUTPUT, InputType
 from .parity import Parity
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..atomic_write import orphans
-from ..checkpoint import sha256
 from ..errors import UserError
-from ..output_folder import differences
-from ..regular_file import read_json_object
+from ..model.checkpoint import sha256
+from ..runtime.atomic_write import orphans
+from ..runtime.output_folder import differences
+from ..runtime.regular_file import read_json_object
 from .card import make_sidecar
 from .parity import Parity
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from ..runtimes import KEY
+from ..inference.backends import KEY
 from .graph import INPUT, OUTPUT
 
 OPSET = 18  # read by ONNX Runtime, OpenVINO and OpenCV's dnn of 2026

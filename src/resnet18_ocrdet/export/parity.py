@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..detector import Detector
-from ..metrics import IcdarMetric
+from ..evaluation.metrics import IcdarMetric
+from ..inference.predictor import Detector
 from ..structures import Answer, Image
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from ..runtimes import Exported
+from ..inference.backends import Exported
 
 TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # where each operation came from
 CARD = "card.json"  # inside of the archive

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from ..structures import Maps
 from .backbone import CHANNELS, ResNetFeatures
 from .freeze import freeze
+from .fused_head import quick_logits
 from .head import MapHead
 from .neck import FeaturePyramid
 from .normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
-from .quick import quick_logits
 
 STRIDE = 32  # of the deepest feature map: image sides must be multiples of it
 INNER_CHANNELS = 256

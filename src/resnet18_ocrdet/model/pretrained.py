@@ -10,11 +10,11 @@ import torch
 import torchvision
 from torch import nn
 
-from ..content import check_tensors, is_state
 from ..errors import UserError
-from ..packing import refuse_packed
-from ..regular_file import open_regular
-from ..wording import count, one_line
+from ..runtime.messages import count, one_line
+from ..runtime.regular_file import open_regular
+from .checkpoint_schema import check_tensors, is_state
+from .zip_check import refuse_packed
 
 
 def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:

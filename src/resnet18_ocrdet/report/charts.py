@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from ..metrics import PrecisionRecall
+from ..evaluation.metrics import PrecisionRecall
 from .sizes import Share
 
 WIDTH, HEIGHT = 460, 160  # px

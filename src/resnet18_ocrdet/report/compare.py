@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..bootstrap import LEVEL, NAMES, Interval, draw_scores, interval
-from ..metrics import ImageScore
+from ..evaluation.bootstrap import LEVEL, NAMES, Interval, draw_scores, interval
+from ..evaluation.metrics import ImageScore
 
 
 class Change(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..bootstrap import Interval, intervals
-from ..metrics import IcdarMetric, ImageScore, PrecisionRecall
+from ..evaluation.bootstrap import Interval, intervals
+from ..evaluation.metrics import IcdarMetric, ImageScore, PrecisionRecall
 from ..structures import Answer, Score
 from .mistakes import Mistake, count_mistakes, find_mistakes
 from .sizes import Fit, Share, fit_of, recall_by_size

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from ..results import PREFIX, SUFFIX, format_detections
+from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
 from ..structures import Answer
 from .evidence import Evidence
 

@@ -8,11 +8,11 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from ..bootstrap import LEVEL, NAMES, Interval
 from ..errors import UserError
-from ..page import anchor, figure, table, write_page
+from ..evaluation.bootstrap import LEVEL, NAMES, Interval
+from ..runtime.messages import count
 from ..structures import Image
-from ..wording import count
+from ..viz.html import anchor, figure, table, write_page
 from .cases import Case, gained, lost, not_found, of_kind, spread, worst
 from .charts import precision_recall_chart, recall_bars, span
 from .compare import Change, verdict

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ..matching import find_overlaps, starts
-from ..metrics import CHUNK, ImageScore
+from ..evaluation.metrics import CHUNK, ImageScore
+from ..geometry.overlap import find_overlaps, starts
 from ..structures import Answer
 
 Kind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..crops import crop_round, jpeg
-from ..draw import DONT_CARE, outline
-from ..metrics import ImageScore
+from ..evaluation.metrics import ImageScore
 from ..structures import Answer, Image
+from ..viz.crops import crop_round, jpeg
+from ..viz.draw import DONT_CARE, outline
 
 FOUND = (0, 190, 0)
 LABEL = (70, 140, 255)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching import find_overlaps
-from ..metrics import ImageScore
-from ..outlines import HEIGHT_STEPS, text_sizes
+from ..evaluation.metrics import ImageScore
+from ..geometry.batched import HEIGHT_STEPS, text_sizes
+from ..geometry.overlap import find_overlaps
 from ..structures import Answer, Polygon
 
 ASPECTS = (0.0, 1.5, 3.0, 5.0, 8.0, math.inf)  # length over height

@@ -12,8 +12,8 @@ from typing import Any
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
 from resnet18_ocrdet.data.text_file import label_text, shown
-from resnet18_ocrdet.regular_file import open_regular
-from resnet18_ocrdet.wording import count
+from resnet18_ocrdet.runtime.messages import count
+from resnet18_ocrdet.runtime.regular_file import open_regular
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
 MAX_DIGITS = 4300  # of a whole number, sys.int_info.default_max_str_digits; longer ones are infinite anyway

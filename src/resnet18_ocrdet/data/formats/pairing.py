@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.image_io import UNREAD_SUFFIXES, has_image_suffix, lis
 from resnet18_ocrdet.data.record import LabelRecord, Region
 from resnet18_ocrdet.data.text_file import shown
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.regular_file import open_regular
+from resnet18_ocrdet.runtime.regular_file import open_regular
 from resnet18_ocrdet.structures import Polygon
 
 Entry = TypeVar("Entry")

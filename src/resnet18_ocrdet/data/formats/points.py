@@ -14,8 +14,8 @@ import numpy as np
 
 from resnet18_ocrdet.data.findings import MAX_REGIONS, TOO_MANY, Report
 from resnet18_ocrdet.data.formats.json_file import word
+from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.structures import Polygon
-from resnet18_ocrdet.wording import count
 
 MIN_VERTICES = 3
 BOX_NUMBERS = 4

@@ -18,7 +18,7 @@ from resnet18_ocrdet.data.synthetic.colour import tinted
 from resnet18_ocrdet.data.synthetic.effects import apply_effects
 from resnet18_ocrdet.data.synthetic.plan import Block, Line, Panel, Prop, Scene, Word
 from resnet18_ocrdet.data.synthetic.props import DRAWERS
-from resnet18_ocrdet.geometry import clip_to_image
+from resnet18_ocrdet.geometry.polygon import clip_to_image
 from resnet18_ocrdet.structures import Image, Polygon
 
 GREY: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.regular_file import open_regular
+from resnet18_ocrdet.runtime.regular_file import open_regular
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Word
-from resnet18_ocrdet.geometry import transform
+from resnet18_ocrdet.geometry.polygon import transform
 from resnet18_ocrdet.structures import Polygon
 
 CURVE_STEPS = 5  # vertices along the top and along the bottom of a bent word: 10 in all, as CTW1500 uses 14 for a line

@@ -1,0 +1,90 @@
+"""The detector for programs that embed it: `from resnet18_ocrdet import Detector`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import build
+from .config.bundled import BUNDLED, weights_path
+from .config.options import InputSize
+from .config.runs import Decode, DetectRun
+from .config.schema_walk import Key, keys_of
+from .config.values import convert
+from .data.image_io import read_image
+from .inference.loading import load_trained, where_to_run
+from .inference.predictor import Detector as OpenDetector
+from .model.contract import Contract
+from .structures import Detection, Image
+
+# the rules of the command line hold here too
+OWN = {key.name: key for key in keys_of(DetectRun)}
+DECODING = {key.name: key for key in keys_of(Decode)}
+SIDES = [key for key in keys_of(InputSize) if key.name in ("height", "width")]
+
+
+class Detector:
+    """A trained text detector, called with an image.
+
+    It holds no state between calls: any number of threads may call one at the same time."""
+
+    def __init__(
+        self,
+        checkpoint: str | PathLike[str] = BUNDLED,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        runtime: str = "auto",
+        input_size: tuple[int, int] | None = None,
+        tiling: bool = True,
+        **decode: Any,
+    ) -> None:
+        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime: as of
+        ocrdet-detect.
+
+        input_size: height and width, multiples of 32; None and what `decode` does not name (bin_thresh, box_thresh,
+        unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
+        shrunk to less than half are looked at in tiles as well.
+        Raises UserError for a checkpoint or device that cannot be used, ValueError for another setting."""
+        device, precision = _judged(OWN["device"], device), _judged(OWN["precision"], precision)
+        if unknown := sorted(set(decode) - set(DECODING)):
+            raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(DECODING)}")
+        changed = {name: _judged(DECODING[name], value) for name, value in decode.items()}
+        if input_size is not None:
+            if not isinstance(input_size, Sequence) or len(input_size) != 2:
+                raise ValueError(f"input_size={input_size}: height and width are needed")
+            changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
+        path = weights_path(str(checkpoint))
+        trained = load_trained(path, _judged(OWN["runtime"], runtime))
+        if runtime not in ("auto", trained.runtime):
+            raise ValueError(f"runtime={runtime!r}: runs exported networks, and {path} is not one")
+        place, wanted = where_to_run(trained, device, precision)
+        compute, self.precision = build.build_compute(place, wanted)
+        self.contract = Contract.from_dict(trained.content["contract"] | changed)
+        model = build.build_trained(trained, place, self.contract, self.precision)
+        self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute, tiling)
+
+    def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
+        """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.
+
+        A region has a `polygon`, (V, 2) float32, a quad clockwise from its top-left, and a `score`, 0..1.
+        Raises ValueError for another array, UserError for a file that is no image."""
+        if isinstance(image, str | PathLike):
+            image = read_image(Path(image))
+        if not isinstance(image, np.ndarray):
+            raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
+        return self._open(image)
+
+
+def _judged(key: Key, value: Any) -> Any:
+    """As the command would take it. Raises ValueError where the command would refuse it."""
+    try:
+        return convert(value, key.annotation, key.rule)
+    except ValueError as error:
+        raise ValueError(f"{key.name}={value!r}: {error}") from None

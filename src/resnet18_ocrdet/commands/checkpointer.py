@@ -1,0 +1,173 @@
+"""The checkpoints of a running training: what is in them, when they are due, and how a run goes on from one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from .. import build
+from ..data.loader import TrainLoader
+from ..errors import UserError
+from ..model.checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
+from ..model.contract import Contract
+from ..runtime import random_state
+from ..runtime.console import Display
+from ..runtime.distributed import World
+from ..runtime.run_folder import RunFolder
+from ..train.engine import LossSums, TrainState
+from ..train.resume_state import check_parts, naming
+
+
+class Saves:
+    """Writes last.pt and best.pt of one run. A disk that does not take one is told and never ends the run."""
+
+    def __init__(
+        self,
+        state: TrainState,
+        cfg: DictConfig,
+        contract: Contract,
+        folder: RunFolder,
+        display: Display,
+        loader: TrainLoader,
+        world: World,
+        about: dict[str, Any],
+    ) -> None:
+        """state: what is saved, and filled by `restore`. about: where the code and the data come from."""
+        self.state, self.cfg, self.contract, self.about = state, cfg, contract, about
+        self.folder, self.display, self.world = folder, display, world
+        self.steps, self.images_per_step = len(loader), loader.images_per_step
+        self._failed: set[Path] = set()  # files whose newest save failed
+        self._step: int | None = None  # of last.pt
+        self._at = time.monotonic()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the newest save of each file succeeded."""
+        return not self._failed
+
+    def last(self) -> bool:
+        """Write last.pt, the ones before it moving down; False when the disk does not take it."""
+        if not self._write(self.folder.last, keep=self.cfg.train.keep_last):
+            return False
+        self._step = self.state.step
+        return True
+
+    def last_if_due(self) -> None:
+        """Write last.pt when train.save_minutes have passed since the newest save."""
+        if time.monotonic() - self._at > 60.0 * self.cfg.train.save_minutes:
+            self.last()
+
+    def best(self) -> bool:
+        """Write best.pt; False when the disk does not take it."""
+        return self._write(self.folder.best, keep=1)
+
+    def farewell(self, how: str) -> str:
+        """What is said of a run that ends early. how: "stopped" or "interrupted"."""
+        if self._step is None:
+            return f"{how}; nothing was saved yet"
+        several = f"torchrun --nproc-per-node={self.world.local_size} --no-python " if self.world.size > 1 else ""
+        return f"{how}; step {self._step} is saved; go on with: {several}ocrdet-train resume={self.folder.root}"
+
+    def restore(self, content: Checkpoint, path: Path) -> None:
+        """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it, or a part of it
+        is not what a run saves; then nothing may be trained."""
+        state = self.state
+        check_parts(content, state.optimizer)
+        line = load_weights(state.model, content["model"], path)
+        self._check_steps(content, path)
+        with naming("optimizer"):
+            build.restore_optimizer(state.optimizer, content, self.cfg)
+        with naming("scaler"):
+            if content["scaler"]:  # empty unless it was fp16
+                state.scaler.load_state_dict(content["scaler"])
+        if state.average is not None:  # switched on by this resume: it begins with the weights
+            average = content["average"] or {"steps": 0, "model": content["model"]}
+            load_weights(state.average.model, average["model"], path)
+            state.average.load_state_dict(average)
+        state.mining.load_state_dict(content["mining"])
+        state.guard.load_state_dict(content["guard"])
+        state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
+        state.sums = LossSums(**content["sums"])
+        state.not_better = content["not_better"]
+        epochs = int(self.cfg.train.epochs)
+        if state.epoch > epochs:
+            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
+        if state.epoch == epochs:
+            self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
+        with naming("random"):
+            random_state.restore(content["random"])
+        if content["about"].get("data", self.about["data"]) != self.about["data"]:
+            self.display.line("note: the images or labels are not those this run was saved with")
+        self._step = state.step
+        self.folder.finished.unlink(missing_ok=True)
+        done = state.step - state.epoch * self.steps
+        self.display.line(
+            f"resumed at epoch {state.epoch + 1}, step {done} of {self.steps}: {line}; "
+            f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
+            f"{', averaged weights' if state.average is not None else ''}"
+        )
+
+    def _check_steps(self, content: Checkpoint, path: Path) -> None:
+        """Raises UserError when the position in the epoch would mean other images."""
+        before, now = content["images_per_step"], self.images_per_step
+        if before not in (None, now):
+            raise UserError(
+                f"resume={path}: a step took {before} images ({_processes(content['world'])}), now it would take {now} "
+                f"({_processes(self.world.size)}); keep processes x train.batch_size x train.accumulate, or start a "
+                f"new run with model.weights={path}"
+            )
+        if content["steps_per_epoch"] != self.steps:
+            raise UserError(
+                f"resume={path}: its epochs have {content['steps_per_epoch']} steps, but this data and batch size make "
+                f"{self.steps}; keep train.batch_size and the data, or start a new run with model.weights={path}"
+            )
+        if content["world"] != self.world.size:
+            self.display.line(
+                f"note: saved by {_processes(content['world'])}, goes on in {self.world.size} with the same images a "
+                f"step; batch-norm statistics and hard negatives are each process's own, so the numbers will differ"
+            )
+
+    def _write(self, path: Path, keep: int) -> bool:
+        self._at = time.monotonic()
+        if not self.world.first:
+            return True
+        try:
+            save_checkpoint(path, self._content(), keep)
+        except UserError as error:
+            self._failed.add(path)
+            self.display.line(f"not saved: {error}")
+            return False
+        self._failed.discard(path)
+        return True
+
+    def _content(self) -> Checkpoint:
+        state = self.state
+        return Checkpoint(
+            schema=SCHEMA,
+            contract=self.contract.to_dict(),
+            config=build.plain(self.cfg),
+            about=self.about,
+            model=state.model.state_dict(),
+            average=state.average.state_dict() if state.average is not None else None,
+            optimizer=state.optimizer.state_dict(),
+            scaler=state.scaler.state_dict(),
+            mining=dict(state.mining.state_dict()),
+            guard=dict(state.guard.state_dict()),
+            random=dict(random_state.capture()),
+            epoch=state.epoch,
+            step=state.step,
+            steps_per_epoch=self.steps,
+            images_per_step=self.images_per_step,
+            world=self.world.size,
+            sums=asdict(state.sums),
+            best_hmean=state.best_hmean,
+            not_better=state.not_better,
+        )
+
+
+def _processes(count: int) -> str:
+    return f"{count} process{'' if count == 1 else 'es'}"

@@ -1,0 +1,76 @@
+"""Data sets as PyTorch wants them: random crops to train on, whole images to score.
+
+Legend: H W pixels, K regions.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from ..structures import Image, Picture, Placement, Resize, Sample, Source
+from .geometric import regions_in_image
+from .letterbox import letterbox
+from .targets import TargetMaker, TargetPlanes
+
+
+class View(NamedTuple):
+    """One image as the network gets it, with its targets and what is needed to score it."""
+
+    image: Image
+    planes: TargetPlanes
+    placement: Placement
+    original: Sample  # polygons to score against; its image is left empty to save the transport
+    number: int  # of the image in its source
+
+
+class Transform(Protocol):
+    """Random view of a picture at a fixed size."""
+
+    def __call__(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Sample:
+        """Return a sample of exactly height×width."""
+
+
+class TrainViews(Dataset[View]):
+    """Augmented crops of one size. The key is (epoch, index), so the worker count changes nothing."""
+
+    def __init__(
+        self, source: Source, augment: Transform, make_targets: TargetMaker, height: int, width: int, seed: int
+    ) -> None:
+        self.source, self.augment, self.make_targets = source, augment, make_targets
+        self.height, self.width, self.seed = height, width, seed
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: tuple[int, int]) -> View:
+        epoch, index = key
+        rng = np.random.default_rng([self.seed, epoch, index])
+        sample = self.augment(self.source.open(index), self.height, self.width, rng)
+        planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
+        return View(sample.image, planes, Placement(self.height, self.width, 1.0, 1.0), _without_image(sample), index)
+
+
+class ScoreViews(Dataset[View]):
+    """Whole images, letterboxed: the same canvas for validation, evaluation and detection."""
+
+    def __init__(self, source: Source, make_targets: TargetMaker, height: int, width: int, resize: Resize) -> None:
+        self.source, self.make_targets = source, make_targets
+        self.height, self.width, self.resize = height, width, resize
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> View:
+        sample = self.source.load(index)
+        canvas, placement = letterbox(sample.image, self.height, self.width, self.resize)
+        inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
+        polygons = [placement.to_canvas(polygon) for polygon in inside]
+        planes = self.make_targets(polygons, ignore, *canvas.shape[:2])
+        return View(canvas, planes, placement, _without_image(sample), index)
+
+
+def _without_image(sample: Sample) -> Sample:
+    return Sample(sample.name, np.empty((0, 0, 3), np.uint8), sample.polygons, sample.ignore)

@@ -1,0 +1,81 @@
+"""Which thresholds fit a network best: every combination is scored on images that did not train it.
+
+The network runs once an image. Boxes are decoded for each bin_thresh and unclip_ratio; box_thresh only leaves boxes
+out, so it needs no decoding of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..inference.postprocess import Decoder, ProbMap
+from ..structures import Placement, Polygon
+from .metrics import IcdarMetric
+
+BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+BOX_THRESHES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+UNCLIP_RATIOS = (1.3, 1.5, 1.7, 1.9, 2.1)
+
+
+class Thresholds(NamedTuple):
+    """A combination, in the words of `decode.*`."""
+
+    bin_thresh: float
+    box_thresh: float
+    unclip_ratio: float
+
+
+class Sweep:
+    """Scores every combination image by image and keeps counts only; the combination in use is among them."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.now = Thresholds(decoder.bin_thresh, decoder.box_thresh, decoder.unclip_ratio)
+        self._bins = _with(BIN_THRESHES, decoder.bin_thresh)
+        self._boxes = _with(BOX_THRESHES, decoder.box_thresh)
+        self._unclips = _with(UNCLIP_RATIOS, decoder.unclip_ratio)
+        self._decoder = decoder
+        # matched, detections that count, care regions
+        self._counts = np.zeros((len(self._bins), len(self._boxes), len(self._unclips), 3), np.int64)
+
+    def add(
+        self, prob_map: ProbMap, placement: Placement, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], name: str
+    ) -> None:
+        """Decode and score one image in all ways.
+
+        prob_map: (H, W) float32, 0..1, of the whole canvas. polygons, ignore: K regions in pixels of the original
+        image and their don't-care flags (K,)."""
+        for (i, bin_thresh), (k, unclip_ratio) in product(enumerate(self._bins), enumerate(self._unclips)):
+            decode = replace(self._decoder, bin_thresh=bin_thresh, box_thresh=self._boxes[0], unclip_ratio=unclip_ratio)
+            found = decode(prob_map, placement)
+            kept, counts = -1, (0, 0, 0)
+            for j, box_thresh in enumerate(self._boxes):
+                confident = [detection for detection in found if detection.score >= box_thresh]
+                if len(confident) != kept:
+                    row = IcdarMetric().update(polygons, ignore, confident, name)
+                    kept, counts = len(confident), (row.matched, row.care_detections, row.care_regions)
+                self._counts[i, j, k] += counts
+
+    def hmeans(self) -> dict[Thresholds, float]:
+        """The hmean of each combination, 0..1; 0 where it is undefined."""
+        combinations = product(enumerate(self._bins), enumerate(self._boxes), enumerate(self._unclips))
+        scores = {}
+        for (i, bin_thresh), (j, box_thresh), (k, unclip_ratio) in combinations:
+            matched, found, regions = (int(count) for count in self._counts[i, j, k])
+            hmean = 2 * matched / (found + regions) if found + regions else 0.0  # of matched/found and matched/regions
+            scores[Thresholds(bin_thresh, box_thresh, unclip_ratio)] = hmean
+        return scores
+
+
+def best_of(hmeans: dict[Thresholds, float], now: Thresholds) -> Thresholds:
+    """The combination of highest hmean; of equal ones `now`, else the one nearest to it."""
+    return max(hmeans, key=lambda it: (hmeans[it], -sum(abs(a - b) for a, b in zip(it, now, strict=True))))
+
+
+def _with(grid: Sequence[float], value: float) -> tuple[float, ...]:
+    return tuple(sorted({*grid, value}))

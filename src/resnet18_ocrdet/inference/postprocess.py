@@ -1,0 +1,123 @@
+"""Probability map to regions: threshold, contours, score, unclip (DB paper, "Deformation" and MhLiao/DB).
+
+Legend: H W canvas pixels, V vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
+from ..structures import Decoded, Detection, Placement, Polygon, Stages
+
+MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
+MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping
+POLYGON_TOLERANCE = 0.002  # of the perimeter, when a contour becomes a polygon (MhLiao/DB)
+
+ProbMap = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Turns one probability map into regions in original image pixels.
+
+    bin_thresh: probability from which a pixel belongs to a region, 0..1. box_thresh: mean probability
+    from which a region counts, 0..1. unclip_ratio: growth A · ratio / L that undoes the shrinking, >= 1.
+    max_candidates: contours looked at per image. shape: "quad" or "polygon". unclip: "clipper" grows as the DB
+    reference does, with pyclipper, in whole pixels; "analytic" moves the sides of the quad, which is faster and keeps
+    fractions of a pixel; polygons grow by pyclipper in both."""
+
+    bin_thresh: float = 0.3
+    box_thresh: float = 0.6
+    unclip_ratio: float = 1.5
+    max_candidates: int = 1000
+    shape: Literal["quad", "polygon"] = "quad"
+    unclip: Literal["clipper", "analytic"] = "clipper"
+
+    def __call__(self, prob_map: ProbMap, placement: Placement) -> list[Detection]:
+        """The regions alone; see `trace`."""
+        return self.trace(prob_map, placement).detections
+
+    def trace(self, prob_map: ProbMap, placement: Placement) -> Decoded:
+        """The regions, and how many were lost at which stage.
+
+        prob_map: (H, W) float32, 0..1, of the whole canvas; what lies on its padding is dropped."""
+        height = min(round(placement.height * placement.scale_y), prob_map.shape[0])
+        width = min(round(placement.width * placement.scale_x), prob_map.shape[1])
+        prob_map = prob_map[:height, :width]
+        bitmap = (prob_map > self.bin_thresh).view(np.uint8)
+        contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        cores = self._cores(contours[: self.max_candidates])
+        scores = means_inside(prob_map, cores)
+        sure = np.flatnonzero(scores >= self.box_thresh)
+        grown, kept = self._grow([cores[index] for index in sure.tolist()])
+        found = [*map(Detection, placed(grown, placement), scores[sure][kept].tolist())]
+        highest = float(prob_map.max(initial=0.0))
+        return Decoded(found, Stages(highest, len(contours), len(cores), len(sure), len(found)))
+
+    def _cores(self, contours: Sequence[NDArray[Any]]) -> Sequence[Polygon]:
+        """The outlines of the contours that are not too small."""
+        quads, sides = min_area_quads(contours)
+        large = np.flatnonzero(sides >= MIN_SIDE_PX)
+        if self.shape == "quad":
+            return list(quads[large])
+        outlines = [_simplify(contours[index]) for index in large.tolist()]
+        return [outline for outline in outlines if len(outline) >= 3]
+
+    def _grow(self, cores: Sequence[Polygon]) -> tuple[Sequence[Polygon], NDArray[np.intp]]:
+        """Undo the shrinking. Returns the outlines that are not too small, and their places in `cores`."""
+        sizes, lengths = areas_and_perimeters(cores)
+        distances = sizes * self.unclip_ratio / np.maximum(lengths, 1e-6)
+        if self.shape == "quad" and self.unclip == "analytic":
+            quads, sides = grow_rectangles(np.array(cores, np.float32).reshape(-1, 4, 2), distances)
+            kept = np.flatnonzero(sides >= MIN_UNCLIPPED_SIDE_PX)
+            return list(quads[kept]), kept
+        grown = offsets(cores, distances)
+        there = np.array([index for index, outline in enumerate(grown) if len(outline)], np.intp)
+        outlines = [grown[index] for index in there]
+        quads, sides = min_area_quads(outlines)
+        large = np.flatnonzero(sides >= MIN_UNCLIPPED_SIDE_PX)
+        kept = there[large]
+        if self.shape == "quad":
+            return list(quads[large]), kept
+        return [grown[index].astype(np.float32) for index in kept], kept
+
+
+def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.float64]:
+    """Mean of prob_map (H, W) over the pixels of each of M polygons, its outline included: (M,) 0..1."""
+    if not polygons:
+        return np.zeros(0)
+    height, width = prob_map.shape
+    ends = list(accumulate(map(len, polygons), initial=0))
+    points, starts = np.concatenate(polygons), ends[:-1]
+    border = (width - 1, height - 1)
+    low = np.clip(np.floor(np.minimum.reduceat(points, starts)), 0, border).astype(np.int32)
+    high = np.clip(np.ceil(np.maximum.reduceat(points, starts)), 0, border).astype(np.int32)
+    inside = (points - np.repeat(low, np.diff(ends), axis=0)).astype(np.int32)
+    means = []
+    boxes = zip(low.tolist(), (high + 1).tolist(), pairwise(ends), strict=True)
+    for (left, top), (right, bottom), (start, end) in boxes:
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(mask, [inside[start:end]], 1)
+        means.append(cv2.mean(prob_map[top:bottom, left:right], mask)[0])
+    return np.array(means)
+
+
+def placed(outlines: Sequence[Polygon], placement: Placement) -> list[Polygon]:
+    """Bring M outlines from canvas pixels to those of the original image, all at once."""
+    if not outlines:
+        return []
+    points, ends = placement.to_original(np.concatenate(outlines)), accumulate(map(len, outlines), initial=0)
+    return [points[start:end] for start, end in pairwise(ends)]
+
+
+def _simplify(contour: NDArray[Any]) -> Polygon:
+    tolerance = POLYGON_TOLERANCE * cv2.arcLength(contour, True)
+    return np.asarray(cv2.approxPolyDP(contour, tolerance, True), np.float32).reshape(-1, 2)

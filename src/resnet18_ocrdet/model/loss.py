@@ -1,0 +1,123 @@
+"""The DB loss: cross-entropy with hard negatives, L1 of the threshold, Dice of the binary map.
+
+All terms are computed in float32 from logits: in bf16 the sigmoid saturates to 1 and the
+cross-entropy of the original formula reads several times too high.
+Legend: N images, H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..structures import LossParts, Maps, Targets
+
+Criterion = Callable[[Maps, Targets, float], LossParts]
+
+STEEPNESS = 50.0  # k of the DB paper, eq. 2
+BYTE = 255.0  # Targets.thresh_map holds threshold * 255
+
+
+class DBLoss(nn.Module):
+    """5 · cross-entropy + 10 · L1 + 1 · Dice (MhLiao/DB; the paper's alpha and beta count from 1).
+
+    negative_ratio: hard negatives kept for each positive pixel, over the whole batch. min_negatives: for each image at
+    least so many are kept, so that images with little or no text teach as well; 0: a batch without text teaches all
+    its background."""
+
+    def __init__(
+        self,
+        prob_weight: float = 5.0,
+        thresh_weight: float = 10.0,
+        binary_weight: float = 1.0,
+        negative_ratio: float = 3.0,
+        min_negatives: int = 0,
+    ) -> None:
+        super().__init__()
+        self.weights = (prob_weight, thresh_weight, binary_weight)
+        self.negative_ratio, self.min_negatives = negative_ratio, min_negatives
+
+    @property
+    def guess(self) -> float:
+        """The total for a network that knows nothing: every pixel 0.5, every threshold 0.2 off, no overlap."""
+        prob, thresh, binary = self.weights
+        return prob * math.log(2.0) + thresh * 0.2 + binary * 1.0
+
+    def forward(self, maps: Maps, targets: Targets, mining: float = 1.0) -> LossParts:
+        """Compare maps (N, 1, H, W) with targets (N, H, W).
+
+        mining: 0..1. At 1 the formula of the paper. Below, an easier form for random weights
+        (docs/adr/003-mining-warm-up.md): at 0 all background counts, and weighs as much as text.
+        A batch without text, or with nothing but don't-care regions, gives finite terms."""
+        assert maps.thresh_logits is not None, "the loss needs the threshold head"
+        text = targets.prob_map.float()
+        valid = targets.prob_mask.float()
+        logits = maps.prob_logits[:, 0].float()
+        thresh_map = maps.thresh_logits[:, 0].float().sigmoid()
+        thresh_mask = targets.thresh_mask.float()
+
+        prob = self._cross_entropy(logits, text, valid, mining)
+        gap = (thresh_map - targets.thresh_map.float() / BYTE).abs() * thresh_mask
+        thresh = gap.sum() / thresh_mask.sum().clamp(min=1.0)
+        binary = dice(binarize(logits.sigmoid(), thresh_map), text, valid)
+        terms = (prob, thresh, binary)
+        total = torch.stack([w * term for w, term in zip(self.weights, terms, strict=True)]).sum()
+        return LossParts(total, *terms)
+
+    def _cross_entropy(self, logits: Tensor, text: Tensor, valid: Tensor, mining: float) -> Tensor:
+        per_pixel = F.binary_cross_entropy_with_logits(logits, text, reduction="none")
+        positive = text * valid
+        negative = valid - positive
+        positives, negatives = torch.stack([positive.sum(), negative.sum()]).tolist()
+        # Three times nothing would teach nothing: the loss of the reference is 0 for a batch without text.
+        wanted = max(int(self.negative_ratio * positives), self.min_negatives * len(logits))
+        mined = min(negatives, float(wanted)) if wanted else negatives
+        kept = int(negatives ** (1.0 - mining) * mined**mining)  # from all to the mined ones, in equal factors
+        mined_share = mined / max(positives + mined, 1.0)
+        share = mining * mined_share + (1.0 - mining) * 0.5
+        on_text = (per_pixel * positive).sum() / max(positives, 1.0)
+        hardest = sum_of_largest((per_pixel * negative).flatten(), kept) / max(kept, 1)
+        loss: Tensor = (1.0 - share) * on_text + share * hardest
+        return loss
+
+
+def sum_of_largest(values: Tensor, count: int) -> Tensor:
+    """The sum of the `count` largest values; those that are equal to the smallest of them share its gradient.
+
+    values: (M,) float32, M >= count. Many pixels tie in bf16, and which of them `topk` takes is not said."""
+    assert 0 <= count <= len(values), f"{count} of {len(values)} values"
+    if count == 0:
+        return values.sum() * 0.0
+    edge = nth_largest(values.detach(), count)
+    above, tied = values > edge, values == edge
+    share = (count - above.sum()) / tied.sum().clamp(min=1)
+    return (values * torch.where(tied, share, above.to(values.dtype))).sum()
+
+
+def nth_largest(values: Tensor, n: int) -> Tensor:
+    """The n-th largest of (M,) values, 1 <= n <= M, a scalar. On a CPU NumPy finds it several times faster."""
+    if values.device.type != "cpu":
+        return values.topk(n, sorted=False).values.min()
+    place = len(values) - n
+    return values.new_tensor(np.partition(values.numpy(), place)[place])
+
+
+def binarize(prob_map: Tensor, thresh_map: Tensor, steepness: float = STEEPNESS) -> Tensor:
+    """Soft step around the learned threshold (DB paper, eq. 2).
+
+    prob_map, thresh_map: same shape, 0..1. Returns the same."""
+    return torch.sigmoid(steepness * (prob_map - thresh_map))
+
+
+def dice(binary_map: Tensor, text: Tensor, valid: Tensor) -> Tensor:
+    """1 - 2 |A ∩ B| / (|A| + |B|) over the valid pixels of the whole batch, 0..1.
+
+    Exactly 1, without gradient, where a batch has no text."""
+    overlap = (binary_map * text * valid).sum()
+    both = (binary_map * valid).sum() + (text * valid).sum()
+    return 1.0 - 2.0 * overlap / both.clamp(min=1e-6)

@@ -1,0 +1,56 @@
+"""Which device computes, and in which precision: by what it can do, not by a timing."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from ..errors import UserError
+
+
+def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
+    """wanted: "auto", "cpu", "mps", "cuda" or "cuda:N". Raises UserError when it is not there.
+
+    local_rank: of this process among those that share the machine; None when it is alone."""
+    cards = torch.cuda.device_count()
+    if wanted == "auto":
+        wanted = "cuda" if cards else "cpu"
+    device = torch.device(wanted)
+    if device.type == "cuda" and local_rank is not None:
+        device = torch.device("cuda", local_rank)
+    if device.type == "cuda" and (device.index or 0) >= cards:
+        have = ", ".join(f"cuda:{i}" for i in range(cards)) or "no CUDA device"
+        raise UserError(f"device={wanted}: this machine has {have}; use device=cpu or device=auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device=mps: not available on this machine; use device=cpu or device=auto")
+    return device
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """wanted: "auto", "fp32", "bf16" or "fp16". Returns the one to use; auto: bf16 where it is multiplied natively.
+
+    Raises UserError for bf16 on a GPU without it; a CPU without it computes the same, slowly."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        if wanted == "bf16" and not native:
+            raise UserError(
+                f"precision=bf16: {torch.cuda.get_device_name(device)} has no bf16; use precision=fp16 or fp32"
+            )
+    else:
+        flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+        native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+    if wanted == "auto":
+        return "bf16" if native else "fp32"
+    return wanted
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """The context the network runs in; "int8" is a matter of an exported file."""
+    reduced = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, reduced, enabled=precision in ("bf16", "fp16"))
+
+
+def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+    """For fp16, whose small gradients would vanish; for other precisions it does nothing."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")

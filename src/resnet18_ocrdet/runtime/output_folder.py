@@ -1,0 +1,118 @@
+"""The output folder of a command that writes its results at the end: all of them or none, and over nobody's work."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .atomic_write import atomic_write, remove_leftovers, staging_folder
+from .lock import RunLock
+from .manifest import Manifest, digest_of
+from .messages import as_typed
+from .regular_file import read_json_object
+from .run_folder import REMEDY, make_folder, remove_unused
+
+NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they change no result
+PATHS = {"root", "fonts", "backgrounds", "predictions", "baseline", "checkpoint"}
+MAX_SETTINGS_BYTES = 2**20
+SHOWN = 3  # settings that one message names
+
+
+class OutputFolder:
+    """Results of one command, which may replace what it wrote itself with the same settings."""
+
+    def __init__(self, root: Path, command: str, settings: Mapping[str, Any], overwrite: bool) -> None:
+        """settings: what the results depend on, plain values. overwrite: replace files of any origin and settings."""
+        self.root, self.overwrite = root, overwrite
+        self._settings = comparable(settings)
+        self._settings_file = root / f".ocrdet-{command}.settings.json"
+        self._manifest = Manifest(root / f".ocrdet-{command}.files.jsonl")
+        self._lock = RunLock(root / f".ocrdet-{command}.lock", "output", "is writing to it")
+        self._replaceable: list[Path] = []
+
+    @contextmanager
+    def claimed(self, patterns: Sequence[str]) -> Iterator[None]:
+        """Hold the folder while the command runs. patterns: of the files that it may write, relative to the folder.
+
+        Raises UserError, before anything is touched, when another process holds it, or when such a file is there that
+        this command did not write with these settings."""
+        new = make_folder("output", self.root)
+        with self._lock:
+            try:
+                remove_leftovers([self.root])
+                self._manifest.load()
+                self._replaceable = sorted(chain.from_iterable(self.root.glob(pattern) for pattern in patterns))
+                self._refuse_folders(patterns)
+                if self._replaceable and not self.overwrite:
+                    self._refuse_foreign()
+                yield
+            finally:
+                if new:
+                    remove_unused(self.root)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Give a hidden folder to write to. At the end its files move into the output folder, and what an earlier call
+        wrote there goes; when the block raises, nothing changes.
+
+        Raises OSError."""
+        with staging_folder(self.root) as staged:
+            yield staged
+            made = [path.relative_to(staged) for path in sorted(staged.rglob("*")) if path.is_file()]
+            self._manifest.restart(self._replaceable)
+            for name in made:
+                self._manifest.add(self.root / name, digest_of(staged / name))
+            with atomic_write(self._settings_file) as written:
+                written.write_text(json.dumps(self._settings, indent=1) + "\n", encoding="utf-8")
+            for name in made:
+                (self.root / name.parent).mkdir(parents=True, exist_ok=True)
+                (staged / name).replace(self.root / name)
+            for path in {*self._replaceable} - {self.root / name for name in made}:
+                path.unlink(missing_ok=True)
+
+    def _refuse_folders(self, patterns: Sequence[str]) -> None:
+        """A folder in the place of a file cannot be replaced, and a link in the place of a folder leads elsewhere."""
+        folder = next((path for path in self._replaceable if path.is_dir() and not path.is_symlink()), None)
+        if folder is not None:
+            raise UserError(f"output={self.root}: {folder.name} is a folder: choose another output")
+        parents = {(self.root / pattern).parent for pattern in patterns} - {self.root}
+        link = next((parent for parent in parents if parent.is_symlink()), None)
+        if link is not None:
+            raise UserError(f"output={self.root}: {link.name} is a link to another folder: choose another output")
+
+    def _refuse_foreign(self) -> None:
+        foreign = self._manifest.first_foreign(self._replaceable)
+        if foreign is not None:
+            raise UserError(f"output={self.root}: {self._manifest.reason(foreign)}: {REMEDY}")
+        before = read_json_object(self._settings_file, MAX_SETTINGS_BYTES)
+        if before is None:
+            raise UserError(f"output={self.root}: holds results whose settings are not known: {REMEDY}")
+        if before != self._settings:
+            told = ", ".join(differences(before, self._settings)[:SHOWN])
+            raise UserError(f"output={self.root}: holds results written with other settings ({told}): {REMEDY}")
+
+
+def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are compared, after a round trip through JSON."""
+    kept = {key: value for key, value in settings.items() if key not in NOT_COMPARED}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    data = plain.get("data")
+    for section in (plain, data if isinstance(data, dict) else {}):
+        for key in section.keys() & PATHS:
+            if isinstance(section[key], str):
+                section[key] = os.path.abspath(section[key])  # noqa: PTH100  however the way to it was typed
+    return plain
+
+
+def differences(before: Any, now: Any, key: str = "") -> list[str]:
+    """`decode.bin_thresh 0.3 → 0.2` for each value of two nested settings that differs, sorted."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        below = (differences(before.get(name), now.get(name), f"{key}.{name}") for name in sorted({*before, *now}))
+        return list(chain.from_iterable(below))
+    return [] if before == now else [f"{key.lstrip('.')} {as_typed(before)} → {as_typed(now)}"]

@@ -1,0 +1,194 @@
+"""The folder of a training run: where its files are, and which run a `resume` means."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import UserError
+from .lock import begun
+from .messages import looked_in
+
+RUNS = Path("runs/train")
+LAST, BEST = "last.pt", "best.pt"
+LOCK_SUFFIX = ".lock"
+REMEDY = "choose another folder, or add overwrite=true"
+FINISHED = "summary.txt"  # written when the last epoch is done
+
+
+class RunFolder:
+    """Names the files of one run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.checkpoints = root / "checkpoints"
+        self.last = self.checkpoints / LAST
+        self.best = self.checkpoints / BEST
+        self.lock = root / "run.lock"
+        self.config = root / "config.yaml"
+        self.log = root / "train.log"
+        self.evidence = root / "stopped"
+        self.preview, self.previewed = root / "preview.jpg", root / ".ocrdet-preview.files.jsonl"
+        self.about = root / "about.json"
+        self.curves = root / "curves.png"
+        self.precision_recall = root / "precision_recall.png"
+        self.finished = root / FINISHED
+        self.metrics, self.faults = root / "metrics.jsonl", root / "guard.jsonl"
+        self.events = root / "tensorboard"
+
+    def create(self, overwrite: bool) -> None:
+        """Make it. overwrite: see `refuse_used`. Raises UserError."""
+        self.refuse_used(overwrite)
+        make_folder("run_dir", self.checkpoints)
+        for path in self._written:
+            if overwrite and path.is_symlink():  # nothing is written to where it leads
+                path.unlink()
+
+    def refuse_used(self, overwrite: bool) -> None:
+        """Raises UserError when it already holds a run, or, unless `overwrite`, a file that a run writes and none that
+        began here has written."""
+        if _saves(self.root):
+            never = "; overwrite=true does not replace a run" if overwrite else ""
+            raise UserError(
+                f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder{never}"
+            )
+        if overwrite:
+            return
+        self.refuse_links()
+        foreign = next((path for path in self._written if os.path.lexists(path)), None)
+        if foreign is not None and not begun(self.lock):
+            raise UserError(f"run_dir={self.root}: {foreign.name} was not written by this command: {REMEDY}")
+        if self.best.exists():  # without last.pt, which a run writes first
+            raise UserError(f"run_dir={self.root}: holds {self.best.relative_to(self.root)}: {REMEDY}")
+
+    def refuse_links(self) -> None:
+        """Raises UserError where a link stands in the place of a file: the run would write to where it leads."""
+        link = next((path for path in self._written if path.is_symlink()), None)
+        if link is not None:
+            raise UserError(f"run_dir={self.root}: {link.name} is a link: {REMEDY}")
+
+    @property
+    def _written(self) -> list[Path]:
+        """What a run writes besides its checkpoints, which are replaced and never written through a link."""
+        files = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished]
+        return [*files, self.metrics, self.faults, self.events, self.evidence]
+
+    @classmethod
+    def of(cls, checkpoint: Path) -> RunFolder:
+        """The run that a checkpoint lies in. Raises UserError when it was moved out of one."""
+        path = checkpoint.resolve()
+        if path.parent.name != "checkpoints":
+            raise UserError(
+                f"resume={checkpoint}: not inside a run folder (…/checkpoints/); to start a new run from its weights: "
+                f"model.weights={checkpoint}"
+            )
+        return cls(path.parents[1])
+
+
+def make_folder(key: str, folder: Path) -> bool:
+    """Make a folder that the user named with `key`, or with none. Returns whether it is new.
+
+    Raises UserError when it cannot be made or written to."""
+    named = f"{key}={folder}" if key else str(folder)
+    new = True
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if not os.path.isdir(folder):  # noqa: PTH112  Path.is_dir raises for some names
+            raise UserError(f"{named}: cannot be made ({error.strerror})") from None
+        new = False
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{named}: cannot be written to")
+    return new
+
+
+def reserve_folder(folder: Path) -> Path:
+    """Make a folder that nobody else has: `folder`, or one beside it with a number. Raises UserError.
+
+    Two commands may start within the same second."""
+    make_folder("", folder.parent)
+    candidate, number = folder, 1
+    while True:
+        try:
+            candidate.mkdir()
+        except FileExistsError:
+            number += 1
+            candidate = folder.with_name(f"{folder.name}-{number}")
+        except OSError as error:
+            raise UserError(f"{candidate}: cannot be created ({error.strerror})") from None
+        else:
+            return candidate
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove a folder that holds nothing but lock files; any other stays."""
+    with suppress(OSError):
+        held = list(folder.iterdir())
+        if all(path.suffix == LOCK_SUFFIX for path in held):
+            for path in held:
+                path.unlink()
+            folder.rmdir()
+
+
+def find_resume(wanted: str, run_dir: Path) -> list[Path]:
+    """The checkpoints that `resume=wanted` may go on from, best first: the newest save, then those before it.
+
+    wanted: a checkpoint (then it alone), a run folder, or "auto": `run_dir` if it holds a run, else the newest
+    unfinished run in runs/train. Raises UserError, which says what is there instead, when there is none."""
+    if wanted != "auto":
+        path = Path(wanted)
+        if not path.exists():
+            raise UserError(f"checkpoint {path}: no such file")
+        if not path.is_dir():
+            return [path]
+        if saves := _saves(path):
+            return saves
+        raise UserError(f"resume={path}: this folder holds no checkpoint (looked for {RunFolder(path).last})")
+    if saves := _saves(run_dir):
+        return saves
+    unfinished = [run for run in _begun() if _saves(run) and not _is_finished(run)]
+    if not unfinished:
+        raise UserError(f"resume=auto: {_nothing_to_resume(run_dir)}")
+    return max((_saves(run) for run in unfinished), key=lambda saves: saves[0].stat().st_mtime)
+
+
+def passed_over(chosen: Path) -> list[Path]:
+    """The runs in runs/train that began after the save `chosen` and have no checkpoint yet, newest first.
+
+    `resume=auto` cannot go on with them; whoever started one a minute ago wants to know."""
+    since = chosen.stat().st_mtime
+    return [run for run in _begun() if not _saves(run) and _began(run) > since]
+
+
+def _nothing_to_resume(run_dir: Path) -> str:
+    """Why `resume=auto` finds nothing, and what can be done about it."""
+    typed = run_dir.exists() or not run_dir.is_relative_to(RUNS.parent)  # else the call's own name for a new folder
+    absence = f"no checkpoint in {run_dir} and " if typed else ""
+    absence += f"no unfinished run in {RUNS}/{looked_in(RUNS)}"
+    if not (runs := _begun()):
+        return f"{absence}; to start one, leave resume out"
+    if _saves(runs[0]):
+        return f"{absence}; {runs[0]} is finished: to train it further, resume={runs[0]} and a higher train.epochs"
+    return f"{absence}; {runs[0]} has no checkpoint yet: start it anew, without resume"
+
+
+def _begun() -> list[Path]:
+    """The runs in runs/train, with checkpoints or not yet, newest first."""
+    return sorted((folder.parent for folder in RUNS.glob("*/checkpoints")), key=_began, reverse=True)
+
+
+def _began(run: Path) -> float:
+    """When its folder was made, or a checkpoint last put there."""
+    return (run / "checkpoints").stat().st_mtime
+
+
+def _is_finished(run: Path) -> bool:
+    return (run / FINISHED).exists()
+
+
+def _saves(run: Path) -> list[Path]:
+    """last.pt, last-1.pt, … as far as they are there."""
+    return sorted(
+        (run / "checkpoints").glob("last*.pt"), key=lambda path: (path.name != LAST, len(path.name), path.name)
+    )

@@ -1,0 +1,244 @@
+"""The training loop.
+
+Everything the loop uses comes in as an argument. Legend: N images of a batch, H W canvas pixels.
+A step takes one batch, or several whose gradients are added up, in each process of the run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from ..errors import TrainingStopped
+from ..model.loss import Criterion
+from ..runtime.compute import Compute
+from ..structures import Batch, LossParts
+from .ema import WeightAverage
+from .guard import Guard, Stateful, Verdict
+
+
+class Mining(Protocol):
+    """Says how far the loss mines hard negatives."""
+
+    share: float
+
+    def update(self, cross_entropy: float) -> None:
+        """Take in one step."""
+
+    def state_dict(self) -> Any:
+        """Plain values."""
+
+    def load_state_dict(self, state: Any) -> None:
+        """Continue where another run stood."""
+
+
+class StepRecord(NamedTuple):
+    """What one optimizer step tells the outside. Loss, norm and verdict are those of all processes together."""
+
+    step: int
+    epoch: float
+    lr: float
+    loss: LossParts
+    gradient_norm: float  # before clipping
+    verdict: Verdict  # of the guard; GOOD: the weights moved
+    mining: float  # 0..1: how far hard negatives were mined; 1 after the warm-up
+    has_text: bool  # whether any pixel was taught as text
+    data_seconds: float  # waiting for the loader
+    seconds: float  # the whole step
+    names: tuple[str, ...]  # of the images: of a good step those in this process, else all
+    images: int = 0  # of all processes
+
+
+@dataclass
+class TrainState:
+    """What changes while training, and so what a checkpoint holds."""
+
+    model: nn.Module
+    network: nn.Module  # the model as it is called: itself, or wrapped to exchange gradients
+    optimizer: Optimizer
+    scaler: GradScaler
+    mining: Mining
+    guard: Guard
+    average: WeightAverage | None = None
+    epoch: int = 0  # finished, validation included
+    step: int = 0  # finished
+    best_hmean: float | None = None
+    not_better: int = 0  # validations since the best one
+    sums: LossSums = field(default_factory=lambda: LossSums())
+    buffers: list[Tensor] | None = None  # as they were before the step in hand; None between steps
+    updating: bool = False  # from the guard's verdict to the end of the step
+
+    def begin_step(self) -> None:
+        """Note what the forward pass will change."""
+        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
+
+    def end_step(self) -> None:
+        """Count it."""
+        self.step += 1
+        self.buffers, self.updating = None, False
+
+    def undo(self) -> bool:
+        """Stand where the step in hand began. False when it is too late for that."""
+        if self.updating:
+            return False
+        for buffer, before in zip(self.model.buffers(), self.buffers or [], strict=False):
+            buffer.copy_(before)
+        self.buffers = None
+        return True
+
+    @property
+    def parts(self) -> list[Stateful]:
+        """What goes back when the numbers went wrong."""
+        return [self.model, self.optimizer, *([self.average] if self.average is not None else [])]
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and shipped."""
+        return self.model if self.average is None else self.average.model
+
+
+@dataclass
+class LossSums:
+    """What the epoch so far amounts to; a step that was left out counts for its time only."""
+
+    terms: list[float] = field(default_factory=lambda: [0.0] * len(LossParts._fields))
+    steps: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    data_seconds: float = 0.0  # of them waiting for the loader
+    lr: float = 0.0  # of the newest step
+
+    def add(self, record: StepRecord) -> None:
+        """Take in one step."""
+        self.lr = record.lr
+        self.seconds += record.seconds
+        self.data_seconds += record.data_seconds
+        if record.verdict is not Verdict.GOOD:
+            self.skipped += 1
+            return
+        self.terms = [total + float(term) for total, term in zip(self.terms, record.loss, strict=True)]
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Mean of each loss term."""
+        return {name: total / max(self.steps, 1) for name, total in zip(LossParts._fields, self.terms, strict=True)}
+
+
+def train_one_epoch(
+    state: TrainState,
+    rounds: Iterable[Sequence[Batch]],
+    steps: int,
+    schedule: Callable[[float], float],
+    criterion: Criterion,
+    compute: Compute,
+    clip_norm: float | None = None,
+) -> Iterator[StepRecord]:
+    """One pass over an epoch of `steps`; yields after every step. rounds: the batches of each step.
+
+    clip_norm: longer gradients are shortened to it. Raises TrainingStopped when the guard has gone back often enough;
+    the weights are then the last good ones."""
+    state.model.train()
+    state.guard.begin(*state.parts)
+    began = time.perf_counter()
+    for batches in rounds:
+        arrived = time.perf_counter()
+        epoch, mining = state.step / steps, state.mining.share
+        lr = schedule(epoch) * state.guard.lr_scale
+        for group in state.optimizer.param_groups:
+            group["lr"] = lr * group["lr_factor"]
+        state.begin_step()
+        loss, text = add_up_gradients(state, batches, criterion, compute)
+        loss, has_text, gradient = read_back(loss, text, finish_gradients(state, clip_norm))
+        names = tuple(name for batch in batches for name in batch.names)
+        images = len(names) * compute.world.size
+        state.updating = True
+        verdict = judge(state, float(loss.total), gradient)
+        if verdict is Verdict.GOOD:
+            state.guard.keep(*state.parts)  # these weights gave a good step
+            state.scaler.step(state.optimizer)
+            if state.average is not None:
+                state.average.update(state.model)
+            if mining < 1.0 and has_text:
+                state.mining.update(float(loss.prob))
+        elif verdict is Verdict.ROLL_BACK or compute.world.any(not _buffers_finite(state.model)):
+            verdict = Verdict.ROLL_BACK
+            if not state.guard.roll_back(*state.parts):
+                raise TrainingStopped(_given_up(state, lr, loss, gradient), batches)
+        if verdict is not Verdict.GOOD:
+            names = compute.world.joined(names)
+        state.scaler.update()
+        state.end_step()
+        now = time.perf_counter()
+        waited, took = arrived - began, now - began
+        yield StepRecord(state.step, epoch, lr, loss, gradient, verdict, mining, has_text, waited, took, names, images)
+        began = now
+
+
+def add_up_gradients(
+    state: TrainState, batches: Sequence[Batch], criterion: Criterion, compute: Compute
+) -> tuple[LossParts, Tensor]:
+    """Leave in `.grad` the mean gradient of the batches of all processes, scaled as the scaler says.
+
+    Returns the mean loss, detached, and the share of the batches with any text; both still on the device."""
+    state.optimizer.zero_grad(set_to_none=True)
+    told = torch.zeros(len(LossParts._fields) + 1, device=compute.device)
+    for number, batch in enumerate(batches, start=1):
+        targets = batch.targets.to(compute.device)
+        more = number < len(batches)
+        with compute.world.no_exchange(state.network) if more else nullcontext():
+            with compute.autocast():
+                maps = state.network(compute.image(batch.image))
+            loss = criterion(maps, targets, state.mining.share)
+            state.scaler.scale(loss.total / len(batches)).backward()  # type: ignore[no-untyped-call]
+        text = (targets.prob_map & targets.prob_mask).any()
+        told += torch.stack([*(term.detach() for term in loss), text.float()]) / len(batches)
+    *terms, text = compute.world.mean(told).unbind()
+    return LossParts(*terms), text
+
+
+def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
+    """Undo the scaling and shorten what is too long. Returns the norm before, a scalar still on the device."""
+    state.scaler.unscale_(state.optimizer)
+    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if clip_norm is not None:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), clip_norm, norm)
+    return norm
+
+
+def read_back(loss: LossParts, text: Tensor, norm: Tensor) -> tuple[LossParts, bool, float]:
+    """What a step decides by, brought to the CPU in one piece: each piece would make the CPU wait for a GPU again.
+
+    Returns the loss in CPU tensors, whether any pixel was text, and the gradient's norm."""
+    *terms, text, norm = torch.stack([*loss, text, norm]).cpu().unbind()
+    return LossParts(*terms), bool(text > 0), float(norm)
+
+
+def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
+    """The guard's verdict. In fp16 a gradient that overflows under a finite loss is the scaler's affair."""
+    overflow = math.isfinite(loss) and not math.isfinite(gradient)
+    if overflow and state.scaler.is_enabled() and state.scaler.get_scale() > 1.0:
+        return Verdict.OVERFLOW
+    return state.guard.judge(loss, gradient)
+
+
+def _buffers_finite(model: nn.Module) -> bool:
+    """False when a bad batch got into the running statistics, which no skipped update takes out again."""
+    return all(bool(torch.isfinite(buffer).all()) for buffer in model.buffers() if buffer.is_floating_point())
+
+
+def _given_up(state: TrainState, lr: float, loss: LossParts, gradient: float) -> str:
+    terms = ", ".join(f"{name} {float(term):.4g}" for name, term in zip(loss._fields, loss, strict=True))
+    return (
+        f"the loss went wrong again at step {state.step} after {state.guard.rollbacks - 1} returns to good weights, "
+        f"each with half the rate (now {lr:.3g}; {terms}; gradient norm {gradient:.4g})"
+    )

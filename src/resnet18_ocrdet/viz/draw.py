@@ -1,0 +1,85 @@
+"""Pictures for people: regions on an image, the maps beside it, a grid of views.
+
+Legend: H W pixels. Images are RGB uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..structures import Image, Polygon
+
+FOUND = (0, 200, 0)
+LABEL = (255, 160, 0)
+DONT_CARE = (150, 150, 150)
+MAX_JPEG_SIDE = 65_500  # the format's limit
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+
+
+def outline(
+    image: Image, polygons: Iterable[Polygon], color: tuple[int, int, int] = FOUND, thickness: int = 0
+) -> Image:
+    """Draw closed outlines on a copy; thickness 0 chooses one that fits the image's size."""
+    drawn = image.copy()
+    thickness = thickness or max(1, round(max(image.shape[:2]) / 500))
+    corners = [np.rint(polygon).astype(np.int32) for polygon in polygons]
+    cv2.polylines(drawn, corners, True, color, thickness, cv2.LINE_AA)
+    return drawn
+
+
+def labels(image: Image, polygons: Sequence[Polygon], ignore: NDArray[np.bool_]) -> Image:
+    """Draw labels: care regions and don't-care regions in their colours."""
+    care = [polygon for polygon, skip in zip(polygons, ignore, strict=True) if not skip]
+    rest = [polygon for polygon, skip in zip(polygons, ignore, strict=True) if skip]
+    return outline(outline(image, rest, DONT_CARE), care, LABEL)
+
+
+def heat(plane: NDArray[np.floating]) -> Image:
+    """(H, W) values 0..1 as a colour map."""
+    levels = np.clip(plane * 255.0, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def row(images: Sequence[Image]) -> Image:
+    """Side by side; all of one height."""
+    return np.concatenate(images, axis=1)
+
+
+def grid(rows: Sequence[Image], max_width: int = 1600) -> Image:
+    """Rows below each other, narrower ones padded, the whole reduced to max_width px."""
+    width = max(image.shape[1] for image in rows)
+    padded = [np.pad(image, ((0, 4), (0, width - image.shape[1]), (0, 0))) for image in rows]
+    return fit_width(np.concatenate(padded), max_width)
+
+
+def fit_width(image: Image, max_width: int) -> Image:
+    """Reduce to max_width px, shape kept; a narrower image is returned as it is."""
+    height, width = image.shape[:2]
+    if width <= max_width:
+        return image
+    size = (max_width, max(1, round(height * max_width / width)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def write(path: Path, image: Image, quality: int = 90) -> None:
+    """Encode by the path's suffix and write; any name the file system takes. See `encode`. Raises OSError."""
+    path.write_bytes(encode(path.suffix, image, quality))
+
+
+def encode(suffix: str, image: Image, quality: int = 90) -> bytes:
+    """The content of an image file of this kind, such as ".jpg"; any size (reduced where it must be).
+
+    quality: 0..100, of a JPEG."""
+    largest = max(image.shape[:2])
+    if largest > MAX_JPEG_SIDE:
+        size = [max(1, side * MAX_JPEG_SIDE // largest) for side in image.shape[1::-1]]
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG_SUFFIXES else []  # OpenCV 5 warns of others
+    ok, encoded = cv2.imencode(suffix, image[:, :, ::-1], options)
+    assert ok, f"OpenCV cannot encode {suffix}"
+    return encoded.tobytes()
