@@ -1,6 +1,6 @@
 """What the test_config files share: commands run in an empty folder, with a job that only notes its config.
 
-The paths of these command lines need not exist: tests/test_config_disk.py is about that.
+The paths of these command lines need not exist: tests/config/test_config_disk.py is about that.
 
 Hydra needs a tenth of a second for one composition, and most tests start from the same one: equal words are
 composed once per session. That is safe here, as no test changes a config file after its use."""

@@ -1,4 +1,4 @@
-"""One process of tests/test_many_processes.py: the gradients of its half of a batch, exchanged, to a file."""
+"""One process of tests/train/test_many_processes.py: the gradients of its half of a batch, exchanged, to a file."""
 
 from __future__ import annotations
 

@@ -1,0 +1,314 @@
+"""Total-Text's text and MATLAB labels."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import numpy as np
+import pytest
+
+from label_files import IMG11
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import matlab, totaltext
+from resnet18_ocrdet.errors import UserError
+
+SQUARE = "x: [[0 9 9 0]], y: [[0 0 9 9]]"
+
+
+def write(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
+
+
+def read_one(root, content, marks=totaltext.IGNORE_MARKS):
+    write(root, {"Images/Train/img1.jpg": "", "Groundtruth/Polygon/Train/poly_gt_img1.txt": content})
+    report = Report()
+    (record,) = totaltext.read(root, report, marks)["train"]
+    return record, report
+
+
+def found(report):
+    return [(finding.code, finding.path.name, finding.line) for finding in report]
+
+
+def test_official_folders(tmp_path):
+    root = write(
+        tmp_path,
+        {
+            "Images/Train/img11.jpg": "",
+            "Images/Test/img1.jpg": "",
+            "Groundtruth/Polygon/Train/poly_gt_img11.txt": IMG11,
+            "Groundtruth/Polygon/Test/poly_gt_img1.txt": f"{SQUARE}, ornt: [u'h'], transcriptions: [u'A']\n",
+        },
+    )
+    report = Report()
+    parts = totaltext.read(root, report)
+    assert list(parts) == ["train", "test"] and len(report) == 0
+    (record,) = parts["train"]
+    assert [polygon.tolist() for polygon in record.polygons] == [
+        [[115, 322], [503, 346], [494, 426], [115, 404]],
+        [[734, 360], [1058, 369], [1061, 449], [744, 430]],
+        [[562, 347], [595, 304], [651, 305], [687, 360], [653, 366], [637, 334], [604, 332], [588, 361]],
+        [[543, 347], [583, 288], [660, 288], [701, 347], [691, 358], [653, 308], [592, 302], [557, 355]],
+    ]
+    assert record.texts == ("nauGHTY", "NURIS", "nauGHTY", "#")
+    assert record.ignore.tolist() == [False, False, False, True]
+    assert record.lines.tolist() == [1, 2, 3, 6]
+    assert (record.lost, record.frame, record.image_path.name) == (0, "unknown", "img11.jpg")
+
+
+@pytest.mark.parametrize("label", ["poly_gt_img11.txt", "gt_img11.txt", "img11.txt", "img11.jpg.txt"])
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("train_images", "train_gts"), ("images/train", "gt/train"), ("Images/Train", "Groundtruth/Polygon/Train")],
+)
+def test_other_layouts_and_names(tmp_path, images, labels, label):
+    root = write(tmp_path, {f"{images}/img11.jpg": "", f"{labels}/{label}": IMG11})
+    assert totaltext.recognise(root) == f"{labels}/{label} begins with 'x: [['"
+    report = Report()
+    (record,) = totaltext.read(root, report)["train"]
+    assert len(record.polygons) == 4 and len(report) == 0
+
+
+@pytest.mark.parametrize(
+    ("rest", "text", "ignored"),
+    [
+        (", ornt: [u'h'], transcriptions: [u'word']", "word", False),
+        (', ornt: ["h"], transcriptions: ["word"]', "word", False),
+        (""", ornt: [u'h'], transcriptions: [u"JOE'S"]""", "JOE'S", False),
+        (", ornt: [u'h'], transcriptions: [u'it's']", "it's", False),
+        (r", ornt: [u'h'], transcriptions: [u'caf\xe9 \u2022']", "café •", False),
+        (", ornt: [u'h'], transcriptions: [u'照片']", "照片", False),
+        (", ornt: [u'h'], transcriptions: [u'a]b, c']", "a]b, c", False),
+        (", ornt: [u'h'], transcriptions: [u'##']", "##", False),
+        (", ornt: [u'#'], transcriptions: []", "", True),
+        (", ornt: [u'#']", "", True),
+        (", ornt: [u'h'], transcriptions: []", "", False),
+        (", ornt: [u'h']", "", False),
+        ("", "", False),
+    ],
+)
+def test_texts(tmp_path, rest, text, ignored):
+    record, report = read_one(tmp_path, f"{SQUARE}{rest}\n{SQUARE}, ornt: [u'h'], transcriptions: [u'next']\n")
+    assert record.texts == (text, "next")
+    assert record.ignore.tolist() == [ignored, False]
+    assert len(report) == 0
+
+
+def test_signs_in_two_halves_and_half_a_sign(tmp_path):
+    record, _ = read_one(
+        tmp_path, f"{SQUARE}, transcriptions: [u'\\ud83d\\ude00']\n{SQUARE}, transcriptions: [u'a\\ud83d']\n"
+    )
+    assert record.texts == ("\U0001f600", "a\ufffd")
+
+
+def test_commas_floats_and_line_ends(tmp_path):
+    record, report = read_one(
+        tmp_path,
+        "x: [[ 1.5, 9, -9., 0]], y: [[0, 0,\r\n 9, nan]], ornt: ['h'], transcriptions: ['a']\r\n\r\n"
+        f"{SQUARE}, ornt: ['h'], transcriptions: ['b']",
+    )
+    np.testing.assert_array_equal(record.polygons[0], [[1.5, 0], [9, 0], [-9, 9], [0, np.nan]])
+    assert record.lines.tolist() == [1, 4] and len(report) == 0
+
+
+def test_other_marks(tmp_path):
+    record, _ = read_one(tmp_path, IMG11, marks=("NURIS",))
+    assert record.ignore.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("entry", "code", "detail"),
+    [
+        ("x: [[0 9 9 0]], y: [[0 0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT019", "4 numbers of x, 3 of y"),
+        ("x: [[0 9]], y: [[0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "4 coordinates"),
+        ("x: [[0 9 12O]], y: [[0 0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT020", "number 3 is '12O'"),
+        ("x: [[]], y: [[]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "0 coordinates"),
+        ("x: [[0 9 9 0]], ornt: [u'h'], transcriptions: [u'a']", "GT022", "needs 'x: "),
+        ("0,0,9,0,9,9,0,9,word", "GT022", "needs 'x: "),
+    ],
+)
+def test_entries_that_cannot_be_located(tmp_path, entry, code, detail):
+    good = f"{SQUARE}, ornt: [u'h'], transcriptions: [u'good']"
+    record, report = read_one(tmp_path, f"{good}\n\n{entry}\n{good}\n")
+    assert found(report) == [(code, "poly_gt_img1.txt", 3)]
+    assert report.findings[0].detail.startswith(detail)
+    assert report.findings[0].image == record.image_path
+    assert (record.texts, record.lost, record.lines.tolist()) == (("good", "good"), 1, [1, 4])
+
+
+def test_files_that_are_empty_missing_or_left_over(tmp_path):
+    root = write(
+        tmp_path,
+        {
+            "train_images/img1.jpg": "",
+            "train_images/img2.jpg": "",
+            "train_images/img3.jpg": "",
+            "train_images/img4.jpg": "",
+            "train_gts/img1.txt": "\n",
+            "train_gts/img3.txt": "",
+            "train_gts/gt_img3.txt": "",
+            "train_gts/img4.txt": b"\x89PNG\0",
+            "train_gts/img9.txt": IMG11,
+        },
+    )
+    report = Report()
+    (record,) = totaltext.read(root, report)["train"]
+    assert record.polygons == () and record.lost == 0
+    assert sorted(found(report)) == [
+        ("GT001", "img2.jpg", 0),
+        ("GT002", "img1.txt", 0),
+        ("GT006", "img4.txt", 0),
+        ("GT026", "gt_img3.txt", 0),
+        ("GT027", "img9.txt", 0),
+    ]
+    assert report.of("GT001")[0].image == root / "train_images/img2.jpg"
+
+
+def test_two_images_with_one_label_file(tmp_path):
+    root = write(tmp_path, {"train_images/1.jpg": "", "train_images/1.png": "", "train_gts/1.txt": IMG11})
+    report = Report()
+    assert totaltext.read(root, report) == {"train": []}
+    assert found(report) == [("FS076", "1.txt", 0)] * 2
+    assert {finding.image.name for finding in report} == {"1.jpg", "1.png"}
+
+
+def test_encodings_are_noted(tmp_path):
+    entry = f"{SQUARE}, ornt: [u'h'], transcriptions: [u'照片']\n"
+    for encoding, codes in {"utf-8-sig": ["GT003"], "gb18030": ["GT004"], "utf-16": ["GT004"], "utf-8": []}.items():
+        record, report = read_one(tmp_path, entry.encode(encoding))
+        assert record.texts == ("照片",)
+        assert [finding.code for finding in report] == codes
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(UserError, match=r"0 images found \(looked for images/train\|train_images with "):
+        totaltext.read(tmp_path, Report())
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"train_images/1.jpg": "", "train_gts/1.txt": "0,0,9,0,9,9,0,9,word\n"},
+        {"train_images/1.jpg": "", "train_gts/1.txt": ""},
+        {"train_images/1.jpg": "", "train_gts/1.txt": '[{"transcription": "x: [[", "points": [[0, 0]]}]'},
+        {"train_images/1.jpg": "", "train_list.txt": "x: [[0 9 9 0]], y: [[0 0 9 9]]\n"},
+        {"Groundtruth/Polygon/Train/poly_gt_img1.mat": b"no matlab"},
+        {},
+    ],
+)
+def test_other_folders_are_not_recognised(tmp_path, files):
+    assert totaltext.recognise(write(tmp_path, files)) is None
+
+
+def mat_file(path, rows, name="polygt", compressed=False):
+    """Write a MATLAB 5 file with SciPy: a cell array of what the set's readme lists as columns 1 to 6."""
+    savemat = pytest.importorskip("scipy.io").savemat
+    table = np.empty((len(rows), 6), object)
+    for number, (x, y, text, orientation) in enumerate(rows):
+        table[number] = ["x:", np.array([x]), "y:", np.array([y]), text, orientation]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, {"other": np.arange(3), name: table}, do_compression=compressed)
+
+
+def test_matlab_files(tmp_path):
+    folder = tmp_path / "Groundtruth/Polygon/Train"
+    mat_file(
+        folder / "poly_gt_img11.mat",
+        [
+            ([115, 503, 494, 115], [322, 346, 426, 404], "nauGHTY", "m"),
+            ([543, 583, 660], [347, 288, 288], "#", "#"),
+            ([543, 583, 660], [347, 288], "short", "h"),
+            ([0.5, 9, 9], [0, 0, 9], "", "h"),
+        ],
+    )
+    write(tmp_path, {"Images/Train/img11.jpg": ""})
+    assert "poly_gt_img11.mat is a MATLAB file" in totaltext.recognise(tmp_path)
+    report = Report()
+    (record,) = totaltext.read(tmp_path, report)["train"]
+    assert record.polygons[0].tolist() == [[115, 322], [503, 346], [494, 426], [115, 404]]
+    assert record.polygons[2].tolist() == [[0.5, 0], [9, 0], [9, 9]]
+    assert record.texts == ("nauGHTY", "#", "") and record.ignore.tolist() == [False, True, False]
+    assert record.lines.tolist() == [1, 2, 4] and record.lost == 1
+    assert found(report) == [("GT019", "poly_gt_img11.mat", 3)]
+
+
+def test_text_goes_before_matlab(tmp_path):
+    mat_file(tmp_path / "train_gts/poly_gt_1.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")])
+    write(tmp_path, {"train_images/1.jpg": "", "train_gts/poly_gt_1.txt": f"{SQUARE}, transcriptions: [u'txt']"})
+    report = Report()
+    (record,) = totaltext.read(tmp_path, report)["train"]
+    assert record.texts == ("txt",) and len(report) == 0
+
+
+def test_broken_matlab_files(tmp_path):
+    folder = tmp_path / "train_gts"
+    mat_file(folder / "1.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")])
+    mat_file(folder / "2.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")], name="rectgt")
+    mat_file(folder / "3.mat", [])
+    whole = (folder / "1.mat").read_bytes()
+    write(
+        tmp_path,
+        {
+            "train_gts/1.mat": whole[: len(whole) // 2],
+            "train_gts/4.mat": "",
+            "train_gts/5.mat": b"MATLAB 5.0 MAT-file" + bytes(range(256)) * 2,
+            "train_gts/6.mat": "x: [[",
+        }
+        | {f"train_images/{number}.jpg": "" for number in range(1, 7)},
+    )
+    report = Report()
+    (record,) = totaltext.read(tmp_path, report)["train"]
+    assert record.image_path.name == "3.jpg" and record.polygons == ()
+    assert sorted(found(report)) == [("GT002", "3.mat", 0), *(("GT006", f"{n}.mat", 0) for n in (1, 2, 4, 5, 6))]
+    assert all("\n" not in finding.detail for finding in report)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_matlab_files_are_refused_in_words(tmp_path, compressed):
+    mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "照片", "h")], compressed=compressed)
+    whole = (tmp_path / "1.mat").read_bytes()
+    rows = [["x:", [0, 1, 2], "y:", [0, 1, 0], "照片", "h"]]
+    assert matlab.read_cells(whole, "polygt") == rows
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            matlab.read_cells(whole[:length], "polygt")
+    draw = random.Random(0)
+    refused = 0
+    for _ in range(2000):
+        data = bytearray(whole)
+        data[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            matlab.read_cells(bytes(data), "polygt")
+        except ValueError:
+            refused += 1
+    assert refused > 200
+
+
+def test_matlab_files_do_not_grow_without_end(tmp_path, monkeypatch):
+    mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "a" * 10_000, "h")], compressed=True)
+    data = (tmp_path / "1.mat").read_bytes()
+    assert len(data) < 1000 and len(matlab.read_cells(data, "polygt")[0][4]) == 10_000
+    monkeypatch.setattr(matlab, "MAX_UNPACKED_BYTES", 5000)
+    with pytest.raises(ValueError, match="more than 5000 bytes"):
+        matlab.read_cells(data, "polygt")
+
+
+def test_big_endian_matlab_file():
+    """Bytes laid out by hand after the tables of MathWorks' "MAT-File Format": polygt = {[7 260], 'ab'}."""
+
+    def element(kind, data):
+        return struct.pack(">II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    def array(array_class, shape, name, *parts):
+        head = element(6, struct.pack(">II", array_class, 0)) + element(5, struct.pack(">2i", *shape))
+        return element(14, head + element(1, name) + b"".join(parts))
+
+    numbers = array(6, (1, 2), b"", struct.pack(">HHHH", 4, 4, 7, 260))  # 4 bytes of uint16, within the tag
+    letters = array(4, (1, 2), b"", element(4, "ab".encode("utf-16-be")))
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\1\0MI"
+    assert matlab.read_cells(header + array(1, (1, 2), b"polygt", numbers, letters), "polygt") == [[[7, 260], "ab"]]

@@ -1,0 +1,349 @@
+"""ocrdet-export: a file that says the same as its checkpoint, knows its contract, and is run in its place."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+import resnet18_ocrdet
+from conftest import installed
+from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
+from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.data.letterbox import letterbox
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.export.graph import ShippedNet
+from resnet18_ocrdet.export.parity import TOLERANCES, Parity, compare
+from resnet18_ocrdet.inference.backends import KEY, Exported, FileNet, open_exported
+from resnet18_ocrdet.inference.loading import Trained, where_to_run
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.model.checkpoint import weights_only
+from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.viz.draw import write
+
+PLACES = [str(Path(module.__file__).parent).encode() for module in (resnet18_ocrdet, torch)]  # on this machine
+PLAIN = Path(__file__).parents[2] / "scripts/plain_onnx.py"
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with model.onnx of a tiny run, and what the installed command printed, in told.txt."""
+    folder = tmp_path_factory.mktemp("export")
+    words = (f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.onnx", "input_size=96x128")
+    done = installed("ocrdet-export", *words, "decode.box_thresh=0", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "told.txt").write_text(done.stdout)
+    return folder
+
+
+def fill(folder: Path, count: int, height: int, width: int) -> None:
+    scenes = SyntheticScenes(count, height, width, seed=1)
+    folder.mkdir()
+    for number in range(count):
+        write(folder / f"{number}.png", scenes.load(number).image)
+
+
+def test_the_shipped_network_is_the_trained_one():
+    net = DBNet().eval()
+    image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    with torch.inference_mode():
+        wanted = net(image, with_thresh=False).prob_map
+        assert torch.allclose(ShippedNet(net)(image), wanted, atol=1e-5)
+        assert torch.equal(ShippedNet(net)(image.float()), ShippedNet(net)(image))
+
+
+def test_fit_puts_the_whole_image_on_a_canvas_of_the_size():
+    image = np.full((100, 400, 3), 255, np.uint8)
+    canvas, placement = letterbox(image, 96, 128, "fit")
+    assert canvas.shape == (96, 128, 3)
+    assert (canvas[:32] == 255).all() and (canvas[32:] == 0).all()  # 400 px to 128, 100 to 32
+    assert placement == Placement(100, 400, 0.32, 0.32)
+    canvas, _ = letterbox(image.transpose(1, 0, 2), 96, 128, "fit")
+    assert canvas.shape == (96, 128, 3) and (canvas[:, :24] == 255).all() and (canvas[:, 24:] == 0).all()
+
+
+class Says:
+    """A detector that finds one rectangle, moved by so much, on a map that is higher by `more`."""
+
+    def __init__(self, shift: int, more: float = 0.0) -> None:
+        self.shift, self.more, self.decode = shift, more, Decoder(box_thresh=0.1)
+
+    def look(self, image):
+        prob_map = np.zeros((64, 96), np.float32)
+        if image.any():
+            prob_map[20:40, 10 + self.shift : 60 + self.shift] = 0.8 + self.more
+        return prob_map, Placement(64, 96, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "more", "largest", "hmean", "holds"),
+    [(0, 0.0, 0.0, 1.0, True), (0, 5e-5, 5e-5, 1.0, True), (0, 1e-3, 1e-3, 1.0, False), (40, 0.0, 0.8, 0.0, False)],
+)
+def test_what_differs_is_seen(shift, more, largest, hmean, holds):
+    image = np.full((64, 96, 3), 9, np.uint8)
+    parity = compare(Says(0), Says(shift, more), [image, image])  # type: ignore[arg-type]
+    assert (parity.images, parity.boxes, parity.holds(TOLERANCES["fp32"])) == (2, 2, holds)
+    assert parity.largest == pytest.approx(largest, rel=1e-3) and parity.hmean == hmean
+
+
+def test_nothing_found_by_both_agrees_and_nan_does_not():
+    blank = np.zeros((64, 96, 3), np.uint8)
+    assert compare(Says(0), Says(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
+    parity = compare(Says(0), Says(0, float("nan")), [blank + 9, blank])  # type: ignore[arg-type]
+    assert np.isnan(parity.largest)
+    for allowed in TOLERANCES.values():
+        assert not parity.holds(allowed) and not Parity(1, float("nan"), 5, 1.0).holds(allowed)
+
+
+def test_a_file_of_one_image_gets_them_one_by_one():
+    seen = []
+
+    def run(pixels):
+        seen.append((pixels.shape, pixels.dtype))
+        return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
+
+    card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
+    net = FileNet(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
+    maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
+    assert seen == [((1, 3, 64, 96), np.float32)] * 4  # the first one when it was opened
+    assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
+    net.check(64, 96, "fit")
+    for wrong in ((64, 64, "fit"), (64, 96, "keep")):
+        with pytest.raises(UserError, match=r"a\.onnx: takes images of 64x96 only"):
+            net.check(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("command", "job", "words", "message"),
+    [
+        ("export", _export, ["output=model.foo"], "output=model.foo: ends in .foo, not in .onnx or .pt2"),
+        ("export", _export, ["output=folder.onnx"], "output=folder.onnx: folder.onnx is a folder"),
+        ("export", _export, ["checkpoint=m.onnx"], "checkpoint m.onnx: an exported network, which can only be run"),
+        ("export", _export, ["input=none"], "input=none: no such file or folder"),
+        ("export", _export, ["input=folder.onnx"], "input=folder.onnx: 0 images found"),
+        ("export", _export, ["input_size=50x50"], "input_size"),
+        (
+            "export",
+            _export,
+            ["precision=int8"],
+            "precision=int8 measures the range of every layer on images like yours",
+        ),
+        ("export", _export, ["precision=int8", "input=a.png", "output=m.pt2"], "precision=int8 writes ONNX: output="),
+        ("detect", _detect, ["input=.", "checkpoint=n.onnx"], "checkpoint n.onnx: no such file"),
+        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx"], "m.onnx: ONNX Runtime cannot open it ("),
+        ("detect", _detect, ["input=a.png", "checkpoint=m.onnx", "runtime=openvino"], "m.onnx: OpenVINO cannot open"),
+        (
+            "detect",
+            _detect,
+            ["input=a.png", "runtime=openvino"],
+            "runtime=openvino runs exported networks: checkpoint=",
+        ),
+        ("eval", _evaluate, ["checkpoint=m.pt", "runtime=onnxruntime"], "runtime=onnxruntime runs exported networks"),
+        ("train", _train, ["model.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
+        ("eval", _evaluate, ["checkpoint=m.onnx", "calibrate=true"], "calibrate the .pt, then export it"),
+    ],
+)
+def test_mistakes_are_one_line(command, job, words, message, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", SyntheticScenes(1, 64, 64, seed=0).load(0).image)
+    (tmp_path / "m.onnx").write_bytes(b"nothing")
+    (tmp_path / "folder.onnx").mkdir()
+    assert run_command(command, job, words) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == ["a.png", "folder.onnx", "m.onnx"]
+
+
+def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("m.onnx").write_bytes(b"mine")
+    Path("m.onnx.json").write_text("{}")
+
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("resnet18_ocrdet.export.earlier.sha256", denied)
+    assert run_command("export", _export, [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=m.onnx"]) == 2
+    assert "m.onnx: cannot be written (Permission denied)" in capsys.readouterr().err
+    assert Path("m.onnx").read_bytes() == b"mine"
+
+
+def test_where_an_exported_file_runs():
+    def trained(runtime: str, precision: str = "fp32") -> Trained:
+        file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
+        return Trained(file.path, weights_only({"precision": precision}, {}, {}, {}), file)
+
+    cpu = torch.device("cpu")
+    assert where_to_run(trained("onnxruntime"), "auto", "auto") == (cpu, "fp32")
+    assert where_to_run(trained("openvino"), "cpu", "auto") == (cpu, "auto")  # bf16 where the CPU has it
+    assert where_to_run(trained("openvino"), "cpu", "bf16") == (cpu, "bf16")
+    with pytest.raises(UserError, match=r"bf16: a\.onnx is run by onnxruntime, in fp32; runtime=openvino, or a \.pt"):
+        where_to_run(trained("onnxruntime"), "cpu", "bf16")
+    with pytest.raises(UserError, match=r"fp16: a\.onnx is run by openvino, in fp32 or bf16; or a \.pt"):
+        where_to_run(trained("openvino"), "cpu", "fp16")
+    with pytest.raises(UserError, match=r"device=mps: a\.onnx is run by openvino, on the CPU"):
+        where_to_run(trained("openvino"), "mps", "auto")
+    for runtime in ("onnxruntime", "openvino"):
+        assert where_to_run(trained(runtime, "int8"), "auto", "auto") == (cpu, "int8")
+        with pytest.raises(UserError, match=r"precision=bf16: a\.onnx computes in int8; precision=auto"):
+            where_to_run(trained(runtime, "int8"), "auto", "bf16")
+
+
+def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr("resnet18_ocrdet.inference.backends.find_spec", lambda name: None)
+    for runtime, words in (
+        ("auto", r"a\.onnx: needs ONNX Runtime: pip install 'resnet18-ocrdet\[export\]'"),
+        ("openvino", r"runtime=openvino: not installed: pip install 'resnet18-ocrdet\[openvino\]'"),
+    ):
+        with pytest.raises(UserError, match=words):
+            open_exported(Path("a.onnx"), runtime)
+
+
+@pytest.mark.slow
+def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pt2").write_text("an earlier one")
+    apart = Parity(4, 0.01, 10, 0.9)
+    monkeypatch.setattr("resnet18_ocrdet.commands.export.compare", lambda *_: apart)
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.pt2"]
+    assert run_command("export", _export, words) == 2
+    assert "model.pt2: is there without its model.pt2.json" in capsys.readouterr().err
+    assert run_command("export", _export, [*words, "overwrite=true"]) == 2
+    told = capsys.readouterr()
+    assert "model.pt2: not written: the export does not say the same as the checkpoint" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
+    assert (tmp_path / "model.pt2").read_text() == "an earlier one"
+
+
+@pytest.mark.slow
+def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
+    told = (exported / "told.txt").read_text()
+    assert "WARNING: the checkpoint was made for 64x64, this file says 96x128: text is seen at another size" in told
+    assert "compared on 4 rendered scenes with the checkpoint in fp32: largest difference of a probability " in told
+    content = (exported / "model.onnx").read_bytes()
+    assert str(tiny_run).encode() not in content and not any(place in content for place in PLACES)
+    card = json.loads((exported / "model.onnx.json").read_text())
+    assert card["parity"]["largest"] < 1e-5 and card["parity"]["hmean"] == 1.0
+    assert (card["contract"]["height"], card["contract"]["width"], card["contract"]["box_thresh"]) == (96, 128, 0.0)
+    session = onnxruntime.InferenceSession(exported / "model.onnx")
+    assert session.get_inputs()[0].shape == card["input"]["shape"] == ["batch", 3, "height", "width"]
+    inside = json.loads(session.get_modelmeta().custom_metadata_map["resnet18_ocrdet"])
+    assert inside["contract"] == card["contract"] and inside["config"]["run_dir"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
+def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
+    from resnet18_ocrdet import build
+    from resnet18_ocrdet.inference.loading import load_trained
+
+    net = build.build_trained(load_trained(tiny_run / "checkpoints/best.pt"), torch.device("cpu"))
+    image = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
+    with torch.inference_mode():
+        wanted = net.eval()(image, with_thresh=False).prob_map.numpy()
+    got = onnxruntime.InferenceSession(exported / "model.onnx").run(None, {"image": image.numpy()})[0]
+    assert got.shape == (3, 1, *size) and np.abs(got - wanted).max() < 1e-4
+    reader = cv2.dnn.readNetFromONNX(str(exported / "model.onnx"))
+    reader.setInput(image[:1].numpy())
+    assert np.abs(reader.forward() - wanted[:1]).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 3, 96, 128)
+    assert run_command("detect", _detect, ["input=in", f"checkpoint={exported}/model.onnx", "output=found"]) == 0
+    found = json.loads((tmp_path / "found/detections.json").read_text())
+    assert found["precision"] == "fp32" and len(found["images"]) == 3 and (found["height"], found["width"]) == (96, 128)
+    words = ["input=in", f"checkpoint={exported}/model.onnx", "output=other", "runtime=openvino", "precision=fp32"]
+    assert run_command("detect", _detect, words) == 0
+    other = json.loads((tmp_path / "other/detections.json").read_text())
+    for one, same in zip(found["images"], other["images"], strict=True):
+        assert np.allclose(one["polygons"], same["polygons"], atol=1.0) and np.allclose(
+            one["scores"], same["scores"], atol=1e-3
+        )
+    words = [f"checkpoint={exported}/model.onnx", "data=synthetic", "data.test_size=2", "output=score", "workers=0"]
+    assert run_command("eval", _evaluate, words) == 0
+    metrics = json.loads((tmp_path / "score/metrics.json").read_text())
+    assert metrics["images"] == 2 and metrics["loss"] == {}
+    # the plain program finds the same boxes, to a pixel
+    boxes = [image["polygons"] for image in found["images"] if image["polygons"]]
+    assert boxes
+    for image in found["images"]:
+        words = [sys.executable, str(PLAIN), str(exported / "model.onnx"), f"in/{image['image']}"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        lines = np.array([line.split(",") for line in done.stdout.split()], float).reshape(-1, 9)
+        assert sorted(lines[:, 8].round(3)) == pytest.approx(sorted(image["scores"]), abs=2e-3)
+        for polygon, score in zip(image["polygons"], image["scores"], strict=True):
+            apart = np.abs(lines[:, :8].reshape(-1, 4, 2).mean(axis=1) - np.mean(polygon, axis=0)).max(axis=1)
+            assert apart[np.abs(lines[:, 8] - score) < 2e-3].min() < 2.0
+
+
+@pytest.mark.slow
+def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "free=false", "input_size=96x160"]
+    assert run_command("export", _export, [*words, "output=fixed.onnx", "pixels=float"]) == 0
+    session = onnxruntime.InferenceSession("fixed.onnx")
+    assert session.get_inputs()[0].shape == [1, 3, 96, 160] and session.get_inputs()[0].type == "tensor(float)"
+    assert json.loads(Path("fixed.onnx.json").read_text())["contract"]["resize"] == "fit"
+    write(tmp_path / "a.png", SyntheticScenes(1, 64, 200, seed=0).load(0).image)
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=fixed.onnx", "output=found"]) == 0
+    capsys.readouterr()
+    wrong = ["input=a.png", "checkpoint=fixed.onnx", "output=other", "input_size=64x64"]
+    assert run_command("detect", _detect, wrong) == 2
+    assert "fixed.onnx: takes images of 96x160 only" in capsys.readouterr().err
+    assert run_command("export", _export, [*words[:1], "output=m.pt2"]) == 0
+    with zipfile.ZipFile("m.pt2") as archive:  # nothing of this machine
+        assert not any(place in archive.read(name) for name in archive.namelist() for place in PLACES)
+    program = torch.export.load("m.pt2", extra_files=(extra := {"card.json": ""}))
+    assert Contract.from_dict(json.loads(extra["card.json"])["contract"]).resize == "keep"
+    assert program.module()(torch.zeros((2, 3, 64, 96), dtype=torch.uint8)).shape == (2, 1, 64, 96)
+
+
+@pytest.mark.slow
+def test_int8_is_small_and_finds_the_same(exported: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 6, 320, 480)
+    words = ["output=small.onnx", "precision=int8", "input=in", "input_size=320x480"]
+    assert run_command("export", _export, words) == 0
+    assert "measuring the range of every layer on 6 images" in capsys.readouterr().out
+    assert Path("small.onnx").stat().st_size < 0.3 * (exported / "model.onnx").stat().st_size
+    assert not any(place in Path("small.onnx").read_bytes() for place in PLACES)
+    parity = json.loads(Path("small.onnx.json").read_text())["parity"]
+    assert parity["boxes"] > 20 and parity["hmean"] >= 0.9 and 1e-4 < parity["largest"] < 0.5
+    session = onnxruntime.InferenceSession("small.onnx")
+    assert list(session.get_modelmeta().custom_metadata_map) == [KEY]
+    assert session.run(None, {"image": np.zeros((2, 3, 64, 96), np.uint8)})[0].shape == (2, 1, 64, 96)
+    for runtime in ("onnxruntime", "openvino"):
+        words = ["input=in", "checkpoint=small.onnx", f"output={runtime}", f"runtime={runtime}", "vis=false"]
+        assert run_command("detect", _detect, words) == 0
+        found = json.loads(Path(runtime, "detections.json").read_text())
+        assert found["precision"] == "int8"
+        assert abs(sum(len(image["scores"]) for image in found["images"]) - parity["boxes"]) < 0.2 * parity["boxes"]
+
+
+@pytest.mark.slow
+def test_int8_that_loses_too_much_is_not_written(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # a network of a few steps, whose maps are close to the threshold everywhere
+    write(tmp_path / "a.png", SyntheticScenes(1, 96, 128, seed=1).load(0).image)
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=small.onnx", "precision=int8", "input=a.png"]
+    assert run_command("export", _export, [*words, "decode.box_thresh=0"]) == 2
+    assert "small.onnx: not written: the export does not say the same" in capsys.readouterr().err
+    write(tmp_path / "a.png", np.zeros((96, 128, 3), np.uint8))
+    assert run_command("export", _export, [*words, "decode.box_thresh=0.9"]) == 2
+    assert "at least 10 regions are needed to compare on; name images with text" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -1,0 +1,67 @@
+"""scripts/recipe.py and scripts/few_photos.py from end to end, on six small pictures named as ICDAR2015's photos."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from resnet18_ocrdet.model.release import is_slim
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+# Both trainings hardly move the bundled weights, which find the rendered words already.
+TINY = ("train.batch_size=2", "train.workers=0", "optimizer.lr=1e-6")
+PHOTOS = ("input_size=320x1280", "augment.crop_size=64x64", "data.cache=none", "train.epochs=1", *TINY)
+RENDERED = ("--pretrain", "data.train_size=4", "data.val_size=2", "model.weights=bundled", *TINY)
+NUMBERS = (1, 2, 51, 52, 801, 802)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    images, labels = "ch4_training_images", "ch4_training_localization_transcription_gt"
+    for folder in (images, labels):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    scenes = SyntheticScenes(len(NUMBERS), 320, 640, seed=0)
+    for index, number in enumerate(NUMBERS):
+        sample = scenes.load(index)
+        picture = np.full((320, 1280, 3), 90, np.uint8)  # the right half is free of text
+        picture[:, :640] = sample.image
+        cv2.imwrite(str(tmp_path / "set" / images / f"img_{number}.png"), picture)
+        quads = [np.rint(cv2.boxPoints(cv2.minAreaRect(polygon))).clip(0) for polygon in sample.polygons]
+        lines = [",".join(f"{value:.0f}" for value in quad.ravel()) + ",word\n" for quad in quads]
+        (tmp_path / "set" / labels / f"gt_img_{number}.txt").write_text("".join(lines))
+    return tmp_path
+
+
+def run(script: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, SCRIPTS / script, "data.root=set", *words, "--output", "out", *RENDERED]
+    return subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=600, env={**os.environ})
+
+
+def test_recipe(photos: Path):
+    done = run("recipe.py", photos, *PHOTOS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert is_slim(load_checkpoint(photos / "out/dbnet_resnet18.pt"))
+    assert len(load_checkpoint(photos / "out/dbnet_resnet18.pt")["about"]["taught"]) == 4
+    assert "data.val=901-1000" in done.stdout.splitlines()[-1]
+    again = run("recipe.py", photos, *PHOTOS)
+    assert again.returncode == 0
+    assert "$ ocrdet-train" not in again.stdout
+
+
+def test_few_photos(photos: Path):
+    done = run("few_photos.py", photos, *PHOTOS, "train.val_every=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = done.stdout.splitlines()[-2:]
+    assert [row.split("|")[1].strip() for row in table] == ["rendered words", "nothing"]
+    hmeans = [float(row.split("|")[4]) for row in table]
+    assert hmeans[0] > 0.3 and hmeans[1] < 0.1
