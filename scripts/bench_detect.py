@@ -42,7 +42,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import Item
+from resnet18_ocrdet.detections.item import Item
 from resnet18_ocrdet.detections.pipeline import detect_all
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace

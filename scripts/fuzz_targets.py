@@ -33,8 +33,8 @@ from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.text_file import text_lines
-from resnet18_ocrdet.detections.files import ImageFiles, manifest_file
-from resnet18_ocrdet.detections.folder import INPUT, SETTINGS, ResultFolder
+from resnet18_ocrdet.detections.files import SETTINGS, ImageFiles, manifest_file
+from resnet18_ocrdet.detections.folder import INPUT, ResultFolder
 from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files

@@ -21,7 +21,8 @@ from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import Item, find_items, result_names
+from resnet18_ocrdet.detections.inputs import find_items, result_names
+from resnet18_ocrdet.detections.item import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Detection, Placement

@@ -14,7 +14,8 @@ from .. import build
 from ..config.bundled import BUNDLED, weights_path
 from ..detections.files import CROPS, PICTURES, ImageFiles, manifest_file
 from ..detections.folder import TEXT, ResultFolder
-from ..detections.inputs import Item, find_items, shard_of
+from ..detections.inputs import find_items, shard_of
+from ..detections.item import Item
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
 from ..inference.loading import load_trained, where_to_run

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
 from ..evaluation.icdar_files import format_detections
@@ -16,11 +16,10 @@ from ..runtime.atomic_write import HIDDEN
 from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
 from ..viz import draw
+from .item import Item
 from .upright import upright
 
-if TYPE_CHECKING:
-    from .inputs import Item
-
+SETTINGS = "detections.settings.json"
 TEXTS, PICTURES, CROPS, SHEETS = "txt", "vis", "crops", "labelme"  # folders of the output
 OF_IMAGE = {  # names of its files, with the image's in them
     TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, remove_leftovers, staging_folder
@@ -25,15 +25,12 @@ from ..runtime.messages import count
 from ..runtime.output_folder import MAX_SETTINGS_BYTES, differences
 from ..runtime.regular_file import read_json_object
 from ..runtime.run_folder import REMEDY
-from .files import OF_IMAGE, SHEETS, ImageFiles, remove, tag_of
+from .files import OF_IMAGE, SETTINGS, SHEETS, ImageFiles, remove, tag_of
 from .formats import coco
+from .item import Item
 from .records import STAMP, lines_at, read_records, stamp
 from .sheets import links_beside, write_sheet
 
-if TYPE_CHECKING:
-    from .inputs import Item
-
-SETTINGS = "detections.settings.json"
 INPUT = "input"  # of the settings: where the images lay
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")

@@ -9,18 +9,10 @@ from typing import NamedTuple
 
 from ..data.image_io import IMAGE_SUFFIXES, UNREAD_SUFFIXES, has_image_suffix, list_images
 from ..errors import UserError
-from .files import CROPS, PICTURES, SHEETS
-from .folder import SETTINGS
+from .files import CROPS, PICTURES, SETTINGS, SHEETS
+from .item import Item
 
 MADE = (PICTURES, CROPS, SHEETS)  # folders of an output that hold pictures
-
-
-class Item(NamedTuple):
-    """One image."""
-
-    path: Path
-    relative: str  # below the input folder, with "/"
-    result: Path  # the name of its results, below txt/ and vis/
 
 
 class Found(NamedTuple):

@@ -20,7 +20,7 @@ from ..inference.predictor import Detector
 from ..inference.tiling import SHRINK
 from ..runtime.memory import ran_out
 from ..structures import Detection, Image, Placement
-from .inputs import Item
+from .item import Item
 from .records import stamp
 
 READERS = 2  # threads that read images

@@ -6,15 +6,13 @@ import json
 import shutil
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..runtime.atomic_write import staging_folder
 from ..runtime.manifest import digest_of
 from .files import ImageFiles
 from .formats import labelme
-
-if TYPE_CHECKING:
-    from .inputs import Item
+from .item import Item
 
 
 def write_sheet(files: ImageFiles, item: Item, record: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Matching, scores, confidence intervals, calibration."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Polygons: area, offset, clipping, overlap, one by one and in batches."""

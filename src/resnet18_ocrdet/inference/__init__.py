@@ -1,1 +1,1 @@
-"""TODO"""
+"""A trained network on images: reading it, tiles, decoding its maps."""

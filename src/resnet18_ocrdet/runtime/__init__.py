@@ -1,1 +1,1 @@
-"""TODO"""
+"""What every command stands on: device, processes, signals, files, locks, the terminal."""

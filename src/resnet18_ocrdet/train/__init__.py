@@ -1,1 +1,1 @@
-"""TODO"""
+"""The training loop and its parts."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Pictures, curves and pages."""

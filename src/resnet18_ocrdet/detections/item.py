@@ -1,0 +1,14 @@
+"""An image that a call is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """One image."""
+
+    path: Path
+    relative: str  # below the input folder, with "/"
+    result: Path  # the name of its results, below txt/ and vis/
