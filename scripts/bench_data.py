@@ -29,7 +29,7 @@ import torch
 
 import lineage_data as lineage
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.geometric import move_regions
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
@@ -171,7 +171,7 @@ def compare_samples(source: LabelledImages, size: int, samples: int) -> dict[str
 def make_ours(
     source: LabelledImages, index: int, size: int, rng: np.random.Generator, stages: dict[str, float]
 ) -> None:
-    """What `TrainViews` does, with a clock between the stages."""
+    """What `TrainDataset` does, with a clock between the stages."""
     augment, make, normalize = Augment(), TargetMaker(), Normalize()
     clock = [time.perf_counter()]
 
@@ -296,7 +296,7 @@ def measure_training(size: int, batch: int = 8, steps: int = 6) -> dict[str, flo
 
     root = os.environ.get("OCRDET_ICDAR2015")
     source = real_photos(Path(root)) if root else SyntheticScenes(400, size, size, seed=0)
-    views = TrainViews(source, Augment(), TargetMaker(), size, size, 0)
+    views = TrainDataset(source, Augment(), TargetMaker(), size, size, 0)
     workers = available_cores()
     loader = TrainLoader(views, EpochBatches(len(views), batch, 0), workers, pin=False)
     device = choose_device("cpu")

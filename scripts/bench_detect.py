@@ -49,15 +49,15 @@ from resnet18_ocrdet.export.graph import trace
 from resnet18_ocrdet.export.int8 import to_int8
 from resnet18_ocrdet.export.onnx_file import write_onnx
 from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
-from resnet18_ocrdet.inference.backends import EXTRAS, FileNet, open_exported
-from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.inference.backends import EXTRAS, ExportedModel, open_exported
+from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.runtime.device import choose_precision
-from resnet18_ocrdet.structures import Placement, Polygon
+from resnet18_ocrdet.structures import Polygon, ResizeTransform
 from side_process import answer, served
 
 # Measured once of the original's code, ms an image at 736x1280, on 2 threads of a machine whose matrix product of
@@ -79,7 +79,7 @@ LEAST_SHARE = 0.85  # of the time, the network's: the rest is what we add
 OVERLAP = "overlap"  # asked of a side instead of a photo
 MODEL, SMALL = "model.onnx", "small.onnx"
 
-Stages = dict[str, float]  # ms of each of STAGES, and "boxes", how many were found
+DecodeStats = dict[str, float]  # ms of each of STAGES, and "boxes", how many were found
 
 
 def main() -> None:
@@ -146,11 +146,14 @@ def write_inputs(folder: Path, count: int) -> str:
             cv2.imwrite(str(picture), scene.image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 85))
             polygons = scene.polygons
         height, width = read_image(picture).shape[:2]
-        np.save(folder / f"{number}.npy", label_map(polygons, Placement(height, width, HEIGHT / height, WIDTH / width)))
+        np.save(
+            folder / f"{number}.npy",
+            label_map(polygons, ResizeTransform(height, width, HEIGHT / height, WIDTH / width)),
+        )
     return "photos of 801-900" if root else "rendered scenes (OCRDET_ICDAR2015 is not set)"
 
 
-def label_map(polygons: tuple[Polygon, ...], placement: Placement) -> np.ndarray:
+def label_map(polygons: tuple[Polygon, ...], placement: ResizeTransform) -> np.ndarray:
     """What a good network would say of these regions, don't-care ones too: (HEIGHT, WIDTH) float32, soft edges."""
     plane = np.zeros((HEIGHT, WIDTH), np.float32)
     for polygon in polygons:
@@ -162,9 +165,9 @@ def label_map(polygons: tuple[Polygon, ...], placement: Placement) -> np.ndarray
 
 def take_turns(
     sides: Sequence[str], folder: Path, photos: int
-) -> tuple[dict[str, list[Stages]], dict[str, dict[str, float]]]:
+) -> tuple[dict[str, list[DecodeStats]], dict[str, dict[str, float]]]:
     """Every photo ROUNDS times by every side, TURN photos at a time; then, by torch, all of them with overlap."""
-    found: dict[str, list[Stages]] = {side: [] for side in sides}
+    found: dict[str, list[DecodeStats]] = {side: [] for side in sides}
     with ExitStack() as stack:
         ask = {side: stack.enter_context(served([__file__, f"--side={side}", f"--folder={folder}"])) for side in sides}
         for side in sides:
@@ -215,7 +218,7 @@ def naive_program() -> Program:
     return detect
 
 
-def our_detector(side: str, model: Path) -> Detector:
+def our_detector(side: str, model: Path) -> Predictor:
     """What ocrdet-detect builds."""
     keep_freed_memory()
     cv2.setNumThreads(1)  # as the command does
@@ -224,18 +227,18 @@ def our_detector(side: str, model: Path) -> Detector:
     precision = {"onnxruntime": "fp32", COMPILED: "bf16"}.get(side, kind or side)
     contract, compute = our_contract(precision), build.build_compute(device, precision)[0]
     if runtime in EXTRAS:
-        net: nn.Module = FileNet(open_exported(model, runtime), precision)
+        net: nn.Module = ExportedModel(open_exported(model, runtime), precision)
     else:
         net = build.place(DBNet(), device)
-    detector = Detector(net, contract, build.build_decoder(contract), compute)
+    detector = Predictor(net, contract, build.build_decoder(contract), compute)
     if side == COMPILED:
         torch._inductor.config.freezing = True
         detector.model = torch.compile(detector.model)
     return detector
 
 
-def our_program(detector: Detector) -> Program:
-    """What ocrdet-detect does, with a clock where the `Detector` calls its network and its decoder."""
+def our_program(detector: Predictor) -> Program:
+    """What ocrdet-detect does, with a clock where the `Predictor` calls its network and its decoder."""
     model, decoder = detector.model, detector.decode
     now = time.perf_counter
 
@@ -244,7 +247,7 @@ def our_program(detector: Detector) -> Program:
             marks.append(now())
             return model(*words, **named)
 
-        def decode(_: np.ndarray, placement: Placement) -> Any:
+        def decode(_: np.ndarray, placement: ResizeTransform) -> Any:
             marks.append(now())
             return decoder(prob_map, placement)
 
@@ -260,7 +263,7 @@ def our_program(detector: Detector) -> Program:
     return detect
 
 
-def overlapped(detector: Detector, folder: Path, photos: int) -> dict[str, float]:
+def overlapped(detector: Predictor, folder: Path, photos: int) -> dict[str, float]:
     """ms an image of all photos, one step after the other and as ocrdet-detect overlaps them."""
     maps = [np.load(folder / f"{number}.npy") for number in range(photos)]
     items = [Item(folder / f"{number}.jpg", f"{number}.jpg", Path(str(number))) for number in range(photos)]
@@ -299,7 +302,7 @@ def our_contract(precision: str) -> Contract:
     )
 
 
-def make_rows(found: dict[str, list[Stages]], overlap: dict[str, dict[str, float]]) -> list[Row]:
+def make_rows(found: dict[str, list[DecodeStats]], overlap: dict[str, dict[str, float]]) -> list[Row]:
     """A row for each stage; decode, preprocess and post-processing of all our sides together."""
     naive = found["naive"]
     ours = {side: stages for side, stages in found.items() if side != "naive"}
@@ -324,7 +327,7 @@ def make_rows(found: dict[str, list[Stages]], overlap: dict[str, dict[str, float
     return rows
 
 
-def print_shares(found: dict[str, list[Stages]], limits: dict[str, Any]) -> None:
+def print_shares(found: dict[str, list[DecodeStats]], limits: dict[str, Any]) -> None:
     """How much of the machine and of the time the network takes, by side."""
     for side, stages in found.items():
         kind = "fp32" if side in ("naive", "fp32", "onnxruntime", "openvino-fp32") else "bf16"  # int8 beside bf16
@@ -336,7 +339,7 @@ def print_shares(found: dict[str, list[Stages]], limits: dict[str, Any]) -> None
         print(f"{side:13s} network {rate:.0f} GFLOP/s, {rate / peak:.0%} of {peak:.0f} in {kind}; {share}")
 
 
-def find_faults(found: dict[str, list[Stages]], limits: dict[str, Any]) -> list[str]:
+def find_faults(found: dict[str, list[DecodeStats]], limits: dict[str, Any]) -> list[str]:
     """A naive program that is a straw man, and sides that find other boxes; a line each."""
     faults = []
     for name, stage, original in (("network", "network", THEIR_NETWORK), ("whole", None, THEIR_WHOLE)):
@@ -357,7 +360,7 @@ def find_faults(found: dict[str, list[Stages]], limits: dict[str, Any]) -> list[
     return [fault for fault in faults if fault]
 
 
-def median(found: list[Stages], stage: str | None = None) -> float:
+def median(found: list[DecodeStats], stage: str | None = None) -> float:
     """Of one stage, or of all together, ms an image."""
     return statistics.median(each[stage] if stage else sum(each[one] for one in STAGES) for each in found)
 

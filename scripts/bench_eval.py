@@ -30,7 +30,7 @@ from machine_limits import described, machine_limits
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
-from resnet18_ocrdet.structures import Answer, Detection, Placement, Polygon
+from resnet18_ocrdet.structures import Detection, EvalSample, Polygon, ResizeTransform
 
 # Measured once of MhLiao/DB itself (commit 65ca77a), ms, on one thread of a machine whose matrix product of 4096 x 4096
 # in float32 ran at THEIR_GFLOPS
@@ -38,7 +38,7 @@ THEIR_GFLOPS = 176.0
 THEIR_SCORING = 11.1  # an image with 14.0 regions and 13.8 detections
 THEIR_DECODING = {10: 3.89, 100: 11.6, 500: 46.4}  # a 736x1280 map, by its blobs
 HEIGHT, WIDTH = 736, 1280  # of a map, px
-SAME_SIZE = Placement(HEIGHT, WIDTH, 1.0, 1.0)
+SAME_SIZE = ResizeTransform(HEIGHT, WIDTH, 1.0, 1.0)
 IMAGE = (1280, 720)  # width and height of what is scored, px
 CHUNK = 25  # images scored in one turn
 WHOLE_EVERY = 4  # turns of chunks between two of the whole set
@@ -139,7 +139,7 @@ def score_ours(metric: IcdarMetric, images: Sequence[Labelled]) -> None:
 
 def score_set(metric: IcdarMetric, images: Sequence[Labelled]) -> None:
     """By the package, as `ocrdet-eval` and a validation do: all images in one call."""
-    metric.update_all([Answer("", tuple(polygons), ignore, found) for polygons, ignore, found in images])
+    metric.update_all([EvalSample("", tuple(polygons), ignore, found) for polygons, ignore, found in images])
 
 
 def score_theirs(counts: list[lineage.Counts], images: Sequence[Labelled]) -> None:

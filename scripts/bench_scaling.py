@@ -2,8 +2,8 @@
 
     python scripts/bench_scaling.py [--png scaling.png] [--json scaling.json] [--seconds 180]
 
-The step is the real loop's (engine.train_one_epoch, precision=auto) on a kept batch; the loader is `TrainViews` on one
-thread, augmentation and targets included, on JPEGs made here. Points take turns, and of each the shortest time counts:
+The step is the real loop's (engine.train_one_epoch, precision=auto) on a kept batch; the loader is `TrainDataset` on
+one thread, augmentation and targets included, on JPEGs made here. Points take turns, and of each the shortest time counts:
 it is the one that was disturbed least. The exponent between two neighbours is the slope of their line in a log-log
 plot: 1 is as fast as the input grows, 0 not at all. Of regions, what they add to an image without any is judged.
 Where a pair grows faster than its input (exponent above 1.15) both are measured again; the exit status is 1 when they
@@ -32,7 +32,7 @@ from gpu_rows import finish, first, make_compute, make_state, steps_of
 from machine_limits import described, machine_limits
 from one_line import Parser, positive, require_matplotlib, run_script
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -232,7 +232,7 @@ def photo(folder: Path, size: tuple[int, int], count: int) -> LabelledImages:
 
 def sample_seconds(source: LabelledImages, crop: int) -> float:
     """Mean of VIEWS views, the same ones at each call."""
-    views = TrainViews(source, Augment(), TargetMaker(), crop, crop, seed=0)
+    views = TrainDataset(source, Augment(), TargetMaker(), crop, crop, seed=0)
     views[0, 0]  # the file is read, the code is warm
     began = time.perf_counter()
     for epoch in range(VIEWS):

@@ -28,7 +28,7 @@ from lineage_train import PublishedStep
 from machine_limits import described, machine_limits
 from resnet18_ocrdet import build
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -129,7 +129,7 @@ def make_side(side: str, size: int, batch: int) -> Any:
 
 def one_batch(size: int, batch: int) -> Batch:
     """Rendered scenes, as the loader gives them."""
-    views = TrainViews(SyntheticScenes(batch, size, size, seed=0), Augment(), TargetMaker(), size, size, 0)
+    views = TrainDataset(SyntheticScenes(batch, size, size, seed=0), Augment(), TargetMaker(), size, size, 0)
     loader = TrainLoader(views, EpochBatches(batch, batch, 0), workers=0, pin=False)
     try:
         return next(iter(loader.epoch(0)))[0]

@@ -28,10 +28,10 @@ from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference import backends
-from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.model.checkpoint import load_weights, shipped_weights
 from resnet18_ocrdet.model.contract import Contract
-from resnet18_ocrdet.model.release import is_slim, without_paths
+from resnet18_ocrdet.model.release import is_stripped, without_paths
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.random_state import capture
 from resnet18_ocrdet.train.resume_state import check_parts
@@ -73,7 +73,7 @@ def read_card(root: Path) -> None:
     json.dumps(card["about"], allow_nan=False).encode()
     if contract.height * contract.width < LARGEST_FIRST_PASS:
         exported = backends.Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
-        backends.FileNet(exported).check(contract.height, contract.width, contract.resize)
+        backends.ExportedModel(exported).check(contract.height, contract.width, contract.resize)
 
 
 def blank_map(images: NDArray[Any]) -> NDArray[np.float32]:
@@ -104,13 +104,13 @@ def parse(path: Path) -> Any:
 def open_checkpoint(root: Path) -> None:
     """`checkpoint=` and `resume=` with a .pt, up to the filling of a network: here a tiny one."""
     (path,) = root.iterdir()
-    trained = load_trained(path)
+    trained = load_model(path)
     content = trained.content
     use_contract(Contract.from_dict(content["contract"]))
     use_config(content["config"])
     json.dumps(content["about"], allow_nan=False)
     load_weights(NET, shipped_weights(content), path)
-    if not is_slim(content):
+    if not is_stripped(content):
         resumed_config(OmegaConf.create(content["config"]), content["config"], [], Display(quiet=True))
         content["random"] = content["random"] or dict(capture())  # left out in the corpus: two thousand numbers
         check_parts(content, OPTIMIZER)

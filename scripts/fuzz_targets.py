@@ -42,7 +42,7 @@ from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
-from resnet18_ocrdet.structures import Answer
+from resnet18_ocrdet.structures import EvalSample
 
 CORPUS = Path(__file__).parents[1] / "tests/corpus"
 Files = dict[str, bytes]  # by the path below the folder
@@ -129,7 +129,7 @@ LABELS = {  # of the images that the result files are about
 
 def score(predictions: dict[str, Any]) -> None:
     """As ocrdet-eval does, up to metrics.json."""
-    answers = [Answer(f"{stem}.png", *labels, predictions.get(stem, [])) for stem, labels in LABELS.items()]
+    answers = [EvalSample(f"{stem}.png", *labels, predictions.get(stem, [])) for stem, labels in LABELS.items()]
     metric = IcdarMetric()
     metric.update_all(answers)
     metric.center_shift()

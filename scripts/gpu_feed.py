@@ -27,7 +27,7 @@ from gpu_rows import (
 )
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.cache import Kind
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores, default_workers
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.checkpoint import save_checkpoint
@@ -46,14 +46,14 @@ def make_loader(asked: Asked, size: int, count: int, workers: int, cache: Kind =
     """The product's loader with its default augmentation, batches of `count`; and what it reads."""
     source, kind = pictures(asked, cache)
     cycled = Cycled(source, 2 * count if asked.tiny else EPOCH)
-    views = TrainViews(cycled, Augment(), TargetMaker(), size, size, seed=0)
+    views = TrainDataset(cycled, Augment(), TargetMaker(), size, size, seed=0)
     return TrainLoader(views, EpochBatches(len(views), count, seed=0), workers, pin=asked.cuda), kind
 
 
 def samples_s(asked: Asked, size: int) -> dict[str, Any]:
     """What one core makes of the same pictures when nobody waits for them: samples/s, without batches and transport."""
     source, kind = pictures(asked)
-    views = TrainViews(Cycled(source, EPOCH), Augment(), TargetMaker(), size, size, seed=0)
+    views = TrainDataset(Cycled(source, EPOCH), Augment(), TargetMaker(), size, size, seed=0)
     ms = _host_ms(lambda index: views[0, index], 4 if asked.tiny else 100)
     return {"pictures": kind, "ms": ms, "samples_s_by_all_cores": available_cores() * 1000 / ms}
 

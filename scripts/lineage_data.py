@@ -28,7 +28,7 @@ MEAN = np.array([123.675, 116.28, 103.53], np.float32)  # ImageNet, RGB, 0..255
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 Float = NDArray[np.floating]
-Stages = dict[str, float]
+DecodeStats = dict[str, float]
 
 
 def make_sample(
@@ -37,7 +37,7 @@ def make_sample(
     ignore: list[bool],
     size: int,
     rng: np.random.Generator,
-    stages: Stages,
+    stages: DecodeStats,
 ) -> dict[str, Any]:
     """One sample of size×size; the milliseconds of each stage go into `stages`."""
     began = time.perf_counter()

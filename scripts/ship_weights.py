@@ -20,7 +20,7 @@ from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.model.contract import Contract
-from resnet18_ocrdet.model.release import digest, is_slim, slim
+from resnet18_ocrdet.model.release import digest, is_stripped, slim
 
 LARGEST = 25_000_000  # bytes of a file that goes into the repository
 
@@ -28,7 +28,7 @@ LARGEST = 25_000_000  # bytes of a file that goes into the repository
 def ship(checkpoint: Path, output: Path) -> None:
     """Write the file and say what it holds. Raises UserError."""
     content = load_checkpoint(checkpoint)
-    if is_slim(content):
+    if is_stripped(content):
         raise UserError(f"{checkpoint}: holds weights only already")
     config = OmegaConf.create(content["config"])
     source = build.build_splits(config.data, Contract.from_dict(content["contract"])).train

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.splits import synthetic
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -32,7 +32,7 @@ def main(rounds: int, path: str) -> None:
         optimizer = torch.optim.SGD(param_groups(net, 0.0), lr=0.007)
         scaler = gradient_scaler(device, "fp32")
         state = TrainState(net, world.wrap(net), optimizer, scaler, MiningWarmup(0), Guard(guess=6.5))
-        views = TrainViews(synthetic(4, 1, 1, 96, 96, 0).train, Augment(), TargetMaker(), 96, 96, 0)
+        views = TrainDataset(synthetic(4, 1, 1, 96, 96, 0).train, Augment(), TargetMaker(), 96, 96, 0)
         loader = TrainLoader(views, EpochBatches(4, 2, 0, rounds, world.rank, world.size), workers=0, pin=False)
         compute = Compute(device, partial(autocast, device, "fp32"), world)
         net.train()

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.structures import LossParts
 from resnet18_ocrdet.train.engine import StepRecord
 from resnet18_ocrdet.train.guard import Verdict
-from resnet18_ocrdet.train.logger import Journal
+from resnet18_ocrdet.train.logger import RunLogger
 
 ANSWER = """
 import sys
@@ -86,7 +86,7 @@ def test_loaders_start_before_the_network_is_imported_and_no_writer_holds_up_the
 
 def small_loader(workers: int) -> TrainLoader:
     scenes = SyntheticScenes(6, 64, 64, seed=0, first=0)
-    views = TrainViews(scenes, Augment(), TargetMaker(), 64, 64, seed=0)
+    views = TrainDataset(scenes, Augment(), TargetMaker(), 64, 64, seed=0)
     return TrainLoader(views, EpochBatches(len(views), 2, seed=0), workers, pin=False)
 
 
@@ -116,10 +116,10 @@ def test_an_early_start_draws_no_random_number_of_the_network(workers: int):
 
 
 def test_a_journal_that_wrote_nothing_leaves_no_event_file(tmp_path: Path):
-    journal = Journal(tmp_path, 0)
+    journal = RunLogger(tmp_path, 0)
     journal.close()
     assert not (tmp_path / "tensorboard").exists()
-    journal = Journal(tmp_path, 3)
+    journal = RunLogger(tmp_path, 3)
     loss = LossParts(*(torch.tensor(1.0) for _ in LossParts._fields))
     journal.step(StepRecord(4, 0.0, 0.1, loss, 1.0, Verdict.GOOD, 1.0, True, 0.1, 0.2, ("a",), 1))
     journal.close()

@@ -16,8 +16,8 @@ from .config.runs import Decode, DetectRun
 from .config.schema_walk import Key, keys_of
 from .config.values import convert
 from .data.image_io import read_image
-from .inference.loading import load_trained, where_to_run
-from .inference.predictor import Detector as OpenDetector
+from .inference.loading import load_model, where_to_run
+from .inference.predictor import Predictor
 from .model.contract import Contract
 from .structures import Detection, Image
 
@@ -59,14 +59,14 @@ class Detector:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
             changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        trained = load_trained(path, _judged(OWN["runtime"], runtime))
+        trained = load_model(path, _judged(OWN["runtime"], runtime))
         if runtime not in ("auto", trained.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks, and {path} is not one")
         place, wanted = where_to_run(trained, device, precision)
         compute, self.precision = build.build_compute(place, wanted)
         self.contract = Contract.from_dict(trained.content["contract"] | changed)
-        model = build.build_trained(trained, place, self.contract, self.precision)
-        self._open = OpenDetector(model, self.contract, build.build_decoder(self.contract), compute, tiling)
+        model = build.build_network(trained, place, self.contract, self.precision)
+        self._open = Predictor(model, self.contract, build.build_decoder(self.contract), compute, tiling)
 
     def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.

@@ -23,8 +23,8 @@ from .data.loader import default_workers
 from .data.splits import Splits
 from .data.targets import TargetMaker
 from .errors import UserError
-from .inference.backends import FileNet
-from .inference.loading import Trained
+from .inference.backends import ExportedModel
+from .inference.loading import LoadedModel
 from .inference.postprocess import Decoder
 from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .model.contract import Contract
@@ -34,7 +34,7 @@ from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .runtime.compute import Compute
 from .runtime.device import autocast, choose_precision
 from .runtime.distributed import World
-from .train.ema import WeightAverage
+from .train.ema import ModelEma
 from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
 from .train.schedule import Scaled, Schedule
@@ -165,9 +165,9 @@ def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
     return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
 
 
-def build_average(train: DictConfig, net: DBNet) -> WeightAverage | None:
+def build_ema(train: DictConfig, net: DBNet) -> ModelEma | None:
     """The running mean of the weights, where one is asked for."""
-    return None if train.ema is None else WeightAverage(net, train.ema)
+    return None if train.ema is None else ModelEma(net, train.ema)
 
 
 def build_criterion(loss: DictConfig) -> DBLoss:
@@ -245,15 +245,15 @@ def build_decoder(contract: Contract) -> Decoder:
     )
 
 
-def build_trained(
-    trained: Trained, device: torch.device, contract: Contract | None = None, precision: str = "fp32"
+def build_network(
+    trained: LoadedModel, device: torch.device, contract: Contract | None = None, precision: str = "fp32"
 ) -> nn.Module:
     """The network that was read, on its device.
 
     contract: how its images will be prepared. precision: of an exported network; ours get theirs from `Compute`.
     Raises UserError where an exported network does not take such images."""
     if trained.exported is not None:
-        file_net = FileNet(trained.exported, precision)
+        file_net = ExportedModel(trained.exported, precision)
         if contract is not None:
             file_net.check(contract.height, contract.width, contract.resize)
         return file_net

@@ -136,7 +136,7 @@ class Targets(NamedTuple):
         return Targets(*(plane.to(device, non_blocking=True) for plane in self))
 
 
-class Placement(NamedTuple):
+class ResizeTransform(NamedTuple):
     """How an original image was scaled into the top-left corner of a padded canvas.
 
     Pixel centres are whole numbers on both sides, so x on the canvas is (x + 0.5) * scale_x - 0.5."""
@@ -164,7 +164,7 @@ class Batch(NamedTuple):
     image: Tensor  # (N, 3, H, W) uint8, RGB; normalised by the network, on its device
     targets: Targets
     names: tuple[str, ...]  # N
-    placements: tuple[Placement, ...]  # N: where the original image lies in `image`
+    placements: tuple[ResizeTransform, ...]  # N: where the original image lies in `image`
     polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
     indices: tuple[int, ...]  # N: of the images in their source
@@ -198,7 +198,7 @@ class Detection(NamedTuple):
     score: float  # mean probability inside, 0..1
 
 
-class Answer(NamedTuple):
+class EvalSample(NamedTuple):
     """One image of a set that is scored: what is true, and what was found. All in original image pixels."""
 
     name: str
@@ -207,7 +207,7 @@ class Answer(NamedTuple):
     detections: list[Detection]  # M
 
 
-class Stages(NamedTuple):
+class DecodeStats(NamedTuple):
     """How far the regions of one image, or of a set, came on the way from the probability map to boxes."""
 
     max_prob: float  # highest probability of any pixel, 0..1
@@ -217,7 +217,7 @@ class Stages(NamedTuple):
     boxes: int  # of them still large enough after growing back
 
     @classmethod
-    def together(cls, parts: Sequence[Stages]) -> Stages:
+    def together(cls, parts: Sequence[DecodeStats]) -> DecodeStats:
         """Of several images: the highest probability, the sums of the counts."""
         if not parts:
             return cls(0.0, 0, 0, 0, 0)
@@ -229,7 +229,7 @@ class Decoded(NamedTuple):
     """What a probability map says: its regions, and how many were lost on the way."""
 
     detections: list[Detection]
-    stages: Stages
+    stages: DecodeStats
 
 
 class Score(NamedTuple):

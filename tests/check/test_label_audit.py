@@ -14,7 +14,7 @@ from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.geometry.batched import min_area_quads
 from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
 from resnet18_ocrdet.inference.postprocess import Decoder
-from resnet18_ocrdet.structures import Detection, Placement
+from resnet18_ocrdet.structures import Detection, ResizeTransform
 from scored_images import box
 
 
@@ -138,8 +138,8 @@ def test_a_bent_word_on_the_probability_map_is_found_with_the_thresholds_of_a_de
     prob_map = np.zeros((400, 400), np.float32)
     cv2.fillPoly(prob_map, [np.rint(core).astype(np.int32)], 0.95)
     decoder = Decoder(bin_thresh, 0.6, shape="polygon")
-    (found,) = decoder(prob_map, Placement(400, 400, 1.0, 1.0))
-    assert replace(decoder, shape="quad")(prob_map, Placement(400, 400, 1.0, 1.0)) == []
+    (found,) = decoder(prob_map, ResizeTransform(400, 400, 1.0, 1.0))
+    assert replace(decoder, shape="quad")(prob_map, ResizeTransform(400, 400, 1.0, 1.0)) == []
     quads, _ = min_area_quads([found.polygon])
     seen = Seen([found._replace(polygon=quads[0])], [found.polygon], np.array([0.5]))
     (doubt,) = doubts_of([quads[0]], np.array([False]), seen, np.array([0.8]))

@@ -20,7 +20,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.structures import Answer
+from resnet18_ocrdet.structures import EvalSample
 
 CARE = "10,10,60,10,60,30,10,30"
 SCORES = ("precision", "recall", "hmean", "ap")  # validation while training is the same code
@@ -210,7 +210,7 @@ def test_images_of_one_name_are_told_apart(tmp_path: Path, monkeypatch):
     for folder in ("a", "b"):
         (tmp_path / f"set/images/{folder}").mkdir(parents=True)
         cv2.imwrite(str(tmp_path / f"set/images/{folder}/1.png"), np.zeros((64, 64, 3), np.uint8))
-    names = [Answer("1.png", (), np.zeros(0, bool), []) for _ in "ab"]
+    names = [EvalSample("1.png", (), np.zeros(0, bool), []) for _ in "ab"]
     records = [to_record(tmp_path / f"set/images/{folder}/1.png", None, []) for folder in "ab"]
     metric = IcdarMetric()
     metric.update_all(names)

@@ -22,7 +22,7 @@ from resnet18_ocrdet.config.instantiate import instantiate
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference.backends import open_exported
-from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.viz.draw import write
 
@@ -103,7 +103,7 @@ def test_no_command_calls_what_a_file_names(suffix: str, place: Path, capsys):
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 def test_nothing_else_is_called_either(target: str, suffix: str, place: Path):
     with pytest.raises(UserError, match=rf"its recorded config: data\._target_={target}: only "):
-        load_trained(hostile(place / f"a{suffix}", target))
+        load_model(hostile(place / f"a{suffix}", target))
     assert not (place / "marker").exists()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.letterbox import letterbox
-from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.structures import ResizeTransform
 
 
 def grey(height, width, level=200):
@@ -23,14 +23,14 @@ def test_keep_gives_the_area_at_the_images_own_ratio():
     # 100 x 400 on 64 x 64: scale sqrt(4096 / 40000) = 0.32 -> 32 x 128
     canvas, placement = letterbox(grey(100, 400), 64, 64, "keep")
     assert canvas.shape == (32, 128, 3)
-    assert placement == Placement(100, 400, 0.32, 0.32)
+    assert placement == ResizeTransform(100, 400, 0.32, 0.32)
 
 
 def test_short_side():
     # 100 x 400, trained at 64 x 96: scale 64 / 100 -> 64 x 256
     canvas, placement = letterbox(grey(100, 400), 64, 96, "short_side")
     assert canvas.shape == (64, 256, 3)
-    assert placement == Placement(100, 400, 0.64, 0.64)
+    assert placement == ResizeTransform(100, 400, 0.64, 0.64)
     canvas, placement = letterbox(grey(400, 100), 64, 96, "short_side")
     assert canvas.shape == (256, 64, 3)
 
@@ -38,7 +38,7 @@ def test_short_side():
 def test_stretch_fills_the_size():
     canvas, placement = letterbox(grey(100, 400), 64, 96, "stretch")
     assert canvas.shape == (64, 96, 3)
-    assert placement == Placement(100, 400, 0.64, 0.24)
+    assert placement == ResizeTransform(100, 400, 0.64, 0.24)
     assert (canvas == 200).all()
 
 
@@ -48,7 +48,7 @@ def test_the_right_size_is_left_alone(resize):
     before = image.copy()
     canvas, placement = letterbox(image, 64, 96, resize)
     np.testing.assert_array_equal(canvas, image)
-    assert placement == Placement(64, 96, 1.0, 1.0)
+    assert placement == ResizeTransform(64, 96, 1.0, 1.0)
     canvas[:] = 0
     np.testing.assert_array_equal(image, before)
 
@@ -69,7 +69,7 @@ def test_sides_are_multiples_of_32_with_less_than_32_of_black_padding(height, wi
 def test_one_pixel(resize):
     canvas, placement = letterbox(grey(1, 1), 64, 64, resize)
     assert canvas.shape == (64, 64, 3) and (canvas == 200).all()
-    assert placement == Placement(1, 1, 64.0, 64.0)
+    assert placement == ResizeTransform(1, 1, 64.0, 64.0)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_side_never_becomes_nothing(size):
 
 
 def test_pixel_centres_are_whole_numbers_on_both_sides():
-    placement = Placement(10, 20, 2.0, 4.0)
+    placement = ResizeTransform(10, 20, 2.0, 4.0)
     # the centre of the first pixel: (0 + 0.5) · 4 - 0.5 = 1.5 and (0 + 0.5) · 2 - 0.5 = 0.5
     assert placement.to_canvas(np.array([[0, 0], [19, 9]], np.float32)).tolist() == [[1.5, 0.5], [77.5, 18.5]]
     # (1.5 + 0.5) / 4 - 0.5 = 0
@@ -109,7 +109,7 @@ def test_pixel_centres_are_whole_numbers_on_both_sides():
 
 
 def test_the_way_back_stays_inside_the_image():
-    placement = Placement(10, 20, 2.0, 2.0)
+    placement = ResizeTransform(10, 20, 2.0, 2.0)
     far = np.array([[-9, -9], [200, -9], [200, 200], [0, 19.5]], np.float32)
     # (19.5 + 0.5) / 2 - 0.5 = 9.5, beyond the last pixel centre 9; (0 + 0.5) / 2 - 0.5 = -0.25
     assert placement.to_original(far).tolist() == [[0, 0], [19, 0], [19, 9], [0, 9]]
@@ -124,7 +124,7 @@ def test_the_way_back_stays_inside_the_image():
 )
 @settings(max_examples=100, deadline=None)
 def test_there_and_back(height, width, scale_y, scale_x, fractions):
-    placement = Placement(height, width, scale_y, scale_x)
+    placement = ResizeTransform(height, width, scale_y, scale_x)
     polygon = np.array(fractions, np.float32) * np.array([width - 1, height - 1], np.float32)
     before = polygon.copy()
     back = placement.to_original(placement.to_canvas(polygon))

@@ -11,10 +11,10 @@ import torch
 
 from random_scenes import SCENES, Scenes
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import ScoreViews, TrainViews
+from resnet18_ocrdet.data.datasets import EvalDataset, TrainDataset
 from resnet18_ocrdet.data.loader import (
     EpochBatches,
-    ScoreLoader,
+    EvalLoader,
     TrainLoader,
     collate,
     collate_by_size,
@@ -24,7 +24,7 @@ from resnet18_ocrdet.data.targets import TargetMaker
 
 
 def train_loader(workers, seed=3, batch_size=2):
-    views = TrainViews(SCENES, Augment(), TargetMaker(), 32, 64, seed)
+    views = TrainDataset(SCENES, Augment(), TargetMaker(), 32, 64, seed)
     return TrainLoader(views, EpochBatches(len(views), batch_size, seed), workers, pin=False)
 
 
@@ -118,7 +118,7 @@ def test_an_epoch_can_be_left_and_gone_on_with(alone, workers):
     assert equal(next(loader.epoch(2))[0], next(train_loader(0).epoch(2))[0])
 
 
-class Watched(TrainViews):
+class Watched(TrainDataset):
     """Notes the latest epoch that a loader process has begun."""
 
     latest = multiprocessing.get_context("fork").Value("i", -1)
@@ -165,7 +165,7 @@ def test_a_batch_has_the_shapes_and_types_it_promises(alone):
 
 
 def test_collate_keeps_each_image_at_its_place():
-    views = ScoreViews(SCENES, TargetMaker(), 32, 64, "stretch")
+    views = EvalDataset(SCENES, TargetMaker(), 32, 64, "stretch")
     batch = collate([views[2], views[0]])
     for row, index in enumerate((2, 0)):
         view = views[index]
@@ -180,7 +180,7 @@ def test_collate_keeps_each_image_at_its_place():
 
 
 def test_one_batch_for_each_size():
-    views = ScoreViews(Scenes([(32, 64), (64, 32), (32, 64), (32, 96)]), TargetMaker(), 32, 64, "short_side")
+    views = EvalDataset(Scenes([(32, 64), (64, 32), (32, 64), (32, 96)]), TargetMaker(), 32, 64, "short_side")
     batches = collate_by_size([views[index] for index in range(4)])
     assert [batch.names for batch in batches] == [("0.jpg", "2.jpg"), ("1.jpg",), ("3.jpg",)]
     assert [tuple(batch.image.shape) for batch in batches] == [(2, 3, 32, 64), (1, 3, 64, 32), (1, 3, 32, 96)]
@@ -188,8 +188,8 @@ def test_one_batch_for_each_size():
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_scoring_sees_every_image_once_in_order(workers):
-    views = ScoreViews(SCENES, TargetMaker(), 32, 64, "keep")
-    loader = ScoreLoader(views, batch_size=2, workers=workers, pin=False)
+    views = EvalDataset(SCENES, TargetMaker(), 32, 64, "keep")
+    loader = EvalLoader(views, batch_size=2, workers=workers, pin=False)
     names = [name for group in loader for batch in group for name in batch.names]
     assert names == [f"{index}.jpg" for index in range(5)]
 

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from random_scenes import SCENES
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import ScoreViews, TrainViews
+from resnet18_ocrdet.data.datasets import EvalDataset, TrainDataset
 from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.loader import EpochBatches, ScoreLoader, TrainLoader, _end_unsent
+from resnet18_ocrdet.data.loader import EpochBatches, EvalLoader, TrainLoader, _end_unsent
 from resnet18_ocrdet.data.loader_processes import LoaderDied, LoaderProcesses
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.errors import UserError
@@ -24,7 +24,7 @@ from resnet18_ocrdet.errors import UserError
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="this system has no SIGCHLD")
 
 
-class Slow(TrainViews):
+class Slow(TrainDataset):
     """The second epoch never comes."""
 
     def __getitem__(self, key):
@@ -33,28 +33,28 @@ class Slow(TrainViews):
         return super().__getitem__(key)
 
 
-class Leaving(TrainViews):
+class Leaving(TrainDataset):
     """Its process ends by itself, as one does whose batch cannot be handed over."""
 
     def __getitem__(self, key):
         os._exit(3)
 
 
-class Unsendable(TrainViews):
+class Unsendable(TrainDataset):
     """Its process may open no more files."""
 
     def __getitem__(self, key):
         _end_unsent(RuntimeError("unable to open shared memory object </x> in read-write mode: Too many open files"), 0)
 
 
-class Gone(TrainViews):
+class Gone(TrainDataset):
     """An image that cannot be read."""
 
     def __getitem__(self, key):
         read_image(Path("gone.png"))
 
 
-class Finished(TrainViews):
+class Finished(TrainDataset):
     def __getitem__(self, key):
         os._exit(0)
 
@@ -67,20 +67,20 @@ class Hanging(Dataset):
         time.sleep(60)
 
 
-class Late(ScoreViews):
+class Late(EvalDataset):
     def __getitem__(self, index):
         time.sleep(0.2)
         return super().__getitem__(index)
 
 
-class Unreadable(ScoreViews):
+class Unreadable(EvalDataset):
     def __getitem__(self, index):
         if index > 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(index)
 
 
-def train_loader(views: type[TrainViews]) -> TrainLoader:
+def train_loader(views: type[TrainDataset]) -> TrainLoader:
     made = views(SCENES, Augment(), TargetMaker(), 32, 64, seed=3)
     return TrainLoader(made, EpochBatches(len(made), 2, 3), workers=1, pin=False)
 
@@ -105,12 +105,12 @@ def test_nothing_is_raised_before_the_next_batch_is_asked_for():
 
 
 def test_waiting_for_one_loader_the_death_of_another_is_not_told():
-    training = train_loader(TrainViews)
+    training = train_loader(TrainDataset)
     steps = training.epoch(0)
     next(steps)
     child = only_child()
     views = Late(SCENES, TargetMaker(), 32, 64, "keep")
-    scoring = iter(ScoreLoader(views, batch_size=5, workers=1, pin=False))
+    scoring = iter(EvalLoader(views, batch_size=5, workers=1, pin=False))
     threading.Timer(0.3, os.kill, (child, signal.SIGKILL)).start()
     assert len(next(scoring)) == 1  # this one is waited for meanwhile
     with pytest.raises(LoaderDied, match=f"process {child} "):
@@ -138,7 +138,7 @@ def test_a_process_that_ends_by_itself_is_told_with_its_exit_code():
 def test_a_loader_that_scores_tells_it_too():
     views = Unreadable(SCENES, TargetMaker(), 32, 64, "keep")
     with pytest.raises(LoaderDied, match="ended by signal 9"):
-        list(ScoreLoader(views, batch_size=1, workers=1, pin=False))
+        list(EvalLoader(views, batch_size=1, workers=1, pin=False))
 
 
 @pytest.mark.slow  # torch asks every five seconds
@@ -150,7 +150,7 @@ def test_an_exit_code_of_nought_is_an_end_too():
 
 
 def test_a_death_while_a_loader_begins_again_is_left_for_the_batch_that_is_asked_for():
-    loader = train_loader(TrainViews)
+    loader = train_loader(TrainDataset)
     assert len(list(loader.epoch(0))) == 2
     child = only_child()
     os.kill(child, signal.SIGKILL)
@@ -162,7 +162,7 @@ def test_a_death_while_a_loader_begins_again_is_left_for_the_batch_that_is_asked
 
 
 def test_other_peoples_loaders_are_told_by_torch_as_before():
-    loader = train_loader(TrainViews)
+    loader = train_loader(TrainDataset)
     next(loader.epoch(0))
     (ours,) = active_children()
     foreign = iter(DataLoader(Hanging(), num_workers=1, multiprocessing_context="fork"))
@@ -178,7 +178,7 @@ def test_the_loader_after_a_dead_one_is_not_blamed_for_it():
     with pytest.raises(LoaderDied):
         next(dead.epoch(0))
     dead.close()
-    loader = train_loader(TrainViews)
+    loader = train_loader(TrainDataset)
     assert len(list(loader.epoch(0))) == 2
     loader.close()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.datasets import TrainViews
+from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.record import LabelRecord
@@ -70,7 +70,7 @@ def check(number):
     """Everything the loss relies on, of one sample."""
     height, width = SIZES[number % len(SIZES)]
     make = TargetMaker(min_text_size=(8.0, 2.0, 0.0)[number % 3])
-    views = TrainViews(Hostile(), AUGMENTS[number % len(AUGMENTS)], make, height, width, 0)
+    views = TrainDataset(Hostile(), AUGMENTS[number % len(AUGMENTS)], make, height, width, 0)
     view = views[number % 4, number]
     assert view.image.shape == (height, width, 3) and view.image.dtype == np.uint8
     polygons, ignore = view.original.polygons, view.original.ignore
@@ -130,7 +130,7 @@ def test_loader_processes_do_not_grow(tmp_path, cache):
         quads = tuple(np.float32([[x, 50], [x + 60, 50], [x + 60, 80], [x, 80]]) for x in range(20, 560, 90))
         flags = np.zeros(len(quads), bool)
         records.append(LabelRecord(path, None, quads, flags, ("word",) * len(quads), size=(480, 640)))
-    views = TrainViews(LabelledImages(records, cache=cache), Augment(), TargetMaker(), 320, 320, 0)
+    views = TrainDataset(LabelledImages(records, cache=cache), Augment(), TargetMaker(), 320, 320, 0)
     loader = TrainLoader(views, EpochBatches(200, 8, 0), workers=2, pin=False)
     taken = []
     for epoch in range(5):

@@ -25,7 +25,7 @@ from resnet18_ocrdet.detections.inputs import find_items, result_names
 from resnet18_ocrdet.detections.item import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Detection, Placement
+from resnet18_ocrdet.structures import Detection, ResizeTransform
 from resnet18_ocrdet.viz.draw import write
 
 
@@ -484,7 +484,7 @@ class Counts:
         self.tiling = False
 
     def prepare(self, image):
-        return image, Placement(*image.shape[:2], 1.0, 1.0)
+        return image, ResizeTransform(*image.shape[:2], 1.0, 1.0)
 
     def scale(self, image):
         return 1.0

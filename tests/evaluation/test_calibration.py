@@ -24,9 +24,9 @@ from resnet18_ocrdet.evaluation.calibration import Sweep, Thresholds, best_of
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
-from resnet18_ocrdet.structures import Maps, Placement
+from resnet18_ocrdet.structures import Maps, ResizeTransform
 
-WHOLE = Placement(96, 128, 1.0, 1.0)
+WHOLE = ResizeTransform(96, 128, 1.0, 1.0)
 
 
 def rect(left, top, right, bottom):

@@ -18,7 +18,7 @@ from resnet18_ocrdet.evaluation.evaluator import evaluate
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.runtime.compute import Compute
-from resnet18_ocrdet.structures import Batch, LossParts, Maps, Placement, Targets
+from resnet18_ocrdet.structures import Batch, LossParts, Maps, ResizeTransform, Targets
 from scored_images import box
 
 SIDE = 64
@@ -49,7 +49,7 @@ def batch_of(numbers, height=SIDE, width=SIDE):
         torch.from_numpy(image),
         Targets(empty, empty, empty, empty),
         tuple(f"{number}.png" for number in numbers),
-        (Placement(height, width, 1.0, 1.0),) * count,
+        (ResizeTransform(height, width, 1.0, 1.0),) * count,
         ((WORD,),) * count,
         (np.array([False]),) * count,
         tuple(numbers),

@@ -15,7 +15,7 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric, average_precision
 from resnet18_ocrdet.geometry import overlap
 from resnet18_ocrdet.geometry.overlap import find_overlaps
-from resnet18_ocrdet.structures import Answer, Detection
+from resnet18_ocrdet.structures import Detection, EvalSample
 from scored_images import box, images
 
 NAN = math.nan
@@ -224,7 +224,7 @@ def agree(image_set):
         assert list(row.pairs) == pairs
         assert (row.care_regions, row.care_detections) == (care_regions, len(care))
     together = IcdarMetric()
-    answers = [Answer("img.jpg", tuple(polygons), ignore, found) for polygons, ignore, found in image_set]
+    answers = [EvalSample("img.jpg", tuple(polygons), ignore, found) for polygons, ignore, found in image_set]
     assert together.update_all(answers) == metric.images
     assert (together.result(), together.best_iou) == (metric.result(), metric.best_iou)
     total, expected = metric.result(), score_set(image_set)
@@ -239,7 +239,8 @@ def agree(image_set):
 
 def test_a_large_set_is_scored_in_parts(monkeypatch):
     answers = [
-        Answer(f"img_{n}.jpg", (box(0, 0, 10, 10),), np.array([False]), [found(box(n, 0, 10, 10))]) for n in range(7)
+        EvalSample(f"img_{n}.jpg", (box(0, 0, 10, 10),), np.array([False]), [found(box(n, 0, 10, 10))])
+        for n in range(7)
     ]
     whole = IcdarMetric()
     whole.update_all(answers)
@@ -254,8 +255,8 @@ def test_a_large_set_is_scored_in_parts(monkeypatch):
 
 def test_what_is_not_finite_is_refused_with_the_name_of_its_image():
     answers = [
-        Answer("good.jpg", (box(0, 0, 9, 9),), np.array([False]), []),
-        Answer("bad.jpg", (box(0, 0, 9, 9), box(NAN, 0, 9, 9)), np.array([False, False]), []),
+        EvalSample("good.jpg", (box(0, 0, 9, 9),), np.array([False]), []),
+        EvalSample("bad.jpg", (box(0, 0, 9, 9), box(NAN, 0, 9, 9)), np.array([False, False]), []),
     ]
     with pytest.raises(ValueError, match=r"bad\.jpg: coordinates must be finite"):
         IcdarMetric().update_all(answers)

@@ -24,13 +24,13 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.export.graph import ShippedNet
 from resnet18_ocrdet.export.parity import TOLERANCES, Parity, compare
-from resnet18_ocrdet.inference.backends import KEY, Exported, FileNet, open_exported
-from resnet18_ocrdet.inference.loading import Trained, where_to_run
+from resnet18_ocrdet.inference.backends import KEY, Exported, ExportedModel, open_exported
+from resnet18_ocrdet.inference.loading import LoadedModel, where_to_run
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import weights_only
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.structures import ResizeTransform
 from resnet18_ocrdet.viz.draw import write
 
 PLACES = [str(Path(module.__file__).parent).encode() for module in (resnet18_ocrdet, torch)]  # on this machine
@@ -69,7 +69,7 @@ def test_fit_puts_the_whole_image_on_a_canvas_of_the_size():
     canvas, placement = letterbox(image, 96, 128, "fit")
     assert canvas.shape == (96, 128, 3)
     assert (canvas[:32] == 255).all() and (canvas[32:] == 0).all()  # 400 px to 128, 100 to 32
-    assert placement == Placement(100, 400, 0.32, 0.32)
+    assert placement == ResizeTransform(100, 400, 0.32, 0.32)
     canvas, _ = letterbox(image.transpose(1, 0, 2), 96, 128, "fit")
     assert canvas.shape == (96, 128, 3) and (canvas[:, :24] == 255).all() and (canvas[:, 24:] == 0).all()
 
@@ -84,7 +84,7 @@ class Says:
         prob_map = np.zeros((64, 96), np.float32)
         if image.any():
             prob_map[20:40, 10 + self.shift : 60 + self.shift] = 0.8 + self.more
-        return prob_map, Placement(64, 96, 1.0, 1.0)
+        return prob_map, ResizeTransform(64, 96, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
         return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
 
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
-    net = FileNet(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
+    net = ExportedModel(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
     maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
     assert seen == [((1, 3, 64, 96), np.float32)] * 4  # the first one when it was opened
     assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
@@ -181,9 +181,9 @@ def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_p
 
 
 def test_where_an_exported_file_runs():
-    def trained(runtime: str, precision: str = "fp32") -> Trained:
+    def trained(runtime: str, precision: str = "fp32") -> LoadedModel:
         file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
-        return Trained(file.path, weights_only({"precision": precision}, {}, {}, {}), file)
+        return LoadedModel(file.path, weights_only({"precision": precision}, {}, {}, {}), file)
 
     cpu = torch.device("cpu")
     assert where_to_run(trained("onnxruntime"), "auto", "auto") == (cpu, "fp32")
@@ -247,9 +247,9 @@ def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
 @pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
 def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
     from resnet18_ocrdet import build
-    from resnet18_ocrdet.inference.loading import load_trained
+    from resnet18_ocrdet.inference.loading import load_model
 
-    net = build.build_trained(load_trained(tiny_run / "checkpoints/best.pt"), torch.device("cpu"))
+    net = build.build_network(load_model(tiny_run / "checkpoints/best.pt"), torch.device("cpu"))
     image = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
     with torch.inference_mode():
         wanted = net.eval()(image, with_thresh=False).prob_map.numpy()

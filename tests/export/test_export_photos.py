@@ -17,9 +17,9 @@ from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
 from resnet18_ocrdet.export.onnx_file import write_onnx
 from resnet18_ocrdet.export.parity import TOLERANCES, compare
-from resnet18_ocrdet.inference.backends import FileNet, open_exported
-from resnet18_ocrdet.inference.loading import load_trained
-from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.inference.backends import ExportedModel, open_exported
+from resnet18_ocrdet.inference.loading import load_model
+from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.model.contract import Contract
 
 ROOT = os.environ.get("OCRDET_ICDAR2015")
@@ -30,22 +30,22 @@ SIZES = [(640, 640), (800, 800), (1024, 1024), (736, 1280)]
 @pytest.mark.skipif(ROOT is None, reason="OCRDET_ICDAR2015 is not set")
 def test_one_file_agrees_at_every_size(tmp_path: Path):
     cpu = torch.device("cpu")
-    trained = load_trained(BUNDLED_PATH)
+    trained = load_model(BUNDLED_PATH)
     # low thresholds: many boxes, and most of them doubtful ones that a small difference could lose
     contract = replace(Contract.from_dict(trained.content["contract"]), bin_thresh=0.1, box_thresh=0.1)
-    net = build.build_trained(trained, cpu)
+    net = build.build_network(trained, cpu)
     write_onnx(
         trace(net, 640, 640, "uint8", free=True),
         make_card(trained.content, contract, "uint8", free=True),
         tmp_path / "net.onnx",
     )
-    file = FileNet(open_exported(tmp_path / "net.onnx", "onnxruntime"))
+    file = ExportedModel(open_exported(tmp_path / "net.onnx", "onnxruntime"))
     compute, _ = build.build_compute(cpu, "fp32")
     photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).parts["train"][800:900:6]]
     boxes = 0
     for height, width in SIZES:
         at = replace(contract, height=height, width=width)
-        first, second = (Detector(each, at, build.build_decoder(at), compute) for each in (net, file))
+        first, second = (Predictor(each, at, build.build_decoder(at), compute) for each in (net, file))
         parity = compare(first, second, photos)
         assert parity.holds(TOLERANCES["fp32"]), f"{height}x{width}: {parity}"
         boxes += parity.boxes

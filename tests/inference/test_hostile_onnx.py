@@ -19,7 +19,7 @@ from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference import backends
-from resnet18_ocrdet.inference.backends import FileNet, open_exported
+from resnet18_ocrdet.inference.backends import ExportedModel, open_exported
 from resnet18_ocrdet.runtime.time_limit import within
 from resnet18_ocrdet.viz.draw import write
 
@@ -65,7 +65,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 def test_what_is_no_map_is_told_when_the_file_is_opened(runtime: str, graph: dict[str, Any], message: str, tmp_path):
     write_onnx(tmp_path / "a.onnx", card(), **graph)
     with pytest.raises(UserError, match=message) as caught:
-        FileNet(open_exported(tmp_path / "a.onnx", runtime))
+        ExportedModel(open_exported(tmp_path / "a.onnx", runtime))
     assert str(caught.value).startswith(f"{tmp_path}/a.onnx: ") and "\n" not in str(caught.value)
 
 
@@ -75,16 +75,16 @@ def test_a_map_that_goes_wrong_later_is_told_too(runtime: str, tmp_path: Path):
     nodes = [*brightness("map"), helper.make_node("Log", ["map"], ["out"])]  # 1 for white, -infinity for black
     write_onnx(tmp_path / "log.onnx", card(), nodes)
     with pytest.raises(UserError, match="gives values from -inf to"):
-        FileNet(open_exported(tmp_path / "log.onnx", runtime))
+        ExportedModel(open_exported(tmp_path / "log.onnx", runtime))
     nodes = [*brightness("map"), helper.make_node("Mul", ["map", "many"], ["out"])]
-    net = FileNet(open_exported(write_onnx(tmp_path / "mul.onnx", card(), nodes), runtime))
+    net = ExportedModel(open_exported(write_onnx(tmp_path / "mul.onnx", card(), nodes), runtime))
     with pytest.raises(UserError, match=r"mul\.onnx: gives values from 0 to 1e\+06 instead of probabilities, 0 to 1"):
         net(torch.arange(2).mul(255).to(torch.uint8).view(1, 1, 2, 1).expand(1, 3, 2, 2).contiguous())
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_right_graph_is_taken(runtime: str, tmp_path: Path):
-    net = FileNet(open_exported(write_onnx(tmp_path / "a.onnx", card()), runtime))
+    net = ExportedModel(open_exported(write_onnx(tmp_path / "a.onnx", card()), runtime))
     image = torch.full((2, 3, 32, 64), 51, dtype=torch.uint8)
     assert torch.allclose(net(image).prob_map, torch.full((2, 1, 32, 64), 0.2))
 
@@ -139,7 +139,7 @@ def test_a_loop_without_an_end_is_not_waited_for(runtime: str, tmp_path: Path):
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_a_loop_that_begins_later_is_not_waited_for(runtime: str, tmp_path: Path, monkeypatch):
-    net = FileNet(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
+    net = ExportedModel(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
     image = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
     assert net(image).prob_map.max() == 0
     monkeypatch.setattr(backends, "PASS_SECONDS", 0.2)

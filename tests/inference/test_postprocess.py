@@ -9,10 +9,10 @@ import shapely
 
 from resnet18_ocrdet.geometry.polygon import area, offset, shrink_distance, signed_area
 from resnet18_ocrdet.inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
-from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.structures import ResizeTransform
 
 HEIGHT, WIDTH = 160, 224
-SAME = Placement(HEIGHT, WIDTH, 1.0, 1.0)
+SAME = ResizeTransform(HEIGHT, WIDTH, 1.0, 1.0)
 
 
 def box(left, top, right, bottom):
@@ -202,7 +202,7 @@ def test_each_region_is_found_where_it_is():
 
 def test_padding_is_ignored():
     # an image of 100 x 150 in the corner of the canvas
-    placement = Placement(100, 150, 1.0, 1.0)
+    placement = ResizeTransform(100, 150, 1.0, 1.0)
     word = box(20, 20, 80, 60)
     clean = Decoder()(prob_map(word), placement)
     on_padding = prob_map(word, box(160, 20, 210, 60), box(20, 110, 120, 150))
@@ -219,7 +219,7 @@ def test_regions_are_given_in_original_pixels():
     word = box(40, 40, 120, 80)
     plane = prob_map(word)
     (canvas,) = Decoder()(plane, SAME)
-    placement = Placement(HEIGHT * 2, WIDTH // 2, 0.5, 2.0)  # higher and narrower than the canvas
+    placement = ResizeTransform(HEIGHT * 2, WIDTH // 2, 0.5, 2.0)  # higher and narrower than the canvas
     (original,) = Decoder()(plane, placement)
     # pixel centres: x = (c + 0.5) / 2 - 0.5, y = (c + 0.5) / 0.5 - 0.5
     expected = (canvas.polygon + 0.5) / [2.0, 0.5] - 0.5
@@ -234,7 +234,7 @@ def test_regions_end_at_the_image():
 
 
 def test_one_pixel():
-    assert Decoder()(np.ones((1, 1), np.float32), Placement(1, 1, 1.0, 1.0)) == []
+    assert Decoder()(np.ones((1, 1), np.float32), ResizeTransform(1, 1, 1.0, 1.0)) == []
 
 
 def test_the_map_is_not_changed():

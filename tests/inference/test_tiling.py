@@ -15,7 +15,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.tiling import OVERLAP, Span, joined, spans, tiled_map
-from resnet18_ocrdet.structures import Answer, Detection
+from resnet18_ocrdet.structures import Detection, EvalSample
 
 
 def test_spans_by_hand():
@@ -81,7 +81,7 @@ def test_a_mosaic_of_photos_gives_the_words_that_the_photos_give(icdar2015: Path
             (polygon + np.float32([x, y]), bool(flag))
             for polygon, flag in zip(record.polygons, record.ignore, strict=True)
         ]
-        alone.append(Answer(str(number), tuple(record.polygons), record.ignore, detector(photo)))
+        alone.append(EvalSample(str(number), tuple(record.polygons), record.ignore, detector(photo)))
 
     def found(answers) -> int:
         metric = IcdarMetric()
@@ -89,7 +89,7 @@ def test_a_mosaic_of_photos_gives_the_words_that_the_photos_give(icdar2015: Path
         return metric.result().matched
 
     polygons, flags = zip(*truth, strict=True)
-    whole = Answer("mosaic", polygons, np.array(flags), detector(mosaic))
+    whole = EvalSample("mosaic", polygons, np.array(flags), detector(mosaic))
     words = found(alone)
     assert words > 35
     assert found([whole]) >= 0.95 * words

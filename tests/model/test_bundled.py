@@ -17,7 +17,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.release import is_slim
+from resnet18_ocrdet.model.release import is_stripped
 from resnet18_ocrdet.viz.draw import write
 
 CARD = BUNDLED_PATH.with_name("README.md")
@@ -32,7 +32,7 @@ def test_the_file_is_what_the_card_says():
 
 def test_it_is_slim_and_holds_nothing_of_a_machine():
     content = load_checkpoint(BUNDLED_PATH)
-    assert is_slim(content)
+    assert is_stripped(content)
     assert len(set(content["about"]["taught"])) == TAUGHT
     assert content["model"].keys() == DBNet().state_dict().keys()
     assert sum(value.dtype == torch.float16 for value in content["model"].values()) > 60

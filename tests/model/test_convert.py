@@ -16,7 +16,7 @@ from resnet18_ocrdet.cli import _detect, _evaluate, _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference.loading import load_trained
+from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, load_weights, shipped_weights
 from resnet18_ocrdet.model.convert import usual_normalization
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -56,11 +56,11 @@ def saved(kind: str, path: Path, wrap: str | None = None) -> nn.Module:
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_the_map_is_that_of_their_network(kind: str, tmp_path: Path):
     theirs = saved(kind, tmp_path / "their.pth", "state_dict" if kind == "mmocr" else None)
-    trained = load_trained(tmp_path / "their.pth")
+    trained = load_model(tmp_path / "their.pth")
     content = trained.content
     assert trained.adopted == f"{tmp_path / 'their.pth'}: {MAKERS[kind][2]}158 of 158 tensors"
     assert content["contract"]["resize"] == "short_side" and content["contract"]["height"] == 736
-    ours = build.build_trained(trained, CPU).eval()
+    ours = build.build_network(trained, CPU).eval()
     image = torch.randint(0, 256, (2, 3, 96, 128), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted = theirs(image)

@@ -19,7 +19,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
-from resnet18_ocrdet.model.release import count_taught, digest, is_slim, slim
+from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped, slim
 from resnet18_ocrdet.viz.draw import write
 
 SHIP = Path(__file__).parents[2] / "scripts/ship_weights.py"
@@ -34,7 +34,7 @@ def small(tiny_run: Path, tmp_path: Path) -> Path:
 
 def test_every_tensor_is_there_and_rounded_once(tiny_run: Path, small: Path):
     before, after = load_checkpoint(tiny_run / "checkpoints/best.pt"), load_checkpoint(small)
-    assert is_slim(after) and not is_slim(before)
+    assert is_stripped(after) and not is_stripped(before)
     full = shipped_weights(before)
     assert after["model"].keys() == full.keys()
     for name, value in full.items():
@@ -67,8 +67,8 @@ def test_images_that_taught_it_are_known_by_their_bytes(tiny_run: Path, tmp_path
     for file, content in zip(files, (b"a", b"b", b"a"), strict=True):
         file.write_bytes(content)
     made = slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), [digest(files[0])])
-    assert count_taught(made, files) == 2
-    assert count_taught(slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
+    assert count_train_overlap(made, files) == 2
+    assert count_train_overlap(slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
 
 
 @pytest.mark.slow

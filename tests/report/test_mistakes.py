@@ -8,13 +8,13 @@ from hypothesis import given, settings
 
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.report.mistakes import KINDS, MEANING, Mistake, count_mistakes, find_mistakes
-from resnet18_ocrdet.structures import Answer, Detection
+from resnet18_ocrdet.structures import Detection, EvalSample
 from scored_images import box, images
 
 
 def found_in(regions, boxes, ignore=None):
     flags = np.array(ignore if ignore is not None else [False] * len(regions), bool)
-    answer = Answer("img_1.jpg", tuple(regions), flags, [Detection(each, 0.9) for each in boxes])
+    answer = EvalSample("img_1.jpg", tuple(regions), flags, [Detection(each, 0.9) for each in boxes])
     return find_mistakes([answer], IcdarMetric().update_all([answer]))
 
 
@@ -104,7 +104,9 @@ def test_counts_are_those_of_regions_or_of_detections():
 @settings(max_examples=200, deadline=None)
 @given(images(), images())
 def test_each_is_in_one_mistake(first, second):
-    answers = [Answer(str(n), tuple(p), ignore, list(found)) for n, (p, ignore, found) in enumerate([first, second])]
+    answers = [
+        EvalSample(str(n), tuple(p), ignore, list(found)) for n, (p, ignore, found) in enumerate([first, second])
+    ]
     rows = IcdarMetric().update_all(answers)
     mistakes = find_mistakes(answers, rows)
     for image, (answer, row) in enumerate(zip(answers, rows, strict=True)):

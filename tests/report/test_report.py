@@ -20,7 +20,7 @@ from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.report.files import result_names, write_results, write_tables
 from resnet18_ocrdet.report.html import Baseline, write_report
 from resnet18_ocrdet.report.sizes import fit_of, recall_by_size, sizes_of
-from resnet18_ocrdet.structures import Answer, Detection
+from resnet18_ocrdet.structures import Detection, EvalSample
 from scored_images import box
 
 HOSTILE = '<b>&"1.jpg'
@@ -28,7 +28,7 @@ HOSTILE = '<b>&"1.jpg'
 
 def answer(name, regions, boxes, ignore=None):
     flags = np.array(ignore if ignore is not None else [False] * len(regions), bool)
-    return Answer(name, tuple(regions), flags, [Detection(each, 0.9 - 0.1 * n) for n, each in enumerate(boxes)])
+    return EvalSample(name, tuple(regions), flags, [Detection(each, 0.9 - 0.1 * n) for n, each in enumerate(boxes)])
 
 
 def evidence_of(answers):

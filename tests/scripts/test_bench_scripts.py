@@ -21,7 +21,7 @@ from bench_rows import Row, conclude, print_rows, straw_man
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.structures import Detection, Placement
+from resnet18_ocrdet.structures import Detection, ResizeTransform
 
 
 def box(x, y, width, height):
@@ -84,7 +84,7 @@ def test_a_difference_in_the_score_is_told():
 def test_both_find_the_same_boxes(blobs):
     prob_map = bench_eval.make_map(blobs, np.random.default_rng(7))
     height, width = prob_map.shape
-    ours = Decoder()(prob_map, Placement(height, width, 1.0, 1.0))
+    ours = Decoder()(prob_map, ResizeTransform(height, width, 1.0, 1.0))
     boxes, scores = lineage_eval.decode(prob_map, height, width)
     assert len(ours) == len(boxes) == blobs
     others, worst, _ = bench_eval.box_differences(ours, boxes, height, width)
@@ -160,7 +160,7 @@ def test_both_programs_find_the_labels(tmp_path, monkeypatch):
     image = np.full((64, 96, 3), 200, np.uint8)
     cv2.imwrite(str(tmp_path / "0.jpg"), image)
     regions = (box(8, 8, 40, 16), box(50, 36, 36, 20))  # of the photo; the map is twice as large
-    prob_map = bench_detect.label_map(regions, Placement(64, 96, 2.0, 2.0))
+    prob_map = bench_detect.label_map(regions, ResizeTransform(64, 96, 2.0, 2.0))
     try:
         detector = bench_detect.our_detector("fp32", tmp_path)
         for program in (bench_detect.naive_program(), bench_detect.our_program(detector)):

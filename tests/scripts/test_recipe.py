@@ -13,7 +13,7 @@ import pytest
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
-from resnet18_ocrdet.model.release import is_slim
+from resnet18_ocrdet.model.release import is_stripped
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def run(script: str, folder: Path, *words: str) -> subprocess.CompletedProcess[s
 def test_recipe(photos: Path):
     done = run("recipe.py", photos, *PHOTOS)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert is_slim(load_checkpoint(photos / "out/dbnet_resnet18.pt"))
+    assert is_stripped(load_checkpoint(photos / "out/dbnet_resnet18.pt"))
     assert len(load_checkpoint(photos / "out/dbnet_resnet18.pt")["about"]["taught"]) == 4
     assert "data.val=901-1000" in done.stdout.splitlines()[-1]
     again = run("recipe.py", photos, *PHOTOS)

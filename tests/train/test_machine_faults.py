@@ -20,7 +20,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.loader import TrainLoader
 from resnet18_ocrdet.data.loader_processes import LoaderDied
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference.predictor import Detector
+from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.runtime.distributed import World
@@ -128,14 +128,14 @@ def test_one_image_too_large_for_the_memory_is_listed_and_the_rest_done(
     (tmp_path / "in").mkdir()
     for number in range(3):
         write(tmp_path / f"in/{number}.png", np.full((64 + number, 64, 3), 99, np.uint8))
-    call = Detector.prepare
+    call = Predictor.prepare
 
-    def not_that_high(self: Detector, image: Any) -> Any:
+    def not_that_high(self: Predictor, image: Any) -> Any:
         if image.shape[0] == 65:
             raise error
         return call(self, image)
 
-    monkeypatch.setattr(Detector, "prepare", not_that_high)
+    monkeypatch.setattr(Predictor, "prepare", not_that_high)
     words = (f"input={tmp_path}/in", f"checkpoint={tiny_run}/checkpoints/best.pt", f"output={tmp_path}/out")
     assert run(monkeypatch, "detect", *words) == 1
     assert len(json.loads((tmp_path / "out/detections.json").read_text())["images"]) == 2

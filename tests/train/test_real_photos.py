@@ -14,7 +14,7 @@ from resnet18_ocrdet.data.formats import icdar2015 as dialect
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
-from resnet18_ocrdet.structures import Placement
+from resnet18_ocrdet.structures import ResizeTransform
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ PHOTO = 56  # img_56: 5 words, none of them don't-care
 def test_targets_decoded_back_are_the_labels(icdar2015: Path, height: int, width: int, least: float):
     records = dialect.read(icdar2015, Report())["train"]
     assert records is not None and len(records) == 1000
-    place = Placement(720, 1280, height / 720, width / 1280)
+    place = ResizeTransform(720, 1280, height / 720, width / 1280)
     make, decode, metric = TargetMaker(), Decoder(), IcdarMetric()
     for record in records:
         polygons = [place.to_canvas(polygon) for polygon in record.polygons]

@@ -22,7 +22,7 @@ from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Maps, Score, Targets
 from resnet18_ocrdet.train import engine
-from resnet18_ocrdet.train.ema import WeightAverage
+from resnet18_ocrdet.train.ema import ModelEma
 from resnet18_ocrdet.train.engine import StepRecord
 from resnet18_ocrdet.train.guard import Verdict
 from resnet18_ocrdet.train.optim import param_groups
@@ -113,7 +113,7 @@ def test_long_gradients_are_shortened_and_told_as_they_were():
 
 def test_the_average_follows_the_hand_worked_numbers():
     net = nn.Linear(1, 1, bias=False)
-    average = WeightAverage(net, decay=0.5)
+    average = ModelEma(net, decay=0.5)
     told = []
     for value in (1.0, 2.0, 4.0):
         net.weight.data.fill_(value)
@@ -121,7 +121,7 @@ def test_the_average_follows_the_hand_worked_numbers():
         told.append(average.model.weight.item())
     # copied first; then the share kept is min(0.5, (1 + n) / (10 + n)): 2/11 after one, 3/12 after two
     assert told == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
-    other = WeightAverage(nn.Linear(1, 1, bias=False), decay=0.5)
+    other = ModelEma(nn.Linear(1, 1, bias=False), decay=0.5)
     other.load_state_dict(average.state_dict())
     net.weight.data.fill_(8.0)
     average.update(net)
@@ -176,13 +176,13 @@ def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: P
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     before = last(tmp_path / "run")["model"]
     seen = []
-    original = WeightAverage.load_state_dict
+    original = ModelEma.load_state_dict
 
     def load(self, state):
         original(self, state)
         seen.append({key: value.clone() for key, value in self.model.state_dict().items()})
 
-    monkeypatch.setattr(WeightAverage, "load_state_dict", load)
+    monkeypatch.setattr(ModelEma, "load_state_dict", load)
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.ema=0.9", "precision=fp16") == 0
     assert all(torch.equal(seen[0][key], before[key]) for key in before)
     assert last(tmp_path / "run")["average"]["steps"] > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet18_ocrdet.structures import Batch, Detection, Maps, Placement, Targets
+from resnet18_ocrdet.structures import Batch, Detection, Maps, ResizeTransform, Targets
 from resnet18_ocrdet.viz import draw
 from resnet18_ocrdet.viz.overlays import MAX_OVERLAY_WIDTH, Overlays, preview
 
@@ -25,7 +25,7 @@ def batch_of(count, height=32, width=64):
         torch.zeros((count, 3, height, width), dtype=torch.uint8),
         targets,
         tuple(f"img_{n}.jpg" for n in range(count)),
-        (Placement(height, width, 1.0, 1.0),) * count,
+        (ResizeTransform(height, width, 1.0, 1.0),) * count,
         ((BOX,),) * count,
         (np.array([False]),) * count,
         tuple(range(count)),

@@ -11,7 +11,7 @@ from torch import nn
 from ..config.bundled import weights_path
 from ..config.check import check_run
 from ..config.override_grammar import Word
-from ..data.loader import ScoreLoader
+from ..data.loader import EvalLoader
 from ..data.usable import Usable
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
@@ -33,7 +33,7 @@ SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK, *THRESHOLDS)}
 
 def measure(
     net: nn.Module,
-    loader: ScoreLoader,
+    loader: EvalLoader,
     images: int,
     criterion: Criterion,
     decode: Decode,

@@ -22,7 +22,7 @@ from ..train.engine import LossSums, TrainState
 from ..train.resume_state import check_parts, naming
 
 
-class Saves:
+class Checkpointer:
     """Writes last.pt and best.pt of one run. A disk that does not take one is told and never ends the run."""
 
     def __init__(

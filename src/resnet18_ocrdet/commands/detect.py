@@ -18,8 +18,8 @@ from ..detections.inputs import find_items, shard_of
 from ..detections.item import Item
 from ..detections.pipeline import Done, Failed, detect_all
 from ..detections.upright import quad_of
-from ..inference.loading import load_trained, where_to_run
-from ..inference.predictor import Detector
+from ..inference.loading import load_model, where_to_run
+from ..inference.predictor import Predictor
 from ..inference.tiling import SHRINK
 from ..model.checkpoint import sha256
 from ..runtime.console import Display, duration
@@ -66,7 +66,7 @@ def run(cfg: DictConfig) -> int:
 
 
 def _detect(
-    cfg: DictConfig, detector: Detector, folder: ResultFolder, mine: list[Item], left: list[Item], display: Display
+    cfg: DictConfig, detector: Predictor, folder: ResultFolder, mine: list[Item], left: list[Item], display: Display
 ) -> int:
     errors: list[dict[str, str]] = []
     began, found, large, small = time.perf_counter(), 0, 0, 0
@@ -98,7 +98,7 @@ def _detect(
     return 1 if errors else 0
 
 
-def _sizes_told(detector: Detector, large: int, small: int) -> Iterator[str]:
+def _sizes_told(detector: Predictor, large: int, small: int) -> Iterator[str]:
     """What the sizes of the images mean for what was found. large, small: images much shrunk, or much enlarged."""
     height, width = detector.contract.height, detector.contract.width
     if large and detector.tiling:
@@ -114,15 +114,15 @@ def _sizes_told(detector: Detector, large: int, small: int) -> Iterator[str]:
         )
 
 
-def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector, dict[str, Any]]:
+def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predictor, dict[str, Any]]:
     """The detector of a checkpoint, and the head of detections.json."""
-    trained = load_trained(checkpoint, cfg.runtime)
+    trained = load_model(checkpoint, cfg.runtime)
     device, precision = where_to_run(trained, cfg.device, cfg.precision)
     if trained.adopted is not None:
         display.line(trained.adopted)
     contract = build.contract_of(trained.content, cfg)
     compute, precision = build.build_compute(device, precision)
-    model = build.build_trained(trained, device, contract, precision)
+    model = build.build_network(trained, device, contract, precision)
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),
@@ -132,7 +132,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Detector
         "runtime": trained.runtime,
         "tiling": cfg.tiling,
     }
-    return Detector(model, contract, build.build_decoder(contract), compute, cfg.tiling == "auto"), about
+    return Predictor(model, contract, build.build_decoder(contract), compute, cfg.tiling == "auto"), about
 
 
 def _record(done: Done) -> dict[str, Any]:

@@ -27,9 +27,9 @@ from ..export.int8 import MOST_IMAGES, to_int8
 from ..export.onnx_file import write_onnx
 from ..export.parity import TOLERANCES, Parity, Tolerance, compare
 from ..export.torch_file import open_torch, write_torch
-from ..inference.backends import FileNet, open_exported
-from ..inference.loading import Trained
-from ..inference.predictor import Detector
+from ..inference.backends import ExportedModel, open_exported
+from ..inference.loading import LoadedModel
+from ..inference.predictor import Predictor
 from ..model.checkpoint import load_checkpoint, sha256
 from ..model.contract import Contract
 from ..model.dbnet import DBNet
@@ -51,7 +51,7 @@ def run(cfg: DictConfig) -> int:
     checkpoint = weights_path(cfg.checkpoint)
     output = _output(Path(cfg.output), checkpoint)
     images = _images(cfg.input)
-    trained = Trained(checkpoint, load_checkpoint(checkpoint), None)  # which refuses an exported one
+    trained = LoadedModel(checkpoint, load_checkpoint(checkpoint), None)  # which refuses an exported one
     if trained.adopted is not None:
         display.line(trained.adopted)
     made_for = Contract.from_dict(trained.content["contract"])
@@ -66,7 +66,7 @@ def run(cfg: DictConfig) -> int:
             refuse_foreign(output, card, source)
     for line in _loud(made_for, contract, cfg.free):
         display.line(line)
-    net = build.build_trained(trained, torch.device("cpu"))
+    net = build.build_network(trained, torch.device("cpu"))
     assert isinstance(net, DBNet)
     display.line(f"exporting {_name(cfg)} to {output}")
     with _disk_told(output), staging_folder(output.parent) as staged:
@@ -155,12 +155,12 @@ def _seen(images: Sequence[Path], seed: int) -> Iterator[Image]:
 
 
 def _open(made: Path, suffix: str, card: dict[str, Any]) -> nn.Module:
-    return FileNet(open_exported(made, "onnxruntime") if suffix == ".onnx" else open_torch(made, card))
+    return ExportedModel(open_exported(made, "onnxruntime") if suffix == ".onnx" else open_torch(made, card))
 
 
-def _detector(model: nn.Module, contract: Contract) -> Detector:
+def _detector(model: nn.Module, contract: Contract) -> Predictor:
     compute, _ = build.build_compute(torch.device("cpu"), "fp32")
-    return Detector(model, contract, build.build_decoder(contract), compute)
+    return Predictor(model, contract, build.build_decoder(contract), compute)
 
 
 @contextmanager

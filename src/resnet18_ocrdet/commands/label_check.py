@@ -22,13 +22,13 @@ from ..data.record import LabelRecord
 from ..errors import UserError
 from ..geometry.batched import min_area_quads
 from ..geometry.polygon import offset, shrink_distance
-from ..inference.loading import load_trained, where_to_run
+from ..inference.loading import load_model, where_to_run
 from ..inference.postprocess import ProbMap, means_inside
-from ..inference.predictor import Detector
+from ..inference.predictor import Predictor
 from ..model.contract import Contract
 from ..runtime.console import Display
 from ..runtime.messages import count
-from ..structures import Image, Placement
+from ..structures import Image, ResizeTransform
 from .train_overlap import taught_records
 
 
@@ -37,14 +37,14 @@ class LabelJudge:
 
     def __init__(self, cfg: DictConfig) -> None:
         path = weights_path(cfg.checkpoint)
-        trained = load_trained(path)
+        trained = load_model(path)
         device, precision = where_to_run(trained, cfg.device, cfg.precision)
         self.content, self.adopted = trained.content, trained.adopted
         self.contract = Contract.from_dict(self.content["contract"])
         compute, precision = build.build_compute(device, precision)
         self.decode = replace(build.build_decoder(self.contract), shape="polygon")  # quads would lose bent text
-        model = build.build_trained(trained, device, self.contract, precision)
-        self.detector = Detector(model, self.contract, self.decode, compute)
+        model = build.build_network(trained, device, self.contract, precision)
+        self.detector = Predictor(model, self.contract, self.decode, compute)
         self.name = "the bundled network" if path == BUNDLED_PATH else str(path)
 
     def __call__(self, reading: Reading, display: Display) -> LabelCheck:
@@ -93,7 +93,7 @@ def readable(record: LabelRecord) -> LabelRecord:
 
 
 def support_of(
-    record: LabelRecord, prob_map: ProbMap, placement: Placement, shrink_ratio: float
+    record: LabelRecord, prob_map: ProbMap, placement: ResizeTransform, shrink_ratio: float
 ) -> NDArray[np.float64]:
     """Mean probability within each label as the network was taught to see it, shrunk: (K,) 0..1."""
     outlines = []

@@ -15,7 +15,7 @@ from ..data.splits import Splits
 from ..errors import UserError
 from ..evaluation.metrics import IcdarMetric
 from ..runtime.messages import count
-from ..structures import Answer, Source
+from ..structures import EvalSample, Source
 
 
 class Split(NamedTuple):
@@ -37,7 +37,7 @@ class Scored(NamedTuple):
     """What came out, and of what."""
 
     metric: IcdarMetric
-    answers: list[Answer]  # in the order of the split
+    answers: list[EvalSample]  # in the order of the split
     line: str  # what was scored, on what, with what
     about: dict[str, Any]  # the same and more, for metrics.json
 

@@ -13,7 +13,7 @@ from ..evaluation.metrics import IcdarMetric
 from ..runtime.console import Display
 from ..runtime.distributed import World
 from ..runtime.messages import count, printable
-from ..structures import Answer
+from ..structures import EvalSample
 from .scored import Scored, Split, choose_split
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists
@@ -32,7 +32,7 @@ class ResultFiles:
             for told in splits.told:
                 display.line(told)
             chosen = choose_split(cfg, splits, cfg.data)
-        self.split, self.answers = chosen, list[Answer]()
+        self.split, self.answers = chosen, list[EvalSample]()
         seen = set()
         with display.progress("labels", len(chosen.source)) as advance:
             for index in range(len(chosen.source)):
@@ -41,7 +41,7 @@ class ResultFiles:
                 stem = picture.name if picture.name in self.predictions else Path(picture.name).stem
                 seen.add(stem)
                 found = self.predictions.get(stem, [])
-                self.answers.append(Answer(picture.name, picture.polygons, picture.ignore, found))
+                self.answers.append(EvalSample(picture.name, picture.polygons, picture.ignore, found))
                 advance()
         self.missing = len(seen - self.predictions.keys())
         if unknown := sorted(self.predictions.keys() - seen):

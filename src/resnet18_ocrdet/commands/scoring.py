@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import build
 from ..config.bundled import BUNDLED, BUNDLED_PATH, weights_path
-from ..data.datasets import ScoreViews
-from ..data.loader import ScoreLoader, too_many
+from ..data.datasets import EvalDataset
+from ..data.loader import EvalLoader, too_many
 from ..data.loader_processes import LoaderDied
 from ..data.splits import Splits
 from ..data.usable import doubt, usable_at
@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..evaluation.evaluator import evaluate
 from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
-from ..inference.loading import load_trained, where_to_run
+from ..inference.loading import load_model, where_to_run
 from ..model.checkpoint import sha256
 from ..model.contract import Contract
 from ..runtime.console import Display, duration
@@ -38,7 +38,7 @@ class Network:
         """chosen: the images; None: as `cfg` or the checkpoint say. Raises UserError for what cannot be scored."""
         self.cfg, self.path = cfg, weights_path(path)
         self.named = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
-        self.trained = load_trained(self.path, cfg.runtime)
+        self.trained = load_model(self.path, cfg.runtime)
         self.contract = build.contract_of(self.trained.content, cfg)
         where_to_run(self.trained, cfg.device, cfg.precision)  # what it is not run with costs no evaluation
         if self.trained.adopted is not None:
@@ -75,7 +75,7 @@ class Network:
             if not self.cfg.calibrate:
                 return self._score(display, world)
             with held(self.path, world):
-                self.trained = load_trained(self.path)  # a run may have saved until now
+                self.trained = load_model(self.path)  # a run may have saved until now
                 return self._score(display, world)
         except RuntimeError as error:
             if not world.was_left(error):
@@ -94,9 +94,9 @@ class Network:
         for note in (doubtful, too_many(workers, "workers", world.local_size)):
             if note is not None:
                 display.line(f"note: {note}")
-        views = ScoreViews(source, maker, *shape)
-        loader = ScoreLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
-        model = build.build_trained(self.trained, device, contract, precision)
+        views = EvalDataset(source, maker, *shape)
+        loader = EvalLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
+        model = build.build_network(self.trained, device, contract, precision)
         exported = self.trained.exported is not None
         criterion = None if exported else build.build_criterion(self.saved.train.loss)
         decoder = build.build_decoder(contract)

@@ -21,7 +21,7 @@ from ..evaluation.evaluator import Validation, evaluate
 from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
 from ..model.checkpoint import SCHEMA, Checkpoint, load_checkpoint
-from ..model.release import is_slim
+from ..model.release import is_stripped
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.console import Display, duration
 from ..runtime.distributed import World, join_world
@@ -36,10 +36,10 @@ from ..train.bad_batch import write_evidence
 from ..train.diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..train.engine import LossSums, StepRecord, train_one_epoch
 from ..train.guard import Verdict
-from ..train.logger import Journal, NoJournal
+from ..train.logger import NullLogger, RunLogger
 from ..viz import draw
 from ..viz.overlays import Overlays, preview
-from .checkpointer import Saves
+from .checkpointer import Checkpointer
 from .resume import newest_whole, resumed_config
 from .train_faults import explain
 from .train_lines import epoch_line, fault_line, step_note
@@ -115,7 +115,7 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
 
 
 def _refuse_less(content: Checkpoint, path: Path) -> None:
-    if is_slim(content):
+    if is_stripped(content):
         raise UserError(f"resume={path}: holds weights only; a new run from them: model.weights={path}")
     if content["schema"] < SCHEMA:
         raise UserError(
@@ -132,13 +132,15 @@ class Training:
         self.world: World = parts.compute.world
         self.state, self.loader = parts.state, parts.loader
         self.interrupt = Interrupt()
-        self.saves = Saves(parts.state, cfg, parts.contract, folder, display, parts.loader, self.world, parts.about)
+        self.saves = Checkpointer(
+            parts.state, cfg, parts.contract, folder, display, parts.loader, self.world, parts.about
+        )
         self.diagnosis = Diagnosis(cfg.train.loss.negative_ratio, bool(cfg.train.mining_warmup))
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
         state, epochs = self.state, int(self.cfg.train.epochs)
-        journal = Journal(self.folder.root, state.step) if self.world.first else NoJournal()
+        journal = RunLogger(self.folder.root, state.step) if self.world.first else NullLogger()
         journal.drop_after(state.epoch, state.step)
         self._announce()
         began, self._first_step = time.perf_counter(), state.step
@@ -177,7 +179,7 @@ class Training:
         self.display.line(f"wrote {self.folder.preview}: image with labels, probability target, threshold target, mask")
         return 0
 
-    def _train_epoch(self, epoch: int, journal: Journal | NoJournal) -> None:
+    def _train_epoch(self, epoch: int, journal: RunLogger | NullLogger) -> None:
         """The steps of an epoch that are not done yet."""
         state, steps, parts = self.state, len(self.loader), self.parts
         done = state.step - epoch * steps
@@ -199,7 +201,7 @@ class Training:
             if line := standing_still(before.share(state.model), taken, self.cfg.optimizer.lr):
                 self.display.line(f"warning: {line}")
 
-    def _report(self, record: StepRecord, journal: Journal | NoJournal) -> None:
+    def _report(self, record: StepRecord, journal: RunLogger | NullLogger) -> None:
         """What one step gives to tell."""
         if record.verdict is not Verdict.GOOD:
             self.display.line(fault_line(record, self.state.guard))
@@ -211,7 +213,7 @@ class Training:
         if record.step == self._first_step + STEPS_TO_JUDGE_BY:
             self._warn_if_long(record)
 
-    def _validate(self, journal: Journal | NoJournal) -> tuple[Validation, IcdarMetric]:
+    def _validate(self, journal: RunLogger | NullLogger) -> tuple[Validation, IcdarMetric]:
         parts, metric, overlays = self.parts, IcdarMetric(), Overlays(limit=4)
         with self.display.progress("validation", parts.val_loader.images) as advance:
 
@@ -229,7 +231,7 @@ class Training:
         return result, metric
 
     def _finish_epoch(
-        self, journal: Journal | NoJournal, validation: Validation | None, metric: IcdarMetric | None
+        self, journal: RunLogger | NullLogger, validation: Validation | None, metric: IcdarMetric | None
     ) -> None:
         """Write down what the epoch gave, keep it when it is the best, and say what it tells."""
         state = self.state

@@ -13,16 +13,16 @@ from ..data.splits import Splits, overlap, same_images
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint
 from ..model.contract import Contract
-from ..model.release import count_taught, is_slim
+from ..model.release import count_train_overlap, is_stripped
 from ..structures import Source
 
 
 def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
     """How many of the images of these records; None where the training images are not there to be compared with."""
-    if is_slim(content):
+    if is_stripped(content):
         if "taught" not in content["about"]:
             return None  # exported from a run that lies elsewhere
-        return count_taught(content, [record.image_path for record in records])
+        return count_train_overlap(content, [record.image_path for record in records])
     data = OmegaConf.create(content["config"]).get("data")
     if data is None:
         return None
@@ -37,6 +37,6 @@ def taught_records(content: Checkpoint, contract: Contract, records: Sequence[La
 
 def taught_images(content: Checkpoint, contract: Contract, source: Source, own: Splits | None) -> int | None:
     """How many of the images of a split. own: the images that the checkpoint records, where they are open already."""
-    if own is not None and not is_slim(content):
+    if own is not None and not is_stripped(content):
         return len(source) if source is own.train else len(overlap(Splits(own.train, source, None)))
     return taught_records(content, contract, source.records) if isinstance(source, LabelledImages) else 0

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
-from ..data.datasets import ScoreViews, TrainViews
-from ..data.loader import EpochBatches, ScoreLoader, TrainLoader, too_many
+from ..data.datasets import EvalDataset, TrainDataset
+from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many
 from ..data.splits import Splits, overlap
 from ..data.targets import TargetMaker
 from ..data.usable import Usable, doubt, refusal, usable_at
@@ -42,7 +42,7 @@ class Parts:
     splits: Splits
     state: TrainState
     loader: TrainLoader
-    val_loader: ScoreLoader
+    val_loader: EvalLoader
     schedule: Schedule
     criterion: DBLoss
     decoder: Decoder
@@ -90,7 +90,7 @@ def assemble(
         scaler=gradient_scaler(device, precision),
         mining=build.build_mining(cfg),
         guard=build.build_guard(cfg.train),
-        average=build.build_average(cfg.train, net),
+        average=build.build_ema(cfg.train, net),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
     return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
@@ -109,15 +109,15 @@ def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Comp
 
 def _loaders(
     splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, compute: Compute
-) -> tuple[TrainLoader, ScoreLoader]:
+) -> tuple[TrainLoader, EvalLoader]:
     height, width, world = contract.height, contract.width, compute.world
     workers, pin = build.count_workers(cfg.train.workers, world.local_size), compute.device.type == "cuda"
-    views = TrainViews(splits.train, build.build_augment(cfg), targets, *build.view_size(cfg), cfg.seed)
-    val_views = ScoreViews(splits.val, targets, height, width, contract.resize)
+    views = TrainDataset(splits.train, build.build_augment(cfg), targets, *build.view_size(cfg), cfg.seed)
+    val_views = EvalDataset(splits.val, targets, height, width, contract.resize)
     order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
     return (
         TrainLoader(views, order, workers, pin),
-        ScoreLoader(val_views, cfg.train.batch_size, workers, pin, world.rank, world.size),
+        EvalLoader(val_views, cfg.train.batch_size, workers, pin, world.rank, world.size),
     )
 
 

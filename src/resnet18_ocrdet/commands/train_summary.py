@@ -11,7 +11,7 @@ from ..evaluation.metrics import IcdarMetric
 from ..runtime.console import Display, duration
 from ..runtime.messages import count
 from ..runtime.run_folder import RunFolder
-from ..train.logger import Journal, NoJournal
+from ..train.logger import NullLogger, RunLogger
 from ..viz.curves import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
 
 
@@ -21,11 +21,11 @@ def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
 
 
 def show_precision_recall(
-    metric: IcdarMetric, ap: float | None, journal: Journal | NoJournal, step: int, path: Path | None
+    metric: IcdarMetric, ap: float | None, journal: RunLogger | NullLogger, step: int, path: Path | None
 ) -> None:
     """The curve of one validation into TensorBoard, and into `path` where one is given."""
     points = metric.curve()
-    if points is None or isinstance(journal, NoJournal):
+    if points is None or isinstance(journal, NullLogger):
         return
     picture = precision_recall_image(*points, ap)
     if picture is not None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch.utils.data import Dataset
 
-from ..structures import Image, Picture, Placement, Resize, Sample, Source
+from ..structures import Image, Picture, Resize, ResizeTransform, Sample, Source
 from .geometric import regions_in_image
 from .letterbox import letterbox
 from .targets import TargetMaker, TargetPlanes
@@ -21,7 +21,7 @@ class View(NamedTuple):
 
     image: Image
     planes: TargetPlanes
-    placement: Placement
+    placement: ResizeTransform
     original: Sample  # polygons to score against; its image is left empty to save the transport
     number: int  # of the image in its source
 
@@ -33,7 +33,7 @@ class Transform(Protocol):
         """Return a sample of exactly height×width."""
 
 
-class TrainViews(Dataset[View]):
+class TrainDataset(Dataset[View]):
     """Augmented crops of one size. The key is (epoch, index), so the worker count changes nothing."""
 
     def __init__(
@@ -50,10 +50,12 @@ class TrainViews(Dataset[View]):
         rng = np.random.default_rng([self.seed, epoch, index])
         sample = self.augment(self.source.open(index), self.height, self.width, rng)
         planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
-        return View(sample.image, planes, Placement(self.height, self.width, 1.0, 1.0), _without_image(sample), index)
+        return View(
+            sample.image, planes, ResizeTransform(self.height, self.width, 1.0, 1.0), _without_image(sample), index
+        )
 
 
-class ScoreViews(Dataset[View]):
+class EvalDataset(Dataset[View]):
     """Whole images, letterboxed: the same canvas for validation, evaluation and detection."""
 
     def __init__(self, source: Source, make_targets: TargetMaker, height: int, width: int, resize: Resize) -> None:

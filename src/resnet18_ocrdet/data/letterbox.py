@@ -8,12 +8,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..structures import Image, Placement, Resize
+from ..structures import Image, Resize, ResizeTransform
 
 MAX_ASPECT = 16  # beyond it, scaling the shorter side would make a canvas that fits no memory
 
 
-def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, Placement]:
+def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, ResizeTransform]:
     """Scale `image` (any H, W) for a network trained at height×width and pad it, black, right and below.
 
     resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
@@ -34,7 +34,7 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
     filled = (height, width) if resize == "fit" else (scaled_height, scaled_width)
     canvas = np.zeros((_round_up(filled[0], stride), _round_up(filled[1], stride), 3), np.uint8)
     canvas[:scaled_height, :scaled_width] = image
-    placement = Placement(
+    placement = ResizeTransform(
         original_height, original_width, scaled_height / original_height, scaled_width / original_width
     )
     return canvas, placement

@@ -24,7 +24,7 @@ from ..errors import UserError
 from ..runtime.allocator import give_back_freed_memory, keep_freed_memory
 from ..runtime.messages import count
 from ..structures import Batch, Targets
-from .datasets import ScoreViews, TrainViews, View
+from .datasets import EvalDataset, TrainDataset, View
 from .loader_processes import EXIT_NO_FILES, NO_FILES, LoaderProcesses
 
 CROWDED = 2  # loader processes a core from which a note is given
@@ -81,7 +81,7 @@ class TrainLoader:
     """Batches of one epoch after the other; workers stay alive in between, and make the next epoch's first batches
     while this one ends and is validated: else the network would wait for a whole batch at the start of every epoch."""
 
-    def __init__(self, views: TrainViews, order: EpochBatches, workers: int, pin: bool) -> None:
+    def __init__(self, views: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
         _before_fork(workers)
         self._order, self.workers, self.cores = order, workers, available_cores()
         self._processes = LoaderProcesses()
@@ -154,11 +154,11 @@ class EveryImage(Sampler[list[int]]):
         return iter(self._mine)
 
 
-class ScoreLoader:
+class EvalLoader:
     """Every image of this process once, in order; each item is a list of batches, images of like size together."""
 
     def __init__(
-        self, views: ScoreViews, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
+        self, views: EvalDataset, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
     ) -> None:
         _before_fork(workers)
         order = EveryImage(len(views), batch_size, rank, processes)

@@ -16,10 +16,10 @@ import cv2
 from ..data.image_io import read_image
 from ..errors import UserError
 from ..inference.postprocess import ProbMap
-from ..inference.predictor import Detector
+from ..inference.predictor import Predictor
 from ..inference.tiling import SHRINK
 from ..runtime.memory import ran_out
-from ..structures import Detection, Image, Placement
+from ..structures import Detection, Image, ResizeTransform
 from .item import Item
 from .records import stamp
 
@@ -37,9 +37,9 @@ class Ready(NamedTuple):
     stamp: dict[str, int]  # of the file that was read
     image: Image
     canvas: Image
-    placement: Placement
+    placement: ResizeTransform
     seconds: float
-    scale: float  # of the canvas, see `Detector.scale`
+    scale: float  # of the canvas, see `Predictor.scale`
 
 
 class Done(NamedTuple):
@@ -64,7 +64,7 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Done | Failed
 
 
-def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
+def detect_all(detector: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
     """Detect on every image, in order. One that fails is told and costs itself only.
 
     write: called with each image and its regions, in another thread. batch_size: images of one canvas size that go
@@ -80,7 +80,7 @@ def detect_all(detector: Detector, items: Sequence[Item], write: Write, batch_si
 
 
 def _read_ahead(
-    readers: ThreadPoolExecutor, detector: Detector, items: Sequence[Item], ahead: int
+    readers: ThreadPoolExecutor, detector: Predictor, items: Sequence[Item], ahead: int
 ) -> Iterator[Ready | Failed]:
     """Each image, ready, in order; never more than `ahead` of them before they are asked for."""
     reading: deque[Future[Ready | Failed]] = deque()
@@ -92,7 +92,7 @@ def _read_ahead(
         yield reading.popleft().result()
 
 
-def _read(detector: Detector, item: Item) -> Ready | Failed:
+def _read(detector: Predictor, item: Item) -> Ready | Failed:
     began = time.perf_counter()
     try:
         read = stamp(item.path)
@@ -128,7 +128,7 @@ def _alike(one: Ready, other: Ready) -> bool:
 
 
 def _through(
-    detector: Detector, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
+    detector: Predictor, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
 ) -> Future[list[Outcome]]:
     """The network, here; the rest in the writer's thread."""
     if isinstance(batch, Failed):

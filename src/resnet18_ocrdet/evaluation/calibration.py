@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.postprocess import Decoder, ProbMap
-from ..structures import Placement, Polygon
+from ..structures import Polygon, ResizeTransform
 from .metrics import IcdarMetric
 
 BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
@@ -44,7 +44,12 @@ class Sweep:
         self._counts = np.zeros((len(self._bins), len(self._boxes), len(self._unclips), 3), np.int64)
 
     def add(
-        self, prob_map: ProbMap, placement: Placement, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], name: str
+        self,
+        prob_map: ProbMap,
+        placement: ResizeTransform,
+        polygons: Sequence[Polygon],
+        ignore: NDArray[np.bool_],
+        name: str,
     ) -> None:
         """Decode and score one image in all ways.
 

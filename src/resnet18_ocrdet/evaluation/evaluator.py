@@ -17,15 +17,15 @@ from torch import nn
 from ..model.fold import folded
 from ..model.loss import Criterion
 from ..runtime.compute import Compute
-from ..structures import Answer, Batch, Decoded, Detection, LossParts, Maps, Placement, Score, Stages
+from ..structures import Batch, Decoded, DecodeStats, Detection, EvalSample, LossParts, Maps, ResizeTransform, Score
 
-Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], Placement], Decoded]
+Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], ResizeTransform], Decoded]
 
 
 class Metric(Protocol):
     """Collects images, gives a score."""
 
-    def update_all(self, answers: Sequence[Answer]) -> object:
+    def update_all(self, answers: Sequence[EvalSample]) -> object:
         """Take in any number of images."""
 
     def result(self) -> Score:
@@ -37,8 +37,8 @@ class Validation(NamedTuple):
 
     loss: dict[str, float]
     score: Score
-    stages: Stages  # how far the regions came on the way from map to box
-    answers: list[Answer]  # what is true and what was found, in the order of the set
+    stages: DecodeStats  # how far the regions came on the way from map to box
+    answers: list[EvalSample]  # what is true and what was found, in the order of the set
     seconds: float
 
 
@@ -59,7 +59,7 @@ def evaluate(
     compute.world.share_buffers(model)
     model = folded(model)
     began = time.perf_counter()
-    mine: list[tuple[list[tuple[int, Answer, Stages]], np.ndarray[Any, Any]]] = []
+    mine: list[tuple[list[tuple[int, EvalSample, DecodeStats]], np.ndarray[Any, Any]]] = []
     for chunk, batch, maps, found in decoded(answered(model, loader, compute), decode):
         if chunk == len(mine):
             mine.append(([], np.zeros(len(LossParts._fields))))
@@ -68,7 +68,7 @@ def evaluate(
             loss = criterion(maps, batch.targets.to(compute.device), 1.0)
             sums += len(batch.names) * np.array([float(term) for term in loss])
         regions = [each.detections for each in found]
-        answers = map(Answer, batch.names, batch.polygons, batch.ignore, regions)
+        answers = map(EvalSample, batch.names, batch.polygons, batch.ignore, regions)
         rows += zip(batch.indices, answers, (each.stages for each in found), strict=True)
         watch(batch, maps, regions)
     chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
@@ -76,7 +76,7 @@ def evaluate(
     scored = [answer for _, answer, _ in images]
     metric.update_all(scored)
     means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
-    stages = Stages.together([reached for *_, reached in images])
+    stages = DecodeStats.together([reached for *_, reached in images])
     loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True)) if criterion is not None else {}
     return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
 
@@ -97,7 +97,7 @@ def decoded(
 ) -> Iterator[tuple[int, Batch, Maps, list[Decoded]]]:
     """The same with the regions of each image; a batch is decoded in a thread of its own while the next one is read."""
 
-    def decode_all(prob_maps: np.ndarray[Any, Any], placements: Sequence[Placement]) -> list[Decoded]:
+    def decode_all(prob_maps: np.ndarray[Any, Any], placements: Sequence[ResizeTransform]) -> list[Decoded]:
         return [decode(prob_map, place) for prob_map, place in zip(prob_maps, placements, strict=True)]
 
     with ThreadPoolExecutor(1, "decode") as pool:

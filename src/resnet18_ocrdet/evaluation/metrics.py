@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..geometry.batched import min_area_quads
 from ..geometry.overlap import Overlaps, find_overlaps, first_come_pairs, starts
-from ..structures import Answer, Detection, Polygon, Score
+from ..structures import Detection, EvalSample, Polygon, Score
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
@@ -86,9 +86,9 @@ class IcdarMetric:
         self, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], detections: Sequence[Detection], name: str
     ) -> ImageScore:
         """Score one image; see `update_all`."""
-        return self.update_all([Answer(name, tuple(polygons), np.asarray(ignore, bool), list(detections))])[0]
+        return self.update_all([EvalSample(name, tuple(polygons), np.asarray(ignore, bool), list(detections))])[0]
 
-    def update_all(self, answers: Sequence[Answer]) -> list[ImageScore]:
+    def update_all(self, answers: Sequence[EvalSample]) -> list[ImageScore]:
         """Score any number of images and keep the counts; the same as one after the other, and faster.
 
         The order of both regions and detections matters: the official script gives each region, in turn, the first free
@@ -99,7 +99,7 @@ class IcdarMetric:
         self.images += rows
         return rows
 
-    def _score(self, answers: Sequence[Answer]) -> list[ImageScore]:
+    def _score(self, answers: Sequence[EvalSample]) -> list[ImageScore]:
         polygons = [answer.polygons for answer in answers]
         outlines = [[found.polygon for found in answer.detections] for answer in answers]
         ignore = np.concatenate([answer.ignore for answer in answers])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..model.contract import Contract
 from ..runtime.messages import count
-from ..structures import Score, Stages
+from ..structures import DecodeStats, Score
 
 SPECKLE = 10  # contours a region; text that is merely small leaves about one
 
 
 def explain_zero(
-    score: Score, stages: Stages, best_iou: float, contract: Contract, warming_up: bool = False
+    score: Score, stages: DecodeStats, best_iou: float, contract: Contract, warming_up: bool = False
 ) -> list[str]:
     """Two lines for a set of which no region was found: the funnel, and the stage that lost them with its remedy.
 
@@ -25,7 +25,7 @@ def explain_zero(
     return [funnel, f"lost at: {_lost_at(score, stages, best_iou, contract, warming_up)}"]
 
 
-def _lost_at(score: Score, stages: Stages, best_iou: float, contract: Contract, warming_up: bool) -> str:
+def _lost_at(score: Score, stages: DecodeStats, best_iou: float, contract: Contract, warming_up: bool) -> str:
     if stages.contours == 0:
         return (
             f"probability: no pixel is above decode.bin_thresh={contract.bin_thresh:g}. The network does not know text "

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..evaluation.metrics import IcdarMetric
-from ..inference.predictor import Detector
-from ..structures import Answer, Image
+from ..inference.predictor import Predictor
+from ..structures import EvalSample, Image
 
 
 class Tolerance(NamedTuple):
@@ -40,7 +40,7 @@ class Parity(NamedTuple):
 
 
 def compare(
-    first: Detector, second: Detector, images: Iterable[Image], advance: Callable[[], None] = lambda: None
+    first: Predictor, second: Predictor, images: Iterable[Image], advance: Callable[[], None] = lambda: None
 ) -> Parity:
     """Let both look at every image. The detectors must have the same contract."""
     largest, answers = 0.0, []
@@ -49,7 +49,7 @@ def compare(
         largest = float(np.maximum(largest, np.abs(wanted - got).max()))  # NaN stays
         truth = tuple(each.polygon for each in first.decode(wanted, placement))
         found = second.decode(got, placement)
-        answers.append(Answer(str(number), truth, np.zeros(len(truth), bool), found))
+        answers.append(EvalSample(str(number), truth, np.zeros(len(truth), bool), found))
         advance()
     metric = IcdarMetric()
     metric.update_all(answers)

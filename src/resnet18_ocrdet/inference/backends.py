@@ -48,7 +48,7 @@ class Exported(NamedTuple):
     stop: Callable[[], None] = lambda: None  # asks a pass to end
 
 
-class FileNet(nn.Module):
+class ExportedModel(nn.Module):
     """An exported network, called as a DBNet is."""
 
     def __init__(self, file: Exported, precision: str = "fp32") -> None:

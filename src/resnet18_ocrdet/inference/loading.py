@@ -14,7 +14,7 @@ from ..runtime.device import choose_device
 from .backends import PRECISIONS, Exported, open_exported
 
 
-class Trained(NamedTuple):
+class LoadedModel(NamedTuple):
     """A trained network that was read."""
 
     path: Path
@@ -33,19 +33,19 @@ class Trained(NamedTuple):
         return None if adopted is None else f"{self.path}: {adopted}"
 
 
-def load_trained(path: Path, runtime: str = "auto") -> Trained:
+def load_model(path: Path, runtime: str = "auto") -> LoadedModel:
     """Read what `path` holds. runtime: of an exported file, as `open_exported` takes it.
 
     Raises UserError as `load_checkpoint` and `open_exported` do."""
     if path.suffix != EXPORTED:
-        return Trained(path, load_checkpoint(path), None)
+        return LoadedModel(path, load_checkpoint(path), None)
     opened(path).close()
     file = open_exported(path, runtime)
-    return Trained(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
+    return LoadedModel(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
 
 
 def where_to_run(
-    trained: Trained, device: str, precision: str, local_rank: int | None = None
+    trained: LoadedModel, device: str, precision: str, local_rank: int | None = None
 ) -> tuple[torch.device, str]:
     """The device and the precision asked for, as `choose_device` and `choose_precision` take them.
 

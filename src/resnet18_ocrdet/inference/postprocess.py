@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
-from ..structures import Decoded, Detection, Placement, Polygon, Stages
+from ..structures import Decoded, DecodeStats, Detection, Polygon, ResizeTransform
 
 MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
 MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping
@@ -41,11 +41,11 @@ class Decoder:
     shape: Literal["quad", "polygon"] = "quad"
     unclip: Literal["clipper", "analytic"] = "clipper"
 
-    def __call__(self, prob_map: ProbMap, placement: Placement) -> list[Detection]:
+    def __call__(self, prob_map: ProbMap, placement: ResizeTransform) -> list[Detection]:
         """The regions alone; see `trace`."""
         return self.trace(prob_map, placement).detections
 
-    def trace(self, prob_map: ProbMap, placement: Placement) -> Decoded:
+    def trace(self, prob_map: ProbMap, placement: ResizeTransform) -> Decoded:
         """The regions, and how many were lost at which stage.
 
         prob_map: (H, W) float32, 0..1, of the whole canvas; what lies on its padding is dropped."""
@@ -60,7 +60,7 @@ class Decoder:
         grown, kept = self._grow([cores[index] for index in sure.tolist()])
         found = [*map(Detection, placed(grown, placement), scores[sure][kept].tolist())]
         highest = float(prob_map.max(initial=0.0))
-        return Decoded(found, Stages(highest, len(contours), len(cores), len(sure), len(found)))
+        return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(sure), len(found)))
 
     def _cores(self, contours: Sequence[NDArray[Any]]) -> Sequence[Polygon]:
         """The outlines of the contours that are not too small."""
@@ -110,7 +110,7 @@ def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.f
     return np.array(means)
 
 
-def placed(outlines: Sequence[Polygon], placement: Placement) -> list[Polygon]:
+def placed(outlines: Sequence[Polygon], placement: ResizeTransform) -> list[Polygon]:
     """Bring M outlines from canvas pixels to those of the original image, all at once."""
     if not outlines:
         return []

@@ -14,12 +14,12 @@ from ..errors import UserError
 from ..model.contract import Contract
 from ..model.fold import folded
 from ..runtime.compute import Compute
-from ..structures import Detection, Image, Placement
+from ..structures import Detection, Image, ResizeTransform
 from .postprocess import Decoder, ProbMap
 from .tiling import SHRINK, joined, spans, tiled_map
 
 
-class Detector:
+class Predictor:
     """Image in, regions out. Holds no state between images."""
 
     def __init__(
@@ -46,14 +46,14 @@ class Detector:
         prob_map = tiled_map(image, lambda tile: self.maps([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
-        return joined(decode(prob_map, Placement(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
+        return joined(decode(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
 
-    def look(self, image: Image) -> tuple[ProbMap, Placement]:
+    def look(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
         """The probability map of an image, (H', W') float32 0..1, and how the image lies on it."""
         canvas, placement = self.prepare(image)
         return self.maps([canvas])[0], placement
 
-    def prepare(self, image: Image) -> tuple[Image, Placement]:
+    def prepare(self, image: Image) -> tuple[Image, ResizeTransform]:
         """The canvas that the network looks at, (H', W', 3) uint8, and how the image lies on it."""
         return letterbox(image, self.contract.height, self.contract.width, self.contract.resize)
 

@@ -57,7 +57,7 @@ class Checkpoint(TypedDict):
     config: dict[str, Any]  # the composed run config
     about: dict[str, Any]  # versions, git revision, hash of the data
     model: dict[str, Tensor]
-    average: dict[str, Any] | None  # average.WeightAverage: its "model" is what evaluation and detection use
+    average: dict[str, Any] | None  # average.ModelEma: its "model" is what evaluation and detection use
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     mining: dict[str, Any]

@@ -44,7 +44,7 @@ def without_paths(config: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def is_slim(content: Checkpoint) -> bool:
+def is_stripped(content: Checkpoint) -> bool:
     """Whether `slim` made it: there is nothing to resume."""
     return not content["optimizer"]
 
@@ -55,7 +55,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
-def count_taught(content: Checkpoint, images: Sequence[Path]) -> int:
+def count_train_overlap(content: Checkpoint, images: Sequence[Path]) -> int:
     """How many of the image files a slim checkpoint learnt from; 0 for one that does not say."""
     taught = set(content["about"].get("taught", ()))
     return sum(digest(path) in taught for path in images) if taught else 0

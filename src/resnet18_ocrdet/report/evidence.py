@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..evaluation.bootstrap import Interval, intervals
 from ..evaluation.metrics import IcdarMetric, ImageScore, PrecisionRecall
-from ..structures import Answer, Score
+from ..structures import EvalSample, Score
 from .mistakes import Mistake, count_mistakes, find_mistakes
 from .sizes import Fit, Share, fit_of, recall_by_size
 
@@ -17,7 +17,7 @@ class Evidence(NamedTuple):
 
     score: Score
     interval_95: dict[str, Interval | None]
-    answers: Sequence[Answer]
+    answers: Sequence[EvalSample]
     rows: Sequence[ImageScore]
     mistakes: Sequence[Mistake]
     heights: Sequence[Share]
@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
         }
 
 
-def gather(metric: IcdarMetric, answers: Sequence[Answer]) -> Evidence:
+def gather(metric: IcdarMetric, answers: Sequence[EvalSample]) -> Evidence:
     """Look into a score. answers: what `metric` was given, in the same order."""
     rows = metric.images
     heights, aspects = recall_by_size(answers, rows)

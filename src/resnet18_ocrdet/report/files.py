@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
-from ..structures import Answer
+from ..structures import EvalSample
 from .evidence import Evidence
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"
@@ -34,7 +34,7 @@ def write_tables(output: Path, evidence: Evidence) -> None:
     _write_csv(output / MISTAKES, ["image", "mistake", "regions", "detections", "best_iou"], rows)
 
 
-def write_results(output: Path, answers: Sequence[Answer]) -> list[str]:
+def write_results(output: Path, answers: Sequence[EvalSample]) -> list[str]:
     """Write boxes/res_<image>.txt with scores, and all of them as one zip, with scores and without.
 
     Returns the images whose names are too long for a file: they are in the zips only. Raises OSError."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..evaluation.metrics import CHUNK, ImageScore
 from ..geometry.overlap import find_overlaps, starts
-from ..structures import Answer
+from ..structures import EvalSample
 
 Kind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -43,7 +43,7 @@ class Mistake(NamedTuple):
     iou: float  # the best of these regions with these detections; where one of both is empty, with any; 0..1
 
 
-def find_mistakes(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> list[Mistake]:
+def find_mistakes(answers: Sequence[EvalSample], rows: Sequence[ImageScore]) -> list[Mistake]:
     """Name what went wrong in a set, image by image. rows: what `IcdarMetric.update_all` said of the answers."""
     found = []
     for number, (answer, row, pairs) in enumerate(zip(answers, rows, _pairs(answers), strict=True)):
@@ -143,7 +143,7 @@ def _best(pairs: Iterable[_Pair]) -> float:
     return max((pair.iou for pair in pairs), default=0.0)
 
 
-def _pairs(answers: Sequence[Answer]) -> Iterator[list[_Pair]]:
+def _pairs(answers: Sequence[EvalSample]) -> Iterator[list[_Pair]]:
     """Of each image; CHUNK of them are compared in one call, so that the memory does not grow with the set."""
     for first in range(0, len(answers), CHUNK):
         part = answers[first : first + CHUNK]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..evaluation.metrics import ImageScore
-from ..structures import Answer, Image
+from ..structures import EvalSample, Image
 from ..viz.crops import crop_round, jpeg
 from ..viz.draw import DONT_CARE, outline
 
@@ -20,7 +20,7 @@ WHOLE_SIDE = 900  # px, of a picture of a whole image
 
 
 def draw_case(
-    image: Image, answer: Answer, row: ImageScore, regions: Sequence[int], detections: Sequence[int], whole: bool
+    image: Image, answer: EvalSample, row: ImageScore, regions: Sequence[int], detections: Sequence[int], whole: bool
 ) -> bytes:
     """Draw an image, or the piece of it round these regions and detections, as JPEG."""
     about = [answer.polygons[k] for k in regions] + [answer.detections[m].polygon for m in detections]

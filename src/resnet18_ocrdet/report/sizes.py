@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..evaluation.metrics import ImageScore
 from ..geometry.batched import HEIGHT_STEPS, text_sizes
 from ..geometry.overlap import find_overlaps
-from ..structures import Answer, Polygon
+from ..structures import EvalSample, Polygon
 
 ASPECTS = (0.0, 1.5, 3.0, 5.0, 8.0, math.inf)  # length over height
 
@@ -42,7 +42,7 @@ class Fit(NamedTuple):
     area_ratio: float  # area of the detection over that of the region: above 1 the boxes are too large
 
 
-def recall_by_size(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> tuple[list[Share], list[Share]]:
+def recall_by_size(answers: Sequence[EvalSample], rows: Sequence[ImageScore]) -> tuple[list[Share], list[Share]]:
     """Recall by the height of the text and by its length over its height, over the care regions of a set."""
     heights, aspects = sizes_of([polygon for answer in answers for polygon in answer.polygons])
     care = np.concatenate([np.zeros(0, bool), *(~answer.ignore for answer in answers)])
@@ -62,7 +62,7 @@ def sizes_of(polygons: Sequence[Polygon]) -> tuple[NDArray[np.float64], NDArray[
     return heights, np.maximum(lengths / heights, 1.0)
 
 
-def fit_of(answers: Sequence[Answer], rows: Sequence[ImageScore]) -> Fit | None:
+def fit_of(answers: Sequence[EvalSample], rows: Sequence[ImageScore]) -> Fit | None:
     """See `Fit`; None where nothing was found."""
     pairs = [(answer, *pair) for answer, row in zip(answers, rows, strict=True) for pair in row.pairs]
     if not pairs:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
-class WeightAverage:
+class ModelEma:
     """Exponential moving average of all parameters and batch-norm statistics, updated after every good step.
 
     decay: 0..1, share of the mean that is kept at a step. Early on it is less, (1 + n) / (10 + n) after n steps, so

@@ -22,7 +22,7 @@ from ..errors import TrainingStopped
 from ..model.loss import Criterion
 from ..runtime.compute import Compute
 from ..structures import Batch, LossParts
-from .ema import WeightAverage
+from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
 
 
@@ -68,7 +68,7 @@ class TrainState:
     scaler: GradScaler
     mining: Mining
     guard: Guard
-    average: WeightAverage | None = None
+    average: ModelEma | None = None
     epoch: int = 0  # finished, validation included
     step: int = 0  # finished
     best_hmean: float | None = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-class Journal:
+class RunLogger:
     """Appends to `metrics.jsonl` and TensorBoard's event file in a run folder."""
 
     def __init__(self, run_dir: Path, step: int) -> None:
@@ -88,7 +88,7 @@ class Journal:
             self._board.close()
 
 
-class NoJournal:
+class NullLogger:
     """For the processes that write nothing: takes everything, keeps the epochs."""
 
     def __init__(self) -> None:
