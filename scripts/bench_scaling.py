@@ -3,11 +3,11 @@
     python scripts/bench_scaling.py [--png scaling.png] [--json scaling.json] [--seconds 180]
 
 The step is the real loop's (engine.train_one_epoch, precision=auto) on a kept batch; the loader is `TrainDataset` on
-one thread, augmentation and targets included, on JPEGs made here. Points take turns, and of each the shortest time counts:
-it is the one that was disturbed least. The exponent between two neighbours is the slope of their line in a log-log
-plot: 1 is as fast as the input grows, 0 not at all. Of regions, what they add to an image without any is judged.
-Where a pair grows faster than its input (exponent above 1.15) both are measured again; the exit status is 1 when they
-still do.
+one thread, augmentation and targets included, on JPEGs made here. Points take turns, and of each the shortest time
+counts: it is the one that was disturbed least. The exponent between two neighbours is the slope of their line in a
+log-log plot: 1 is as fast as the input grows, 0 not at all. Of regions, what they add to an image without any is
+judged. Where a pair grows faster than its input (exponent above 1.15) both are measured again; the exit status is 1
+when they still do.
 """
 
 from __future__ import annotations

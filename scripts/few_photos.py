@@ -33,7 +33,7 @@ def main() -> int:
     rendered = args.output / "pretrained"
     if code := train_once(rendered, "experiment=pretrain_synthetic", *args.pretrain):
         return code
-    starts = dict(zip(STARTS, (f"model.weights={rendered / 'checkpoints/best.pt'}", "model.weights=null"), strict=True))
+    starts = dict(zip(STARTS, (f"init.weights={rendered / 'checkpoints/best.pt'}", "init.weights=null"), strict=True))
     rows = []
     for name, weights in starts.items():
         folder = args.output / name.replace(" ", "_")

@@ -7,7 +7,7 @@ Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, arXiv:1506.
 form known from fastai: step i of n has the rate low · (high / low)^(i / (n - 1)), i = 0 … n - 1. The run is that of
 `ocrdet-train` with the same overrides; only its rate, its mining and its guard are replaced.
 
-Mining is held where such a run begins (0 from random weights, 1 from model.weights or with train.mining_warmup=false;
+Mining is held where such a run begins (0 from random weights, 1 from init.weights or with train.mining_warmup=false;
 docs/adr/003): while it grows the same network has a higher loss, which here would look like a rate too high.
 
 The loss is smoothed: an exponential mean over about ten steps, corrected for its beginning. The test ends early when
@@ -251,10 +251,10 @@ def main(argv: list[str]) -> int:
     cfg = compose(asked.words)
     if isinstance(cfg, int):
         return cfg
-    if cfg.optimizer.lr_for_batch is not None:
+    if cfg.optimizer.base_batch_size is not None:
         raise UserError(
-            f"optimizer.lr_for_batch={cfg.optimizer.lr_for_batch}: the range test finds the rate of the batch you "
-            f"train with, a training would multiply it again; leave lr_for_batch out, here and there"
+            f"optimizer.base_batch_size={cfg.optimizer.base_batch_size}: the range test finds the rate of the batch "
+            f"you train with, a training would multiply it again; leave base_batch_size out, here and there"
         )
     from resnet18_ocrdet.runtime.console import Display
     from resnet18_ocrdet.runtime.lock import RunLock

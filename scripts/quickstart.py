@@ -22,7 +22,7 @@ FIRST_PICTURE = 3_000_000_000  # scene numbers far from those of training, valid
 SIDE = 256
 FINE_TUNING = (
     "experiment=finetune",
-    "model.weights=bundled",
+    "init.weights=bundled",
     "data=synthetic",  # yours: data=custom data.root=FOLDER
     "data.train_size=160",
     "data.val_size=50",

@@ -49,7 +49,7 @@ def main() -> int:
 
     def learn_photos() -> int:
         for seed, (before, run) in enumerate(pairwise(runs)):
-            start = f"model.weights={before / 'checkpoints/best.pt'}"
+            start = f"init.weights={before / 'checkpoints/best.pt'}"
             if code := train_once(run, "experiment=icdar2015", f"seed={seed}", *words, start):
                 return code
         return 0

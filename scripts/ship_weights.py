@@ -2,7 +2,7 @@
 
     python scripts/ship_weights.py runs/train/DATE_TIME/checkpoints/best.pt --output detector.pt
 
-The result is a checkpoint for ocrdet-eval, ocrdet-detect and model.weights=…, a sixth of the size of the first. It
+The result is a checkpoint for ocrdet-eval, ocrdet-detect and init.weights=…, a sixth of the size of the first. It
 holds digests of the images it was taught, so that ocrdet-eval can say when it is scored on one of them. The weights
 that come with the package are made with it: --output src/resnet18_ocrdet/weights/dbnet_resnet18.pt
 """

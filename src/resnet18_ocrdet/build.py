@@ -103,21 +103,20 @@ def build_situation(cfg: DictConfig) -> Situation:
     )
 
 
-def build_model(model: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
+def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
-    from .model.dbnet import DBNet
-
-    net = DBNet(backbone=model.backbone, plain=model.plain)
-    net.freeze(model.freeze, model.freeze_statistics)
+    init = cfg.init
+    net: DBNet = instantiate(cfg.model)
+    net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     loaded: list[str] = []
     if not with_weights:
         return net, loaded
-    if model.pretrained is not None:
+    if init.backbone is not None:
         from .model.pretrained import load_imagenet
 
-        loaded.append(load_imagenet(net.backbone, model.backbone, model.pretrained))
-    if model.weights is not None:
-        path = weights_path(model.weights)
+        loaded.append(load_imagenet(net.backbone, cfg.model.backbone, init.backbone))
+    if init.weights is not None:
+        path = weights_path(init.weights)
         content = load_checkpoint(path)
         state = usual_normalization(shipped_weights(content), content["contract"])
         adopted = f" ({content['about']['adopted']})" if "adopted" in content["about"] else ""
@@ -130,7 +129,7 @@ def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
     from .train.optim import param_groups
 
     own = OmegaConf.masked_copy(
-        optimizer, [str(key) for key in optimizer if key not in ("lr_for_batch", "layer_decay")]
+        optimizer, [str(key) for key in optimizer if key not in ("base_batch_size", "layer_decay")]
     )
     groups = param_groups(net, optimizer.weight_decay, optimizer.layer_decay)
     made: Optimizer = instantiate(own, params=groups)
@@ -144,13 +143,13 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
     saved = content["config"]["optimizer"]["_target_"]
     if saved != cfg.optimizer._target_:
         raise UserError(
-            f"resume: {cfg.optimizer._target_} cannot go on with the state of {saved}; use model.weights=PATH"
+            f"resume: {cfg.optimizer._target_} cannot go on with the state of {saved}; use init.weights=PATH"
         )
     sizes = [len(group["params"]) for group in content["optimizer"]["param_groups"]]
     if sizes != [len(group["params"]) for group in made.param_groups]:
         raise UserError(
-            "resume: model.freeze and optimizer.layer_decay say which weights the optimizer holds and how; "
-            "leave them as they were, or start a new run with model.weights=PATH"
+            "resume: train.freeze and optimizer.layer_decay say which weights the optimizer holds and how; "
+            "leave them as they were, or start a new run with init.weights=PATH"
         )
     wanted = [{key: value for key, value in group.items() if key != "params"} for group in made.param_groups]
     made.load_state_dict(content["optimizer"])
@@ -159,9 +158,9 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
 
 
 def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
-    """Learning rate over the run's epochs, in proportion to the images of a step where optimizer.lr_for_batch asks."""
+    """Learning rate over the run's epochs; with optimizer.base_batch_size, in proportion to the images of a step."""
     schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
-    meant_for = cfg.optimizer.lr_for_batch
+    meant_for = cfg.optimizer.base_batch_size
     return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
 
 
@@ -172,18 +171,19 @@ def build_ema(train: DictConfig, net: DBNet) -> ModelEma | None:
 
 def build_criterion(loss: DictConfig) -> DBLoss:
     """The training loss."""
-    return DBLoss(**plain(loss))
+    criterion: DBLoss = instantiate(loss)
+    return criterion
 
 
 def build_mining(cfg: DictConfig) -> MiningWarmup:
     """On from random weights, off when weights of a trained detector are given."""
-    wanted = cfg.train.mining_warmup and cfg.model.weights is None
-    return MiningWarmup(cfg.train.mining_warmup_cap if wanted else 0, cfg.train.loss.negative_ratio)
+    wanted = cfg.train.mining_warmup and cfg.init.weights is None
+    return MiningWarmup(cfg.train.mining_warmup_cap if wanted else 0, cfg.loss.negative_ratio)
 
 
-def build_guard(train: DictConfig) -> Guard:
+def build_guard(cfg: DictConfig) -> Guard:
     """What watches over the steps."""
-    return Guard(guess=build_criterion(train.loss).guess, **plain(train.guard))
+    return Guard(guess=build_criterion(cfg.loss).guess, **plain(cfg.train.guard))
 
 
 def build_augment(cfg: DictConfig) -> Augment:

@@ -169,7 +169,7 @@ def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
             (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
     check(f"data.root={tmp_path}/set", f"output={tmp_path}/out")
     out = capsys.readouterr().out
-    assert f"experiment=finetune model.weights=bundled data=custom data.root={tmp_path}/set data.missing_gt=skip" in out
+    assert f"experiment=finetune init.weights=bundled data=custom data.root={tmp_path}/set data.missing_gt=skip" in out
     (line,) = [line for line in out.splitlines() if line.startswith("together: ")]
     words = shlex.split(line.removeprefix("together: ocrdet-train "))
     assert "data.missing_gt=skip" in words

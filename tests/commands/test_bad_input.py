@@ -93,7 +93,7 @@ def test_the_last_epoch_is_validated_whatever_val_every_says(tmp_path: Path, mon
             (3, 6),
             "stretched from 3 to 6 epochs: after epoch 3 the rate is 54% of its peak, not 7%",
         ),
-        (("scheduler=poly", "optimizer.lr_for_batch=8"), (3, 6), "the rate is 54% of its peak, not 0%"),
+        (("scheduler=poly", "optimizer.base_batch_size=8"), (3, 6), "the rate is 54% of its peak, not 0%"),
         (("scheduler=cosine", "scheduler.T_max=3"), (3, 6), None),
         (("scheduler=step",), (3, 6), None),
         (("scheduler=onecycle",), (3, 3), None),
@@ -176,7 +176,7 @@ def weights(tiny_run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "command", ["train model.weights=", "train resume=", "eval checkpoint=", "detect input=. checkpoint="]
+    "command", ["train init.weights=", "train resume=", "eval checkpoint=", "detect input=. checkpoint="]
 )
 @pytest.mark.slow
 def test_weights_that_are_no_numbers_reach_no_command(
@@ -228,7 +228,7 @@ def test_deformable_convolutions_are_named(tmp_path: Path):
 
 
 def test_weights_of_another_backbone_are_counted(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
-    start = f"model.weights={tiny_run}/checkpoints/best.pt"
+    start = f"init.weights={tiny_run}/checkpoints/best.pt"
     assert run(monkeypatch, "train", *TINY, "model=dbnet_resnet34", start, f"run_dir={tmp_path}/run") == 2
     # a ResNet-34 has 8 blocks more, of 12 tensors each: two convolutions, two batch norms of five
     assert "158 of 254 tensors fit; 96 missing, 0 unknown, 0 of another shape" in capsys.readouterr().err
@@ -236,7 +236,7 @@ def test_weights_of_another_backbone_are_counted(tiny_run: Path, tmp_path: Path,
 
 @pytest.mark.slow
 def test_starting_weights_and_a_resume_each_say_what_they_took(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
-    start = f"model.weights={tiny_run}/checkpoints/best.pt"
+    start = f"init.weights={tiny_run}/checkpoints/best.pt"
     assert run(monkeypatch, "train", *TINY, "train.epochs=1", start, f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out
     assert f"starting weights: 158 of 158 tensors from {tiny_run}/checkpoints/best.pt" in out and "resumed" not in out

@@ -89,7 +89,7 @@ def test_no_command_calls_what_a_file_names(suffix: str, place: Path, capsys):
             ["data=custom", "data.root=set", "checkpoint=bundled", "split=val", f"baseline={file}"],
         ],
         "export": [[f"checkpoint={file}", "output=out.onnx"]],
-        "train": [[*TINY, f"model.weights={file}", "run_dir=new"], [f"resume={file}"]],
+        "train": [[*TINY, f"init.weights={file}", "run_dir=new"], [f"resume={file}"]],
     }
     for command, ways in calls.items():
         for words in ways:

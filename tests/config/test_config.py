@@ -23,7 +23,7 @@ from resnet18_ocrdet.errors import UserError
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))
 NEEDS = {"train": [], "eval": ["checkpoint=best.pt"], "detect": ["input=photo.jpg", "checkpoint=best.pt"]}
 ROOTED = (*(dialect for dialect in DIALECTS if dialect not in ("auto", "folders")), "custom")
-ROOT = {option: ["data.root=photos"] for option in ROOTED} | {"finetune": ["model.weights=best.pt"]}
+ROOT = {option: ["data.root=photos"] for option in ROOTED} | {"finetune": ["init.weights=best.pt"]}
 
 
 def test_conf_files_were_found():
@@ -86,7 +86,7 @@ def test_cfg_job_prints_the_composed_config(capsys: pytest.CaptureFixture[str]):
 
 
 def test_cfg_job_says_what_is_chosen_later(capsys: pytest.CaptureFixture[str]):
-    words = ["experiment=finetune", "model.weights=bundled", "--cfg", "job"]
+    words = ["experiment=finetune", "init.weights=bundled", "--cfg", "job"]
     assert run_command("train", pytest.fail, words) == 0
     told = capsys.readouterr()
     assert yaml.safe_load(told.out)["train"]["epochs"] == 30

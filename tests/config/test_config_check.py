@@ -77,8 +77,8 @@ SUSPICIOUS = [
     ("scheduler=cosine scheduler.T_max=40", "the cosine is cut off"),
     ("scheduler=cosine scheduler.T_max=10", "stays at eta_min"),
     ("scheduler=onecycle scheduler.max_lr=0.05", "optimizer.lr=0.007 is not used"),
-    ("resume=auto model.weights=a.pt", "model.weights is not used"),
-    ("model.pretrained=imagenet model.weights=a.pt", "model.pretrained is not used"),
+    ("resume=auto init.weights=a.pt", "init.weights is not used"),
+    ("init.backbone=imagenet init.weights=a.pt", "init.backbone is not used"),
     ("data=custom data.root=x data.train=all.txt data.val=all.txt", "the same images"),
 ]
 

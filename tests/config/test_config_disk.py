@@ -42,8 +42,8 @@ ABSENT = [
     ("train data=custom data.root={cwd}/no", "data.root={cwd}/no: no such folder"),
     (f"train data=icdar2015 data.root={BEST}", f"data.root={BEST}: not a folder"),
     ("train data.fonts=nowhere", "data.fonts=nowhere: no such folder (looked in {cwd})"),
-    ("train model.weights=a.pt", "model.weights: checkpoint a.pt: no such file (looked in {cwd})"),
-    ("train model.weights=run", f"model.weights=run is a folder: type model.weights={BEST}"),
+    ("train init.weights=a.pt", "init.weights: checkpoint a.pt: no such file (looked in {cwd})"),
+    ("train init.weights=run", f"init.weights=run is a folder: type init.weights={BEST}"),
     ("train resume=a.pt", "resume: checkpoint a.pt: no such file (looked in {cwd})"),
     ("eval checkpoint=a.pt", "checkpoint a.pt: no such file (looked in {cwd})"),
     ("eval checkpoint=run", f"checkpoint=run is a folder: type checkpoint={BEST}"),
@@ -68,7 +68,7 @@ def test_a_path_that_leads_nowhere_is_one_line(line: str, text: str, folder: Pat
 
 
 def test_a_misspelt_bundled_is_recognised(capsys):
-    assert "checkpoint bundle: no such file" in (told := answer(capsys, "train", "model.weights=bundle"))
+    assert "checkpoint bundle: no such file" in (told := answer(capsys, "train", "init.weights=bundle"))
     assert told.endswith("; did you mean bundled?\n")
 
 
@@ -95,7 +95,7 @@ def test_a_config_can_be_looked_at_without_its_data(capsys):
 
 
 def test_a_resume_does_not_need_the_weights_the_run_began_with():
-    assert accepted("resume=auto", "model.weights=gone.pt", "model.pretrained=gone.pth").resume == "auto"
+    assert accepted("resume=auto", "init.weights=gone.pt", "init.backbone=gone.pth").resume == "auto"
 
 
 @pytest.mark.parametrize("run_dir", ["photos/images/run", "photos/train_images", "photos/ch4_training_images/a/b"])
@@ -119,10 +119,10 @@ def test_what_a_run_writes_down_is_found_from_every_folder(folder: Path):
     (folder / name).mkdir()
     (folder / "names.txt").touch()
     (folder / "imagenet").touch()  # a keyword is no path
-    words = [f"data.root={name}", "data.val=names.txt", f"model.weights={BEST}", "model.pretrained=imagenet"]
+    words = [f"data.root={name}", "data.val=names.txt", f"init.weights={BEST}", "init.backbone=imagenet"]
     cfg = accepted("data=custom", *words, "run_dir=mine")
     assert (cfg.data.root, cfg.data.val) == (str(folder / name), str(folder / "names.txt"))
-    assert (cfg.model.weights, cfg.model.pretrained) == (str(folder / BEST), "imagenet")
+    assert (cfg.init.weights, cfg.init.backbone) == (str(folder / BEST), "imagenet")
     assert (cfg.run_dir, cfg.data.train) == ("mine", None)
     assert check_run(cfg, "train") == cfg
     assert OmegaConf.create(OmegaConf.to_yaml(cfg)).data.root == str(folder / name)

@@ -14,9 +14,9 @@ from resnet18_ocrdet.config.schema_walk import all_leaves
 
 KEYS = {
     "train": """
-        model.backbone model.pretrained model.weights model.freeze model.freeze_statistics model.plain
+        model.backbone init.backbone init.weights train.freeze train.freeze_statistics model.plain
         optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
-        optimizer.eps optimizer.lr_for_batch optimizer.layer_decay
+        optimizer.eps optimizer.base_batch_size optimizer.layer_decay
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
@@ -26,13 +26,13 @@ KEYS = {
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed max_megapixels overwrite device precision
-        train.accumulate train.clip_norm train.ema train.early_stop train.compile train.choose
+        train.accumulate train.clip_norm train.ema train.early_stop train.compile train.auto_hparams
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
         train.thresh_max
-        train.loss.prob_weight train.loss.thresh_weight train.loss.binary_weight train.loss.negative_ratio
-        train.loss.min_negatives
+        loss.prob_weight loss.thresh_weight loss.binary_weight loss.negative_ratio
+        loss.min_negatives
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
@@ -47,14 +47,14 @@ KEYS = {
         decode.resize
     """,
     "detect": """
-        input checkpoint output vis tiling crops labelme coco shard seed max_megapixels overwrite device
+        input checkpoint output vis tiling crops labelme coco shard max_megapixels overwrite device
         precision runtime
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
     """,
     "export": """
-        checkpoint output free pixels precision input seed max_megapixels overwrite
+        checkpoint output dynamic_shapes input_dtype precision input seed max_megapixels overwrite
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
         decode.resize
@@ -63,6 +63,7 @@ KEYS = {
 
 OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
+    "loss": "db",
     "optimizer": "adamw sgd",
     "scheduler": "cosine finetune onecycle poly step",
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "

@@ -103,8 +103,8 @@ def test_null_is_null():
 PATH_KEYS = [
     ("train", "run_dir"),
     ("train", "resume"),
-    ("train", "model.weights"),
-    ("train", "model.pretrained"),
+    ("train", "init.weights"),
+    ("train", "init.backbone"),
     ("train", "data.fonts"),
     ("train", "data.backgrounds"),
     ("eval", "predictions"),

@@ -79,8 +79,8 @@ REFUSED = [
     ("train data=icdar2015 data.root=x data.val=900-801", ["a range goes upwards, 801-900"]),
     ("train data=icdar2015 data.root=x data.val=0.6 data.train=0.6", ["more than the data set"]),
     # what a preset cannot do without
-    ("train experiment=finetune", ["model.weights=PATH is missing: experiment=finetune", "type model.weights=bundled"]),
-    ("train train.choose=true", ["model.weights=PATH is missing", "or model.weights=runs/train/DATE_TIME/"]),
+    ("train experiment=finetune", ["init.weights=PATH is missing: experiment=finetune", "type init.weights=bundled"]),
+    ("train train.auto_hparams=true", ["init.weights=PATH is missing", "or init.weights=runs/train/DATE_TIME/"]),
     # targets
     ("train optimizer._target_=os.system", ["only torch.optim.SGD and torch.optim.AdamW can be built"]),
     ("train model._target_=os.system", ["only resnet18_ocrdet.model.dbnet.DBNet can be built"]),

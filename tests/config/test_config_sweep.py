@@ -62,15 +62,15 @@ def test_input_sizes_with_and_without_a_file():
 
 
 def test_keywords_and_splits_are_swept_although_their_keys_take_paths():
-    jobs = sweep("data=custom", "data.root=x", "model.pretrained=null,imagenet", "data.val=801-900")
-    assert [cfg.model.pretrained for cfg in jobs] == [None, "imagenet"]
+    jobs = sweep("data=custom", "data.root=x", "init.backbone=null,imagenet", "data.val=801-900")
+    assert [cfg.init.backbone for cfg in jobs] == [None, "imagenet"]
     assert {cfg.data.val for cfg in jobs} == {"801-900"}
 
 
 def test_paths_are_swept_when_each_is_quoted_and_literal_otherwise():
-    jobs = sweep("data=custom", "data.root='a','b'", "model.weights=a,b ${x} (1)")
+    jobs = sweep("data=custom", "data.root='a','b'", "init.weights=a,b ${x} (1)")
     assert [cfg.data.root for cfg in jobs] == ["a", "b"]
-    assert {cfg.model.weights for cfg in jobs} == {"a,b ${x} (1)"}
+    assert {cfg.init.weights for cfg in jobs} == {"a,b ${x} (1)"}
 
 
 REFUSED = [

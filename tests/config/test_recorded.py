@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.errors import UserError
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 CUSTOM = "resnet18_ocrdet.data.splits.custom"
 
 
@@ -37,13 +39,25 @@ def test_what_a_run_records_is_taken_as_it_is(words: tuple[str, ...]):
     assert recorded_config(copy.deepcopy(saved) | {"data": None}) == saved | {"data": None}
 
 
+def test_a_config_with_the_keys_of_an_earlier_version():
+    older = OmegaConf.to_container(OmegaConf.load(GOLDEN / "train_config_november.yaml"))
+    assert recorded_config(older) == composed() | {"run_dir": None}
+    older["model"] |= {"weights": "bundled", "pretrained": "imagenet", "freeze": "stem", "freeze_statistics": True}
+    older["train"]["choose"] = True
+    older["optimizer"]["lr_for_batch"] = 16
+    said = recorded_config(older)
+    assert said["init"] == {"weights": "bundled", "backbone": "imagenet"}
+    assert (said["train"]["freeze"], said["train"]["freeze_statistics"]) == ("stem", True)
+    assert said["train"]["auto_hparams"] is True and said["optimizer"]["base_batch_size"] == 16
+
+
 def test_what_older_versions_did_not_record_is_filled_in():
     saved = composed("data=custom", "data.root=x")
     older = copy.deepcopy(saved)
     for name in ("max_megapixels", "overwrite"):
         del older[name]
     for section, names in {
-        "train": ("compile", "guard", "choose"),
+        "train": ("compile", "guard", "auto_hparams"),
         "model": ("plain",),
         "augment": ("crop_size",),
         "decode": ("unclip",),
@@ -56,7 +70,8 @@ def test_what_older_versions_did_not_record_is_filled_in():
 
 def test_weights_of_other_programs_say_little():
     said = recorded_config({"data": None, "run_dir": None, "model": {"weights": None}, "train": {"loss": {}}})
-    assert said["data"] is None and said["train"]["loss"] == {} and said["train"]["min_text_size"] == 8.0
+    assert said["init"] == {"weights": None} and said["loss"] == {"_target_": "resnet18_ocrdet.model.loss.DBLoss"}
+    assert said["data"] is None and said["train"]["min_text_size"] == 8.0
     assert "optimizer" not in said
     assert "data" not in recorded_config({})
 
@@ -82,7 +97,7 @@ def test_weights_of_other_programs_say_little():
         ({"data": {"_target_": ["os.system"]}}, "data._target_=[os.system]: only "),
         ({"data": "x"}, "data is x: a run needs a section here"),
         ({"run_dir": "${oc.env:HOME}"}, "run_dir=${oc.env:HOME}: holds ${…}, which would be looked up"),
-        ({"train": {"loss": {"prob_weight": "${seed}"}}}, "train.loss.prob_weight=${seed}: holds ${…}"),
+        ({"train": {"loss": {"prob_weight": "${seed}"}}}, "loss.prob_weight=${seed}: holds ${…}"),
         ({"run_dir": "\\\\${seed}"}, "holds ${…}, which would be looked up"),
         ({"run_dir": "x" * 20_000}, "holds a text of 20000 characters"),
         ({"a\nb": 1}, r"no key 'a\nb'"),

@@ -120,7 +120,7 @@ def test_names_and_texts_that_are_no_utf_8(tmp_path):
 PRINT_CHUNKS = """
 import sys
 from pathlib import Path
-from resnet18_ocrdet.data.reading import read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 for source in (LabelledImages(read_data(Path(sys.argv[1])).parts["train"]), SyntheticScenes(4, 64, 96, seed=1)):

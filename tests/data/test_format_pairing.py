@@ -76,8 +76,8 @@ def test_folders_that_link_to_each_other(tmp_path):
 
 
 def test_find_folder(tmp_path):
-    write(tmp_path, {"Images/FOOTPATH/1.jpg": "", "file": ""})
-    assert find_folder(tmp_path, ("other", "images/train")) == tmp_path / "Images/FOOTPATH"
+    write(tmp_path, {"Images/TRAIN/1.jpg": "", "file": ""})
+    assert find_folder(tmp_path, ("other", "images/train")) == tmp_path / "Images/TRAIN"
     assert find_folder(tmp_path, ("file", "images/test")) is None
 
 

@@ -151,7 +151,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
             "runtime=openvino runs exported networks: checkpoint=",
         ),
         ("eval", _evaluate, ["checkpoint=m.pt", "runtime=onnxruntime"], "runtime=onnxruntime runs exported networks"),
-        ("train", _train, ["model.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
+        ("train", _train, ["init.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
         ("eval", _evaluate, ["checkpoint=m.onnx", "calibrate=true"], "calibrate the .pt, then export it"),
     ],
 )
@@ -295,8 +295,8 @@ def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monk
 @pytest.mark.slow
 def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "free=false", "input_size=96x160"]
-    assert run_command("export", _export, [*words, "output=fixed.onnx", "pixels=float"]) == 0
+    words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "dynamic_shapes=false", "input_size=96x160"]
+    assert run_command("export", _export, [*words, "output=fixed.onnx", "input_dtype=float"]) == 0
     session = onnxruntime.InferenceSession("fixed.onnx")
     assert session.get_inputs()[0].shape == [1, 3, 96, 160] and session.get_inputs()[0].type == "tensor(float)"
     assert json.loads(Path("fixed.onnx.json").read_text())["contract"]["resize"] == "fit"

@@ -117,9 +117,9 @@ def test_what_is_found_is_json(tmp_path: Path, monkeypatch):
 
 ENDLESS = """
 import sys
-from resnet18_ocrdet import runtimes
+from resnet18_ocrdet.inference import backends
 from resnet18_ocrdet.cli import detect
-runtimes.OPENING_SECONDS = 2.0
+backends.OPENING_SECONDS = 2.0
 sys.argv = ["ocrdet-detect", "input=a.png", "checkpoint=a.onnx", "runtime=" + sys.argv[1]]
 detect()
 """

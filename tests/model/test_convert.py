@@ -128,6 +128,6 @@ def test_every_command_takes_them(tmp_path: Path, monkeypatch, capsys):
     assert run_command("eval", _evaluate, ["checkpoint=their.pth", "data=synthetic", "calibrate=true"]) == 2
     assert "their.pth is of another program" in capsys.readouterr().err and Path("their.pth").read_bytes() == before
     tiny = ["input_size=64x64", "data.train_size=2", "data.val_size=1", "train.batch_size=2", "train.workers=0"]
-    words = [*tiny, "model.weights=their.pth", "train.epochs=1", "run_dir=run"]
+    words = [*tiny, "init.weights=their.pth", "train.epochs=1", "run_dir=run"]
     assert run_command("train", _train, words) == 0
     assert "158 of 158 tensors from" in (out := capsys.readouterr().out) and "(ModelScope, of a training: " in out

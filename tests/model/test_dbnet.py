@@ -206,9 +206,7 @@ def test_weights_of_another_network_are_refused_with_counts(tmp_path, imagenet_s
     # ResNet-18 into ResNet-34: everything fits, but 16 more convolutions with their batch norms are wanted
     torch.save(imagenet_state, path)
     message = refusal(ResNetFeatures("resnet34"), path, "resnet34")
-    assert (
-        f"model.pretrained={path}: not a torchvision resnet34: 80 tensors missing, 0 unknown, 0 of another" in message
-    )
+    assert f"init.backbone={path}: not a torchvision resnet34: 80 tensors missing, 0 unknown, 0 of another" in message
     torch.save({"module." + key: value for key, value in imagenet_state.items()}, path)
     # 122 names carry the prefix: 100, 20 counters, and the classifier's 2
     assert "100 tensors missing, 122 unknown, 0 of another shape" in refusal(ResNetFeatures("resnet18"), path)
@@ -226,26 +224,26 @@ def test_weights_of_another_network_are_refused_with_counts(tmp_path, imagenet_s
 def test_a_file_that_holds_no_weights_is_refused(tmp_path, data):
     path = tmp_path / "resnet18.pth"
     path.write_bytes(data)
-    assert f"model.pretrained={path}: not a state dict" in refusal(ResNetFeatures("resnet18"), path)
+    assert f"init.backbone={path}: not a state dict" in refusal(ResNetFeatures("resnet18"), path)
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1], torch.zeros(2), {"state_dict": {"a": torch.zeros(1)}}])
 def test_a_file_of_something_else_is_refused(tmp_path, content):
     path = tmp_path / "resnet18.pth"
     torch.save(content, path)
-    assert f"model.pretrained={path}: not a state dict of tensors" in refusal(ResNetFeatures("resnet18"), path)
+    assert f"init.backbone={path}: not a state dict of tensors" in refusal(ResNetFeatures("resnet18"), path)
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path, imagenet_state):
     path = tmp_path / "resnet18.pth"
     torch.save({**imagenet_state, "conv1.weight": imagenet_state["conv1.weight"] * float("nan")}, path)
     message = refusal(ResNetFeatures("resnet18"), path)
-    assert f"model.pretrained={path}: 1 tensor with NaN or infinity (first: conv1.weight)" in message
+    assert f"init.backbone={path}: 1 tensor with NaN or infinity (first: conv1.weight)" in message
 
 
 def test_a_missing_file_is_refused(tmp_path):
     path = tmp_path / "none.pth"
-    assert f"model.pretrained={path}: no such file" in refusal(ResNetFeatures("resnet18"), path)
+    assert f"init.backbone={path}: no such file" in refusal(ResNetFeatures("resnet18"), path)
 
 
 def test_imagenet_without_a_network_is_refused_quickly_and_leaves_nothing(tmp_path, monkeypatch):
@@ -260,7 +258,7 @@ def test_imagenet_without_a_network_is_refused_quickly_and_leaves_nothing(tmp_pa
     message = refusal(features, "imagenet")
     assert time.perf_counter() - began < 5
     cached = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
-    assert str(cached) in message and "name resolution" in message and "model.pretrained=null" in message
+    assert str(cached) in message and "name resolution" in message and "init.backbone=null" in message
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

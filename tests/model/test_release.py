@@ -83,11 +83,11 @@ def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp
     words = ["checkpoint=small.pt", "data=synthetic", "data.test_size=2", "output=score"]
     assert run_command("eval", _evaluate, words) == 0
     assert json.loads((tmp_path / "score/metrics.json").read_text())["images"] == 2
-    assert run_command("train", _train, [*TINY, "train.epochs=1", "model.weights=small.pt", "run_dir=run"]) == 0
+    assert run_command("train", _train, [*TINY, "train.epochs=1", "init.weights=small.pt", "run_dir=run"]) == 0
     shutil.copy(small, tmp_path / "run/checkpoints/small.pt")
     capsys.readouterr()
     assert run_command("train", _train, ["resume=run/checkpoints/small.pt"]) == 2
-    assert "holds weights only; a new run from them: model.weights=" in capsys.readouterr().err
+    assert "holds weights only; a new run from them: init.weights=" in capsys.readouterr().err
 
 
 @pytest.mark.slow

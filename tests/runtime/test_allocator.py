@@ -14,7 +14,7 @@ from resnet18_ocrdet.runtime.allocator import OPT_OUT
 # A tensor of 64 MiB taken and freed ten times, after some for the heap to settle: the pages it had to be given anew.
 PROBE = """
 import resource, sys, torch
-from resnet18_ocrdet.allocator import keep_freed_memory
+from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 for _ in range(20):
@@ -29,7 +29,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 # The heap's end after 2.4 GB of free memory, none of it ever touched: it must not move back.
 HEAP = """
 import ctypes
-from resnet18_ocrdet.allocator import give_back_freed_memory, keep_freed_memory
+from resnet18_ocrdet.runtime.allocator import give_back_freed_memory, keep_freed_memory
 assert keep_freed_memory()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p

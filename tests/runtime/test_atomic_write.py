@@ -74,7 +74,7 @@ def test_several_writers_never_show_a_broken_file(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from resnet18_ocrdet.atomic_write import atomic_write, staging_folder
+from resnet18_ocrdet.runtime.atomic_write import atomic_write, staging_folder
 with atomic_write(Path(sys.argv[1], "a.txt")) as hidden, staging_folder(Path(sys.argv[1])) as folder:
     hidden.write_text("half"); (folder / "b").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -241,9 +241,9 @@ def test_overflows_of_fp16_are_passed_over_and_the_scaler_is_saved(tmp_path: Pat
     assert (again.state.step, again.state.scaler.get_scale()) == (test.state.step, scale)
 
 
-def test_lr_for_batch_is_refused(tmp_path: Path):
-    with pytest.raises(UserError, match=r"optimizer\.lr_for_batch=16: the range test finds the rate of the batch you"):
-        lr_find.main(["--output", str(tmp_path / "out"), *CALL, "optimizer.lr_for_batch=16"])
+def test_base_batch_size_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"optimizer\.base_batch_size=16: the range test finds the rate"):
+        lr_find.main(["--output", str(tmp_path / "out"), *CALL, "optimizer.base_batch_size=16"])
     assert not (tmp_path / "out").exists()
 
 

@@ -21,7 +21,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Both trainings hardly move the bundled weights, which find the rendered words already.
 TINY = ("train.batch_size=2", "train.workers=0", "optimizer.lr=1e-6")
 PHOTOS = ("input_size=320x1280", "augment.crop_size=64x64", "data.cache=none", "train.epochs=1", *TINY)
-RENDERED = ("--pretrain", "data.train_size=4", "data.val_size=2", "model.weights=bundled", *TINY)
+RENDERED = ("--pretrain", "data.train_size=4", "data.val_size=2", "init.weights=bundled", *TINY)
 NUMBERS = (1, 2, 51, 52, 801, 802)
 
 

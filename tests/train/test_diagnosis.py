@@ -66,9 +66,7 @@ def test_the_flat_spot_is_told_after_a_hundred_steps_once():
     ((place, line),) = told(watch(), [flat()] * 3 * FLAT_SPOT)
     assert place == FLAT_SPOT == 100
     assert "for 100 steps" in line and "(binary 0.99, cross-entropy 0.562; a constant answer has 0.562)" in line
-    assert line.endswith(
-        "start again with a lower optimizer.lr, scheduler.warmup_epochs=1 or model.pretrained=imagenet"
-    )
+    assert line.endswith("start again with a lower optimizer.lr, scheduler.warmup_epochs=1 or init.backbone=imagenet")
 
 
 def test_without_the_mining_warm_up_the_flat_spot_is_its_absence():

@@ -148,7 +148,7 @@ def words(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
         (root / f"gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n5,70,40,70,40,90,5,90,###\n")
     data = ("data=custom", f"data.root={root}", "data.train=0-3", "data.val=4-5")
     tiny = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "precision=fp32")
-    return ("experiment=finetune", f"model.weights={tiny_run}/checkpoints/last.pt", *data, *tiny)
+    return ("experiment=finetune", f"init.weights={tiny_run}/checkpoints/last.pt", *data, *tiny)
 
 
 @pytest.fixture
@@ -183,8 +183,8 @@ def test_a_run_measures_chooses_says_why_and_tells_before_and_after(words, tiny_
     chosen = [
         f"optimizer.lr=0.003: {FEW}; {gap}",
         f"train.epochs=2: typed, so it stays; the rules say 15: {FEW}",
-        f"model.freeze=null: {FEW}, but {gap}: every layer has to change",
-        f"model.freeze_statistics=false: {FEW}, but {gap}: every layer has to change",
+        f"train.freeze=null: {FEW}, but {gap}: every layer has to change",
+        f"train.freeze_statistics=false: {FEW}, but {gap}: every layer has to change",
     ]
     place = out.index(chosen[0])
     assert out[place : place + 4] == chosen and place > out.index(measured)
@@ -209,7 +209,7 @@ def test_the_thresholds_of_the_starting_weights_are_kept_unless_typed(tiny_run: 
     content["contract"] |= {"bin_thresh": 0.45, "box_thresh": 0.5}
     path = tmp_path / "tuned.pt"
     save_checkpoint(path, content)
-    (cfg,) = configs("train", "experiment=finetune", f"model.weights={path}")
+    (cfg,) = configs("train", "experiment=finetune", f"init.weights={path}")
     take_thresholds(cfg, ["decode.box_thresh=0.7"], Display())
     assert (cfg.decode.bin_thresh, cfg.decode.box_thresh, cfg.decode.unclip_ratio) == (0.45, 0.6, 1.5)
     assert capsys.readouterr().out.splitlines() == [
@@ -228,8 +228,8 @@ def test_the_chosen_run_is_the_run_with_those_values_typed(words, near, tmp_path
     assert near == [0.0]
     out = capsys.readouterr().out
     assert f"optimizer.lr=0.004: {FEW}\n" in out
-    assert f"model.freeze=stem: {FEW}: edges" in out and f"model.freeze_statistics=true: {FEW}: too few" in out
-    values = ("train.choose=false", "optimizer.lr=0.004", "model.freeze=stem", "model.freeze_statistics=true")
+    assert f"train.freeze=stem: {FEW}: edges" in out and f"train.freeze_statistics=true: {FEW}: too few" in out
+    values = ("train.auto_hparams=false", "optimizer.lr=0.004", "train.freeze=stem", "train.freeze_statistics=true")
     assert train(monkeypatch, *words, *values, "train.epochs=2", f"run_dir={tmp_path}/typed") == 0
     assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
     one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))

@@ -147,7 +147,7 @@ def test_another_number_of_processes_is_refused_or_explained(pair: Path, tmp_pat
 
 @pytest.mark.slow
 def test_a_mistake_is_told_once(tmp_path: Path):
-    done = torchrun(2, *TOGETHER, "model.weights=absent.pt", cwd=tmp_path)
+    done = torchrun(2, *TOGETHER, "init.weights=absent.pt", cwd=tmp_path)
     assert done.returncode != 0
     assert done.stderr.count("ocrdet-train: ") == 1 and "absent.pt" in done.stderr
     assert not (tmp_path / "runs").exists()

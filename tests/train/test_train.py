@@ -186,7 +186,7 @@ def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, c
 
 @pytest.mark.slow
 def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path: Path, monkeypatch):
-    weights = f"model.weights={tiny_run}/checkpoints/last.pt"
+    weights = f"init.weights={tiny_run}/checkpoints/last.pt"
     seen: list[StepRecord] = []
     original = engine.StepRecord
 
@@ -202,8 +202,8 @@ def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("model.weights=absent.pt",), "checkpoint absent.pt: no such file"),
-        (("model.pretrained=absent.pth",), "model.pretrained=absent.pth: no such file"),
+        (("init.weights=absent.pt",), "checkpoint absent.pt: no such file"),
+        (("init.backbone=absent.pth",), "init.backbone=absent.pth: no such file"),
         (("device=cuda:7",), "device=cuda:7: this machine has"),
         (("data=icdar2015", "data.root=nowhere"), "nowhere"),
         (("data=custom", "data.root=nowhere"), "nowhere"),

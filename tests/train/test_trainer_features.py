@@ -245,9 +245,9 @@ def test_kept_statistics_leave_the_weights_free():
 
 @pytest.mark.slow
 def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys):
-    assert train(monkeypatch, *WORDS, "model.freeze=layer1", f"run_dir={tmp_path}/run") == 0
-    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "model.freeze=null") == 2
-    assert "model.freeze and optimizer.layer_decay say which weights" in capsys.readouterr().err
+    assert train(monkeypatch, *WORDS, "train.freeze=layer1", f"run_dir={tmp_path}/run") == 0
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.freeze=null") == 2
+    assert "train.freeze and optimizer.layer_decay say which weights" in capsys.readouterr().err
 
 
 def test_rates_fall_towards_the_image():
@@ -273,7 +273,7 @@ def test_the_engine_uses_the_factor_of_each_group(tmp_path: Path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monkeypatch, capsys, records):
-    words = (*WORDS, "optimizer.lr_for_batch=16", f"run_dir={tmp_path}/run")
+    words = (*WORDS, "optimizer.base_batch_size=16", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     line = "optimizer.lr=0.007 is meant for 16 images a step; 2 are taken (1 x 2 x 1), so all rates are 0.125 times"
     assert line in capsys.readouterr().out
@@ -354,7 +354,7 @@ def test_build_scaler_is_off_but_for_fp16():
 @pytest.mark.slow
 def test_with_everything_switched_on_a_signal_in_mid_epoch_changes_nothing(tmp_path: Path, monkeypatch, records):
     words = (*WORDS, "data.train_size=16", "train.epochs=3", "precision=fp16", "train.ema=0.9", "train.accumulate=2")
-    words = (*words, "train.clip_norm=1", "model.freeze=stem", "optimizer.layer_decay=0.7", "optimizer=adamw")
+    words = (*words, "train.clip_norm=1", "train.freeze=stem", "optimizer.layer_decay=0.7", "optimizer=adamw")
     words = (*words, "scheduler=onecycle", "train.early_stop=3")
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/whole") == 0
     losses = [float(record.loss.total) for record in records]
@@ -394,7 +394,7 @@ def test_a_save_of_schema_2_ships_its_weights_and_is_not_resumed(tiny_run: Path,
     torch.save(content | {"schema": 2}, old)
     assert train(monkeypatch, f"resume={old}") == 2
     assert (
-        f"schema 2, now 3), which saved less than a resume needs; a new run from its weights: model.weights={old}"
+        f"schema 2, now 3), which saved less than a resume needs; a new run from its weights: init.weights={old}"
         in (capsys.readouterr().err)
     )
-    assert train(monkeypatch, *WORDS, f"model.weights={old}", f"run_dir={tmp_path}/new") == 0
+    assert train(monkeypatch, *WORDS, f"init.weights={old}", f"run_dir={tmp_path}/new") == 0

@@ -158,7 +158,7 @@ def test_a_failed_write_keeps_the_picture_before_it(tmp_path, monkeypatch):
 def test_matplotlib_is_loaded_only_to_draw_and_pyplot_never(tmp_path):
     pytest.importorskip("matplotlib")
     code = (
-        "import sys, pathlib\nfrom resnet18_ocrdet import curves\nprint('matplotlib' in sys.modules)\n"
+        "import sys, pathlib\nfrom resnet18_ocrdet.viz import curves\nprint('matplotlib' in sys.modules)\n"
         "curves.draw_curves([{'epoch': 1, 'lr': 0.1}], pathlib.Path(sys.argv[1]))\n"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )

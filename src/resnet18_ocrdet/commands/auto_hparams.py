@@ -1,4 +1,4 @@
-"""train.choose: what the starting weights and the data say about rate, epochs and freezing, put into the config."""
+"""train.auto_hparams: what the starting weights and the data say about rate, epochs and freezing, in the config."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def measure(
 def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
     """Set the decoding thresholds of `cfg` to those in the contract of its starting weights, and say so where they
     differ. typed: the words of the command line; what they set stays."""
-    contract, names, taken = load_checkpoint(weights_path(cfg.model.weights))["contract"], typed_keys(typed), []
+    contract, names, taken = load_checkpoint(weights_path(cfg.init.weights))["contract"], typed_keys(typed), []
     for key in THRESHOLDS:
         value = contract.get(key.partition(".")[2], OmegaConf.select(cfg, key))
         if key not in names and value != OmegaConf.select(cfg, key):
@@ -103,14 +103,14 @@ def choose_values(cfg: DictConfig, typed: Sequence[str], start: Start, display: 
     for line in lines:
         display.line(line)
     check_run(cfg, "train")
-    return {"hmean": start.hmean, "weights": str(cfg.model.weights), "chosen": lines}
+    return {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
 
 
 def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
     """Where a first command is repeated with resume=…: the values chosen then, which are not chosen again.
 
     after: the config composed now, a DictConfig, changed here. before: that of the saved run."""
-    if not (after.train.choose and OmegaConf.select(before, "train.choose")):
+    if not (after.train.auto_hparams and OmegaConf.select(before, "train.auto_hparams")):
         return
     names = typed_keys(typed)
     for key in (*KEYS, PEAK, *THRESHOLDS):

@@ -101,11 +101,11 @@ def _words(cfg: DictConfig, root: Path, checked: Checked, needed: list[str] | No
     if words and needed is not None:
         yield f"together: ocrdet-train {shlex.join(['data=custom', f'data.root={root}', *needed, *words])}"
     few = sum(len(records) for part, records in checked.reading.parts.items() if part == "train") < FEW_IMAGES
-    if checked.advice and needed is not None and few and cfg.model.weights is None:
+    if checked.advice and needed is not None and few and cfg.init.weights is None:
         start = shlex.join(["data=custom", f"data.root={root}", *needed])
         yield (
             f"with fewer than {FEW_IMAGES} images, start from weights that know text; the preset chooses the rest: "
-            f"ocrdet-train experiment=finetune model.weights={BUNDLED} {start}"
+            f"ocrdet-train experiment=finetune init.weights={BUNDLED} {start}"
         )
 
 

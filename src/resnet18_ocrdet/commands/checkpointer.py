@@ -118,12 +118,12 @@ class Checkpointer:
             raise UserError(
                 f"resume={path}: a step took {before} images ({_processes(content['world'])}), now it would take {now} "
                 f"({_processes(self.world.size)}); keep processes x train.batch_size x train.accumulate, or start a "
-                f"new run with model.weights={path}"
+                f"new run with init.weights={path}"
             )
         if content["steps_per_epoch"] != self.steps:
             raise UserError(
                 f"resume={path}: its epochs have {content['steps_per_epoch']} steps, but this data and batch size make "
-                f"{self.steps}; keep train.batch_size and the data, or start a new run with model.weights={path}"
+                f"{self.steps}; keep train.batch_size and the data, or start a new run with init.weights={path}"
             )
         if content["world"] != self.world.size:
             self.display.line(

@@ -57,26 +57,26 @@ def run(cfg: DictConfig) -> int:
     made_for = Contract.from_dict(trained.content["contract"])
     contract = _contract(cfg, build.contract_of(trained.content, cfg))
     make_folder("output", output.parent)
-    card = make_card(trained.content, contract, cfg.pixels, cfg.free)
+    card = make_card(trained.content, contract, cfg.input_dtype, cfg.dynamic_shapes)
     source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
     with _disk_told(output):
         restore_sidecar(output)
         remove_leftovers([output.parent])
         if not cfg.overwrite:
             refuse_foreign(output, card, source)
-    for line in _loud(made_for, contract, cfg.free):
+    for line in _loud(made_for, contract, cfg.dynamic_shapes):
         display.line(line)
     net = build.build_network(trained, torch.device("cpu"))
     assert isinstance(net, DBNet)
     display.line(f"exporting {_name(cfg)} to {output}")
     with _disk_told(output), staging_folder(output.parent) as staged:
         made, written = staged / output.name, staged / sidecar_of(output).name
-        program = trace(net, contract.height, contract.width, cfg.pixels, cfg.free)
+        program = trace(net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes)
         WRITERS[output.suffix](program, card, made)
         first = _detector(net, contract)
         if cfg.precision == "int8":
             display.line(f"measuring the range of every layer on {count(min(len(images), MOST_IMAGES), 'image')}")
-            to_int8(made, (first.prepare(read_image(path))[0] for path in spread(images, MOST_IMAGES)), cfg.pixels)
+            to_int8(made, (first.prepare(read_image(path))[0] for path in spread(images, MOST_IMAGES)), cfg.input_dtype)
         second = _detector(_open(made, output.suffix, card), contract)
         with display.progress("compare", len(images) or SCENES) as advance:
             parity = compare(first, second, _seen(images, cfg.seed), advance)
@@ -113,7 +113,7 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
 
 def _contract(cfg: DictConfig, contract: Contract) -> Contract:
     """That of the exported file: a graph of one size takes every image padded to it."""
-    resize = contract.resize if cfg.free or contract.resize == "stretch" else "fit"
+    resize = contract.resize if cfg.dynamic_shapes or contract.resize == "stretch" else "fit"
     return replace(contract, resize=resize, precision=cfg.precision)
 
 

@@ -72,7 +72,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
 def _stretched(before: DictConfig, after: DictConfig) -> str | None:
     """A line when the curve of the rate spans the run and the run is made longer or shorter.
 
-    The rates are told in percent of the peak: optimizer.lr_for_batch scales them by what is not known yet."""
+    The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet."""
     old, new = before.train.epochs, after.train.epochs
     spans = after.scheduler._target_.rpartition(".")[2] in SPANNING and after.scheduler.get("T_max") is None
     if old == new or before.scheduler != after.scheduler or not spans:
@@ -83,7 +83,7 @@ def _stretched(before: DictConfig, after: DictConfig) -> str | None:
     return (
         f"scheduler={option} spans the whole run, so its curve is {'stretched' if new > old else 'pressed'} from {old} "
         f"to {new} epochs: after epoch {at} the rate is {now:.0%} of its peak, not {was:.0%}. The steps already done "
-        f"stay as they are; for a curve of its own, start a new run with model.weights=…"
+        f"stay as they are; for a curve of its own, start a new run with init.weights=…"
     )
 
 
@@ -91,7 +91,7 @@ def _share_of_peak(cfg: DictConfig, epochs: int, at: float) -> float:
     """Rate `at` epochs into a run of `epochs` over the highest one."""
     longer = OmegaConf.merge(cfg, {"train": {"epochs": epochs}})
     assert isinstance(longer, DictConfig)
-    schedule = build.build_schedule(longer, cfg.optimizer.lr_for_batch or 1)
+    schedule = build.build_schedule(longer, cfg.optimizer.base_batch_size or 1)
     return schedule(at) / float(cfg.scheduler.get("max_lr", cfg.optimizer.lr))
 
 

@@ -98,7 +98,7 @@ class Network:
         loader = EvalLoader(views, cfg.batch_size, workers, pin, world.rank, world.size)
         model = build.build_network(self.trained, device, contract, precision)
         exported = self.trained.exported is not None
-        criterion = None if exported else build.build_criterion(self.saved.train.loss)
+        criterion = None if exported else build.build_criterion(self.saved.loss)
         decoder = build.build_decoder(contract)
         metric = IcdarMetric()
         calibration = Calibration(decoder) if cfg.calibrate else None

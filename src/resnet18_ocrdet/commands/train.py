@@ -70,7 +70,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
         parts = assemble(cfg, display, world, content is not None, overrides)
-        for line in suspicions(cfg):  # of the values that train.choose has found, too
+        for line in suspicions(cfg):  # of the values that train.auto_hparams has found, too
             display.line(f"note: {line}")
         training = Training(cfg, parts, folder, display)
         if cfg.train.preview:
@@ -116,11 +116,11 @@ def _claim_save(cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Di
 
 def _refuse_less(content: Checkpoint, path: Path) -> None:
     if is_stripped(content):
-        raise UserError(f"resume={path}: holds weights only; a new run from them: model.weights={path}")
+        raise UserError(f"resume={path}: holds weights only; a new run from them: init.weights={path}")
     if content["schema"] < SCHEMA:
         raise UserError(
             f"resume={path}: written by an earlier version (schema {content['schema']}, now {SCHEMA}), which saved "
-            f"less than a resume needs; a new run from its weights: model.weights={path}"
+            f"less than a resume needs; a new run from its weights: init.weights={path}"
         )
 
 
@@ -135,7 +135,7 @@ class Training:
         self.saves = Checkpointer(
             parts.state, cfg, parts.contract, folder, display, parts.loader, self.world, parts.about
         )
-        self.diagnosis = Diagnosis(cfg.train.loss.negative_ratio, bool(cfg.train.mining_warmup))
+        self.diagnosis = Diagnosis(cfg.loss.negative_ratio, bool(cfg.train.mining_warmup))
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""

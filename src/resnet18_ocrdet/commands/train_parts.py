@@ -54,11 +54,11 @@ def assemble(
 ) -> Parts:
     """Make the parts. resuming: the weights come from a checkpoint later. Raises UserError for what cannot work.
 
-    typed: the words of the command line, for train.choose, which changes `cfg`; None: leave it as it is."""
+    typed: the words of the command line, for train.auto_hparams, which changes `cfg`; None: leave it as it is."""
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
-    chosen = typed if cfg.train.choose and not resuming and not cfg.train.preview else None
+    chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)
     contract = build.build_contract(cfg, precision)
@@ -71,17 +71,17 @@ def assemble(
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
     if not resuming:  # which epoch a resumed run goes on with is known later
         loader.begin()  # while the network is imported and built
-    model, loaded = build.build_model(cfg.model, with_weights=not resuming)
+    model, loaded = build.build_model(cfg, with_weights=not resuming)
     for line in loaded:
         display.line(line)
     net = build.place(model, device)
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
     about: dict[str, Any] = provenance(device) | {"data": hashes}
-    criterion, decoder = build.build_criterion(cfg.train.loss), build.build_decoder(contract)
+    criterion, decoder = build.build_criterion(cfg.loss), build.build_decoder(contract)
     if chosen is not None:
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, start_of(len(splits.train), labels, hmean), display)
-        net.freeze(cfg.model.freeze, cfg.model.freeze_statistics)
+        net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _tell_batches(loader, cfg, world, display)
     state = TrainState(
         model=net,
@@ -89,7 +89,7 @@ def assemble(
         optimizer=build.build_optimizer(cfg.optimizer, net),
         scaler=gradient_scaler(device, precision),
         mining=build.build_mining(cfg),
-        guard=build.build_guard(cfg.train),
+        guard=build.build_guard(cfg),
         average=build.build_ema(cfg.train, net),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
@@ -163,7 +163,7 @@ def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: D
             f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "
             f"batches hold all of them"
         )
-    images, meant_for = loader.images_per_step, cfg.optimizer.lr_for_batch
+    images, meant_for = loader.images_per_step, cfg.optimizer.base_batch_size
     if meant_for is not None and images != meant_for:
         display.line(
             f"optimizer.lr={cfg.optimizer.lr:g} is meant for {meant_for} images a step; {images} are taken "

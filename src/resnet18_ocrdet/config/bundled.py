@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 EXPORTED = ".onnx"  # the suffix of a network that ocrdet-export wrote
-BUNDLED = "bundled"  # what checkpoint=… and model.weights=… call it; a file of that name is ./bundled
+BUNDLED = "bundled"  # what checkpoint=… and init.weights=… call it; a file of that name is ./bundled
 BUNDLED_PATH = Path(__file__).parent.with_name("weights") / "dbnet_resnet18.pt"
 
 
 def weights_path(named: str) -> Path:
-    """The file that `checkpoint` or `model.weights` names."""
+    """The file that `checkpoint` or `init.weights` names."""
     return BUNDLED_PATH if named == BUNDLED else Path(named)

@@ -97,10 +97,10 @@ def _compose_and_run(request: Request, job: Job) -> int:
         if request.cfg or request.info:
             if resumed:
                 print("what is not typed comes from the config.yaml of the resumed run, not from here", file=sys.stderr)
-            if request.command == "train" and cfg.train.choose:
+            if request.command == "train" and cfg.train.auto_hparams:
                 print(
-                    "train.choose: rate, epochs and freezing are chosen, and the thresholds taken from the starting "
-                    "weights, when the run begins; what is typed stays",
+                    "train.auto_hparams: rate, epochs and freezing are chosen, and the thresholds taken from the "
+                    "starting weights, when the run begins; what is typed stays",
                     file=sys.stderr,
                 )
             _show(hydra, request, words)

@@ -76,10 +76,15 @@ def not_given(tree: Tree, command: str) -> list[str]:
             "data=… is missing: the bundled weights bring no images; add data=icdar2015 data.root=FOLDER, or score a "
             "run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
-    if command == "train" and tree["train"]["choose"] and tree["model"]["weights"] is None and tree["resume"] is None:
+    if (
+        command == "train"
+        and tree["train"]["auto_hparams"]
+        and tree["init"]["weights"] is None
+        and tree["resume"] is None
+    ):
         return [
-            "model.weights=PATH is missing: experiment=finetune (train.choose=true) starts from a trained detector; "
-            "type model.weights=bundled, or model.weights=runs/train/DATE_TIME/checkpoints/best.pt"
+            "init.weights=PATH is missing: experiment=finetune (train.auto_hparams=true) starts from a trained "
+            "detector; type init.weights=bundled, or init.weights=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
     return []
 
@@ -182,10 +187,10 @@ def _doubtful_starts(tree: Tree) -> list[str]:
     found = []
     if tree["train"]["batch_size"] == 1:
         found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more learn better")
-    if tree["resume"] is not None and tree["model"]["weights"] is not None:
-        found.append("model.weights is not used: resume brings the weights of the run it goes on with")
-    if tree["model"]["weights"] is not None and tree["model"]["pretrained"] is not None:
-        found.append("model.pretrained is not used: model.weights replaces the whole network")
+    if tree["resume"] is not None and tree["init"]["weights"] is not None:
+        found.append("init.weights is not used: resume brings the weights of the run it goes on with")
+    if tree["init"]["weights"] is not None and tree["init"]["backbone"] is not None:
+        found.append("init.backbone is not used: init.weights replaces the whole network")
     data = tree["data"]
     if data.get("val") is not None and data.get("val") == data.get("train") and not isinstance(data["val"], float):
         found.append(f"training and validation use the same images: data.train and data.val are both {data['val']}")

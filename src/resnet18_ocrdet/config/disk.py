@@ -18,7 +18,7 @@ from .runs import RUNS
 from .schema_walk import all_leaves
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
-CHECKPOINTS = ("checkpoint", "model.weights")
+CHECKPOINTS = ("checkpoint", "init.weights")
 WRITTEN = ("run_dir", "output")
 BEST_FIRST = ("checkpoints/best.pt", "best.pt", "checkpoints/last.pt", "last.pt")  # what a folder may stand for
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
@@ -47,8 +47,8 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         found.append(_absence("baseline=", path, "checkpoint, folder or zip of result files"))
     if (path := _path(cfg, "resume")) and str(path) != "auto":
         found.append(_absence("resume: checkpoint ", path, "file"))
-    if (path := _path(cfg, "model.pretrained")) and str(path) != "imagenet":
-        found.append(_absence("model.pretrained=", path, "file", " (a torchvision state dict, or 'imagenet', or null)"))
+    if (path := _path(cfg, "init.backbone")) and str(path) != "imagenet":
+        found.append(_absence("init.backbone=", path, "file", " (a torchvision state dict, or 'imagenet', or null)"))
     found += [_loop(key, Path(path)) for key in WRITTEN if (path := OmegaConf.select(cfg, key))]
     if command == "train":
         found.append(_run_dir_problem(cfg))
@@ -59,7 +59,7 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
 
 def _path(cfg: DictConfig, key: str) -> Path | None:
     """What a key names; None where it is not set, not there, or not used by this run."""
-    if key.startswith("model.") and OmegaConf.select(cfg, "resume") is not None:
+    if key.startswith("init.") and OmegaConf.select(cfg, "resume") is not None:
         return None  # resume brings the weights
     value = OmegaConf.select(cfg, key)
     return None if value is None or (value == BUNDLED and key in (*CHECKPOINTS, "baseline")) else Path(value)

@@ -24,7 +24,7 @@ EXAMPLES = {
         "ocrdet-train experiment=quickstart              small and quick, no GPU needed",
         "ocrdet-train data=icdar2015 data.root=FOLDER optimizer.lr=0.005 train.epochs=100",
         "ocrdet-train -m optimizer.lr=0.003,0.005,0.007  one run per value, in runs/sweep/",
-        "ocrdet-train experiment=finetune model.weights=bundled data=custom data.root=FOLDER",
+        "ocrdet-train experiment=finetune init.weights=bundled data=custom data.root=FOLDER",
         "ocrdet-train resume=auto                        go on with the run that was interrupted",
     ],
     "eval": [
@@ -40,7 +40,7 @@ EXAMPLES = {
     "export": [
         "ocrdet-export output=model.onnx                 the weights that come with the package",
         "ocrdet-export checkpoint=best.pt output=model.onnx input=photos",
-        "ocrdet-export checkpoint=best.pt output=fixed.onnx free=false input_size=640x640 pixels=float",
+        "ocrdet-export checkpoint=best.pt output=fixed.onnx dynamic_shapes=false input_size=640x640 input_dtype=float",
     ],
     "check": [
         "ocrdet-check data.root=FOLDER                   report.html: every finding, with pictures and advice",

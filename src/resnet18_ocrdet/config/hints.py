@@ -23,6 +23,21 @@ SAME = {  # last part of a key elsewhere -> here
     "image_size": "input_size",
 }
 
+RENAMED = {  # a key of an earlier version -> its name now
+    "model.weights": "init.weights",
+    "model.pretrained": "init.backbone",
+    "model.freeze": "train.freeze",
+    "model.freeze_statistics": "train.freeze_statistics",
+    **{
+        f"train.loss.{name}": f"loss.{name}"
+        for name in ("prob_weight", "thresh_weight", "binary_weight", "negative_ratio", "min_negatives")
+    },
+    "train.choose": "train.auto_hparams",
+    "optimizer.lr_for_batch": "optimizer.base_batch_size",
+    "free": "dynamic_shapes",
+    "pixels": "input_dtype",
+}
+
 
 def nearest_key(word: str, known: Iterable[str]) -> str | None:
     """The known dotted key closest to a mistyped one; `epochs` finds `train.epochs`."""
@@ -46,6 +61,8 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
     chosen: group -> option."""
     if word == "experiment" or word.startswith("experiment."):
         return f"no key '{word}': a preset file begins with the line '# @package _global_'"
+    if RENAMED.get(word) in known:
+        return f"'{word}' is now {RENAMED[word]}"
     group, _, rest = word.partition(".")
     if word in (path.name for path in library.shipped.iterdir() if path.is_dir()):
         return f"no group '{word}' here; ocrdet-{library.command} takes {', '.join(library.groups)}"

@@ -59,7 +59,7 @@ def _lr() -> Any:
     return key("learning rate", low=0, above=True, high=100)
 
 
-def _lr_for_batch() -> Any:
+def _base_batch_size() -> Any:
     return key("images a step that lr is meant for; else it is scaled", low=1)
 
 
@@ -73,14 +73,19 @@ class DBNet:
 
     target: ClassVar[str] = "resnet18_ocrdet.model.dbnet.DBNet"
     backbone: str = key("feature extractor", choices=("resnet18", "resnet34", "resnet50"))
-    pretrained: str | None = path(
-        "backbone weights: imagenet, or a torchvision state dict",
-        plain="(null|imagenet)(,(null|imagenet))*",
-    )
-    weights: str | None = path("checkpoint to start from (fine-tuning), or bundled", plain=BUNDLED_PLAIN)
-    freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
-    freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
     plain: bool = key("neck and heads layer by layer as published: the same function, slower")
+
+
+@dataclass
+class DBLoss:
+    """loss=db"""
+
+    target: ClassVar[str] = "resnet18_ocrdet.model.loss.DBLoss"
+    prob_weight: float = key("weight of the probability map's cross entropy", low=0)
+    thresh_weight: float = key("weight of the threshold map's L1", low=0)
+    binary_weight: float = key("weight of the binary map's Dice", low=0)
+    negative_ratio: float = key("background pixels kept per text pixel", low=0, above=True)
+    min_negatives: int = key("and per image at least", low=0)
 
 
 @dataclass
@@ -92,7 +97,7 @@ class SGD:
     momentum: float = key("share of the previous step that is kept", low=0, high=1, below=True)
     weight_decay: float = _decay()
     nesterov: bool = key("look ahead along the momentum")
-    lr_for_batch: int | None = _lr_for_batch()
+    base_batch_size: int | None = _base_batch_size()
     layer_decay: float = _layer_decay()
 
 
@@ -105,7 +110,7 @@ class AdamW:
     betas: tuple[float, float] = key("decay of the running mean and square", low=0, high=1, below=True)
     eps: float = key("keeps the division finite", low=0, above=True, high=1)
     weight_decay: float = _decay()
-    lr_for_batch: int | None = _lr_for_batch()
+    base_batch_size: int | None = _base_batch_size()
     layer_decay: float = _layer_decay()
 
 

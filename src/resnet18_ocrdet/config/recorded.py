@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from ..errors import UserError
 from ..runtime.messages import one_line
 from .check import Checker, escaped
+from .hints import RENAMED
 from .interpolation import literal
 from .library import Library
-from .options import DBNet
+from .options import DBLoss, DBNet
 from .plain import described, not_plain
 
 PACKAGE = "resnet18_ocrdet"
@@ -32,7 +34,8 @@ MOVED_TARGETS = {  # older `_target_` -> where that class is now
 }
 # Settings that older versions did not have, with the values that change nothing; besides those of train.*
 ADDED: dict[str, dict[str, Any]] = {
-    "model": {"_target_": DBNet.target, "plain": False},  # foreign.py left the target out
+    "model": {"_target_": DBNet.target, "plain": False},  # model/convert.py left the target out
+    "loss": {"_target_": DBLoss.target},
     "augment": {"crop_size": None},
     "decode": {"unclip": "clipper"},
 }
@@ -72,7 +75,7 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
 
     Keys without a default here stay missing. The one place that knows what older versions wrote."""
     defaults = _defaults()
-    tree = {name: _retargeted(node) for name, node in tree.items()}
+    tree = _renamed({name: _retargeted(node) for name, node in tree.items()})
     made = {"max_megapixels": defaults["max_megapixels"], "overwrite": defaults["overwrite"], **tree}
     made["train"] = _filled(tree.get("train", {}), defaults["train"])
     for section, added in ADDED.items():
@@ -104,6 +107,29 @@ def _retargeted(node: Any) -> Any:
     """A section whose `_target_` is where this version has it."""
     target = node.get("_target_") if isinstance(node, dict) else None
     return {**node, "_target_": MOVED_TARGETS[target]} if isinstance(target, str) and target in MOVED_TARGETS else node
+
+
+def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
+    """A config with the keys of an earlier version under their names of now."""
+    made = copy.deepcopy(tree)
+    train = made.get("train")
+    if isinstance(train, dict) and isinstance(train.get("loss"), dict):
+        made["loss"] = train.pop("loss")
+    for old, new in RENAMED.items():
+        section: Any = made
+        *parents, name = old.split(".")
+        for parent in parents:
+            section = section.get(parent) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or name not in section:
+            continue
+        value = section.pop(name)
+        target: Any = made
+        *parents, name = new.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        if isinstance(target, dict):
+            target[name] = value
+    return made
 
 
 def _filled(section: Any, added: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .options import (
+    BACKBONE_PARTS,
     BUNDLED_PLAIN,
     SEED,
     SGD,
@@ -13,6 +14,7 @@ from .options import (
     Augment,
     Cosine,
     Custom,
+    DBLoss,
     DBNet,
     Icdar2015,
     InputSize,
@@ -40,14 +42,14 @@ def _overwrite() -> Any:
 
 
 @dataclass(kw_only=True)
-class Loss:
-    """train.loss.*"""
+class Init:
+    """init.*"""
 
-    prob_weight: float = key("weight of the probability map's cross entropy", low=0)
-    thresh_weight: float = key("weight of the threshold map's L1", low=0)
-    binary_weight: float = key("weight of the binary map's Dice", low=0)
-    negative_ratio: float = key("background pixels kept per text pixel", low=0, above=True)
-    min_negatives: int = key("and per image at least", low=0)
+    weights: str | None = path("checkpoint to start from (fine-tuning), or bundled", plain=BUNDLED_PLAIN)
+    backbone: str | None = path(
+        "backbone weights: imagenet, or a torchvision state dict",
+        plain="(null|imagenet)(,(null|imagenet))*",
+    )
 
 
 @dataclass(kw_only=True)
@@ -75,7 +77,9 @@ class Train:
     ema: float | None = key("share of the averaged weights kept at a step", low=0, above=True, high=1, below=True)
     early_stop: int | None = key("validations without a better hmean before the run ends", low=1)
     compile: bool = key("compile the network before the first step")
-    choose: bool = key("rate, epochs and freezing from the data and model.weights")
+    auto_hparams: bool = key("rate, epochs and freezing from the data and init.weights")
+    freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
+    freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
     preview: bool = key("write one batch with its targets as a picture, then stop")
     mining_warmup: bool = key("begin without hard-negative mining")
     mining_warmup_cap: int = key("steps after which mining grows in any case", low=0)
@@ -83,7 +87,6 @@ class Train:
     shrink_ratio: float = key("text kernel in the probability map", low=0, above=True, high=1, below=True)
     thresh_min: float = key("threshold map away from the border", low=0, high=1)
     thresh_max: float = key("threshold map on the border", low=0, high=1)
-    loss: Loss = field(metadata=note("weights of the three losses"))
     guard: Guard = field(metadata=note("what to do about steps that go wrong"))
 
 
@@ -105,6 +108,8 @@ class TrainRun:
     """ocrdet-train"""
 
     model: DBNet = field(metadata=note("network"))
+    init: Init = field(metadata=note("weights to start from"))
+    loss: DBLoss = field(metadata=note("what the training minimises"))
     optimizer: SGD | AdamW = field(metadata=note("how the weights move"))
     scheduler: StepLR | Cosine | OneCycle | Poly = field(metadata=note("learning rate over the epochs"))
     data: Synthetic | Icdar2015 | Custom = field(metadata=note("images and their regions"))
@@ -162,7 +167,6 @@ class DetectRun:
     coco: bool = key("write coco.json")
     shard: str | None = key("i/n: every n-th image from the i-th on, for several machines", pattern=SHARD, form="i/n")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
-    seed: int = key("nothing here is random", **SEED)
     max_megapixels: float = _max_megapixels()
     overwrite: bool = _overwrite()
     device: str = key("where to compute", **DEVICE)
@@ -177,8 +181,8 @@ class ExportRun:
 
     checkpoint: str = path("a trained model (.pt), or bundled", plain=BUNDLED_PLAIN)
     output: str | None = path("file to write: .onnx, or .pt2 for torch.export")
-    free: bool = key("any number and size of images; false: one of input_size at a time")
-    pixels: str = key("of the graph's input, 0..255", choices=("uint8", "float"))
+    dynamic_shapes: bool = key("any number and size of images; false: one of input_size at a time")
+    input_dtype: str = key("of the graph's input, 0..255", choices=("uint8", "float"))
     precision: str = key("what the file computes in", choices=("fp32", "int8"))
     input: str | None = path("images on which file and checkpoint are compared; null: rendered scenes")
     input_size: InputSize | None = field(metadata=note("height x width; null: the checkpoint's"))
@@ -195,6 +199,8 @@ class Plan:
     batch_size: int = key("images per batch, in each process", low=1, high=4096)
     accumulate: int = key("batches whose gradients are added up for one step", low=1, high=4096)
     epochs: int = key("passes over the training set", low=1)
+    freeze: str | None = key("backbone parts left as they are, up to", choices=BACKBONE_PARTS)
+    freeze_statistics: bool = key("keep mean and variance of the backbone's batch norms")
     min_text_size: float = key("px after resize; smaller text is ignored", low=0)
     shrink_ratio: float = key("text kernel in the probability map", low=0, above=True, high=1, below=True)
 
@@ -212,6 +218,7 @@ class CheckRun:
 
     data: Icdar2015 | Custom = field(metadata=note("images and their regions"))
     model: DBNet = field(metadata=note("network of the planned training"))
+    init: Init = field(metadata=note("weights that the planned training starts from"))
     optimizer: SGD | AdamW = field(metadata=note("of the planned training"))
     scheduler: StepLR | Cosine | OneCycle | Poly = field(metadata=note("of the planned training"))
     input_size: InputSize = field(metadata=note("height x width of the planned training"))

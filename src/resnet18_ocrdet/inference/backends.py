@@ -73,7 +73,7 @@ class ExportedModel(nn.Module):
         if isinstance(taken[0], int) and ((height, width) != taken or resize not in ("fit", "stretch")):
             raise UserError(
                 f"{self.path}: takes images of {taken[0]}x{taken[1]} only: leave input_size and decode.resize as the "
-                f"file says, or export it with free=true"
+                f"file says, or export it with dynamic_shapes=true"
             )
 
     def forward(self, image: Tensor, with_thresh: bool = False) -> Maps:

@@ -59,7 +59,7 @@ def adopt(content: object) -> dict[str, Any] | None:
     bare = {name.removeprefix(wrapping): value for name, value in state.items()}
     if "fc.weight" in bare and "layer1.0.conv1.weight" in bare:
         raise UserError(
-            "a torchvision ResNet, a backbone that finds no text: model.pretrained=PATH starts a training from it"
+            "a torchvision ResNet, a backbone that finds no text: init.backbone=PATH starts a training from it"
         )
     layout = _layout(bare, wrapping)
     if layout is None:
@@ -73,7 +73,7 @@ def adopt(content: object) -> dict[str, Any] | None:
     model, threshold = _mapped(bare, layout, backbone)
     return {
         "contract": _contract(layout, backbone).to_dict(),
-        "config": {"data": None, "run_dir": None, "resume": None, "model": MODEL, "train": TRAIN},
+        "config": {"data": None, "run_dir": None, "resume": None, **CONFIG},
         "about": {"adopted": f"{layout.program}: {len(model)} of {len(model)} tensors{threshold}"},
         "model": model,
     }
@@ -94,13 +94,11 @@ def usual_normalization(state: State, contract: Mapping[str, Any]) -> State:
     return state | {"backbone.conv1.weight": scaled, "backbone.bn1.running_mean": running}
 
 
-MODEL: dict[str, Any] = {"weights": None, "pretrained": None}
-TRAIN: dict[str, Any] = {  # what ocrdet-eval asks of a run: the targets and loss of the DB paper
-    "shrink_ratio": 0.4,
-    "thresh_min": 0.3,
-    "thresh_max": 0.7,
-    "min_text_size": 8.0,
+CONFIG: dict[str, Any] = {  # what ocrdet-eval asks of a run: the targets and loss of the DB paper
+    "model": {},
+    "init": {"weights": None, "backbone": None},
     "loss": {},
+    "train": {"shrink_ratio": 0.4, "thresh_min": 0.3, "thresh_max": 0.7, "min_text_size": 8.0},
 }
 
 

@@ -32,13 +32,13 @@ def load_imagenet(backbone: nn.Module, name: str, source: str) -> str:
     bent = sorted(key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape)
     if missing or foreign or bent:
         raise UserError(
-            f"model.pretrained={source}: not a torchvision {name}: {count(len(missing), 'tensor')} missing, "
+            f"init.backbone={source}: not a torchvision {name}: {count(len(missing), 'tensor')} missing, "
             f"{len(foreign)} unknown, {len(bent)} of another shape (first: {one_line((missing + foreign + bent)[0])})"
         )
     rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     if rotten:
         raise UserError(
-            f"model.pretrained={source}: {count(len(rotten), 'tensor')} with NaN or infinity (first: {rotten[0]})"
+            f"init.backbone={source}: {count(len(rotten), 'tensor')} with NaN or infinity (first: {rotten[0]})"
         )
     backbone.load_state_dict(state, strict=False)  # strict is checked above; only counters may lack
     loaded = len(wanted) - len(counters)
@@ -53,8 +53,8 @@ def _default_weights(name: str) -> dict[str, Any]:
         cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
         reason = getattr(error, "reason", error)
         raise UserError(
-            f"model.pretrained=imagenet: no ImageNet weights at {cached} and the download failed ({reason}). "
-            f"Put the file there, give its path (model.pretrained=FILE), or train without (model.pretrained=null)"
+            f"init.backbone=imagenet: no ImageNet weights at {cached} and the download failed ({reason}). "
+            f"Put the file there, give its path (init.backbone=FILE), or train without (init.backbone=null)"
         ) from None
 
 
@@ -63,17 +63,17 @@ def _weights_file(path: Path) -> dict[str, Any]:
         file = open_regular(path)
     except OSError as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise UserError(f"model.pretrained={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
+        raise UserError(f"init.backbone={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
     try:
         with file:
             refuse_packed(file)
             state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file fails in many ways, all of them the user's to fix
-        raise UserError(f"model.pretrained={path}: not a state dict ({type(error).__name__})") from None
+        raise UserError(f"init.backbone={path}: not a state dict ({type(error).__name__})") from None
     if not is_state(state):
-        raise UserError(f"model.pretrained={path}: not a state dict of tensors")
+        raise UserError(f"init.backbone={path}: not a state dict of tensors")
     try:
         check_tensors(state)
     except UserError as error:
-        raise UserError(f"model.pretrained={path}: {error}") from None
+        raise UserError(f"init.backbone={path}: {error}") from None
     return dict(state)

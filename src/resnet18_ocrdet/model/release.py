@@ -16,7 +16,7 @@ from ..runtime.regular_file import open_regular
 from .checkpoint import Checkpoint, shipped_weights, weights_only
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
-PATHS = ("run_dir", "resume", "model.weights", "model.pretrained")
+PATHS = ("run_dir", "resume", "init.weights", "init.backbone")
 DIGEST_BYTES = 8  # of an image file: among a million images, a chance of 1 in 10 million that two are taken for one
 
 

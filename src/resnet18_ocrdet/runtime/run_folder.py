@@ -81,7 +81,7 @@ class RunFolder:
         if path.parent.name != "checkpoints":
             raise UserError(
                 f"resume={checkpoint}: not inside a run folder (…/checkpoints/); to start a new run from its weights: "
-                f"model.weights={checkpoint}"
+                f"init.weights={checkpoint}"
             )
         return cls(path.parents[1])
 

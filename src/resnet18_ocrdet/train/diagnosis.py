@@ -77,7 +77,7 @@ class Diagnosis:
     def _flat_spot(self) -> str:
         prob, binary = self._steps[-1]
         remedy = (
-            "a lower optimizer.lr, scheduler.warmup_epochs=1 or model.pretrained=imagenet"
+            "a lower optimizer.lr, scheduler.warmup_epochs=1 or init.backbone=imagenet"
             if self.warmed_up
             else "train.mining_warmup=true"
         )

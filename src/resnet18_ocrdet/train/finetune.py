@@ -31,7 +31,7 @@ POOR_DONT_CARE = 0.75  # share of all regions; ICDAR2015, on which the article f
 CLEAN_USABLE = 0.9
 CLEAN_DONT_CARE = 0.5
 
-KEYS = ("optimizer.lr", "train.epochs", "model.freeze", "model.freeze_statistics")
+KEYS = ("optimizer.lr", "train.epochs", "train.freeze", "train.freeze_statistics")
 
 
 class Start(NamedTuple):
