@@ -28,9 +28,10 @@ import lineage_eval as lineage
 from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
-from resnet18_ocrdet.structures import Detection, EvalSample, Polygon, ResizeTransform
+from resnet18_ocrdet.structures import Detection, Polygon, ResizeTransform
 
 # Measured once of MhLiao/DB itself (commit 65ca77a), ms, on one thread of a machine whose matrix product of 4096 x 4096
 # in float32 ran at THEIR_GFLOPS

@@ -39,10 +39,10 @@ from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
-from resnet18_ocrdet.structures import EvalSample
 
 CORPUS = Path(__file__).parents[1] / "tests/corpus"
 Files = dict[str, bytes]  # by the path below the folder

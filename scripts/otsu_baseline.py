@@ -20,8 +20,9 @@ import numpy as np
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import Score
 from resnet18_ocrdet.geometry.polygon import min_area_quad
-from resnet18_ocrdet.structures import Detection, Polygon, Sample, Score
+from resnet18_ocrdet.structures import Detection, Polygon, Sample
 
 HELD_OUT_FIRST = 2_000_000_000
 HELD_OUT_COUNT = 200

@@ -6,7 +6,7 @@ Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -196,49 +196,3 @@ class Detection(NamedTuple):
 
     polygon: Polygon  # original image pixels; a quad is clockwise from its top-left corner
     score: float  # mean probability inside, 0..1
-
-
-class EvalSample(NamedTuple):
-    """One image of a set that is scored: what is true, and what was found. All in original image pixels."""
-
-    name: str
-    polygons: tuple[Polygon, ...]  # K regions
-    ignore: NDArray[np.bool_]  # (K,) don't-care flags
-    detections: list[Detection]  # M
-
-
-class DecodeStats(NamedTuple):
-    """How far the regions of one image, or of a set, came on the way from the probability map to boxes."""
-
-    max_prob: float  # highest probability of any pixel, 0..1
-    contours: int  # connected areas above bin_thresh
-    large: int  # of them not too small
-    confident: int  # of them above box_thresh
-    boxes: int  # of them still large enough after growing back
-
-    @classmethod
-    def together(cls, parts: Sequence[DecodeStats]) -> DecodeStats:
-        """Of several images: the highest probability, the sums of the counts."""
-        if not parts:
-            return cls(0.0, 0, 0, 0, 0)
-        highest, *counts = zip(*parts, strict=True)
-        return cls(max(highest), *map(sum, counts))
-
-
-class Decoded(NamedTuple):
-    """What a probability map says: its regions, and how many were lost on the way."""
-
-    detections: list[Detection]
-    stages: DecodeStats
-
-
-class Score(NamedTuple):
-    """Result over a set of images, fractions 0..1. None where it is undefined (nothing to divide by)."""
-
-    precision: float | None
-    recall: float | None
-    hmean: float | None
-    ap: float | None
-    matched: int  # detections that found a care region
-    care_regions: int
-    care_detections: int  # detections that do not lie on don't-care regions

@@ -20,7 +20,7 @@ from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.structures import EvalSample
+from resnet18_ocrdet.evaluation.records import EvalSample
 
 CARE = "10,10,60,10,60,30,10,30"
 SCORES = ("precision", "recall", "hmean", "ap")  # validation while training is the same code

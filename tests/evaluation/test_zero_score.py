@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from resnet18_ocrdet.evaluation.records import Score
 from resnet18_ocrdet.evaluation.zero_score import explain_zero
+from resnet18_ocrdet.inference.records import DecodeStats
 from resnet18_ocrdet.model.contract import Contract
-from resnet18_ocrdet.structures import DecodeStats, Score
 
 CONTRACT = Contract(
     backbone="resnet18",

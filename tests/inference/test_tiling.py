@@ -14,8 +14,9 @@ from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.inference.tiling import OVERLAP, Span, joined, spans, tiled_map
-from resnet18_ocrdet.structures import Detection, EvalSample
+from resnet18_ocrdet.structures import Detection
 
 
 def test_spans_by_hand():

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.report.mistakes import KINDS, MEANING, Mistake, count_mistakes, find_mistakes
-from resnet18_ocrdet.structures import Detection, EvalSample
+from resnet18_ocrdet.structures import Detection
 from scored_images import box, images
 
 

@@ -14,13 +14,14 @@ from html_page import Page
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation.icdar_files import read_predictions
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.report.cases import gained, lost, not_found, spread, worst
 from resnet18_ocrdet.report.compare import compare, verdict
 from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.report.files import result_names, write_results, write_tables
 from resnet18_ocrdet.report.html import Baseline, write_report
 from resnet18_ocrdet.report.sizes import fit_of, recall_by_size, sizes_of
-from resnet18_ocrdet.structures import Detection, EvalSample
+from resnet18_ocrdet.structures import Detection
 from scored_images import box
 
 HOSTILE = '<b>&"1.jpg'

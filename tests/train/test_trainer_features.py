@@ -17,10 +17,11 @@ from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
+from resnet18_ocrdet.evaluation.records import Score
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, shipped_weights
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.structures import Maps, Score, Targets
+from resnet18_ocrdet.structures import Maps, Targets
 from resnet18_ocrdet.train import engine
 from resnet18_ocrdet.train.ema import ModelEma
 from resnet18_ocrdet.train.engine import StepRecord

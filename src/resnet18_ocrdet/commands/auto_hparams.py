@@ -16,12 +16,12 @@ from ..data.usable import Usable
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
 from ..evaluation.metrics import IcdarMetric
+from ..evaluation.records import Score
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
 from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
 from ..runtime.messages import as_typed, count
-from ..structures import Score
 from ..train.finetune import KEYS, Start, choose
 from .train_faults import explain
 

@@ -14,8 +14,9 @@ from ..data.labels import LabelledImages
 from ..data.splits import Splits
 from ..errors import UserError
 from ..evaluation.metrics import IcdarMetric
+from ..evaluation.records import EvalSample
 from ..runtime.messages import count
-from ..structures import EvalSample, Source
+from ..structures import Source
 
 
 class Split(NamedTuple):

@@ -10,10 +10,10 @@ from .. import build
 from ..errors import UserError
 from ..evaluation.icdar_files import read_predictions
 from ..evaluation.metrics import IcdarMetric
+from ..evaluation.records import EvalSample
 from ..runtime.console import Display
 from ..runtime.distributed import World
 from ..runtime.messages import count, printable
-from ..structures import EvalSample
 from .scored import Scored, Split, choose_split
 
 UNKNOWN_SHOWN = 3  # names of unknown images that an error message lists

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..inference.records import Decoded, DecodeStats
 from ..model.fold import folded
 from ..model.loss import Criterion
 from ..runtime.compute import Compute
-from ..structures import Batch, Decoded, DecodeStats, Detection, EvalSample, LossParts, Maps, ResizeTransform, Score
+from ..structures import Batch, Detection, LossParts, Maps, ResizeTransform
+from .records import EvalSample, Score
 
 Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], ResizeTransform], Decoded]
 

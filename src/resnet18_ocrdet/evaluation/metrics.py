@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from ..geometry.batched import min_area_quads
 from ..geometry.overlap import Overlaps, find_overlaps, first_come_pairs, starts
-from ..structures import Detection, EvalSample, Polygon, Score
+from ..structures import Detection, Polygon
+from .records import EvalSample, Score
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..inference.records import DecodeStats
 from ..model.contract import Contract
 from ..runtime.messages import count
-from ..structures import DecodeStats, Score
+from .records import Score
 
 SPECKLE = 10  # contours a region; text that is merely small leaves about one
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..evaluation.metrics import IcdarMetric
+from ..evaluation.records import EvalSample
 from ..inference.predictor import Predictor
-from ..structures import EvalSample, Image
+from ..structures import Image
 
 
 class Tolerance(NamedTuple):

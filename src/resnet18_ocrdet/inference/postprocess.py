@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
-from ..structures import Decoded, DecodeStats, Detection, Polygon, ResizeTransform
+from ..structures import Detection, Polygon, ResizeTransform
+from .records import Decoded, DecodeStats
 
 MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
 MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..evaluation.bootstrap import Interval, intervals
 from ..evaluation.metrics import IcdarMetric, ImageScore, PrecisionRecall
-from ..structures import EvalSample, Score
+from ..evaluation.records import EvalSample, Score
 from .mistakes import Mistake, count_mistakes, find_mistakes
 from .sizes import Fit, Share, fit_of, recall_by_size
 

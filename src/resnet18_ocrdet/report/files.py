@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
-from ..structures import EvalSample
+from ..evaluation.records import EvalSample
 from .evidence import Evidence
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"

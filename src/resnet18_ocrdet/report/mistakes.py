@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from ..evaluation.metrics import CHUNK, ImageScore
+from ..evaluation.records import EvalSample
 from ..geometry.overlap import find_overlaps, starts
-from ..structures import EvalSample
 
 Kind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

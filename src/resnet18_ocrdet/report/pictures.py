@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..evaluation.metrics import ImageScore
-from ..structures import EvalSample, Image
+from ..evaluation.records import EvalSample
+from ..structures import Image
 from ..viz.crops import crop_round, jpeg
 from ..viz.draw import DONT_CARE, outline
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.metrics import ImageScore
+from ..evaluation.records import EvalSample
 from ..geometry.batched import HEIGHT_STEPS, text_sizes
 from ..geometry.overlap import find_overlaps
-from ..structures import EvalSample, Polygon
+from ..structures import Polygon
 
 ASPECTS = (0.0, 1.5, 3.0, 5.0, 8.0, math.inf)  # length over height
 
