@@ -100,7 +100,7 @@ def words(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
         cv2.imwrite(str(tmp_path / f"data/{part}_images/a.png"), picture)
         gt = "4,4,43,4,43,19,4,19,sure\n4,32,47,32,47,47,4,47,dim\n"
         (tmp_path / f"data/{part}_gts/a.txt").write_text(gt)
-    monkeypatch.setattr(build, "build_trained", lambda *_: Bright())
+    monkeypatch.setattr(build, "build_network", lambda *_: Bright())
     monkeypatch.chdir(tmp_path)
     return ["checkpoint=run/checkpoints/best.pt", "data=custom", "data.root=data", "split=val", "calibrate=true"]
 

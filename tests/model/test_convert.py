@@ -110,7 +110,7 @@ def test_what_is_not_the_network_is_explained(tmp_path: Path):
     with pytest.raises(UserError, match=r"MhLiao/DB with deformable convolutions \(backbone\.layer2\.0\.conv2_offset"):
         load_checkpoint(tmp_path / "their.pth")
     torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "resnet.pth")
-    with pytest.raises(UserError, match=r"resnet\.pth: a torchvision ResNet, .* model\.pretrained=PATH"):
+    with pytest.raises(UserError, match=r"resnet\.pth: a torchvision ResNet, .* init\.backbone=PATH"):
         load_checkpoint(tmp_path / "resnet.pth")
 
 

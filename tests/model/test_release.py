@@ -50,7 +50,7 @@ def test_every_tensor_is_there_and_rounded_once(tiny_run: Path, small: Path):
 
 def test_no_path_is_given_away(tiny_run: Path, small: Path):
     config = load_checkpoint(small)["config"]
-    assert config["data"] is config["run_dir"] is config["model"]["weights"] is None
+    assert config["data"] is config["run_dir"] is config["init"]["weights"] is None
     assert str(tiny_run).encode() not in small.read_bytes()
 
 

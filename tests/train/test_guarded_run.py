@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.model import loss
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import LossParts
@@ -39,7 +39,7 @@ def plant(monkeypatch) -> Callable[[Collection[int]], None]:
                 calls += torch.is_grad_enabled()
                 return LossParts(parts.total * float("nan"), *parts[1:]) if calls in steps else parts
 
-        monkeypatch.setattr(build, "DBLoss", Planted)
+        monkeypatch.setattr(loss, "DBLoss", Planted)
 
     return planted
 
