@@ -32,7 +32,7 @@ wheel: setup  ## sdist, then the wheel from it, in dist/
 	$(BIN)/python -m build --outdir dist .
 
 bench: setup  ## step, data, evaluation, detection beside references; exit 1 below a goal: 8 minutes
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/benchmarks/bench.py
 
 soak: setup  ## 1,000,000 mutated inputs, 100 kills, full disks at every write: an hour and a half
 	$(BIN)/python -m pytest -m soak

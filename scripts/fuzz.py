@@ -26,11 +26,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from fuzz_process import set_up
-from fuzz_targets import TARGETS, Target
-from fuzz_worker import FAILURES, KINDS, Folders, Input, Outcome, draw, run_all
-from one_line import Parser, run_script
+from fuzzing.limits import set_up
+from fuzzing.targets import TARGETS, Target
+from fuzzing.worker import FAILURES, KINDS, Folders, Input, Outcome, draw, run_all
 from resnet18_ocrdet.errors import UserError
+from script_cli import Parser, run_script
 
 MEMORY_DISK = Path("/dev/shm")  # in memory: some thousand files a second
 TELL_SECONDS = 10.0

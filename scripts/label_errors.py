@@ -34,13 +34,13 @@ import numpy as np
 import shapely
 
 from installed import call
-from one_line import Parser, run_script
 from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.geometry.polygon import area, min_area_quad
 from resnet18_ocrdet.structures import Polygon
+from script_cli import Parser, run_script
 
 FOUND_AS = {
     "delete": "missing label",

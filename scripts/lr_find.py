@@ -47,9 +47,8 @@ from lr_curve import (
     suggest,
     write_points,
 )
-from one_line import Parser, positive, refuse_words, require_matplotlib, run_script
 from resnet18_ocrdet.errors import UserError
-from settings_file import claim
+from script_cli import Parser, claim, positive, refuse_words, require_matplotlib, run_script
 
 if TYPE_CHECKING:  # torch takes seconds to import: a wrong argument is refused before
     from omegaconf import DictConfig

@@ -33,12 +33,11 @@ from omegaconf import OmegaConf
 import lr_rows
 from installed import call
 from lr_rows import FINISHED, NOT_BEGUN, STOPPED, UNFINISHED
-from one_line import Parser, positive, refuse_words, require_matplotlib, run_script
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.lock import RunLock
 from resnet18_ocrdet.runtime.run_folder import RunFolder, make_folder
-from settings_file import claim
+from script_cli import Parser, claim, positive, refuse_words, require_matplotlib, run_script
 
 RATES = "0.003,0.005,0.007,0.009,0.01"  # of the community article
 SHORT_EPOCHS = 5  # of 100 steps

@@ -12,10 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are no package
 
-import fuzz_worker
-from fuzz_kinds import mutate
-from fuzz_targets import CORPUS, TARGETS, Target
-from fuzz_worker import Folders, Input
+from fuzzing import worker
+from fuzzing.formats import mutate
+from fuzzing.targets import CORPUS, TARGETS, Target
+from fuzzing.worker import Folders, Input
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -42,8 +42,8 @@ def test_the_corpus_is_small_and_holds_every_kind_of_image():
 def test_the_same_number_gives_the_same_input():
     targets = list(TARGETS.values())
     for number in range(2 * len(targets)):
-        assert fuzz_worker.draw(targets, 5, number) == fuzz_worker.draw(targets, 5, number)
-    drawn = {fuzz_worker.draw(targets, seed, 0).data for seed in range(20)}
+        assert worker.draw(targets, 5, number) == worker.draw(targets, 5, number)
+    drawn = {worker.draw(targets, seed, 0).data for seed in range(20)}
     assert len(drawn) > 10
 
 
@@ -61,8 +61,9 @@ PLANTED = textwrap.dedent(
     """
     import os, signal, sys, time, warnings
     from pathlib import Path
-    import fuzz, fuzz_worker
-    from fuzz_targets import TARGETS, Target
+    import fuzz
+    from fuzzing import worker
+    from fuzzing.targets import TARGETS, Target
     from resnet18_ocrdet.errors import UserError
 
     def busy():
@@ -85,7 +86,7 @@ PLANTED = textwrap.dedent(
         "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
         "hung": lambda: time.sleep(60),
     }
-    fuzz_worker.HANGS_SECONDS = 6.0
+    worker.HANGS_SECONDS = 6.0
     TARGETS.clear()
     for name, deed in DEEDS.items():
         TARGETS[name] = Target(name, ({"a.txt": b"1 2 3"},), lambda folder, deed=deed: deed())

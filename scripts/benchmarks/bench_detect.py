@@ -1,8 +1,8 @@
 """Detection end to end at 736x1280, all cores: decode, preprocess, network, post-processing; beside the naive program.
 
-    OCRDET_ICDAR2015=FOLDER python scripts/bench_detect.py [--photos 10] [--sides naive bf16 compiled] [--json FILE]
+    OCRDET_ICDAR2015=FOLDER python scripts/benchmarks/bench_detect.py [--photos 10] [--sides naive bf16 compiled] [--json FILE]
 
-Photos are from 801-900 of OCRDET_ICDAR2015, rendered scenes where it is not set. The naive program (lineage_detect.py)
+Photos are from 801-900 of OCRDET_ICDAR2015, rendered scenes where it is not set. The naive program (reference_detect.py)
 is float32, contiguous, as published; ours is what ocrdet-detect does: torch in float32 and, where the CPU multiplies
 it, in bfloat16, and exported files in ONNX Runtime and in OpenVINO, one of them in int8. "compiled" is asked for by
 name, as it is no setting of ocrdet-detect: torch.compile with its freezing, in bfloat16, for this one size. Weights
@@ -29,13 +29,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import reference_detect
+import reference_eval
 import torch
-from torch import nn
-
-import lineage_detect
-import lineage_eval
 from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
+from side_process import answer, served
+from torch import nn
+
 from resnet18_ocrdet import build
 from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.image_io import read_image
@@ -58,7 +59,6 @@ from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.runtime.device import choose_precision
 from resnet18_ocrdet.structures import Polygon, ResizeTransform
-from side_process import answer, served
 
 # Measured once of the original's code, ms an image at 736x1280, on 2 threads of a machine whose matrix product of
 # 4096 x 4096 in float32 ran at THEIR_GFLOPS, and whose 3x3 convolution at THEIR_CONV_GFLOPS
@@ -200,18 +200,18 @@ Program = Callable[[Path, np.ndarray], tuple[list[float], int]]  # file, map -> 
 
 def naive_program() -> Program:
     """The lineage's."""
-    net = lineage_detect.PublishedDBNet().eval()
+    net = reference_detect.PublishedDBNet().eval()
     now = time.perf_counter
 
     def detect(path: Path, prob_map: np.ndarray) -> tuple[list[float], int]:
         marks = [now()]
-        image = lineage_detect.read(path)
+        image = reference_detect.read(path)
         marks.append(now())
-        planes = lineage_detect.prepare(image, HEIGHT, WIDTH)
+        planes = reference_detect.prepare(image, HEIGHT, WIDTH)
         marks.append(now())
-        lineage_detect.predict(net, planes)
+        reference_detect.predict(net, planes)
         marks.append(now())
-        boxes, _ = lineage_eval.decode(prob_map, *image.shape[:2])
+        boxes, _ = reference_eval.decode(prob_map, *image.shape[:2])
         marks.append(now())
         return marks, len(boxes)
 
@@ -294,10 +294,10 @@ def our_contract(precision: str) -> Contract:
         precision=precision,
         shrink_ratio=SHRINK,
         min_text_size=8,
-        bin_thresh=lineage_eval.BIN_THRESH,
-        box_thresh=lineage_eval.BOX_THRESH,
-        unclip_ratio=lineage_eval.UNCLIP_RATIO,
-        max_candidates=lineage_eval.MAX_CANDIDATES,
+        bin_thresh=reference_eval.BIN_THRESH,
+        box_thresh=reference_eval.BOX_THRESH,
+        unclip_ratio=reference_eval.UNCLIP_RATIO,
+        max_candidates=reference_eval.MAX_CANDIDATES,
         shape="quad",
     )
 

@@ -1,6 +1,6 @@
 """How far a threshold gets on the synthetic scenes: the classical baseline that a trained network has to beat.
 
-    python scripts/otsu_baseline.py
+    python scripts/benchmarks/otsu_baseline.py
 
 Grey image, Otsu's threshold in both polarities, dilation that joins letters to words, external contours, smallest
 rectangles, union of the polarities. Every kernel of KERNELS with every least height of MIN_HEIGHTS_PX is tried on the

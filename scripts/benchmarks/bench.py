@@ -1,6 +1,6 @@
 """All benchmarks, one after the other, and their figures in one file.
 
-    python scripts/bench.py [--json bench.json]
+    python scripts/benchmarks/bench.py [--json bench.json]
 
 About nine minutes on 2 cores; nothing else should run. The exit status is 1 when one of them misses a goal. Real photos
 are those of OCRDET_ICDAR2015; without it the rows that need them are left out or use rendered scenes, and say so.

@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts/benchmarks"
 sys.path.insert(0, str(SCRIPTS))  # scripts are no package
 
 import bench_gpu  # noqa: E402
-import gpu_parts  # noqa: E402
-from gpu_band import draw_band, edges_of, taught_regions  # noqa: E402
+import gpu_device  # noqa: E402
 from gpu_report import goals, projection  # noqa: E402
 from gpu_rows import Asked, Rows  # noqa: E402
+from gpu_threshold_map import draw_band, edges_of, taught_regions  # noqa: E402
+
 from resnet18_ocrdet.data.targets import TargetMaker  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -117,7 +118,7 @@ def test_waits_are_counted_by_place(asked, monkeypatch):
             warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
         warnings.warn("something else", stacklevel=1)
 
-    found = gpu_parts._waits(step, asked._replace(device=torch.device("cuda")))
+    found = gpu_device._waits(step, asked._replace(device=torch.device("cuda")))
     assert found["a_step"] == 3 and list(found["where"].values()) == [3]
     assert next(iter(found["where"])).startswith("test_bench_gpu.py:") and told == ["warn", "default"]
 

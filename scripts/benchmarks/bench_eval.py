@@ -1,6 +1,6 @@
-"""Scoring a set and decoding maps, ours beside the DB lineage's way (lineage_eval.py), on one thread: ms and ratios.
+"""Scoring a set and decoding maps, ours beside the DB lineage's way (reference_eval.py), on one thread: ms and ratios.
 
-    python scripts/bench_eval.py [--images 500] [--json FILE]
+    python scripts/benchmarks/bench_eval.py [--images 500] [--json FILE]
 
 Everything is made here. Scoring: images of 1280x720 with 14 quads each and 14 detections. Decoding: 736x1280 maps with
 10, 100 and 500 blobs, by decode.unclip=clipper, which gives the reference's boxes, and by decode.unclip=analytic, which
@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import reference_eval as lineage
 import torch
-from numpy.typing import NDArray
-
-import lineage_eval as lineage
 from bench_rows import Row, conclude, print_rows, straw_man
 from machine_limits import described, machine_limits
+from numpy.typing import NDArray
+
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.inference.postprocess import Decoder

@@ -1,10 +1,10 @@
 """One training sample by stages, ours beside the DB lineage's way, on one thread: milliseconds an image and ratios.
 
-    OCRDET_ICDAR2015=FOLDER python scripts/bench_data.py [--size 640] [--samples 60] [--json FILE]
-    python scripts/bench_data.py --train [--size 256]
+    OCRDET_ICDAR2015=FOLDER python scripts/benchmarks/bench_data.py [--size 640] [--samples 60] [--json FILE]
+    python scripts/benchmarks/bench_data.py --train [--size 256]
 
 Real photos are those of OCRDET_ICDAR2015 (left out where it is not set), dense images are made here: 1280x720 with 100
-turned quads. Ours and the lineage's (lineage_data.py) take turns in one process, because the speed of a shared machine
+turned quads. Ours and the lineage's (reference_data.py) take turns in one process, because the speed of a shared machine
 drifts; medians. The exit status is 1 when a goal is missed, or when the lineage's way, as written here, is slower than
 what was measured of the original: beating a straw man says nothing.
 --train feeds a real training step by the real loader, and by one batch kept in memory: what share of the speed is left.
@@ -25,9 +25,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import reference_data as lineage
 import torch
 
-import lineage_data as lineage
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.geometric import move_regions

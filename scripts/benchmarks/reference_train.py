@@ -10,10 +10,9 @@ import copy
 import time
 
 import torch
+from reference_detect import PublishedDBNet
 from torch import Tensor
 from torch.nn import functional as F
-
-from lineage_detect import PublishedDBNet
 
 STEEPNESS = 50.0
 

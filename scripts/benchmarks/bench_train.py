@@ -1,9 +1,9 @@
 """The training step at batch 8, all cores: ours beside the network as published, at 640x640 and 800x800.
 
-    python scripts/bench_train.py [--size 640 800] [--batch 8] [--json FILE]
+    python scripts/benchmarks/bench_train.py [--size 640 800] [--batch 8] [--json FILE]
 
 Ours is the loop of ocrdet-train (`train_one_epoch`: guard, mining and all) on one kept batch of rendered scenes, in
-the precision it would choose and in float32. The reference (lineage_train.py) is the network as published in float32,
+the precision it would choose and in float32. The reference (reference_train.py) is the network as published in float32,
 contiguous; and the same in bfloat16, channels last, without further work. Each side is a process of its own, because
 ours keeps freed memory; ours comes first and last, as the speed of a shared machine drifts; medians. The exit status
 is 1 when a goal is missed, when the loss is not that of float64, or when the reference is slower than what was
@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench_rows import Row, conclude, print_rows, straw_man
+from machine_limits import described, machine_limits
+from reference_train import PublishedStep
+from side_process import answer, served
 from torch.amp import GradScaler
 
-from bench_rows import Row, conclude, print_rows, straw_man
-from lineage_train import PublishedStep
-from machine_limits import described, machine_limits
 from resnet18_ocrdet import build
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import TrainDataset
@@ -41,7 +42,6 @@ from resnet18_ocrdet.train.engine import TrainState, train_one_epoch
 from resnet18_ocrdet.train.guard import Guard
 from resnet18_ocrdet.train.hard_negatives import MiningWarmup
 from resnet18_ocrdet.train.optim import param_groups
-from side_process import answer, served
 
 # Measured once of MhLiao/DB itself (commit 65ca77a, plain convolutions), ms an image of a step of 8 by size, on 2
 # threads of a machine whose matrix product of 4096 x 4096 in float32 ran at THEIR_GFLOPS, and whose 3x3

@@ -1,6 +1,6 @@
 """How soon the commands answer and a training begins: seconds from the start of a process, medians of several.
 
-    python scripts/start_up.py [--repeats 3] [WORDS of the training ...]
+    python scripts/benchmarks/start_up.py [--repeats 3] [WORDS of the training ...]
 
 A command without a job is timed to its end. The training is the installed ocrdet-train on a terminal of its own, timed
 until its progress bar counts the first step (the bar moves ten times a second), then interrupted. WORDS:

@@ -1,4 +1,4 @@
-"""What readers stumble over: numbers, signs, names and values that `fuzz_mutate` puts into files."""
+"""What readers stumble over: numbers, signs, names and values that `mutations` puts into files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How cost grows on this machine: a training step with batch and size, the loader with regions, crop and photo.
 
-    python scripts/bench_scaling.py [--png scaling.png] [--json scaling.json] [--seconds 180]
+    python scripts/benchmarks/bench_scaling.py [--png scaling.png] [--json scaling.json] [--seconds 180]
 
 The step is the real loop's (engine.train_one_epoch, precision=auto) on a kept batch; the loader is `TrainDataset` on
 one thread, augmentation and targets included, on JPEGs made here. Points take turns, and of each the shortest time
@@ -13,6 +13,7 @@ when they still do.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import sys
@@ -27,10 +28,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-
 from gpu_rows import finish, first, make_compute, make_state, steps_of
 from machine_limits import described, machine_limits
-from one_line import Parser, positive, require_matplotlib, run_script
+
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.labels import LabelledImages
@@ -86,8 +86,6 @@ class Curve:
 def main(argv: list[str]) -> int:
     """Measure, print, draw, judge. Returns the exit status."""
     asked = parse(argv)
-    if asked.png is not None:
-        require_matplotlib()
     keep_freed_memory()  # as the commands do
     cv2.setNumThreads(1)
     limits = machine_limits()
@@ -111,14 +109,17 @@ def main(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Raises UserError that names key, value and rule."""
-    parser = Parser(prog="bench_scaling.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Exit status 2 for a value that cannot be used."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--png", type=Path, help="draw the curves into this file")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--seconds", default="180", help="to measure in, about (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=180.0, help="time limit, about (default: %(default)s)")
     parser.add_argument("--tiny", action="store_true", help="two small points a curve: to see that it runs")
     found = parser.parse_args(argv)
-    found.seconds = positive("--seconds", found.seconds)
+    if not found.seconds > 0:
+        parser.error(f"--seconds {found.seconds}: must be above 0")
+    if found.png is not None and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--png needs matplotlib: install the package with its extra [plots]")
     return found
 
 
@@ -285,4 +286,4 @@ def draw(path: Path, curves: Sequence[Curve]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script("bench_scaling", lambda: main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

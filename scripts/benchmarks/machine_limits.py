@@ -1,6 +1,6 @@
 """What this machine can do at most: products, convolutions, memory, decoding. A benchmark prints its share of them.
 
-python scripts/machine_limits.py
+python scripts/benchmarks/machine_limits.py
 """
 
 from __future__ import annotations

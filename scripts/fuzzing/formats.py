@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Literal
 
-from fuzz_mutate import ANY_FILE, TEXT_FILE, Change, change_json, change_json_line, flip_bits, run_length, small
-from fuzz_words import CHUNKS, NAMES, WORDS
+from fuzzing.mutations import ANY_FILE, TEXT_FILE, Change, change_json, change_json_line, flip_bits, run_length, small
+from fuzzing.values import CHUNKS, NAMES, WORDS
 
 MOST_CHANGES = 4  # to one file
 LARGEST = 500_000  # bytes, of a changed file: several changes multiply

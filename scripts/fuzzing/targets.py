@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fuzz_kinds import mutate
-from fuzz_networks import mutate_checkpoint, open_checkpoint, read_card, read_contract, read_recorded, resume_folder
+from fuzzing.formats import mutate
+from fuzzing.networks import mutate_checkpoint, open_checkpoint, read_card, read_contract, read_recorded, resume_folder
 from resnet18_ocrdet.check.checked import check_set
 from resnet18_ocrdet.check.report_html import write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
@@ -44,7 +44,7 @@ from resnet18_ocrdet.report.evidence import gather
 from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
-CORPUS = Path(__file__).parents[1] / "tests/corpus"
+CORPUS = Path(__file__).parents[2] / "tests/corpus"
 Files = dict[str, bytes]  # by the path below the folder
 Mutate = Callable[[bytes, Random, Sequence[bytes]], bytes]
 WRITTEN_AT = 10**18  # ns: modification time of every file that is laid out; detections.jsonl records it

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fuzz_words import NUMBERS, RAW, RAW_VALUES, SIGNS, TEXTS, TWICE, VALUES, WORDS, containers
+from fuzzing.values import NUMBERS, RAW, RAW_VALUES, SIGNS, TEXTS, TWICE, VALUES, WORDS, containers
 
 LONGEST_RUN = 100_000  # bytes, of one sign
 NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?")

@@ -1,8 +1,8 @@
 """Training on a GPU, measured in one call of under 8 minutes: what the card can do, what a step and the loop reach.
 
-    python scripts/bench_gpu.py --minutes 8 --json gpu.json                  # needs a CUDA device; else exit status 2
-    python scripts/bench_gpu.py --device cpu --tiny --minutes 3              # everything at 64x64: does it run?
-    python scripts/bench_gpu.py --only step,compile                          # some parts
+    python scripts/benchmarks/bench_gpu.py --minutes 8 --json gpu.json                  # needs a CUDA device; else exit status 2
+    python scripts/benchmarks/bench_gpu.py --device cpu --tiny --minutes 3              # everything at 64x64: does it run?
+    python scripts/benchmarks/bench_gpu.py --only step,compile                          # some parts
 
 Real photos feed the loop where OCRDET_ICDAR2015 names them, else rendered scenes. Each part runs in a process of its
 own with a share of the time that is left; what does not fit is left out or cut off, and told. Writes the figures to
@@ -39,9 +39,8 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-
-from gpu_feed import loop, targets
-from gpu_parts import compiled, limits, profiled, step
+from gpu_device import compiled, limits, profiled, step
+from gpu_loader import loop, targets
 from gpu_report import goals, print_report, projection
 from gpu_rows import Asked
 
@@ -98,7 +97,7 @@ def parse() -> argparse.Namespace:
     if unknown := [name for name in asked.only if name not in PARTS]:
         parser.error(f"--only {unknown[0]}: known are {', '.join(PARTS)}")
     if asked.device == "cpu" and not asked.tiny:
-        parser.error("--device cpu: only with --tiny; scripts/bench_train.py measures a CPU")
+        parser.error("--device cpu: only with --tiny; scripts/benchmarks/bench_train.py measures a CPU")
     return asked
 
 

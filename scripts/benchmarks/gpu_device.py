@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.autograd import DeviceType
-from torch.profiler import ProfilerActivity, profile
-
-from gpu_feed import fed, kept_batch
+from gpu_loader import fed, kept_batch
 from gpu_rows import (
     MINED,
     Asked,
@@ -31,6 +27,10 @@ from gpu_rows import (
     time_bare,
     time_loop,
 )
+from torch import nn
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+
 from resnet18_ocrdet.data.loader import available_cores
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss

@@ -13,8 +13,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-
 from gpu_rows import Asked
+
 from resnet18_ocrdet.data.cache import Kind
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data

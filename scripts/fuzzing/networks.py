@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import nn
 
-from fuzz_kinds import change_zip, mutate
-from fuzz_mutate import any_value, change_tree
+from fuzzing.formats import change_zip, mutate
+from fuzzing.mutations import any_value, change_tree
 from resnet18_ocrdet import build
 from resnet18_ocrdet.commands.resume import resumed_config
 from resnet18_ocrdet.config.compose import NAME_FAULTS

@@ -1,7 +1,7 @@
 """Detection the naive way of the DB lineage, plainly and from scratch: what bench_detect.py compares with.
 
 Decode to float32, resize, subtract and divide in float32, turn to planes; the network as published, layer by layer, in
-float32 and contiguous; sigmoid. lineage_eval.decode goes on from its map. Only for comparison.
+float32 and contiguous; sigmoid. reference_eval.decode goes on from its map. Only for comparison.
 
 Legend: N images, H W pixels of the network's input.
 """

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are no package
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts/benchmarks"))  # scripts are no package
 
 import bench_detect
 import bench_eval
-import lineage_detect
-import lineage_eval
+import reference_detect
+import reference_eval
 from bench_rows import Row, conclude, print_rows, straw_man
+
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -39,7 +40,7 @@ def test_both_score_random_sets_alike(seed):
     bench_eval.score_ours(metric, images)
     bench_eval.score_theirs(counts, images)
     assert bench_eval.score_differences(metric, counts) == []
-    total = lineage_eval.combine(counts)
+    total = reference_eval.combine(counts)
     assert 0.5 < total.precision < 0.95 and 0.5 < total.recall < 0.95  # some are found and some are not
 
 
@@ -58,22 +59,22 @@ def test_both_score_random_sets_alike(seed):
     ],
 )
 def test_cases_worked_by_hand(regions, ignore, found, counts):
-    assert lineage_eval.score_image(regions, ignore, found) == counts
+    assert reference_eval.score_image(regions, ignore, found) == counts
     row = IcdarMetric().update(regions, np.array(ignore, bool), [Detection(polygon, 0.9) for polygon in found], "")
     assert (row.matched, row.care_regions, row.care_detections) == counts
 
 
 def test_rates_of_a_set():
     # 3 of 4 detections, 3 of 6 regions: P 0.75, R 0.5, hmean 2 · 0.375 / 1.25 = 0.6
-    images = [lineage_eval.Counts(1, 2, 1), lineage_eval.Counts(2, 4, 3)]
-    assert lineage_eval.combine(images) == pytest.approx((0.75, 0.5, 0.6))
-    assert lineage_eval.combine([lineage_eval.Counts(0, 0, 0)]) == (0, 0, 0)
+    images = [reference_eval.Counts(1, 2, 1), reference_eval.Counts(2, 4, 3)]
+    assert reference_eval.combine(images) == pytest.approx((0.75, 0.5, 0.6))
+    assert reference_eval.combine([reference_eval.Counts(0, 0, 0)]) == (0, 0, 0)
 
 
 def test_a_difference_in_the_score_is_told():
     metric = IcdarMetric()
     bench_eval.score_ours(metric, [bench_eval.Labelled([box(0, 0, 9, 9)], np.zeros(1, bool), [])])
-    told = bench_eval.score_differences(metric, [lineage_eval.Counts(1, 1, 1)])
+    told = bench_eval.score_differences(metric, [reference_eval.Counts(1, 1, 1)])
     assert len(told) == 4 and "recall is 0.0, 1.0 by the reference" in told[1] and "1 images" in told[3]
 
 
@@ -85,7 +86,7 @@ def test_both_find_the_same_boxes(blobs):
     prob_map = bench_eval.make_map(blobs, np.random.default_rng(7))
     height, width = prob_map.shape
     ours = Decoder()(prob_map, ResizeTransform(height, width, 1.0, 1.0))
-    boxes, scores = lineage_eval.decode(prob_map, height, width)
+    boxes, scores = reference_eval.decode(prob_map, height, width)
     assert len(ours) == len(boxes) == blobs
     others, worst, _ = bench_eval.box_differences(ours, boxes, height, width)
     assert (others, worst <= bench_eval.ROUNDING) == (0, True)
@@ -96,7 +97,7 @@ def test_the_reference_decodes_a_square_worked_by_hand():
     # core of 40 x 40: grown by 1.5 · 1600 / 160 = 15 px on each side; in an image of twice the map's size
     plane = np.zeros((160, 200), np.float32)
     plane[60:101, 60:101] = 0.75
-    boxes, scores = lineage_eval.decode(plane, 320, 400)
+    boxes, scores = reference_eval.decode(plane, 320, 400)
     assert boxes.tolist() == [[[90, 90], [230, 90], [230, 230], [90, 230]]]
     assert scores.tolist() == [0.75]
 
@@ -105,7 +106,7 @@ def test_the_reference_leaves_out_thin_and_faint_blobs():
     plane = np.zeros((160, 200), np.float32)
     plane[20:23, 20:120] = 0.9  # 2 px between its outer rows
     plane[60:100, 20:120] = 0.5  # above 0.3, below 0.6
-    boxes, scores = lineage_eval.decode(plane, 160, 200)
+    boxes, scores = reference_eval.decode(plane, 160, 200)
     assert boxes.shape == (0, 4, 2) and scores.shape == (0,)
 
 
@@ -129,7 +130,7 @@ def test_boxes_that_differ_are_counted():
 
 def test_the_published_network_computes_what_ours_does():
     torch.manual_seed(0)
-    ours, published = DBNet().eval(), lineage_detect.PublishedDBNet().eval()
+    ours, published = DBNet().eval(), reference_detect.PublishedDBNet().eval()
     with torch.no_grad():
         for part in (ours.backbone, ours.prob_head):  # statistics as if trained, or the norms would do nothing
             for layer in part.modules():
@@ -146,7 +147,7 @@ def test_the_published_network_computes_what_ours_does():
 
 def test_the_naive_preparation_by_hand():
     image = np.full((4, 6, 3), (255.0, 0.0, 104.00698793), np.float32)
-    planes = lineage_detect.prepare(image, 8, 12)
+    planes = reference_detect.prepare(image, 8, 12)
     assert planes.shape == (1, 3, 8, 12) and planes.dtype == torch.float32 and planes.is_contiguous()
     # (255 - 122.679) / 255 = 0.519; -116.669 / 255 = -0.458; 0
     assert planes[0, :, 0, 0].tolist() == pytest.approx([0.51891, -0.45752, 0.0], abs=1e-5)

@@ -25,8 +25,8 @@ from types import FrameType
 from typing import NamedTuple
 
 import resnet18_ocrdet
-from fuzz_process import set_up
-from fuzz_targets import Target, lay_out, write
+from fuzzing.limits import set_up
+from fuzzing.targets import Target, lay_out, write
 from resnet18_ocrdet.errors import UserError
 
 PACKAGE = str(Path(resnet18_ocrdet.__file__).parent)

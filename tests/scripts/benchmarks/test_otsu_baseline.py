@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[2] / "scripts/otsu_baseline.py"
+SCRIPT = Path(__file__).parents[3] / "scripts/benchmarks/otsu_baseline.py"
 LIMIT = 0.35
 
 

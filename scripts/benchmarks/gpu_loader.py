@@ -9,9 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-
-from gpu_band import draw_band, edges_of, taught_regions
-from gpu_pictures import Cycled, pictures
+from gpu_images import Cycled, pictures
 from gpu_rows import (
     Asked,
     Rows,
@@ -25,6 +23,8 @@ from gpu_rows import (
     time_loop,
     watched_memory,
 )
+from gpu_threshold_map import draw_band, edges_of, taught_regions
+
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.cache import Kind
 from resnet18_ocrdet.data.datasets import TrainDataset
