@@ -1,38 +1,58 @@
-"""ResNet features at four strides. The layers are torchvision's, so its weights load name by name.
+"""What a feature extractor must offer to the network, to freezing, to layer decay and to ImageNet weights.
 
 Legend: N images, H W input pixels.
 """
 
 from __future__ import annotations
 
-import torchvision
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
-CHANNELS = {  # output channels at strides 4, 8, 16, 32 (He et al. 2016, table 1)
-    "resnet18": (64, 128, 256, 512),
-    "resnet34": (64, 128, 256, 512),
-    "resnet50": (256, 512, 1024, 2048),
-}
+from ..config.backbones import BACKBONES
+from ..config.options import BACKBONE_PARTS
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
+
+Features = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-class ResNetFeatures(nn.Module):
-    """A torchvision ResNet without its classifier.
+class Backbone(nn.Module, ABC):
+    """Base class of all feature extractors; config/backbones.py lists them."""
 
-    name: a key of CHANNELS. ResNet-18 has 11,176,512 parameters here.
-    Raises ValueError for another name."""
+    name: str  # as in BACKBONES
+    channels: tuple[int, int, int, int]  # of the maps at strides 4, 8, 16, 32
+    imagenet: WeightsEnum | None = None  # what init.backbone=imagenet downloads
+    classifier: str = ""  # prefix of the tensors in ImageNet weights that are not loaded
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        if name not in CHANNELS:
-            raise ValueError(f"backbone '{name}': one of {', '.join(CHANNELS)}")
-        net = torchvision.models.get_model(name, weights=None)
-        self.conv1, self.bn1, self.relu, self.maxpool = net.conv1, net.bn1, net.relu, net.maxpool
-        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    @abstractmethod
+    def forward(self, image: Tensor) -> Features:
         """image: (N, 3, H, W) normalised. Returns (N, C_i, H/s, W/s) for s = 4, 8, 16, 32."""
-        stem = self.relu(self.maxpool(self.bn1(self.conv1(image))))  # the largest first: the same, of a quarter
-        c2 = self.layer1(stem)
-        c3 = self.layer2(c2)
-        c4 = self.layer3(c3)
-        return c2, c3, c4, self.layer4(c4)
+
+    @abstractmethod
+    def stages(self) -> tuple[list[nn.Module], ...]:
+        """The modules of each of BACKBONE_PARTS: the stem, then what leads to each of the four maps."""
+
+    def freeze(self, up_to: str | None, statistics: bool) -> list[nn.Module]:
+        """Stop the gradients of all parts up to one of BACKBONE_PARTS. statistics: freeze those of every batch norm.
+
+        Returns the modules that must stay in evaluation mode: frozen parts keep their statistics too."""
+        last = 0 if up_to is None else BACKBONE_PARTS.index(up_to) + 1
+        frozen = [module for stage in self.stages()[:last] for module in stage]
+        for module in frozen:
+            module.requires_grad_(False)
+        if statistics:
+            frozen += [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
+        return frozen
+
+
+def build_backbone(name: str) -> Backbone:
+    """name: a key of BACKBONES. Raises ValueError for another one."""
+    if name not in BACKBONES:
+        raise ValueError(f"backbone '{name}': must be one of {', '.join(BACKBONES)}")
+    module, _, cls = BACKBONES[name].rpartition(".")
+    made: Backbone = getattr(import_module(module), cls)(name)
+    return made
