@@ -8,11 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from resnet18_ocrdet.config.backbones import BACKBONES
 from resnet18_ocrdet.config.bundled import BUNDLED_PATH
-from resnet18_ocrdet.config.options import BACKBONE_PARTS
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.backbone import Backbone, Features, build_backbone
+from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.pretrained import load_imagenet
@@ -89,7 +87,7 @@ def test_its_own_imagenet_weights_are_loaded_without_the_classifier(net: DBNet, 
 @pytest.mark.parametrize("name", list(BACKBONES))
 def test_every_listed_backbone_has_the_five_parts_and_the_stated_channels(name: str):
     made = build_backbone(name).eval()
-    assert made.name == name and len(made.stages()) == len(BACKBONE_PARTS)
+    assert made.name == name and len(made.stages()) == len(PARTS)
     with torch.inference_mode():
         maps = made(torch.zeros(1, 3, 64, 64))
     assert [tuple(each.shape[1:]) for each in maps] == [

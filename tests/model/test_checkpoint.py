@@ -127,7 +127,7 @@ def test_a_file_of_another_program_is_refused(tmp_path, foreign):
     path = tmp_path / "foreign.pt"
     torch.save(foreign, path)
     message = refusal(load_checkpoint, path)
-    assert f"checkpoint {path}: not written by ocrdet-train (no '" in message
+    assert f"checkpoint {path}: not written by ocrdet-train ('" in message
 
 
 @pytest.mark.parametrize("lost", ["schema", "optimizer", "best_hmean"])
@@ -135,7 +135,7 @@ def test_the_missing_part_is_named(tmp_path, lost):
     path, rest = tmp_path / "last.pt", content()
     del rest[lost]
     save_checkpoint(path, rest)
-    assert f"(no '{lost}')" in refusal(load_checkpoint, path)
+    assert f"('{lost}' is missing)" in refusal(load_checkpoint, path)
 
 
 def test_a_newer_schema_is_refused_and_unknown_parts_are_left_out(tmp_path):

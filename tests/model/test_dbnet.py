@@ -1,4 +1,4 @@
-"""The network: sizes, modes, one training step, and where its first weights come from."""
+"""The network: sizes, modes, one training step, ImageNet weights."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torchvision
 from torch import nn
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.backbone import CHANNELS, ResNetFeatures
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.head import MapHead
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.neck import FeaturePyramid
 from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.model.pretrained import load_imagenet
+from resnet18_ocrdet.model.resnet import CHANNELS, ResNetFeatures
 from resnet18_ocrdet.structures import Targets
 
 
@@ -55,7 +55,7 @@ def test_parameters(net):
     assert count(net) == 12_340_930
 
 
-def test_the_normalisation_is_no_part_of_the_weights(net):
+def test_the_normalisation_is_not_part_of_the_weights(net):
     assert count(net.normalize) == 0 and not net.normalize.state_dict()
 
 
@@ -82,7 +82,7 @@ def test_without_the_threshold_head_the_probability_is_the_same(net):
     assert torch.equal(alone.prob_logits, both.prob_logits)
 
 
-def test_an_image_is_read_alone_as_in_a_batch_and_in_any_memory_order(net):
+def test_the_result_does_not_depend_on_the_batch_or_the_memory_order(net):
     batch = images(2)
     with torch.inference_mode():
         together = net(batch).prob_logits
@@ -92,7 +92,7 @@ def test_an_image_is_read_alone_as_in_a_batch_and_in_any_memory_order(net):
     torch.testing.assert_close(channels_last, together, atol=1e-4, rtol=1e-4)
 
 
-def test_the_two_heads_are_two(net):
+def test_the_two_heads_have_their_own_weights(net):
     with torch.inference_mode():
         maps = net(images())
     assert not torch.allclose(maps.prob_logits, maps.thresh_logits)
@@ -110,15 +110,14 @@ def test_normalisation():
     assert result[0, 2, -1, -1].item() == pytest.approx(2.64, abs=1e-4)
 
 
-def test_normalisation_takes_other_figures():
+def test_normalisation_with_other_constants():
     result = Normalize((0.5, 0.5, 0.5), (0.25, 0.5, 1.0))(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8))
     assert result.flatten().tolist() == pytest.approx([2.0, 1.0, 0.5])
 
 
-@pytest.mark.parametrize("make", [ResNetFeatures, lambda name: DBNet(backbone=name)])
-def test_an_unknown_backbone_is_named_with_the_known_ones(make):
+def test_an_unknown_backbone_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"resnet19.*resnet18, resnet34, resnet50"):
-        make("resnet19")
+        DBNet(backbone="resnet19")
 
 
 def test_features_are_torchvisions():
@@ -141,7 +140,7 @@ def test_the_neck_puts_the_coarsest_level_first():
     with torch.inference_mode():
         out = neck(tuple(levels))
         assert out.shape == (1, 8, 16, 16)
-        # what only the finest level sees is the last quarter; the coarsest level reaches all of them
+        # the finest level changes the last quarter only; the coarsest level changes all of them
         finer = neck((levels[0] + 1, *levels[1:]))
         assert torch.equal(out[:, :6], finer[:, :6]) and not torch.equal(out[:, 6:], finer[:, 6:])
         coarser = neck((*levels[:3], levels[3] + 1))
@@ -167,7 +166,7 @@ def test_other_backbones_train(backbone):
     for name, parameter in model.named_parameters():
         assert torch.isfinite(parameter).all(), name
     changed = [name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])]
-    # every convolution learns, from the first to the last
+    # every convolution is trained, from the first to the last
     convolutions = [name for name, parameter in model.named_parameters() if parameter.ndim == 4]
     assert set(convolutions) <= set(changed)
 
@@ -178,10 +177,10 @@ def imagenet_state():
     return torchvision.models.resnet18(weights=None).state_dict()
 
 
-def refusal(features, source, name="resnet18"):
+def refusal(features, source):
     before = {key: value.clone() for key, value in features.state_dict().items()}
     with pytest.raises(UserError) as caught:
-        load_imagenet(features, name, str(source))
+        load_imagenet(features, str(source))
     assert all(torch.equal(value, before[key]) for key, value in features.state_dict().items())
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -196,7 +195,7 @@ def test_weights_from_a_file(tmp_path, imagenet_state, old):
     torch.save(state, path)
     features = ResNetFeatures("resnet18")
     # 20 convolutions, and 20 batch norms with 4 tensors each
-    assert load_imagenet(features, "resnet18", str(path)) == f"backbone: 100 of 100 tensors from {path}"
+    assert load_imagenet(features, str(path)) == f"backbone: 100 of 100 tensors from {path}"
     loaded = features.state_dict()
     assert all(torch.equal(loaded[key], value) for key, value in state.items() if not key.startswith("fc."))
 
@@ -205,7 +204,7 @@ def test_weights_of_another_network_are_refused_with_counts(tmp_path, imagenet_s
     path = tmp_path / "other.pth"
     # ResNet-18 into ResNet-34: everything fits, but 16 more convolutions with their batch norms are wanted
     torch.save(imagenet_state, path)
-    message = refusal(ResNetFeatures("resnet34"), path, "resnet34")
+    message = refusal(ResNetFeatures("resnet34"), path)
     assert f"init.backbone={path}: not a torchvision resnet34: 80 tensors missing, 0 unknown, 0 of another" in message
     torch.save({"module." + key: value for key, value in imagenet_state.items()}, path)
     # 122 names carry the prefix: 100, 20 counters, and the classifier's 2
@@ -218,7 +217,7 @@ def test_weights_of_another_network_are_refused_with_counts(tmp_path, imagenet_s
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"these are no weights\n", b"<!DOCTYPE html><html>404</html>", b"PK\x03\x04 cut off"],
+    [b"", b"not weights\n", b"<!DOCTYPE html><html>404</html>", b"PK\x03\x04 cut off"],
     ids=["empty", "text", "html", "cut"],
 )
 def test_a_file_that_holds_no_weights_is_refused(tmp_path, data):
@@ -234,7 +233,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
     assert f"init.backbone={path}: not a state dict of tensors" in refusal(ResNetFeatures("resnet18"), path)
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path, imagenet_state):
+def test_weights_that_are_not_finite_are_refused(tmp_path, imagenet_state):
     path = tmp_path / "resnet18.pth"
     torch.save({**imagenet_state, "conv1.weight": imagenet_state["conv1.weight"] * float("nan")}, path)
     message = refusal(ResNetFeatures("resnet18"), path)
@@ -246,7 +245,7 @@ def test_a_missing_file_is_refused(tmp_path):
     assert f"init.backbone={path}: no such file" in refusal(ResNetFeatures("resnet18"), path)
 
 
-def test_imagenet_without_a_network_is_refused_quickly_and_leaves_nothing(tmp_path, monkeypatch):
+def test_imagenet_without_a_connection_is_refused_quickly_and_leaves_no_files(tmp_path, monkeypatch):
     def unreachable(*_, **__):
         raise URLError("Temporary failure in name resolution")
 
@@ -265,10 +264,10 @@ def test_imagenet_without_a_network_is_refused_quickly_and_leaves_nothing(tmp_pa
 def test_imagenet_is_read_from_the_cache(tmp_path, monkeypatch, imagenet_state):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setattr(torch.hub, "urlopen", lambda *_, **__: pytest.fail("no download where the file lies"))
+    monkeypatch.setattr(torch.hub, "urlopen", lambda *_, **__: pytest.fail("a download although the file is cached"))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(imagenet_state, folder / "resnet18-f37072fd.pth")
     features = ResNetFeatures("resnet18")
-    assert load_imagenet(features, "resnet18", "imagenet") == "backbone: 100 of 100 tensors from imagenet"
+    assert load_imagenet(features, "imagenet") == "backbone: 100 of 100 tensors from imagenet"
     assert torch.equal(features.conv1.weight, imagenet_state["conv1.weight"])

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.fused_head import conv_of_enlarged, joined_weight, last_quadrupled, quadrupled, quick_logits
+from resnet18_ocrdet.model.fused_head import conv_of_enlarged, fused_logits, joined_weight, last_quadrupled, quadrupled
 from resnet18_ocrdet.model.head import MapHead
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.neck import FeaturePyramid
@@ -34,7 +34,7 @@ class Parts(nn.Module):
         return [head(self.neck(features)) for head in self.heads]
 
     def quick(self, features):
-        return quick_logits(self.neck, list(self.heads), features)
+        return fused_logits(self.neck, list(self.heads), features)
 
 
 @pytest.fixture

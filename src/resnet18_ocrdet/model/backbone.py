@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from ..config.backbones import BACKBONES
-from ..config.options import BACKBONE_PARTS
-
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
 
 Features = tuple[Tensor, Tensor, Tensor, Tensor]
 
+# A new feature extractor needs a subclass of Backbone, a line here and a file in conf/model.
+BACKBONES = {  # name in conf/model and in checkpoints -> class that is called with it; imported when it is built
+    "resnet18": "resnet18_ocrdet.model.resnet.ResNetFeatures",
+    "resnet34": "resnet18_ocrdet.model.resnet.ResNetFeatures",
+    "resnet50": "resnet18_ocrdet.model.resnet.ResNetFeatures",
+}
+PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")  # from the image on, as in train.freeze
+
 
 class Backbone(nn.Module, ABC):
-    """Base class of all feature extractors; config/backbones.py lists them."""
+    """Base class of all feature extractors."""
 
     name: str  # as in BACKBONES
     channels: tuple[int, int, int, int]  # of the maps at strides 4, 8, 16, 32
@@ -34,13 +39,13 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def stages(self) -> tuple[list[nn.Module], ...]:
-        """The modules of each of BACKBONE_PARTS: the stem, then what leads to each of the four maps."""
+        """The modules of each of PARTS: the stem, then what leads to each of the four maps."""
 
     def freeze(self, up_to: str | None, statistics: bool) -> list[nn.Module]:
-        """Stop the gradients of all parts up to one of BACKBONE_PARTS. statistics: freeze those of every batch norm.
+        """Stop the gradients of all parts up to one of PARTS. statistics: freeze those of every batch norm.
 
         Returns the modules that must stay in evaluation mode: frozen parts keep their statistics too."""
-        last = 0 if up_to is None else BACKBONE_PARTS.index(up_to) + 1
+        last = 0 if up_to is None else PARTS.index(up_to) + 1
         frozen = [module for stage in self.stages()[:last] for module in stage]
         for module in frozen:
             module.requires_grad_(False)

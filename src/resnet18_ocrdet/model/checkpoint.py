@@ -23,9 +23,9 @@ from ..runtime.atomic_write import atomic_write, link_or_copy, staging_folder
 from ..runtime.messages import one_line
 from ..runtime.regular_file import open_regular
 from .checkpoint_schema import check_content, check_tensors, is_count
-from .convert import adopt
+from .convert import convert_weights
 from .metadata import check_stated
-from .tensor_names import explain_names, first_missing, foreign_names
+from .tensor_names import compare_tensors, describe_tensors, explain_names, not_finite
 from .zip_check import refuse_packed
 
 SCHEMA = 3
@@ -164,8 +164,8 @@ def _understood(content: object) -> Checkpoint:
     """What a file holds, checked. Raises UserError without its name."""
     check_tensors(content)
     ours = isinstance(content, dict) and bool({"schema", "contract"} & content.keys())  # if only in part
-    adopted = None if ours else adopt(content)
-    made = _parts(content) if adopted is None else weights_only(**adopted)
+    converted = None if ours else convert_weights(content)
+    made = _parts(content) if converted is None else weights_only(**converted)
     check_content(made)
     made["contract"], made["config"], made["about"] = check_stated(made["contract"], made["config"], made["about"])
     return made
@@ -177,9 +177,8 @@ def _parts(content: object) -> Checkpoint:
     if isinstance(content, dict) and is_count(content.get("schema")) and content["schema"] == 2:
         content = {**ADDED_IN_3, **content}
     if not isinstance(content, dict) or not needed <= content.keys():
-        raise UserError(
-            f"not written by ocrdet-train (no {first_missing(content, needed)}){foreign_names(content, needed)}"
-        )
+        first = min(needed - (set(content) if isinstance(content, dict) else set()))
+        raise UserError(f"not written by ocrdet-train ('{first}' is missing){describe_tensors(content, needed)}")
     if not is_count(content["schema"], 2):
         raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
     if content["schema"] > SCHEMA:
@@ -220,18 +219,15 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
     Returns one line that counts them. Raises UserError with a summary when names or shapes differ, or a value is
     not finite."""
     wanted = model.state_dict()
-    missing, foreign = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
-    bent = sorted(key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape)
-    if missing or foreign or bent:
-        fits = len(wanted) - len(missing) - len(bent)
-        told = (
-            f"{fits} of {len(wanted)} tensors fit; {len(missing)} missing, {len(foreign)} unknown, {len(bent)} of "
-            f"another shape (first: {(bent + missing + foreign)[0]}){explain_names(wanted, foreign)}"
+    missing, unknown, reshaped = compare_tensors(wanted, state)
+    if first := (reshaped + missing + unknown)[:1]:
+        problem = (
+            f"{len(wanted) - len(missing) - len(reshaped)} of {len(wanted)} tensors fit; {len(missing)} missing, "
+            f"{len(unknown)} unknown, {len(reshaped)} of another shape (first: {first[0]})"
         )
-        raise UserError(f"checkpoint {path}: {one_line(told, LONGEST_LINE)}")
-    rotten = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
-    if rotten:
-        raise UserError(f"checkpoint {path}: {len(rotten)} tensors hold NaN or infinity (first: {rotten[0]})")
+        raise UserError(f"checkpoint {path}: {one_line(problem + explain_names(wanted, unknown), LONGEST_LINE)}")
+    if bad := not_finite(state):
+        raise UserError(f"checkpoint {path}: {len(bad)} tensors hold NaN or infinity (first: {bad[0]})")
     model.load_state_dict(state)
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
 

@@ -1,9 +1,9 @@
-"""Detectors that other programs trained, recognised by the names of their tensors and mapped one by one.
+"""Convert detectors trained by other programs: recognised by the names of their tensors, mapped one by one.
 
-What is known of each layout is from its source: MhLiao/DB (decoders/seg_detector.py, backbones/resnet.py, the means of
-its NormalizeImage), ModelScope (models/cv/ocr_detection: modules/dbnet.py, preprocessor.py), MMOCR (necks/fpnc.py,
-heads/db_head.py, the DBNet configs). All of them are the network of model/dbnet.py; they differ in names, in the order
-of channels and in how pixels are normalised. Nothing is loaded in part.
+Sources of the layouts: MhLiao/DB (decoders/seg_detector.py, backbones/resnet.py, the means of its NormalizeImage),
+ModelScope (models/cv/ocr_detection: modules/dbnet.py, preprocessor.py), MMOCR (necks/fpnc.py, heads/db_head.py, the
+DBNet configs). All are the network of model/dbnet.py; they differ in names, in the order of channels and in the
+normalisation of pixels. A file is converted completely or refused.
 """
 
 from __future__ import annotations
@@ -17,57 +17,55 @@ from torch import Tensor
 
 from ..errors import UserError
 from .contract import Contract
+from .tensor_names import COUNTER, DEFORMABLE, state_in
 
 State = dict[str, Tensor]
 
 WRAPPINGS = ("model.module.", "module.", "model.", "detector.")  # put before every name by DataParallel and trainers
-SHORT_SIDE = 736  # px: what the three of them test ICDAR2015 at
-NAMED = 3  # tensors that a message lists of each kind
+SHORT_SIDE = 736  # px: all three programs test ICDAR2015 at this size
+NAMED = 3  # tensors of each kind that a message lists
 THRESH = "thresh_head."
-COUNTER = "num_batches_tracked"  # of batch norm: absent in old files, used by none of these networks
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Subtracted from blue, green, red in this order (they are means of red, green, blue), then divided by 255
 DB_MEAN = (122.67891434, 116.66876762, 104.00698793)
 SERVED_MEAN = (123.68, 116.78, 103.94)  # ModelScope's own inference
 
-LEVELS = "5432"  # of in5 to in2 and out5 to out2: our neck counts them from the finest, 0 to 3
+LEVELS = 4  # of the feature pyramid
 
 
 class Layout(NamedTuple):
-    """How one program names and orders what our network has."""
+    """How one program names and orders the tensors of our network."""
 
     program: str
-    rename: Callable[[str], str | None]  # their name, without wrapping -> ours; None: not of the detector
-    unused: str  # pattern of names that the detector does without
+    rename: Callable[[str], str | None]  # their name, without wrapping -> ours; None: not part of the detector
+    unused: str  # pattern of names that the detector does not need
     blue_first: bool
-    finest_first: bool  # levels in the neck's map, which the heads look at: ours has the coarsest first
+    finest_first: bool  # order of the levels in the neck's map; ours has the coarsest first
     mean: tuple[float, float, float]  # in the order of their channels, of values 0..1
     std: tuple[float, float, float]
     bin_thresh: float
     box_thresh: float
 
 
-def adopt(content: object) -> dict[str, Any] | None:
-    """A checkpoint of ours, made of a file of another program; None where it holds no detector that is known.
+def convert_weights(content: object) -> dict[str, Any] | None:
+    """The arguments of `checkpoint.weights_only` for a file of another program; None if its layout is not known.
 
-    Raises UserError, which names the tensors, for one that does not fit as a whole."""
-    state = _state_in(content)
+    Raises UserError, which names the tensors, if some of them do not fit."""
+    state = state_in(content)
     if state is None:
         return None
     wrapping = _wrapping(state)
     bare = {name.removeprefix(wrapping): value for name, value in state.items()}
     if "fc.weight" in bare and "layer1.0.conv1.weight" in bare:
-        raise UserError(
-            "a torchvision ResNet, a backbone that finds no text: init.backbone=PATH starts a training from it"
-        )
+        raise UserError("a torchvision ResNet, which cannot detect text; init.backbone=PATH starts a training from it")
     layout = _layout(bare, wrapping)
     if layout is None:
         return None
-    if offset := next((name for name in bare if "conv2_offset" in name), None):
+    if offset := next((name for name in bare if DEFORMABLE in name), None):
         raise UserError(
-            f"{layout.program} with deformable convolutions ({offset}): this network has none, and without them the "
-            f"other weights mean nothing; a detector trained without (DB: resnet18, not deformable_resnet18) fits"
+            f"{layout.program} with deformable convolutions ({offset}), which this network does not have; use a "
+            f"detector trained without them (DB: resnet18, not deformable_resnet18)"
         )
     backbone = _backbone(bare)
     model, threshold = _mapped(bare, layout, backbone)
@@ -79,10 +77,10 @@ def adopt(content: object) -> dict[str, Any] | None:
     }
 
 
-def usual_normalization(state: State, contract: Mapping[str, Any]) -> State:
-    """The weights of another normalisation for ImageNet's, for a fine-tuning: a new run knows no other.
+def to_imagenet_normalization(state: State, contract: Mapping[str, Any]) -> State:
+    """Move another normalisation of the input into the first layer: a new training always uses ImageNet's.
 
-    Exact but for the image's border, where the first convolution pads with a grey that changes."""
+    Exact except at the image's border, where the padding of the first convolution has another value."""
     mean, std = (torch.tensor(contract[key]) for key in ("mean", "std"))
     if torch.equal(mean, torch.tensor(IMAGENET[0])) and torch.equal(std, torch.tensor(IMAGENET[1])):
         return state
@@ -94,7 +92,7 @@ def usual_normalization(state: State, contract: Mapping[str, Any]) -> State:
     return state | {"backbone.conv1.weight": scaled, "backbone.bn1.running_mean": running}
 
 
-CONFIG: dict[str, Any] = {  # what ocrdet-eval asks of a run: the targets and loss of the DB paper
+CONFIG: dict[str, Any] = {  # what ocrdet-eval reads of a run: the targets and loss of the DB paper
     "model": {},
     "init": {"weights": None, "backbone": None},
     "loss": {},
@@ -102,17 +100,8 @@ CONFIG: dict[str, Any] = {  # what ocrdet-eval asks of a run: the targets and lo
 }
 
 
-def _state_in(content: object) -> State | None:
-    """The tensors by name in a file: at the top, or below one of its keys."""
-    nodes = [content, *(content.values() if isinstance(content, dict) else [])]
-    for node in nodes:
-        if isinstance(node, dict) and node and all(isinstance(value, Tensor) for value in node.values()):
-            return {str(name): value for name, value in node.items()}
-    return None
-
-
 def _wrapping(state: State) -> str:
-    """What stands before the detector's names."""
+    """The prefix of all the detector's names."""
     name = next((name for name in state if name.endswith("layer1.0.conv1.weight")), "")
     return next((each for each in WRAPPINGS if name.startswith(each)), "")
 
@@ -122,7 +111,7 @@ def _layout(bare: State, wrapping: str) -> Layout | None:
         if "backbone.smooth.weight" in bare:
             return _db_layout("MhLiao/DB", DB_MEAN, 0.3, 0.6)
         if wrapping:
-            return _db_layout("ModelScope, of a training", DB_MEAN, 0.2, 0.3)
+            return _db_layout("ModelScope training checkpoint", DB_MEAN, 0.2, 0.3)
         return _db_layout("ModelScope", SERVED_MEAN, 0.2, 0.3)
     if "neck.lateral_convs.0.conv.weight" in bare:
         return Layout("MMOCR", _from_mmocr, r"data_preprocessor\.", False, True, *IMAGENET, 0.3, 0.3)
@@ -154,7 +143,7 @@ def _from_mmocr(name: str) -> str | None:
 
 
 def _head(name: str, part: str) -> str | None:
-    """The branch that makes the probability map, or the one that makes the threshold map."""
+    """Our name of a tensor in the probability or the threshold head."""
     match = re.fullmatch(part + r"\.(binarize|thresh|threshold)\.(.+)", name)
     return match and f"{'prob_head' if match[1] == 'binarize' else 'thresh_head'}.{match[2]}"
 
@@ -166,38 +155,38 @@ def _backbone(bare: State) -> str:
 
 
 def _mapped(bare: State, layout: Layout, backbone: str) -> tuple[State, str]:
-    """Our names, every tensor in its place; and what is to be said of a threshold head that lacks."""
-    from .dbnet import DBNet  # torchvision takes a second, which only these files need here
+    """The state dict under our names, and a note if the file has no threshold head."""
+    from .dbnet import DBNet  # imports torchvision, which takes a second
 
     wanted = DBNet(backbone=backbone).state_dict()
     theirs = {name: layout.rename(name) for name in bare if not re.match(layout.unused, name)}
     found = {ours: name for name, ours in theirs.items() if ours is not None}
     no_threshold = not any(ours.startswith(THRESH) for ours in found)
     needed = {name for name in wanted if not (name.endswith(COUNTER) or (no_threshold and name.startswith(THRESH)))}
-    lacking = sorted(needed - found.keys())
-    foreign = sorted(name for name, ours in theirs.items() if ours is None or ours not in wanted)
-    bent = sorted(
+    missing = sorted(needed - found.keys())
+    unknown = sorted(name for name, ours in theirs.items() if ours is None or ours not in wanted)
+    reshaped = sorted(
         f"{name} {tuple(bare[name].shape)} instead of {tuple(wanted[ours].shape)}"
         for ours, name in found.items()
         if ours in wanted and bare[name].shape != wanted[ours].shape
     )
-    if lacking or foreign or bent:
-        fit = len(needed) - len(lacking) - len(bent)
-        said = [
+    if missing or unknown or reshaped:
+        fit = len(needed) - len(missing) - len(reshaped)
+        problems = [
             f"{len(names)} {what} ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"
-            for names, what in ((lacking, "missing"), (foreign, "unknown"), (bent, "of another shape"))
+            for names, what in ((missing, "missing"), (unknown, "unknown"), (reshaped, "of another shape"))
             if names
         ]
-        raise UserError(f"{layout.program}, {backbone}: {fit} of {len(needed)} tensors fit; {'; '.join(said)}")
+        raise UserError(f"{layout.program}, {backbone}: {fit} of {len(needed)} tensors fit; {'; '.join(problems)}")
     state = wanted | {ours: bare[name] for ours, name in found.items()}
     if layout.blue_first:
         state["backbone.conv1.weight"] = state["backbone.conv1.weight"].flip(1)
     if layout.finest_first:
         for head in ("prob_head", "thresh_head")[: 1 if no_threshold else 2]:
             weight = state[f"{head}.0.weight"]
-            levels = weight.unflatten(1, (len(LEVELS), -1))
+            levels = weight.unflatten(1, (LEVELS, -1))
             state[f"{head}.0.weight"] = levels.flip(1).flatten(1, 2)
-    return state, "; no threshold head, which only a training uses: new" if no_threshold else ""
+    return state, "; no threshold head (only used in training), starts at random" if no_threshold else ""
 
 
 def _contract(layout: Layout, backbone: str) -> Contract:

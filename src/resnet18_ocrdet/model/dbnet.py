@@ -8,9 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..structures import Maps
-from .backbone import CHANNELS, ResNetFeatures
-from .freeze import freeze
-from .fused_head import quick_logits
+from .backbone import build_backbone
+from .fused_head import fused_logits
 from .head import MapHead
 from .neck import FeaturePyramid
 from .normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
@@ -22,9 +21,9 @@ INNER_CHANNELS = 256
 class DBNet(nn.Module):
     """Text detector that returns a probability map and, while training, a threshold map.
 
-    backbone: "resnet18" (12,340,930 parameters in all), "resnet34" or "resnet50". plain: neck and heads layer by
-    layer, as published; else the same function with less work (`quick.py`). The parameters do not depend on it.
-    mean, std: of the normalisation, which weights of other programs may have learnt with."""
+    backbone: a key of backbone.BACKBONES; with "resnet18" 12,340,930 parameters in all. plain: neck and heads layer by
+    layer, as published; else the same function with less work (fused_head.py). The parameters do not depend on it.
+    mean, std: of the normalisation; weights converted from other programs may need others than ImageNet's."""
 
     def __init__(
         self,
@@ -36,21 +35,21 @@ class DBNet(nn.Module):
         super().__init__()
         self.plain = plain
         self.normalize = Normalize(mean, std)
-        self.backbone = ResNetFeatures(backbone)
-        self.neck = FeaturePyramid(CHANNELS[backbone], INNER_CHANNELS)
+        self.backbone = build_backbone(backbone)
+        self.neck = FeaturePyramid(self.backbone.channels, INNER_CHANNELS)
         self.prob_head = MapHead(INNER_CHANNELS)
         self.thresh_head = MapHead(INNER_CHANNELS)
         self._init_new_layers()
-        self._held: list[nn.Module] = []
+        self._frozen: list[nn.Module] = []
 
     def freeze(self, up_to: str | None, statistics: bool = False) -> None:
-        """Leave the backbone as it is up to "stem", "layer1" … "layer4". statistics: those of its batch norms too."""
-        self._held = freeze(self.backbone, up_to, statistics)
+        """Freeze the backbone up to "stem", "layer1" … "layer4". statistics: also those of all its batch norms."""
+        self._frozen = self.backbone.freeze(up_to, statistics)
 
     def train(self, mode: bool = True) -> DBNet:
-        """As any module's; what is frozen stays in evaluation mode."""
+        """Set the mode; frozen parts stay in evaluation mode."""
         super().train(mode)
-        for part in self._held:
+        for part in self._frozen:
             part.eval()
         return self
 
@@ -64,14 +63,14 @@ class DBNet(nn.Module):
             joined = self.neck(features)
             logits = [head(joined) for head in heads]
         else:
-            logits = quick_logits(self.neck, heads, features)
+            logits = fused_logits(self.neck, heads, features)
         return Maps(logits[0], logits[1] if with_thresh else None)
 
     def _init_new_layers(self) -> None:
         """He initialisation where no ImageNet weights exist.
 
-        Of a 2×2 stride-2 transposed convolution each output sees one input pixel, so its fan is the channels in;
-        torch's own count takes the channels out, and the first logits would be ±4 instead of ±1."""
+        Each output of a 2×2 stride-2 transposed convolution sees one input pixel, so its fan-in is the input channels;
+        torch counts the output channels, and the first logits would be ±4 instead of ±1."""
         for part in (self.neck, self.prob_head, self.thresh_head):
             for layer in part.modules():
                 if isinstance(layer, nn.Conv2d):

@@ -26,7 +26,7 @@ from .head import MapHead
 from .neck import FeaturePyramid
 
 
-def quick_logits(
+def fused_logits(
     neck: FeaturePyramid, heads: Sequence[MapHead], features: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> list[Tensor]:
     """The logits of each head of `neck(features)`.

@@ -1,56 +1,70 @@
-"""What the names of tensors tell about a file that does not fit."""
+"""Compare the tensors of a file with those of a network, and explain by their names why they do not fit."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+import torch
 from torch import Tensor
 
-DEFORMABLE = "conv2_offset"  # as MhLiao/DB and its descendants name the layer that makes the offsets
-MOST_PARTS = 8  # of a name of this network, at least
-WRAPPERS = {  # first part of a tensor's name -> who puts it there
+COUNTER = "num_batches_tracked"  # of batch norm: absent in old files, not used in inference
+DEFORMABLE = "conv2_offset"  # the layer that computes the offsets, in MhLiao/DB and its descendants
+MOST_PARTS = 8  # of a tensor's name in this network, at least
+WRAPPERS = {  # first part of a tensor's name -> where it comes from
     "module": " (of DistributedDataParallel: save the state dict of its .module)",
     "_orig_mod": " (of torch.compile: save the state dict of its ._orig_mod)",
 }
 
 
-def _holds_tensors(state: object) -> bool:
-    return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+def compare_tensors(
+    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], optional: Collection[str] = ()
+) -> tuple[list[str], list[str], list[str]]:
+    """Names that are missing, unknown, or have another shape; `optional` ones may be missing."""
+    missing = sorted(wanted.keys() - given.keys() - set(optional))
+    unknown = sorted(given.keys() - wanted.keys())
+    reshaped = sorted(key for key in wanted.keys() & given.keys() if wanted[key].shape != given[key].shape)
+    return missing, unknown, reshaped
 
 
-def explain_names(wanted: Collection[str], foreign: Sequence[str]) -> str:
-    """Why names are foreign, where the tensors of this network stand under longer or shorter ones; else nothing."""
-    longer = Counter(name.removesuffix(ours) for name in foreign for ours in [_tail(name, wanted)] if ours)
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """Names of tensors with NaN or infinity."""
+    return [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+
+
+def state_in(content: object) -> dict[str, Tensor] | None:
+    """Tensors by name in a file: at the top level, or under one of its keys."""
+    for node in (content, *(content.values() if isinstance(content, dict) else [])):
+        if isinstance(node, dict) and node and all(isinstance(value, Tensor) for value in node.values()):
+            return {str(name): value for name, value in node.items()}
+    return None
+
+
+def explain_names(wanted: Collection[str], unknown: Sequence[str]) -> str:
+    """The likely reason for unknown names: a prefix, or another architecture; empty if there is none."""
+    longer = Counter(name.removesuffix(tail) for name in unknown if (tail := _tail(name, wanted)))
     if longer:
         prefix, found = longer.most_common(1)[0]
         return f"; {found} names fit without the prefix '{prefix}'{WRAPPERS.get(prefix.split('.')[0], '')}"
-    if any(DEFORMABLE in name for name in foreign):
+    if any(DEFORMABLE in name for name in unknown):
         return "; it has deformable convolutions, and this network has none"
     return ""
 
 
-def _tail(name: str, wanted: Collection[str]) -> str | None:
-    """The wanted name that `name` ends with, behind at least one more part."""
-    parts = name.split(".")
-    cuts = range(max(1, len(parts) - MOST_PARTS), len(parts))
-    return next((tail for cut in cuts if (tail := ".".join(parts[cut:])) in wanted), None)
-
-
-def foreign_names(content: object, needed: frozenset[str]) -> str:
-    """What a file of another program holds instead, as far as it is tensors by name."""
+def describe_tensors(content: object, needed: frozenset[str]) -> str:
+    """The tensors in a file of another program; empty without any, or for an incomplete file of ours."""
     if isinstance(content, dict) and len(needed & content.keys()) > len(needed) / 2:
-        return ""  # ours, and incomplete
-    nodes = [content, *(content.values() if isinstance(content, dict) else [])]
-    state = next((node for node in nodes if isinstance(node, dict) and node and _holds_tensors(node)), None)
+        return ""
+    state = state_in(content)
     if state is None:
         return ""
-    first = str(next(iter(state)))
-    deformable = "; it has deformable convolutions" if any(DEFORMABLE in str(name) for name in state) else ""
+    first = next(iter(state))
+    deformable = "; it has deformable convolutions" if any(DEFORMABLE in name for name in state) else ""
     return f": it holds {len(state)} tensors, first '{first}'{WRAPPERS.get(first.split('.')[0], '')}{deformable}"
 
 
-def first_missing(content: object, needed: frozenset[str]) -> str:
-    """The first part that a checkpoint lacks, in quotes."""
-    keys = set(content) if isinstance(content, dict) else set()
-    return f"'{sorted(needed - keys)[0]}'"
+def _tail(name: str, wanted: Collection[str]) -> str | None:
+    """The wanted name that `name` ends with, after at least one more part."""
+    parts = name.split(".")
+    cuts = range(max(1, len(parts) - MOST_PARTS), len(parts))
+    return next((tail for cut in cuts if (tail := ".".join(parts[cut:])) in wanted), None)

@@ -7,7 +7,6 @@ from typing import Any
 from torch import nn
 
 from ..model.dbnet import DBNet
-from ..model.freeze import PARTS, parts_of
 
 
 def param_groups(model: DBNet, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
@@ -18,10 +17,11 @@ def param_groups(model: DBNet, weight_decay: float, layer_decay: float = 1.0) ->
     if layer_decay == 1.0:
         return _groups(list(model.parameters()), weight_decay, 1.0)
     groups, below = [], set()
-    for depth, modules in enumerate(parts_of(model.backbone).values()):
+    stages = model.backbone.stages()
+    for depth, modules in enumerate(stages):
         part = [parameter for module in modules for parameter in module.parameters()]
         below |= {id(parameter) for parameter in part}
-        groups += _groups(part, weight_decay, layer_decay ** (len(PARTS) - depth))
+        groups += _groups(part, weight_decay, layer_decay ** (len(stages) - depth))
     rest = [parameter for parameter in model.parameters() if id(parameter) not in below]
     return [group for group in groups + _groups(rest, weight_decay, 1.0) if group["params"]]
 
