@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 DEEPEST = 16  # sections within sections
 LONGEST = 10_000  # characters of a text
 LARGEST = 2.0**63  # of a number
@@ -34,6 +36,13 @@ def not_plain(value: object, most_values: int, most_text: int) -> str | None:
         if characters > most_text:
             return f"holds more than {most_text} characters"
     return None
+
+
+def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
+    """Whether a value is a finite number in low..high; True and False are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
+        return False
+    return low <= value <= high
 
 
 def described(value: object) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..model.metadata import check_stated
+from ..model.metadata import check_metadata
 from ..runtime.messages import one_line
 from ..runtime.time_limit import within
 from ..structures import Maps
@@ -218,13 +218,13 @@ def _checked(card: dict[str, Any]) -> dict[str, Any]:
         raise UserError("its card says no format")
     if written > FORMAT:
         raise UserError(f"its card has format {written}, newer than this version's {FORMAT}; upgrade")
-    stated = check_stated(card["contract"], card["config"], card["about"])
+    stated = check_metadata(card["contract"], card["config"], card["about"])
     given = card["input"]
     if not isinstance(given, dict) or given.get("dtype") not in ("uint8", "float"):
         raise UserError("its card: input.dtype is neither uint8 nor float")
-    size, shape = [stated.contract["height"], stated.contract["width"]], given.get("shape")
+    size, shape = [stated["contract"]["height"], stated["contract"]["width"]], given.get("shape")
     if shape not in (["batch", 3, "height", "width"], [1, 3, *size]):
         raise UserError(
             f"its card: input.shape is not that of one image of {size[0]}x{size[1]}, nor of any number and size"
         )
-    return {**card, **stated._asdict()}
+    return {**card, **stated}

@@ -9,7 +9,8 @@ import torch
 
 from ..config.bundled import EXPORTED
 from ..errors import UserError
-from ..model.checkpoint import Checkpoint, load_checkpoint, opened, weights_only
+from ..model.checkpoint import Checkpoint, load_checkpoint, weights_only
+from ..model.metadata import open_checkpoint
 from ..runtime.device import choose_device
 from .backends import PRECISIONS, Exported, open_exported
 
@@ -39,7 +40,7 @@ def load_model(path: Path, runtime: str = "auto") -> LoadedModel:
     Raises UserError as `load_checkpoint` and `open_exported` do."""
     if path.suffix != EXPORTED:
         return LoadedModel(path, load_checkpoint(path), None)
-    opened(path).close()
+    open_checkpoint(path).close()
     file = open_exported(path, runtime)
     return LoadedModel(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
 

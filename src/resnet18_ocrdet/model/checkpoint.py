@@ -1,7 +1,7 @@
-"""Checkpoints: written whole or not at all, read without executing anything.
+"""Checkpoints: written completely or not at all, and read without executing code.
 
-A file holds tensors and plain values only: `schema`, `contract`, `config`, the weights in `model` (and their running
-mean in `average`), `about` the code and data they come from, and what a resume needs.
+A file holds tensors and plain values only: `schema`, `contract`, `config`, the weights in `model` (their running mean in
+`average`), the origin of code and data in `about`, and the state that a resume needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict, cast
+from typing import Any, BinaryIO, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,21 +24,21 @@ from ..runtime.messages import one_line
 from ..runtime.regular_file import open_regular
 from .checkpoint_schema import check_content, check_tensors, is_count
 from .convert import convert_weights
-from .metadata import check_stated
+from .metadata import Metadata, check_metadata, open_checkpoint
 from .tensor_names import compare_tensors, describe_tensors, explain_names, not_finite
-from .zip_check import refuse_packed
+from .zip_check import refuse_compressed
 
 SCHEMA = 3
 NOT_LOADED = {
-    EXPORTED: "an exported network, which can only be run; the .pt it was made of is needed",
-    ".pt2": "a torch.export file, for programs of your own (torch.export.load); an .onnx, or the .pt it was made of, "
-    "is needed",
+    EXPORTED: "an exported network can only be run; use the .pt it was exported from",
+    ".pt2": "a torch.export file is for your own programs (torch.export.load); use an .onnx, or the .pt it was exported "
+    "from",
 }
-LONGEST_LINE = 1000  # characters of what is wrong with a file
-WRITER = "inline_container"  # of torch, named in the RuntimeError it makes of a full disk
+LONGEST_LINE = 1000  # characters of an error message
+WRITER = "inline_container"  # torch names this file in the RuntimeError for a full disk
 FOREIGN_CODE = re.compile(
     r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)"
-)  # of torch, where weights_only stops it
+)  # torch's message when weights_only refuses it
 ADDED_IN_3: dict[str, Any] = {
     "average": None,
     "scaler": {},
@@ -49,46 +49,43 @@ ADDED_IN_3: dict[str, Any] = {
 }
 
 
-class Checkpoint(TypedDict):
+class Checkpoint(Metadata):
     """The content of a file."""
 
     schema: int
-    contract: dict[str, Any]
-    config: dict[str, Any]  # the composed run config
-    about: dict[str, Any]  # versions, git revision, hash of the data
     model: dict[str, Tensor]
-    average: dict[str, Any] | None  # average.ModelEma: its "model" is what evaluation and detection use
+    average: dict[str, Any] | None  # train.ema.ModelEma: evaluation and detection use its "model"
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     mining: dict[str, Any]
-    guard: Any  # guard.GuardState
-    random: Any  # random_state.RandomState
+    guard: Any  # train.guard.GuardState
+    random: Any  # runtime.random_state.RandomState
     epoch: int  # finished epochs, validation included
     step: int  # finished optimizer steps
     steps_per_epoch: int
     images_per_step: int | None  # in all processes together; None in files of schema 2
     world: int  # processes of the run
-    sums: dict[str, Any]  # engine.LossSums of the epoch so far
+    sums: dict[str, Any]  # train.engine.LossSums of the epoch so far
     best_hmean: float | None
-    not_better: int  # validations since
+    not_better: int  # validations since the best one
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes, 64 hex digits. Raises OSError as `open_regular` does."""
+    """Hash of a file, 64 hex digits. Raises OSError."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped_weights(content: Checkpoint) -> dict[str, Tensor]:
-    """What evaluation, detection and a new run use: the averaged weights where there are some."""
+    """The weights that evaluation, detection and a new run use: the averaged ones if there are any."""
     return content["model"] if content["average"] is None else content["average"]["model"]
 
 
 def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
-    """Write beside, flush to disk, rename: a reader finds the old file or the new one, never half of one.
+    """Write to a temporary file, flush to disk, rename: a reader finds the old file or the new one, never half of one.
 
-    keep: files to hold, this one counted; older ones move to `earlier(path, 1)`, `earlier(path, 2)` and so on.
-    Raises UserError when the disk does not take it; the files before are then untouched."""
+    keep: number of files to keep, including this one; older ones move to `earlier(path, 1)`, `earlier(path, 2)` …
+    Raises UserError if it cannot be written; the older files are then unchanged."""
     try:
         with atomic_write(path) as hidden:
             with hidden.open("wb") as file:
@@ -97,22 +94,14 @@ def save_checkpoint(path: Path, content: Checkpoint, keep: int = 1) -> None:
                 os.fsync(file.fileno())
             for age in range(keep - 1, 0, -1):
                 if earlier(path, age - 1).exists():
-                    copy_whole(earlier(path, age - 1), earlier(path, age))
+                    _give_name(earlier(path, age - 1), earlier(path, age))
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and WRITER not in str(error):
-            raise  # not about the disk
+            raise  # not caused by the disk
         raise UserError(
-            f"{path}: cannot be written ({_reason(error, path.parent)}); the file before it is whole"
+            f"{path}: cannot be written ({_reason(error, path.parent)}); the previous file is unchanged"
         ) from None
-
-
-def copy_whole(source: Path, target: Path) -> None:
-    """Give a finished file a second name; a copy where the file system has no links."""
-    with staging_folder(target.parent) as folder:
-        hidden = folder / target.name
-        link_or_copy(source, hidden)
-        hidden.replace(target)
 
 
 def earlier(path: Path, age: int) -> Path:
@@ -121,58 +110,48 @@ def earlier(path: Path, age: int) -> Path:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a file written by save_checkpoint, or one of another program that `foreign.adopt` knows, on the CPU.
+    """Read a file written by save_checkpoint, or by a program that `convert_weights` knows, on the CPU.
 
-    Raises UserError that names the file when it is absent, is no checkpoint, or comes from a newer version."""
-    with opened(path) as file:
+    Raises UserError with the file's name if it does not exist, is not a checkpoint, or comes from a newer version."""
+    with open_checkpoint(path) as file:
         try:
             if path.suffix in NOT_LOADED:
                 raise UserError(NOT_LOADED[path.suffix])
-            return _understood(_read(file))
+            return _validated(_read(file))
         except UserError as error:
             raise UserError(f"checkpoint {path}: {one_line(str(error), LONGEST_LINE)}") from None
 
 
-def opened(path: Path) -> BinaryIO:
-    """The file of a checkpoint. Raises UserError where there is none, or it is a folder, a pipe or a device."""
-    try:
-        return open_regular(path)
-    except FileNotFoundError:
-        raise UserError(f"checkpoint {path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
-
-
 def _read(file: BinaryIO) -> object:
-    """What the file holds, of tensors and plain values. Raises UserError."""
+    """Load tensors and plain values. Raises UserError."""
     try:
-        refuse_packed(file)
-        with warnings.catch_warnings():  # of torch, about foreign files: they are refused below
+        refuse_compressed(file)
+        with warnings.catch_warnings():  # torch warns about files of other programs, which are refused below
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
     except UserError:
         raise
-    except Exception as error:  # torch raises many types for a broken or foreign file
+    except Exception as error:  # torch raises many types for a file that is damaged or not a checkpoint
         if (code := FOREIGN_CODE.search(str(error))) is not None:
             raise UserError(
-                f"wants to call {code[1]} while it is read, which is refused: checkpoints are tensors and plain values"
+                f"contains pickled code ({code[1]}), which is refused: checkpoints hold tensors and plain values only"
             ) from None
-        raise UserError(f"no checkpoint, or a damaged one ({type(error).__name__}; {_first_bytes(file)})") from None
+        raise UserError(f"not a checkpoint, or damaged ({type(error).__name__}; {_first_bytes(file)})") from None
 
 
-def _understood(content: object) -> Checkpoint:
-    """What a file holds, checked. Raises UserError without its name."""
+def _validated(content: object) -> Checkpoint:
+    """Raises UserError without the file's name."""
     check_tensors(content)
-    ours = isinstance(content, dict) and bool({"schema", "contract"} & content.keys())  # if only in part
+    ours = isinstance(content, dict) and bool({"schema", "contract"} & content.keys())  # maybe incomplete
     converted = None if ours else convert_weights(content)
-    made = _parts(content) if converted is None else weights_only(**converted)
-    check_content(made)
-    made["contract"], made["config"], made["about"] = check_stated(made["contract"], made["config"], made["about"])
-    return made
+    checkpoint = _all_keys(content) if converted is None else weights_only(**converted)
+    check_content(checkpoint)
+    metadata = check_metadata(checkpoint["contract"], checkpoint["config"], checkpoint["about"])
+    return cast(Checkpoint, {**checkpoint, **metadata})
 
 
-def _parts(content: object) -> Checkpoint:
-    """The parts of a file of this or an earlier version, all of them."""
+def _all_keys(content: object) -> Checkpoint:
+    """The content of a file of this or the previous schema."""
     needed = Checkpoint.__required_keys__
     if isinstance(content, dict) and is_count(content.get("schema")) and content["schema"] == 2:
         content = {**ADDED_IN_3, **content}
@@ -180,7 +159,7 @@ def _parts(content: object) -> Checkpoint:
         first = min(needed - (set(content) if isinstance(content, dict) else set()))
         raise UserError(f"not written by ocrdet-train ('{first}' is missing){describe_tensors(content, needed)}")
     if not is_count(content["schema"], 2):
-        raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
+        raise UserError("not written by ocrdet-train (schema or weights have the wrong type)")
     if content["schema"] > SCHEMA:
         raise UserError(f"schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
     return cast(Checkpoint, {key: content[key] for key in needed})
@@ -189,7 +168,7 @@ def _parts(content: object) -> Checkpoint:
 def weights_only(
     contract: dict[str, Any], config: dict[str, Any], about: dict[str, Any], model: dict[str, Tensor]
 ) -> Checkpoint:
-    """A checkpoint that can be evaluated, run and fine-tuned, and holds nothing to resume."""
+    """A checkpoint to evaluate, detect with and fine-tune, but not to resume."""
     return Checkpoint(
         schema=SCHEMA,
         contract=contract,
@@ -214,10 +193,9 @@ def weights_only(
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
-    """Fill the model, every tensor or none.
+    """Fill the model: all tensors or none.
 
-    Returns one line that counts them. Raises UserError with a summary when names or shapes differ, or a value is
-    not finite."""
+    Returns one line that counts them. Raises UserError if names or shapes differ, or a value is not finite."""
     wanted = model.state_dict()
     missing, unknown, reshaped = compare_tensors(wanted, state)
     if first := (reshaped + missing + unknown)[:1]:
@@ -232,8 +210,15 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
 
 
+def _give_name(source: Path, target: Path) -> None:
+    """Give a finished file a second name, in place of another file."""
+    with staging_folder(target.parent) as folder:
+        link_or_copy(source, folder / target.name)
+        (folder / target.name).replace(target)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself last through a power cut, where the system can."""
+    """Flush a rename to disk, where the system supports it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -247,10 +232,10 @@ def _reason(error: Exception, folder: Path) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     free = shutil.disk_usage(folder).free
-    return f"the disk took only a part of it, {free // 2**20} MiB are free"
+    return f"only a part was written, {free // 2**20} MiB are free"
 
 
 def _first_bytes(file: BinaryIO) -> str:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    return f"{size} bytes, begins {file.read(8)!r}"
+    return f"{size} bytes, starts with {file.read(8)!r}"

@@ -1,8 +1,7 @@
-"""What a checkpoint must hold, whoever wrote it: types, ranges, and tensors that are plain numbers."""
+"""Types and ranges of the parts of a checkpoint from an untrusted source."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,65 +9,65 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ..config.plain import is_number
 from ..errors import UserError
 from ..runtime.messages import one_line
 
-WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # the last one counts batches
+WEIGHTS = (
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+    torch.int64,
+)  # int64: the batch counters of batch norm
 COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")
-PARTS = ("optimizer", "scaler", "mining", "sums")  # of a resume: sections
-OPEN_PARTS = ("guard", "random")  # sections, or None in weights to give away
-LARGEST = 2**63
+SECTIONS = ("optimizer", "scaler", "mining", "sums")
+OPTIONAL_SECTIONS = ("guard", "random")  # None in release weights
+MAX_VALUE = 2**63
 
 
 def check_tensors(content: object) -> None:
-    """Raises UserError for a tensor anywhere in it that is not dense, in memory, and as large as it claims.
+    """Raises UserError for a tensor, at any depth, that is not dense, in memory, and as large as it claims.
 
-    Others may claim any size in a file of a few bytes, or crash whoever reads their values."""
+    Other tensors can claim any size in a file of a few bytes, or crash the program when their values are read."""
     left, seen = [content], set[int]()
     while left:
         node = left.pop()
         if isinstance(node, Tensor):
             if (problem := _unusual(node)) is not None:
-                raise UserError(f"holds a tensor that {problem}: weights are dense numbers in memory")
+                raise UserError(f"a tensor {problem}: weights must be dense numbers in memory")
         elif isinstance(node, dict | list | tuple | set) and id(node) not in seen:
             seen.add(id(node))
             left += [*node, *node.values()] if isinstance(node, dict) else node
 
 
 def check_content(content: Mapping[str, Any]) -> None:
-    """Raises UserError for a part, besides contract, config and about, that has another type or range than a run's.
+    """Raises UserError for a part with a wrong type or range, apart from contract, config and about.
 
-    What the parts of a resume hold is the affair of `resumable`."""
+    The state of a resume is checked when it is resumed."""
     if not is_state(content["model"]):
-        raise UserError("not written by ocrdet-train (schema or weights of a wrong type)")
+        raise UserError("not written by ocrdet-train (schema or weights have the wrong type)")
     for name in COUNTS:
-        _demand(is_count(content[name]), name, "is no whole number from 0 up")
-    _demand(is_count(content["world"], 1), "world", "is no number of processes")
+        _demand(is_count(content[name]), name, "must be a whole number >= 0")
+    _demand(is_count(content["world"], 1), "world", "must be a number of processes")
     _demand(
         content["images_per_step"] is None or is_count(content["images_per_step"], 1),
         "images_per_step",
-        "is no number of images",
+        "must be a number of images",
     )
-    _demand(content["best_hmean"] is None or is_number(content["best_hmean"], 0, 1), "best_hmean", "is not in 0..1")
-    for name in (*PARTS, *OPEN_PARTS):
+    _demand(content["best_hmean"] is None or is_number(content["best_hmean"], 0, 1), "best_hmean", "must be in 0..1")
+    for name in (*SECTIONS, *OPTIONAL_SECTIONS):
         given = content[name]
-        _demand(isinstance(given, dict) or (given is None and name in OPEN_PARTS), name, "is no section")
+        _demand(isinstance(given, dict) or (given is None and name in OPTIONAL_SECTIONS), name, "must be a section")
     average = content["average"]
     if average is not None:
-        whole = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
-        _demand(whole, "average", "is no average of weights")
+        valid = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
+        _demand(valid, "average", "must be averaged weights")
 
 
 def is_count(value: object, low: int = 0) -> bool:
-    """A whole number from `low` up; True is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value < LARGEST
-
-
-def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
-    """A finite number within both ends; True is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
-        return False
-    return low <= value <= high
+    """Whether it is an int >= low; bools are not."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value < MAX_VALUE
 
 
 def _unusual(tensor: Tensor) -> str | None:
@@ -81,12 +80,12 @@ def _unusual(tensor: Tensor) -> str | None:
     if tensor.device.type != "cpu":
         return f"is on the device '{tensor.device.type}'"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return f"claims {tensor.numel()} values and brings fewer"
+        return f"claims {tensor.numel()} values and holds fewer"
     return None
 
 
 def is_state(state: object) -> bool:
-    """Whether it is tensors by name, of types that weights have."""
+    """Whether it is a state dict with the dtypes of weights."""
     return isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) and value.dtype in WEIGHTS for name, value in state.items()
     )

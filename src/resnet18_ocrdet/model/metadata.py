@@ -1,55 +1,66 @@
-"""What a file says about itself beside its weights: contract, config and about, from a source that is not trusted."""
+"""What a checkpoint or an exported file says about itself beside its weights, from a source that is not trusted."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, TypedDict
 
-from ..config.plain import described, not_plain
+from ..config.plain import described, is_number, not_plain
 from ..config.recorded import recorded_config
 from ..errors import UserError
-from .checkpoint_schema import is_number
+from ..runtime.regular_file import open_regular
 from .contract import Contract
 
-MOST_VALUES = 1_000_000  # of about: a digest for each image that taught the network is the most of it
+MOST_VALUES = 1_000_000  # in about: a digest for each training image is the most of it
 MOST_TEXT = 20_000_000  # characters: such a digest has sixteen
 
 
-class Stated(NamedTuple):
+class Metadata(TypedDict):
     """Checked, as plain values."""
 
     contract: dict[str, Any]  # `Contract.to_dict`
-    config: dict[str, Any]  # `config.recorded`
-    about: dict[str, Any]
+    config: dict[str, Any]  # the composed run config, see `config.recorded`
+    about: dict[str, Any]  # versions, git revision, hash of the data
 
 
-def check_stated(contract: object, config: object, about: object) -> Stated:
-    """Raises UserError for the first thing that is wrong, without the name of the file."""
+def open_checkpoint(path: Path) -> BinaryIO:
+    """Open the file of a checkpoint or an exported network. Raises UserError where it is not a regular file."""
+    try:
+        return open_regular(path)
+    except FileNotFoundError:
+        raise UserError(f"checkpoint {path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+
+
+def check_metadata(contract: object, config: object, about: object) -> Metadata:
+    """Raises UserError for the first problem, without the name of the file."""
     fields = Contract.from_dict(contract).to_dict()
     try:
         settings = recorded_config(config)
     except UserError as error:
         raise UserError(f"its recorded config: {error}") from None
-    return Stated(fields, settings, check_about(about))
+    return Metadata(contract=fields, config=settings, about=check_about(about))
 
 
 def check_about(about: object) -> dict[str, Any]:
-    """Texts, finite numbers, lists and sections only, and what is read of them in its type. Raises UserError."""
+    """Only texts, finite numbers, lists and sections; fields that are used have their type. Raises UserError."""
     if not isinstance(about, dict):
         raise UserError(f"its 'about' is {described(about)}, not a section")
     if (problem := not_plain(about, MOST_VALUES, MOST_TEXT)) is not None:
         raise UserError(f"its 'about' {problem}")
     if not isinstance(about.get("adopted", ""), str):
-        raise UserError("its 'about': adopted is no text")
+        raise UserError("its 'about': adopted is not a text")
     taught = about.get("taught", [])
     if not isinstance(taught, list) or not all(isinstance(each, str) for each in taught):
-        raise UserError("its 'about': taught is no list of texts")
+        raise UserError("its 'about': taught is not a list of texts")
     if "start" in about and not _is_start(about["start"]):
-        raise UserError("its 'about': start is not what a run notes of its starting weights")
+        raise UserError("its 'about': start does not describe starting weights")
     try:
         json.dumps({key: value for key, value in about.items() if key != "start"}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise UserError("its 'about' holds a text that is no Unicode") from None
+        raise UserError("its 'about' holds a text that is not Unicode") from None
     return about
 
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..config.plain import is_number
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint
-from ..model.checkpoint_schema import is_count, is_number
+from ..model.checkpoint_schema import is_count
 from ..runtime.messages import one_line
 from ..structures import LossParts
 
@@ -33,12 +34,14 @@ def naming(part: str) -> Iterator[None]:
         raise UserError(f"resume: the checkpoint's '{part}' cannot be restored ({told})") from None
 
 
-def check_parts(content: Checkpoint, optimizer: Optimizer) -> None:
-    """optimizer: of the run. Raises UserError that names the first part which is not what a run saves."""
+def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(LossParts._fields)) -> None:
+    """Raises UserError that names the first part which cannot be restored.
+
+    optimizer: of the run. terms: how many the run's loss has, with the total."""
     checks = {
         "mining": _is_mining(content["mining"]),
         "guard": content["guard"] is not None and _is_guard(content["guard"]),
-        "sums": _is_sums(content["sums"]),
+        "sums": _is_sums(content["sums"], terms),
         "scaler": not content["scaler"] or _is_scaler(content["scaler"]),
         "random": content["random"] is not None and _is_random(content["random"]),
         "optimizer": _is_of_another(content, optimizer) or _is_optimizer(content["optimizer"], optimizer),
@@ -74,13 +77,13 @@ def _is_guard(state: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_sums(state: Mapping[str, Any]) -> bool:
-    """As `engine.LossSums`; older versions lack what counts from 0."""
+def _is_sums(state: Mapping[str, Any], count: int) -> bool:
+    """As `engine.LossSums`; older versions lack some of the values that count from 0."""
     terms = state.get("terms")
     return (
         state.keys() <= {"terms", "steps", "skipped", "seconds", "data_seconds", "lr"}
         and isinstance(terms, list)
-        and len(terms) == len(LossParts._fields)
+        and len(terms) == count
         and all(map(is_number, terms))
         and all(is_count(state.get(name, 0)) for name in ("steps", "skipped"))
         and all(is_number(state.get(name, 0.0), 0) for name in ("seconds", "data_seconds", "lr"))
