@@ -1,10 +1,10 @@
-"""Make weights to give away of a training run's checkpoint: half precision, nothing that only a resume needs.
+"""Make a checkpoint to publish from one of a training run: half precision, without the state of a resume.
 
     python scripts/ship_weights.py runs/train/DATE_TIME/checkpoints/best.pt --output detector.pt
 
-The result is a checkpoint for ocrdet-eval, ocrdet-detect and init.weights=…, a sixth of the size of the first. It
-holds digests of the images it was taught, so that ocrdet-eval can say when it is scored on one of them. The weights
-that come with the package are made with it: --output src/resnet18_ocrdet/weights/dbnet_resnet18.pt
+The result is for ocrdet-eval, ocrdet-detect and init.weights=…, and a sixth of the size. It holds digests of the
+training images, so that ocrdet-eval can report when it is scored on some of them. The weights of the package are
+made with it: --output src/resnet18_ocrdet/weights/dbnet_resnet18.pt
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.model.contract import Contract
-from resnet18_ocrdet.model.release import digest, is_stripped, slim
+from resnet18_ocrdet.model.release import digest, is_stripped, strip_checkpoint
 
 LARGEST = 25_000_000  # bytes of a file that goes into the repository
 
 
 def ship(checkpoint: Path, output: Path) -> None:
-    """Write the file and say what it holds. Raises UserError."""
+    """Write the file and print what it holds. Raises UserError."""
     content = load_checkpoint(checkpoint)
     if is_stripped(content):
-        raise UserError(f"{checkpoint}: holds weights only already")
+        raise UserError(f"{checkpoint}: already holds weights only")
     config = OmegaConf.create(content["config"])
     source = build.build_splits(config.data, Contract.from_dict(content["contract"])).train
     images = [record.image_path for record in source.records] if isinstance(source, LabelledImages) else []
-    small = slim(content, map(digest, images))
+    stripped = strip_checkpoint(content, map(digest, images))
     output.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(output, small)
+    save_checkpoint(output, stripped)
     size = output.stat().st_size
-    tensors = f"{len(small['model'])} tensors of epoch {content['epoch']}"
+    tensors = f"{len(stripped['model'])} tensors of epoch {content['epoch']}"
     print(f"{output}: {tensors}, {size / 1e6:.2f} MB, {len(images)} digests")
     if size > LARGEST:
         print(f"note: more than {LARGEST / 1e6:g} MB")

@@ -17,7 +17,7 @@ from conftest import TINY
 from hostile_files import card, raw, write_onnx
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.instantiate import instantiate
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError

@@ -18,7 +18,7 @@ import pytest
 
 from conftest import installed
 from resnet18_ocrdet.cli import _detect
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.inputs import find_items, result_names
@@ -234,7 +234,7 @@ def test_stems_that_collide_keep_their_extension():
             "train.log: cannot be made",
         ),
         (("input=.", "checkpoint=absent.pt"), "checkpoint absent.pt: no such file"),
-        (("input={run}/config.yaml", "checkpoint={run}/config.yaml"), "config.yaml: no checkpoint, or a damaged one"),
+        (("input={run}/config.yaml", "checkpoint={run}/config.yaml"), "config.yaml: not a checkpoint, or damaged"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_path: Path, monkeypatch, capsys):

@@ -18,7 +18,7 @@ import torch
 import resnet18_ocrdet
 from conftest import installed
 from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
@@ -130,7 +130,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
     [
         ("export", _export, ["output=model.foo"], "output=model.foo: ends in .foo, not in .onnx or .pt2"),
         ("export", _export, ["output=folder.onnx"], "output=folder.onnx: folder.onnx is a folder"),
-        ("export", _export, ["checkpoint=m.onnx"], "checkpoint m.onnx: an exported network, which can only be run"),
+        ("export", _export, ["checkpoint=m.onnx"], "checkpoint m.onnx: an exported network can only be run"),
         ("export", _export, ["input=none"], "input=none: no such file or folder"),
         ("export", _export, ["input=folder.onnx"], "input=folder.onnx: 0 images found"),
         ("export", _export, ["input_size=50x50"], "input_size"),
@@ -151,7 +151,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
             "runtime=openvino runs exported networks: checkpoint=",
         ),
         ("eval", _evaluate, ["checkpoint=m.pt", "runtime=onnxruntime"], "runtime=onnxruntime runs exported networks"),
-        ("train", _train, ["init.weights=m.onnx"], "m.onnx: an exported network, which can only be run"),
+        ("train", _train, ["init.weights=m.onnx"], "m.onnx: an exported network can only be run"),
         ("eval", _evaluate, ["checkpoint=m.onnx", "calibrate=true"], "calibrate the .pt, then export it"),
     ],
 )

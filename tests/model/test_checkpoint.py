@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without executing anything."""
+"""Checkpoints: written completely or not at all, read without executing code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_new_file_replaces_the_old_one(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("existed", [True, False])
-def test_a_save_that_breaks_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch, error, existed):
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, error, existed):
     path = tmp_path / "last.pt"
     if existed:
         save_checkpoint(path, content(epoch=1))
@@ -72,7 +72,7 @@ def test_a_save_that_breaks_in_the_middle_leaves_the_old_file(tmp_path, monkeypa
         assert path.read_bytes() == before
 
 
-def test_older_saves_move_down_and_the_oldest_leaves(tmp_path):
+def test_older_saves_are_renumbered_and_the_oldest_is_deleted(tmp_path):
     path = tmp_path / "last.pt"
     for epoch in range(1, 5):
         save_checkpoint(path, content(epoch=epoch), keep=3)
@@ -80,7 +80,7 @@ def test_older_saves_move_down_and_the_oldest_leaves(tmp_path):
     assert epochs == {"last.pt": 4, "last-1.pt": 3, "last-2.pt": 2}
 
 
-def test_the_new_file_is_on_disk_before_it_takes_the_name(tmp_path, monkeypatch):
+def test_the_new_file_is_flushed_before_it_is_renamed(tmp_path, monkeypatch):
     path, seen = tmp_path / "last.pt", []
     fsync, replace = os.fsync, type(path).replace
     monkeypatch.setattr(checkpoint.os, "fsync", lambda fd: (seen.append("fsync"), fsync(fd)))
@@ -89,10 +89,10 @@ def test_the_new_file_is_on_disk_before_it_takes_the_name(tmp_path, monkeypatch)
     assert seen == ["fsync", "replace", "fsync"]  # the file, the name, the folder that holds the name
 
 
-def test_absent(tmp_path):
+def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     path = tmp_path / "no.pt"
     assert refusal(load_checkpoint, path) == f"checkpoint {path}: no such file"
-    assert str(tmp_path) in refusal(load_checkpoint, tmp_path)  # a folder is no file
+    assert str(tmp_path) in refusal(load_checkpoint, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_absent(tmp_path):
     ],
     ids=["empty", "start", "half", "end lost", "html", "lfs", "pickle"],
 )
-def test_broken_files_are_named_with_what_they_hold(tmp_path, broken):
+def test_damaged_files_are_refused_with_size_and_first_bytes(tmp_path, broken):
     whole, path = tmp_path / "whole.pt", tmp_path / "broken.pt"
     save_checkpoint(whole, content())
     data = broken(whole.read_bytes())
@@ -156,13 +156,13 @@ class Hostile:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_file_that_would_run_code_is_refused_unrun(tmp_path, zipped):
+def test_a_file_that_would_run_code_is_refused_without_running_it(tmp_path, zipped):
     path, trace = tmp_path / "evil.pt", tmp_path / "was_here"
     torch.save(content(config=Hostile(str(trace))), path, _use_new_zipfile_serialization=zipped)
     message = refusal(load_checkpoint, path)
-    assert f"checkpoint {path}: wants to call posix.mkdir while it is read" in message
+    assert f"checkpoint {path}: contains pickled code (posix.mkdir)" in message
     assert not trace.exists()
-    # the file is a real threat: an unguarded load runs it
+    # the file is a real threat: without weights_only the code runs
     torch.load(path, weights_only=False)
     assert trace.exists()
 
@@ -183,7 +183,7 @@ def test_load_weights_fills_and_counts(tmp_path):
     assert line == f"7 of 7 tensors from {tmp_path / 'best.pt'}"
 
 
-def test_load_weights_counts_what_does_not_fit(tmp_path):
+def test_load_weights_counts_tensors_that_do_not_fit(tmp_path):
     net = tiny_net()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     state = dict(tiny_net().state_dict())
@@ -192,14 +192,14 @@ def test_load_weights_counts_what_does_not_fit(tmp_path):
     state["0.bias"] = torch.full((2,), 9.0)
     state["head.weight"] = torch.zeros(1)
     message = refusal(load_weights, net, state, tmp_path / "best.pt")
-    # 7 wanted, 2 missing, 1 bent
+    # 7 wanted, 2 missing, 1 of another shape
     assert "4 of 7 tensors fit; 2 missing, 1 unknown, 1 of another shape (first: 0.weight)" in message
     assert str(tmp_path / "best.pt") in message
     assert same(net.state_dict(), before)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     net = tiny_net()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     state = {key: tensor.clone() for key, tensor in net.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Weights to give away: half the size, the same boxes, nothing of the machine they were made on."""
+"""Weights to publish: half precision, usable by every command, without paths of this machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import torch
 
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config import bundled
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
-from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped, slim
+from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped, strip_checkpoint
 from resnet18_ocrdet.viz.draw import write
 
 SHIP = Path(__file__).parents[2] / "scripts/ship_weights.py"
@@ -28,11 +28,11 @@ SHIP = Path(__file__).parents[2] / "scripts/ship_weights.py"
 @pytest.fixture
 def small(tiny_run: Path, tmp_path: Path) -> Path:
     made = tmp_path / "small.pt"
-    save_checkpoint(made, slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []))
+    save_checkpoint(made, strip_checkpoint(load_checkpoint(tiny_run / "checkpoints/best.pt"), []))
     return made
 
 
-def test_every_tensor_is_there_and_rounded_once(tiny_run: Path, small: Path):
+def test_every_tensor_is_kept_and_rounded_once(tiny_run: Path, small: Path):
     before, after = load_checkpoint(tiny_run / "checkpoints/best.pt"), load_checkpoint(small)
     assert is_stripped(after) and not is_stripped(before)
     full = shipped_weights(before)
@@ -48,38 +48,37 @@ def test_every_tensor_is_there_and_rounded_once(tiny_run: Path, small: Path):
     assert small.stat().st_size <= 25_000_000
 
 
-def test_no_path_is_given_away(tiny_run: Path, small: Path):
+def test_no_paths_are_published(tiny_run: Path, small: Path):
     config = load_checkpoint(small)["config"]
     assert config["data"] is config["run_dir"] is config["init"]["weights"] is None
     assert str(tiny_run).encode() not in small.read_bytes()
 
 
-def test_what_does_not_fit_half_precision_is_refused(tiny_run: Path):
+def test_weights_too_large_for_half_precision_are_refused(tiny_run: Path):
     content = load_checkpoint(tiny_run / "checkpoints/best.pt")
     name = next(name for name in content["model"] if name.endswith("conv1.weight"))
     content["model"][name] = content["model"][name] + 1e5
     with pytest.raises(UserError, match=r"conv1.weight: a weight of 1000.. is too large"):
-        slim(content, [])
+        strip_checkpoint(content, [])
 
 
-def test_images_that_taught_it_are_known_by_their_bytes(tiny_run: Path, tmp_path: Path):
+def test_training_images_are_recognised_by_their_bytes(tiny_run: Path, tmp_path: Path):
     files = [tmp_path / name for name in ("a.jpg", "b.jpg", "copy of a.jpg")]
     for file, content in zip(files, (b"a", b"b", b"a"), strict=True):
         file.write_bytes(content)
-    made = slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), [digest(files[0])])
+    made = strip_checkpoint(load_checkpoint(tiny_run / "checkpoints/best.pt"), [digest(files[0])])
     assert count_train_overlap(made, files) == 2
-    assert count_train_overlap(slim(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
+    assert count_train_overlap(strip_checkpoint(load_checkpoint(tiny_run / "checkpoints/best.pt"), []), files) == 0
 
 
 @pytest.mark.slow
-def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp_path: Path, monkeypatch, capsys):
+def test_it_can_detect_evaluate_and_be_fine_tuned_but_not_resumed(small: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "a.png", SyntheticScenes(1, 64, 64, seed=0).load(0).image)
     assert run_command("detect", _detect, ["input=a.png", "checkpoint=small.pt", "output=found"]) == 0
     capsys.readouterr()
     assert run_command("eval", _evaluate, ["checkpoint=small.pt"]) == 2
-    asked = "ocrdet-eval: small.pt brings no images: name data to score with data=… data.root=…\n"
-    assert capsys.readouterr().err == asked
+    assert "small.pt" in (err := capsys.readouterr().err) and "data.root=" in err
     words = ["checkpoint=small.pt", "data=synthetic", "data.test_size=2", "output=score"]
     assert run_command("eval", _evaluate, words) == 0
     assert json.loads((tmp_path / "score/metrics.json").read_text())["images"] == 2
@@ -91,7 +90,7 @@ def test_it_detects_evaluates_and_is_fine_tuned_but_not_resumed(small: Path, tmp
 
 
 @pytest.mark.slow
-def test_the_script_ships_a_run_once(tiny_run: Path, tmp_path: Path):
+def test_the_script_strips_a_run_once(tiny_run: Path, tmp_path: Path):
     def ship(checkpoint: Path) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, SHIP, checkpoint, "--output", "out/given.pt"]
         return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -100,13 +99,11 @@ def test_the_script_ships_a_run_once(tiny_run: Path, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "MB, 0 digests" in done.stdout
     again = ship(tmp_path / "out/given.pt")
-    assert (again.returncode, again.stderr) == (
-        2,
-        f"ship_weights: {tmp_path / 'out/given.pt'}: holds weights only already\n",
-    )
+    assert again.returncode == 2
+    assert again.stderr.startswith(f"ship_weights: {tmp_path / 'out/given.pt'}: already")
 
 
-def test_bundled_is_a_name_and_not_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_bundled_is_a_name_not_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("bundled").write_bytes(b"")
     assert bundled.weights_path("bundled") == bundled.BUNDLED_PATH

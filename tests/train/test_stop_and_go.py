@@ -17,7 +17,7 @@ import torch
 
 from conftest import TINY, installed
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.runtime.signals import Interrupt
 from resnet18_ocrdet.train import engine
@@ -163,7 +163,7 @@ def test_a_damaged_save_is_named_and_the_one_before_it_used(whole, tmp_path: Pat
     spy.at.clear()
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
     out = capsys.readouterr().out
-    assert f"{last}: no checkpoint, or a damaged one" in out and "going on from the save before it" in out
+    assert f"{last}: not a checkpoint, or damaged" in out and "going on from the save before it" in out
     assert spy.losses == losses
     assert_same_run(run, tmp_path / "run")
     assert last.with_name("last.pt.damaged").is_file()  # no rotation may put it over a whole file

@@ -1,7 +1,7 @@
 """Checkpoints: written completely or not at all, and read without executing code.
 
-A file holds tensors and plain values only: `schema`, `contract`, `config`, the weights in `model` (their running mean in
-`average`), the origin of code and data in `about`, and the state that a resume needs.
+A file holds tensors and plain values only: `schema`, `contract`, `config`, the weights in `model` (their running mean
+in `average`), the origin of code and data in `about`, and the state that a resume needs.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from .zip_check import refuse_compressed
 SCHEMA = 3
 NOT_LOADED = {
     EXPORTED: "an exported network can only be run; use the .pt it was exported from",
-    ".pt2": "a torch.export file is for your own programs (torch.export.load); use an .onnx, or the .pt it was exported "
-    "from",
+    ".pt2": "a torch.export file is for your own programs (torch.export.load); use an .onnx, or the .pt it was "
+    "exported from",
 }
 LONGEST_LINE = 1000  # characters of an error message
 WRITER = "inline_container"  # torch names this file in the RuntimeError for a full disk

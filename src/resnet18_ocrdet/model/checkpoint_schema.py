@@ -13,13 +13,7 @@ from ..config.plain import is_number
 from ..errors import UserError
 from ..runtime.messages import one_line
 
-WEIGHTS = (
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-    torch.float64,
-    torch.int64,
-)  # int64: the batch counters of batch norm
+WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # int64: counters of batch norm
 COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")
 SECTIONS = ("optimizer", "scaler", "mining", "sums")
 OPTIONAL_SECTIONS = ("guard", "random")  # None in release weights

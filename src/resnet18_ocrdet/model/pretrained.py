@@ -14,7 +14,7 @@ from ..runtime.regular_file import open_regular
 from .backbone import Backbone
 from .checkpoint_schema import check_tensors, is_state
 from .tensor_names import COUNTER, compare_tensors, not_finite
-from .zip_check import refuse_packed
+from .zip_check import refuse_compressed
 
 
 def load_imagenet(backbone: Backbone, source: str) -> str:
@@ -64,7 +64,7 @@ def _weights_file(path: Path) -> dict[str, Any]:
         raise UserError(f"init.backbone={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
     try:
         with file:
-            refuse_packed(file)
+            refuse_compressed(file)
             state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # files of other programs fail in many ways
         raise UserError(f"init.backbone={path}: not a state dict ({type(error).__name__})") from None

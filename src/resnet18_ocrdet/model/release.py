@@ -1,4 +1,4 @@
-"""Weights to give away: in half precision, without what only a resume needs and without paths of this machine."""
+"""Weights to publish: in half precision, without the state of a resume and without paths of this machine."""
 
 from __future__ import annotations
 
@@ -17,53 +17,50 @@ from .checkpoint import Checkpoint, shipped_weights, weights_only
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
 PATHS = ("run_dir", "resume", "init.weights", "init.backbone")
-DIGEST_BYTES = 8  # of an image file: among a million images, a chance of 1 in 10 million that two are taken for one
+PROGRESS = ("schema", "epoch", "step", "steps_per_epoch", "images_per_step", "world", "best_hmean")
+DIGEST_BYTES = 8  # of an image file: among a million images, a collision has a chance of 1 in 10 million
 
 
-def slim(content: Checkpoint, taught: Iterable[str]) -> Checkpoint:
-    """A checkpoint that can be evaluated, run and fine-tuned, but not resumed: half as large as the weights alone.
+def strip_checkpoint(content: Checkpoint, train_digests: Iterable[str]) -> Checkpoint:
+    """A checkpoint to evaluate, detect with and fine-tune, but not to resume; a sixth of the size.
 
-    The averaged weights where there are some. taught: digests of the images it learnt from (`digest`).
-    Raises UserError where a weight is too large for half precision."""
-    about = _about(content["about"]) | {"taught": sorted(taught)}
+    It holds the averaged weights if there are any. train_digests: `digest` of each training image.
+    Raises UserError if a weight is too large for half precision."""
+    about = {key: value for key, value in content["about"].items() if key != "start"}  # it names a file
+    about["taught"] = sorted(train_digests)
     model = {name: _halved(name, value) for name, value in shipped_weights(content).items()}
-    made = weights_only(content["contract"], without_paths(content["config"]), about, model)
-    for key in ("schema", "epoch", "step", "steps_per_epoch", "images_per_step", "world", "best_hmean"):
-        made[key] = content[key]
-    return made
+    stripped = weights_only(content["contract"], without_paths(content["config"]), about, model)
+    for key in PROGRESS:
+        stripped[key] = content[key]  # type: ignore[literal-required]
+    return stripped
 
 
 def without_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a run's config that names neither its data nor any file."""
-    made = deepcopy(config) | {"data": None}
+    """A copy of a run's config without its data and file names."""
+    config = deepcopy(config) | {"data": None}
     for path in PATHS:
         section, _, key = path.rpartition(".")
-        node = made.get(section) if section else made  # absent in weights of another program
+        node = config.get(section) if section else config  # None in converted weights
         if node is not None:
             node[key] = None
-    return made
+    return config
 
 
 def is_stripped(content: Checkpoint) -> bool:
-    """Whether `slim` made it: there is nothing to resume."""
+    """Whether there is nothing to resume."""
     return not content["optimizer"]
 
 
 def digest(path: Path) -> str:
-    """Of a file's bytes, 16 hex digits (BLAKE2b). Raises OSError."""
+    """Hash of a file, 16 hex digits (BLAKE2b). Raises OSError."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
 def count_train_overlap(content: Checkpoint, images: Sequence[Path]) -> int:
-    """How many of the image files a slim checkpoint learnt from; 0 for one that does not say."""
-    taught = set(content["about"].get("taught", ()))
-    return sum(digest(path) in taught for path in images) if taught else 0
-
-
-def _about(about: dict[str, Any]) -> dict[str, Any]:
-    """Without what was measured of starting weights, which names their file."""
-    return {key: value for key, value in about.items() if key != "start"}
+    """How many of the image files were in the training set of a stripped checkpoint; 0 if it has no digests."""
+    train_digests = set(content["about"].get("taught", ()))
+    return sum(digest(path) in train_digests for path in images) if train_digests else 0
 
 
 def _halved(name: str, value: Tensor) -> Tensor:
