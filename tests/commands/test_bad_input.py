@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from config_runner import configs
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.resume import resumed_config
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data import loader
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
@@ -46,7 +46,7 @@ def test_the_page_has_every_row_and_its_tests_exist():
 # settings
 
 
-def test_a_batch_larger_than_the_set_is_told(tmp_path: Path, monkeypatch, capsys):
+def test_a_batch_larger_than_the_training_set_is_noted(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "train.batch_size=9", "train.preview=true", f"run_dir={tmp_path}/run")
     assert run(monkeypatch, "train", *words) == 0
     told = "note: train.batch_size=9 is more than the 4 training images: batches hold all of them"
@@ -99,7 +99,7 @@ def test_the_last_epoch_is_validated_whatever_val_every_says(tmp_path: Path, mon
         (("scheduler=onecycle",), (3, 3), None),
     ],
 )
-def test_a_resume_says_when_the_curve_of_the_rate_changes(words, epochs, told, capsys):
+def test_a_resume_reports_a_changed_learning_rate_curve(words, epochs, told, capsys):
     before, after = epochs
     (saved,) = configs("train", *words, f"train.epochs={before}")
     (typed,) = configs("train", f"train.epochs={after}")
@@ -118,7 +118,7 @@ def test_a_resume_says_when_the_curve_of_the_rate_changes(words, epochs, told, c
     ("wanted", "cards", "found"),
     [("auto", 0, "cpu"), ("auto", 1, "cuda"), ("cpu", 1, "cpu"), ("cuda", 1, "cuda"), ("cuda:1", 2, "cuda:1")],
 )
-def test_a_device_that_is_there(wanted: str, cards: int, found: str, monkeypatch):
+def test_an_available_device_is_chosen(wanted: str, cards: int, found: str, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     assert str(devices.choose_device(wanted)) == found
 
@@ -127,7 +127,7 @@ def test_a_device_that_is_there(wanted: str, cards: int, found: str, monkeypatch
     ("wanted", "cards", "have"),
     [("cuda", 0, "no CUDA device"), ("cuda:3", 1, "cuda:0;"), ("cuda:2", 2, "cuda:0, cuda:1;")],
 )
-def test_a_device_that_is_not_there_is_answered_with_those_that_are(wanted: str, cards: int, have: str, monkeypatch):
+def test_a_missing_device_is_refused_with_the_available_ones(wanted: str, cards: int, have: str, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     with pytest.raises(UserError, match=f"device={wanted}: this machine has {have}"):
         devices.choose_device(wanted)
@@ -145,7 +145,7 @@ def test_a_device_that_is_not_there_is_answered_with_those_that_are(wanted: str,
 )
 def test_loader_processes_far_above_the_cores(workers, cores, processes, told, monkeypatch):
     monkeypatch.setattr(loader, "available_cores", lambda: cores)
-    line = loader.too_many(workers, "train.workers", processes)
+    line = loader.too_many_workers(workers, "train.workers", processes)
     assert line is None if told is None else line is not None and re.match(told, line)
 
 
@@ -179,7 +179,7 @@ def weights(tiny_run: Path) -> dict[str, torch.Tensor]:
     "command", ["train init.weights=", "train resume=", "eval checkpoint=", "detect input=. checkpoint="]
 )
 @pytest.mark.slow
-def test_weights_that_are_no_numbers_reach_no_command(
+def test_every_command_refuses_weights_with_nan(
     command: str, tiny_run: Path, tmp_path: Path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -199,7 +199,7 @@ def test_weights_that_are_no_numbers_reach_no_command(
     ("prefix", "who"),
     [("module.", "of DistributedDataParallel"), ("_orig_mod.", "of torch.compile"), ("model.module.", "")],
 )
-def test_names_with_a_prefix_are_refused_with_the_prefix(
+def test_prefixed_tensor_names_are_refused_with_the_prefix(
     prefix, who, tiny_run: Path, tmp_path: Path, monkeypatch, capsys
 ):
     state = {prefix + name: tensor for name, tensor in weights(tiny_run).items()}
@@ -212,7 +212,7 @@ def test_names_with_a_prefix_are_refused_with_the_prefix(
 
 
 @pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"epoch": 3, "state_dict": state}])
-def test_a_file_of_another_trainer_is_refused_with_what_it_holds(wrap, tiny_run: Path, tmp_path: Path):
+def test_a_checkpoint_of_another_trainer_is_refused_with_its_content(wrap, tiny_run: Path, tmp_path: Path):
     state = {f"module.{name}": tensor for name, tensor in weights(tiny_run).items()}
     torch.save(wrap(state), tmp_path / "foreign.pt")
     with pytest.raises(UserError) as caught:
@@ -227,7 +227,7 @@ def test_deformable_convolutions_are_named(tmp_path: Path):
         load_checkpoint(tmp_path / "foreign.pt")
 
 
-def test_weights_of_another_backbone_are_counted(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_weights_of_another_backbone_are_refused_with_counts(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     start = f"init.weights={tiny_run}/checkpoints/best.pt"
     assert run(monkeypatch, "train", *TINY, "model=dbnet_resnet34", start, f"run_dir={tmp_path}/run") == 2
     # a ResNet-34 has 8 blocks more, of 12 tensors each: two convolutions, two batch norms of five
@@ -235,7 +235,7 @@ def test_weights_of_another_backbone_are_counted(tiny_run: Path, tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_starting_weights_and_a_resume_each_say_what_they_took(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_starting_weights_and_resume_report_what_they_loaded(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     start = f"init.weights={tiny_run}/checkpoints/best.pt"
     assert run(monkeypatch, "train", *TINY, "train.epochs=1", start, f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out

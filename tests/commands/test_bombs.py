@@ -32,7 +32,7 @@ def refused(content: Any, path: Path, problem: str) -> None:
         load_checkpoint(path)
 
 
-def test_shared_lists_cannot_grow(tmp_path: Path):
+def test_nested_shared_lists_are_refused(tmp_path: Path):
     node: Any = [0] * 10
     for _ in range(12):
         node = [node] * 10
@@ -44,7 +44,7 @@ def test_shared_lists_cannot_grow(tmp_path: Path):
 
 
 @pytest.mark.parametrize("shared", ["\\" * 10_000, {"\\" * 10_000: 1}, ["\\" * 5000, "x" * 5000]])
-def test_a_shared_text_counts_wherever_it_stands(shared: Any, tmp_path: Path):
+def test_a_shared_string_counts_each_time_it_is_used(shared: Any, tmp_path: Path):
     """A pickle names it once."""
     refused(raw() | {"config": {"a": [shared] * 200}}, tmp_path / "a.pt", "config: holds more than 100000 characters")
     refused(raw() | {"about": {"a": [shared] * 9000}}, tmp_path / "a.pt", "'about' holds more than 20000000 characters")
@@ -52,7 +52,7 @@ def test_a_shared_text_counts_wherever_it_stands(shared: Any, tmp_path: Path):
     assert not_plain([shared] * 3, 100, 29_999) == "holds more than 29999 characters"
 
 
-def test_backslashes_are_looked_at_once():
+def test_many_backslashes_take_linear_time():
     text, begin = "\\" * 200_000, time.monotonic()
     assert escape_interpolation(text) == literal(text) == text
     assert literal(escape_interpolation(text + "${" + text)) == text + "${" + text
@@ -68,7 +68,7 @@ def started(folder: Path, config: str) -> list[str]:
     return implied_words([f"resume={folder / 'run'}"], Library("train"))
 
 
-def test_the_config_of_a_run_has_no_aliases(tmp_path: Path):
+def test_a_run_config_with_yaml_aliases_is_not_used(tmp_path: Path):
     config = yaml.safe_dump({"optimizer": raw()["config"]["optimizer"] | {"_target_": "torch.optim.AdamW"}})
     assert [word.partition("=")[0] for word in started(tmp_path, config)] == ["max_megapixels", "optimizer"]
     merged = "a0: &a0 {x: 1}\n" + "".join(
@@ -82,7 +82,7 @@ def test_the_config_of_a_run_has_no_aliases(tmp_path: Path):
 @pytest.mark.parametrize(
     "value", ["!!bool x", "!!timestamp x", "!!int ''", "!!float ''", "9" * 5000, "1" + ":00" * 2000 + ".5", "!!null {}"]
 )
-def test_values_that_yaml_cannot_make_are_no_config(value: str, tmp_path: Path):
+def test_a_run_config_with_invalid_yaml_values_is_not_used(value: str, tmp_path: Path):
     assert started(tmp_path, f"seed: {value}\n") == []
 
 
@@ -100,7 +100,7 @@ def repacked(path: Path, method: int, twice: bool = False) -> int:
         return made.start_dir
 
 
-def test_packed_parts_are_not_unpacked(tmp_path: Path):
+def test_compressed_checkpoint_parts_are_refused(tmp_path: Path):
     path = tmp_path / "a.pt"
     repacked(path, zipfile.ZIP_STORED)
     load_checkpoint(path)  # not by torch.save, but as it does it
@@ -110,7 +110,7 @@ def test_packed_parts_are_not_unpacked(tmp_path: Path):
             load_checkpoint(path)
 
 
-def test_a_second_table_of_contents_is_refused(tmp_path: Path):
+def test_a_second_zip_directory_is_refused(tmp_path: Path):
     """Python takes the one that the last record follows, torch the one that this record names."""
     path, other = tmp_path / "a.pt", tmp_path / "b.pt"
     hidden, shown = repacked(path, zipfile.ZIP_DEFLATED), repacked(other, zipfile.ZIP_STORED)
@@ -133,7 +133,7 @@ def test_both_formats_of_torch_are_read(zipped: bool, tmp_path: Path):
 
 
 @pytest.mark.parametrize("cut", [1, 22, 50, 98, 200])
-def test_a_zip_without_its_end_is_damaged(cut: int, tmp_path: Path):
+def test_a_truncated_zip_is_refused(cut: int, tmp_path: Path):
     torch.save(raw(), tmp_path / "a.pt")
     (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:-cut])
     with pytest.raises(UserError, match=r"a\.pt: not a checkpoint, or damaged"):
@@ -141,7 +141,7 @@ def test_a_zip_without_its_end_is_damaged(cut: int, tmp_path: Path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_the_digest_of_a_pipe_is_not_waited_for(tmp_path: Path):
+def test_the_hash_of_a_pipe_is_not_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         sha256(tmp_path / "pipe")

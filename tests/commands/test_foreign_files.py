@@ -11,7 +11,7 @@ import pytest
 
 from conftest import TINY
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.detections.records import is_record, read_records
 from resnet18_ocrdet.viz.draw import write
@@ -89,7 +89,7 @@ def everything() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("command", "name"), TABLE)
-def test_it_is_refused_before_anything_is_done(command: str, name: str, tiny_run: Path, place: Path, capsys):
+def test_a_foreign_file_is_refused_before_any_work(command: str, name: str, tiny_run: Path, place: Path, capsys):
     plant(name)
     before = everything()
     assert call(command, tiny_run) == 2
@@ -103,7 +103,7 @@ def test_it_is_refused_before_anything_is_done(command: str, name: str, tiny_run
     ("command", "name"), [("detect", "txt/res_a.txt"), ("detect", "labelme/a.json"), ("eval", "report.html")]
 )
 @pytest.mark.slow
-def test_told_so_it_is_replaced_and_nothing_else(command: str, name: str, tiny_run: Path, place: Path):
+def test_overwrite_replaces_only_that_file(command: str, name: str, tiny_run: Path, place: Path):
     planted = plant(name)
     assert call(command, tiny_run, "overwrite=true") == 0
     assert [path.read_text() == "mine" for path in planted] == [False, True, True, True, True]
@@ -112,7 +112,7 @@ def test_told_so_it_is_replaced_and_nothing_else(command: str, name: str, tiny_r
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "name"), [row for row in TABLE if row[1] != "checkpoints/last.pt"])
-def test_every_file_is_replaced_when_told_so(command: str, name: str, tiny_run: Path, place: Path):
+def test_overwrite_replaces_every_output_file(command: str, name: str, tiny_run: Path, place: Path):
     planted = plant(name)
     assert call(command, tiny_run, "overwrite=true") in (0, 1)  # 1: ocrdet-check has findings
     assert all(path.read_text() == "mine" for path in planted[1:])
@@ -122,7 +122,7 @@ def test_every_file_is_replaced_when_told_so(command: str, name: str, tiny_run: 
         assert planted[0].read_bytes() != b"mine"
 
 
-def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, place: Path, capsys):
+def test_corrected_labelme_files_survive_repeated_calls(tiny_run: Path, place: Path, capsys):
     for name in ("b", "c"):
         write(Path("in", f"{name}.jpg"), SyntheticScenes(1, 64, 96, seed=ord(name)).load(0).image)
     words = ["vis=false", "crops=false", "decode.box_thresh=0"]
@@ -151,7 +151,7 @@ def test_sheets_that_were_corrected_survive_every_repeated_call(tiny_run: Path, 
 
 
 @pytest.mark.slow
-def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, capsys):
+def test_overwrite_and_corrected_labelme_files(tiny_run: Path, place: Path, capsys):
     words = ["vis=false", "crops=false", "decode.box_thresh=0"]
     assert call("detect", tiny_run, *words) == 0
     sheet = Path("out/labelme/a.json")
@@ -166,7 +166,7 @@ def test_what_overwrite_does_to_corrected_sheets(tiny_run: Path, place: Path, ca
 
 
 @pytest.mark.slow
-def test_sheets_of_images_that_are_gone_refuse_nothing_and_leave_no_link(tiny_run: Path, place: Path, capsys):
+def test_labelme_files_of_deleted_images(tiny_run: Path, place: Path, capsys):
     write(Path("in/b.jpg"), SyntheticScenes(1, 64, 96, seed=2).load(0).image)
     assert call("detect", tiny_run) == 0
     Path("out/labelme/b.json").write_text("corrected")
@@ -180,7 +180,7 @@ def test_sheets_of_images_that_are_gone_refuse_nothing_and_leave_no_link(tiny_ru
     assert sorted(path.name for path in Path("out/labelme").iterdir()) == ["a.jpg", "a.json"]
 
 
-def test_names_in_a_strangers_folder_lead_nowhere(tiny_run: Path, place: Path, capsys):
+def test_manifest_entries_and_links_never_reach_other_folders(tiny_run: Path, place: Path, capsys):
     Path("precious.txt").write_text("mine")
     Path("elsewhere").mkdir()
     Path("elsewhere/res_a.txt").write_text("mine")
@@ -200,7 +200,7 @@ def test_names_in_a_strangers_folder_lead_nowhere(tiny_run: Path, place: Path, c
     assert Path("elsewhere/res_a.txt").read_text() == "mine"
 
 
-def test_what_a_killed_call_left_is_no_result_of_another_image(tiny_run: Path, place: Path):
+def test_leftovers_of_a_killed_call_are_removed(tiny_run: Path, place: Path):
     assert call("detect", tiny_run) == 0
     left = [Path("out", folder, ".ocrdet-tmp-0123456789ab.jpg") for folder in (".", "txt", "vis", "crops", "labelme")]
     for path in left:
@@ -211,7 +211,7 @@ def test_what_a_killed_call_left_is_no_result_of_another_image(tiny_run: Path, p
 
 
 @pytest.mark.slow
-def test_a_run_is_not_written_through_links(tiny_run: Path, place: Path, capsys):
+def test_training_never_writes_through_links(tiny_run: Path, place: Path, capsys):
     Path("precious").write_text("mine")
     Path("out").mkdir()
     for name in ("config.yaml", "train.log", "metrics.jsonl"):
@@ -225,7 +225,7 @@ def test_a_run_is_not_written_through_links(tiny_run: Path, place: Path, capsys)
     assert "config.yaml is a link" in capsys.readouterr().err and Path("precious").read_text() == "mine"
 
 
-def test_a_preview_takes_nothing_over(tiny_run: Path, place: Path):
+def test_a_preview_does_not_take_over_a_folder(tiny_run: Path, place: Path):
     Path("out").mkdir()
     Path("out/config.yaml").write_text("mine")
     for _ in range(2):
@@ -240,7 +240,7 @@ def test_a_preview_takes_nothing_over(tiny_run: Path, place: Path):
 
 
 @pytest.mark.slow
-def test_sheets_and_links_belong_to_the_same_images(tiny_run: Path, place: Path):
+def test_labelme_links_follow_the_input_folder(tiny_run: Path, place: Path):
     Path("in").rename("first")
     Path("in").symlink_to("first")
     assert call("detect", tiny_run, "input=first") == 0
@@ -253,7 +253,7 @@ def test_sheets_and_links_belong_to_the_same_images(tiny_run: Path, place: Path)
     assert call("detect", tiny_run, "input=second", "overwrite=true") == 0
 
 
-def test_coco_json_that_was_corrected_is_not_replaced(tiny_run: Path, place: Path, capsys):
+def test_a_corrected_coco_json_is_not_replaced(tiny_run: Path, place: Path, capsys):
     assert call("detect", tiny_run) == 0
     Path("out/coco.json").write_text("corrected")
     assert call("detect", tiny_run) == 2
@@ -262,7 +262,7 @@ def test_coco_json_that_was_corrected_is_not_replaced(tiny_run: Path, place: Pat
     assert call("detect", tiny_run, "coco=false") == 0 and Path("out/coco.json").read_text() == "corrected"
 
 
-def test_lines_of_another_kind_in_the_records_cost_only_their_image(tiny_run: Path, place: Path):
+def test_images_of_invalid_records_are_processed_again(tiny_run: Path, place: Path):
     assert call("detect", tiny_run) == 0
     whole = json.loads(Path("out/detections.json").read_text())["images"]
     Path("out/detections.jsonl").write_text("".join(line + "\n" for line in BAD_LINES))
@@ -273,7 +273,7 @@ def test_lines_of_another_kind_in_the_records_cost_only_their_image(tiny_run: Pa
 
 
 @pytest.mark.slow
-def test_settings_of_another_kind_are_refused(tiny_run: Path, place: Path, capsys):
+def test_an_invalid_settings_file_is_refused(tiny_run: Path, place: Path, capsys):
     assert call("detect", tiny_run) == 0
     for text in ("", "[]", "[" * 50_000, '{"version": {"a": [NaN]}}', "\udcff"):
         Path("out/detections.settings.json").write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -16,7 +16,7 @@ from checkpoint_content import made
 from hostile_files import card, raw
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _detect, _evaluate
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
@@ -262,7 +262,7 @@ EXTREMES: list[dict[str, Any]] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", EXTREMES, ids=lambda changes: ",".join(changes))
-def test_what_is_just_allowed_ends_in_json(changes: dict[str, Any], tmp_path: Path, monkeypatch):
+def test_extreme_contracts_give_valid_json(changes: dict[str, Any], tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "a.png", SyntheticScenes(1, 64, 96, seed=0).load(0).image)
     content = CONTENT | {"model": raw()["model"]}

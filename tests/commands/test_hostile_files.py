@@ -78,7 +78,7 @@ def hostile(file: Path, target: str) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
-def test_no_command_calls_what_a_file_names(suffix: str, place: Path, capsys):
+def test_no_command_calls_a_recorded_target(suffix: str, place: Path, capsys):
     file = hostile(place / f"run/checkpoints/last{suffix}", "os.system")
     calls = {
         "detect": [["input=a.png", f"checkpoint={file}"]],
@@ -101,14 +101,14 @@ def test_no_command_calls_what_a_file_names(suffix: str, place: Path, capsys):
 
 @pytest.mark.parametrize("target", list(CALLS))
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
-def test_nothing_else_is_called_either(target: str, suffix: str, place: Path):
+def test_no_recorded_data_target_is_called(target: str, suffix: str, place: Path):
     with pytest.raises(UserError, match=rf"its recorded config: data\._target_={target}: only "):
         load_model(hostile(place / f"a{suffix}", target))
     assert not (place / "marker").exists()
 
 
 @pytest.mark.parametrize("section", ["data", "optimizer", "scheduler", "augment", "model"])
-def test_no_section_names_what_is_called(section: str, place: Path):
+def test_no_recorded_section_target_is_called(section: str, place: Path):
     content = raw()
     content["config"][section] = {"_target_": "os.mkdir", "path": "marker"}
     torch.save(content, place / "a.pt")
@@ -117,7 +117,7 @@ def test_no_section_names_what_is_called(section: str, place: Path):
 
 
 @pytest.mark.parametrize("target", [*CALLS, None, 5, ["os.mkdir"], "", "torch.optim.sgd"])
-def test_nothing_but_the_options_is_ever_built(target: Any, place: Path):
+def test_only_options_in_conf_can_be_built(target: Any, place: Path):
     """Also where a check before it should fail."""
     node = OmegaConf.create({"_target_": target, "path": "marker"})
     with pytest.raises(UserError, match=r"_target_=.*: only what the options in conf/ name can be built"):
@@ -127,7 +127,7 @@ def test_nothing_but_the_options_is_ever_built(target: Any, place: Path):
     assert not (place / "marker").exists()
 
 
-def test_a_run_folder_names_nothing_that_is_called(place: Path, capsys):
+def test_the_config_of_a_run_folder_is_never_called(place: Path, capsys):
     run = place / "run"
     (run / "checkpoints").mkdir(parents=True)
     torch.save(raw(), run / "checkpoints/last.pt")
@@ -225,7 +225,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, about tensors of these kinds
 @pytest.mark.parametrize(("change", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
 @pytest.mark.slow
-def test_what_a_checkpoint_says_wrong_is_one_line(change, message, place: Path, capsys):
+def test_invalid_checkpoint_metadata_is_one_line(change, message, place: Path, capsys):
     content = raw()
     change(content)
     torch.save(content, place / "a.pt")
@@ -233,7 +233,7 @@ def test_what_a_checkpoint_says_wrong_is_one_line(change, message, place: Path, 
     assert "checkpoint a.pt: " in error and not list(place.glob("runs/**/*.json"))
 
 
-def test_text_for_a_number_is_taken_as_the_command_line_takes_it(place: Path):
+def test_numbers_as_strings_are_parsed_as_on_the_command_line(place: Path):
     content = raw()
     content["contract"] |= {"bin_thresh": "0.25", "max_candidates": 50.0, "height": "640"}
     torch.save(content, place / "a.pt")
@@ -243,7 +243,7 @@ def test_text_for_a_number_is_taken_as_the_command_line_takes_it(place: Path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 @pytest.mark.parametrize("name", ["pipe.pt", "pipe.onnx"])
-def test_a_pipe_is_no_checkpoint(name: str, place: Path, capsys):
+def test_a_pipe_as_checkpoint_is_refused(name: str, place: Path, capsys):
     os.mkfifo(place / name)
     assert "cannot be read (not a regular file)" in told("detect", ["input=a.png", f"checkpoint={name}"], capsys)
 
@@ -265,21 +265,21 @@ CARDS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "message"), [row[1:] for row in CARDS], ids=[row[0] for row in CARDS])
 @pytest.mark.slow
-def test_what_a_card_says_wrong_is_one_line(change, message, place: Path, capsys):
+def test_invalid_export_metadata_is_one_line(change, message, place: Path, capsys):
     write_onnx(place / "a.onnx", card(**change))
     assert message in (error := told("detect", ["input=a.png", "checkpoint=a.onnx"], capsys)), error
     assert "a.onnx: " in error
 
 
 @pytest.mark.parametrize("said", ["", "5", "[" * 100_000, "{}", '{"contract": NaN}', "no JSON"])
-def test_a_card_that_is_none(said: str, place: Path):
+def test_an_onnx_file_without_metadata_is_refused(said: str, place: Path):
     write_onnx(place / "a.onnx", said)
     with pytest.raises(UserError, match=r"a\.onnx: not written by ocrdet-export: no contract in its metadata"):
         open_exported(place / "a.onnx")
 
 
 @pytest.mark.slow
-def test_weights_that_are_too_large_to_compute_with_are_no_empty_image(place: Path, capsys):
+def test_weights_that_compute_nan_are_reported(place: Path, capsys):
     content = raw()
     content["contract"] |= {"height": 64, "width": 64, "precision": "fp32"}
     for name, value in content["model"].items():

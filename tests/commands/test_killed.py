@@ -118,7 +118,7 @@ def _without_times(value: Any) -> Any:
 
 @pytest.mark.parametrize("kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("command", list(WORDS))
-def test_results_are_those_of_a_call_never_killed(command: str, kills: int, tiny_run: Path, place: Path):
+def test_results_equal_those_of_an_uninterrupted_call(command: str, kills: int, tiny_run: Path, place: Path):
     began = time.monotonic()
     finish(command, tiny_run, place)
     took = time.monotonic() - began

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 
 LONG = "x" * 300
 JOBS = {"detect": _detect, "eval": _evaluate, "export": _export, "train": _train}
@@ -33,7 +33,7 @@ JOBS = {"detect": _detect, "eval": _evaluate, "export": _export, "train": _train
     ],
 )
 @pytest.mark.slow
-def test_it_is_one_line(command: str, word: str, name: str, tmp_path: Path, monkeypatch, capsys):
+def test_an_impossible_path_gives_one_line(command: str, word: str, name: str, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for link in ("loop", "loop.onnx"):
         Path(link).symlink_to(link)

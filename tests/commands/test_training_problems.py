@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.viz.draw import write
 
 SMALL = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "train.epochs=1", "data=custom")
@@ -49,7 +49,7 @@ def test_labels_that_are_all_dont_care_are_refused_with_their_share(tmp_path: Pa
     assert not (tmp_path / "run").exists()
 
 
-def test_no_labels_at_all_are_refused(tmp_path: Path, monkeypatch, capsys):
+def test_training_without_labels_is_refused(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *SMALL, photos(tmp_path / "set", *[""] * 5), f"run_dir={tmp_path}/run") == 2
     assert "the training images have no labelled regions at all" in capsys.readouterr().err
 
@@ -66,7 +66,7 @@ def test_text_too_small_at_the_largest_zoom_is_refused_with_numbers(tmp_path: Pa
     assert "a larger input_size, or a smaller train.min_text_size than 8" in error
 
 
-def test_text_too_small_without_zoom_is_noted_with_the_factor_the_size_needs(tmp_path: Path, monkeypatch, capsys):
+def test_text_too_small_without_zoom_is_noted_with_the_needed_factor(tmp_path: Path, monkeypatch, capsys):
     # 10 px high becomes 5 at 64x64: 15 when zoomed 3 times, so it can be learnt, but 8 / 5 = 1.6 times the sides fit it
     root = photos(tmp_path / "set", *[box(10, 20, 60, 10)] * 5)
     assert train(monkeypatch, *SMALL, root, "train.preview=true", f"run_dir={tmp_path}/run") == 0
@@ -82,10 +82,10 @@ def test_text_too_small_without_zoom_is_noted_with_the_factor_the_size_needs(tmp
         )
 
 
-def test_a_rate_far_too_low_is_told_from_the_weights(tmp_path: Path, monkeypatch, capsys):
+def test_a_far_too_low_learning_rate_is_detected_from_the_weights(tmp_path: Path, monkeypatch, capsys):
     root = photos(tmp_path / "set", *[WORD] * 5)
     assert train(monkeypatch, *SMALL, root, "optimizer.lr=1e-9", f"run_dir={tmp_path}/run") == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "stand still" in line]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hardly move" in line]
     moved = re.fullmatch(
         r"warning: the weights stand still: in 2 steps they moved by (\S+) of their length\. The rate is too low: "
         r"optimizer\.lr=1e-09, where 0\.007 is usual for SGD, 0\.001 for AdamW",
@@ -110,11 +110,11 @@ def test_the_same_images_for_training_and_validation_are_counted(tmp_path: Path,
     assert "in training too" not in capsys.readouterr().out
 
 
-def test_an_hmean_of_0_prints_the_funnel_and_where_the_regions_were_lost(tmp_path: Path, monkeypatch, capsys):
+def test_hmean_0_prints_each_stage_and_where_regions_were_lost(tmp_path: Path, monkeypatch, capsys):
     words = (*SMALL, photos(tmp_path / "set", *[WORD] * 5), f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words, "decode.bin_thresh=1") == 0  # no probability is above it
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
-    assert not any("stand still" in line for line in lines)  # the default rate moves the weights
+    assert not any("hardly move" in line for line in lines)  # the default rate moves the weights
     funnel, lost = [line for line in lines if "hmean 0" in line or "lost at" in line]
     shape = (
         r"warning: hmean 0, step by step: 1 region to find → highest probability [01]\.\d\d → 0 contours above "
