@@ -91,11 +91,11 @@ def parse(argv: list[str]) -> Asked:
 
 def compose(words: list[str]) -> DictConfig | int:
     """The checked config of `ocrdet-train WORDS`, or the exit code where the words are refused."""
-    from resnet18_ocrdet.config.compose import run_command
+    from resnet18_ocrdet.commands.launch import run_command
 
     composed: list[DictConfig] = []
 
-    def keep(cfg: DictConfig) -> int:
+    def keep(cfg: DictConfig, _: list[str]) -> int:
         composed.append(cfg)
         return 0
 
@@ -148,7 +148,7 @@ class RangeTest:
         self.parts = assemble(cfg, display, World(), resuming=False)
         self.state, self.loader = self.parts.state, self.parts.loader
         # It judges nothing but finiteness: a loss far above the usual is what this test looks for.
-        self.state.guard = Guard(guess=math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)
+        self.state.guard = Guard(math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)
         self.state.mining = HeldMining(self.state.mining.share)
         self.clip_norm = cfg.train.clip_norm
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from resnet18_ocrdet import build
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.messages import count
@@ -91,7 +91,7 @@ def free_parts(height: int, width: int, polygons: Sequence[Polygon]) -> Iterator
         yield Box(*(side * CELL for side in cells))
 
 
-def cut(output: Path, cfg: DictConfig) -> int:
+def cut(output: Path, cfg: DictConfig, _: list[str]) -> int:
     """Write the parts of all training images of `cfg`; the folder is there when all are. Returns 0.
 
     Raises UserError where there are none, or where the folder is there already."""

@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
+from resnet18_ocrdet.commands import launch
 from resnet18_ocrdet.config import compose, disk
+from resnet18_ocrdet.config.argv import Request
 
 
 def configs(command: str, *words: str) -> list[DictConfig]:
     """The configs that the jobs of one command line get: one, or one per job of a sweep."""
     seen: list[DictConfig] = []
 
-    def job(cfg: DictConfig) -> int:
+    def job(cfg: DictConfig, _: list[str]) -> int:
         seen.append(cfg)
         return 0
 
-    assert compose.run_command(command, job, list(words)) == 0
+    assert launch.run_command(command, job, list(words)) == 0
     return seen
 
 
@@ -32,10 +34,10 @@ _compose = compose._compose
 _composed: dict[tuple[str, ...], DictConfig] = {}
 
 
-def _compose_once(hydra: Any, command: str, words: list[str]) -> DictConfig:
-    key = (command, *words)
+def _compose_once(hydra: Any, request: Request, words: list[str]) -> DictConfig:
+    key = (request.command, *words)
     if key not in _composed:
-        _composed[key] = _compose(hydra, command, words)
+        _composed[key] = _compose(hydra, request, words)
     return _composed[key]
 
 

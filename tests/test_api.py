@@ -11,7 +11,7 @@ import pytest
 import resnet18_ocrdet
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation.icdar_files import format_detections

@@ -20,8 +20,8 @@ from torch import nn
 from fuzzing.formats import change_zip, mutate
 from fuzzing.mutations import any_value, change_tree
 from resnet18_ocrdet import build
+from resnet18_ocrdet.commands.launch import NAME_FAULTS
 from resnet18_ocrdet.commands.resume import resumed_config
-from resnet18_ocrdet.config.compose import NAME_FAULTS
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.config.resumed import implied_words

@@ -11,9 +11,8 @@ import numpy as np
 
 from . import build
 from .config.bundled import BUNDLED, weights_path
-from .config.options import InputSize
-from .config.runs import Decode, DetectRun
-from .config.schema_walk import Key, keys_of
+from .config.library import train_keys
+from .config.spec import Key, declared_key
 from .config.values import convert
 from .data.image_io import read_image
 from .inference.loading import load_model, where_to_run
@@ -21,10 +20,7 @@ from .inference.predictor import Predictor
 from .model.contract import Contract
 from .structures import Detection, Image
 
-# the rules of the command line hold here too
-OWN = {key.name: key for key in keys_of(DetectRun)}
-DECODING = {key.name: key for key in keys_of(Decode)}
-SIDES = [key for key in keys_of(InputSize) if key.name in ("height", "width")]
+RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
 
 
 class Detector:
@@ -50,16 +46,19 @@ class Detector:
         unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
         shrunk to less than half are looked at in tiles as well.
         Raises UserError for a checkpoint or device that cannot be used, ValueError for another setting."""
-        device, precision = _judged(OWN["device"], device), _judged(OWN["precision"], precision)
-        if unknown := sorted(set(decode) - set(DECODING)):
-            raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(DECODING)}")
-        changed = {name: _judged(DECODING[name], value) for name, value in decode.items()}
+        keys = train_keys()  # the rules of the command line hold here too
+        device, precision = _judged(keys["device"], device), _judged(keys["precision"], precision)
+        known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
+        if unknown := sorted(set(decode) - set(known)):
+            raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(known)}")
+        changed = {name: _judged(keys[f"decode.{name}"], value) for name, value in decode.items()}
         if input_size is not None:
             if not isinstance(input_size, Sequence) or len(input_size) != 2:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
-            changed |= {key.name: _judged(key, side) for key, side in zip(SIDES, input_size, strict=True)}
+            sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
+            changed |= {key.name: _judged(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        trained = load_model(path, _judged(OWN["runtime"], runtime))
+        trained = load_model(path, _judged(RUNTIME, runtime))
         if runtime not in ("auto", trained.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks, and {path} is not one")
         place, wanted = where_to_run(trained, device, precision)
@@ -85,6 +84,6 @@ class Detector:
 def _judged(key: Key, value: Any) -> Any:
     """As the command would take it. Raises ValueError where the command would refuse it."""
     try:
-        return convert(value, key.annotation, key.rule)
+        return convert(value, key)
     except ValueError as error:
         raise ValueError(f"{key.name}={value!r}: {error}") from None

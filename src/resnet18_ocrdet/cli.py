@@ -1,4 +1,4 @@
-"""The commands. Thin: hand the words to the checks, then the checked config to the command.
+"""The entry points. Each hands its words to the checks, then the checked config to the command.
 
 What a command needs is imported when it runs, so that --help and a refused word answer at once.
 """
@@ -9,10 +9,9 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .config.compose import run_command
+from .commands.launch import Job, run_command
 from .runtime.streams import announce_loss, exit_code, make_streams_last
 
 if TYPE_CHECKING:
@@ -44,40 +43,40 @@ def check() -> None:
     _run("check", _check)
 
 
-def _run(command: str, job: Callable[[DictConfig], int]) -> None:
+def _run(command: str, job: Job) -> None:
     make_streams_last()
     sys.exit(exit_code(run_command(command, job)))
 
 
-def _train(cfg: DictConfig) -> int:
+def _train(cfg: DictConfig, words: list[str]) -> int:
     _set_up_process(cfg)
     from .commands.train import run
 
-    return run(cfg, [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")])
+    return run(cfg, words)
 
 
-def _evaluate(cfg: DictConfig) -> int:
+def _evaluate(cfg: DictConfig, _: list[str]) -> int:
     _set_up_process(cfg)
     from .commands.evaluate import run
 
     return run(cfg)
 
 
-def _detect(cfg: DictConfig) -> int:
+def _detect(cfg: DictConfig, _: list[str]) -> int:
     _set_up_process(cfg)
     from .commands.detect import run
 
     return run(cfg)
 
 
-def _export(cfg: DictConfig) -> int:
+def _export(cfg: DictConfig, _: list[str]) -> int:
     _set_up_process(cfg)
     from .commands.export import run
 
     return run(cfg)
 
 
-def _check(cfg: DictConfig) -> int:
+def _check(cfg: DictConfig, _: list[str]) -> int:
     _set_up_process(cfg)
     from .commands.check import run
 
@@ -85,13 +84,13 @@ def _check(cfg: DictConfig) -> int:
 
 
 def _set_up_process(cfg: DictConfig) -> None:
-    """What holds for the whole process, set once."""
+    """Settings of the whole process."""
     from .errors import UserError
     from .runtime.allocator import keep_freed_memory
 
     keep_freed_memory()
-    announce_loss("nobody reads the output any more; going on, as the results are in files")
-    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # told in one line of our own
+    announce_loss("stdout is closed; continuing, results are in files")
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # we report it in one line
     max_pixels = round(cfg.max_megapixels * 1e6)
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # read once, when OpenCV is loaded
     try:

@@ -17,7 +17,7 @@ from config_runner import configs
 from defective_set import WORD, build, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.commands.check import USUAL, at_border
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.findings import CODES
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.geometry.polygon import area

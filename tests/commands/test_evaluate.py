@@ -15,8 +15,8 @@ import torch
 
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.scored import Scored, told_apart
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.check import check_run
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.config.crossfield import suspicions
 
 HEADER = "# @package _global_\n"
@@ -20,8 +20,8 @@ PRESETS = [
     ),
     ("type", HEADER + "train:\n  epochs: many\n", ["train.epochs=many: needs a whole number"]),
     ("range", HEADER + "optimizer:\n  lr: -1\n", ["optimizer.lr=-1: needs a number above 0"]),
-    ("section", HEADER + "train: 3\n", ["train is 3: a run needs a section here"]),
-    ("target", HEADER + "optimizer:\n  _target_: os.system\n", ["only torch.optim.SGD and torch.optim.AdamW"]),
+    ("section", HEADER + "train: 3\n", ["train=3: 'train' is a section"]),
+    ("target", HEADER + "optimizer:\n  _target_: os.system\n", ["only torch.optim.AdamW and torch.optim.SGD"]),
     ("header", "train:\n  epochs: 3\n", ["'# @package _global_'"]),
     ("syntax", HEADER + "train:\n  epochs: [3\n", ["experiment=syntax:", "line 3"]),
     ("interpolation", HEADER + "seed: ${train.nothing}\n", ["seed: Interpolation key 'train.nothing' not found"]),
@@ -54,7 +54,7 @@ def test_an_option_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (folder / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\n")
     (folder / "optimizer" / "温和.yaml").write_text("defaults: [sgd, _self_]\nlr: 0.001\n")
     words = ["--config-dir", str(folder)]
-    assert run_command("train", lambda cfg: int(cfg.optimizer.lr == 0.001), [*words, "optimizer=温和"]) == 1
+    assert run_command("train", lambda cfg, _: int(cfg.optimizer.lr == 0.001), [*words, "optimizer=温和"]) == 1
     assert run_command("train", pytest.fail, [*words, "optimizer=mine"]) == 2
     assert "optimizer.momentum is not set; a file of your own can begin with 'defaults: [sgd, _self_]'" in (
         capsys.readouterr().err
@@ -66,7 +66,7 @@ def test_config_dir_reaches_the_jobs_of_a_sweep(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "own.yaml").write_text(HEADER + "train:\n  epochs: 3\n")
     words = ["-m", "--config-dir", ".", "experiment=own,quickstart", "seed=1"]
-    assert run_command("train", lambda cfg: int(cfg.train.epochs), words) == 3  # the larger of 3 and 1
+    assert run_command("train", lambda cfg, _: int(cfg.train.epochs), words) == 3  # the larger of 3 and 1
 
 
 SUSPICIOUS = [

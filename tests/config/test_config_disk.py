@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.check import check_run
-from resnet18_ocrdet.config.compose import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def answer(capsys: pytest.CaptureFixture[str], command: str, *words: str) -> str
 
 def accepted(*words: str) -> DictConfig:
     seen: list[DictConfig] = []
-    assert run_command("train", lambda cfg: len(seen.append(cfg) or []), list(words)) == 0
+    assert run_command("train", lambda cfg, _: len(seen.append(cfg) or []), list(words)) == 0
     return seen[0]
 
 

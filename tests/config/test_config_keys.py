@@ -7,10 +7,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from resnet18_ocrdet.config.library import Library
+from resnet18_ocrdet.config.library import Library, all_leaves, schema_of
 from resnet18_ocrdet.config.paths import conf_dir
-from resnet18_ocrdet.config.runs import RUNS
-from resnet18_ocrdet.config.schema_walk import all_leaves
 
 KEYS = {
     "train": """
@@ -76,7 +74,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("command", list(KEYS))
 def test_public_keys(command: str):
-    assert {name for name, _, _ in all_leaves(RUNS[command])} == set(KEYS[command].split())
+    assert {name for name, _, _ in all_leaves(schema_of(command))} == set(KEYS[command].split())
 
 
 def test_public_options():
@@ -88,7 +86,8 @@ def test_public_options():
 
 @pytest.mark.parametrize("command", list(KEYS))
 def test_hydra_is_told_the_same_things_by_every_command(command: str):
-    content = yaml.safe_load((conf_dir() / f"{command}.yaml").read_text("utf-8"))
+    assert yaml.safe_load((conf_dir() / f"{command}.yaml").read_text("utf-8"))["defaults"][0] == "base"
+    content = yaml.safe_load((conf_dir() / "base.yaml").read_text("utf-8"))
     assert content["hydra"]["output_subdir"] is None
     assert content["hydra"]["run"] == {"dir": "."}
     assert {"override hydra/job_logging": "none"} in content["defaults"]

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet.config.override_grammar import Word, quote_path
-from resnet18_ocrdet.config.rules import Rule
+from resnet18_ocrdet.config.spec import Rule
 
 NAMES = st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), min_size=1)
 NASTY = st.text(st.sampled_from("\\'\"${}[](),=:+~@ \tab"), min_size=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config_runner import empty_folder  # noqa: F401 - the fixture acts by being here
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 
 # command line, parts of the answer
 REFUSED = [
@@ -82,7 +82,7 @@ REFUSED = [
     ("train experiment=finetune", ["init.weights=PATH is missing: experiment=finetune", "type init.weights=bundled"]),
     ("train train.auto_hparams=true", ["init.weights=PATH is missing", "or init.weights=runs/train/DATE_TIME/"]),
     # targets
-    ("train optimizer._target_=os.system", ["only torch.optim.SGD and torch.optim.AdamW can be built"]),
+    ("train optimizer._target_=os.system", ["only torch.optim.AdamW and torch.optim.SGD can be built"]),
     ("train model._target_=os.system", ["only resnet18_ocrdet.model.dbnet.DBNet can be built"]),
     # settings that exclude each other
     ("train scheduler=cosine optimizer.lr=0.0001", ["eta_min=0.0005 is above optimizer.lr=0.0001"]),
@@ -97,7 +97,7 @@ REFUSED = [
     ("eval checkpoint=a predictions=b data=synthetic", ["checkpoint and predictions are both given"]),
     ("eval predictions=b", ["add data=icdar2015 data.root=FOLDER"]),
     # what is missing
-    ("train data=icdar2015", ["data=icdar2015 needs data.root=FOLDER (the folder that holds ch4_training_images/)"]),
+    ("train data=icdar2015", ["data.root=FOLDER is missing (the folder that holds ch4_training_images/)"]),
     ("train data=custom", ["data.root=FOLDER is missing"]),
     ("eval", ["data=… is missing: the bundled weights bring no images", "data=icdar2015 data.root=FOLDER"]),
     ("eval checkpoint=bundled", ["data=… is missing: the bundled weights bring no images"]),
@@ -106,10 +106,10 @@ REFUSED = [
     ("train ~train.epochs", ["nothing can be removed"]),
     ("train train.epochs 3", ["'train.epochs' has no value: write train.epochs=3"]),
     ("train optimizer.lr = 3", ["write optimizer.lr=VALUE", "without spaces"]),
-    ("train photo.jpg", ["'photo.jpg' is no setting"]),
-    ("check /", ["'/' is no setting", "did you mean data.root=/?"]),
+    ("train photo.jpg", ["'photo.jpg' is not a setting"]),
+    ("check /", ["'/' is not a setting", "did you mean data.root=/?"]),
     ("detect /", ["did you mean input=/?"]),
-    ("train ''", ["'' is no setting"]),
+    ("train ''", ["'' is not a setting"]),
     ("train optimizer.lr=0.003,0.005", ["several values; add -m for a sweep"]),
     ("train optimizer=sgd,adamw", ["several values; add -m for a sweep"]),
     ("train input_size=320x320,640x640", ["several values; add -m for a sweep"]),
@@ -170,4 +170,4 @@ def test_the_gates_stand_before_cfg_job_too(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("word", ["optimizer.lr=10", "train.batch_size=1", "scheduler.step_size=50"])
 def test_odd_but_legal(word: str):
-    assert run_command("train", lambda cfg: 0, [word]) == 0
+    assert run_command("train", lambda cfg, _: 0, [word]) == 0

@@ -10,10 +10,10 @@ import pytest
 from omegaconf import DictConfig
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
+from resnet18_ocrdet.commands.sweep import _comparison
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.override_check import single_settings
-from resnet18_ocrdet.config.settings_diff import comparison
 from resnet18_ocrdet.errors import UserError
 
 
@@ -101,13 +101,13 @@ def test_no_job_starts_when_one_is_wrong(
 
 
 def test_exit_code_is_the_worst_one():
-    assert run_command("train", lambda cfg: int(cfg.seed), ["-m", "seed=3,1"]) == 3
+    assert run_command("train", lambda cfg, _: int(cfg.seed), ["-m", "seed=3,1"]) == 3
 
 
 def test_a_user_error_in_one_job_leaves_the_others_running(capsys: pytest.CaptureFixture[str]):
     started = []
 
-    def job(cfg: DictConfig) -> int:
+    def job(cfg: DictConfig, _: list[str]) -> int:
         started.append(cfg.seed)
         if cfg.seed == 0:
             raise UserError("no images")
@@ -121,7 +121,7 @@ def test_a_user_error_in_one_job_leaves_the_others_running(capsys: pytest.Captur
 def test_an_interrupt_stops_the_sweep():
     started = []
 
-    def job(cfg: DictConfig) -> int:
+    def job(cfg: DictConfig, _: list[str]) -> int:
         started.append(cfg.seed)
         return 130
 
@@ -131,7 +131,7 @@ def test_an_interrupt_stops_the_sweep():
 
 
 def test_a_bug_in_a_job_is_not_hidden():
-    def job(cfg: DictConfig) -> int:
+    def job(cfg: DictConfig, _: list[str]) -> int:
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
@@ -145,7 +145,7 @@ def test_a_sweep_ends_with_its_jobs_side_by_side(tmp_path):
             lines = [json.dumps({"hmean": score}) + "\n" for score in scores]
             (tmp_path / str(number) / "metrics.jsonl").write_text("".join(lines))
     jobs = [["seed=0", "a=1"], ["seed=0", "a=2"], ["seed=0", "a=3"]]
-    assert comparison(tmp_path, jobs) == [
+    assert _comparison(tmp_path, jobs) == [
         "job 0  a=1  best hmean 0.5000",
         "job 1  a=2  best hmean 0.6000  highest",
         "job 2  a=3  best hmean none",
@@ -154,5 +154,5 @@ def test_a_sweep_ends_with_its_jobs_side_by_side(tmp_path):
 
 def test_a_sweep_under_torchrun_is_refused(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert run_command("train", lambda cfg: 0, ["-m", "seed=0,1"]) == 2
+    assert run_command("train", lambda cfg, _: 0, ["-m", "seed=0,1"]) == 2
     assert "-m: a sweep cannot run under torchrun" in capsys.readouterr().err

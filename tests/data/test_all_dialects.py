@@ -8,8 +8,8 @@ import pytest
 
 from dialect_writers import WAYS, pixels
 from resnet18_ocrdet.cli import _check
-from resnet18_ocrdet.config.compose import run_command
-from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, choose_dialect, read_data
+from resnet18_ocrdet.commands.launch import run_command
+from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, detect_format, read_data
 from resnet18_ocrdet.data.splits import LabelledImages, custom
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.geometry.polygon import min_area_quad
@@ -59,7 +59,7 @@ def test_one_dialect_takes_it_for_its_own(written):
     way, root, _ = written
     wanted = [] if way.key == "folders" else [way.key]
     assert [key for key, reader in DIALECTS.items() if reader.recognise(root)] == wanted
-    assert choose_dialect(root)[0] == way.key
+    assert detect_format(root)[0] == way.key
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
@@ -130,6 +130,6 @@ def test_the_set_has_what_the_dialects_differ_in():
 
 def test_the_folders_of_icdar_2015_alone_are_told_from_those_beside_other_labels(tmp_path):
     (tmp_path / "ch4_test_images").mkdir()
-    assert choose_dialect(tmp_path) == ("icdar2015", "ch4_test_images/")  # whose reader says that the labels lack
+    assert detect_format(tmp_path) == ("icdar2015", "ch4_test_images/")  # whose reader says that the labels lack
     (tmp_path / "test_icdar2015_label.txt").write_text("ch4_test_images/img_1.jpg\t[]\n")
-    assert choose_dialect(tmp_path)[0] == "ppocr"
+    assert detect_format(tmp_path)[0] == "ppocr"

@@ -10,7 +10,7 @@ import pytest
 
 from defective_set import OTHER, WORD, encoded, picture
 from resnet18_ocrdet.cli import _check, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data import text_file
 from resnet18_ocrdet.data.load_annotations import Reading, read_data
 from resnet18_ocrdet.data.splits import EmptySource, custom

@@ -19,9 +19,9 @@ import torch
 from conftest import TINY
 from resnet18_ocrdet.check.look import look_at as look_at_pixels
 from resnet18_ocrdet.cli import _detect, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data import image_io
-from resnet18_ocrdet.data.image_checks import turn_upright
+from resnet18_ocrdet.data.image_checks import to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_head import look_at
 from resnet18_ocrdet.data.image_io import read_image
@@ -74,7 +74,7 @@ def test_the_head_knows_how_the_pixels_will_lie(tmp_path: Path, suffix: str, mod
     marked(mode).save(path, exif=exif)
     head, image = look_at(path), read_image(path)
     assert image.shape == (head.height, head.width, 3)
-    (point,) = turn_upright(np.array([MARK], np.float32), head.orientation, HEIGHT, WIDTH)
+    (point,) = to_upright(np.array([MARK], np.float32), head.orientation, HEIGHT, WIDTH)
     assert centre(image) == pytest.approx(tuple(point), abs=0.6)
 
 

@@ -174,6 +174,6 @@ def test_every_dialect_has_the_same_face():
 
 
 def test_the_choices_of_the_config_are_the_readers():
-    from resnet18_ocrdet.config.options import DIALECTS as CHOICES
+    from resnet18_ocrdet.config.library import train_keys
 
-    assert set(CHOICES) == {"auto", *DIALECTS, *FALLBACK}
+    assert set(train_keys()["data.dialect"].rule.choices) == {"auto", *DIALECTS, *FALLBACK}

@@ -18,8 +18,8 @@ from torch import nn
 from conftest import installed
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.bundled import BUNDLED_PATH
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.evaluation.calibration import Sweep, Thresholds, best_of
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder

@@ -16,7 +16,7 @@ from onnx import helper
 
 from hostile_files import brightness, card, endless, write_onnx
 from resnet18_ocrdet.cli import _detect, _evaluate
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference import backends
 from resnet18_ocrdet.inference.backends import ExportedModel, open_exported

@@ -13,7 +13,7 @@ from torch import nn
 from foreign_networks import DB, DB_MEAN, MMOCR, SERVED_MEAN
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference.loading import load_model

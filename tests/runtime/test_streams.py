@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from conftest import TINY
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.signals import Interrupt
@@ -153,7 +153,7 @@ def test_a_loader_process_that_is_killed_is_one_line_and_everything_is_saved(tmp
     assert f"loader process {child} was ended by signal 9 (Killed); a damaged image or too little memory" in line
     assert "train.workers=0 shows which image" in line and "Traceback" not in text
     step = load_checkpoint(last)["step"]
-    assert f"stopped; step {step} is saved; go on with: ocrdet-train resume=run" in text
+    assert f"stopped; step {step} is saved; resume with: ocrdet-train resume=run" in text
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_a_name_cannot_steer_the_terminal(capsys):
     display.line(f"{AWKWARD} 日本　語\udcff\nnext")
     told = capsys.readouterr().out
     assert told == "\\x1b]0;gone\\x07\\x1b[31mred\\u202e\\x85.jpg 日本　語\\udcff\\nnext\n"
-    assert run_command("detect", lambda cfg: 1 / 0, [f"input={AWKWARD}"]) == 2
+    assert run_command("detect", lambda cfg, _: 1 / 0, [f"input={AWKWARD}"]) == 2
     error = capsys.readouterr().err
     assert "\x1b" not in error and "\\x1b[31mred" in error and len(error.splitlines()) == 1
 

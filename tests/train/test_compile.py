@@ -13,7 +13,7 @@ import torch
 
 from conftest import TINY
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 
 WORDS = (*TINY, "device=cpu", "precision=fp32", "optimizer.lr=1e-4", "train.ema=0.9")

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from resnet18_ocrdet.commands.train_report import write_summary
 
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
 from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds, typed_keys
-from resnet18_ocrdet.commands.train_summary import write_summary
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.data.usable import Usable
+from resnet18_ocrdet.data.region_counts import RegionCounts
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder
@@ -111,9 +111,9 @@ def test_reasons_name_the_numbers(start: Start, place: int, reason: str):
 
 def test_shares_of_the_labels():
     # 100 regions, 60 don't-care, 30 of the other 40 usable
-    labels = Usable(regions=100, dont_care=60, outside=4, too_small=6, usable=30, height=12.0)
+    labels = RegionCounts(regions=100, dont_care=60, outside=4, too_small=6, usable=30, height=12.0)
     assert start_of(7, labels, 0.5) == Start(7, 0.75, 0.6, 0.5)
-    assert start_of(7, Usable(4, 4, 0, 0, 0, 0.0), 0.5) == Start(7, 0.0, 1.0, 0.5)
+    assert start_of(7, RegionCounts(4, 4, 0, 0, 0, 0.0), 0.5) == Start(7, 0.0, 1.0, 0.5)
     assert start_of(7, None, None) == Start(7, 1.0, 0.0, None)  # rendered scenes
 
 
@@ -350,7 +350,7 @@ RECORDS = [{"epoch": 6, "hmean": None}, {"epoch": 7, "hmean": 0.6549}, {"epoch":
     ],
 )
 def test_before_and_after(start: dict[str, Any] | None, line: str | None, tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setattr("resnet18_ocrdet.commands.train_summary.draw_curves", lambda *_: True)
+    monkeypatch.setattr("resnet18_ocrdet.commands.train_report.draw_curves", lambda *_: True)
     write_summary(RunFolder(tmp_path), RECORDS, 60.0, Display(), start)
     told = [text for text in capsys.readouterr().out.splitlines() if "starting weights" in text]
     assert told == ([] if line is None else [line])

@@ -15,8 +15,8 @@ import torch
 from config_runner import configs
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _train
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.train_faults import explain
-from resnet18_ocrdet.config.compose import run_command
 from resnet18_ocrdet.data.loader import TrainLoader
 from resnet18_ocrdet.data.loader_processes import LoaderDied
 from resnet18_ocrdet.errors import UserError
@@ -61,7 +61,7 @@ def test_out_of_memory_is_one_line_and_what_was_learnt_is_kept(error, tmp_path: 
         "out of memory with train.batch_size=2 at 64x64 (20.00 MiB more were asked for): train.batch_size=1 "
         "train.accumulate=2 (the same step), or a smaller input_size"
     ) in out
-    assert "stopped; step 1 is saved; go on with: ocrdet-train resume=" in out
+    assert "stopped; step 1 is saved; resume with: ocrdet-train resume=" in out
     assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["step"] == 1
     monkeypatch.setattr(DBNet, "forward", forward)
     words = ("train.batch_size=1", "train.accumulate=2", "train.epochs=1")  # what it advised

@@ -12,7 +12,7 @@ import torch
 
 from checkpoint_content import made
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.train.resume_state import check_parts, naming
@@ -123,7 +123,7 @@ def damaged(tiny_run: Path, folder: Path, change: Callable[[Any], None]) -> Path
         (lambda saved: saved["random"].update(torch=torch.zeros(3)), "'random' cannot be restored ("),
         (lambda saved: saved["random"].update(python=(3, [1], None)), "'random' cannot be restored ("),
         (lambda saved: saved["config"].pop("optimizer"), "resume: the saved config has no section 'optimizer'"),
-        (lambda saved: saved["config"].update(data=None), "data is not set: a run needs a section here"),
+        (lambda saved: saved["config"].update(data=None), "data is not set: 'data' is a section"),
         (lambda saved: saved["optimizer"].update(param_groups=[]), "optimizer.layer_decay say which weights"),
     ],
 )  # fmt: skip

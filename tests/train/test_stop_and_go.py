@@ -246,7 +246,7 @@ def test_sigterm_to_the_whole_group_saves_and_ends_with_143(loaders_too: bool, t
         os.kill(int(child), signal.SIGTERM)
     assert process.wait(60) == 143
     text = (tmp_path / "out").read_text()
-    assert "is saved; go on with: ocrdet-train resume=run" in text and "Traceback" not in text, text
+    assert "is saved; resume with: ocrdet-train resume=run" in text and "Traceback" not in text, text
     content = load_checkpoint(tmp_path / "run/checkpoints/last.pt")
     assert f"step {content['step']} is saved" in text
 

@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import pytest
 import torch
+from resnet18_ocrdet.commands.train_report import epoch_line
 
 from conftest import TINY, installed
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.commands.train_lines import epoch_line
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.structures import LossParts
@@ -177,10 +177,10 @@ def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, c
     words = (*TINY, "train.epochs=2", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
-    assert "all 2 epochs are done already" in capsys.readouterr().out
+    assert "all 2 epochs are already done" in capsys.readouterr().out
     before = (tmp_path / "run/config.yaml").read_text()
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=1") == 2
-    assert "train.epochs=1: 2 epochs are done already" in capsys.readouterr().err
+    assert "train.epochs=1: 2 epochs are already done" in capsys.readouterr().err
     assert (tmp_path / "run/config.yaml").read_text() == before
 
 
@@ -242,7 +242,7 @@ def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monk
     assert train(monkeypatch, f"resume={tmp_path}/r", *more) == 0
     out = capsys.readouterr().out
     assert f"resume: data.root was {tmp_path}/照片 (1), a=b, is now {tmp_path}/moved" in out
-    assert "scheduler.eta_min was 0.0005, is now 0.001" in out and "not those this run was saved with" not in out
+    assert "scheduler.eta_min was 0.0005, is now 0.001" in out and "images or labels have changed" not in out
     assert train(monkeypatch, f"resume={tmp_path}/r", "data.train_size=5") == 2
     assert "data.train_size" in capsys.readouterr().err
 

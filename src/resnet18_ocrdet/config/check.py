@@ -1,8 +1,8 @@
-"""Gate 2: the composed config against its schema; nothing unknown, untyped or out of range passes."""
+"""The composed config against its schema: nothing unknown, of another type or out of range passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,21 +13,23 @@ from ..runtime.messages import as_typed
 from .crossfield import contradictions, not_given
 from .hints import unknown_key
 from .interpolation import escape_interpolation
-from .library import Library
-from .runs import RUNS
-from .schema_walk import Key, choose, keys_of, leaves, target_of
+from .library import Library, Schema, Section, all_leaves, leaves
+from .spec import Key
 from .values import convert
 
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
-def check_run(cfg: DictConfig, command: str, complete: bool = True, together: bool = True) -> DictConfig:
+def check_run(
+    cfg: DictConfig, command: str, complete: bool = True, together: bool = True, typed: Collection[str] | None = None
+) -> DictConfig:
     """The config typed, resolved and closed to new keys. Raises UserError with one line per mistake.
 
     complete: False lets values that must be given be absent, to look at a config (`--cfg`). together: False leaves out
-    whether the settings fit each other: those of a resumed run are not all known yet."""
-    checker = Checker(command, _resolved(cfg), complete)
-    tree = checker.section(checker.schema, checker.tree)
+    whether the settings fit each other: those of a resumed run are not all known yet. typed: keys of the command line;
+    others that are unknown are in a config file."""
+    checker = Checker(command, _resolved(cfg), complete, typed or ())
+    tree = checker.section(checker.library.schema, checker.tree)
     problems = checker.problems or (contradictions(tree, command) if together else [])
     if complete and not problems:
         problems = not_given(tree, command)
@@ -68,64 +70,81 @@ class Checker:
         command: str,
         tree: dict[str, Any],
         complete: bool,
-        place: str = " (in a config file)",  # the command line has passed gate 1, so a config file says it
+        typed: Collection[str] | None,
         spared: Callable[[str], bool] = lambda name: False,
     ) -> None:
-        """tree: plain values. complete: False lets values be `???`. place: said behind a key that does not exist.
-
-        spared: whether a key, by its dotted name, may be absent; it then stays so."""
-        self.schema, self.tree = RUNS[command], tree
-        self.complete, self.place, self.spared = complete, place, spared
+        """tree: plain values. complete: False lets values be `???`. typed: keys of the command line, others are from a
+        config file; None where neither is known. spared: whether a key, by its dotted name, may be absent."""
+        self.tree, self.complete, self.typed, self.spared = tree, complete, typed, spared
         self.library = Library(command)
-        self.known = leaves(self.schema, tree)
+        self.known = leaves(self.library.schema, tree)
         self.problems: list[str] = []
 
-    def section(self, schema: type, node: Mapping[str, Any], prefix: str = "", inherit: bool = False) -> dict[str, Any]:
+    def section(self, schema: Schema, node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """One node in its declared types."""
-        keys = {key.name: key for key in keys_of(schema, inherit)}
         for name in node:
-            if name not in keys and not (name == "_target_" and target_of(schema)):
-                problem = unknown_key(f"{prefix}{name}", self.known, self.library, {})
-                self.problems.append(problem + self.place)
-        target = target_of(schema)
+            full = f"{prefix}{name}"
+            if name not in schema and name != "_target_":
+                typed = self.typed is None or any(full == key or full.startswith(f"{key}.") for key in self.typed)
+                problem = unknown_key(full, self.known, self.library, self._chosen())
+                self.problems.append(problem + ("" if typed else " (in a config file)"))
+        target = node.get("_target_")
         clean: dict[str, Any] = {"_target_": target} if target else {}
-        for name, key in keys.items():
+        for name, key in schema.items():
             if name not in node and self.spared(prefix + name):
                 continue
-            clean[name] = self._value(key, node.get(name, MISSING), prefix + name)
+            value, full = node.get(name, MISSING), prefix + name
+            clean[name] = self._value(key, value, full) if isinstance(key, Key) else self._node(key, value, full)
         return clean
 
+    def _chosen(self) -> dict[str, str]:
+        """Group -> one of the options that build what is chosen."""
+        found = {}
+        for group in self.library.groups:
+            node = self.tree.get(group)
+            options = self.library.options_for(group, node.get("_target_")) if isinstance(node, Mapping) else []
+            default = self.library.groups[group]
+            if options:
+                found[group] = default if default in options else options[0]
+        return found
+
     def _value(self, key: Key, value: Any, name: str) -> Any:
-        if key.schemas:
-            return self._node(key, value, name)
         if value == MISSING:
             if self.complete:
-                self.problems.append(key.rule.missing or f"{name} is not set{self._remedy(name)}")
+                what = "FOLDER" if "folder" in key.rule.doc.partition(",")[0] else "PATH"
+                needed = f"{name}={what} is missing ({key.rule.doc})" if key.rule.path else f"{name} is not set"
+                self.problems.append(needed + self._remedy(name))
             return MISSING
         try:
-            return convert(value, key.annotation, key.rule)
+            return convert(value, key)
         except ValueError as error:
             self.problems.append(f"{name}={as_typed(value)}: {error}")
             return value
 
-    def _node(self, key: Key, value: Any, name: str) -> Any:
-        if value in (None, MISSING) and key.optional:
+    def _node(self, section: Section, value: Any, name: str) -> Any:
+        if value in (None, MISSING) and section.optional:
             return None
         if not isinstance(value, dict):
-            what = "is not set" if value in (None, MISSING) else f"is {as_typed(value)}"
-            self.problems.append(f"{name} {what}: a run needs a section here ({key.rule.doc})")
+            what = f"{name} is not set" if value in (None, MISSING) else f"{name}={as_typed(value)}"
+            below = (key for key, _, _ in all_leaves({name: section}))
+            self.problems.append(f"{what}: '{name}' is a section; set one of its keys, such as {next(below)}")
             return None
-        schema = choose(key, value)
-        targets = [target for target in map(target_of, key.schemas) if target]
-        if schema is None or (targets and value.get("_target_") not in targets):
-            target = as_typed(value.get("_target_"))
-            self.problems.append(f"{name}._target_={target}: only {' and '.join(targets)} can be built")
+        schema = section.choose(value)
+        if schema is None and section.optional and "_target_" not in value:  # keys of a group that is not chosen
+            self.problems += [unknown_key(f"{name}.{key}", self.known, self.library, {}) for key in value]
             return None
-        return self.section(schema, value, name + ".", key.rule.inherit)
+        if schema is None or (None in section.options and "_target_" in value):
+            targets = " and ".join(filter(None, section.options)) or "nothing"
+            self.problems.append(f"{name}._target_={as_typed(value.get('_target_'))}: only {targets} can be built")
+            return None
+        return self.section(schema, value, name + ".")
 
     def _remedy(self, name: str) -> str:
         """For an option file of the user's own that leaves keys out."""
         group = name.partition(".")[0]
-        target = (self.tree.get(group) or {}).get("_target_") if group in self.library.groups else None
+        node = self.tree.get(group)
+        target = node.get("_target_") if isinstance(node, Mapping) and group in self.library.groups else None
         options = self.library.options_for(group, target) if target else []
-        return f"; a file of your own can begin with 'defaults: [{options[0]}, _self_]'" if options else ""
+        if not options or self.library.values(group, options[0]).get(name.rpartition(".")[2]) == MISSING:
+            return ""
+        return f"; a file of your own can begin with 'defaults: [{options[0]}, _self_]'"

@@ -14,8 +14,7 @@ from ..errors import UserError
 from ..runtime.messages import looked_in
 from .bundled import BUNDLED
 from .interpolation import escape_interpolation
-from .runs import RUNS
-from .schema_walk import all_leaves
+from .library import train_keys
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
 CHECKPOINTS = ("checkpoint", "init.weights")
@@ -137,7 +136,7 @@ def _real(path: Path) -> Path:
 
 def _make_absolute(cfg: DictConfig) -> None:
     """config.yaml and checkpoint keep the paths of data and weights; a resume or ocrdet-eval may start elsewhere."""
-    for name, key, _ in all_leaves(RUNS["train"]):
+    for name, key in train_keys().items():
         path = OmegaConf.select(cfg, name) if key.rule.path and "." in name else None
         if not isinstance(path, str) or re.fullmatch(key.rule.plain, path) or not Path(path).exists():
             continue

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
-from .library import Library
-from .runs import RUNS
-from .schema_walk import Key, all_leaves, target_of
+from .library import Library, all_leaves
+from .spec import Key
 
 SAME = {  # last part of a key elsewhere -> here
     "learning_rate": "lr",
@@ -90,7 +89,7 @@ def _options_that_have(word: str, library: Library) -> list[str]:
     group = word.partition(".")[0]
     if group not in library.groups:
         return []
-    holders = {target_of(schema) for name, _, schema in all_leaves(RUNS[library.command]) if name == word}
+    holders = {target for name, _, target in all_leaves(library.schema) if name == word}
     targets = sorted(filter(None, holders))
     return [f"{group}={option}" for target in targets for option in library.options_for(group, target)]
 

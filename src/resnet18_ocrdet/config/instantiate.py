@@ -9,11 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..errors import UserError
 from ..runtime.messages import as_typed, one_line
-from .runs import RUNS
-from .schema_walk import keys_of, target_of
-
-SCHEMAS = [schema for run in RUNS.values() for key in keys_of(run) for schema in key.schemas]
-TARGETS = [target for target in map(target_of, SCHEMAS) if target is not None]  # all that is ever built by name
+from .library import targets
 
 
 def instantiate(node: DictConfig, **more: Any) -> Any:
@@ -25,7 +21,7 @@ def instantiate(node: DictConfig, **more: Any) -> Any:
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)
     target = values.pop("_target_", None)
-    if target not in TARGETS:
+    if target not in targets():
         raise UserError(one_line(f"_target_={as_typed(target)}: only what the options in conf/ name can be built"))
     module, _, name = target.rpartition(".")
     return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)

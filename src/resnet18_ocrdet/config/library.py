@@ -1,14 +1,46 @@
-"""What lies in conf/: the groups of a command, their options, and the values written there."""
+"""What lies in conf/: the groups of a command, their options, their values, and which keys they declare."""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml  # type: ignore[import-untyped]
 
 from .paths import conf_dir
+from .spec import MORE, Key, declared_key
+
+COMMANDS = ("train", "eval", "detect", "check", "export")
+Schema: TypeAlias = "Mapping[str, Key | Section]"
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A key that holds others: a section of the command's file, or a group."""
+
+    options: Mapping[str | None, Schema]  # `_target_` -> keys; of a section, and of a group without targets: None
+    optional: bool = False  # null is allowed
+
+    def choose(self, node: Any) -> Schema | None:
+        """The keys that a node follows: of its `_target_`, or the only ones."""
+        if None in self.options:
+            return self.options[None]
+        target = node.get("_target_") if isinstance(node, Mapping) else None
+        return self.options.get(target) if isinstance(target, str) else None
+
+
+@dataclass(frozen=True)
+class ConfFile:
+    """One YAML file of conf/, those of its `defaults` in it."""
+
+    defaults: list[Any]
+    values: dict[str, Any]
+    comments: Mapping[str, str]  # dotted key -> what follows `#` on its line
+    header: list[str]  # comment lines at the top
 
 
 class Library:
@@ -19,22 +51,24 @@ class Library:
         self.command = command
         self.shipped = conf_dir()
         self.folders = [self.shipped, *([extra] if extra else [])]
+        self.file = conf_file(self.shipped / f"{command}.yaml")
 
     @cached_property
     def primary(self) -> dict[str, Any]:
-        """The values of the command's own file, without its defaults list and Hydra's settings."""
-        return {name: value for name, value in self._primary_file.items() if name not in ("defaults", "hydra")}
+        """The values of the command's own file, without Hydra's settings."""
+        return {name: value for name, value in self.file.values.items() if name != "hydra"}
 
     @cached_property
     def groups(self) -> dict[str, str | None]:
         """Group -> option chosen by default, as in the command's defaults list."""
-        entries = [entry for entry in self._primary_file["defaults"] if isinstance(entry, dict)]
-        pairs = [pair for entry in entries for pair in entry.items()]
+        pairs = [pair for entry in self.file.defaults if isinstance(entry, dict) for pair in entry.items()]
         return {group: option for group, option in pairs if not group.startswith("override ")}
 
     @cached_property
-    def _primary_file(self) -> dict[str, Any]:
-        return _read(self.shipped / f"{self.command}.yaml")
+    def schema(self) -> Schema:
+        """The keys of a run of this command, groups with all of their shipped options."""
+        groups = {name: self._group(name, default) for name, default in self.groups.items() if name != "experiment"}
+        return {**groups, **self._section(self.primary, "")}
 
     def options(self, group: str) -> list[str]:
         """Names that `group=` takes."""
@@ -51,14 +85,132 @@ class Library:
 
     def values(self, group: str, option: str) -> dict[str, Any]:
         """What a shipped option sets."""
-        return _read(self.shipped / group / f"{option}.yaml")
+        return conf_file(self.shipped / group / f"{option}.yaml").values
 
     def options_for(self, group: str, target: str | None) -> list[str]:
-        """Shipped options of a group that build `target`."""
-        shipped = sorted(file.stem for file in (self.shipped / group).glob("*.yaml"))
-        return [option for option in shipped if self.values(group, option).get("_target_") == target]
+        """Shipped options of a group that build `target`, without those that are derived from another one."""
+        files = {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
+        return [name for name, file in files.items() if file.values.get("_target_") == target and not file.defaults]
+
+    def _group(self, group: str, default: str | None) -> Section:
+        """The keys of each target: those of its options, declared there or in any other option of the group."""
+        files = [conf_file(path) for path in sorted((self.shipped / group).glob("*.yaml"))]
+        anywhere = {name: key for file in reversed(files) for name, key in _declared(file).items()}
+        options: dict[str | None, dict[str, Key | Section]] = {}
+        for file in files:
+            own = _declared(file)
+            keys = options.setdefault(file.values.get("_target_"), {})
+            for name in (name for name in file.values if name != "_target_"):
+                keys[name] = _completed(own.get(name, anywhere[name]), files)
+        return Section(options, optional=default is None)
+
+    def _section(self, values: Mapping[str, Any], prefix: str) -> dict[str, Key | Section]:
+        """Keys of the command's file, declared there or in train.yaml."""
+        found: dict[str, Key | Section] = {}
+        for name, value in values.items():
+            full = prefix + name
+            if isinstance(value, dict):
+                found[name] = Section({None: self._section(value, f"{full}.")})
+                continue
+            own = self.file.comments.get(full, "")
+            if own.startswith("[") or self.command == "train":
+                found[name] = declared_key(name, own, value)
+            else:
+                found[name] = self._as_in_training(full, value, own)
+        return found
+
+    def _as_in_training(self, full: str, value: Any, comment: str) -> Key:
+        key = train_keys().get(full)
+        if key is None:
+            return declared_key(full.rpartition(".")[2], comment, value)
+        rule = replace(key.rule, doc=comment) if comment else key.rule
+        return replace(key, optional=key.optional or value is None, rule=rule)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    content = yaml.safe_load(file.read_text("utf-8"))
-    return content if isinstance(content, dict) else {}
+def conf_file(path: Path) -> ConfFile:
+    """Read a file of conf/, once."""
+    return _conf_file(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _conf_file(path: Path, _stamp: int) -> ConfFile:
+    text = path.read_text("utf-8")
+    values = yaml.load(text, Loader) or {}
+    comments = dict(_comments(yaml.compose(text, Loader), text.splitlines(), ""))
+    defaults = values.pop("defaults", [])
+    for name in reversed([entry for entry in defaults if isinstance(entry, str) and entry != "_self_"]):
+        base = conf_file(path.with_name(f"{name}.yaml"))
+        values, comments = {**base.values, **values}, {**base.comments, **comments}
+    header = [line.removeprefix("# ") for line in text.partition("\n\n")[0].splitlines() if line.startswith("# ")]
+    return ConfFile(defaults, values, comments, header)
+
+
+def _comments(node: Any, lines: list[str], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in getattr(node, "value", ()):
+        name = prefix + key.value
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            yield from _comments(value, lines, f"{name}.")
+        elif value.end_mark.line == value.start_mark.line:
+            yield name, lines[value.end_mark.line][value.end_mark.column :].partition("#")[2].strip()
+
+
+def _declared(file: ConfFile) -> dict[str, Key]:
+    """The keys of an option that say what they take, or could only be what their value is."""
+    own = {}
+    for name, value in file.values.items():
+        comment = file.comments.get(name, "")
+        if name != "_target_" and (comment.startswith("[") or isinstance(value, bool)):
+            own[name] = declared_key(name, comment, value)
+    return own
+
+
+def _completed(key: Key, files: Sequence[ConfFile]) -> Key:
+    """A choice that is declared with `…` takes the values of all options, too."""
+    if MORE not in key.rule.choices:
+        return key
+    values = [str(file.values[key.name]) for file in files if key.name in file.values]
+    choices = dict.fromkeys([*(word for word in key.rule.choices if word != MORE), *values])
+    return replace(key, rule=replace(key.rule, choices=tuple(choices)))
+
+
+@cache
+def train_keys() -> dict[str, Key]:
+    """Dotted name -> key, of every key outside of groups that ocrdet-train takes."""
+    return {name: key for name, key, _ in all_leaves(Library("train").schema)}
+
+
+@cache
+def targets() -> frozenset[str]:
+    """Every `_target_` of the shipped options: all that is ever built by name."""
+    found = {target for command in COMMANDS for _, _, target in all_leaves(schema_of(command))}
+    return frozenset(filter(None, found))
+
+
+@cache
+def schema_of(command: str) -> Schema:
+    """The keys of a command."""
+    return Library(command).schema
+
+
+def leaves(schema: Schema, tree: Mapping[str, Any], prefix: str = "") -> dict[str, Key]:
+    """Dotted name -> key, for every value that this run config holds."""
+    found: dict[str, Key] = {}
+    for name, key in schema.items():
+        if isinstance(key, Key):
+            found[prefix + name] = key
+            continue
+        node = tree.get(name)
+        below = key.choose(node)
+        if below is not None:
+            found |= leaves(below, node if isinstance(node, Mapping) else {}, f"{prefix}{name}.")
+    return found
+
+
+def all_leaves(schema: Schema, prefix: str = "", target: str | None = None) -> Iterator[tuple[str, Key, str | None]]:
+    """(dotted name, key, `_target_` it belongs to), whatever options are chosen."""
+    for name, key in schema.items():
+        if isinstance(key, Key):
+            yield prefix + name, key, target
+        else:
+            for below, keys in key.options.items():
+                yield from all_leaves(keys, f"{prefix}{name}.", below)

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 
 from ..errors import UserError
 from .interpolation import escape_interpolation
-from .rules import Rule
+from .spec import Rule
 
 WORD = re.compile(r"(\+\+|\+|~)?([^=]*)(=(.*))?", re.DOTALL)
 QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""

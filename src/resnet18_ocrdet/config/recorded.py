@@ -13,7 +13,6 @@ from .check import Checker, escaped
 from .hints import RENAMED
 from .interpolation import literal
 from .library import Library
-from .options import DBLoss, DBNet
 from .plain import described, not_plain
 
 PACKAGE = "resnet18_ocrdet"
@@ -34,8 +33,8 @@ MOVED_TARGETS = {  # older `_target_` -> where that class is now
 }
 # Settings that older versions did not have, with the values that change nothing; besides those of train.*
 ADDED: dict[str, dict[str, Any]] = {
-    "model": {"_target_": DBNet.target, "plain": False},  # model/convert.py left the target out
-    "loss": {"_target_": DBLoss.target},
+    "model": {"_target_": f"{PACKAGE}.model.dbnet.DBNet", "plain": False},  # model/convert.py left the target out
+    "loss": {"_target_": f"{PACKAGE}.model.loss.DBLoss"},
     "augment": {"crop_size": None},
     "decode": {"unclip": "clipper"},
 }
@@ -59,8 +58,8 @@ def recorded_config(said: object) -> dict[str, Any]:
     tree: dict[str, Any] = {name: _literal(name, value) for name, value in said.items()}
     tree = with_newer_keys(tree)
     checked = {name: value for name, value in tree.items() if (name, value) != ("data", None)}
-    checker = Checker("train", checked, True, "", lambda name: not name.startswith("data."))
-    clean = checker.section(checker.schema, checked)
+    checker = Checker("train", checked, True, None, lambda name: not name.startswith("data."))
+    clean = checker.section(checker.library.schema, checked)
     if checker.problems:
         raise UserError(one_line(checker.problems[0]))
     if len(checked) < len(tree):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .library import Library
-from .options import InputSize
+from .library import Library, train_keys
 from .override_grammar import Word
-from .schema_walk import keys_of
+from .spec import Rule
 from .values import nearest_multiples
 
 PAIR = re.compile(r"([0-9]+)[xX×]([0-9]+)")
-SIDE = keys_of(InputSize)[0].rule
 
 
 def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, list[str]]:
@@ -47,21 +45,21 @@ def _sides(text: str) -> list[int]:
 def pair_problem(text: str) -> str:
     """Why this is no `HxW` of a training image; empty where it is one."""
     if text.isascii() and text.isdigit():
-        near = nearest_multiples(int(text), SIDE)
+        near = nearest_multiples(int(text), train_keys()["input_size.height"].rule)
         return f"height x width is needed, did you mean {' or '.join(f'{side}x{side}' for side in near)}?"
-    sides = _sides(text)
+    sides, rule = _sides(text), train_keys()["input_size.height"].rule
     if not sides:
         return "height x width is needed, such as 800x800 or 736x1280"
-    valid = [nearest_multiples(side, SIDE) for side in sides]
+    valid = [nearest_multiples(side, rule) for side in sides]
     wrong = [side for side, choices in zip(sides, valid, strict=True) if side not in choices]
     if not wrong:
         return ""
     pairs = [f"{pick(valid[0])}x{pick(valid[1])}" for pick in (min, max)]
-    why = " and ".join(dict.fromkeys(map(_why, wrong)))
+    why = " and ".join(dict.fromkeys(_why(side, rule) for side in wrong))
     return f"{why}: nearest {' or '.join(dict.fromkeys(pairs))}"
 
 
-def _why(side: int) -> str:
-    if not SIDE.low <= side <= SIDE.high:
-        return f"{side} is not between {SIDE.low:g} and {SIDE.high:g}"
-    return f"{side} is not a multiple of {SIDE.multiple_of}"
+def _why(side: int, rule: Rule) -> str:
+    if not rule.low <= side <= rule.high:
+        return f"{side} is not between {rule.low:g} and {rule.high:g}"
+    return f"{side} is not a multiple of {rule.multiple_of}"

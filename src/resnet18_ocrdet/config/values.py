@@ -1,35 +1,30 @@
-"""One value against one rule: converted, or refused in words."""
+"""One value against one key: converted, or refused in words."""
 
 from __future__ import annotations
 
 import math
 import re
 from difflib import get_close_matches
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from types import NoneType
+from typing import Any, get_args, get_origin
 
-from .rules import Rule
-
-
-def kinds_of(annotation: Any) -> tuple[Any, ...]:
-    """`int | None` -> (int, NoneType); `int` -> (int,)."""
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+from .spec import Key, Rule
 
 
-def convert(value: Any, annotation: Any, rule: Rule) -> Any:
+def convert(value: Any, key: Key) -> Any:
     """The value in its declared type. Raises ValueError that says what the key needs."""
-    kinds = kinds_of(annotation)
-    if value is None and NoneType in kinds:
+    if value is None and key.optional:
         return None
-    if rule.path and value == "":
-        raise ValueError("is empty: give a path" + (", or null" if NoneType in kinds else ""))
+    if key.rule.path and value == "":
+        raise ValueError("is empty: give a path" + (", or null" if key.optional else ""))
+    kinds = [kind for kind in key.kinds if kind is not NoneType]
     for kind in kinds:
-        typed = _cast(value, kind, alone=len(set(kinds) - {NoneType}) == 1)
+        typed = _cast(value, kind, alone=len(kinds) == 1)
         if typed is not None:
-            if _in_limits(typed, rule):
+            if _in_limits(typed, key.rule):
                 return typed
             break
-    raise ValueError(_refusal(value, kinds, rule))
+    raise ValueError(_refusal(value, key))
 
 
 def _cast(value: Any, kind: Any, alone: bool) -> Any:
@@ -44,12 +39,10 @@ def _cast(value: Any, kind: Any, alone: bool) -> Any:
         return value if isinstance(value, bool) else None
     if kind in (int, float):
         return _number(value, kind)
-    if kind is str:
-        if isinstance(value, str):
-            return value
-        # A preset may say `checkpoint: 2015`; but 1.5 for "a share or a file" is a wrong share, not a file.
-        return str(value) if alone and isinstance(value, int | float) and not isinstance(value, bool) else None
-    return None
+    if isinstance(value, str):
+        return value
+    # A preset may say `checkpoint: 2015`; but 1.5 for "a share or a file" is a wrong share, not a file.
+    return str(value) if alone and isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _number(value: Any, kind: type) -> int | float | None:
@@ -68,25 +61,24 @@ def _number(value: Any, kind: type) -> int | float | None:
 def _in_limits(typed: Any, rule: Rule) -> bool:
     if isinstance(typed, list):
         return all(_in_limits(item, rule) for item in typed)
-    if isinstance(typed, str):
-        if rule.choices or rule.pattern:
-            return typed in rule.choices or bool(rule.pattern and re.fullmatch(rule.pattern, typed))
-        return True
     if isinstance(typed, bool):
         return True
+    if isinstance(typed, str):
+        unlimited = not (rule.choices or rule.pattern)
+        return unlimited or typed in rule.choices or bool(rule.pattern and re.fullmatch(rule.pattern, typed))
     low_ok = typed > rule.low if rule.above else typed >= rule.low
     high_ok = typed < rule.high if rule.below else typed <= rule.high
-    return bool(low_ok and high_ok and (rule.multiple_of == 1 or typed % rule.multiple_of == 0))
+    return bool(low_ok and high_ok and typed % rule.multiple_of == 0) if rule.multiple_of > 1 else low_ok and high_ok
 
 
-def _refusal(value: Any, kinds: tuple[Any, ...], rule: Rule) -> str:
+def _refusal(value: Any, key: Key) -> str:
     """`needs a whole number, 1 or more`, with the nearest valid value where there is one."""
-    text = f"needs {describe(kinds, rule)}"
-    if isinstance(value, str) and value.startswith("[") and get_origin(kinds[0]) is tuple:
+    text, rule = f"needs {describe(key)}", key.rule
+    if isinstance(value, str) and value.startswith("[") and get_origin(key.kind) is tuple:
         return f"{text}; quotes inside the word make it text: leave them out"
     if rule.choices:
         close = get_close_matches(str(value), rule.choices, n=1, cutoff=0.4)
-        return f"did you mean {close[0]}? ({describe(kinds, rule)})" if close else text
+        return f"did you mean {close[0]}? ({describe(key)})" if close else text
     number = _number(value, float)
     if rule.multiple_of > 1 and number is not None:
         return f"{text}: nearest {' or '.join(map(str, nearest_multiples(number, rule)))}"
@@ -100,28 +92,27 @@ def nearest_multiples(number: float, rule: Rule) -> list[int]:
     return sorted({int(min(max(side, rule.low), rule.high)) for side in (below, above)})
 
 
-def describe(kinds: tuple[Any, ...], rule: Rule) -> str:
+def describe(key: Key) -> str:
     """What a key takes, in words: `a number above 0, up to 100`."""
-    text = rule.form or (", ".join(rule.choices) if rule.choices else _describe_type(kinds, rule))
-    return f"{text}, or null" if NoneType in kinds else text
+    text = key.rule.form or ", ".join(key.rule.choices) or _describe_type(key)
+    return f"{text}, or null" if key.optional else text
 
 
-def _describe_type(kinds: tuple[Any, ...], rule: Rule) -> str:
-    kind = kinds[0]
+def _describe_type(key: Key) -> str:
+    kind, rule = key.kind, key.rule
     if kind is bool:
         return "true or false"
     if kind is str:
         return "a path" if rule.path else "text"
+    limits = _describe_limits(rule)
     if get_origin(kind) is tuple:
-        count = len(get_args(kind))
-        return f"{count} numbers in brackets, as [0.9,0.999], each{_describe_limits(rule).removeprefix(',')}"
+        return f"{len(get_args(kind))} numbers in brackets, as [0.9,0.999], each{limits.removeprefix(',')}"
     name = "a whole number" if kind is int else "a number"
-    steps = f", a multiple of {rule.multiple_of}" if rule.multiple_of > 1 else ""
-    return name + steps + _describe_limits(rule)
+    return name + (f", a multiple of {rule.multiple_of}" if rule.multiple_of > 1 else "") + limits
 
 
 def _describe_limits(rule: Rule) -> str:
-    """`, 0 to 1` or ` above 0, up to 100`: whether an end itself is allowed can be heard."""
+    """`, 0 to 1` or ` above 0, up to 100`."""
     low, high = f"{rule.low:g}", f"{rule.high:g}"
     if math.isinf(rule.low):
         return ""

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache
 from typing import Any, Literal
 
-from ..config.options import DBNet, InputSize
+from ..config.library import train_keys
 from ..config.plain import LONGEST, described, not_plain
-from ..config.rules import Rule
-from ..config.runs import Decode, Train
-from ..config.schema_walk import Key, keys_of
-from ..config.values import convert, describe, kinds_of
+from ..config.spec import Key, declared_key
+from ..config.values import convert, describe
 from ..errors import UserError
 from ..runtime.messages import as_typed, one_line
 from ..structures import Resize
 
 MOST_VALUES = 100  # of one field
-THREE = tuple[float, float, float]
-KEYS = {key.name: key for schema in (DBNet, InputSize, Train, Decode) for key in keys_of(schema)} | {
-    "mean": Key("mean", THREE, Rule("", low=0, high=1)),
-    "std": Key("std", THREE, Rule("", low=1e-3, high=255)),  # pixels are divided by it
-    "color_order": Key("color_order", str, Rule("", choices=("RGB",))),
-    "precision": Key("precision", str, Rule("", choices=("fp32", "bf16", "fp16", "int8"))),
+SETTINGS = ("model.backbone", "input_size.", "train.", "decode.")  # of ocrdet-train, which a contract holds, too
+OWN = {
+    "mean": "[3 floats >= 0 <= 1]",
+    "std": "[3 floats >= 0.001 <= 255]",  # pixels are divided by it
+    "color_order": "[RGB]",
+    "precision": "[fp32|bf16|fp16|int8]",
 }
+
+
+@cache
+def _keys() -> dict[str, Key]:
+    """What each field takes."""
+    shared = {key.name: key for name, key in train_keys().items() if name.startswith(SETTINGS)}
+    return shared | {name: declared_key(name, comment, "") for name, comment in OWN.items()}
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,11 @@ class Contract:
 
 def _judged(name: str, value: object) -> Any:
     """A field in its type, as the command line would take it. Raises UserError."""
-    key = KEYS[name]
+    key = _keys()[name]
     if (problem := not_plain(value, MOST_VALUES, LONGEST)) is not None:
-        raise UserError(f"the contract's {name} {problem}: needs {describe(kinds_of(key.annotation), key.rule)}")
+        raise UserError(f"the contract's {name} {problem}: needs {describe(key)}")
     try:
-        typed = convert(value, key.annotation, key.rule)
+        typed = convert(value, key)
     except ValueError as error:
         raise UserError(one_line(f"the contract's {name}={as_typed(value)}: {error}")) from None
     return tuple(typed) if isinstance(typed, list) else typed

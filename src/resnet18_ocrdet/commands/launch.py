@@ -1,0 +1,141 @@
+"""From a command line to the job: help, composition and checks, one run or a sweep, and the exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config.argv import Request, parse_argv
+from ..config.compose import checked, hydra_session, prepared_words
+from ..config.library import Library
+from ..errors import UserError
+from ..runtime.atomic_write import remove_leftovers
+from ..runtime.messages import printable
+from ..runtime.run_folder import remove_unused, reserve_folder
+
+if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
+    from omegaconf import DictConfig
+
+Job = Callable[["DictConfig", list[str]], int]
+
+FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
+GRACE_SECONDS = 5.0  # for rank 0 to report, after the others are done
+NAME_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP)  # of a word that was typed
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile, which libraries use
+INTERRUPTED = 130  # Ctrl-C, as a shell reports it
+
+
+def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
+    """Run `ocrdet-<command>` and return its exit code. Mistakes of the user end in one line and 2.
+
+    job gets the checked config, with its output folder filled in, and the words of the command line; it returns an exit
+    code. What it raises passes through, except UserError."""
+    try:
+        request = parse_argv(command, sys.argv[1:] if argv is None else argv)
+        if request.show_help or request.version:
+            from ..config.help import help_text, version_text
+
+            print(help_text(command) if request.show_help else version_text(command))
+            return 0
+        return _compose_and_run(request, job)
+    except UserError as error:
+        return report(command, error)
+    except OSError as error:
+        if error.errno not in (*NAME_FAULTS, *DISK_FAULTS) and NO_TEMPORARY not in str(error):
+            raise
+        message = f"{error.filename or 'disk'}: {error.strerror or error}"
+        print(f"ocrdet-{command}: {printable(message)}", file=sys.stderr)
+        return UserError.exit_code if error.errno in NAME_FAULTS else 1
+    except KeyboardInterrupt:
+        print(f"ocrdet-{command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def report(command: str, error: UserError) -> int:
+    """Print a mistake, one line each. Returns the exit code."""
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, rank 0 reports
+        time.sleep(GRACE_SECONDS)  # torchrun ends all of them as soon as one has ended
+        return error.exit_code
+    for line in str(error).split("\n"):
+        print(f"ocrdet-{command}: {printable(line)}", file=sys.stderr)
+    return error.exit_code
+
+
+def _compose_and_run(request: Request, job: Job) -> int:
+    from ..config.disk import check_disk
+    from ..config.resumed import goes_on
+
+    library = Library(request.command, request.config_dir)
+    with hydra_session(request.command) as hydra:
+        if request.completion:
+            hydra.shell_completion(config_name=request.command, overrides=request.words)
+            return 0
+        words = prepared_words(hydra, request, library)
+        if request.multirun:
+            from .sweep import run_sweep
+
+            return run_sweep(hydra, request, job, words, library)
+        # a resumed run has settings of its own: they are checked together when they are known
+        resumed = request.command == "train" and goes_on(request.words)
+        showing = bool(request.cfg or request.info)
+        cfg = checked(hydra, request, words, complete=not showing, together=not resumed)
+        if showing:
+            return _show(hydra, request, words, cfg, resumed)
+    check_disk(cfg, request.command)
+    with _own_folder(cfg, request.command):
+        return job(cfg, request.words)
+
+
+def _show(hydra: Any, request: Request, words: list[str], cfg: DictConfig, resumed: bool) -> int:
+    """What `hydra.main` prints for --cfg and --info."""
+    if resumed:
+        print("settings that are not typed come from the resumed run's config.yaml, not from here", file=sys.stderr)
+    if request.command == "train" and cfg.train.auto_hparams:
+        print(
+            "train.auto_hparams: rate, epochs and freezing are chosen, and the thresholds taken from the starting "
+            "weights, when the run begins; what is typed stays",
+            file=sys.stderr,
+        )
+    if request.cfg:
+        hydra.show_cfg(request.command, words, request.cfg, package=request.package, resolve=request.resolve)
+    else:
+        hydra.show_info(request.info, config_name=request.command, overrides=words)
+    return 0
+
+
+def stamp() -> str:
+    """Date and time, for the name of a folder."""
+    return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+@contextmanager
+def _own_folder(cfg: DictConfig, command: str) -> Iterator[None]:
+    """Give the run a folder of its own where the user named none; one that stays empty is removed again."""
+    key = FOLDER_KEY[command]
+    if cfg[key] is not None:
+        yield
+        return
+    wanted = Path("runs") / command / stamp()
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, rank 0 names the folder
+        cfg[key] = wanted.as_posix()
+        yield
+        return
+    new = [folder for folder in (wanted.parent, wanted.parents[1]) if not folder.exists()]
+    folder = reserve_folder(wanted)
+    cfg[key] = folder.as_posix()
+    remove_leftovers(wanted.parent.iterdir())  # of killed calls, whose folders are not used again
+    try:
+        yield
+    finally:
+        remove_unused(folder)
+        for parent in new:
+            with suppress(OSError):  # others are in it
+                parent.rmdir()
