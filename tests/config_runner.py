@@ -1,9 +1,7 @@
-"""What the test_config files share: commands run in an empty folder, with a job that only notes its config.
+"""Shared by the test_config files: run commands in an empty folder, with a job that only records its config.
 
-The paths of these command lines need not exist: tests/config/test_config_disk.py is about that.
-
-Hydra needs a tenth of a second for one composition, and most tests start from the same one: equal words are
-composed once per session. That is safe here, as no test changes a config file after its use."""
+Paths on these command lines need not exist: tests/config/test_config_disk.py checks them. Hydra needs a tenth of a second
+for a composition, so equal overrides are composed once per session. No test changes a config file after its use."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from resnet18_ocrdet.config.argv import Request
 
 
 def configs(command: str, *words: str) -> list[DictConfig]:
-    """The configs that the jobs of one command line get: one, or one per job of a sweep."""
+    """The configs that the jobs of a command line receive: one, or one per job of a sweep."""
     seen: list[DictConfig] = []
 
     def job(cfg: DictConfig, _: list[str]) -> int:

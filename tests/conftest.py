@@ -1,4 +1,4 @@
-"""What several test files share: a tiny run, and the real photos where there are any."""
+"""Shared by many tests: a tiny run, the ICDAR2015 photos if available, a check of messages by key words."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ TINY = (
 
 @pytest.fixture(scope="session")
 def icdar2015() -> Path:
-    """The folder of ICDAR2015's training half; tests that need it skip where it is not named."""
+    """The folder of the ICDAR2015 training photos; skips the test if the variable is not set."""
     root = os.environ.get("OCRDET_ICDAR2015")
     if not root:
         pytest.skip("OCRDET_ICDAR2015 is not set (the folder that holds ch4_training_images/)")
     return Path(root)
+
+
+def assert_mentions(text: str, *words: object) -> None:
+    """Every word, number or path is in the text, in any case. Not whole sentences: prose may improve."""
+    missing = [word for word in words if str(word).lower() not in text.lower()]
+    assert not missing, f"{missing} not in: {text}"
 
 
 def installed(command: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -37,7 +43,7 @@ def installed(command: str, *words: str, cwd: Path) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run of two epochs, made by the installed command."""
+    """The folder of a finished run of two epochs, trained by the installed command."""
     folder = tmp_path_factory.mktemp("tiny")
     done = installed("ocrdet-train", *TINY, "train.epochs=2", "run_dir=run", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Checkpoints and exported files that claim something, whatever it is."""
+"""Checkpoints and exported files with arbitrary metadata and graphs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAP = ["batch", 1, "height", "width"]
 
 
 def raw() -> dict[str, Any]:
-    """The content of the bundled weights, to be changed."""
+    """The content of the bundled weights, for the test to change."""
     content: dict[str, Any] = torch.load(BUNDLED_PATH, weights_only=True)
     return content
 
 
 def card(**changes: Any) -> dict[str, Any]:
-    """What an exported file says; changes: of its parts."""
+    """The metadata of an exported file. changes: replaced parts."""
     content = load_checkpoint(BUNDLED_PATH)
     contract = content["contract"] | {"height": 64, "width": 64, "precision": "fp32"}
     made = {
@@ -50,13 +50,13 @@ def brightness(output: str = "out") -> list[onnx.NodeProto]:
 
 def write_onnx(
     path: Path,
-    said: Any,
+    metadata: Any,
     nodes: list[onnx.NodeProto] | None = None,
     kind: int = T.FLOAT,
     inputs: int = 1,
     outputs: tuple[str, ...] = ("out",),
 ) -> Path:
-    """A file with a card and a graph of `nodes`. kind: of the output's values. said: its card, or a text for one."""
+    """Write an ONNX file. metadata: its metadata, or a string instead. kind: data type of the output."""
     shape = ["batch", 3, "height", "width"]
     graph = helper.make_graph(
         brightness() if nodes is None else nodes,
@@ -73,13 +73,13 @@ def write_onnx(
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    helper.set_model_props(model, {KEY: said if isinstance(said, str) else json.dumps(said)})
+    helper.set_model_props(model, {KEY: metadata if isinstance(metadata, str) else json.dumps(metadata)})
     onnx.save(model, path)
     return path
 
 
 def endless(begins: str = "true") -> list[onnx.NodeProto]:
-    """A loop that goes on for as long as it is let. begins: "true", or "bright": only where a pixel is not black."""
+    """An endless loop. begins: "true", or "bright": only if a pixel is not black."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["goes_on"], ["still"]), helper.make_node("Identity", ["value"], ["same"])],
         "body",

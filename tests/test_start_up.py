@@ -1,4 +1,4 @@
-"""What a command has to load before it answers, and a training before its first step. Nothing here is timed."""
+"""What a command imports before it answers, and a training before its first step. No timing."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from resnet18_ocrdet.commands.train import Training
 from resnet18_ocrdet.data.loader import TrainLoader
 
 WATCHED = ("torch._dynamo", "torchvision", "tensorboard", "matplotlib", "torch.utils.tensorboard")
-told = {}
+imported = {}
 
 def loaded():
     return [name for name in WATCHED if name in sys.modules]
 
 def begin(self, begin=TrainLoader.begin):
-    told["loaders"] = loaded()
+    imported["loaders"] = loaded()
     begin(self)
 
-def report(self, record, journal, report=Training._report):
+def report(self, record, report=Training._report):
     if record.step == 1:
-        told["first step"] = loaded()
-    report(self, record, journal)
+        imported["first step"] = loaded()
+    report(self, record)
 
 TrainLoader.begin, Training._report = begin, report
 try:
     cli.train()
 finally:
-    print(json.dumps(told))
+    print(json.dumps(imported))
 """
 
 
@@ -72,15 +72,15 @@ def test_every_command_answers_without_torch(command: str, words: list[str], cod
 
 
 @pytest.mark.slow
-def test_loaders_start_before_the_network_is_imported_and_no_writer_holds_up_the_first_step(tmp_path: Path):
+def test_loaders_start_before_the_network_is_imported_and_logging_after_the_first_step(tmp_path: Path):
     words = ["train.epochs=1", "data.train_size=4", "data.val_size=1", "train.batch_size=2", "input_size=64x64"]
     done = subprocess.run(
         [sys.executable, "-c", FIRST_STEP, *words, "run_dir=run"], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["loaders"] == []
-    assert set(told["first step"]) == {"torch._dynamo", "torchvision"}  # no optimizer of torch does without the former
+    imported = json.loads(done.stdout.splitlines()[-1])
+    assert imported["loaders"] == []
+    assert set(imported["first step"]) == {"torch._dynamo", "torchvision"}  # torch's optimizers import the former
     assert list((tmp_path / "run/tensorboard").glob("events*"))
 
 
@@ -106,7 +106,7 @@ def test_an_early_start_changes_no_batch(workers: int, first: int):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_early_start_draws_no_random_number_of_the_network(workers: int):
+def test_an_early_start_does_not_change_the_random_state(workers: int):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     loader = small_loader(workers)
@@ -115,13 +115,13 @@ def test_an_early_start_draws_no_random_number_of_the_network(workers: int):
     loader.close()
 
 
-def test_a_journal_that_wrote_nothing_leaves_no_event_file(tmp_path: Path):
-    journal = RunLogger(tmp_path, 0)
-    journal.close()
+def test_a_logger_that_wrote_nothing_leaves_no_event_file(tmp_path: Path):
+    logger = RunLogger(tmp_path, 0, 0, print)
+    logger.close()
     assert not (tmp_path / "tensorboard").exists()
-    journal = RunLogger(tmp_path, 3)
+    logger = RunLogger(tmp_path, 0, 3, print)
     loss = LossParts(*(torch.tensor(1.0) for _ in LossParts._fields))
-    journal.step(StepRecord(4, 0.0, 0.1, loss, 1.0, Verdict.GOOD, 1.0, True, 0.1, 0.2, ("a",), 1))
-    journal.close()
+    logger.step(StepRecord(4, 0.0, 0.1, loss, 1.0, Verdict.GOOD, 1.0, True, 0.1, 0.2, ("a",), 1))
+    logger.close()
     (events,) = (tmp_path / "tensorboard").glob("events*")
     assert b"train/loss_total" in events.read_bytes()

@@ -1,4 +1,4 @@
-"""The wheel that users install: it holds conf/, and its commands work from any folder."""
+"""The wheel contains conf/ and the weights, and its commands work from any folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package as installed from a wheel that was made of the sdist."""
+    """A folder with the package, installed from a wheel that was built from the sdist."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT], check=True)
     (wheel,) = (folder / "dist").glob("*.whl")
@@ -41,16 +41,15 @@ def call(site: Path, command: str, *words: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_it_composes_its_config(site: Path, tmp_path: Path):
+def test_the_wheel_contains_the_config(site: Path, tmp_path: Path):
     assert (site / "resnet18_ocrdet/conf/train.yaml").is_file()
     shown = call(site, "train", "--cfg", "job", cwd=tmp_path)
     assert "lr: 0.007" in shown and "batch_size: 8" in shown
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_detects_with_the_weights_in_it(site: Path, tmp_path: Path):
+def test_the_wheel_detects_with_the_bundled_weights(site: Path, tmp_path: Path):
     write(tmp_path / "a.png", SyntheticScenes(1, 736, 1280, seed=0).load(0).image)
-    told = call(site, "detect", "input=a.png", "output=found", cwd=tmp_path)
-    assert "the bundled weights" in told
+    assert "bundled weights" in call(site, "detect", "input=a.png", "output=found", cwd=tmp_path)
     record = json.loads((tmp_path / "found/detections.jsonl").read_text())
     assert len(record["scores"]) >= 1
