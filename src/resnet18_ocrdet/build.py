@@ -23,13 +23,13 @@ from .data.loader import default_workers
 from .data.splits import Splits
 from .data.targets import TargetMaker
 from .errors import UserError
-from .inference.backends import ExportedModel
+from .inference.exported import ExportedNetwork
 from .inference.loading import LoadedModel
-from .inference.postprocess import Decoder
 from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .model.contract import Contract
-from .model.convert import usual_normalization
-from .model.loss import DBLoss
+from .model.convert import to_imagenet_normalization
+from .model.loss import Criterion
+from .model.metadata import Metadata
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .runtime.compute import Compute
 from .runtime.device import autocast, choose_precision
@@ -114,11 +114,11 @@ def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     if init.backbone is not None:
         from .model.pretrained import load_imagenet
 
-        loaded.append(load_imagenet(net.backbone, cfg.model.backbone, init.backbone))
+        loaded.append(load_imagenet(net.backbone, init.backbone))
     if init.weights is not None:
         path = weights_path(init.weights)
         content = load_checkpoint(path)
-        state = usual_normalization(shipped_weights(content), content["contract"])
+        state = to_imagenet_normalization(shipped_weights(content), content["contract"])
         adopted = f" ({content['about']['adopted']})" if "adopted" in content["about"] else ""
         loaded.append("starting weights: " + load_weights(net, state, path) + adopted)
     return net, loaded
@@ -169,21 +169,23 @@ def build_ema(train: DictConfig, net: DBNet) -> ModelEma | None:
     return None if train.ema is None else ModelEma(net, train.ema)
 
 
-def build_criterion(loss: DictConfig) -> DBLoss:
+def build_criterion(loss: DictConfig) -> Criterion:
     """The training loss."""
-    criterion: DBLoss = instantiate(loss)
+    criterion: Criterion = instantiate(loss)
     return criterion
 
 
-def build_mining(cfg: DictConfig) -> MiningWarmup:
-    """On from random weights, off when weights of a trained detector are given."""
-    wanted = cfg.train.mining_warmup and cfg.init.weights is None
-    return MiningWarmup(cfg.train.mining_warmup_cap if wanted else 0, cfg.loss.negative_ratio)
+def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:
+    """On from random weights; off when weights of a trained detector are given, or the loss mines no negatives."""
+    ratio = criterion.negative_ratio
+    if ratio is None or cfg.init.weights is not None or not cfg.train.mining_warmup:
+        return MiningWarmup(0)
+    return MiningWarmup(cfg.train.mining_warmup_cap, ratio)
 
 
-def build_guard(cfg: DictConfig) -> Guard:
-    """What watches over the steps."""
-    return Guard(guess=build_criterion(cfg.loss).guess, **plain(cfg.train.guard))
+def build_guard(cfg: DictConfig, criterion: Criterion) -> Guard:
+    """Skips bad steps, rolls back, or stops."""
+    return Guard(criterion.initial_loss, **plain(cfg.train.guard))
 
 
 def build_augment(cfg: DictConfig) -> Augment:
@@ -224,7 +226,7 @@ def build_contract(cfg: DictConfig, precision: str) -> Contract:
     )
 
 
-def contract_of(content: Checkpoint, cfg: DictConfig) -> Contract:
+def contract_of(content: Metadata, cfg: DictConfig) -> Contract:
     """A checkpoint's contract, changed where the command line says otherwise."""
     contract = Contract.from_dict(content["contract"])
     changed = {key: value for key, value in plain(cfg.decode).items() if value is not None}
@@ -233,36 +235,21 @@ def contract_of(content: Checkpoint, cfg: DictConfig) -> Contract:
     return Contract.from_dict(contract.to_dict() | changed)
 
 
-def build_decoder(contract: Contract) -> Decoder:
-    """Probability map to regions."""
-    return Decoder(
-        contract.bin_thresh,
-        contract.box_thresh,
-        contract.unclip_ratio,
-        contract.max_candidates,
-        contract.shape,
-        contract.unclip,
-    )
-
-
 def build_network(
     trained: LoadedModel, device: torch.device, contract: Contract | None = None, precision: str = "fp32"
 ) -> nn.Module:
-    """The network that was read, on its device.
+    """A trained network as a torch module on its device.
 
-    contract: how its images will be prepared. precision: of an exported network; ours get theirs from `Compute`.
+    contract: how its images will be prepared. precision: of an exported network; others get theirs from `Compute`.
     Raises UserError where an exported network does not take such images."""
-    if trained.exported is not None:
-        file_net = ExportedModel(trained.exported, precision)
-        if contract is not None:
-            file_net.check(contract.height, contract.width, contract.resize)
-        return file_net
-    from .model.dbnet import DBNet
+    from .inference.torch_network import ExportedModule, load_dbnet
 
-    own = Contract.from_dict(trained.content["contract"])
-    net = DBNet(own.backbone, mean=own.mean, std=own.std)
-    load_weights(net, shipped_weights(trained.content), trained.path)
-    return place(net, device)
+    if trained.exported is None:
+        return load_dbnet(trained, device)
+    network = ExportedNetwork(trained.exported, precision)
+    if contract is not None:
+        network.check_size(contract.height, contract.width, contract.resize)
+    return ExportedModule(network)
 
 
 def place(net: DBNet, device: torch.device) -> DBNet:

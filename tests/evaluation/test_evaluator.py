@@ -26,7 +26,7 @@ WORD = box(10, 10, 30, 15)
 
 
 class Painter(nn.Module):
-    """Says text where the first plane of the image is white."""
+    """Predicts text where the first plane of the image is white."""
 
     def forward(self, image):
         return Maps((image[:, :1] - 0.5) * 20, None)
@@ -37,8 +37,11 @@ def criterion(maps, targets, mining):
     return LossParts(term, term, term, term)
 
 
+criterion.terms = LossParts._fields
+
+
 def batch_of(numbers, height=SIDE, width=SIDE):
-    """Images with the core of WORD; of every third nothing is shown."""
+    """Images with the core of WORD; every third one is empty."""
     image = np.zeros((len(numbers), 3, height, width), np.float32)
     for plane, number in zip(image, numbers, strict=True):
         if number % 3:
@@ -56,8 +59,8 @@ def batch_of(numbers, height=SIDE, width=SIDE):
     )
 
 
-class Whole(Compute):
-    """Images come as the network takes them."""
+class Unchanged(Compute):
+    """Images are already as the network takes them."""
 
     def image(self, image):
         return image
@@ -65,18 +68,18 @@ class Whole(Compute):
 
 def score(loader, decode=None, watch=None):
     metric = IcdarMetric()
-    compute = Whole(torch.device("cpu"), nullcontext)
+    compute = Unchanged(torch.device("cpu"), nullcontext)
     more = {} if watch is None else {"watch": watch}
     return evaluate(Painter(), loader, criterion, decode or Decoder().trace, metric, compute, **more), metric
 
 
-def test_answers_come_in_the_order_of_the_set():
+def test_samples_are_in_the_order_of_the_set():
     # as a loader groups images of like size: 0 2 | 1 3, then 5 | 4
     result, metric = score([[batch_of([0, 2]), batch_of([1, 3])], [batch_of([5]), batch_of([4])]])
-    assert [answer.name for answer in result.answers] == [f"{number}.png" for number in range(6)]
-    assert [row.name for row in metric.images] == [answer.name for answer in result.answers]
+    assert [sample.name for sample in result.samples] == [f"{number}.png" for number in range(6)]
+    assert [row.name for row in metric.images] == [sample.name for sample in result.samples]
     assert [row.matched for row in metric.images] == [0, 1, 1, 0, 1, 1]
-    assert result.stages.boxes == 4 and result.score.recall == pytest.approx(4 / 6)
+    assert result.decode_stats.boxes == 4 and result.score.recall == pytest.approx(4 / 6)
 
 
 def test_the_watcher_gets_each_batch_with_its_own_detections():
@@ -91,7 +94,7 @@ def test_the_watcher_gets_each_batch_with_its_own_detections():
     ]  # fmt: skip
 
 
-def test_a_fault_while_decoding_is_not_lost():
+def test_an_error_while_decoding_is_raised():
     def decode(prob_map, placement):
         raise ValueError("odd map")
 
@@ -99,16 +102,16 @@ def test_a_fault_while_decoding_is_not_lost():
         score([[batch_of([1])], [batch_of([2])]], decode=decode)
 
 
-def test_nothing_to_score():
+def test_an_empty_set():
     result, metric = score([])
-    assert result.answers == [] and metric.result().hmean is None
+    assert result.samples == [] and metric.result().hmean is None
     assert result.loss == dict.fromkeys(LossParts._fields, 0.0)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of a process from /proc")
 def test_memory_does_not_grow_with_the_set():
-    """In a process of its own: what other tests left behind makes the allocator's choices hard to tell."""
+    """In another process: memory that other tests left behind changes what the allocator does."""
     done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     images, growth = done.stdout.split()
@@ -117,9 +120,9 @@ def test_memory_does_not_grow_with_the_set():
 
 
 def print_growth():
-    """Score 1,000 maps of 320x320; print how many, and the MiB that image 1,000 needs more than image 100.
+    """Score 1,000 maps of 320x320; print how many, and the growth in MiB from image 100 to image 1,000.
 
-    Of larger maps, what the allocator keeps back hides the rest."""
+    With larger maps, the reserve of the allocator hides the rest."""
     used = {}
 
     def watch(batch, maps, found):
@@ -128,7 +131,7 @@ def print_growth():
 
     loader = ([batch_of(range(first, first + 4), 320, 320)] for first in range(0, 1000, 4))
     result, _ = score(loader, watch=watch)
-    print(len(result.answers), used[999] - used[99])
+    print(len(result.samples), used[999] - used[99])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,11 @@ from resnet18_ocrdet.model.loss import DBLoss, binarize, dice, nth_largest, sum_
 from resnet18_ocrdet.structures import Maps, Targets
 
 
+def paper_loss(**weights):
+    """Without the minimum of negatives per image, which is more than the pixels of these maps."""
+    return DBLoss(min_negatives=0, **weights)
+
+
 def logit(p):
     return torch.log(p / (1 - p))
 
@@ -72,7 +77,7 @@ def hand_targets(text=TEXT, valid=VALID):
 
 
 def test_cross_entropy_keeps_three_hard_negatives_for_each_text_pixel():
-    loss = DBLoss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets())
+    loss = paper_loss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets())
     # two positives: 0.8 and 0.5. 3 · 2 = 6 hardest of 13 negatives: 0.6 0.5 0.4 0.3 0.2 and one of the 0.1;
     # the don't-care pixel (0.99, the hardest of all) is not among them
     positives = -math.log(0.8) - math.log(0.5)
@@ -81,7 +86,7 @@ def test_cross_entropy_keeps_three_hard_negatives_for_each_text_pixel():
 
 
 def test_the_ratio_is_an_argument():
-    loss = DBLoss(negative_ratio=1.0)(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets())
+    loss = paper_loss(negative_ratio=1.0)(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets())
     expected = -math.log(0.8) - math.log(0.5) - math.log(1 - 0.6) - math.log(1 - 0.5)
     assert loss.prob.item() == pytest.approx(expected / 4, rel=1e-5)
 
@@ -89,7 +94,7 @@ def test_the_ratio_is_an_argument():
 def test_no_more_negatives_than_there_are():
     # 2 x 2: 3 text pixels would take 9 negatives; there is one
     text, prob = plane([[1, 1], [1, 0]]), torch.tensor([[[0.5, 0.5], [0.5, 0.5]]], dtype=torch.float64)
-    loss = DBLoss()(maps(prob, prob), Targets(text, torch.ones_like(text), text, torch.zeros_like(text)))
+    loss = paper_loss()(maps(prob, prob), Targets(text, torch.ones_like(text), text, torch.zeros_like(text)))
     assert loss.prob.item() == pytest.approx(math.log(2), rel=1e-6)
 
 
@@ -98,7 +103,7 @@ def test_hard_negatives_are_chosen_over_the_whole_batch():
     text = torch.tensor([[[1, 0], [0, 0]], [[0, 0], [0, 0]]], dtype=torch.uint8)
     prob = torch.tensor([[[0.5, 0.1], [0.2, 0.1]], [[0.9, 0.1], [0.8, 0.1]]], dtype=torch.float64)
     targets = Targets(text, torch.ones_like(text), text, torch.zeros_like(text))
-    loss = DBLoss()(maps(prob, prob), targets)
+    loss = paper_loss()(maps(prob, prob), targets)
     expected = -math.log(0.5) - math.log(1 - 0.9) - math.log(1 - 0.8) - math.log(1 - 0.2)
     assert loss.prob.item() == pytest.approx(expected / 4, rel=1e-5)
 
@@ -128,7 +133,7 @@ def test_a_value_that_is_no_number_is_not_left_out(bad):
 
 
 def test_the_balanced_form_weighs_text_and_background_equally():
-    loss = DBLoss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets(), mining=0.0)
+    loss = paper_loss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets(), mining=0.0)
     on_text = (-math.log(0.8) - math.log(0.5)) / 2
     # 13 negatives: 0.6 0.5 0.4 0.3 0.2 and eight of 0.1
     on_rest = -(sum(math.log(1 - p) for p in (0.6, 0.5, 0.4, 0.3, 0.2)) + 8 * math.log(0.9)) / 13
@@ -140,7 +145,7 @@ def test_threshold_l1():
     level = plane([[102, 102], [153, 0]])  # 0.4, 0.4, 0.6, 0.0
     border = plane([[1, 1], [1, 0]])
     text = torch.zeros_like(border)
-    loss = DBLoss()(maps(thresh, thresh), Targets(text, torch.ones_like(text), level, border))
+    loss = paper_loss()(maps(thresh, thresh), Targets(text, torch.ones_like(text), level, border))
     # (0.1 + 0.1 + 0.1) / 3: the last pixel, 0.9 off, lies outside the border
     assert loss.thresh.item() == pytest.approx(0.1, rel=1e-5)
 
@@ -164,10 +169,12 @@ def test_binarize_by_hand():
 
 def test_weights_are_5_10_1():
     prob, thresh, targets = random_case(0)
-    loss = DBLoss()(Maps(prob[:, None], thresh[:, None]), targets)
+    loss = paper_loss()(Maps(prob[:, None], thresh[:, None]), targets)
     assert loss.total.item() == pytest.approx((5 * loss.prob + 10 * loss.thresh + 1 * loss.binary).item(), rel=1e-6)
     assert min(loss.prob, loss.thresh, loss.binary) > 0.01
-    other = DBLoss(prob_weight=2.0, thresh_weight=0.0, binary_weight=3.0)(Maps(prob[:, None], thresh[:, None]), targets)
+    other = paper_loss(prob_weight=2.0, thresh_weight=0.0, binary_weight=3.0)(
+        Maps(prob[:, None], thresh[:, None]), targets
+    )
     assert other[1:] == loss[1:]
     assert other.total.item() == pytest.approx((2 * loss.prob + 3 * loss.binary).item(), rel=1e-6)
 
@@ -176,7 +183,7 @@ def test_weights_are_5_10_1():
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_the_literal_formula(seed, mining):
     prob, thresh, targets = random_case(seed)
-    loss = DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mining)
+    loss = paper_loss()(Maps(prob[:, None], thresh[:, None]), targets, mining)
     expected = literal(prob, thresh, targets, mining=mining)
     assert [term.item() for term in loss] == pytest.approx(expected, rel=1e-5)
     assert all(term.dtype == torch.float32 and term.ndim == 0 for term in loss)
@@ -186,7 +193,7 @@ def test_equals_the_literal_formula(seed, mining):
 @pytest.mark.parametrize("spread", [1.0, 6.0])
 def test_bf16_maps_cost_less_than_half_a_percent(mining, spread):
     prob, thresh, targets = random_case(5, (2, 64, 96), spread)
-    loss = DBLoss()(Maps(prob.bfloat16()[:, None], thresh.bfloat16()[:, None]), targets, mining)
+    loss = paper_loss()(Maps(prob.bfloat16()[:, None], thresh.bfloat16()[:, None]), targets, mining)
     expected = literal(prob, thresh, targets, mining=mining)
     assert loss.total.dtype == torch.float32
     assert [term.item() for term in loss] == pytest.approx(expected, rel=0.005)
@@ -195,7 +202,7 @@ def test_bf16_maps_cost_less_than_half_a_percent(mining, spread):
 def test_nothing_is_computed_in_bf16():
     prob, thresh, targets = random_case(6)
     low = Maps(prob.bfloat16()[:, None], thresh.bfloat16()[:, None])
-    assert DBLoss()(low, targets) == DBLoss()(Maps(*(plane.float() for plane in low)), targets)
+    assert paper_loss()(low, targets) == paper_loss()(Maps(*(plane.float() for plane in low)), targets)
 
 
 def test_sure_mistakes_are_as_large_as_they_are():
@@ -203,7 +210,7 @@ def test_sure_mistakes_are_as_large_as_they_are():
     text = plane([[1, 0], [0, 0]])
     prob = torch.tensor([[[[-60.0, 60.0], [-60.0, -60.0]]]], requires_grad=True)
     targets = Targets(text, torch.ones_like(text), text, torch.zeros_like(text))
-    loss = DBLoss()(Maps(prob, torch.zeros(1, 1, 2, 2)), targets)
+    loss = paper_loss()(Maps(prob, torch.zeros(1, 1, 2, 2)), targets)
     # one text pixel and three negatives: (60 + 60 + 0 + 0) / 4
     assert loss.prob.item() == pytest.approx(30)
     loss.total.backward()
@@ -216,7 +223,7 @@ def run(targets, mining, dtype=torch.float32):
     shape = (targets.prob_map.shape[0], 1, *targets.prob_map.shape[1:])
     prob = torch.randn(shape, generator=g).to(dtype).requires_grad_()
     thresh = torch.randn(shape, generator=g).to(dtype).requires_grad_()
-    loss = DBLoss()(Maps(prob, thresh), targets, mining)
+    loss = paper_loss()(Maps(prob, thresh), targets, mining)
     loss.total.backward()
     return loss, prob.grad, thresh.grad
 
@@ -253,14 +260,14 @@ def test_a_batch_without_text_teaches_background(mining):
 def test_dont_care_pixels_have_no_gradient(mining):
     prob, thresh, targets = random_case(3)
     prob.requires_grad_()
-    DBLoss()(Maps(prob[:, None], thresh[:, None]), targets, mining).total.backward()
+    paper_loss()(Maps(prob[:, None], thresh[:, None]), targets, mining).total.backward()
     assert not prob.grad[targets.prob_mask == 0].any()
     assert prob.grad[(targets.prob_map == 1) & (targets.prob_mask == 1)].all()
 
 
 def test_the_loss_does_not_look_at_dont_care_pixels():
     prob, thresh, targets = random_case(3)
-    criterion = DBLoss()
+    criterion = paper_loss()
     for mining in (1.0, 0.0):
         expected = criterion(Maps(prob[:, None], thresh[:, None]), targets, mining)
         moved = torch.where(targets.prob_mask == 0, 50.0, prob)
@@ -269,4 +276,4 @@ def test_the_loss_does_not_look_at_dont_care_pixels():
 
 def test_inference_maps_are_our_mistake():
     with pytest.raises(AssertionError, match="threshold head"):
-        DBLoss()(Maps(torch.zeros(1, 1, 4, 4), None), hand_targets())
+        paper_loss()(Maps(torch.zeros(1, 1, 4, 4), None), hand_targets())

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from resnet18_ocrdet.commands.train_report import write_summary
 
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
 from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds, typed_keys
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.commands.train_report import write_summary
 from resnet18_ocrdet.data.region_counts import RegionCounts
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder

@@ -50,12 +50,12 @@ def test_the_first_step_can_only_be_bad_by_not_being_a_number():
     assert Guard(1000.0).judge(math.nan, 1.0) is Verdict.SKIP
 
 
-def test_worse_than_guessing_is_bad_also_without_a_usual_loss():
-    guard = Guard(guess=8.0, ratio=20.0)
+def test_far_above_the_initial_loss_is_bad_even_without_a_median():
+    guard = Guard(8.0, ratio=20.0)
     assert guard.judge(7.0, 1.0) is Verdict.GOOD
     assert guard.judge(24.1, 1.0) is Verdict.SKIP  # above 3 · 8
     assert guard.judge(23.9, 1.0) is Verdict.GOOD
-    high = Guard(guess=8.0, ratio=20.0)
+    high = Guard(8.0, ratio=20.0)
     assert high.judge(10.0, 1.0) is Verdict.GOOD
     assert high.judge(29.9, 1.0) is Verdict.GOOD  # the first loss counts where it is higher
     assert high.judge(30.1, 1.0) is Verdict.SKIP

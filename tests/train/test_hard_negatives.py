@@ -7,9 +7,13 @@ import math
 
 import pytest
 
-from resnet18_ocrdet.train.hard_negatives import MiningWarmup, guess
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup, constant_prediction_loss
 
 UP, DOWN = MiningWarmup.UP, MiningWarmup.DOWN
+
+
+def constant(share: float) -> float:
+    return constant_prediction_loss(share, 3.0)
 
 
 def fed(warmup: MiningWarmup, cross_entropy: float, steps: int) -> MiningWarmup:
@@ -23,16 +27,16 @@ def test_a_cap_of_zero_mines_from_the_start():
     assert warmup.share == 1.0 and warmup.steps == 0
 
 
-def test_a_guess_is_the_entropy_of_a_coin():
-    assert guess(0.0) == pytest.approx(math.log(2))  # 1:1
-    assert guess(1.0) == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))  # 3:1, the flat spot: 0.562
-    assert guess(1.0) == pytest.approx(0.562, abs=0.001)
+def test_a_constant_prediction_has_the_entropy_of_its_shares():
+    assert constant(0.0) == pytest.approx(math.log(2))  # 1:1
+    assert constant(1.0) == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))  # 3:1, the flat spot: 0.562
+    assert constant(1.0) == pytest.approx(0.562, abs=0.001)
 
 
-def test_a_guess_follows_the_ratio():
-    assert guess(1.0, 1.0) == pytest.approx(math.log(2))  # 1:1 also when mined
-    assert guess(1.0, 9.0) == pytest.approx(-(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
-    assert guess(0.0, 9.0) == pytest.approx(math.log(2))
+def test_a_constant_prediction_follows_the_ratio():
+    assert constant_prediction_loss(1.0, 1.0) == pytest.approx(math.log(2))  # 1:1 also when mined
+    assert constant_prediction_loss(1.0, 9.0) == pytest.approx(-(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
+    assert constant_prediction_loss(0.0, 9.0) == pytest.approx(math.log(2))
 
 
 def test_switched_off_on_resume_it_mines_at_once():
@@ -65,16 +69,16 @@ def test_a_network_that_follows_is_there_in_a_hundred_steps():
 
 def begun(share: float) -> MiningWarmup:
     warmup = MiningWarmup(10_000)
-    warmup.load_state_dict({"steps": 50, "cross_entropy": guess(share), "share": share})
+    warmup.load_state_dict({"steps": 50, "cross_entropy": constant(share), "share": share})
     return warmup
 
 
-def test_between_better_and_guess_it_holds():
+def test_just_below_a_constant_prediction_it_holds():
     warmup = begun(0.5)
-    assert fed(warmup, 0.95 * guess(0.5), 50).share == 0.5
+    assert fed(warmup, 0.95 * constant(0.5), 50).share == 0.5
 
 
-def test_no_better_than_a_guess_it_eases_but_does_not_start_over():
+def test_worse_than_a_constant_prediction_it_shrinks_but_does_not_restart():
     warmup = begun(0.5)
     fed(warmup, 1.2, 10)
     assert warmup.share == pytest.approx(0.5 - 10 * DOWN)

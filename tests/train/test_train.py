@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import pytest
 import torch
-from resnet18_ocrdet.commands.train_report import epoch_line
 
 from conftest import TINY, installed
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands.launch import run_command
+from resnet18_ocrdet.commands.train_report import epoch_line
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.structures import LossParts

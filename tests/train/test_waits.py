@@ -65,9 +65,7 @@ def test_a_step_waits_for_the_device_twice(waits):
     torch.manual_seed(0)
     net = DBNet()
     optimizer = torch.optim.SGD(param_groups(net, 1e-4), lr=1e-3, momentum=0.9)
-    state = TrainState(
-        net, net, optimizer, torch.amp.GradScaler("cpu", enabled=False), MiningWarmup(1000), Guard(guess=6.5)
-    )
+    state = TrainState(net, net, optimizer, torch.amp.GradScaler("cpu", enabled=False), MiningWarmup(1000), Guard(6.5))
     text = (torch.rand(2, 64, 64) < 0.2).to(torch.uint8)
     targets = Targets(text, torch.ones_like(text), text * 100 + 76, text)
     image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)

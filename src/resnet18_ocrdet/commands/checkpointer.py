@@ -1,45 +1,31 @@
-"""The checkpoints of a running training: what is in them, when they are due, and how a run goes on from one."""
+"""The checkpoints of a training run: what is in them, when they are due, and how a run resumes from one."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
 from .. import build
-from ..data.loader import TrainLoader
 from ..errors import UserError
 from ..model.checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
-from ..model.contract import Contract
 from ..runtime import random_state
 from ..runtime.console import Display
-from ..runtime.distributed import World
 from ..runtime.run_folder import RunFolder
-from ..train.engine import LossSums, TrainState
+from ..train.engine import LossSums
 from ..train.resume_state import check_parts, naming
+from .train_parts import Parts
 
 
 class Checkpointer:
-    """Writes last.pt and best.pt of one run. A disk that does not take one is told and never ends the run."""
+    """Writes last.pt and best.pt of one run. A failed write is reported and never ends the run."""
 
-    def __init__(
-        self,
-        state: TrainState,
-        cfg: DictConfig,
-        contract: Contract,
-        folder: RunFolder,
-        display: Display,
-        loader: TrainLoader,
-        world: World,
-        about: dict[str, Any],
-    ) -> None:
-        """state: what is saved, and filled by `restore`. about: where the code and the data come from."""
-        self.state, self.cfg, self.contract, self.about = state, cfg, contract, about
-        self.folder, self.display, self.world = folder, display, world
-        self.steps, self.images_per_step = len(loader), loader.images_per_step
+    def __init__(self, parts: Parts, cfg: DictConfig, folder: RunFolder, display: Display) -> None:
+        self.state, self.contract, self.about = parts.state, parts.contract, parts.about
+        self.cfg, self.folder, self.display, self.world = cfg, folder, display, parts.compute.world
+        self.steps, self.images_per_step = len(parts.loader), parts.loader.images_per_step
         self._failed: set[Path] = set()  # files whose newest save failed
         self._step: int | None = None  # of last.pt
         self._at = time.monotonic()
@@ -50,7 +36,7 @@ class Checkpointer:
         return not self._failed
 
     def last(self) -> bool:
-        """Write last.pt, the ones before it moving down; False when the disk does not take it."""
+        """Write last.pt, renaming the ones before it; False when it cannot be written."""
         if not self._write(self.folder.last, keep=self.cfg.train.keep_last):
             return False
         self._step = self.state.step
@@ -62,21 +48,21 @@ class Checkpointer:
             self.last()
 
     def best(self) -> bool:
-        """Write best.pt; False when the disk does not take it."""
+        """Write best.pt; False when it cannot be written."""
         return self._write(self.folder.best, keep=1)
 
     def farewell(self, how: str) -> str:
-        """What is said of a run that ends early. how: "stopped" or "interrupted"."""
+        """The last line of a run that ends early. how: "stopped" or "interrupted"."""
         if self._step is None:
             return f"{how}; nothing was saved yet"
         several = f"torchrun --nproc-per-node={self.world.local_size} --no-python " if self.world.size > 1 else ""
-        return f"{how}; step {self._step} is saved; go on with: {several}ocrdet-train resume={self.folder.root}"
+        return f"{how}; step {self._step} is saved; resume with: {several}ocrdet-train resume={self.folder.root}"
 
     def restore(self, content: Checkpoint, path: Path) -> None:
-        """Continue from a checkpoint, to the step. Raises UserError when config or data do not fit it, or a part of it
-        is not what a run saves; then nothing may be trained."""
+        """Continue from a checkpoint, at its step. Raises UserError when config or data do not fit it, or a part of it
+        is damaged; then the state must not be trained."""
         state = self.state
-        check_parts(content, state.optimizer)
+        check_parts(content, state.optimizer, len(state.sums.terms))
         line = load_weights(state.model, content["model"], path)
         self._check_steps(content, path)
         with naming("optimizer"):
@@ -84,7 +70,7 @@ class Checkpointer:
         with naming("scaler"):
             if content["scaler"]:  # empty unless it was fp16
                 state.scaler.load_state_dict(content["scaler"])
-        if state.average is not None:  # switched on by this resume: it begins with the weights
+        if state.average is not None:  # if switched on by this resume, it begins with the weights
             average = content["average"] or {"steps": 0, "model": content["model"]}
             load_weights(state.average.model, average["model"], path)
             state.average.load_state_dict(average)
@@ -95,13 +81,13 @@ class Checkpointer:
         state.not_better = content["not_better"]
         epochs = int(self.cfg.train.epochs)
         if state.epoch > epochs:
-            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are done already; give a number above that")
+            raise UserError(f"train.epochs={epochs}: {state.epoch} epochs are already done; give a higher number")
         if state.epoch == epochs:
-            self.display.line(f"all {epochs} epochs are done already; to go on, add a higher train.epochs")
+            self.display.line(f"all {epochs} epochs are already done; to train further, add a higher train.epochs")
         with naming("random"):
             random_state.restore(content["random"])
         if content["about"].get("data", self.about["data"]) != self.about["data"]:
-            self.display.line("note: the images or labels are not those this run was saved with")
+            self.display.line("note: the images or labels have changed since this run was saved")
         self._step = state.step
         self.folder.finished.unlink(missing_ok=True)
         done = state.step - state.epoch * self.steps
@@ -112,7 +98,7 @@ class Checkpointer:
         )
 
     def _check_steps(self, content: Checkpoint, path: Path) -> None:
-        """Raises UserError when the position in the epoch would mean other images."""
+        """Raises UserError when the same position in the epoch would mean other images."""
         before, now = content["images_per_step"], self.images_per_step
         if before not in (None, now):
             raise UserError(
@@ -127,8 +113,8 @@ class Checkpointer:
             )
         if content["world"] != self.world.size:
             self.display.line(
-                f"note: saved by {_processes(content['world'])}, goes on in {self.world.size} with the same images a "
-                f"step; batch-norm statistics and hard negatives are each process's own, so the numbers will differ"
+                f"note: saved by {_processes(content['world'])}, resumed in {self.world.size} with as many images "
+                f"per step; batch-norm statistics and hard negatives are per process, so the numbers will differ"
             )
 
     def _write(self, path: Path, keep: int) -> bool:

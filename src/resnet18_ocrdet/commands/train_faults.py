@@ -20,7 +20,7 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, LoaderDied):
-        return error.told("train.workers")
+        return error.advice("train.workers")
     text = _told(error)
     if "Pin memory thread" in text:  # of the loader, in this process; it has printed its own reason
         return f"{text}; too few open files (ulimit -n) can do that: train.workers=0 does without"

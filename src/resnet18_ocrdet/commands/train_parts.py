@@ -13,22 +13,22 @@ from torch import nn
 
 from .. import build
 from ..data.datasets import EvalDataset, TrainDataset
-from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many
+from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many_workers
+from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
 from ..data.splits import Splits, overlap
-from ..data.targets import TargetMaker
-from ..data.usable import Usable, doubt, refusal, usable_at
+from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
 from ..errors import UserError
 from ..inference.postprocess import Decoder
 from ..model.compiled import compile_network
 from ..model.contract import Contract
-from ..model.loss import DBLoss
+from ..model.loss import Criterion
 from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
 from ..runtime.device import choose_device, gradient_scaler
 from ..runtime.distributed import World
 from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
-from ..train.engine import TrainState
+from ..train.engine import LossSums, TrainState
 from ..train.schedule import Schedule
 from .auto_hparams import choose_values, measure, start_of, take_thresholds
 
@@ -44,7 +44,7 @@ class Parts:
     loader: TrainLoader
     val_loader: EvalLoader
     schedule: Schedule
-    criterion: DBLoss
+    criterion: Criterion
     decoder: Decoder
     about: dict[str, Any]  # where the code and the data come from
 
@@ -63,7 +63,7 @@ def assemble(
         take_thresholds(cfg, chosen, display)
     contract = build.build_contract(cfg, precision)
     splits = build.build_splits(cfg.data)
-    for line in splits.told:
+    for line in splits.notes:
         display.line(line)
     _check_images(splits, cfg, display)
     targets = build.build_target_maker(cfg.train)
@@ -77,7 +77,7 @@ def assemble(
     net = build.place(model, device)
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
     about: dict[str, Any] = provenance(device) | {"data": hashes}
-    criterion, decoder = build.build_criterion(cfg.loss), build.build_decoder(contract)
+    criterion, decoder = build.build_criterion(cfg.loss), Decoder.of(contract)
     if chosen is not None:
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, start_of(len(splits.train), labels, hmean), display)
@@ -88,9 +88,10 @@ def assemble(
         network=world.wrap(_network(net, loader, cfg, compute, display)),
         optimizer=build.build_optimizer(cfg.optimizer, net),
         scaler=gradient_scaler(device, precision),
-        mining=build.build_mining(cfg),
-        guard=build.build_guard(cfg),
+        mining=build.build_mining(cfg, criterion),
+        guard=build.build_guard(cfg, criterion),
         average=build.build_ema(cfg.train, net),
+        sums=LossSums([0.0] * len(criterion.terms)),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
     return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
@@ -137,26 +138,26 @@ def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
 
 def _check_regions(
     splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display
-) -> Usable | None:
+) -> RegionCounts | None:
     """Refuse what teaches nothing, tell what teaches little. Returns the regions of the training images, unzoomed."""
     zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
     at = f"{contract.height}x{contract.width}"
     shape = (contract.height, contract.width, contract.resize)
-    largest = usable_at(splits.train, targets, *shape, zoom)
+    largest = count_regions_at(splits.train, targets, *shape, zoom)
     zoomed = f"{at}, zoomed {zoom:g} times" if zoom != 1.0 else at
-    if largest is not None and (why := refusal(largest, zoomed, cfg.train.min_text_size)):
+    if largest is not None and (why := no_usable_region_error(largest, zoomed, cfg.train.min_text_size)):
         raise UserError(why)
     parts = {"training": splits.train, "validation": splits.val}
-    counted = {part: usable_at(source, targets, *shape) for part, source in parts.items()}
+    counted = {part: count_regions_at(source, targets, *shape) for part, source in parts.items()}
     for part, found in counted.items():
-        if found is not None and (line := doubt(found, part, at, cfg.train.min_text_size)):
+        if found is not None and (line := low_usability_note(found, part, at, cfg.train.min_text_size)):
             display.line(f"note: {line}")
     return counted["training"]
 
 
 def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
     """Say what differs from the words typed, or is probably not meant."""
-    if line := too_many(loader.workers, "train.workers", world.local_size):
+    if line := too_many_workers(loader.workers, "train.workers", world.local_size):
         display.line(f"note: {line}")
     if loader.batch_size < cfg.train.batch_size:
         display.line(

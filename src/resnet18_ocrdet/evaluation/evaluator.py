@@ -1,6 +1,6 @@
-"""Scoring a labelled set: the same code, and so the same numbers, in a training and in ocrdet-eval.
+"""Score a labelled set: the same code, and so the same numbers, in ocrdet-train and in ocrdet-eval.
 
-Everything comes in as an argument. Legend: N images of a batch, H W canvas pixels.
+Legend: N images of a batch, H W canvas pixels.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from ..inference.records import Decoded, DecodeStats
 from ..model.fold import folded
 from ..model.loss import Criterion
 from ..runtime.compute import Compute
-from ..structures import Batch, Detection, LossParts, Maps, ResizeTransform
+from ..structures import Batch, Detection, Maps, ResizeTransform
 from .records import EvalSample, Score
 
 Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], ResizeTransform], Decoded]
+NumberedMaps = tuple[int, Batch, Maps]  # with the number of the chunk
 
 
 class Metric(Protocol):
-    """Collects images, gives a score."""
+    """Collects images and gives a score."""
 
-    def update_all(self, answers: Sequence[EvalSample]) -> object:
-        """Take in any number of images."""
+    def update_all(self, samples: Sequence[EvalSample]) -> object:
+        """Add any number of images."""
 
     def result(self) -> Score:
-        """Score what was taken in."""
+        """Score all images that were added."""
 
 
 class Validation(NamedTuple):
@@ -39,8 +40,8 @@ class Validation(NamedTuple):
 
     loss: dict[str, float]
     score: Score
-    stages: DecodeStats  # how far the regions came on the way from map to box
-    answers: list[EvalSample]  # what is true and what was found, in the order of the set
+    decode_stats: DecodeStats
+    samples: list[EvalSample]  # in the order of the set
     seconds: float
 
 
@@ -56,37 +57,36 @@ def evaluate(
 ) -> Validation:
     """Score a labelled set: loss with mined negatives, and the metric on decoded boxes.
 
-    criterion: None for a network without a threshold map, whose loss is not known. watch: called with every batch, its
-    maps and its detections, for pictures and tables."""
+    criterion: None for a network without a threshold map. watch: called with every batch, its maps and its
+    detections."""
     compute.world.share_buffers(model)
     model = folded(model)
     began = time.perf_counter()
-    mine: list[tuple[list[tuple[int, EvalSample, DecodeStats]], np.ndarray[Any, Any]]] = []
-    for chunk, batch, maps, found in decoded(answered(model, loader, compute), decode):
-        if chunk == len(mine):
-            mine.append(([], np.zeros(len(LossParts._fields))))
-        rows, sums = mine[chunk]
+    terms = criterion.terms if criterion is not None else ()
+    own: list[tuple[list[tuple[int, EvalSample, DecodeStats]], np.ndarray[Any, Any]]] = []  # a chunk each
+    for chunk, batch, maps, found in decode_batches(predict_batches(model, loader, compute), decode):
+        if chunk == len(own):
+            own.append(([], np.zeros(len(terms))))
+        rows, sums = own[chunk]
         if criterion is not None:
             loss = criterion(maps, batch.targets.to(compute.device), 1.0)
             sums += len(batch.names) * np.array([float(term) for term in loss])
-        regions = [each.detections for each in found]
-        answers = map(EvalSample, batch.names, batch.polygons, batch.ignore, regions)
-        rows += zip(batch.indices, answers, (each.stages for each in found), strict=True)
-        watch(batch, maps, regions)
-    chunks = compute.world.in_order(mine)  # of all processes, as one alone would have met them
+        detections = [each.detections for each in found]
+        samples = map(EvalSample, batch.names, batch.polygons, batch.ignore, detections)
+        rows += zip(batch.indices, samples, (each.stages for each in found), strict=True)
+        watch(batch, maps, detections)
+    chunks = compute.world.in_order(own)  # of all processes, in the order of a single one
     images = sorted((row for rows, _ in chunks for row in rows), key=lambda row: row[0])
-    scored = [answer for _, answer, _ in images]
+    scored = [sample for _, sample, _ in images]
     metric.update_all(scored)
-    means = sum((sums for _, sums in chunks), np.zeros(len(LossParts._fields))) / max(len(images), 1)
-    stages = DecodeStats.together([reached for *_, reached in images])
-    loss_terms = dict(zip(LossParts._fields, means.tolist(), strict=True)) if criterion is not None else {}
-    return Validation(loss_terms, metric.result(), stages, scored, time.perf_counter() - began)
+    means = sum((sums for _, sums in chunks), np.zeros(len(terms))) / max(len(images), 1)
+    stats = DecodeStats.together([each for *_, each in images])
+    losses = dict(zip(terms, means.tolist(), strict=True))
+    return Validation(losses, metric.result(), stats, scored, time.perf_counter() - began)
 
 
-def answered(
-    model: nn.Module, loader: Iterable[Sequence[Batch]], compute: Compute
-) -> Iterator[tuple[int, Batch, Maps]]:
-    """What the network says of each batch, with the number of the chunk it lies in."""
+def predict_batches(model: nn.Module, loader: Iterable[Sequence[Batch]], compute: Compute) -> Iterator[NumberedMaps]:
+    """Run the network on each batch of each chunk."""
     for number, chunk in enumerate(loader):
         for batch in chunk:
             with compute.autocast():
@@ -94,20 +94,21 @@ def answered(
             yield number, batch, maps
 
 
-def decoded(
-    answers: Iterable[tuple[int, Batch, Maps]], decode: Decode
+def decode_batches(
+    predicted: Iterable[NumberedMaps], decode: Decode
 ) -> Iterator[tuple[int, Batch, Maps, list[Decoded]]]:
-    """The same with the regions of each image; a batch is decoded in a thread of its own while the next one is read."""
+    """Add the regions of each image. A batch is decoded in another thread while the next one is predicted."""
 
     def decode_all(prob_maps: np.ndarray[Any, Any], placements: Sequence[ResizeTransform]) -> list[Decoded]:
         return [decode(prob_map, place) for prob_map, place in zip(prob_maps, placements, strict=True)]
 
     with ThreadPoolExecutor(1, "decode") as pool:
-        waiting: tuple[int, Batch, Maps, Future[list[Decoded]]] | None = None
-        for number, batch, maps in answers:
-            found = pool.submit(decode_all, maps.prob_map[:, 0].cpu().numpy(), batch.placements)
+        waiting: tuple[NumberedMaps, Future[list[Decoded]]] | None = None
+        for item in predicted:
+            _, batch, maps = item
+            future = pool.submit(decode_all, maps.prob_map[:, 0].cpu().numpy(), batch.placements)
             if waiting is not None:
-                yield waiting[0], waiting[1], waiting[2], waiting[3].result()
-            waiting = number, batch, maps, found
+                yield *waiting[0], waiting[1].result()
+            waiting = item, future
         if waiting is not None:
-            yield waiting[0], waiting[1], waiting[2], waiting[3].result()
+            yield *waiting[0], waiting[1].result()

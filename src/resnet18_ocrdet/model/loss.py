@@ -8,7 +8,8 @@ Legend: N images, H W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -17,18 +18,58 @@ from torch.nn import functional as F
 
 from ..structures import LossParts, Maps, Targets
 
-Criterion = Callable[[Maps, Targets, float], LossParts]
-
 STEEPNESS = 50.0  # k of the DB paper, eq. 2
 BYTE = 255.0  # Targets.thresh_map holds threshold * 255
+
+
+class LossTerms(Protocol):
+    """A NamedTuple of scalars in float32: `total`, which is differentiable, then its unweighted terms.
+
+    The names of the terms are those in metrics.jsonl, TensorBoard and the progress line."""
+
+    _fields: ClassVar[tuple[str, ...]]
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimized."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The scalars, `total` first."""
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any], /) -> Self:
+        """The same terms with other values."""
+
+
+class Criterion(Protocol):
+    """A training loss, and what the training loop asks it."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of what a call returns, "total" first."""
+
+    @property
+    def negative_ratio(self) -> float | None:
+        """Hard negatives per text pixel in the term `prob`; None for a loss without hard-negative mining."""
+
+    @property
+    def initial_loss(self) -> float:
+        """Expected total of an untrained network; the guard takes a loss far above it for a fault."""
+
+    def __call__(self, maps: Maps, targets: Targets, mining: float = 1.0, /) -> LossTerms:
+        """Compare maps (N, 1, H, W) with targets (N, H, W).
+
+        mining: 0..1, how far hard negatives are mined; always 1 where `negative_ratio` is None."""
 
 
 class DBLoss(nn.Module):
     """5 · cross-entropy + 10 · L1 + 1 · Dice (MhLiao/DB; the paper's alpha and beta count from 1).
 
-    negative_ratio: hard negatives kept for each positive pixel, over the whole batch. min_negatives: for each image at
-    least so many are kept, so that images with little or no text teach as well; 0: a batch without text teaches all
-    its background."""
+    negative_ratio: hard negatives kept for each positive pixel, over the whole batch. min_negatives: at least this many
+    are kept per image, so that images with little or no text count too; 0: a batch without text counts all its
+    background."""
+
+    terms = LossParts._fields
 
     def __init__(
         self,
@@ -36,24 +77,24 @@ class DBLoss(nn.Module):
         thresh_weight: float = 10.0,
         binary_weight: float = 1.0,
         negative_ratio: float = 3.0,
-        min_negatives: int = 0,
+        min_negatives: int = 512,
     ) -> None:
         super().__init__()
         self.weights = (prob_weight, thresh_weight, binary_weight)
         self.negative_ratio, self.min_negatives = negative_ratio, min_negatives
 
     @property
-    def guess(self) -> float:
-        """The total for a network that knows nothing: every pixel 0.5, every threshold 0.2 off, no overlap."""
+    def initial_loss(self) -> float:
+        """Every pixel 0.5, every threshold 0.2 off, no overlap."""
         prob, thresh, binary = self.weights
         return prob * math.log(2.0) + thresh * 0.2 + binary * 1.0
 
     def forward(self, maps: Maps, targets: Targets, mining: float = 1.0) -> LossParts:
         """Compare maps (N, 1, H, W) with targets (N, H, W).
 
-        mining: 0..1. At 1 the formula of the paper. Below, an easier form for random weights
+        mining: 0..1. 1 is the formula of the paper. Below 1 it is an easier form for random weights
         (docs/adr/003-mining-warm-up.md): at 0 all background counts, and weighs as much as text.
-        A batch without text, or with nothing but don't-care regions, gives finite terms."""
+        A batch without text, or with don't-care regions only, gives finite terms."""
         assert maps.thresh_logits is not None, "the loss needs the threshold head"
         text = targets.prob_map.float()
         valid = targets.prob_mask.float()
@@ -74,7 +115,7 @@ class DBLoss(nn.Module):
         positive = text * valid
         negative = valid - positive
         positives, negatives = torch.stack([positive.sum(), negative.sum()]).tolist()
-        # Three times nothing would teach nothing: the loss of the reference is 0 for a batch without text.
+        # Three times zero is zero: the loss of the reference is 0 for a batch without text.
         wanted = max(int(self.negative_ratio * positives), self.min_negatives * len(logits))
         mined = min(negatives, float(wanted)) if wanted else negatives
         kept = int(negatives ** (1.0 - mining) * mined**mining)  # from all to the mined ones, in equal factors
@@ -87,9 +128,9 @@ class DBLoss(nn.Module):
 
 
 def sum_of_largest(values: Tensor, count: int) -> Tensor:
-    """The sum of the `count` largest values; those that are equal to the smallest of them share its gradient.
+    """The sum of the `count` largest values; values equal to the smallest of them share its gradient.
 
-    values: (M,) float32, M >= count. Many pixels tie in bf16, and which of them `topk` takes is not said."""
+    values: (M,) float32, M >= count. Many pixels tie in bf16, and `topk` does not define which of them it takes."""
     assert 0 <= count <= len(values), f"{count} of {len(values)} values"
     if count == 0:
         return values.sum() * 0.0

@@ -1,4 +1,4 @@
-"""The batch at which a run gave up, kept so that it can be looked at."""
+"""The batch at which a run stopped, written to disk so that it can be looked at."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from ..runtime.messages import count
 from ..structures import Batch
 from ..viz import draw
 
-FLAT = 2.0  # grey levels: an image whose values vary less than this is called constant
-SATURATED = 0.9  # a target that covers more of its image than this is called extreme
+FLAT = 2.0  # grey levels of standard deviation; below it an image is called constant
+SATURATED = 0.9  # share of an image; a target that covers more is called extreme
 
 
 def write_evidence(folder: Path, batches: Sequence[Batch]) -> list[str]:
     """Write the images as the network got them, their labels and report.json; returns lines for the user.
 
-    report.json: per image its name, the spread of its values, the share of text and of taught pixels, and findings."""
+    report.json: per image its name, the standard deviation of its values, the shares of text pixels and of pixels used
+    in training, and findings. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("[0-9][0-9].*"):  # of an earlier stop of this run
+    for old in folder.glob("[0-9][0-9].*"):  # of an earlier stop
         old.unlink()
     images = [(batch, n) for batch in batches for n in range(len(batch.names))]
     report = [_describe(batch, n) for batch, n in images]
@@ -32,24 +33,22 @@ def write_evidence(folder: Path, batches: Sequence[Batch]) -> list[str]:
         json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8", errors="backslashreplace"
     )
     if not lines:
-        lines = [
-            "  none of its images is constant and none has extreme targets: the learning rate is the first suspect"
-        ]
+        lines = ["  none of its images is constant or has extreme targets: the learning rate is the likely cause"]
     return [*lines, f"  its {count(len(report), 'image')}, as given to the network: {folder}"]
 
 
 def _describe(batch: Batch, n: int) -> dict[str, Any]:
     spread = float(batch.image[n].float().std())
     text = float(batch.targets.prob_map[n].float().mean())
-    taught = float(batch.targets.prob_mask[n].float().mean())
+    used = float(batch.targets.prob_mask[n].float().mean())
     findings = []
     if spread < FLAT:
-        findings.append(f"constant image (its values vary by {spread:.1f} of 255)")
+        findings.append(f"constant image (standard deviation {spread:.1f} of 255)")
     if text > SATURATED:
         findings.append(f"{text:.0%} of it is labelled as text")
-    if taught < 1.0 - SATURATED:
-        findings.append(f"{1.0 - taught:.0%} of it is don't-care: it teaches next to nothing")
-    return {"name": batch.names[n], "spread": spread, "text_share": text, "taught_share": taught, "findings": findings}
+    if used < 1.0 - SATURATED:
+        findings.append(f"{1.0 - used:.0%} of it is don't-care: almost all of it is ignored in training")
+    return {"name": batch.names[n], "spread": spread, "text_share": text, "taught_share": used, "findings": findings}
 
 
 def _labels(batch: Batch, n: int) -> str:

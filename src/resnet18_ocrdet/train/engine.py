@@ -1,7 +1,7 @@
 """The training loop.
 
-Everything the loop uses comes in as an argument. Legend: N images of a batch, H W canvas pixels.
-A step takes one batch, or several whose gradients are added up, in each process of the run.
+Everything the loop uses comes in as an argument. In each process of the run a step takes one batch, or several whose
+gradients are added up.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from ..errors import TrainingStopped
-from ..model.loss import Criterion
+from ..model.loss import Criterion, LossTerms
 from ..runtime.compute import Compute
-from ..structures import Batch, LossParts
+from ..structures import Batch
 from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
 
 
 class Mining(Protocol):
-    """Says how far the loss mines hard negatives."""
+    """How far the loss mines hard negatives."""
 
     share: float
 
     def update(self, cross_entropy: float) -> None:
-        """Take in one step."""
+        """Take in one step with text."""
 
     def state_dict(self) -> Any:
         """Plain values."""
 
     def load_state_dict(self, state: Any) -> None:
-        """Continue where another run stood."""
+        """Restore them."""
 
 
 class StepRecord(NamedTuple):
-    """What one optimizer step tells the outside. Loss, norm and verdict are those of all processes together."""
+    """What one optimizer step reports. Loss, norm and verdict are those of all processes together."""
 
     step: int
     epoch: float
     lr: float
-    loss: LossParts
+    loss: LossTerms
     gradient_norm: float  # before clipping
-    verdict: Verdict  # of the guard; GOOD: the weights moved
-    mining: float  # 0..1: how far hard negatives were mined; 1 after the warm-up
-    has_text: bool  # whether any pixel was taught as text
+    verdict: Verdict  # of the guard; GOOD: the weights were updated
+    mining: float  # 0..1, how far hard negatives were mined; 1 after the warm-up
+    has_text: bool  # whether any pixel of the targets was text
     data_seconds: float  # waiting for the loader
     seconds: float  # the whole step
-    names: tuple[str, ...]  # of the images: of a good step those in this process, else all
+    names: tuple[str, ...]  # of the images: those of this process for a good step, else of all processes
     images: int = 0  # of all processes
 
 
 @dataclass
 class TrainState:
-    """What changes while training, and so what a checkpoint holds."""
+    """What changes during training, and so what a checkpoint holds."""
 
     model: nn.Module
-    network: nn.Module  # the model as it is called: itself, or wrapped to exchange gradients
+    network: nn.Module  # the model as it is called: itself, compiled, or wrapped to exchange gradients
     optimizer: Optimizer
     scaler: GradScaler
     mining: Mining
@@ -74,11 +74,11 @@ class TrainState:
     best_hmean: float | None = None
     not_better: int = 0  # validations since the best one
     sums: LossSums = field(default_factory=lambda: LossSums())
-    buffers: list[Tensor] | None = None  # as they were before the step in hand; None between steps
+    buffers: list[Tensor] | None = None  # as they were before the current step; None between steps
     updating: bool = False  # from the guard's verdict to the end of the step
 
     def begin_step(self) -> None:
-        """Note what the forward pass will change."""
+        """Remember what the forward pass will change."""
         self.buffers = [buffer.clone() for buffer in self.model.buffers()]
 
     def end_step(self) -> None:
@@ -87,7 +87,7 @@ class TrainState:
         self.buffers, self.updating = None, False
 
     def undo(self) -> bool:
-        """Stand where the step in hand began. False when it is too late for that."""
+        """Go back to the beginning of the current step. False when it is too late for that."""
         if self.updating:
             return False
         for buffer, before in zip(self.model.buffers(), self.buffers or [], strict=False):
@@ -97,7 +97,7 @@ class TrainState:
 
     @property
     def parts(self) -> list[Stateful]:
-        """What goes back when the numbers went wrong."""
+        """What a roll-back restores."""
         return [self.model, self.optimizer, *([self.average] if self.average is not None else [])]
 
     @property
@@ -108,11 +108,11 @@ class TrainState:
 
 @dataclass
 class LossSums:
-    """What the epoch so far amounts to; a step that was left out counts for its time only."""
+    """Sums over the epoch so far; of a skipped step only the time counts."""
 
-    terms: list[float] = field(default_factory=lambda: [0.0] * len(LossParts._fields))
-    steps: int = 0
-    skipped: int = 0
+    terms: list[float] = field(default_factory=list)  # of each term of the loss; empty before the first step
+    steps: int = 0  # good ones
+    skipped: int = 0  # bad ones; a step that the fp16 gradient scaler skips is neither
     seconds: float = 0.0
     data_seconds: float = 0.0  # of them waiting for the loader
     lr: float = 0.0  # of the newest step
@@ -123,14 +123,16 @@ class LossSums:
         self.seconds += record.seconds
         self.data_seconds += record.data_seconds
         if record.verdict is not Verdict.GOOD:
-            self.skipped += 1
+            self.skipped += record.verdict is not Verdict.OVERFLOW
             return
-        self.terms = [total + float(term) for total, term in zip(self.terms, record.loss, strict=True)]
+        sums = self.terms or [0.0] * len(record.loss._fields)
+        self.terms = [total + float(term) for total, term in zip(sums, record.loss, strict=True)]
         self.steps += 1
 
-    def means(self) -> dict[str, float]:
-        """Mean of each loss term."""
-        return {name: total / max(self.steps, 1) for name, total in zip(LossParts._fields, self.terms, strict=True)}
+    def means(self, names: Sequence[str]) -> dict[str, float]:
+        """Mean of each term of the loss. names: `Criterion.terms`."""
+        sums = self.terms or [0.0] * len(names)
+        return {name: total / max(self.steps, 1) for name, total in zip(names, sums, strict=True)}
 
 
 def train_one_epoch(
@@ -144,8 +146,8 @@ def train_one_epoch(
 ) -> Iterator[StepRecord]:
     """One pass over an epoch of `steps`; yields after every step. rounds: the batches of each step.
 
-    clip_norm: longer gradients are shortened to it. Raises TrainingStopped when the guard has gone back often enough;
-    the weights are then the last good ones."""
+    clip_norm: the longest gradient; longer ones are scaled down to it. Raises TrainingStopped when the guard allows no
+    further roll-back; the weights are then the last good ones."""
     state.model.train()
     state.guard.begin(*state.parts)
     began = time.perf_counter()
@@ -156,19 +158,19 @@ def train_one_epoch(
         for group in state.optimizer.param_groups:
             group["lr"] = lr * group["lr_factor"]
         state.begin_step()
-        loss, text = add_up_gradients(state, batches, criterion, compute)
-        loss, has_text, gradient = read_back(loss, text, finish_gradients(state, clip_norm))
+        means = add_up_gradients(state, batches, criterion, compute)
+        loss, has_text, cross_entropy, gradient = read_back(means, finish_gradients(state, clip_norm))
         names = tuple(name for batch in batches for name in batch.names)
         images = len(names) * compute.world.size
         state.updating = True
         verdict = judge(state, float(loss.total), gradient)
         if verdict is Verdict.GOOD:
-            state.guard.keep(*state.parts)  # these weights gave a good step
+            state.guard.keep(*state.parts)
             state.scaler.step(state.optimizer)
             if state.average is not None:
                 state.average.update(state.model)
             if mining < 1.0 and has_text:
-                state.mining.update(float(loss.prob))
+                state.mining.update(cross_entropy)
         elif verdict is Verdict.ROLL_BACK or compute.world.any(not _buffers_finite(state.model)):
             verdict = Verdict.ROLL_BACK
             if not state.guard.roll_back(*state.parts):
@@ -183,14 +185,18 @@ def train_one_epoch(
         began = now
 
 
-def add_up_gradients(
-    state: TrainState, batches: Sequence[Batch], criterion: Criterion, compute: Compute
-) -> tuple[LossParts, Tensor]:
-    """Leave in `.grad` the mean gradient of the batches of all processes, scaled as the scaler says.
+class StepMeans(NamedTuple):
+    """Means over the batches of a step in all processes; scalars, still on the device."""
 
-    Returns the mean loss, detached, and the share of the batches with any text; both still on the device."""
+    loss: LossTerms
+    text: Tensor  # share of the batches with text, 0..1
+    cross_entropy: Tensor  # of the batches with text: what the mining warm-up follows
+
+
+def add_up_gradients(state: TrainState, batches: Sequence[Batch], criterion: Criterion, compute: Compute) -> StepMeans:
+    """Leave in `.grad` the mean gradient of the batches of all processes, scaled by the gradient scaler."""
     state.optimizer.zero_grad(set_to_none=True)
-    told = torch.zeros(len(LossParts._fields) + 1, device=compute.device)
+    sums = torch.zeros((), device=compute.device)
     for number, batch in enumerate(batches, start=1):
         targets = batch.targets.to(compute.device)
         more = number < len(batches)
@@ -199,14 +205,15 @@ def add_up_gradients(
                 maps = state.network(compute.image(batch.image))
             loss = criterion(maps, targets, state.mining.share)
             state.scaler.scale(loss.total / len(batches)).backward()  # type: ignore[no-untyped-call]
-        text = (targets.prob_map & targets.prob_mask).any()
-        told += torch.stack([*(term.detach() for term in loss), text.float()]) / len(batches)
-    *terms, text = compute.world.mean(told).unbind()
-    return LossParts(*terms), text
+        text = (targets.prob_map & targets.prob_mask).any().float()
+        followed = text * getattr(loss, "prob", loss.total).detach()
+        sums = sums + torch.stack([*(term.detach() for term in loss), text, followed]) / len(batches)
+    *terms, text, followed = compute.world.mean(sums).unbind()
+    return StepMeans(loss._make(terms), text, followed / text)
 
 
 def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
-    """Undo the scaling and shorten what is too long. Returns the norm before, a scalar still on the device."""
+    """Undo the scaling, then clip. Returns the norm before clipping, a scalar still on the device."""
     state.scaler.unscale_(state.optimizer)
     gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
@@ -215,16 +222,17 @@ def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
     return norm
 
 
-def read_back(loss: LossParts, text: Tensor, norm: Tensor) -> tuple[LossParts, bool, float]:
-    """What a step decides by, brought to the CPU in one piece: each piece would make the CPU wait for a GPU again.
+def read_back(means: StepMeans, norm: Tensor) -> tuple[LossTerms, bool, float, float]:
+    """Copy what a step decides by to the CPU in one piece: each copy would make the CPU wait for the GPU again.
 
-    Returns the loss in CPU tensors, whether any pixel was text, and the gradient's norm."""
-    *terms, text, norm = torch.stack([*loss, text, norm]).cpu().unbind()
-    return LossParts(*terms), bool(text > 0), float(norm)
+    Returns the loss in CPU tensors, whether there was any text, the cross-entropy of the batches with text (NaN without
+    text) and the gradient's norm."""
+    *terms, text, cross_entropy, norm = torch.stack([*means.loss, *means[1:], norm]).cpu().unbind()
+    return means.loss._make(terms), bool(text > 0), float(cross_entropy), float(norm)
 
 
 def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
-    """The guard's verdict. In fp16 a gradient that overflows under a finite loss is the scaler's affair."""
+    """The guard's verdict. In fp16, a gradient overflow with a finite loss is handled by the scaler and no fault."""
     overflow = math.isfinite(loss) and not math.isfinite(gradient)
     if overflow and state.scaler.is_enabled() and state.scaler.get_scale() > 1.0:
         return Verdict.OVERFLOW
@@ -232,13 +240,13 @@ def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
 
 
 def _buffers_finite(model: nn.Module) -> bool:
-    """False when a bad batch got into the running statistics, which no skipped update takes out again."""
+    """False when a bad batch got into the running statistics, which skipping the update does not undo."""
     return all(bool(torch.isfinite(buffer).all()) for buffer in model.buffers() if buffer.is_floating_point())
 
 
-def _given_up(state: TrainState, lr: float, loss: LossParts, gradient: float) -> str:
+def _given_up(state: TrainState, lr: float, loss: LossTerms, gradient: float) -> str:
     terms = ", ".join(f"{name} {float(term):.4g}" for name, term in zip(loss._fields, loss, strict=True))
     return (
-        f"the loss went wrong again at step {state.step} after {state.guard.rollbacks - 1} returns to good weights, "
-        f"each with half the rate (now {lr:.3g}; {terms}; gradient norm {gradient:.4g})"
+        f"the loss is bad again at step {state.step} after {state.guard.rollbacks - 1} roll-backs to good weights, "
+        f"each with half the learning rate (now {lr:.3g}; {terms}; gradient norm {gradient:.4g})"
     )

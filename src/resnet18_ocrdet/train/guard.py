@@ -1,7 +1,7 @@
-"""What to do about a step that went wrong: leave it out, go back, or stop.
+"""What to do about a bad step: skip it, roll back, or stop.
 
-A step is bad when its loss or its gradient is not finite, or its loss is far above the usual. One bad step is left
-out. Several in a row mean that the weights are spoilt: they go back to the last good ones, with half the rate.
+A step is bad when its loss or its gradient is not finite, or its loss is far above the usual. One bad step is skipped.
+After several in a row the last good weights are restored, with half the learning rate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Verdict(Enum):
 
     GOOD = "good"
     SKIP = "skip"
-    OVERFLOW = "overflow"  # fp16 only: the gradient scaler was too high and comes down by itself
+    OVERFLOW = "overflow"  # fp16 only: the gradient scaler skips the step and lowers its scale, as it should
     ROLL_BACK = "roll back"
 
 
@@ -44,25 +44,25 @@ class Stateful(Protocol):
         """Its tensors and values."""
 
     def load_state_dict(self, state: Any) -> object:
-        """Put them back."""
+        """Restore them."""
 
 
 class Guard:
     """Judges every step and holds the last good weights in memory.
 
-    guess: loss of a network that knows nothing. ratio: a loss above this many times the running median is bad, and so
-    is one above 3 times the guess, or the first loss if that is higher: a rate far too high can spoil the weights
-    before there is a usual loss to compare with. patience: bad steps in a row before going back. rollbacks: how often
-    it goes back before it gives up. snapshot_every: good steps between two copies of the state."""
+    initial_loss: the expected loss of an untrained network. ratio: a loss above this many times the running median is
+    bad. So is a loss above 3 times the initial one, or 3 times the first one if that is higher: a learning rate far too
+    high can ruin the weights before there is a median to compare with. patience: bad steps in a row before a roll-back.
+    rollbacks: how many are allowed before the training stops. snapshot_every: good steps between two snapshots."""
 
     WINDOW = 101  # good steps in the running median
-    WORSE_THAN_GUESSING = 3.0  # times
+    WORSE_THAN_INITIAL = 3.0  # times
 
     def __init__(
-        self, guess: float, ratio: float = 20.0, patience: int = 5, rollbacks: int = 3, snapshot_every: int = 100
+        self, initial_loss: float, ratio: float = 20.0, patience: int = 5, rollbacks: int = 3, snapshot_every: int = 100
     ) -> None:
         self.ratio, self.patience, self.allowed, self.snapshot_every = ratio, patience, rollbacks, snapshot_every
-        self.worst = guess  # the highest loss that is no sign of anything: of a guess, or of the first step
+        self.worst = initial_loss  # the highest loss that is still normal: the initial one, or that of the first step
         self.losses: deque[float] = deque(maxlen=self.WINDOW)
         self.bad_in_a_row = self.skipped = self.rollbacks = 0
         self.lr_scale = 1.0
@@ -71,43 +71,36 @@ class Guard:
 
     def judge(self, loss: float, gradient_norm: float) -> Verdict:
         """Take in one step, before its update. loss: the total."""
-        reason = self.fault(loss, gradient_norm)
-        if reason is None:
-            if not self.losses:
-                self.worst = max(self.worst, loss)
-            self.losses.append(loss)
-            self.bad_in_a_row = 0
-            return Verdict.GOOD
-        self.bad_in_a_row += 1
-        self.skipped += 1
-        return Verdict.SKIP if self.bad_in_a_row < self.patience else Verdict.ROLL_BACK
+        if self._is_bad(loss, gradient_norm):
+            self.bad_in_a_row += 1
+            self.skipped += 1
+            return Verdict.SKIP if self.bad_in_a_row < self.patience else Verdict.ROLL_BACK
+        if not self.losses:
+            self.worst = max(self.worst, loss)
+        self.losses.append(loss)
+        self.bad_in_a_row = 0
+        return Verdict.GOOD
 
-    def fault(self, loss: float, gradient_norm: float) -> str | None:
-        """What is wrong with a step; None where nothing is."""
-        if not math.isfinite(loss):
-            return f"loss {loss}"
-        if not math.isfinite(gradient_norm):
-            return f"gradient norm {gradient_norm}"
-        usual = statistics.median(self.losses) if self.losses else math.inf
-        if loss > self.ratio * usual:
-            return f"loss {loss:.4g}, {loss / usual:.0f} times the usual {usual:.4g}"
-        if self.losses and loss > self.WORSE_THAN_GUESSING * self.worst:
-            return f"loss {loss:.4g}, {loss / self.worst:.0f} times that of a guess"
-        return None
+    def _is_bad(self, loss: float, gradient_norm: float) -> bool:
+        if not math.isfinite(loss) or not math.isfinite(gradient_norm):
+            return True
+        if not self.losses:
+            return False
+        return loss > min(self.ratio * statistics.median(self.losses), self.WORSE_THAN_INITIAL * self.worst)
 
     def begin(self, *parts: Stateful) -> None:
-        """Copy the state that a run begins or goes on with, where there is no copy yet."""
+        """Take the first snapshot, of the state that a run begins or resumes with."""
         if self._snapshot is None:
             self._snapshot = [_copied(part.state_dict()) for part in parts]
 
     def keep(self, *parts: Stateful) -> None:
-        """Offer the present state, once per good step; it is copied now and then."""
+        """Call once per good step; takes a snapshot every `snapshot_every` calls."""
         if self._good_steps % self.snapshot_every == 0:
             self._snapshot = [_copied(part.state_dict()) for part in parts]
         self._good_steps += 1
 
     def roll_back(self, *parts: Stateful) -> bool:
-        """Put the last copy back and halve the rate. False when it has been done often enough."""
+        """Restore the last snapshot and halve the learning rate. False once `rollbacks` are used up."""
         self.rollbacks += 1
         self.bad_in_a_row = 0
         if self._snapshot is not None:
@@ -117,7 +110,7 @@ class Guard:
         return self.rollbacks <= self.allowed
 
     def state_dict(self) -> GuardState:
-        """Plain values; the copy is taken anew after a resume."""
+        """Plain values; the snapshot is not among them, a resumed run takes a new one."""
         return GuardState(
             losses=list(self.losses),
             worst=self.worst,
@@ -128,7 +121,7 @@ class Guard:
         )
 
     def load_state_dict(self, state: GuardState) -> None:
-        """Continue where another run stood."""
+        """Restore what `state_dict` gave."""
         self.losses, self.worst = deque(state["losses"], maxlen=self.WINDOW), state["worst"]
         self.bad_in_a_row, self.skipped = state["bad_in_a_row"], state["skipped"]
         self.rollbacks, self.lr_scale = state["rollbacks"], state["lr_scale"]

@@ -1,8 +1,8 @@
-"""How far the loss mines hard negatives, from nothing to the paper's three for each text pixel.
+"""Warm-up of hard-negative mining: from no mining to the full ratio of hard negatives per text pixel.
 
-From random weights, mining from the first step, or switched on at once later, can end in a flat spot
-(probability 0.25 everywhere: 3 negatives for each positive). So it grows step by step, and only as fast as
-the network follows. Measurements: docs/adr/003-mining-warm-up.md.
+With random weights, mining from the first step, or switched on at once later, can end in a flat spot (probability 0.25
+everywhere for 3 negatives per positive). So it grows step by step, and only as fast as the loss allows.
+Measurements: docs/adr/003-mining-warm-up.md.
 """
 
 from __future__ import annotations
@@ -20,34 +20,33 @@ class MiningState(TypedDict):
 
 
 class MiningWarmup:
-    """Moves `share` from 0 to 1 while the loss is better than a guess.
+    """Moves `share` from 0 (no mining) to 1 (full mining) while the cross-entropy is better than a constant prediction.
 
-    A network that knows nothing but how often text counts gives every pixel that probability; its cross-entropy is the
-    entropy of that coin, 0.69 at share 0 and 0.56 at share 1. Clearly better than it: harder. Worse: easier.
-    cap: steps after which it grows in any case; 0 mines from the start. negative_ratio: the loss's."""
+    Clearly better: `share` grows. Worse: it shrinks. cap: steps after which it grows in any case; 0 mines from the
+    first step. negative_ratio: of the loss."""
 
-    BEGIN = 0.3  # of the balanced cross-entropy: the right answer has a probability of about 0.74
-    BETTER = 0.9  # of the guess
-    UP, DOWN = 0.01, 0.005  # a step
+    BEGIN = 0.3  # balanced cross-entropy at which mining starts: the right class has a probability of about 0.74
+    BETTER = 0.9  # times that of a constant prediction
+    UP, DOWN = 0.01, 0.005  # per step
     SMOOTHING = 0.95
 
     def __init__(self, cap: int, negative_ratio: float = 3.0) -> None:
         self.cap, self.negative_ratio = cap, negative_ratio
         self.steps = 0
-        self.cross_entropy = guess(0.0, negative_ratio)
+        self.cross_entropy = constant_prediction_loss(0.0, negative_ratio)
         self.share = 0.0 if cap > 0 else 1.0
 
     def update(self, cross_entropy: float) -> None:
-        """Take in the cross-entropy of a batch with text at the present share; once that is 1, nothing changes."""
+        """Take in one step. cross_entropy: mean over its batches with text, at the current share."""
         if self.share >= 1.0:
             return
         self.steps += 1
         self.cross_entropy = self.SMOOTHING * self.cross_entropy + (1.0 - self.SMOOTHING) * cross_entropy
-        guessed = guess(self.share, self.negative_ratio)
-        level = self.BEGIN if self.share == 0.0 else self.BETTER * guessed
+        constant = constant_prediction_loss(self.share, self.negative_ratio)
+        level = self.BEGIN if self.share == 0.0 else self.BETTER * constant
         if self.steps >= self.cap or self.cross_entropy < level:
             self.share = min(self.share + self.UP, 1.0)
-        elif self.cross_entropy > guessed:
+        elif self.cross_entropy > constant:
             self.share = max(self.share - self.DOWN, min(self.share, self.UP))
 
     def state_dict(self) -> MiningState:
@@ -55,13 +54,15 @@ class MiningWarmup:
         return MiningState(steps=self.steps, cross_entropy=self.cross_entropy, share=self.share)
 
     def load_state_dict(self, state: MiningState) -> None:
-        """Continue where another run stood."""
+        """Restore what `state_dict` gave."""
         self.steps, self.cross_entropy = state["steps"], state["cross_entropy"]
-        self.share = state["share"] if self.cap > 0 else 1.0  # the warm-up may have been switched off since
+        self.share = state["share"] if self.cap > 0 else 1.0  # a resume may have switched the warm-up off
 
 
-def guess(share: float, negative_ratio: float = 3.0) -> float:
-    """Cross-entropy of the best constant answer: background weighs 1/2 at share 0, and as mined (3/4) at share 1."""
+def constant_prediction_loss(share: float, negative_ratio: float) -> float:
+    """Cross-entropy of the best constant prediction, which is the share of text in the loss.
+
+    Background weighs 1/2 at share 0 (0.69), and what is mined at share 1 (3/4 at a ratio of 3: 0.56)."""
     mined = negative_ratio / (1.0 + negative_ratio)
     background = share * mined + (1.0 - share) * 0.5
     return -(background * math.log(background) + (1.0 - background) * math.log(1.0 - background))

@@ -1,12 +1,15 @@
-"""What a run writes down: one JSON line per epoch and per bad step, and TensorBoard events.
+"""The log of a run: one JSON line per epoch and per bad step, and TensorBoard events. Defines the tags.
 
-Also the only place that knows the tags.
+What cannot be written, on a full disk say, is reported once and never ends the run.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,118 +23,161 @@ if TYPE_CHECKING:
 
 
 class RunLogger:
-    """Appends to `metrics.jsonl` and TensorBoard's event file in a run folder."""
+    """Writes `metrics.jsonl`, `guard.jsonl` and TensorBoard's event file in a run folder."""
 
-    def __init__(self, run_dir: Path, step: int) -> None:
-        """step: finished steps; what TensorBoard holds beyond them is dropped."""
-        self._lines = run_dir / "metrics.jsonl"
-        self._faults = run_dir / "guard.jsonl"
+    def __init__(self, run_dir: Path, epoch: int, step: int, warn: Callable[[str], None]) -> None:
+        """epoch, step: finished ones; later lines are dropped, as a resumed run writes them again.
+
+        warn: called once, with a line, when something cannot be written."""
+        self._warn: Callable[[str], None] | None = warn
+        self._epochs, self._faults = JsonLines(run_dir / "metrics.jsonl"), JsonLines(run_dir / "guard.jsonl")
         self._events, self._purge_step = run_dir / "tensorboard", step + 1 if step else None
+        with self._tolerant():
+            self._epochs.keep(lambda record: record["epoch"] <= epoch)
+            self._faults.keep(lambda record: record["step"] <= step)
 
     @cached_property
     def _board(self) -> SummaryWriter:
-        """Opened for the first thing to write: its import does not hold up the first step."""
+        """Opened when first written to: its import must not delay the first step."""
         from torch.utils.tensorboard import SummaryWriter
 
+        _silence_writer_thread()
         return SummaryWriter(self._events, purge_step=self._purge_step)
 
     def step(self, record: StepRecord, memory: float | None = None) -> None:
-        """Loss terms, rate and throughput of one step. memory: GiB taken at most so far."""
-        for name, term in zip(record.loss._fields, record.loss, strict=True):
-            self._board.add_scalar(f"train/loss_{name}", float(term), record.step)
-        self._board.add_scalar("train/lr", record.lr, record.step)
-        self._board.add_scalar("train/mining", record.mining, record.step)
-        self._board.add_scalar("train/images_per_second", record.images / record.seconds, record.step)
-        self._board.add_scalar("train/gradient_norm", record.gradient_norm, record.step)
-        self._board.add_scalar("train/data_wait_share", record.data_seconds / record.seconds, record.step)
+        """Loss terms, rate and throughput of one step. memory: peak so far, GiB."""
+        values = {f"loss_{name}": float(term) for name, term in zip(record.loss._fields, record.loss, strict=True)}
+        values |= {
+            "lr": record.lr,
+            "mining": record.mining,
+            "images_per_second": record.images / record.seconds,
+            "gradient_norm": record.gradient_norm,
+            "data_wait_share": record.data_seconds / record.seconds,
+        }
         if memory is not None:
-            self._board.add_scalar("train/memory_gib", memory, record.step)
+            values["memory_gib"] = memory
+        with self._tolerant():
+            for name, value in values.items():
+                self._board.add_scalar(f"train/{name}", value, record.step)
 
     def fault(self, record: StepRecord) -> None:
-        """A step that was left out; see docs/train.md for the keys."""
+        """A bad step; see docs/train.md for the keys."""
         values = (float(record.loss.total), record.gradient_norm)
         loss, gradient = (value if math.isfinite(value) else None for value in values)
         finite = loss is not None and gradient is not None
         entry = {"step": record.step, "verdict": record.verdict.value, "finite": finite, "loss": loss}
-        _append(self._faults, {**entry, "gradient_norm": gradient, "names": list(record.names)})
+        with self._tolerant():
+            self._faults.append({**entry, "gradient_norm": gradient, "names": list(record.names)})
 
     def epoch(self, record: dict[str, Any]) -> None:
         """The epoch's line; see docs/train.md for its keys."""
-        _append(self._lines, record)
-        for name, value in (record["val_loss"] or {}).items():
-            self._board.add_scalar(f"val/loss_{name}", value, record["step"])
-        for name in ("precision", "recall", "hmean", "ap"):
-            if record[name] is not None:
-                self._board.add_scalar(f"val/{name}", record[name], record["step"])
-        self._board.flush()
+        with self._tolerant():
+            self._epochs.append(record)
+        values = {f"loss_{name}": value for name, value in (record["val_loss"] or {}).items()}
+        values |= {name: record[name] for name in ("precision", "recall", "hmean", "ap") if record[name] is not None}
+        with self._tolerant():
+            for name, value in values.items():
+                self._board.add_scalar(f"val/{name}", value, record["step"])
+            self._board.flush()
 
     def picture(self, tag: str, image: Image, step: int) -> None:
         """An overlay, (H, W, 3) uint8."""
-        self._board.add_image(tag, image, step, dataformats="HWC")
+        with self._tolerant():
+            self._board.add_image(tag, image, step, dataformats="HWC")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the epochs so far."""
-        return _read(self._lines)
-
-    def drop_after(self, epoch: int, step: int) -> None:
-        """Forget epochs and steps beyond what was saved: a resumed run writes them again."""
-        for path, key, last in ((self._lines, "epoch", epoch), (self._faults, "step", step)):
-            if not path.is_file():
-                continue
-            kept = [record for record in _read(path) if record[key] <= last]
-            with atomic_write(path) as written:
-                written.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        return self._epochs.records
 
     def close(self) -> None:
         """Flush everything."""
         if "_board" in vars(self):
-            self._board.close()
+            with self._tolerant():
+                self._board.close()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self._warn is not None:
+                self._warn(f"warning: the log of this run is incomplete, as it cannot be written: {error}")
+            self._warn = None
 
 
 class NullLogger:
-    """For the processes that write nothing: takes everything, keeps the epochs."""
+    """For the processes that write nothing: keeps the epochs, ignores the rest."""
 
     def __init__(self) -> None:
         self._records: list[dict[str, Any]] = []
 
     def step(self, record: StepRecord, memory: float | None = None) -> None:
-        """Nothing."""
+        """Ignored."""
 
     def fault(self, record: StepRecord) -> None:
-        """Nothing."""
+        """Ignored."""
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Keep it for `records`."""
         self._records.append(record)
 
     def picture(self, tag: str, image: Image, step: int) -> None:
-        """Nothing."""
+        """Ignored."""
 
     def records(self) -> list[dict[str, Any]]:
         """What `epoch` got."""
         return self._records
 
-    def drop_after(self, epoch: int, step: int) -> None:
-        """Nothing."""
-
     def close(self) -> None:
-        """Nothing."""
+        """Nothing to close."""
 
 
-def _append(path: Path, entry: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(json.dumps(entry) + "\n")
+class JsonLines:
+    """A file of one JSON object per line, with all of its records in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what exists; a line that a kill cut off is dropped. Raises OSError."""
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        self.records = [record for line in lines if (record := _parse(line)) is not None]
+        self._complete = True  # whether the file holds all records
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add one record. After a failure the next call writes the whole file. Raises OSError."""
+        self.records.append(record)
+        if not self._complete:
+            self._rewrite()
+            return
+        self._complete = False
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        self._complete = True
+
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Drop all other records. Raises OSError."""
+        self.records = [record for record in self.records if wanted(record)]
+        if self._path.is_file():
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        self._complete = False
+        with atomic_write(self._path) as hidden:
+            hidden.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")
+        self._complete = True
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [record for line in lines if (record := _parse(line)) is not None]
+def _silence_writer_thread() -> None:
+    """TensorBoard writes in a thread. Its OSError is raised again where events are added; do not print it as well."""
+    hook = threading.excepthook
+
+    def excepthook(args: threading.ExceptHookArgs) -> None:
+        if not (issubclass(args.exc_type, OSError) and type(args.thread).__module__.startswith("tensorboard.")):
+            hook(args)
+
+    threading.excepthook = excepthook
 
 
 def _parse(line: str) -> dict[str, Any] | None:
-    """None for a line that was cut off when the run was killed."""
     try:
         record: dict[str, Any] = json.loads(line)
     except json.JSONDecodeError:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..config.plain import is_number
+from ..model.plain_values import is_number
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint
 from ..model.checkpoint_schema import is_count

@@ -1,0 +1,183 @@
+"""What a training run prints of its steps and epochs, and the files that it leaves at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from .. import build
+from ..evaluation.evaluator import Validation
+from ..evaluation.metrics import IcdarMetric
+from ..runtime.console import Display, duration
+from ..runtime.memory import peak_memory
+from ..runtime.messages import count
+from ..runtime.run_folder import RunFolder
+from ..train.engine import StepRecord
+from ..train.guard import Guard, Verdict
+from ..train.logger import NullLogger, RunLogger
+from ..viz.charts import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
+from .train_parts import Parts
+
+LONG_CPU_RUN_SECONDS = 3600.0
+
+
+def run_line(cfg: DictConfig, parts: Parts, folder: RunFolder) -> str:
+    """What is going to be trained, on what."""
+    loader, contract, world = parts.loader, parts.contract, parts.compute.world
+    times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
+    processes = f" in each of {world.size} processes" if world.size > 1 else ""
+    images = f"{count(len(parts.splits.train), 'image')}, {len(parts.splits.val)} for validation"
+    at = f"{contract.height}x{contract.width}"
+    if (view := "x".join(map(str, build.view_size(cfg)))) != at:
+        at = f"crops of {view} of images at {at}"
+    return (
+        f"run {folder.root}: {cfg.model.backbone}, {at}, batch {loader.batch_size}{times}{processes}, "
+        f"{count(cfg.train.epochs, 'epoch')} of {count(len(loader), 'step')} on {images}, "
+        f"{parts.compute.device.type} {contract.precision}"
+    )
+
+
+def long_run_line(record: StepRecord, cfg: DictConfig, parts: Parts) -> str | None:
+    """For a run on a CPU that will take long: how long, and what makes it shorter."""
+    left = (int(cfg.train.epochs) * len(parts.loader) - record.step) * record.seconds
+    if parts.compute.device.type != "cpu" or left <= LONG_CPU_RUN_SECONDS:
+        return None
+    return (
+        f"this run needs about {duration(left)} on this CPU ({record.seconds:.1f} s a step), less with a smaller "
+        f"input_size or fewer train.epochs; the shortest useful run: experiment=quickstart"
+    )
+
+
+def fault_line(record: StepRecord, guard: Guard) -> str:
+    """What was done about a step that was not good."""
+    names = ", ".join(record.names)
+    values = f"loss {float(record.loss.total):.4g}, gradient norm {record.gradient_norm:.4g}"
+    if record.verdict is Verdict.OVERFLOW:
+        return f"step {record.step}: fp16 gradients overflowed; the loss scale is halved"
+    if record.verdict is Verdict.SKIP:
+        return f"step {record.step} skipped ({values}; {guard.skipped} so far) on {names}"
+    return (
+        f"step {record.step}: too many bad steps in a row ({values}) on {names}; back to the last good weights, "
+        f"learning rate halved ({guard.rollbacks} of {guard.allowed} times)"
+    )
+
+
+def step_note(record: StepRecord) -> str:
+    """Beside the progress bar."""
+    terms = [f"{name} {float(term):.3f}" for name, term in zip(record.loss._fields, record.loss, strict=True)][1:]
+    mining = f", mining {record.mining:.0%}" if record.mining < 1.0 else ""
+    return (
+        f"loss {float(record.loss.total):.3f} ({' '.join(terms)}{mining})  lr {record.lr:.2g}  "
+        f"{record.images / record.seconds:.1f} img/s  wait {record.data_seconds / record.seconds:.0%}"
+    )
+
+
+def epoch_record(parts: Parts, validation: Validation | None, metric: IcdarMetric | None) -> dict[str, Any]:
+    """The line of metrics.jsonl for the epoch that has just been trained; see docs/train.md for its keys."""
+    state, loader = parts.state, parts.loader
+    sums, score = state.sums, validation.score if validation else None
+    return {
+        "epoch": state.epoch + 1,
+        "step": state.step,
+        "lr": sums.lr,
+        "train_loss": sums.means(parts.criterion.terms),
+        "val_loss": validation.loss if validation else None,
+        "precision": score.precision if score else None,
+        "recall": score.recall if score else None,
+        "hmean": score.hmean if score else None,
+        "ap": score.ap if score else None,
+        "center_shift": metric.center_shift() if metric else None,
+        "skipped": sums.skipped,
+        "data_wait": sums.data_seconds / sums.seconds,
+        "seconds": sums.seconds + (validation.seconds if validation else 0.0),
+        "images_per_second": len(loader) * loader.images_per_step / sums.seconds,
+        "memory_gib": peak_memory(parts.compute.device),
+    }
+
+
+def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
+    """One line of results. record: a line of metrics.jsonl. best: it has the highest hmean so far."""
+    line = f"epoch {record['epoch']}/{epochs}  lr {record['lr']:.2g}  train loss {record['train_loss']['total']:.3f}"
+    if record["val_loss"] is not None:
+        scores = "  ".join(
+            f"{name} {'-' if record[name] is None else format(record[name], '.4f')}"
+            for name in ("precision", "recall", "hmean", "ap")
+        )
+        line += f"  val loss {record['val_loss']['total']:.3f}  {scores}{'  best' if best and record['hmean'] else ''}"
+    return f"{line}  {duration(record['seconds'])}"
+
+
+def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
+    """Where the code and the data of a run come from, as JSON."""
+    folder.about.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def show_precision_recall(
+    metric: IcdarMetric, ap: float | None, logger: RunLogger | NullLogger, step: int, path: Path | None
+) -> None:
+    """The curve of one validation into TensorBoard, and into `path` if one is given."""
+    points = metric.curve()
+    if points is None or isinstance(logger, NullLogger):
+        return
+    picture = precision_recall_image(*points, ap)
+    if picture is not None:
+        logger.picture("val/precision_recall", picture, step)
+    if path is not None:
+        _try(lambda: draw_precision_recall(*points, ap, path))  # a full disk does not end a run
+
+
+def write_summary(
+    folder: RunFolder,
+    records: Sequence[Mapping[str, Any]],
+    seconds: float,
+    display: Display,
+    start: Mapping[str, Any] | None = None,
+) -> None:
+    """Print the end of a run, and write it and the curves. A full disk is reported and does not end the run.
+
+    start: what `auto_hparams.choose_values` recorded of the starting weights, if it was used."""
+    kept = folder.best if folder.best.is_file() else folder.last
+    drawn = _try(lambda: draw_curves(records, folder.curves))
+    best = max((r for r in records if r["hmean"] is not None), key=lambda r: float(r["hmean"]), default=None)
+    lines = [
+        f"done in {duration(seconds)}; best hmean "
+        + ("none" if best is None else f"{best['hmean']:.4f} in epoch {best['epoch']}"),
+        *_gain(best, start),
+        *_skipped(records),
+        f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
+        f"evaluate: ocrdet-eval checkpoint={kept}",
+        f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
+    ]
+    for line in lines:
+        display.line(line)
+    unwritten = _try(lambda: bool(folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")))
+    if unwritten is not True:
+        display.line(f"{folder.finished}: not written: {unwritten}")
+
+
+def _skipped(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    skipped, steps = sum(record.get("skipped", 0) for record in records), records[-1].get("step", 0) if records else 0
+    if not skipped:
+        return []
+    return [f"warning: {skipped} of {count(steps, 'step')} were skipped, see guard.jsonl: try a lower optimizer.lr"]
+
+
+def _gain(best: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> list[str]:
+    """Before and after, one line; none where one of them is not known."""
+    if best is None or start is None or start["hmean"] is None:
+        return []
+    line = f"hmean {start['hmean']:.3f} (starting weights) → {best['hmean']:.3f} (epoch {best['epoch']})"
+    worse = best["hmean"] <= start["hmean"] > 0
+    return [f"{line}; no epoch was better than the start: keep {start['weights']}" if worse else line]
+
+
+def _try(write: Callable[[], bool]) -> bool | str:
+    """What `write` returns, or why the file could not be written."""
+    try:
+        return write()
+    except OSError as error:
+        return error.strerror or str(error)
