@@ -1,7 +1,7 @@
 """Shared by the test_config files: run commands in an empty folder, with a job that only records its config.
 
-Paths on these command lines need not exist: tests/config/test_config_disk.py checks them. Hydra needs a tenth of a second
-for a composition, so equal overrides are composed once per session. No test changes a config file after its use."""
+Paths on these command lines need not exist: tests/config/test_config_disk.py checks them. Hydra needs a tenth of
+a second for a composition, so equal overrides are composed once per session; no test changes a config file later."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-from resnet18_ocrdet.commands import launch
-from resnet18_ocrdet.config import compose, disk
+from resnet18_ocrdet.commands import launch, path_checks
+from resnet18_ocrdet.config import compose
 from resnet18_ocrdet.config.argv import Request
 
 
@@ -43,4 +43,4 @@ def _compose_once(hydra: Any, request: Request, words: list[str]) -> DictConfig:
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(compose, "_compose", _compose_once)
-    monkeypatch.setattr(disk, "misplaced", lambda cfg, command: [])
+    monkeypatch.setattr(path_checks, "misplaced", lambda cfg, command: [])
