@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.model.checkpoint import SCHEMA
 from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.recorded_config import recorded_config
 from resnet18_ocrdet.runtime import random_state
 
 CONTRACT = Contract(

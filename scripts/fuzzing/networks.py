@@ -22,15 +22,17 @@ from fuzzing.mutations import any_value, change_tree
 from resnet18_ocrdet import build
 from resnet18_ocrdet.commands.launch import NAME_FAULTS
 from resnet18_ocrdet.commands.resume import resumed_config
+from resnet18_ocrdet.commands.resume_words import implied_words
 from resnet18_ocrdet.config.library import Library
-from resnet18_ocrdet.config.recorded import recorded_config
-from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference import backends
+from resnet18_ocrdet.inference import exported_card
+from resnet18_ocrdet.inference.exported import Exported, ExportedNetwork
 from resnet18_ocrdet.inference.loading import load_model
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import load_weights, shipped_weights
 from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.model.recorded_config import recorded_config
 from resnet18_ocrdet.model.release import is_stripped, without_paths
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.random_state import capture
@@ -45,7 +47,7 @@ def use_contract(contract: Contract) -> None:
     """What the commands do with it before the first image."""
     json.dumps(contract.to_dict(), allow_nan=False)
     scale_to(480, 640, contract.height, contract.width, contract.resize)
-    build.build_decoder(contract)
+    Decoder.of(contract)
 
 
 def use_config(config: dict[str, Any]) -> None:
@@ -66,14 +68,14 @@ def use_config(config: dict[str, Any]) -> None:
 def read_card(root: Path) -> None:
     """`checkpoint=` with an .onnx: what it says about itself."""
     (path,) = root.iterdir()
-    card = backends.read_card(path, {backends.KEY: path.read_bytes().decode("utf-8", "replace")})
+    card = exported_card.read_card(path, {exported_card.KEY: path.read_bytes().decode("utf-8", "replace")})
     contract = Contract.from_dict(card["contract"])
     use_contract(contract)
     use_config(card["config"])
     json.dumps(card["about"], allow_nan=False).encode()
     if contract.height * contract.width < LARGEST_FIRST_PASS:
-        exported = backends.Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
-        backends.ExportedModel(exported).check(contract.height, contract.width, contract.resize)
+        exported = Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
+        ExportedNetwork(exported).check_size(contract.height, contract.width, contract.resize)
 
 
 def blank_map(images: NDArray[Any]) -> NDArray[np.float32]:
@@ -105,7 +107,8 @@ def open_checkpoint(root: Path) -> None:
     """`checkpoint=` and `resume=` with a .pt, up to the filling of a network: here a tiny one."""
     (path,) = root.iterdir()
     trained = load_model(path)
-    content = trained.content
+    content = trained.checkpoint
+    assert content is not None
     use_contract(Contract.from_dict(content["contract"]))
     use_config(content["config"])
     json.dumps(content["about"], allow_nan=False)

@@ -8,7 +8,7 @@ import pytest
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet.check.advice import Situation, advise, step_bytes
-from resnet18_ocrdet.config.crossfield import suspicions
+from resnet18_ocrdet.commands.cross_checks import suspicions
 
 GIB = 2**30
 USUAL = Situation(

@@ -1,4 +1,4 @@
-"""Small files that would take much memory or time: what they hold is counted before it is read."""
+"""Small files that expand to much memory or time are refused before they are read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import yaml
 
 from config_runner import empty_folder  # noqa: F401
 from hostile_files import raw
+from resnet18_ocrdet.commands.resume_words import implied_words
 from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
 from resnet18_ocrdet.config.library import Library
-from resnet18_ocrdet.config.plain import not_plain
-from resnet18_ocrdet.config.recorded import recorded_config
-from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, sha256
+from resnet18_ocrdet.model.plain_values import not_plain
+from resnet18_ocrdet.model.recorded_config import recorded_config
 
 PACKED = r"a\.pt: not a checkpoint: zip entries are compressed or overlap"
 
@@ -37,19 +37,19 @@ def test_nested_shared_lists_are_refused(tmp_path: Path):
     for _ in range(12):
         node = [node] * 10
     for name in ("about", "config"):
-        refused(raw() | {name: {"a": node}}, tmp_path / "a.pt", r"holds more than \d+ values")
+        refused(raw() | {name: {"a": node}}, tmp_path / "a.pt", r"more than \d+ values")
     own: list[Any] = []
     own.append(own)
-    refused(raw() | {"about": {"a": own}}, tmp_path / "a.pt", "is nested too deeply")
+    refused(raw() | {"about": {"a": own}}, tmp_path / "a.pt", "nested too deep")
 
 
 @pytest.mark.parametrize("shared", ["\\" * 10_000, {"\\" * 10_000: 1}, ["\\" * 5000, "x" * 5000]])
 def test_a_shared_string_counts_each_time_it_is_used(shared: Any, tmp_path: Path):
-    """A pickle names it once."""
-    refused(raw() | {"config": {"a": [shared] * 200}}, tmp_path / "a.pt", "config: holds more than 100000 characters")
-    refused(raw() | {"about": {"a": [shared] * 9000}}, tmp_path / "a.pt", "'about' holds more than 20000000 characters")
+    """A pickle stores it once."""
+    refused(raw() | {"config": {"a": [shared] * 200}}, tmp_path / "a.pt", "config.* more than 100000 characters")
+    refused(raw() | {"about": {"a": [shared] * 9000}}, tmp_path / "a.pt", "about.* more than 20000000 characters")
     assert not_plain([shared] * 3, 100, 30_000) is None
-    assert not_plain([shared] * 3, 100, 29_999) == "holds more than 29999 characters"
+    assert "29999 characters" in str(not_plain([shared] * 3, 100, 29_999))
 
 
 def test_many_backslashes_take_linear_time():
@@ -57,11 +57,11 @@ def test_many_backslashes_take_linear_time():
     assert escape_interpolation(text) == literal(text) == text
     assert literal(escape_interpolation(text + "${" + text)) == text + "${" + text
     recorded_config({"run_dir": "\\" * 10_000, "resume": "\\" * 9991 + "${x}"})
-    assert time.monotonic() - begin < 5  # looked at once for each of them, they take minutes
+    assert time.monotonic() - begin < 5  # quadratic time would be minutes
 
 
 def started(folder: Path, config: str) -> list[str]:
-    """The words that a run folder with this config.yaml implies."""
+    """The overrides implied by a run folder with this config.yaml."""
     (folder / "run/checkpoints").mkdir(parents=True, exist_ok=True)
     (folder / "run/checkpoints/last.pt").touch()
     (folder / "run/config.yaml").write_text(config, encoding="utf-8")
@@ -87,9 +87,9 @@ def test_a_run_config_with_invalid_yaml_values_is_not_used(value: str, tmp_path:
 
 
 def repacked(path: Path, method: int, twice: bool = False) -> int:
-    """Write weights whose parts are packed by `method`; returns where the table of contents begins.
+    """Write weights with parts compressed by `method`; returns the offset of the zip directory.
 
-    twice: it lists each part two times."""
+    twice: the directory lists each part twice."""
     whole = io.BytesIO()
     torch.save(raw(), whole)
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", method) as new:
@@ -103,7 +103,7 @@ def repacked(path: Path, method: int, twice: bool = False) -> int:
 def test_compressed_checkpoint_parts_are_refused(tmp_path: Path):
     path = tmp_path / "a.pt"
     repacked(path, zipfile.ZIP_STORED)
-    load_checkpoint(path)  # not by torch.save, but as it does it
+    load_checkpoint(path)  # not from torch.save, but equal to it
     for method, twice in ((zipfile.ZIP_DEFLATED, False), (zipfile.ZIP_STORED, True)):
         repacked(path, method, twice)
         with pytest.raises(UserError, match=PACKED):
@@ -111,7 +111,7 @@ def test_compressed_checkpoint_parts_are_refused(tmp_path: Path):
 
 
 def test_a_second_zip_directory_is_refused(tmp_path: Path):
-    """Python takes the one that the last record follows, torch the one that this record names."""
+    """Python reads the directory before the end record, torch the one at the offset stated in it."""
     path, other = tmp_path / "a.pt", tmp_path / "b.pt"
     hidden, shown = repacked(path, zipfile.ZIP_DEFLATED), repacked(other, zipfile.ZIP_STORED)
     table = bytearray(other.read_bytes()[shown:])
@@ -121,7 +121,7 @@ def test_a_second_zip_directory_is_refused(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-22] + table)
     with zipfile.ZipFile(path) as archive:
         assert {part.compress_type for part in archive.infolist()} == {zipfile.ZIP_STORED}
-    assert torch.load(path, weights_only=True).keys() == raw().keys()  # the file is a real threat
+    assert torch.load(path, weights_only=True).keys() == raw().keys()  # the attack works without the check
     with pytest.raises(UserError, match=r"a\.pt: not a checkpoint, or damaged \(BadZipFile"):
         load_checkpoint(path)
 
@@ -140,7 +140,7 @@ def test_a_truncated_zip_is_refused(cut: int, tmp_path: Path):
         load_checkpoint(tmp_path / "a.pt")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_the_hash_of_a_pipe_is_not_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):

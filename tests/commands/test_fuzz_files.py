@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from checkpoint_content import made
 from hostile_files import card, raw
-from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference.backends import KEY, read_card
+from resnet18_ocrdet.inference.exported_card import KEY, read_card
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.checkpoint_schema import check_content, check_tensors
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.metadata import check_about
+from resnet18_ocrdet.model.recorded_config import recorded_config
 from resnet18_ocrdet.model.release import without_paths
 from resnet18_ocrdet.train.resume_state import check_parts
 from resnet18_ocrdet.viz.draw import write
@@ -165,7 +165,7 @@ def test_contracts(said: Any):
         return
     is_json(contract.to_dict())
     assert Contract.from_dict(contract.to_dict()) == contract
-    build.build_decoder(contract)
+    Decoder.of(contract)
 
 
 @fuzz(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
+from resnet18_ocrdet.commands.cross_checks import suspicions
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.check import check_run
-from resnet18_ocrdet.config.crossfield import suspicions
 
 HEADER = "# @package _global_\n"
 PRESETS = [

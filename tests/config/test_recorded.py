@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from config_runner import configs, empty_folder  # noqa: F401
 from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
-from resnet18_ocrdet.config.recorded import recorded_config
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.model.recorded_config import recorded_config
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CUSTOM = "resnet18_ocrdet.data.splits.custom"

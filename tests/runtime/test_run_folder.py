@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from resnet18_ocrdet.commands.resume_words import implied_words
 from resnet18_ocrdet.config.library import Library
-from resnet18_ocrdet.config.resumed import implied_words
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.run_folder import FINISHED, find_resume, passed_over
 

@@ -12,7 +12,7 @@ from ..config.bundled import weights_path
 from ..config.check import check_run
 from ..config.override_grammar import Word
 from ..data.loader import EvalLoader
-from ..data.usable import Usable
+from ..data.region_counts import RegionCounts
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
 from ..evaluation.metrics import IcdarMetric
@@ -23,6 +23,7 @@ from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
 from ..runtime.messages import as_typed, count
 from ..train.finetune import KEYS, Start, choose
+from .cross_checks import check_settings
 from .train_faults import explain
 
 PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
@@ -76,7 +77,7 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
         display.line(f"note: {now} for validation and detection, where the starting weights were made for {made}{hint}")
 
 
-def start_of(images: int, labels: Usable | None, hmean: float | None) -> Start:
+def start_of(images: int, labels: RegionCounts | None, hmean: float | None) -> Start:
     """What the rules ask for. labels: None for rendered scenes, which are clean."""
     if labels is None or not labels.regions:
         return Start(images, 1.0, 0.0, hmean)
@@ -102,7 +103,7 @@ def choose_values(cfg: DictConfig, typed: Sequence[str], start: Start, display: 
         cfg.scheduler.max_lr = cfg.optimizer.lr
     for line in lines:
         display.line(line)
-    check_run(cfg, "train")
+    check_settings(check_run(cfg, "train"), "train")
     return {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
 
 

@@ -41,7 +41,7 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     try:
         request = parse_argv(command, sys.argv[1:] if argv is None else argv)
         if request.show_help or request.version:
-            from ..config.help import help_text, version_text
+            from .help import help_text, version_text
 
             print(help_text(command) if request.show_help else version_text(command))
             return 0
@@ -70,23 +70,27 @@ def report(command: str, error: UserError) -> int:
 
 
 def _compose_and_run(request: Request, job: Job) -> int:
-    from ..config.disk import check_disk
-    from ..config.resumed import goes_on
+    from .cross_checks import check_settings
+    from .path_checks import check_disk
+    from .resume_words import goes_on, implied_words
 
     library = Library(request.command, request.config_dir)
     with hydra_session(request.command) as hydra:
         if request.completion:
             hydra.shell_completion(config_name=request.command, overrides=request.words)
             return 0
-        words = prepared_words(hydra, request, library)
+        single_training = request.command == "train" and not request.multirun
+        implied = implied_words(request.words, library) if single_training else []
+        words = prepared_words(hydra, request, library, implied)
         if request.multirun:
             from .sweep import run_sweep
 
             return run_sweep(hydra, request, job, words, library)
-        # a resumed run has settings of its own: they are checked together when they are known
-        resumed = request.command == "train" and goes_on(request.words)
         showing = bool(request.cfg or request.info)
-        cfg = checked(hydra, request, words, complete=not showing, together=not resumed)
+        cfg = checked(hydra, request, words, complete=not showing)
+        resumed = request.command == "train" and goes_on(request.words)
+        if not resumed:  # a resumed run has settings of its own: they are checked together when they are known
+            check_settings(cfg, request.command, complete=not showing)
         if showing:
             return _show(hydra, request, words, cfg, resumed)
     check_disk(cfg, request.command)

@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..model.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.console import Display
 from .auto_hparams import keep_chosen, typed_keys
+from .cross_checks import check_settings
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}
@@ -61,6 +62,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     if "max_lr" in after.scheduler and rate_typed and "scheduler.max_lr" not in typed:
         after.scheduler.max_lr = after.optimizer.lr  # it follows the rate, as it did when first composed
     after = check_run(after, "train")
+    check_settings(after, "train")
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")

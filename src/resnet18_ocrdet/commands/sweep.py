@@ -16,14 +16,15 @@ from omegaconf import DictConfig
 from ..config.argv import Request
 from ..config.check import check_run
 from ..config.compose import checked
-from ..config.disk import check_disk
 from ..config.interpolation import escape_interpolation
 from ..config.library import Library
 from ..config.override_check import single_settings
 from ..config.override_grammar import quote
 from ..errors import UserError
 from ..runtime.run_folder import reserve_folder
+from .cross_checks import check_settings
 from .launch import FOLDER_KEY, Job, report, stamp
+from .path_checks import check_disk
 
 STOPPED = (130, 143, 129)  # exit codes after Ctrl-C, SIGTERM and SIGHUP: of the sweep, not of one job
 
@@ -53,6 +54,7 @@ def _check_jobs(hydra: Any, request: Request, words: list[str], library: Library
     for settings in product(*(single_settings(word, library) for word in words)):
         try:
             cfg = checked(hydra, request, list(settings))
+            check_settings(cfg, request.command)
             check_disk(cfg, request.command)
         except UserError as error:
             swept = [text.lstrip("+") for text in settings if text not in words]
@@ -68,6 +70,7 @@ def _run_job(request: Request, job: Job, cfg: DictConfig) -> int:
     key = FOLDER_KEY[request.command]
     try:
         run = check_run(cfg, request.command)
+        check_settings(run, request.command)
         check_disk(run, request.command)
         run[key] = escape_interpolation((Path(run[key] or hydra.sweep.dir) / str(hydra.sweep.subdir)).as_posix())
         code = job(run, [word.lstrip("+") for word in hydra.overrides.task])

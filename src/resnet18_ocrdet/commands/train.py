@@ -13,7 +13,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from .cross_checks import suspicions
 from ..config.interpolation import escape_interpolation
 from ..data.loader_processes import LoaderDied
 from ..errors import TrainingStopped
@@ -34,10 +33,21 @@ from ..train.guard import Verdict
 from ..train.logger import NullLogger, RunLogger
 from ..viz.overlays import Overlays
 from .checkpointer import Checkpointer
+from .cross_checks import suspicions
 from .resume import resumed_config
 from .train_faults import explain
 from .train_parts import Parts, assemble
-from .train_report import epoch_line, epoch_record, fault_line, long_run_line, run_line, show_precision_recall, step_note, write_about, write_summary
+from .train_report import (
+    epoch_line,
+    epoch_record,
+    fault_line,
+    long_run_line,
+    run_line,
+    show_precision_recall,
+    step_note,
+    write_about,
+    write_summary,
+)
 from .train_start import claim_checkpoint, claim_folder, refuse_preview, write_preview
 
 STEPS_TO_JUDGE_BY = 5  # the first steps are slower

@@ -10,7 +10,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError
 from ..runtime.messages import as_typed
-from .crossfield import contradictions, not_given
 from .hints import unknown_key
 from .interpolation import escape_interpolation
 from .library import Library, Schema, Section, all_leaves, leaves
@@ -20,21 +19,15 @@ from .values import convert
 MISSING = "???"  # OmegaConf's mark for a value that must be given
 
 
-def check_run(
-    cfg: DictConfig, command: str, complete: bool = True, together: bool = True, typed: Collection[str] | None = None
-) -> DictConfig:
+def check_run(cfg: DictConfig, command: str, complete: bool = True, typed: Collection[str] | None = None) -> DictConfig:
     """The config typed, resolved and closed to new keys. Raises UserError with one line per mistake.
 
-    complete: False lets values that must be given be absent, to look at a config (`--cfg`). together: False leaves out
-    whether the settings fit each other: those of a resumed run are not all known yet. typed: keys of the command line;
-    others that are unknown are in a config file."""
+    complete: False lets values that must be given be absent, to look at a config (`--cfg`). typed: keys of the command
+    line; others that are unknown are in a config file."""
     checker = Checker(command, _resolved(cfg), complete, typed or ())
     tree = checker.section(checker.library.schema, checker.tree)
-    problems = checker.problems or (contradictions(tree, command) if together else [])
-    if complete and not problems:
-        problems = not_given(tree, command)
-    if problems:
-        raise UserError("\n".join(dict.fromkeys(problems)))
+    if checker.problems:
+        raise UserError("\n".join(dict.fromkeys(checker.problems)))
     checked = OmegaConf.create(escaped(tree))
     assert isinstance(checked, DictConfig)
     OmegaConf.set_struct(checked, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,20 +25,17 @@ def hydra_session(command: str) -> Iterator[Any]:
         yield GlobalHydra.instance().hydra
 
 
-def prepared_words(hydra: Any, request: Request, library: Library) -> list[str]:
-    """The words as Hydra takes them. Raises UserError with one line for each mistake of the command line.
+def prepared_words(hydra: Any, request: Request, library: Library, implied: Sequence[str] = ()) -> list[str]:
+    """The words as Hydra takes them, `implied` ones first. Raises UserError with one line for each mistake.
 
     Where some words are wrong, the others are checked too, so that all mistakes are reported at once."""
     from .override_check import prepare
-    from .resumed import implied_words
 
-    extra = _search_words(request)
-    if request.command == "train" and not request.multirun:
-        extra += implied_words(request.words, library)
+    extra = [*_search_words(request), *implied]
     words, problems = prepare(request, library)
     if problems and not request.multirun:
         try:
-            checked(hydra, request, [*extra, *words], complete=False, together=False)
+            checked(hydra, request, [*extra, *words], complete=False)
         except UserError as error:
             problems += str(error).splitlines()
     if problems:
@@ -52,7 +49,7 @@ def checked(hydra: Any, request: Request, words: list[str], complete: bool = Tru
     from .override_grammar import Word
 
     typed: Collection[str] = {word.key for word in map(Word.split, request.words)}
-    return check_run(_compose(hydra, request, words), request.command, complete, together, typed)
+    return check_run(_compose(hydra, request, words), request.command, complete, typed)
 
 
 def _search_words(request: Request) -> list[str]:

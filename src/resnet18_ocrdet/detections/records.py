@@ -1,83 +1,136 @@
-"""The records of a result folder: a line of JSON for each image that is done, read as carefully as any other file."""
+"""The record of an image that is done: a line of detections.jsonl, and an element of detections.json."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
+from ..structures import Detection, Polygon
+from .upright import quad_of
 
 MIN_VERTICES = 3
-COUNTS = ("height", "width")  # px, of the image
-STAMP = ("bytes", "modified_ns")  # what tells a file from another of the same name
+COUNTS = ("height", "width")
+LISTS = ("polygons", "quads", "scores")
+
+Points = list[list[float]]  # V of [x, y], px of the image
 
 
-def read_records(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each record of a `.jsonl` file with the place in it where its line begins. Raises OSError.
+class Stamp(NamedTuple):
+    """Tells a file from another one of the same name."""
 
-    A line that was cut short, or holds anything else than a record, is left out: its image counts as not done."""
+    bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """Of a file. Raises OSError."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """The fields of the JSON, in its order. K regions."""
+
+    image: str  # path below the input folder, with "/"
+    height: int  # px
+    width: int
+    polygons: list[Points]  # K
+    quads: list[Points]  # K, clockwise from the top-left
+    scores: list[float]  # K, 0..1
+    seconds: float
+    bytes: int  # of the file, see Stamp
+    modified_ns: int
+
+    @classmethod
+    def of(
+        cls, image: str, size: tuple[int, int], detections: Sequence[Detection], seconds: float, stamp: Stamp
+    ) -> ImageRecord:
+        """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. size: height and width, px."""
+        return cls(
+            image,
+            *size,
+            polygons=[_points(each.polygon) for each in detections],
+            quads=[_points(quad_of(each.polygon)) for each in detections],
+            scores=[round(each.score, 4) for each in detections],
+            seconds=round(seconds, 4),
+            bytes=stamp.bytes,
+            modified_ns=stamp.modified_ns,
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> ImageRecord:
+        """Parse one line. Raises ValueError, or RecursionError, for anything that is not a record."""
+        value = json.loads(line, parse_constant=_refuse)
+        if not _is_record(value):
+            raise ValueError("not the record of an image")
+        return cls(**{name: value[name] for name in cls.__slots__})
+
+    def to_json(self) -> str:
+        """One line, without its end."""
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @property
+    def stamp(self) -> Stamp:
+        """Of the file that was read."""
+        return Stamp(self.bytes, self.modified_ns)
+
+
+def read_records(path: Path) -> Iterator[tuple[ImageRecord, int]]:
+    """Each record of a `.jsonl` file with the offset of its line. Raises OSError.
+
+    Lines that are incomplete or not a record are skipped: their images count as not done."""
     with open_regular(path) as file:
-        place = 0
+        offset = 0
         for line in file:
             with suppress(ValueError, RecursionError):
-                record = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-                if is_record(record):
-                    yield record, place
-            place += len(line)
+                yield ImageRecord.from_json(line.decode("utf-8")), offset
+            offset += len(line)
 
 
 def lines_at(places: Iterable[tuple[Path, int]]) -> Iterator[str]:
-    """The lines that begin at these places of files, without their ends. Raises OSError."""
+    """The lines at these offsets of files, without their ends. Raises OSError."""
     with ExitStack() as stack:
         files: dict[Path, BufferedReader] = {}
-        for path, place in places:
+        for path, offset in places:
             if path not in files:
                 files[path] = stack.enter_context(open_regular(path))
-            files[path].seek(place)
+            files[path].seek(offset)
             yield files[path].readline().decode("utf-8").rstrip("\n")
 
 
-def is_record(value: Any) -> bool:
-    """Whether a JSON value is the record of an image, with every part of its kind."""
+def _points(polygon: Polygon) -> Points:
+    return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]
+
+
+def _is_record(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("image"), str):
         return False
     if not all(type(value.get(key)) is int and value[key] > 0 for key in COUNTS):
         return False
-    if not all(type(value.get(key)) is int for key in STAMP) or not _is_number(value.get("seconds")):
+    if not all(type(value.get(key)) is int for key in Stamp._fields) or not is_number(value.get("seconds")):
         return False
-    parts = [value.get(key) for key in ("polygons", "quads", "scores")]
-    if not all(isinstance(part, list) and len(part) == len(parts[0] or ()) for part in parts):
+    lists = [value.get(key) for key in LISTS]
+    if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:
         return False
-    polygons, quads, scores = parts
-    assert polygons is not None and quads is not None and scores is not None
-    return all(map(_is_outline, polygons)) and all(map(_is_outline, quads)) and all(map(_is_number, scores))
-
-
-def stamp(path: Path) -> dict[str, int]:
-    """What tells a file from another of the same name: `bytes` and `modified_ns`. Raises OSError."""
-    status = path.stat()
-    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+    polygons, quads, scores = lists
+    return all(map(_is_outline, polygons)) and all(map(_is_outline, quads)) and all(map(is_number, scores))
 
 
 def _is_outline(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) >= MIN_VERTICES
-        and all(isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in value)
+        and all(isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in value)
     )
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number that a float holds."""
-    if type(value) is int:
-        return abs(value) < 2**53
-    return type(value) is float and math.isfinite(value)
+    raise ValueError(f"{constant} is not JSON")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ..config.plain import is_number
 from ..errors import UserError
 from ..runtime.messages import one_line
+from .plain_values import is_number
 
 WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # int64: counters of batch norm
 COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")

@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any, Literal
 
 from ..config.library import train_keys
-from ..config.plain import LONGEST, described, not_plain
 from ..config.spec import Key, declared_key
 from ..config.values import convert, describe
 from ..errors import UserError
 from ..runtime.messages import as_typed, one_line
 from ..structures import Resize
+from .plain_values import LONGEST, described, not_plain
 
 MOST_VALUES = 100  # of one field
 SETTINGS = ("model.backbone", "input_size.", "train.", "decode.")  # of ocrdet-train, which a contract holds, too

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
-from ..config.plain import described, is_number, not_plain
-from ..config.recorded import recorded_config
 from ..errors import UserError
 from ..runtime.regular_file import open_regular
 from .contract import Contract
+from .plain_values import described, is_number, not_plain
+from .recorded_config import recorded_config
 
 MOST_VALUES = 1_000_000  # in about: a digest for each training image is the most of it
 MOST_TEXT = 20_000_000  # characters: such a digest has sixteen

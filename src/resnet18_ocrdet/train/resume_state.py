@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..model.plain_values import is_number
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint
 from ..model.checkpoint_schema import is_count
+from ..model.plain_values import is_number
 from ..runtime.messages import one_line
 from ..structures import LossParts
 

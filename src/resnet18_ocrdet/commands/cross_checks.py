@@ -9,11 +9,26 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..config.bundled import BUNDLED, EXPORTED
+from ..config.size import pair_problem
+from ..errors import UserError
 from ..runtime.messages import count
-from .bundled import BUNDLED, EXPORTED
-from .size import pair_problem
 
 Tree = Mapping[str, Any]
+
+
+def check_settings(cfg: DictConfig, command: str, complete: bool = True) -> None:
+    """Raise UserError, one line each, for settings of a checked config that exclude each other or lack another one.
+
+    complete: False allows settings to be missing, to look at a config (`--cfg`)."""
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    tree: Tree = {str(name): node for name, node in container.items()}
+    problems = contradictions(tree, command)
+    if complete and not problems:
+        problems = not_given(tree, command)
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def contradictions(tree: Tree, command: str) -> list[str]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from ..config.check import Checker, escaped
+from ..config.hints import RENAMED
+from ..config.interpolation import literal
+from ..config.library import Library
 from ..errors import UserError
 from ..runtime.messages import one_line
-from .check import Checker, escaped
-from .hints import RENAMED
-from .interpolation import literal
-from .library import Library
-from .plain import described, not_plain
+from .plain_values import described, not_plain
 
 PACKAGE = "resnet18_ocrdet"
 MOST_VALUES = 1000  # of a config: it has about a hundred

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
+from ..config.library import Library, Schema, Section
+from ..config.spec import Key
+from ..config.values import describe
 from ..runtime.messages import as_typed
-from .library import Library, Schema, Section
-from .spec import Key
-from .values import describe
 
 ABOUT = {
     "train": "Train a text detector.",

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..config.bundled import BUNDLED
+from ..config.interpolation import escape_interpolation
+from ..config.library import train_keys
 from ..errors import UserError
 from ..runtime.messages import looked_in
-from .bundled import BUNDLED
-from .interpolation import escape_interpolation
-from .library import train_keys
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
 CHECKPOINTS = ("checkpoint", "init.weights")

@@ -8,11 +8,11 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
+from ..config.library import Library
+from ..config.override_grammar import Word, quote
+from ..model.recorded_config import recorded_config
 from ..runtime.regular_file import read_regular
 from ..runtime.run_folder import find_resume
-from .library import Library
-from .override_grammar import Word, quote
-from .recorded import recorded_config
 
 LIMIT = "max_megapixels"
 MISSING = "???"  # OmegaConf's mark for a value that must be given
