@@ -1,23 +1,23 @@
-"""Training on a GPU, measured in one call of under 8 minutes: what the card can do, what a step and the loop reach.
+"""Training on a GPU, measured in one call of under 8 minutes: limits of the device, training step, whole loop.
 
-    python scripts/benchmarks/bench_gpu.py --minutes 8 --json gpu.json                  # needs a CUDA device; else exit status 2
-    python scripts/benchmarks/bench_gpu.py --device cpu --tiny --minutes 3              # everything at 64x64: does it run?
-    python scripts/benchmarks/bench_gpu.py --only step,compile                          # some parts
+    python scripts/benchmarks/bench_gpu.py --minutes 8 --json gpu.json        # needs a CUDA device, else exit status 2
+    python scripts/benchmarks/bench_gpu.py --device cpu --tiny --minutes 3    # everything at 64x64, as a test
+    python scripts/benchmarks/bench_gpu.py --only step,compile                # some parts
 
-Real photos feed the loop where OCRDET_ICDAR2015 names them, else rendered scenes. Each part runs in a process of its
-own with a share of the time that is left; what does not fit is left out or cut off, and told. Writes the figures to
---json FILE and torch.profiler's table beside it, as FILE with the ending .profile.txt. The parts:
+Real photos are read from OCRDET_ICDAR2015; if it is not set, scenes are rendered. Each part runs in its own process
+with a share of the remaining time; what does not fit is left out or stopped, and reported. Writes the figures to
+--json FILE and the table of torch.profiler to FILE with the suffix .profile.txt. The parts:
 
   limits    matrix products in bf16, tf32 and fp32, copies on the device and to it
-  step      images/s on a kept batch: the real loop (guard, mining, sums, all that it reads back), a bare step (forward,
-            loss, backward, SGD), and the network as published in fp32, contiguous
+  step      images/s on one batch: the real loop (guard, mining, sums, read-back), a bare step (forward pass, loss,
+            backward pass, SGD), and the network as published in fp32, contiguous
   loop      images/s of the real loop fed by the real loader, share of the time it waits, start of an epoch, a save
-  profile   share of the time in which kernels run, the kernels that cost most, waits for the device, bf16 against fp32
-  targets   normalisation, transfers, and the threshold band drawn on the device instead of in the loader
-  compile   the step by torch.compile, without and with CUDA graphs
+  profile   share of the time in which kernels run, the slowest kernels, waits for the device, loss in bf16 and fp32
+  targets   normalisation, transfers, and threshold maps drawn on the device instead of in the loader
+  compile   the step with torch.compile, without and with CUDA graphs
 
-The exit status is 1 when a goal is missed or a row failed on a GPU, 2 without a GPU. On a machine that is reached by
-one shell command only and has torch, OpenCV and NumPy, but not this package: docs/performance-gpu.md.
+The exit status is 1 when a goal is missed or a row failed on a GPU, 2 without a GPU. For a machine that takes only one
+shell command and has torch, OpenCV and NumPy but not this package, see docs/performance-gpu.md.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+
 from gpu_device import compiled, limits, profiled, step
 from gpu_loader import loop, targets
 from gpu_report import goals, print_report, projection
-from gpu_rows import Asked
+from gpu_rows import Options
 
-PARTS = {  # in this order; the number says how the time that is left is shared among those that are left
+PARTS = {  # in this order; the number is the weight by which the remaining time is shared
     "limits": (limits, 3.0),
     "step": (step, 10.0),
     "loop": (loop, 11.0),
@@ -52,30 +53,30 @@ PARTS = {  # in this order; the number says how the time that is left is shared 
     "targets": (targets, 4.0),
     "compile": (compiled, 16.0),
 }
-GRACE = 5.0  # seconds that a part is given beyond its end before it is killed
+GRACE = 5.0  # seconds beyond its time before a part is killed
 RESERVE = 15.0  # seconds kept for the start and the report
 
 
 def main() -> int:
-    """Measure, print, judge. Returns the exit status."""
-    asked = parse()
-    if asked.part is not None:
-        run_part(asked)
+    """Measure, print and judge. Returns the exit status."""
+    options = parse()
+    if options.part is not None:
+        run_part(options)
         return 0
-    if asked.device == "cuda" and not torch.cuda.is_available():
-        print("bench_gpu: no CUDA device here; --device cpu --tiny shows that every part runs", file=sys.stderr)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("bench_gpu: no CUDA device; --device cpu --tiny tests that every part runs", file=sys.stderr)
         return 2
     began = time.time()
     with tempfile.TemporaryDirectory() as folder:
-        rows, ended = measure(asked, Path(folder), began)
+        rows, ended = measure(options, Path(folder), began)
         table = Path(folder) / "profile.txt"
-        if asked.json is not None and table.is_file():
-            shutil.copyfile(table, asked.json.with_suffix(".profile.txt"))
-    found = {"machine": machine(asked.device), "seconds": time.time() - began, "parts": ended, "sections": rows}
+        if options.json is not None and table.is_file():
+            shutil.copyfile(table, options.json.with_suffix(".profile.txt"))
+    found = {"machine": machine(options.device), "seconds": time.time() - began, "parts": ended, "sections": rows}
     found["projection"] = projection(rows)
-    found["goals"] = goals(rows, found["projection"]) if asked.device == "cuda" and not asked.tiny else []
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found["goals"] = goals(rows, found["projection"]) if options.device == "cuda" and not options.tiny else []
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print_report(found)
     failed = any("failed" in row for part in rows.values() for row in part)
     return 1 if failed or any(not goal["reached"] for goal in found["goals"]) else 0
@@ -87,33 +88,33 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=8.0, help="for all parts together (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--tiny", action="store_true", help="64x64, batch 2, few steps: to see that everything runs")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between (default: all)")
-    parser.add_argument("--part", help=argparse.SUPPRESS)  # one part, in the process that is started for it
-    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)  # and when it must have ended
-    parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)  # and where its rows go
-    asked = parser.parse_args()
-    asked.only = asked.only.split(",")
-    if unknown := [name for name in asked.only if name not in PARTS]:
-        parser.error(f"--only {unknown[0]}: known are {', '.join(PARTS)}")
-    if asked.device == "cpu" and not asked.tiny:
-        parser.error("--device cpu: only with --tiny; scripts/benchmarks/bench_train.py measures a CPU")
-    return asked
+    parser.add_argument("--tiny", action="store_true", help="64x64, batch 2, few steps, to test that everything runs")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, comma-separated (default: all)")
+    parser.add_argument("--part", help=argparse.SUPPRESS)  # one part, in its own process
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)  # when it must have ended
+    parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)  # file of its rows
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    if unknown := [name for name in options.only if name not in PARTS]:
+        parser.error(f"--only {unknown[0]}: must be one of {', '.join(PARTS)}")
+    if options.device == "cpu" and not options.tiny:
+        parser.error("--device cpu needs --tiny; scripts/benchmarks/bench_train.py measures a CPU")
+    return options
 
 
-def run_part(asked: argparse.Namespace) -> None:
-    """One part, in this process."""
+def run_part(options: argparse.Namespace) -> None:
+    """Run one part in this process."""
     from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 
     keep_freed_memory()  # as the commands do
     cv2.setNumThreads(1)
-    PARTS[asked.part][0](Asked(torch.device(asked.device), asked.tiny, asked.until, asked.rows))
+    PARTS[options.part][0](Options(torch.device(options.device), options.tiny, options.until, options.rows))
 
 
-def measure(asked: argparse.Namespace, folder: Path, began: float) -> tuple[dict[str, list[Any]], dict[str, str]]:
+def measure(options: argparse.Namespace, folder: Path, began: float) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """The rows of each part, and how each part ended."""
-    end = began + 60.0 * asked.minutes - RESERVE
-    wanted = [name for name in PARTS if name in asked.only]
+    end = began + 60.0 * options.minutes - RESERVE
+    wanted = [name for name in PARTS if name in options.only]
     path, ended = folder / "rows.jsonl", {}
     path.touch()
     for place, name in enumerate(wanted):
@@ -121,7 +122,7 @@ def measure(asked: argparse.Namespace, folder: Path, began: float) -> tuple[dict
         left = end - time.time()
         seconds = left * weights[0] / sum(weights)
         print(f"{name}: up to {seconds:.0f} s of {left:.0f} s left", flush=True)
-        ended[name] = run_apart(name, asked, path, time.time() + seconds)
+        ended[name] = run_apart(name, options, path, time.time() + seconds)
         print(f"{name}: {ended[name]}", flush=True)
     rows: dict[str, list[Any]] = {name: [] for name in wanted}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -130,32 +131,32 @@ def measure(asked: argparse.Namespace, folder: Path, began: float) -> tuple[dict
     return rows, ended
 
 
-def run_apart(name: str, asked: argparse.Namespace, path: Path, until: float) -> str:
-    """Run one part in a process group of its own, and end the group when its time is over. Returns how it ended."""
+def run_apart(name: str, options: argparse.Namespace, path: Path, until: float) -> str:
+    """Run one part in its own process group and kill the group when its time is over. Returns how it ended."""
     words = [
         sys.executable,
         __file__,
         f"--part={name}",
         f"--until={until}",
         f"--rows={path}",
-        f"--device={asked.device}",
+        f"--device={options.device}",
     ]
     began = time.time()
-    child = subprocess.Popen([*words, *(["--tiny"] if asked.tiny else [])], start_new_session=True)
+    child = subprocess.Popen([*words, *(["--tiny"] if options.tiny else [])], start_new_session=True)
     try:
         code = child.wait(max(until - time.time(), 0.0) + GRACE)
         how = f"done in {time.time() - began:.0f} s" if code == 0 else f"ended with status {code}"
     except subprocess.TimeoutExpired:
-        how = f"cut off after {time.time() - began:.0f} s; its rows so far count"
+        how = f"stopped after {time.time() - began:.0f} s; rows so far are kept"
     finally:
-        with suppress(ProcessLookupError):  # the part itself, loader processes and compilers that it has left
+        with suppress(ProcessLookupError):  # the part with its loader processes and compilers
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     return how
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What measured."""
+    """The machine and its versions."""
     card = torch.cuda.get_device_name() if device == "cuda" else None
     return {
         "date": time.strftime("%Y-%m-%d"),

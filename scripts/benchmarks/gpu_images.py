@@ -1,4 +1,4 @@
-"""What feeds the loops of bench_gpu.py: real photos, or scenes rendered to JPEGs once for all its parts."""
+"""Training images of bench_gpu.py: real photos, or scenes rendered to JPEGs once for all its parts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from gpu_rows import Asked
 
+from gpu_rows import Options
+from made_images import SMALL, random_quads, record_of, write_photo
 from resnet18_ocrdet.data.cache import Kind
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -28,7 +29,7 @@ SCENES = 128  # rendered where there are no photos
 
 
 class Cycled:
-    """A source whose images come round until there are `count` (a `Source`)."""
+    """A `Source` that repeats its images until there are `count`."""
 
     def __init__(self, source: LabelledImages, count: int) -> None:
         self._source, self._count = source, count
@@ -37,27 +38,27 @@ class Cycled:
         return self._count
 
     def open(self, index: int) -> LazyPicture:
-        """Image `index` of the round."""
+        """Image `index`."""
         return self._source.open(index % len(self._source))
 
     def load(self, index: int) -> Sample:
-        """Image `index` of the round, read."""
+        """Image `index`, decoded."""
         return self._source.load(index % len(self._source))
 
     def fingerprint(self) -> Iterator[bytes]:
-        """Of one round."""
+        """Of the images without repeats."""
         return self._source.fingerprint()
 
 
-def pictures(asked: Asked, kept: Kind = "none") -> tuple[LabelledImages, str]:
-    """Photos where OCRDET_ICDAR2015 names them, else rendered scenes as JPEGs; and what they are."""
+def training_images(options: Options, kept: Kind = "none") -> tuple[LabelledImages, str]:
+    """Photos of OCRDET_ICDAR2015, or rendered scenes as JPEGs if it is not set; and what they are."""
     root = os.environ.get("OCRDET_ICDAR2015")
-    if root and not asked.tiny:
+    if root and not options.tiny:
         records = _photos(Path(root))
         return LabelledImages(records, kept), f"{len(records)} photos"
-    folder = asked.path.with_name("scenes")
+    folder = options.path.with_name("scenes")
     if not (folder / "labels.json").is_file():
-        _render(folder, *((4, 128, 192) if asked.tiny else (SCENES, 720, 1280)))
+        _render(folder, *((4, 128, 192) if options.tiny else (SCENES, 720, 1280)))
     found = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     records = [_record(folder / name, quads) for name, quads in found["images"].items()]
     return LabelledImages(records, kept), f"{len(records)} {found['kind']}"
@@ -70,12 +71,11 @@ def _photos(root: Path) -> list[LabelRecord]:
 
 def _record(path: Path, quads: list[list[list[float]]]) -> LabelRecord:
     height, width = cv2.imread(str(path)).shape[:2]
-    polygons = tuple(np.array(quad, np.float32) for quad in quads)
-    return LabelRecord(path, None, polygons, np.zeros(len(quads), bool), ("",) * len(quads), size=(height, width))
+    return record_of(path, [np.array(quad, np.float32) for quad in quads], (height, width))
 
 
 def _render(folder: Path, count: int, height: int, width: int) -> None:
-    """Write scenes as JPEGs, and their labels. OpenCV before 5 has no fonts: noise with turned quads there."""
+    """Write scenes as JPEGs, and their labels. OpenCV before 5 has no fonts: rotated quads on noise instead."""
     folder.mkdir()
     fonts = hasattr(cv2, "FontFace")
     kind = "rendered scenes" if fonts else "images of noise with 20 quads each (this OpenCV has no fonts)"
@@ -89,23 +89,14 @@ def _render(folder: Path, count: int, height: int, width: int) -> None:
 def _scene(folder: Path, count: int, height: int, width: int, index: int) -> tuple[str, Any]:
     cv2.setNumThreads(1)
     sample = SyntheticScenes(count, height, width, seed=0).load(index)
-    return _written(folder, index, sample.image[..., ::-1], sample.polygons)
+    name = f"{index:04d}.jpg"
+    cv2.imwrite(str(folder / name), sample.image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 85))
+    return name, [polygon.tolist() for polygon in sample.polygons]
 
 
 def _quads(folder: Path, count: int, height: int, width: int, index: int) -> tuple[str, Any]:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(index)
-    image = cv2.resize(rng.integers(60, 200, (height // 16, width // 16, 3), dtype=np.uint8), (width, height))
-    quads = []
-    for _ in range(20):
-        centre = rng.uniform((0, 0), (width, height))
-        box = cv2.boxPoints((centre.tolist(), rng.uniform((30, 12), (110, 36)).tolist(), float(rng.uniform(-30, 30))))
-        quads.append(box.clip(0, (width - 1, height - 1)).astype(np.float32))
-        cv2.fillPoly(image, [np.rint(quads[-1]).astype(np.int32)], [int(v) for v in rng.integers(0, 256, 3)])
-    return _written(folder, index, image, quads)
-
-
-def _written(folder: Path, index: int, image: Any, polygons: Any) -> tuple[str, Any]:
-    name = f"{index:04d}.jpg"
-    cv2.imwrite(str(folder / name), image, (cv2.IMWRITE_JPEG_QUALITY, 85))
-    return name, [polygon.tolist() for polygon in polygons]
+    quads = random_quads(height, width, 20, SMALL, rng)
+    write_photo(folder / f"{index:04d}.jpg", height, width, quads, rng)
+    return f"{index:04d}.jpg", [quad.tolist() for quad in quads]

@@ -1,4 +1,4 @@
-"""What bench_gpu.py makes of its rows: the projection, the goals, a short text."""
+"""Projection, goals and printed report of bench_gpu.py."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Rows = dict[str, list[dict[str, Any]]]
 
 EPOCHS, IMAGES = 1200, 1000  # of the ICDAR2015 schedule (DB paper)
 SAVES_AN_EPOCH = 2  # of ocrdet-train: after the steps, and after the validation
-LEAST_IMAGES_S = 1000.0  # at 640
-MOST_MINUTES = 20.0
-MOST_WAITING = 0.10
-MOST_LOSS_GAP = 0.005
+MIN_IMAGES_S = 1000.0  # at 640
+MAX_MINUTES = 20.0
+MAX_WAITING = 0.10
+MAX_LOSS_GAP = 0.005
 
 
 def projection(rows: Rows) -> dict[str, Any]:
-    """Minutes of the schedule from the fastest figures at the first size; validations are not in it."""
+    """Minutes of the schedule at the fastest rates for the first size, without validations."""
     size = next((row["size"] for part in rows.values() for row in part if "size" in row), None)
     found: dict[str, Any] = {"epochs": EPOCHS, "images": IMAGES, "size": size}
     best = {
@@ -37,21 +37,21 @@ def projection(rows: Rows) -> dict[str, Any]:
 def fastest(
     rows: Rows, part: str, size: int | None, wanted: Callable[[dict[str, Any]], bool] = lambda row: True
 ) -> dict[str, Any] | None:
-    """The row with most images/s at a size."""
+    """The row with the most images/s at a size."""
     fitting = [row for row in rows.get(part, []) if row.get("size") == size and "images_s" in row and wanted(row)]
     return max(fitting, key=lambda row: row["images_s"], default=None)
 
 
 def goals(rows: Rows, projected: dict[str, Any]) -> list[dict[str, Any]]:
-    """The goals of the parts that were asked for: what was found, and whether it is enough; nothing found is not."""
+    """Goals of the parts that ran, with the figure and whether it is reached; a missing figure is not."""
     fed = fastest(rows, "loop", projected["size"])
     loss = next((row for row in rows.get("profile", []) if row["name"] == "loss" and "difference" in row), None)
     minutes = projected.get("fed", {}).get("minutes")
-    asked = [
-        ("loop", "images/s of the loop at 640, fed", fed and fed["images_s"], LEAST_IMAGES_S, True),
-        ("loop", "minutes of the 1,200-epoch schedule, training alone", minutes, MOST_MINUTES, False),
-        ("loop", "share of time waiting for data", fed and fed["waiting"], MOST_WAITING, False),
-        ("profile", "loss of the training's precision against fp32", loss and loss["difference"], MOST_LOSS_GAP, False),
+    wanted = [
+        ("loop", "images/s of the loop at 640, fed", fed and fed["images_s"], MIN_IMAGES_S, True),
+        ("loop", "minutes of the 1,200-epoch schedule, training alone", minutes, MAX_MINUTES, False),
+        ("loop", "share of time waiting for data", fed and fed["waiting"], MAX_WAITING, False),
+        ("profile", "loss of the training's precision against fp32", loss and loss["difference"], MAX_LOSS_GAP, False),
     ]
     return [
         {
@@ -60,13 +60,13 @@ def goals(rows: Rows, projected: dict[str, Any]) -> list[dict[str, Any]]:
             "found": found,
             "reached": found is not None and (found >= limit if at_least else found <= limit),
         }
-        for part, name, found, limit, at_least in asked
+        for part, name, found, limit, at_least in wanted
         if part in rows
     ]
 
 
 def print_report(found: dict[str, Any]) -> None:
-    """The short text at the end: a terminal that keeps only the last lines keeps what matters."""
+    """Print a short report last, for terminals that keep only the last lines."""
     rows, machine = found["sections"], found["machine"]
     print(f"\n{machine['card'] or 'CPU'}, {machine['cores']} cores, torch {machine['torch']}, {found['seconds']:.0f} s")
     for row in rows.get("limits", []):

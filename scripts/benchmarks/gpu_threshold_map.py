@@ -1,8 +1,8 @@
-"""The threshold band of the targets, drawn on the device for a whole batch at once. A candidate, measured only.
+"""Threshold maps drawn on the device for a whole batch at once. A prototype that is only measured.
 
-What the loader would still do is the moving of outlines (pyclipper) and the filled masks; what it would leave out is
-`TargetMaker._thresholds`. One pass over pairs of (edge, pixel in its reach): the distance as DB measures it
-(data/targets.py says how), the smallest for each pixel, then bytes. Legend: N images, E edges, P pairs, H W pixels.
+The loader would still move outlines (pyclipper) and fill masks, but skip `TargetMaker._thresholds`. One pass over pairs
+of an edge and a pixel in its reach: the distance as DB measures it (data/targets.py), the smallest for each pixel, then
+bytes. Legend: N images, E edges, P pairs, H W pixels.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from resnet18_ocrdet.data.targets import TargetMaker, Taught, _window, shrink_distances, simplified
+from resnet18_ocrdet.data.targets import TargetMaker, ThresholdRegion, _window, shrink_distances, simplified
 from resnet18_ocrdet.structures import Polygon
 
 
 class Edges(NamedTuple):
-    """All edges of a batch, and once more as vertices: 2E rows, ready for the device."""
+    """All edges of a batch, then their start points: 2E rows."""
 
-    values: NDArray[np.float32]  # (2E, 6): start x y, end x y, reach px, 1 for an edge and 0 for its first vertex
+    values: NDArray[np.float32]  # (2E, 6): start x y, end x y, reach px, 1 for an edge and 0 for its start point
     boxes: NDArray[np.int64]  # (2E, 4): first column, first row, columns, first pixel of the image in the batch
     areas: NDArray[np.int64]  # (2E,): pixels of each box
 
 
-def taught_regions(
+def text_regions(
     maker: TargetMaker, polygons: Sequence[Polygon], ignore: NDArray[np.bool_], height: int, width: int
-) -> list[Taught]:
-    """What the threshold of one image is drawn from, as `TargetMaker` collects it."""
+) -> list[ThresholdRegion]:
+    """The regions from which the threshold map of one image is drawn, as `TargetMaker` collects them."""
     outlines = [simplified(polygon) for polygon in polygons]
-    taught = []
+    regions = []
     for outline, dont_care, distance in zip(
         outlines, ignore, shrink_distances(outlines, maker.shrink_ratio), strict=True
     ):
         moved = None if dont_care else maker._move(outline, distance)
         for piece in moved.grown if moved else ():
-            taught.append(Taught(outline, distance, _window(piece, moved.bits, height, width)))
-    return taught
+            regions.append(ThresholdRegion(outline, distance, _window(piece, moved.bits, height, width)))
+    return regions
 
 
-def edges_of(images: Sequence[Sequence[Taught]], height: int, width: int) -> Edges:
-    """The edges of N images' regions, each with the pixels that it can reach."""
+def edges_of(images: Sequence[Sequence[ThresholdRegion]], height: int, width: int) -> Edges:
+    """The edges of the regions of N images, each with the pixels in its reach."""
     rows, limits, firsts = [], [], []
     for number, regions in enumerate(images):
         for region in regions:
@@ -71,11 +71,11 @@ def edges_of(images: Sequence[Sequence[Taught]], height: int, width: int) -> Edg
     return Edges(both, np.concatenate([begin, sides[:, :1], first[:, None]], axis=1), sides[:, 0] * sides[:, 1])
 
 
-def draw_band(edges: Edges, maker: TargetMaker, shape: tuple[int, int, int], device: torch.device) -> Tensor:
-    """The threshold planes of a batch, (N, H, W) uint8. shape: N, H, W."""
+def draw_thresholds(edges: Edges, maker: TargetMaker, shape: tuple[int, int, int], device: torch.device) -> Tensor:
+    """Threshold maps of a batch, (N, H, W) uint8. shape: N, H, W."""
     values, boxes, areas = (torch.from_numpy(each).to(device, non_blocking=True) for each in edges)
     _, _, width = shape
-    pairs = int(edges.areas.sum())  # known to the host: the device is not asked
+    pairs = int(edges.areas.sum())  # known on the host, so nothing waits for the device
     owner = torch.repeat_interleave(torch.arange(len(areas), device=device), areas, output_size=pairs)
     place = torch.arange(pairs, device=device) - (areas.cumsum(0) - areas)[owner]
     left, top, columns, first_pixel = boxes[owner].unbind(1)
@@ -93,11 +93,11 @@ def draw_band(edges: Edges, maker: TargetMaker, shape: tuple[int, int, int], dev
 def _squared_gap(edge: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """edge: (P, 6) rows of Edges.values; x, y: (P,) px. Returns squared distances in units of the reach, (P,)."""
     start_x, start_y, end_x, end_y, reach, is_edge = edge.unbind(1)
-    way_x, way_y = end_x - start_x, end_y - start_y
-    length = torch.hypot(way_x, way_y)
+    edge_x, edge_y = end_x - start_x, end_y - start_y
+    length = torch.hypot(edge_x, edge_y)
     dx, dy = x - (start_x + end_x) / 2, y - (start_y + end_y) / 2
-    across = (dy * way_x - dx * way_y) / (length * reach)
-    outside = dx * dx + dy * dy > length * length / 4  # of the circle over the edge: an end point is what counts
+    across = (dy * edge_x - dx * edge_y) / (length * reach)
+    outside = dx * dx + dy * dy > length * length / 4  # of the circle over the edge: the nearer end point counts
     to_line = torch.where(outside, torch.inf, across * across)
     to_start = ((x - start_x) ** 2 + (y - start_y) ** 2) / (reach * reach)
     return torch.where(is_edge > 0, to_line, to_start)

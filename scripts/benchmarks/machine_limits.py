@@ -1,4 +1,4 @@
-"""What this machine can do at most: products, convolutions, memory, decoding. A benchmark prints its share of them.
+"""The speed limits of this machine: matrix products, convolutions, memory, JPEG decoding. Benchmarks give their share.
 
 python scripts/benchmarks/machine_limits.py
 """
@@ -24,11 +24,11 @@ MIB = 1 << 20
 def machine_limits(threads: int | None = None) -> dict[str, Any]:
     """Best of a few tries each, in about 10 seconds on one thread.
 
-    Ask before `keep_freed_memory`, or fresh_gb_s is that of kept memory. threads: of all but the decoding; None: as
-    many as torch would use. Keys: threads, cores, fp32_gflops, bf16_gflops (None without native bf16),
+    Call it before `keep_freed_memory`, or fresh_gb_s is that of kept memory. threads: for all but the decoding; None:
+    as many as torch uses. Keys: threads, cores, fp32_gflops, bf16_gflops (None without native bf16),
     fp32_conv_gflops and bf16_conv_gflops (a 3×3 convolution, by another library: on some processors twice as fast as
-    the product), copy_gb_s (read and write), fresh_gb_s (writing memory new from the system), decode_ms (a 1280×720
-    JPEG of about 80 KiB, one thread)."""
+    the product), copy_gb_s (read and write), fresh_gb_s (writing memory that is new from the system), decode_ms (a
+    1280×720 JPEG of about 80 KiB, one thread)."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
@@ -49,8 +49,16 @@ def machine_limits(threads: int | None = None) -> dict[str, Any]:
         torch.set_num_threads(before)
 
 
+def peak_gflops(limits: dict[str, Any], precision: str) -> float | None:
+    """The faster of product and convolution, 10^9 operations per second. precision: "fp32" or "bf16".
+
+    None without native bf16."""
+    rates = (limits[f"{precision}_gflops"], limits[f"{precision}_conv_gflops"])
+    return max((rate for rate in rates if rate), default=None)
+
+
 def matmul_gflops(dtype: torch.dtype, side: int = SIDE) -> float:
-    """The best of three square matrix products, in 10^9 operations a second."""
+    """The best of three square matrix products, in 10^9 operations per second."""
     left, right = (torch.randn(side, side).to(dtype) for _ in range(2))
     return 2 * side**3 / best(lambda: left @ right, 3) / 1e9
 
@@ -64,18 +72,18 @@ def conv_gflops(dtype: torch.dtype, images: int = 2) -> float:
 
 
 def copy_gb_s(size: int = 256 * MIB) -> float:
-    """Copying between two buffers that are in use, bytes read and written."""
+    """Copying between two buffers in use; bytes read and written count."""
     source, target = torch.ones(size // 4), torch.empty(size // 4)
     return 2 * size / best(lambda: target.copy_(source), 5) / 1e9
 
 
 def fresh_gb_s(size: int = 64 * MIB) -> float:
-    """Writing a tensor whose memory the system has to give first; not a NumPy array, which asks for huge pages."""
+    """Writing a tensor in memory that is new from the system; not a NumPy array, which uses huge pages."""
     return size / best(lambda: torch.empty(size // 4).fill_(1), 5) / 1e9
 
 
 def decode_ms(height: int = 720, width: int = 1280) -> float:
-    """Decoding a JPEG by OpenCV: smooth noise with the size of a photo's file."""
+    """Decoding a JPEG with OpenCV: smooth noise, with the file size of a photo."""
     rng = np.random.default_rng(0)
     noise = cv2.resize(rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8), (width, height))
     data = cv2.imencode(".jpg", noise, (cv2.IMWRITE_JPEG_QUALITY, 85))[1]
@@ -83,7 +91,7 @@ def decode_ms(height: int = 720, width: int = 1280) -> float:
 
 
 def best(work: Callable[[], object], tries: int) -> float:
-    """The shortest of some tries, seconds; one more before them is not counted."""
+    """Seconds of the fastest try, after one that does not count."""
     seconds = []
     for _ in range(tries + 1):
         began = time.perf_counter()

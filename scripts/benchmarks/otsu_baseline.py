@@ -1,10 +1,10 @@
-"""How far a threshold gets on the synthetic scenes: the classical baseline that a trained network has to beat.
+"""Otsu's threshold on the synthetic scenes: the classical baseline for a trained network.
 
     python scripts/benchmarks/otsu_baseline.py
 
 Grey image, Otsu's threshold in both polarities, dilation that joins letters to words, external contours, smallest
-rectangles, union of the polarities. Every kernel of KERNELS with every least height of MIN_HEIGHTS_PX is tried on the
-whole set and the best is the result: the threshold is tuned on the scenes it is judged by, the network is not.
+rectangles, union of the polarities. Every kernel of KERNELS is tried with every height of MIN_HEIGHTS_PX on the whole
+set, and the best is the result: the baseline is tuned on the scenes it is scored on, the network is not.
 
 Scenes: 200 at 256 × 256 px, seed 0, numbers from 2 000 000 000 on: split=test of data=synthetic.
 """
@@ -36,19 +36,19 @@ MIN_FILL = 0.1  # of the rectangle is ink; thin frames have less
 
 
 def detect(sample: Sample, kernel: tuple[int, int], min_height: float) -> list[Polygon]:
-    """Quads of sensible size round what the threshold leaves, from both polarities."""
+    """Quads of plausible size from both polarities."""
     grey = cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY)
     _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     quads: list[Polygon] = []
     for ink in (light, cv2.bitwise_not(light)):
         joined = cv2.dilate(ink, np.ones(kernel[::-1], np.uint8))
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        quads += [quad for contour in contours if (quad := _sensible_quad(contour, ink, min_height)) is not None]
+        quads += [quad for contour in contours if (quad := _plausible_quad(contour, ink, min_height)) is not None]
     return quads
 
 
-def _sensible_quad(contour: np.ndarray, ink: np.ndarray, min_height: float) -> Polygon | None:
-    """The smallest rectangle round the ink inside a contour: without what the dilation added."""
+def _plausible_quad(contour: np.ndarray, ink: np.ndarray, min_height: float) -> Polygon | None:
+    """The smallest rectangle around the ink inside a contour, without what the dilation added."""
     x, y, width, height = cv2.boundingRect(contour)
     inside = np.zeros((height, width), np.uint8)
     cv2.drawContours(inside, [contour], -1, 255, cv2.FILLED, offset=(-x, -y))
@@ -57,12 +57,12 @@ def _sensible_quad(contour: np.ndarray, ink: np.ndarray, min_height: float) -> P
         return None
     quad, side = min_area_quad(np.add(points.reshape(-1, 2), (x, y)))
     area = cv2.contourArea(quad)
-    sensible = side >= min_height and area <= MAX_AREA_SHARE * ink.size and len(points) >= MIN_FILL * area
-    return quad if sensible else None
+    plausible = side >= min_height and area <= MAX_AREA_SHARE * ink.size and len(points) >= MIN_FILL * area
+    return quad if plausible else None
 
 
 def hmean(detections: Sequence[Sequence[Polygon]], samples: Sequence[Sample]) -> Score:
-    """The score of the whole set, by the toolkit's own metric."""
+    """The score of the whole set with the package's metric."""
     metric = IcdarMetric()
     for quads, sample in zip(detections, samples, strict=True):
         found = [Detection(quad, score=1.0) for quad in quads]

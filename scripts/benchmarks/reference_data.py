@@ -1,9 +1,9 @@
-"""A training sample the way the DB lineage makes it, plainly and from scratch: what bench_data.py compares with.
+"""Plain reference for bench_data.py: a training sample as MhLiao/DB makes it, written from scratch.
 
-Decode to float32; mirror, turn and scale the whole image, one step after the other, in float32; crop at random between
-the regions; scale the crop to the network's size and pad it; shrink map; threshold map region by region from one
-float64 distance map with square roots for each edge; normalise. Only for comparison: OpenCV does the warps, which is
-faster than the image library that these programs use.
+Decode to float32; mirror, rotate and scale the whole image, step by step, in float32; crop at random between the
+regions; scale the crop to the network's size and pad it; shrink map; threshold map region by region, from a float64
+distance map with a square root per edge; normalise. OpenCV does the warps, which is faster than the image library of
+the original.
 
 Legend: H W pixels, K regions, V vertices.
 """
@@ -28,7 +28,6 @@ MEAN = np.array([123.675, 116.28, 103.53], np.float32)  # ImageNet, RGB, 0..255
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 Float = NDArray[np.floating]
-DecodeStats = dict[str, float]
 
 
 def make_sample(
@@ -37,7 +36,7 @@ def make_sample(
     ignore: list[bool],
     size: int,
     rng: np.random.Generator,
-    stages: DecodeStats,
+    stages: dict[str, float],
 ) -> dict[str, Any]:
     """One sample of size×size; the milliseconds of each stage go into `stages`."""
     began = time.perf_counter()
@@ -62,14 +61,14 @@ def make_sample(
 
 
 def distort(image: Float, polygons: list[Float], rng: np.random.Generator) -> tuple[Float, list[Float]]:
-    """Mirror by half, turn by up to 10 degrees, scale by 0.5 to 3 (uniform): three passes over the whole image."""
+    """Mirror half of the images, rotate by up to 10 degrees, scale by 0.5 to 3: three passes over the whole image."""
     height, width = image.shape[:2]
     if rng.random() < 0.5:
         image = cv2.flip(image, 1)
         polygons = [np.stack([width - 1 - p[:, 0], p[:, 1]], axis=1) for p in polygons]
-    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rng.uniform(-10, 10), 1.0)
-    image = cv2.warpAffine(image, turn, (width, height))
-    polygons = [p @ turn[:, :2].T + turn[:, 2] for p in polygons]
+    rotation = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rng.uniform(-10, 10), 1.0)
+    image = cv2.warpAffine(image, rotation, (width, height))
+    polygons = [p @ rotation[:, :2].T + rotation[:, 2] for p in polygons]
     scale = rng.uniform(0.5, 3.0)
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)  # imgaug's Resize: cubic
     return image, [p * scale for p in polygons]
@@ -78,7 +77,7 @@ def distort(image: Float, polygons: list[Float], rng: np.random.Generator) -> tu
 def random_crop(
     image: Float, polygons: list[Float], ignore: list[bool], size: int, rng: np.random.Generator
 ) -> tuple[Float, list[Float], list[bool]]:
-    """Cut a window whose sides run through no region, scale it to fit size×size, pad it."""
+    """Cut a window whose sides cross no region, scale it to fit size×size, pad it."""
     height, width = image.shape[:2]
     x, y, w, h = crop_window(height, width, polygons, rng)
     scale = min(size / w, size / h)
@@ -96,7 +95,7 @@ def random_crop(
 
 
 def crop_window(height: int, width: int, polygons: list[Float], rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """x, y, width and height of a window that holds text where one is found."""
+    """x, y, width and height of a window with text, if one is found; else of the whole image."""
     free_x, free_y = np.ones(width, bool), np.ones(height, bool)
     for polygon in polygons:
         (left, top), (right, bottom) = np.rint(polygon.min(axis=0)), np.rint(polygon.max(axis=0))

@@ -1,7 +1,7 @@
-"""Detection the naive way of the DB lineage, plainly and from scratch: what bench_detect.py compares with.
+"""Plain reference for bench_detect.py: detection as MhLiao/DB does it, written from scratch.
 
-Decode to float32, resize, subtract and divide in float32, turn to planes; the network as published, layer by layer, in
-float32 and contiguous; sigmoid. reference_eval.decode goes on from its map. Only for comparison.
+Decode to float32, resize, subtract and divide in float32, transpose; the network as published, layer by layer,
+in float32 and contiguous; sigmoid. reference_eval.decode continues from its map.
 
 Legend: N images, H W pixels of the network's input.
 """
@@ -23,7 +23,7 @@ INNER = 256  # channels of the pyramid
 
 
 class PublishedDBNet(nn.Module):
-    """ResNet-18 DBNet without its threshold head. The parameters are called as the package calls them."""
+    """ResNet-18 DBNet without its threshold head. Parameters have the names of the package."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class PublishedDBNet(nn.Module):
         return self.prob_head(self.joined(image))
 
     def joined(self, image: Tensor) -> Tensor:
-        """What the heads see, (N, 256, H/4, W/4)."""
+        """Input of the heads, (N, 256, H/4, W/4)."""
         net = self.backbone
         x = net.maxpool(net.relu(net.bn1(net.conv1(image))))
         features = []

@@ -1,9 +1,9 @@
-"""Scoring and post-processing the way of the DB lineage, plainly and from scratch: what bench_eval.py compares with.
+"""Plain reference for bench_eval.py: scoring and post-processing as MhLiao/DB does them, written from scratch.
 
-Scoring: the ICDAR 2015 protocol, every region with every detection, shapely polygons built anew for each pair and union
-cut as well as intersection. Post-processing: one contour after the other, smallest rectangle, mean inside it, grown by
-pyclipper, smallest rectangle again, whole pixels. What these programs do that ours does not, stays: outlines that cross
-themselves are skipped, boxes may touch x = width. Only for comparison.
+Scoring: the ICDAR 2015 protocol, every region with every detection, with new shapely polygons for each pair, and the
+union computed as well as the intersection. Post-processing: one contour after the other: smallest rectangle, mean
+inside it, grown by pyclipper, smallest rectangle again, whole pixels. Two properties of the original that the package
+does not have are kept: self-crossing outlines are skipped, and boxes may reach x = width.
 
 Legend: H W pixels of the map, K regions, M detections or boxes.
 """
@@ -36,7 +36,7 @@ class Counts(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Of a set, 0..1; 0 where there is nothing to divide by."""
+    """Of a set, 0..1; 0 where the denominator is 0."""
 
     precision: float
     recall: float
@@ -52,27 +52,27 @@ def score_image(regions: Sequence[Points], ignore: Sequence[bool], found: Sequen
         if flag:
             dont_care.append(len(truth))
         truth.append(points)
-    said, not_counted = [], []
+    detected, not_counted = [], []
     for points in found:
         if not Polygon(points).is_valid or not Polygon(points).is_simple:
             continue
-        said.append(points)
+        detected.append(points)
         for region in dont_care:
-            own = Polygon(points).area
-            if (intersection(truth[region], points) / own if own else 0) > DONT_CARE_SHARE:
-                not_counted.append(len(said) - 1)
+            area = Polygon(points).area
+            if (intersection(truth[region], points) / area if area else 0) > DONT_CARE_SHARE:
+                not_counted.append(len(detected) - 1)
                 break
-    iou = np.zeros((len(truth), len(said)))
+    iou = np.zeros((len(truth), len(detected)))
     for region in range(len(truth)):
-        for detection in range(len(said)):
-            iou[region, detection] = intersection_over_union(said[detection], truth[region])
-    region_taken, detection_taken = np.zeros(len(truth), bool), np.zeros(len(said), bool)
+        for detection in range(len(detected)):
+            iou[region, detection] = intersection_over_union(detected[detection], truth[region])
+    region_taken, detection_taken = np.zeros(len(truth), bool), np.zeros(len(detected), bool)
     for region in range(len(truth)):
-        for detection in range(len(said)):
+        for detection in range(len(detected)):
             free = not region_taken[region] and not detection_taken[detection]
             if free and region not in dont_care and detection not in not_counted and iou[region, detection] > MATCH_IOU:
                 region_taken[region] = detection_taken[detection] = True
-    return Counts(int(region_taken.sum()), len(truth) - len(dont_care), len(said) - len(not_counted))
+    return Counts(int(region_taken.sum()), len(truth) - len(dont_care), len(detected) - len(not_counted))
 
 
 def intersection(first: Points, second: Points) -> float:
@@ -86,7 +86,7 @@ def intersection_over_union(first: Points, second: Points) -> float:
 
 
 def combine(images: Sequence[Counts]) -> Rates:
-    """Score a set by the sums of its counts."""
+    """Scores of a set from the sums of its counts."""
     matched, care_regions, care_detections = (sum(column) for column in zip(*images, strict=True))
     precision = matched / care_detections if care_detections else 0.0
     recall = matched / care_regions if care_regions else 0.0

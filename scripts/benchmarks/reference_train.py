@@ -1,7 +1,8 @@
-"""A training step the way of the DB lineage, plainly and from scratch: what bench_train.py compares with.
+"""Plain reference for bench_train.py: a training step as MhLiao/DB does it, written from scratch.
 
-Float planes from the loader, sigmoid maps, the loss from probabilities, hard negatives by topk, SGD. Only for
-comparison. Legend: N images, H W pixels.
+Float planes from the loader, sigmoid maps, the loss from probabilities, hard negatives by topk, SGD.
+
+Legend: N images, H W pixels.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import copy
 import time
 
 import torch
-from reference_detect import PublishedDBNet
 from torch import Tensor
 from torch.nn import functional as F
+
+from reference_detect import PublishedDBNet
 
 STEEPNESS = 50.0
 
 
 class PublishedTraining(PublishedDBNet):
-    """With the threshold head, as it is trained."""
+    """With the threshold head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,11 +49,11 @@ def db_loss(maps: tuple[Tensor, Tensor, Tensor], text: Tensor, valid: Tensor, le
 
 
 class PublishedStep:
-    """A network as published, its optimizer and one kept batch."""
+    """The network as published, its optimizer and one batch in memory."""
 
     def __init__(self, planes: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], reduced: bool) -> None:
         """planes: image (N, 3, H, W) normalised, and the four of `db_loss`, all float32. reduced: bfloat16 autocast
-        and channels last, and nothing else."""
+        and channels last."""
         layout = torch.channels_last if reduced else torch.contiguous_format
         self.model = PublishedTraining().train().to(memory_format=layout)
         self.image, *self.targets = planes
@@ -60,7 +62,7 @@ class PublishedStep:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.007, momentum=0.9, weight_decay=1e-4)
 
     def __call__(self) -> float:
-        """Do one step; returns its seconds."""
+        """One step; returns its seconds."""
         began = time.perf_counter()
         self.optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.reduced):

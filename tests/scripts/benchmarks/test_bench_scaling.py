@@ -1,4 +1,4 @@
-"""scripts/bench_scaling.py: what it calls growing too fast, and that a tiny run writes what it says."""
+"""bench_scaling.py: when a cost grows too fast, and what a tiny run writes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def curve(inputs, cost, base=False) -> Curve:
         ((1, 2, 4), lambda x: 3.0 * x, False, [None, 1, 1], []),
         ((1, 2, 4), lambda x: x * x, False, [None, 2, 2], [1, 2]),
         ((1, 4), lambda x: 5.0, False, [None, 0], []),
-        # 7 + x²: hidden behind the 7 in the sum, not in what is added
+        # 7 + x²: x² shows only after the 7 is subtracted
         ((0, 1, 2), lambda x: 7.0 + x * x, True, [None, None, 2], [2]),
         ((0, 1, 2), lambda x: 7.0 + x, True, [None, None, 1], []),
-        ((0, 1, 2), lambda x: 7.0 - x, True, [None, None, None], []),  # noise: regions that make it faster
+        ((0, 1, 2), lambda x: 7.0 - x, True, [None, None, None], []),  # noise: faster with regions
     ],
 )
-def test_exponents_are_those_of_the_law(inputs, cost, base, slopes, faults):
+def test_exponents(inputs, cost, base, slopes, faults):
     made = curve(inputs, cost, base)
     bench_scaling.measure([made], until=float("inf"))
     assert made.exponents() == [None if slope is None else pytest.approx(slope) for slope in slopes]
     assert made.too_fast() == faults
 
 
-def test_a_pair_that_was_only_disturbed_is_measured_again():
+def test_a_disturbed_pair_is_measured_again():
     calls = 0
 
     def cost(x: float) -> float:
@@ -53,14 +53,14 @@ def test_a_pair_that_was_only_disturbed_is_measured_again():
     assert calls == 2 * bench_scaling.ROUNDS + 2
 
 
-def test_every_point_is_measured_once_when_there_is_no_time():
+def test_every_point_is_measured_at_least_once():
     made = curve((1, 2), lambda x: float(x))
     bench_scaling.measure([made], until=-1.0)
     assert made.seconds == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("cost", "status"), [(lambda x: float(x), 0), (lambda x: float(x) ** 1.3, 1)])
-def test_the_exit_status_and_the_line(cost, status, tmp_path, monkeypatch, capsys):
+def test_the_exit_status_and_the_message(cost, status, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench_scaling, "machine_limits", lambda: {})
     monkeypatch.setattr(bench_scaling, "described", lambda limits: "")
     monkeypatch.setattr(bench_scaling, "step_curves", lambda tiny: [curve((1, 2), cost)])
@@ -68,8 +68,8 @@ def test_the_exit_status_and_the_line(cost, status, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(bench_scaling, "keep_freed_memory", lambda: None)
     assert bench_scaling.main([f"--json={tmp_path}/s.json", f"--png={tmp_path}/s.png"]) == status
     found = json.loads((tmp_path / "s.json").read_text())
-    told = "GROWS TOO FAST: made up: from 1 to 2 things, exponent 1.30"
-    assert (told in capsys.readouterr().out) == bool(status) == bool(found["faults"])
+    message = "GROWS TOO FAST: made up: from 1 to 2 things, exponent 1.30"
+    assert (message in capsys.readouterr().out) == bool(status) == bool(found["faults"])
     assert [point["ms"] for point in found["curves"][0]["points"]] == [1000.0, pytest.approx(1000.0 * cost(2))]
     assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
 
@@ -83,8 +83,8 @@ def test_a_wrong_time_is_refused(seconds, capsys):
 
 @pytest.mark.slow
 def test_a_tiny_run_measures_every_curve(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench_scaling, "keep_freed_memory", lambda: None)  # it would hold for the tests after this one
+    monkeypatch.setattr(bench_scaling, "keep_freed_memory", lambda: None)  # it would last for later tests
     status = bench_scaling.main(["--tiny", "--seconds", "1", f"--json={tmp_path}/s.json"])
     found = json.loads((tmp_path / "s.json").read_text())
-    assert status in (0, 1) and len(found["curves"]) == 5  # times of this machine are not judged here
+    assert status in (0, 1) and len(found["curves"]) == 5  # the times of this machine are not judged
     assert all(point["ms"] > 0 for curve in found["curves"] for point in curve["points"])

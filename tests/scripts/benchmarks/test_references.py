@@ -1,8 +1,7 @@
-"""What the benchmarks compare with says the same as the package, and the rows judge as they say."""
+"""The reference implementations of the benchmarks give the same results as the package."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,10 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts/benchmarks"))  # scr
 
 import bench_detect
 import bench_eval
+import detect_sides
 import reference_detect
 import reference_eval
-from bench_rows import Row, conclude, print_rows, straw_man
-
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -33,15 +31,15 @@ def box(x, y, width, height):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_both_score_random_sets_alike(seed):
+def test_both_scores_of_random_sets_are_equal(seed):
     rng = np.random.default_rng(seed)
     images = [bench_eval.make_labelled(rng) for _ in range(10)]
     metric, counts = IcdarMetric(), []
     bench_eval.score_ours(metric, images)
-    bench_eval.score_theirs(counts, images)
+    bench_eval.score_reference(counts, images)
     assert bench_eval.score_differences(metric, counts) == []
     total = reference_eval.combine(counts)
-    assert 0.5 < total.precision < 0.95 and 0.5 < total.recall < 0.95  # some are found and some are not
+    assert 0.5 < total.precision < 0.95 and 0.5 < total.recall < 0.95  # some are detected and some are not
 
 
 @pytest.mark.parametrize(
@@ -58,31 +56,31 @@ def test_both_score_random_sets_alike(seed):
         ([box(0, 0, 10, 10)], [False], [], (0, 1, 0)),
     ],
 )
-def test_cases_worked_by_hand(regions, ignore, found, counts):
+def test_matches_computed_by_hand(regions, ignore, found, counts):
     assert reference_eval.score_image(regions, ignore, found) == counts
     row = IcdarMetric().update(regions, np.array(ignore, bool), [Detection(polygon, 0.9) for polygon in found], "")
     assert (row.matched, row.care_regions, row.care_detections) == counts
 
 
-def test_rates_of_a_set():
+def test_scores_of_a_set():
     # 3 of 4 detections, 3 of 6 regions: P 0.75, R 0.5, hmean 2 · 0.375 / 1.25 = 0.6
     images = [reference_eval.Counts(1, 2, 1), reference_eval.Counts(2, 4, 3)]
     assert reference_eval.combine(images) == pytest.approx((0.75, 0.5, 0.6))
     assert reference_eval.combine([reference_eval.Counts(0, 0, 0)]) == (0, 0, 0)
 
 
-def test_a_difference_in_the_score_is_told():
+def test_different_scores_are_reported():
     metric = IcdarMetric()
     bench_eval.score_ours(metric, [bench_eval.Labelled([box(0, 0, 9, 9)], np.zeros(1, bool), [])])
-    told = bench_eval.score_differences(metric, [reference_eval.Counts(1, 1, 1)])
-    assert len(told) == 4 and "recall is 0.0, 1.0 by the reference" in told[1] and "1 images" in told[3]
+    lines = bench_eval.score_differences(metric, [reference_eval.Counts(1, 1, 1)])
+    assert len(lines) == 4 and "recall is 0.0, 1.0" in lines[1] and "1 images" in lines[3]
 
 
 # -- decoding
 
 
 @pytest.mark.parametrize("blobs", [10, 100])
-def test_both_find_the_same_boxes(blobs):
+def test_both_decoders_find_the_same_boxes(blobs):
     prob_map = bench_eval.make_map(blobs, np.random.default_rng(7))
     height, width = prob_map.shape
     ours = Decoder()(prob_map, ResizeTransform(height, width, 1.0, 1.0))
@@ -93,7 +91,7 @@ def test_both_find_the_same_boxes(blobs):
     np.testing.assert_array_equal(np.array([found.score for found in ours], np.float32), scores)
 
 
-def test_the_reference_decodes_a_square_worked_by_hand():
+def test_the_reference_decodes_a_square_computed_by_hand():
     # core of 40 x 40: grown by 1.5 · 1600 / 160 = 15 px on each side; in an image of twice the map's size
     plane = np.zeros((160, 200), np.float32)
     plane[60:101, 60:101] = 0.75
@@ -132,7 +130,7 @@ def test_the_published_network_computes_what_ours_does():
     torch.manual_seed(0)
     ours, published = DBNet().eval(), reference_detect.PublishedDBNet().eval()
     with torch.no_grad():
-        for part in (ours.backbone, ours.prob_head):  # statistics as if trained, or the norms would do nothing
+        for part in (ours.backbone, ours.prob_head):  # statistics as if trained
             for layer in part.modules():
                 if isinstance(layer, torch.nn.BatchNorm2d):
                     layer.running_mean.uniform_(-0.2, 0.2)
@@ -145,7 +143,7 @@ def test_the_published_network_computes_what_ours_does():
         torch.testing.assert_close(published(ours.normalize(image)), expected, rtol=0, atol=1e-5)
 
 
-def test_the_naive_preparation_by_hand():
+def test_the_preprocessing_of_the_reference():
     image = np.full((4, 6, 3), (255.0, 0.0, 104.00698793), np.float32)
     planes = reference_detect.prepare(image, 8, 12)
     assert planes.shape == (1, 3, 8, 12) and planes.dtype == torch.float32 and planes.is_contiguous()
@@ -154,22 +152,22 @@ def test_the_naive_preparation_by_hand():
 
 
 def test_both_programs_find_the_labels(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench_detect, "HEIGHT", 128)
-    monkeypatch.setattr(bench_detect, "WIDTH", 192)
-    monkeypatch.setattr(bench_detect, "keep_freed_memory", lambda: True)  # it would hold for the other tests
+    monkeypatch.setattr(detect_sides, "HEIGHT", 128)
+    monkeypatch.setattr(detect_sides, "WIDTH", 192)
+    monkeypatch.setattr(detect_sides, "keep_freed_memory", lambda: True)  # it would last for later tests
     threads = cv2.getNumThreads()
     image = np.full((64, 96, 3), 200, np.uint8)
     cv2.imwrite(str(tmp_path / "0.jpg"), image)
     regions = (box(8, 8, 40, 16), box(50, 36, 36, 20))  # of the photo; the map is twice as large
-    prob_map = bench_detect.label_map(regions, ResizeTransform(64, 96, 2.0, 2.0))
+    prob_map = detect_sides.label_map(regions, ResizeTransform(64, 96, 2.0, 2.0))
     try:
-        detector = bench_detect.our_detector("fp32", tmp_path)
-        for program in (bench_detect.naive_program(), bench_detect.our_program(detector)):
+        predictor = detect_sides.make_predictor("fp32", tmp_path)
+        for program in (detect_sides.reference_program(), detect_sides.our_program(predictor)):
             marks, boxes = program(tmp_path / "0.jpg", prob_map)
             assert boxes == 2
-            assert len(marks) == len(bench_detect.STAGES) + 1 and marks == sorted(marks)
+            assert len(marks) == len(detect_sides.STAGES) + 1 and marks == sorted(marks)
         np.save(tmp_path / "0.npy", prob_map)
-        times = bench_detect.overlapped(detector, tmp_path, 1)
+        times = detect_sides.overlapped(predictor, tmp_path, 1)
         assert set(times) == {"alone", "overlapped"} and min(times.values()) > 0
     finally:
         cv2.setNumThreads(threads)
@@ -180,52 +178,4 @@ def test_medians_of_stages():
         {"decode": d, "preprocess": 1.0, "network": n, "post-processing": 2.0} for d, n in ((3, 9), (1, 5), (2, 70))
     ]
     assert bench_detect.median(found, "network") == 9
-    assert bench_detect.median(found) == 15  # of 15, 9 and 75: not the sum of the stages' medians, 14
-
-
-# -- rows
-
-
-@pytest.mark.parametrize(
-    ("row", "missed"),
-    [
-        (Row("a", "ms", 2.0, 9.0, least=4.0), None),  # 4.5 times
-        (Row("a", "ms", 2.0, 9.0, "the original", least=5.0), "a: 4.50 times as fast as the original, the goal is 5"),
-        (Row("a", "ms", 2.0, 9.0, most=2.0), None),
-        (Row("a", "ms", 2.5, 9.0, most=2.0), "a: 2.50 ms, the goal is 2"),
-        (Row("a", "ms", 2.0, 9.0, least=4.0, most=1.5), "a: 2.00 ms, the goal is 1.5"),
-        (Row("a", "ms", None, 9.0, "b", least=4.0), "a: - times as fast as b, the goal is 4"),
-        (Row("a", "ms", 2.0, 0.1), None),  # no goal
-    ],
-)
-def test_what_a_row_misses(row, missed):
-    assert row.missed == missed
-
-
-def test_a_straw_man_is_more_than_a_fifth_slower_than_the_original():
-    # 10 ms at 200 GFLOP/s are 20 ms at 100: 24 pass
-    assert straw_man("a", 24.0, 10.0, 200.0, 100.0) is None
-    assert (
-        straw_man("a", 24.1, 10.0, 200.0, 100.0)
-        == "a: the reference takes 24.1, a straw man beside 20 of the original program"
-    )
-
-
-def test_the_table_names_what_is_missed(capsys):
-    print_rows([Row("one", "ms", 2.0, 9.0, "them", least=5.0)])
-    _, one = capsys.readouterr().out.splitlines()
-    assert one.split() == ["one", "2.00", "9.00", "4.50", "5x", "MISSED", "ms,", "against", "them"]
-
-
-def test_the_exit_status_and_the_file(tmp_path, capsys):
-    good, bad = Row("good", "ms", 1.0, 5.0, least=4.0), Row("bad", "ms", 1.0, 3.0, "them", least=4.0)
-    assert conclude([good], {}, [], None) == 0
-    assert capsys.readouterr().out == ""
-    assert conclude([good], {}, ["a straw man"], None) == 1
-    path = tmp_path / "found.json"
-    assert conclude([good, bad], {"cores": 2}, [], path, extra=7) == 1
-    line = "bad: 3.00 times as fast as them, the goal is 4"
-    assert capsys.readouterr().out == f"MISSED: a straw man\nMISSED: {line}\n"
-    found = json.loads(path.read_text())
-    assert [row["ratio"] for row in found["rows"]] == [5.0, 3.0]
-    assert (found["missed"], found["limits"], found["extra"]) == ([line], {"cores": 2}, 7)
+    assert bench_detect.median(found) == 15  # of 15, 9 and 75; the medians of the stages add up to 14
