@@ -23,7 +23,7 @@ from resnet18_ocrdet.model.checkpoint import load_checkpoint, sha256
 from resnet18_ocrdet.model.plain_values import not_plain
 from resnet18_ocrdet.model.recorded_config import recorded_config
 
-PACKED = r"a\.pt: not a checkpoint: zip entries are compressed or overlap"
+PACKED = r"a\.pt: .*(compressed|overlap)"
 
 
 def refused(content: Any, path: Path, problem: str) -> None:
@@ -122,7 +122,7 @@ def test_a_second_zip_directory_is_refused(tmp_path: Path):
     with zipfile.ZipFile(path) as archive:
         assert {part.compress_type for part in archive.infolist()} == {zipfile.ZIP_STORED}
     assert torch.load(path, weights_only=True).keys() == raw().keys()  # the attack works without the check
-    with pytest.raises(UserError, match=r"a\.pt: not a checkpoint, or damaged \(BadZipFile"):
+    with pytest.raises(UserError, match=r"a\.pt: .*BadZipFile"):
         load_checkpoint(path)
 
 
@@ -136,7 +136,7 @@ def test_both_formats_of_torch_are_read(zipped: bool, tmp_path: Path):
 def test_a_truncated_zip_is_refused(cut: int, tmp_path: Path):
     torch.save(raw(), tmp_path / "a.pt")
     (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:-cut])
-    with pytest.raises(UserError, match=r"a\.pt: not a checkpoint, or damaged"):
+    with pytest.raises(UserError, match=r"a\.pt: .*damaged"):
         load_checkpoint(tmp_path / "a.pt")
 
 
