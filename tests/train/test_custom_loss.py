@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from conftest import TINY
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.config.compose import run_command
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Maps, Targets

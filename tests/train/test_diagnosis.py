@@ -12,7 +12,16 @@ from torch import nn
 
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import LossParts
-from resnet18_ocrdet.train.diagnosis import FLAT_SPOT, WITHOUT_TEXT, Diagnosis, Displacement, drift, over_fitting, standing_still, waiting
+from resnet18_ocrdet.train.diagnosis import (
+    FLAT_SPOT,
+    WITHOUT_TEXT,
+    Diagnosis,
+    Displacement,
+    drift,
+    over_fitting,
+    standing_still,
+    waiting,
+)
 from resnet18_ocrdet.train.engine import StepRecord
 from resnet18_ocrdet.train.guard import Verdict
 

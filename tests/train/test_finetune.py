@@ -16,9 +16,10 @@ from omegaconf import OmegaConf
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds, typed_keys
+from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.train_report import write_summary
+from resnet18_ocrdet.config.override_grammar import typed_keys
 from resnet18_ocrdet.data.region_counts import RegionCounts
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
@@ -330,7 +331,7 @@ def test_a_fault_while_measuring_is_one_line(words, tmp_path, monkeypatch, capsy
 
     monkeypatch.setattr("resnet18_ocrdet.commands.auto_hparams.evaluate", full)
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 2
-    told = "out of memory with train.batch_size=2 at 64x64 (2 GiB more were asked for): train.batch_size=1"
+    told = "out of memory with train.batch_size=2 at 64x64 (another 2 GiB was requested): train.batch_size=1"
     assert told in capsys.readouterr().err
 
 

@@ -58,7 +58,7 @@ def test_out_of_memory_is_one_line_and_what_was_learnt_is_kept(error, tmp_path: 
     assert run(monkeypatch, "train", *TINY, f"run_dir={tmp_path}/run") == 1
     out = capsys.readouterr().out
     assert (
-        "out of memory with train.batch_size=2 at 64x64 (20.00 MiB more were asked for): train.batch_size=1 "
+        "out of memory with train.batch_size=2 at 64x64 (another 20.00 MiB was requested): train.batch_size=1 "
         "train.accumulate=2 (the same step), or a smaller input_size"
     ) in out
     assert "stopped; step 1 is saved; resume with: ocrdet-train resume=" in out

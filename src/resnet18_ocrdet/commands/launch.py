@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --v
 Job = Callable[["DictConfig", list[str]], int]
 
 FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
-GRACE_SECONDS = 5.0  # for rank 0 to report, after the others are done
+GRACE_SECONDS = 5.0  # for rank 0 to report first
 NAME_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP)  # of a word that was typed
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile, which libraries use
@@ -61,11 +61,12 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
 
 def report(command: str, error: UserError) -> int:
     """Print a mistake, one line each. Returns the exit code."""
-    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, rank 0 reports
-        time.sleep(GRACE_SECONDS)  # torchrun ends all of them as soon as one has ended
-        return error.exit_code
+    rank = os.environ.get("RANK", "0")
+    if rank != "0":  # a mistake of all processes is reported by rank 0: torchrun then ends this process
+        time.sleep(GRACE_SECONDS)
+    process = "" if rank == "0" else f"process {rank}: "
     for line in str(error).split("\n"):
-        print(f"ocrdet-{command}: {printable(line)}", file=sys.stderr)
+        print(f"ocrdet-{command}: {process}{printable(line)}", file=sys.stderr)
     return error.exit_code
 
 

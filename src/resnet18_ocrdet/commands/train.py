@@ -263,8 +263,8 @@ class Training:
         ended_with_the_run = self.interrupt.signal is not None and isinstance(error, LoaderDied)
         reason = explain(error, self.cfg, self.world)
         self.display.line("stopping" if ended_with_the_run else f"stopped: {reason or repr(error)}")
-        if not self.world.was_left(error):
-            self.world.tell(reason or repr(error))
+        if not self.world.lost_peer(error):
+            self.world.report_error(reason or repr(error))
         if self.state.undo():  # otherwise the save before it is the last exact one
             self.saves.last()
         self.display.line(self.saves.farewell("interrupted" if ended_with_the_run else "stopped"))

@@ -16,7 +16,7 @@ from ..data.datasets import EvalDataset, TrainDataset
 from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many_workers
 from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
 from ..data.splits import Splits, overlap
-from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
+from ..data.targets import TargetMaker
 from ..errors import UserError
 from ..inference.postprocess import Decoder
 from ..model.compiled import compile_network

@@ -1,7 +1,7 @@
-"""The processes of one run: one alone, or those that torchrun started.
+"""The processes of one run: a single one, or those that torchrun started.
 
-Each holds the whole network and sees its share of the images. What is decided from numbers is decided from numbers
-that all of them have, so that none waits for another. docs/adr/007-many-processes.md.
+Each holds the whole network and sees its share of the images. Every decision is made from numbers that all processes
+have, so that none waits for another. docs/adr/007-many-processes.md.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ from .messages import printable
 T = TypeVar("T")
 
 STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-PEER_LEFT = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL", "ProcessGroup", "Socket Timeout")
-PATIENCE = timedelta(minutes=60)  # for a process that is busy: the first one may be reading a large data set
+PEER_LOST = (
+    "Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exit", "Socket Timeout"
+)  # fmt: skip
+EXCHANGE = ("gloo", "NCCL", "ProcessGroup")
+PATIENCE = timedelta(minutes=60)  # for a busy process: the first one may be reading a large data set
 
 
 class World:
-    """One process among `size`; alone, nothing here talks to anybody.
+    """One process among `size`. A single process exchanges nothing.
 
-    rank: 0 writes the files and speaks. local_rank: among the `local_size` processes of this machine."""
+    rank: 0 writes the files and prints. local_rank: among the `local_size` processes of this machine."""
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, local_size: int = 1) -> None:
         self.rank, self.size, self.local_rank, self.local_size = rank, size, local_rank, local_size
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the files and speaks."""
+        """Whether this process writes the files and prints."""
         return self.rank == 0
 
     def mean(self, values: Tensor) -> Tensor:
@@ -57,7 +60,7 @@ class World:
         return bool(count > 0)
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What `make` returns in the first process, in all of them. A UserError there is raised in all of them."""
+        """Call `make` in the first process only and return its result in all. A UserError is raised in all of them."""
         if self.size == 1:
             return make()
         sent: list[Any] = [None, None]
@@ -72,7 +75,7 @@ class World:
         return sent[0]  # type: ignore[no-any-return]
 
     def in_order(self, mine: Sequence[T]) -> list[T]:
-        """All items of all processes where item i of the whole lay with process i % size."""
+        """The items of all processes, where process i % size holds item i of the whole."""
         if self.size == 1:
             return list(mine)
         shares = self._gather(list(mine))
@@ -82,21 +85,25 @@ class World:
         """The items of all processes, one process after the other."""
         return mine if self.size == 1 else tuple(item for share in self._gather(mine) for item in share)
 
-    def tell(self, text: str) -> None:
-        """What only this process knows, on standard error; the first process has better ways."""
+    def report_error(self, text: str) -> None:
+        """Print what only this process knows to standard error; the first process prints it elsewhere."""
         if not self.first:
             print(f"process {self.rank}: {printable(text)}", file=sys.stderr, flush=True)
 
-    def was_left(self, error: BaseException) -> bool:
+    def lost_peer(self, error: BaseException) -> bool:
         """Whether an exchange failed because another process ended."""
-        return self.size > 1 and isinstance(error, RuntimeError) and any(word in str(error) for word in PEER_LEFT)
+        return self._is_runtime_error(error, PEER_LOST)
+
+    def exchange_failed(self, error: BaseException) -> bool:
+        """Whether an exchange failed, for whatever reason."""
+        return self._is_runtime_error(error, EXCHANGE)
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The network as it is called while training: its gradients come out as means over the processes."""
+        """The network as it is called in training: its gradients are means over the processes."""
         return model if self.size == 1 else DistributedDataParallel(model)
 
     def no_exchange(self, network: nn.Module) -> AbstractContextManager[object]:
-        """While more gradients are still to be added up: do not exchange them yet."""
+        """Within it, gradients are added up without being exchanged."""
         return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
 
     def share_buffers(self, model: nn.Module) -> None:
@@ -104,6 +111,9 @@ class World:
         if self.size > 1:
             for buffer in model.buffers():
                 distributed.broadcast(buffer, src=0)
+
+    def _is_runtime_error(self, error: BaseException, words: Sequence[str]) -> bool:
+        return self.size > 1 and isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
     def _gather(self, item: T) -> list[T]:
         items: list[Any] = [None] * self.size
@@ -113,14 +123,23 @@ class World:
 
 @contextmanager
 def join_world(device: str) -> Iterator[World]:
-    """The processes that torchrun started, or this one alone. device: the word of the config; decides gloo or NCCL."""
-    if any(name not in os.environ for name in STARTED_BY_TORCHRUN):
+    """Join the processes that torchrun started, or be a single one. device: of the config; decides gloo or NCCL.
+
+    Raises UserError when another launcher started several processes: each would be a training of its own."""
+    missing = [name for name in STARTED_BY_TORCHRUN if name not in os.environ]
+    if missing:
+        for name, alone in (("WORLD_SIZE", "1"), ("RANK", "0")):
+            if (value := os.environ.get(name, alone)) != alone:
+                raise UserError(
+                    f"{name}={value} is set, but {missing[0]} is not: start several processes with torchrun "
+                    f"(docs/scale-out.md); for a single process, unset RANK and WORLD_SIZE"
+                )
         yield World()
         return
     rank, size, local, here = (int(os.environ[name]) for name in STARTED_BY_TORCHRUN[:4])
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if on_gpu:
-        _refuse_shared_card(device, here)
+        _refuse_shared_gpu(device, here)
         torch.cuda.set_device(local)
     distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
@@ -129,10 +148,10 @@ def join_world(device: str) -> Iterator[World]:
         distributed.destroy_process_group()
 
 
-def _refuse_shared_card(device: str, processes: int) -> None:
-    """The same in every process, so that the one that speaks says it. processes: on this machine."""
+def _refuse_shared_gpu(device: str, processes: int) -> None:
+    """Raises the same in every process, so that the first one reports it. processes: on this machine."""
     if ":" in device:
-        raise UserError(f"device={device}: under torchrun each process takes its own card; use device=cuda or auto")
-    cards = torch.cuda.device_count()
-    if processes > cards:
-        raise UserError(f"torchrun started {processes} processes here, but there are {cards} cards: --nproc-per-node")
+        raise UserError(f"device={device}: under torchrun each process takes its own GPU; use device=cuda or auto")
+    gpus = torch.cuda.device_count()
+    if processes > gpus:
+        raise UserError(f"torchrun started {processes} processes here, but there are {gpus} GPUs: --nproc-per-node")
