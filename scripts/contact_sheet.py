@@ -2,7 +2,7 @@
 
     python scripts/contact_sheet.py
 
-Green: regions that are taught and scored. Red: don't-care regions. Look at it after every change to the renderer.
+Green: care regions. Red: don't-care regions. Check it after every change to the renderer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resnet18_ocrdet.structures import Image, Sample
 
 CARE_COLOUR = (0, 255, 0)  # RGB
 IGNORE_COLOUR = (255, 0, 0)
-MAX_BYTES = 400_000  # pictures in the repository stay small
+MAX_BYTES = 400_000  # keeps the repository small
 QUALITIES = (85, 75, 65, 55, 45, 35)  # tried until the sheet fits
 
 
@@ -32,13 +32,13 @@ def draw_labels(sample: Sample) -> Image:
 
 
 def main() -> None:
-    """Write the sheet; --side and --zoom help to look closely."""
+    """Write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("docs/synthetic.jpg"))
-    parser.add_argument("--side", type=int, default=256, help="of a scene, px (default: %(default)s)")
+    parser.add_argument("--side", type=int, default=256, help="side of a scene, px (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--columns", type=int, default=5)
-    parser.add_argument("--zoom", type=int, default=1, help="draw every scene this many times larger")
+    parser.add_argument("--zoom", type=int, default=1, help="enlarge every scene this many times")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=100, help="number of the first scene (default: %(default)s)")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One picture of what `make quickstart` found: docs/detections.jpg, at the top of the README.
+"""One image of the detections of `make quickstart`: docs/detections.jpg, at the top of the README.
 
 python scripts/detections_sheet.py runs/quickstart/DATE_TIME/detect/vis
 """

@@ -1,10 +1,11 @@
-"""What a training on rendered words is worth where there are few photos: 50 photos learnt from it, and from nothing.
+"""How much pretraining on rendered words helps with few photos: train on 50 photos with it and without.
 
-    python scripts/few_photos.py data.root=FOLDER                   # ICDAR2015's training half; 40 minutes on 2 cores
-    python scripts/few_photos.py data.root=FOLDER train.epochs=2    --output try    # more words go to both trainings
+    python scripts/few_photos.py data.root=FOLDER                 # ICDAR2015's training half; 40 minutes on 2 cores
+    python scripts/few_photos.py data.root=FOLDER train.epochs=2 --output try    # overrides apply to both trainings
 
-Photos 1-50 teach, 51-100 choose the epoch and the thresholds, 801-900 are scored. The rendered words stand on drawn
-backgrounds, so that those weights have seen no photo at all. Both trainings have the same settings and as many steps.
+Photos 1-50 are the training set, 51-100 the validation set that chooses the epoch and the thresholds, 801-900 are
+scored. The rendered words have drawn backgrounds, so the pretrained weights have seen no photo. Both trainings have the
+same settings and number of steps.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from installed import call, train_once
 
 SPLIT = ("data.train=1-50", "data.val=51-100")
-SHORT = ("train.epochs=60", "train.val_every=20")  # 6 steps of 8 an epoch
+SHORT = ("train.epochs=60", "train.val_every=20")  # 6 steps of 8 per epoch
 STARTS = ("rendered words", "nothing")
 
 
@@ -25,11 +26,11 @@ def main() -> int:
     """Returns the first exit code that is not 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/few_photos"))
-    parser.add_argument("--pretrain", nargs="*", default=[], help="words for the training on rendered words")
-    args, words = parser.parse_known_args()
-    root = [word for word in words if word.startswith("data.root=")]
+    parser.add_argument("--pretrain", nargs="*", default=[], help="overrides of the training on rendered words")
+    args, overrides = parser.parse_known_args()
+    root = [word for word in overrides if word.startswith("data.root=")]
     if not root:
-        parser.error("data.root=FOLDER is missing (the folder that holds ch4_training_images/)")
+        parser.error("data.root=FOLDER is missing (the folder with ch4_training_images/)")
     rendered = args.output / "pretrained"
     if code := train_once(rendered, "experiment=pretrain_synthetic", *args.pretrain):
         return code
@@ -37,7 +38,7 @@ def main() -> int:
     rows = []
     for name, weights in starts.items():
         folder = args.output / name.replace(" ", "_")
-        if code := measure(folder, root, (*SHORT, *words, weights)):
+        if code := measure(folder, root, (*SHORT, *overrides, weights)):
             return code
         rows.append((name, json.loads((folder / "score/metrics.json").read_text(encoding="utf-8"))))
     print("\n| start | precision | recall | hmean | 95 % interval | AP |\n|---|---|---|---|---|---|")
@@ -48,14 +49,14 @@ def main() -> int:
     return 0
 
 
-def measure(folder: Path, root: list[str], words: tuple[str, ...]) -> int:
+def measure(folder: Path, root: list[str], overrides: tuple[str, ...]) -> int:
     """Train on 50 photos, calibrate on the next 50, score 801-900. Returns the first exit code that is not 0."""
     best = f"checkpoint={folder / 'run/checkpoints/best.pt'}"
-    if code := train_once(folder / "run", "experiment=icdar2015", *SPLIT, *words):
+    if code := train_once(folder / "run", "experiment=icdar2015", *SPLIT, *overrides):
         return code
     if not (folder / "calibrated/metrics.json").exists():
         code = call("ocrdet-eval", best, "calibrate=true", f"output={folder / 'calibrated'}")
-        if code not in (0, 1):  # 1: no thresholds find anything, so the score is 0 whatever they are
+        if code not in (0, 1):  # 1: no thresholds give any detection, so the score is 0
             return code
     scored = ("data=icdar2015", *root, "data.val=801-900", "split=val", f"output={folder / 'score'}")
     return call("ocrdet-eval", best, *scored)

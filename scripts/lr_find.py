@@ -48,7 +48,7 @@ from lr_curve import (
     write_points,
 )
 from resnet18_ocrdet.errors import UserError
-from script_cli import Parser, claim, positive, refuse_words, require_matplotlib, run_script
+from script_cli import Parser, keep_settings, positive, refuse_overrides, require_matplotlib, run_script
 
 if TYPE_CHECKING:  # torch takes seconds to import: a wrong argument is refused before
     from omegaconf import DictConfig
@@ -85,7 +85,7 @@ def parse(argv: list[str]) -> Asked:
         raise UserError(f"--low {found.low}: must be below --high {found.high}")
     if not (found.steps.isascii() and found.steps.isdigit() and int(found.steps) >= FEWEST_STEPS):
         raise UserError(f"--steps {found.steps}: needs a whole number, {FEWEST_STEPS} or more")
-    refuse_words(found.words, RESERVED)
+    refuse_overrides(found.words, RESERVED)
     return Asked(low, high, int(found.steps), found.output, list(found.words))
 
 
@@ -263,7 +263,7 @@ def main(argv: list[str]) -> int:
     display = Display()
     with RunLock(asked.output / "run.lock"):
         points = read_points(asked.output / "lr_find.jsonl")
-        claim(asked.output, settings(asked, cfg), begun=bool(points))
+        keep_settings(asked.output, settings(asked, cfg), begun=bool(points))
         if len(points) < asked.steps and not broke(points):
             _set_up_process()
             if code := measure(cfg, asked, display, points):

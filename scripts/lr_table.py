@@ -37,7 +37,7 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.lock import RunLock
 from resnet18_ocrdet.runtime.run_folder import RunFolder, make_folder
-from script_cli import Parser, claim, positive, refuse_words, require_matplotlib, run_script
+from script_cli import Parser, keep_settings, positive, refuse_overrides, require_matplotlib, run_script
 
 RATES = "0.003,0.005,0.007,0.009,0.01"  # of the community article
 SHORT_EPOCHS = 5  # of 100 steps
@@ -89,12 +89,12 @@ def parse(argv: list[str]) -> Asked:
     rates = [positive("--rates", text) for text in found.rates.split(",")]
     if twice := [rate for rate in rates if rates.count(rate) > 1]:
         raise UserError(f"--rates {found.rates}: {twice[0]:g} is there twice")
-    refuse_words(found.words, RESERVED)
+    refuse_overrides(found.words, RESERVED)
     words = list(found.words) or [*SHORT_RUN, f"train.epochs={SHORT_EPOCHS}"]
     if found.epochs is not None:
         if not (found.epochs.isascii() and found.epochs.isdigit() and int(found.epochs) >= 1):
             raise UserError(f"--epochs {found.epochs}: needs a whole number, 1 or more")
-        refuse_words(found.words, {"train.epochs": "give it once"})
+        refuse_overrides(found.words, {"train.epochs": "give it once"})
         words = [word for word in words if not word.startswith("train.epochs=")] + [f"train.epochs={found.epochs}"]
     return Asked(rates, found.output, words)
 
@@ -189,7 +189,7 @@ def main(argv: list[str]) -> int:
     display = Display()
     with RunLock(asked.output / "lr_table.lock"):
         refuse_live_jobs(asked.output)
-        claim(asked.output, {"overrides": shlex.join(asked.words)}, begun=bool(find_jobs(asked.output)))
+        keep_settings(asked.output, {"overrides": shlex.join(asked.words)}, begun=bool(find_jobs(asked.output)))
         code = run_missing(asked, display)
         if not find_jobs(asked.output):
             return code or 1  # refused before the first job; ocrdet-train has said why

@@ -1,7 +1,7 @@
-"""make quickstart: train on rendered scenes, score on images never seen, detect on a folder of pictures; then the same
-folder with the weights that come with the package, and a short fine-tuning of those.
+"""make quickstart: train on rendered scenes, evaluate on unseen scenes, detect on a folder of images; then detect with
+the bundled weights and fine-tune them for a short time.
 
-Runs the commands a user would type, and prints each before it starts.
+Runs the installed commands and prints each before it starts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> int:
     )
     used = (
         ("ocrdet-detect", f"input={photos}", f"checkpoint={checkpoint}", f"output={folder / 'detect'}"),
-        ("ocrdet-detect", f"input={photos}", "input_size=512x512", f"output={folder / 'bundled'}"),  # they are small
+        ("ocrdet-detect", f"input={photos}", "input_size=512x512", f"output={folder / 'bundled'}"),  # small images
         ("ocrdet-train", *FINE_TUNING, f"run_dir={folder / 'finetune'}"),
     )
     if code := call_each(trained):
@@ -54,18 +54,18 @@ def main() -> int:
         return code
     hmean = json.loads((folder / "eval/metrics.json").read_text())["hmean"]
     print(f"\nhmean {hmean:.3f} on 200 unseen scenes; training and evaluation took {minutes:.1f} minutes")
-    print(f"boxes drawn on pictures: {folder / 'detect/vis'}, by the bundled weights: {folder / 'bundled/vis'}")
+    print(f"images with boxes: {folder / 'detect/vis'}, with the bundled weights: {folder / 'bundled/vis'}")
     print(f"curves: tensorboard --logdir {folder / 'train'}   (first: . .venv/bin/activate)")
     return 0
 
 
 def call_each(commands: Iterable[Sequence[str]]) -> int:
-    """Run them up to the first that fails. Returns its exit code, else 0."""
+    """Run the commands until one fails. Returns its exit code, else 0."""
     return next((code for command in commands if (code := call(*command))), 0)
 
 
 def write_pictures(folder: Path) -> None:
-    """A folder of images, as a user would have one."""
+    """Write rendered scenes as a folder of images."""
     folder.mkdir(parents=True, exist_ok=True)
     scenes = SyntheticScenes(PICTURES, SIDE, SIDE, seed=0, first=FIRST_PICTURE)
     for index in range(len(scenes)):

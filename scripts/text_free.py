@@ -1,10 +1,10 @@
-"""Cut the parts without text out of labelled photos: real backgrounds for rendered scenes.
+"""Cut text-free parts from labelled photos, as backgrounds for rendered scenes.
 
     python scripts/text_free.py data=icdar2015 data.root=FOLDER data.train=1-800 --output backgrounds
     ocrdet-train experiment=pretrain_synthetic data.backgrounds=backgrounds
 
-Words are those of ocrdet-train; only its training images are cut. A part is a rectangle that no labelled region
-touches, don't-care included; text that nobody labelled stays in it.
+Overrides are those of ocrdet-train; only its training images are cut. A part is a rectangle that no labelled region
+touches, don't-care regions included. It may contain text without a label.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from resnet18_ocrdet.structures import Polygon
 from resnet18_ocrdet.viz import draw
 
 CELL = 8  # px: rectangles start and end at multiples of it
-MARGIN = 12  # px between a region and a part: outlines are drawn by hand
-LEAST_SIDE = 256  # px of a part
-MOST_PARTS = 3  # of one photo, largest first
+MARGIN = 12  # px between a region and a part, because outlines are imprecise
+MIN_SIDE = 256  # px of a part
+MAX_PARTS = 3  # per photo, largest first
 QUALITY = 95  # of the JPEG files
 
 
 class Box(NamedTuple):
-    """Of cells or pixels; right and bottom are the first outside."""
+    """In cells or pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -60,31 +60,30 @@ def free_cells(height: int, width: int, polygons: Sequence[Polygon]) -> NDArray[
 
 
 def largest_free(free: NDArray[np.bool_], least: int) -> Box | None:
-    """The largest rectangle of free cells whose sides are `least` cells or more; None where there is none.
+    """The largest rectangle of free cells with sides of at least `least` cells, or None.
 
-    Row by row over the heights of the free columns above it, each rectangle that cannot grow sideways once: the
-    largest rectangle in a histogram, with a stack."""
+    For each row: the largest rectangle in the histogram of free cells above it, with a stack."""
     best, best_area = None, 0
     heights = np.zeros(free.shape[1], np.int64)
     for row, line in enumerate(free):
         heights = np.where(line, heights + 1, 0)
-        open_ones: list[tuple[int, int]] = []  # (first column, height), heights rising
+        stack: list[tuple[int, int]] = []  # (first column, height), heights rising
         for column, height in enumerate([*heights.tolist(), 0]):
             first = column
-            while open_ones and open_ones[-1][1] >= height:
-                first, tall = open_ones.pop()
+            while stack and stack[-1][1] >= height:
+                first, tall = stack.pop()
                 area = tall * (column - first)
                 if min(tall, column - first) >= least and area > best_area:
                     best, best_area = Box(first, row + 1 - tall, column, row + 1), area
-            open_ones.append((first, height))
+            stack.append((first, height))
     return best
 
 
 def free_parts(height: int, width: int, polygons: Sequence[Polygon]) -> Iterator[Box]:
-    """Up to MOST_PARTS rectangles in pixels, largest first, none over another."""
+    """Up to MAX_PARTS rectangles in pixels, largest first, without overlap."""
     free = free_cells(height, width, polygons)
-    for _ in range(MOST_PARTS):
-        cells = largest_free(free, -(-LEAST_SIDE // CELL))
+    for _ in range(MAX_PARTS):
+        cells = largest_free(free, -(-MIN_SIDE // CELL))
         if cells is None:
             return
         free[cells.top : cells.bottom, cells.left : cells.right] = False
@@ -92,15 +91,15 @@ def free_parts(height: int, width: int, polygons: Sequence[Polygon]) -> Iterator
 
 
 def cut(output: Path, cfg: DictConfig, _: list[str]) -> int:
-    """Write the parts of all training images of `cfg`; the folder is there when all are. Returns 0.
+    """Write the parts of all training images of `cfg`. The folder appears when it is complete. Returns 0.
 
-    Raises UserError where there are none, or where the folder is there already."""
+    Raises UserError if there are no parts, or if the folder exists."""
     if output.exists():
-        raise UserError(f"--output={output}: is there already; choose another folder")
+        raise UserError(f"--output={output}: exists already; choose another folder")
     source, display, parts, stems = build.build_splits(cfg.data).train, Display(), 0, set[str]()
-    beside = output.with_name(output.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    make_folder("--output", beside)
+    unfinished = output.with_name(output.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    make_folder("--output", unfinished)
     with display.progress("cut", len(source)) as advance:
         for index in range(len(source)):
             picture = source.open(index)
@@ -111,23 +110,23 @@ def cut(output: Path, cfg: DictConfig, _: list[str]) -> int:
             stems.add(stem)
             for number, box in enumerate(boxes):
                 part = image[box.top : box.bottom, box.left : box.right]
-                draw.write(beside / f"{stem}_{number}.jpg", np.ascontiguousarray(part), QUALITY)
+                draw.write(unfinished / f"{stem}_{number}.jpg", np.ascontiguousarray(part), QUALITY)
             parts += len(boxes)
             advance()
     if not parts:
-        beside.rmdir()
-        raise UserError(f"no part of {LEAST_SIDE}x{LEAST_SIDE} px in {count(len(source), 'image')} is free of text")
-    beside.rename(output)
+        unfinished.rmdir()
+        raise UserError(f"no part of {MIN_SIDE}x{MIN_SIDE} px in {count(len(source), 'image')} is free of text")
+    unfinished.rename(output)
     display.line(f"{count(parts, 'part')} of {count(len(source), 'image')} in {output}")
     return 0
 
 
 def main() -> int:
-    """Cut. Returns the exit code of ocrdet-train for the same words, or 0."""
+    """Returns 0, or the exit code of ocrdet-train for refused overrides."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the parts")
-    args, words = parser.parse_known_args()
-    return run_command("train", partial(cut, args.output), words)
+    args, overrides = parser.parse_known_args()
+    return run_command("train", partial(cut, args.output), overrides)
 
 
 if __name__ == "__main__":
