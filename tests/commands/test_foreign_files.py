@@ -1,4 +1,4 @@
-"""No command replaces a file that it did not write: every command with every file that it writes."""
+"""No command replaces a file that it did not write: every command with each of its output files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TINY
+from conftest import TINY, assert_mentions
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
@@ -59,7 +59,7 @@ TABLE = [(command, name) for command, names in FILES.items() for name in names.s
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one image, and a data set of one image."""
+    """The current folder, with one image in `in` and a data set of one image in `set`."""
     monkeypatch.chdir(tmp_path)
     for folder in ("in", "set/images", "set/gts"):
         Path(folder).mkdir(parents=True)
@@ -75,7 +75,7 @@ def call(command: str, run: Path, *more: str) -> int:
 
 
 def plant(name: str) -> list[Path]:
-    """A file of the name, and some that no command writes."""
+    """Write a file of that name, and some that no command writes."""
     planted = [Path("out", each) for each in (name, "notes.txt", ".hidden", "vis/holiday.png", "more/boxes.csv")]
     for path in planted:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_a_foreign_file_is_refused_before_any_work(command: str, name: str, tiny
     assert call(command, tiny_run) == 2
     error = capsys.readouterr().err
     assert "out" in error and len(error.strip().splitlines()) == 1 and "Traceback" not in error
-    assert "overwrite=true" in error or name == "checkpoints/last.pt"  # a run is gone on with, never replaced
+    assert "overwrite=true" in error or name == "checkpoints/last.pt"  # a run is resumed, never replaced
     assert everything() == before
 
 
@@ -131,22 +131,22 @@ def test_corrected_labelme_files_survive_repeated_calls(tiny_run: Path, place: P
     corrected = json.loads(sheet.read_text()) | {"shapes": []}
     sheet.write_text(json.dumps(corrected))
     Path("out/labelme/b.json").unlink()
-    own = Path("out/labelme/mine.json")  # of an image that was added by hand
+    own = Path("out/labelme/mine.json")  # added by hand, of another image
     own.write_text("mine")
     for _ in range(2):
         assert call("detect", tiny_run, *words) == 0
         assert json.loads(sheet.read_text()) == corrected and own.read_text() == "mine"
-        assert json.loads(Path("out/labelme/b.json").read_text())["shapes"]  # what is missing is written
+        assert json.loads(Path("out/labelme/b.json").read_text())["shapes"]  # a missing file is written
     for more in (["decode.box_thresh=0.1"], ["input_size=96x96"], ["input=in/a.jpg"]):
         assert call("detect", tiny_run, *words, *more) == 2
     write(Path("in/a.jpg"), SyntheticScenes(1, 64, 96, seed=9).load(0).image)
     capsys.readouterr()
     assert call("detect", tiny_run, *words) == 2
-    assert "labelme/a.json was corrected, and its image has changed" in capsys.readouterr().err
+    assert_mentions(capsys.readouterr().err, "labelme/a.json", "image", "changed")
     assert json.loads(sheet.read_text()) == corrected
     Path("out/labelme/c.json").write_text("mine too")
     Path("in/c.jpg").unlink()
-    assert call("detect", tiny_run, *words) == 2  # it belongs to no image any more
+    assert call("detect", tiny_run, *words) == 2  # its image does not exist any more
     assert Path("out/labelme/c.json").read_text() == "mine too"
 
 
@@ -156,13 +156,14 @@ def test_overwrite_and_corrected_labelme_files(tiny_run: Path, place: Path, caps
     assert call("detect", tiny_run, *words) == 0
     sheet = Path("out/labelme/a.json")
     sheet.write_text("corrected")
-    assert call("detect", tiny_run, *words, "vis=true", "crops=true") == 0  # more of the same image
+    assert call("detect", tiny_run, *words, "vis=true", "crops=true") == 0  # more outputs of the same image
     assert sheet.read_text() == "corrected"
     assert call("detect", tiny_run, "labelme=false", "overwrite=true", "decode.box_thresh=0.1") == 0
     assert sheet.read_text() == "corrected"
     capsys.readouterr()
     assert call("detect", tiny_run, "labelme=true", "overwrite=true") == 0
-    assert sheet.read_text() != "corrected" and "1 corrected sheet replaced" in capsys.readouterr().out
+    assert sheet.read_text() != "corrected"
+    assert_mentions(capsys.readouterr().out, "1 corrected", "replaced")
 
 
 @pytest.mark.slow
@@ -172,7 +173,7 @@ def test_labelme_files_of_deleted_images(tiny_run: Path, place: Path, capsys):
     Path("out/labelme/b.json").write_text("corrected")
     Path("in/b.jpg").unlink()
     assert call("detect", tiny_run) == 2
-    assert "of images that are not in the input" in capsys.readouterr().err
+    assert_mentions(capsys.readouterr().err, "b.json", "not in the input")
     for more in (["overwrite=true"], []):
         assert call("detect", tiny_run, "labelme=false", *more) == 0
         assert Path("out/labelme/b.json").read_text() == "corrected"
@@ -196,7 +197,7 @@ def test_manifest_entries_and_links_never_reach_other_folders(tiny_run: Path, pl
     Path("out/txt").symlink_to(Path("elsewhere").resolve())
     for more in ([], ["overwrite=true"]):
         assert call("detect", tiny_run, *more) == 2
-        assert "txt is a link" in capsys.readouterr().err
+        assert_mentions(capsys.readouterr().err, "txt", "link")
     assert Path("elsewhere/res_a.txt").read_text() == "mine"
 
 
@@ -222,7 +223,8 @@ def test_training_never_writes_through_links(tiny_run: Path, place: Path, capsys
     Path("out/config.yaml").unlink()
     Path("out/config.yaml").symlink_to(Path("precious").resolve())
     assert run_command("train", _train, ["resume=out", "train.epochs=2"]) == 2
-    assert "config.yaml is a link" in capsys.readouterr().err and Path("precious").read_text() == "mine"
+    assert_mentions(capsys.readouterr().err, "config.yaml", "link")
+    assert Path("precious").read_text() == "mine"
 
 
 def test_a_preview_does_not_take_over_a_folder(tiny_run: Path, place: Path):
@@ -245,11 +247,11 @@ def test_labelme_links_follow_the_input_folder(tiny_run: Path, place: Path):
     Path("in").symlink_to("first")
     assert call("detect", tiny_run, "input=first") == 0
     assert Path("out/labelme/a.jpg").resolve() == Path("first/a.jpg").resolve()
-    Path("first").rename("second")  # the same files in another place
+    Path("first").rename("second")  # the same files, moved
     assert call("detect", tiny_run, "input=second") == 0
     assert Path("out/labelme/a.jpg").resolve() == Path("second/a.jpg").resolve()
     write(Path("second/a.jpg"), SyntheticScenes(1, 64, 96, seed=9).load(0).image)
-    assert call("detect", tiny_run, "input=second") == 2  # recorded of the folder that was named first
+    assert call("detect", tiny_run, "input=second") == 2  # the record is of the first folder
     assert call("detect", tiny_run, "input=second", "overwrite=true") == 0
 
 
@@ -257,7 +259,7 @@ def test_a_corrected_coco_json_is_not_replaced(tiny_run: Path, place: Path, caps
     assert call("detect", tiny_run) == 0
     Path("out/coco.json").write_text("corrected")
     assert call("detect", tiny_run) == 2
-    assert "coco.json was changed since it was written" in capsys.readouterr().err
+    assert_mentions(capsys.readouterr().err, "coco.json", "changed")
     assert Path("out/coco.json").read_text() == "corrected"
     assert call("detect", tiny_run, "coco=false") == 0 and Path("out/coco.json").read_text() == "corrected"
 

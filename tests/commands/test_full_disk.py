@@ -1,4 +1,4 @@
-"""A disk that takes only a part: one line, and results that are those of before or whole."""
+"""A disk that becomes full: one line, and results that are the previous ones or complete."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ WORDS = {
     "check": ["output=out", "data.root=set", "fix=true"],
     "export": ["output=out/model.onnx", "checkpoint={run}", "input=in"],
 }
-AGAIN = {"check": ("overwrite=true",)}  # a copy that is there is refused
-FEW = (0, 3_000, 200_000)  # bytes; no file gets larger
+AGAIN = {"check": ("overwrite=true",)}  # an existing copy is refused
+FEW = (0, 3_000, 200_000)  # bytes: limit of the size of each file
 MORE = (0, 30, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 20_000_000)
 
 
@@ -40,7 +40,7 @@ def call(command: str, run: Path, place: Path, largest: int | None, *more: str) 
     words = [word.format(run=run / "checkpoints/best.pt") for word in WORDS[command]] + list(more)
 
     def limit() -> None:
-        if largest is not None:  # a write beyond it fails, as on a full disk
+        if largest is not None:  # a write beyond the limit fails as on a full disk
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
@@ -50,7 +50,7 @@ def call(command: str, run: Path, place: Path, largest: int | None, *more: str) 
 
 
 def results(folder: Path) -> dict[str, int]:
-    """Names and sizes of what lies in a folder, without hidden files."""
+    """Names and sizes of the files in a folder, without hidden ones."""
     files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return {str(file.relative_to(folder)): file.stat().st_size for file in files if not file.name.startswith(".")}
 
@@ -67,16 +67,16 @@ def hidden(folder: Path) -> list[str]:
 def test_every_write_may_fail(command: str, sizes: tuple[int, ...], tiny_run: Path, place: Path):
     for number, largest in enumerate(sizes):
         (place / "out").mkdir()
-        code, told = call(command, tiny_run, place, largest)
-        assert code in (0, 1, 2) and "Traceback" not in told, (largest, told)
+        code, output = call(command, tiny_run, place, largest)
+        assert code in (0, 1, 2) and "Traceback" not in output, (largest, output)
         found = results(place / "out")
-        assert code or found, told
+        assert code or found, output
         assert not hidden(place / "out"), largest
-        if command != "detect":  # which keeps what is done
+        if command != "detect":  # which keeps finished images
             whole = {"eval": 8, "check": 2, "export": 2}[command]
             reports = {name for name in found if not name.startswith("fixed/")}
             assert len(reports) in (0, whole), (largest, reports)
             assert all(found[name] for name in reports if not name.startswith("boxes/"))
-        code, told = call(command, tiny_run, place, None, *AGAIN.get(command, ()))  # with room it is done as ever
-        assert code in (0, 1) and "Traceback" not in told, (largest, told)
+        code, output = call(command, tiny_run, place, None, *AGAIN.get(command, ()))  # with space it succeeds
+        assert code in (0, 1) and "Traceback" not in output, (largest, output)
         (place / "out").rename(place / f"done {number}")

@@ -1,4 +1,4 @@
-"""Two thousand things that a file may say of itself: each is understood, or refused in one line."""
+"""Random metadata of checkpoints and exports: each is accepted, or refused in one line."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from resnet18_ocrdet.model.release import without_paths
 from resnet18_ocrdet.train.resume_state import check_parts
 from resnet18_ocrdet.viz.draw import write
 
-EXAMPLES = 400  # of each of the six kinds
+EXAMPLES = 400  # per test
 
 TENSORS = st.sampled_from(
-    [  # made where they are drawn: torch warns of some kinds
+    [  # functions: torch warns when it creates some of these
         lambda: torch.zeros(()),
         lambda: torch.zeros(0),
         lambda: torch.full((2, 3, 3, 3), float("nan")),
@@ -86,7 +86,7 @@ JSON = st.recursive(
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value."""
+    """The path to every value."""
     found = [path] if path else []
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list | tuple) else ()
     for key, value in items:
@@ -95,7 +95,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def changed(node: Any, path: tuple[Any, ...], value: Any, how: str) -> Any:
-    """A copy in which one value is another, or gone, or has company."""
+    """A copy in which one value is replaced or dropped, or a value is added."""
     if not path:
         return value
     made: Any = list(node) if isinstance(node, list | tuple) else dict(node)
@@ -112,7 +112,7 @@ def changed(node: Any, path: tuple[Any, ...], value: Any, how: str) -> Any:
 
 
 def mutated(node: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """`node` with up to three changes, or something else altogether."""
+    """`node` with up to three changes, or an unrelated value."""
     ways = st.tuples(st.sampled_from(places(node)), values, st.sampled_from(["put", "put", "put", "drop", "add"]))
 
     def apply(changes: list[tuple[Any, Any, str]]) -> Any:
@@ -121,7 +121,7 @@ def mutated(node: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]
             try:
                 made = changed(made, path, value, how)
             except (KeyError, IndexError, TypeError, ValueError):
-                continue  # an earlier change took that place away
+                continue  # an earlier change removed that path
         return made
 
     few, many = st.lists(ways, max_size=1).map(apply), st.lists(ways, min_size=1, max_size=3).map(apply)
@@ -129,7 +129,7 @@ def mutated(node: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]
 
 
 def fuzz(strategy: st.SearchStrategy[Any], examples: int = EXAMPLES) -> Any:
-    """So many examples of a kind, the same ones each time."""
+    """That many examples, the same ones in every run."""
 
     def mark(test: Any) -> Any:
         quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
@@ -142,9 +142,9 @@ def fuzz(strategy: st.SearchStrategy[Any], examples: int = EXAMPLES) -> Any:
 
 
 def one_line(error: UserError) -> None:
-    told = str(error)
-    assert told and "\n" not in told and "\x1b" not in told and len(told) < 1500
-    told.encode()
+    message = str(error)
+    assert message and "\n" not in message and "\x1b" not in message and len(message) < 1500
+    message.encode()
 
 
 def is_json(value: Any) -> None:
@@ -157,9 +157,9 @@ MODEL = dict(list(CONTENT.pop("model").items())[:3])
 
 
 @fuzz(mutated(CONTENT["contract"], ANYTHING))
-def test_contracts(said: Any):
+def test_contracts(value: Any):
     try:
-        contract = Contract.from_dict(said)
+        contract = Contract.from_dict(value)
     except UserError as error:
         one_line(error)
         return
@@ -171,9 +171,9 @@ def test_contracts(said: Any):
 @fuzz(
     st.one_of(mutated(CONTENT["config"], ANYTHING), mutated(CONTENT["config"] | {"data": DATA}, JSON)),
 )
-def test_recorded_configs(said: Any):
+def test_recorded_configs(value: Any):
     try:
-        config = recorded_config(said)
+        config = recorded_config(value)
     except UserError as error:
         one_line(error)
         return
@@ -195,17 +195,17 @@ def test_recorded_configs(said: Any):
         ANYTHING,
     )
 )
-def test_abouts(said: Any):
+def test_abouts(value: Any):
     try:
-        is_json(check_about(said))
+        is_json(check_about(value))
     except UserError as error:
         one_line(error)
 
 
 @fuzz(mutated(card(), JSON))
-def test_cards(said: Any):
+def test_cards(value: Any):
     try:
-        text = json.dumps(said)
+        text = json.dumps(value)
     except (ValueError, TypeError, RecursionError):  # a whole number with thousands of digits
         return
     try:
@@ -215,10 +215,10 @@ def test_cards(said: Any):
 
 
 @fuzz(mutated({**CONTENT, "model": MODEL}, ANYTHING))
-def test_checkpoints(tmp_path_factory: Any, said: Any):
+def test_checkpoints(tmp_path_factory: Any, value: Any):
     path = tmp_path_factory.getbasetemp() / "fuzzed.pt"
     try:
-        torch.save(said, path)
+        torch.save(value, path)
     except (RuntimeError, NotImplementedError, ValueError, TypeError, UnicodeEncodeError, OverflowError):
         return
     try:
@@ -234,9 +234,9 @@ PARTS = {name: part for name, part in made()[0].items() if name not in ("model",
 
 
 @fuzz(mutated(PARTS, ANYTHING))
-def test_resumes(said: Any):
+def test_resumes(value: Any):
     saved, own = made()
-    whole = {**saved, **said} if isinstance(said, dict) else saved
+    whole = {**saved, **value} if isinstance(value, dict) else saved
     try:
         check_tensors(whole)
         check_content(whole)

@@ -1,4 +1,4 @@
-"""Killed at any moment, a command leaves no broken file, and the next call leaves nothing of it."""
+"""A command killed at any moment leaves no broken file; the next call removes its leftovers."""
 
 from __future__ import annotations
 
@@ -30,14 +30,8 @@ WORDS = {
     "check": ["output=out", "data.root=set", "fix=true"],
     "export": ["output=out/model.pt2", "checkpoint={run}", "input=in/0.jpg"],
 }
-TIMES = {
-    "seconds",
-    "modified_ns",
-    "images_per_second",
-    "data_wait",
-    "memory_gib",
-    "sha256",
-}  # of a .pt2, which says when
+# keys whose values depend on the time; a .pt2 contains a date, so its sha256 does too
+TIMES = {"seconds", "modified_ns", "images_per_second", "data_wait", "memory_gib", "sha256"}
 
 
 @pytest.fixture
@@ -63,14 +57,14 @@ def start(command: str, run: Path, place: Path) -> subprocess.Popen[str]:
 
 def finish(command: str, run: Path, place: Path) -> None:
     process = start(command, run, place)
-    told, _ = process.communicate(timeout=300)
-    assert process.returncode == 0 and "Traceback" not in told, told
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0 and "Traceback" not in output, output
     left = [path for path in (place / "out").rglob("*") if HIDDEN.fullmatch(path.name)]
     assert not left, left
 
 
 def whole(folder: Path) -> None:
-    """Open every result that is in place; raises for a broken one. Logs and records grow by lines, which may be cut."""
+    """Open every result file; raises for a broken one. Logs and records grow by lines, the last may be cut."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or not path.is_file() or "tensorboard" in path.parts:
@@ -91,7 +85,7 @@ def whole(folder: Path) -> None:
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """What is there, without times: values of JSON, weights, texts; of pictures their names."""
+    """File names with their content, without times: JSON values, weights, texts; images by name only."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -125,11 +119,11 @@ def test_results_equal_those_of_an_uninterrupted_call(command: str, kills: int, 
     expected = results(place / "out")
     assert len(expected) >= 2
     shutil.move(place / "out", place / "whole")
-    dice = random.Random(command)
+    rng = random.Random(command)
     for _ in range(kills):
         process = start(command, tiny_run, place)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.4, 1.0) * took)
+            process.wait(rng.uniform(0.4, 1.0) * took)
         process.kill()
         process.communicate()
         whole(place / "out")

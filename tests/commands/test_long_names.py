@@ -1,4 +1,4 @@
-"""Names that no file can have: one line and code 2, whichever word they are in."""
+"""Paths that cannot exist (too long, a link to itself): one line and code 2, in every argument."""
 
 from __future__ import annotations
 
