@@ -19,7 +19,6 @@ from resnet18_ocrdet.commands import train_parts
 from resnet18_ocrdet.commands.auto_hparams import start_of, take_thresholds
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.train_report import write_summary
-from resnet18_ocrdet.config.override_grammar import typed_keys
 from resnet18_ocrdet.data.region_counts import RegionCounts
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
@@ -116,13 +115,6 @@ def test_shares_of_the_labels():
     assert start_of(7, labels, 0.5) == Start(7, 0.75, 0.6, 0.5)
     assert start_of(7, RegionCounts(4, 4, 0, 0, 0, 0.0), 0.5) == Start(7, 0.0, 1.0, 0.5)
     assert start_of(7, None, None) == Start(7, 1.0, 0.0, None)  # rendered scenes
-
-
-def test_typed_keys():
-    words = ["+optimizer.lr=0.1", "train={epochs: 3, ema: 0.9}", "model=dbnet_resnet18", "run_dir={a}", "seed=1"]
-    assert typed_keys(words) == {
-        "optimizer.lr", "train", "train.epochs", "train.ema", "model", "run_dir", "seed"
-    }  # fmt: skip
 
 
 # --- whole runs -------------------------------------------------------------------------------------------------------

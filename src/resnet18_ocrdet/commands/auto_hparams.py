@@ -10,7 +10,7 @@ from torch import nn
 
 from ..config.bundled import weights_path
 from ..config.check import check_run
-from ..config.override_grammar import Word
+from ..config.override_grammar import typed_keys
 from ..data.loader import EvalLoader
 from ..data.region_counts import RegionCounts
 from ..errors import UserError
@@ -29,7 +29,6 @@ from .train_faults import explain
 PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
 FITTED = ("bin_thresh", "box_thresh", "unclip_ratio", "unclip")  # to the weights they were chosen for
 THRESHOLDS = tuple(f"decode.{key}" for key in FITTED)
-SECTIONS = {key.partition(".")[0] for key in (*KEYS, PEAK, *THRESHOLDS)}
 
 
 def measure(
@@ -118,18 +117,6 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
         section, name = key.split(".")
         if key not in names and name in after[section] and name in before[section]:
             after[section][name] = before[section][name]
-
-
-def typed_keys(words: Sequence[str]) -> set[str]:
-    """The single keys that words set: those of `train.epochs=3`, and of `train={epochs: 3}`."""
-    found = set()
-    for text in words:
-        word = Word.split(text)
-        found.add(word.key)
-        if word.key in SECTIONS and (word.value or "").startswith("{"):
-            inside = word.read().value()
-            found |= {f"{word.key}.{name}" for name in inside} if isinstance(inside, dict) else set()
-    return found
 
 
 def _told(score: Score) -> str:

@@ -11,16 +11,17 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..config.check import check_run
 from ..config.interpolation import escape_interpolation
+from ..config.override_grammar import typed_keys
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.console import Display
-from .auto_hparams import keep_chosen, typed_keys
+from .auto_hparams import keep_chosen
 from .cross_checks import check_settings
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
-GROUPS = {"model", "optimizer", "scheduler", "data", "input_size", "augment"}
-SECTIONS = ("model", "optimizer", "scheduler", "data", "input_size", "augment", "train", "decode")
-NOT_TRAINING = ("resume", "run_dir", "overwrite")  # words about the call, not about the run
+GROUPS = {"model", "loss", "optimizer", "scheduler", "data", "input_size", "augment"}
+SECTIONS = ("model", "loss", "optimizer", "scheduler", "data", "input_size", "augment", "init", "train", "decode")
+NOT_TRAINING = ("resume", "run_dir", "overwrite")  # settings of the call, not of the run
 
 
 def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Checkpoint]:
@@ -31,7 +32,7 @@ def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Ch
         except UserError as error:
             if following is None:
                 raise
-            display.line(f"note: {error}; going on from the save before it, {following}")
+            display.line(f"note: {error}; continuing from the checkpoint before it, {following}")
             path.replace(path.with_name(path.name + ".damaged"))  # out of the way of the next save's rotation
     raise AssertionError("no candidates")
 
@@ -39,7 +40,7 @@ def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Ch
 def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:
     """The saved config, changed by the keys and groups typed now; with a preset typed, all that is composed.
 
-    So `resume=PATH` alone goes on as before, and repeating the first command with resume=auto means what it says.
+    So `resume=PATH` alone continues as before, and repeating the first command with resume=auto means what it says.
     Prints a line for each key that differs from the saved run. Returns the config to follow."""
     if lacking := [name for name in SECTIONS if name not in saved]:
         raise UserError(f"resume: the saved config has no section '{lacking[0]}': not written by ocrdet-train")
@@ -52,8 +53,10 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
         after = OmegaConf.create(saved)
         for group in groups:
             after[group] = OmegaConf.create(OmegaConf.to_container(composed[group]))
-        for key in sorted(typed - GROUPS - {"train", "decode"}):
+        for key in sorted(typed - GROUPS):
             value = OmegaConf.select(composed, key)
+            if isinstance(value, DictConfig):
+                continue  # a section: its keys are typed, too
             OmegaConf.update(after, key, escape_interpolation(value) if isinstance(value, str) else value)
     if groups or "experiment" in typed:
         keep_chosen(after, before, overrides)

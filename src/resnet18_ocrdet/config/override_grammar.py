@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hydra.errors import HydraException
 
 from ..errors import UserError
 from .interpolation import escape_interpolation
+from .library import train_keys
 from .spec import Rule
 
 WORD = re.compile(r"(\+\+|\+|~)?([^=]*)(=(.*))?", re.DOTALL)
@@ -48,6 +50,24 @@ class Word:
             raise UserError(
                 f"{self}: cannot be read; brackets and quotes must pair up, other signs be quoted"
             ) from None
+
+
+def typed_keys(words: Iterable[str]) -> set[str]:
+    """The keys that words set: of `train.epochs=3`, and each of `train={epochs: 3, guard: {ratio: 9}}`."""
+    found, sections = set(), {name.rpartition(".")[0] for name in train_keys()}
+    for text in words:
+        word = Word.split(text)
+        found.add(word.key)
+        if word.key in sections and (word.value or "").startswith("{"):
+            found |= set(_inside(word.read().value(), word.key))
+    return found
+
+
+def _inside(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield f"{name}.{key}"
+            yield from _inside(below, f"{name}.{key}")
 
 
 def is_sweep(override: Override) -> bool:

@@ -20,7 +20,7 @@ class Metadata(TypedDict):
     """Checked, as plain values."""
 
     contract: dict[str, Any]  # `Contract.to_dict`
-    config: dict[str, Any]  # the composed run config, see `config.recorded`
+    config: dict[str, Any]  # the composed run config, see `recorded_config`
     about: dict[str, Any]  # versions, git revision, hash of the data
 
 

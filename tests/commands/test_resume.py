@@ -1,0 +1,43 @@
+"""What a resumed run takes from the command line."""
+
+from __future__ import annotations
+
+import pytest
+from omegaconf import OmegaConf
+
+from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
+from resnet18_ocrdet.commands.resume import resumed_config
+from resnet18_ocrdet.config.override_grammar import typed_keys
+from resnet18_ocrdet.runtime.console import Display
+
+SAVED = ("data=custom", "data.root=x", "input_size=640x640", "augment=light", "run_dir=r")
+
+
+@pytest.mark.parametrize(
+    ("word", "changed"),
+    [
+        ("augment={flip: 0.25}", {"augment.flip": 0.25}),
+        ("data={val: 0.2, seed: 3}", {"data.val": 0.2, "data.seed": 3}),
+        ("input_size={height: 320}", {"input_size.height": 320}),
+        ("train={guard: {ratio: 9}}", {"train.guard.ratio": 9}),
+        ("loss={prob_weight: 2}", {"loss.prob_weight": 2}),
+        ("decode={box_thresh: 0.7}", {"decode.box_thresh": 0.7}),
+        ("init.weights=bundled", {"init.weights": "bundled"}),
+    ],
+)
+def test_a_section_in_braces_changes_its_keys_alone(word: str, changed: dict[str, object], capsys):
+    (before,) = configs("train", *SAVED)
+    (composed,) = configs("train", *SAVED, word)
+    after = resumed_config(composed, OmegaConf.to_container(before), [word], Display())
+    expected = before.copy()
+    for key, value in changed.items():
+        OmegaConf.update(expected, key, value)
+    assert after == expected
+    assert all(f"resume: {key} was " in capsys.readouterr().out for key in list(changed)[:1])
+
+
+def test_typed_keys():
+    words = ["+optimizer.lr=0.1", "train={epochs: 3, guard: {ratio: 9}}", "model=dbnet_resnet18", "run_dir={a: b}"]
+    assert typed_keys(words) == {
+        "optimizer.lr", "train", "train.epochs", "train.guard", "train.guard.ratio", "model", "run_dir"
+    }  # fmt: skip
