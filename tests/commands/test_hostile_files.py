@@ -1,8 +1,9 @@
-"""Checkpoints, cards and run folders are believed nothing: what they name is not called, what they say is checked."""
+"""Metadata of checkpoints, exports and run folders is not trusted: nothing is called, every value is checked."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from conftest import TINY
+from conftest import TINY, assert_mentions
 from hostile_files import card, raw, write_onnx
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
@@ -42,8 +43,8 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 
 
-def told(command: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Run a command that has to end in one line and code 2."""
+def refused(command: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must end with one line and code 2; returns that line."""
     capsys.readouterr()
     assert run_command(command, JOBS[command], words) == 2
     error = capsys.readouterr().err
@@ -53,7 +54,7 @@ def told(command: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a small set of images, one of them alone."""
+    """The current folder, with a data set of one image in `set` and the same image as a.png."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "marker.py").write_text("open('marker', 'w')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -66,14 +67,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hostile(file: Path, target: str) -> Path:
-    """A checkpoint or an exported file whose data are something to call."""
-    data, said = {"_target_": target, **CALLS[target]}, raw() if file.suffix == ".pt" else card()
-    said["config"]["data"] = data
+    """A checkpoint or an exported file whose recorded `data` section names a function."""
+    content = raw() if file.suffix == ".pt" else card()
+    content["config"]["data"] = {"_target_": target, **CALLS[target]}
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".pt":
-        torch.save(said, file)
+        torch.save(content, file)
     else:
-        write_onnx(file, said)
+        write_onnx(file, content)
     return file
 
 
@@ -93,16 +94,16 @@ def test_no_command_calls_a_recorded_target(suffix: str, place: Path, capsys):
     }
     for command, ways in calls.items():
         for words in ways:
-            error = told(command, words, capsys)
+            error = refused(command, words, capsys)
             loaded = suffix == ".pt" or command not in ("train", "export")
-            assert ("its recorded config: data._target_=os.system: only " in error) == loaded, error
+            assert ("data._target_=os.system" in error) == loaded, error
     assert not (place / "marker").exists()
 
 
 @pytest.mark.parametrize("target", list(CALLS))
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 def test_no_recorded_data_target_is_called(target: str, suffix: str, place: Path):
-    with pytest.raises(UserError, match=rf"its recorded config: data\._target_={target}: only "):
+    with pytest.raises(UserError, match=rf"recorded config.* data\._target_={re.escape(target)}"):
         load_model(hostile(place / f"a{suffix}", target))
     assert not (place / "marker").exists()
 
@@ -112,17 +113,17 @@ def test_no_recorded_section_target_is_called(section: str, place: Path):
     content = raw()
     content["config"][section] = {"_target_": "os.mkdir", "path": "marker"}
     torch.save(content, place / "a.pt")
-    with pytest.raises(UserError, match=rf"its recorded config: .*{section}\._target_=os\.mkdir"):
+    with pytest.raises(UserError, match=rf"recorded config.* {section}\._target_=os\.mkdir"):
         load_checkpoint(place / "a.pt")
 
 
 @pytest.mark.parametrize("target", [*CALLS, None, 5, ["os.mkdir"], "", "torch.optim.sgd"])
 def test_only_options_in_conf_can_be_built(target: Any, place: Path):
-    """Also where a check before it should fail."""
+    """The last line of defence, if an earlier check has a bug."""
     node = OmegaConf.create({"_target_": target, "path": "marker"})
-    with pytest.raises(UserError, match=r"_target_=.*: only what the options in conf/ name can be built"):
+    with pytest.raises(UserError, match=r"_target_=.*conf/"):
         build.build_splits(node)
-    with pytest.raises(UserError, match="can be built"):
+    with pytest.raises(UserError, match=r"conf/|can be built"):
         instantiate(OmegaConf.create({"path": "marker"}))
     assert not (place / "marker").exists()
 
@@ -137,7 +138,7 @@ def test_the_config_of_a_run_folder_is_never_called(place: Path, capsys):
         [1, 2],
     ):
         (run / "config.yaml").write_text(yaml.safe_dump(config))
-        assert "holds weights only" in told("train", [f"resume={run}"], capsys)
+        assert_mentions(refused("train", [f"resume={run}"], capsys), "weights only")
     assert not (place / "marker").exists()
 
 
@@ -158,79 +159,79 @@ def weight(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str
 
 
 NAN = float("nan")
-WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
-    ("contract none", put("contract", None), "the contract is null, not fields with values"),
-    ("contract list", put("contract", [1]), "the contract is a list"),
-    ("contract empty", put("contract", {}), "the checkpoint's contract lacks backbone, height, width"),
-    ("a field more", contract(evil=1), "the contract has a field that this version does not know: evil"),
-    ("backbone", contract(backbone="x"), "the contract's backbone=x: needs resnet18, resnet34, resnet50"),
-    ("backbone none", contract(backbone=None), "the contract's backbone=null: needs resnet18"),
-    ("mean none", contract(mean=None), "the contract's mean=null: needs 3 numbers in brackets"),
-    ("mean nan", contract(mean=[NAN, 0.4, 0.4]), "the contract's mean holds the number nan: needs 3 numbers"),
-    ("mean of two", contract(mean=[0.4, 0.4]), "the contract's mean=[0.4,0.4]: needs 3 numbers"),
-    ("mean of pixels", contract(mean=[123.0, 116.0, 103.0]), "each 0 to 1"),
-    ("std 0", contract(std=[0.2, 0.0, 0.2]), "the contract's std=[0.2,0.0,0.2]: needs 3 numbers"),
-    ("std tiny", contract(std=[1e-30, 0.2, 0.2]), "each 0.001 to 255"),
-    ("bin nan", contract(bin_thresh=NAN), "the contract's bin_thresh holds the number nan: needs a number, 0 to 1"),
-    ("bin true", contract(bin_thresh=True), "the contract's bin_thresh=true: needs a number, 0 to 1"),
-    ("box inf", contract(box_thresh=float("inf")), "the contract's box_thresh holds the number inf: needs a number"),
-    ("unclip", contract(unclip_ratio=-1), "the contract's unclip_ratio=-1: needs a number, 1 to 10"),
-    ("resize", contract(resize="x"), "the contract's resize=x: needs keep, short_side, stretch, fit"),
-    ("BGR", contract(color_order="BGR"), "the contract's color_order=BGR: "),
-    ("candidates", contract(max_candidates=-5), "the contract's max_candidates=-5: needs a whole number, 1 or more"),
-    ("candidates half", contract(max_candidates=1.5), "the contract's max_candidates=1.5: needs a whole number"),
-    ("height", contract(height=50), "the contract's height=50: needs a whole number, a multiple of 32, 32 to 4096"),
-    ("width huge", contract(width=10**400), "the contract's width holds a whole number: needs a whole number, a"),
-    ("shape", contract(shape="circle"), "the contract's shape=circle: needs quad, polygon"),
-    ("precision", contract(precision="fp8"), "the contract's precision=fp8: did you mean"),
-    ("text size", contract(min_text_size=-1.0), "the contract's min_text_size=-1.0: needs a number, 0 or more"),
-    ("line ends", contract(resize="a\nb\x1b[31m"), r"the contract's resize=a\nb\x1b[31m: needs keep"),
-    ("about 5", put("about", 5), "its 'about' is a whole number, not a section"),
-    ("about nan", put("about", {"hmean": NAN}), "its 'about' holds the number nan"),
-    ("about key", put("about", {5: 1}), "its 'about' holds a name that is no text"),
-    ("about tensor", put("about", {"a": torch.zeros(2)}), "its 'about' holds a value of type Tensor"),
-    ("about deep", put("about", {"a": [[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]}), "its 'about' is nested too deeply"),
-    ("about surrogate", put("about", {"cpu": "\udc80"}), "its 'about' not Unicode"),
-    ("adopted", put("about", {"adopted": 5}), "its 'about': adopted is not a text"),
-    ("taught", put("about", {"taught": "abc"}), "its 'about': taught is not a list of texts"),
-    ("start", put("about", {"start": {"hmean": "x"}}), "its 'about': start does not describe"),
-    ("config none", put("config", None), "its recorded config: is null, not sections of settings"),
-    ("config model", put("config", {"model": 5}), "its recorded config: model is 5: a run needs a section here"),
-    ("config key", put("config", {1: 2}), "its recorded config: holds a name that is no text"),
-    ("schema", put("schema", True), "schema or weights have the wrong type"),
-    ("epoch", put("epoch", -1), "its 'epoch' must be a whole number >= 0"),
-    ("step", put("step", 1.0), "its 'step' must be a whole number >= 0"),
-    ("steps", put("steps_per_epoch", None), "its 'steps_per_epoch' must be a whole number >= 0"),
-    ("world", put("world", 0), "its 'world' must be a number of processes"),
-    ("images", put("images_per_step", "8"), "its 'images_per_step' must be a number of images"),
-    ("hmean", put("best_hmean", NAN), "its 'best_hmean' must be in 0..1"),
-    ("optimizer", put("optimizer", [1]), "its 'optimizer' must be a section"),
-    ("guard", put("guard", 3), "its 'guard' must be a section"),
-    ("average", put("average", {"steps": 1}), "its 'average' must be averaged weights"),
-    ("weights", put("model", [1]), "schema or weights have the wrong type"),
-    ("names", lambda content: content["model"].update({5: torch.zeros(1)}), "schema or weights have the wrong type"),
-    ("sparse", weight(lambda value: value.float().to_sparse()), "a tensor is sparse or nested"),
-    ("sparse csr", weight(lambda value: value.float().flatten(1).to_sparse_csr()), "is sparse or nested"),
-    ("meta", weight(lambda value: value.to("meta")), "a tensor is on the device 'meta'"),
-    ("quantized", weight(lambda v: torch.quantize_per_tensor(v.float(), 0.1, 0, torch.qint8)), "holds torch.qint8"),
-    ("complex", weight(lambda value: value.to(torch.complex64)), "holds torch.complex64"),
-    ("nested", weight(lambda v: torch.nested.nested_tensor([v.float()[0], v.float()[1]])), "contains pickled code"),
-    ("expanded", weight(lambda v: torch.zeros(1).expand(2**40)), "claims 1099511627776 values and holds fewer"),
-    ("bool", weight(lambda value: value > 0), "schema or weights have the wrong type"),
-    ("8 bits", weight(lambda value: value.to(torch.float8_e4m3fn)), "schema or weights have the wrong type"),
-    ("scalar", weight(lambda value: torch.tensor(1.0)), "1 of another shape"),
+WRONG: list[tuple[str, Callable[[dict[str, Any]], None], tuple[str, ...]]] = [
+    ("contract none", put("contract", None), ("contract", "null")),
+    ("contract list", put("contract", [1]), ("contract", "list")),
+    ("contract empty", put("contract", {}), ("contract", "backbone, height, width")),
+    ("a field more", contract(evil=1), ("contract", "evil")),
+    ("backbone", contract(backbone="x"), ("backbone=x", "resnet18, resnet34, resnet50")),
+    ("backbone none", contract(backbone=None), ("backbone=null", "resnet18")),
+    ("mean none", contract(mean=None), ("mean=null", "3 numbers")),
+    ("mean nan", contract(mean=[NAN, 0.4, 0.4]), ("mean", "nan", "3 numbers")),
+    ("mean of two", contract(mean=[0.4, 0.4]), ("mean=[0.4,0.4]", "3 numbers")),
+    ("mean of pixels", contract(mean=[123.0, 116.0, 103.0]), ("mean", "0 to 1")),
+    ("std 0", contract(std=[0.2, 0.0, 0.2]), ("std=[0.2,0.0,0.2]", "3 numbers")),
+    ("std tiny", contract(std=[1e-30, 0.2, 0.2]), ("std", "0.001 to 255")),
+    ("bin nan", contract(bin_thresh=NAN), ("bin_thresh", "nan", "0 to 1")),
+    ("bin true", contract(bin_thresh=True), ("bin_thresh=true", "0 to 1")),
+    ("box inf", contract(box_thresh=float("inf")), ("box_thresh", "inf", "0 to 1")),
+    ("unclip", contract(unclip_ratio=-1), ("unclip_ratio=-1", "1 to 10")),
+    ("resize", contract(resize="x"), ("resize=x", "keep, short_side, stretch, fit")),
+    ("BGR", contract(color_order="BGR"), ("color_order=BGR",)),
+    ("candidates", contract(max_candidates=-5), ("max_candidates=-5", "whole number", "1 or more")),
+    ("candidates half", contract(max_candidates=1.5), ("max_candidates=1.5", "whole number")),
+    ("height", contract(height=50), ("height=50", "multiple of 32", "32 to 4096")),
+    ("width huge", contract(width=10**400), ("width", "whole number", "32")),
+    ("shape", contract(shape="circle"), ("shape=circle", "quad, polygon")),
+    ("precision", contract(precision="fp8"), ("precision=fp8", "fp16")),
+    ("text size", contract(min_text_size=-1.0), ("min_text_size=-1.0", "0 or more")),
+    ("line ends", contract(resize="a\nb\x1b[31m"), (r"resize=a\nb\x1b[31m", "keep")),
+    ("about 5", put("about", 5), ("'about'", "whole number")),
+    ("about nan", put("about", {"hmean": NAN}), ("'about'", "nan")),
+    ("about key", put("about", {5: 1}), ("'about'", "name")),
+    ("about tensor", put("about", {"a": torch.zeros(2)}), ("'about'", "Tensor")),
+    ("about deep", put("about", {"a": [[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]}), ("'about'", "nested")),
+    ("about surrogate", put("about", {"cpu": "\udc80"}), ("'about'", "Unicode")),
+    ("adopted", put("about", {"adopted": 5}), ("'about'", "adopted")),
+    ("taught", put("about", {"taught": "abc"}), ("'about'", "taught")),
+    ("start", put("about", {"start": {"hmean": "x"}}), ("'about'", "start")),
+    ("config none", put("config", None), ("recorded config", "null")),
+    ("config model", put("config", {"model": 5}), ("recorded config", "model", "5")),
+    ("config key", put("config", {1: 2}), ("recorded config", "name")),
+    ("schema", put("schema", True), ("schema", "type")),
+    ("epoch", put("epoch", -1), ("'epoch'", ">= 0")),
+    ("step", put("step", 1.0), ("'step'", ">= 0")),
+    ("steps", put("steps_per_epoch", None), ("'steps_per_epoch'", ">= 0")),
+    ("world", put("world", 0), ("'world'",)),
+    ("images", put("images_per_step", "8"), ("'images_per_step'",)),
+    ("hmean", put("best_hmean", NAN), ("'best_hmean'", "0..1")),
+    ("optimizer", put("optimizer", [1]), ("'optimizer'",)),
+    ("guard", put("guard", 3), ("'guard'",)),
+    ("average", put("average", {"steps": 1}), ("'average'",)),
+    ("weights", put("model", [1]), ("weights", "type")),
+    ("names", lambda content: content["model"].update({5: torch.zeros(1)}), ("weights", "type")),
+    ("sparse", weight(lambda value: value.float().to_sparse()), ("sparse",)),
+    ("sparse csr", weight(lambda value: value.float().flatten(1).to_sparse_csr()), ("sparse",)),
+    ("meta", weight(lambda value: value.to("meta")), ("'meta'",)),
+    ("quantized", weight(lambda v: torch.quantize_per_tensor(v.float(), 0.1, 0, torch.qint8)), ("torch.qint8",)),
+    ("complex", weight(lambda value: value.to(torch.complex64)), ("torch.complex64",)),
+    ("nested", weight(lambda v: torch.nested.nested_tensor([v.float()[0], v.float()[1]])), ("pickled code",)),
+    ("expanded", weight(lambda v: torch.zeros(1).expand(2**40)), ("1099511627776",)),
+    ("bool", weight(lambda value: value > 0), ("weights", "type")),
+    ("8 bits", weight(lambda value: value.to(torch.float8_e4m3fn)), ("weights", "type")),
+    ("scalar", weight(lambda value: torch.tensor(1.0)), ("1 of another shape",)),
 ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, about tensors of these kinds
-@pytest.mark.parametrize(("change", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize(("change", "words"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
 @pytest.mark.slow
-def test_invalid_checkpoint_metadata_is_one_line(change, message, place: Path, capsys):
+def test_invalid_checkpoint_metadata_is_one_line(change, words, place: Path, capsys):
     content = raw()
     change(content)
     torch.save(content, place / "a.pt")
-    assert message in (error := told("detect", ["input=a.png", "checkpoint=a.pt"], capsys)), error
-    assert "checkpoint a.pt: " in error and not list(place.glob("runs/**/*.json"))
+    assert_mentions(refused("detect", ["input=a.png", "checkpoint=a.pt"], capsys), "a.pt", *words)
+    assert not list(place.glob("runs/**/*.json"))
 
 
 def test_numbers_as_strings_are_parsed_as_on_the_command_line(place: Path):
@@ -241,40 +242,39 @@ def test_numbers_as_strings_are_parsed_as_on_the_command_line(place: Path):
     assert (read["bin_thresh"], read["max_candidates"], read["height"]) == (0.25, 50, 640)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 @pytest.mark.parametrize("name", ["pipe.pt", "pipe.onnx"])
 def test_a_pipe_as_checkpoint_is_refused(name: str, place: Path, capsys):
     os.mkfifo(place / name)
-    assert "cannot be read (not a regular file)" in told("detect", ["input=a.png", f"checkpoint={name}"], capsys)
+    assert_mentions(refused("detect", ["input=a.png", f"checkpoint={name}"], capsys), name, "not a regular file")
 
 
-CARDS: list[tuple[str, dict[str, Any], str]] = [
-    ("no format", {"format": None}, "its card says no format"),
-    ("true", {"format": True}, "its card says no format"),
-    ("newer", {"format": 2}, "its card has format 2, newer than this version's 1; upgrade"),
-    ("contract", {"contract": None}, "the contract is null"),
-    ("about", {"about": 5}, "its 'about' is a whole number"),
-    ("config", {"config": "x"}, "its recorded config: is a text of 1 characters"),
-    ("input", {"input": None}, "its card: input.dtype is neither uint8 nor float"),
-    ("dtype", {"input": {"dtype": "string", "shape": []}}, "its card: input.dtype is neither uint8 nor float"),
-    ("shape", {"input": {"dtype": "uint8", "shape": "x"}}, "its card: input.shape is not that of one image of 64x64"),
-    ("channels", {"input": {"dtype": "uint8", "shape": [1, 4, 64, 64]}}, "its card: input.shape is not that"),
-    ("sides", {"input": {"dtype": "uint8", "shape": [1, 3, 96, 64]}}, "its card: input.shape is not that"),
+CARDS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+    ("no format", {"format": None}, ("format",)),
+    ("true", {"format": True}, ("format",)),
+    ("newer", {"format": 2}, ("format 2", "1", "upgrade")),
+    ("contract", {"contract": None}, ("contract", "null")),
+    ("about", {"about": 5}, ("'about'", "whole number")),
+    ("config", {"config": "x"}, ("recorded config", "1 character")),
+    ("input", {"input": None}, ("input.dtype", "uint8")),
+    ("dtype", {"input": {"dtype": "string", "shape": []}}, ("input.dtype", "uint8")),
+    ("shape", {"input": {"dtype": "uint8", "shape": "x"}}, ("input.shape", "64x64")),
+    ("channels", {"input": {"dtype": "uint8", "shape": [1, 4, 64, 64]}}, ("input.shape",)),
+    ("sides", {"input": {"dtype": "uint8", "shape": [1, 3, 96, 64]}}, ("input.shape",)),
 ]
 
 
-@pytest.mark.parametrize(("change", "message"), [row[1:] for row in CARDS], ids=[row[0] for row in CARDS])
+@pytest.mark.parametrize(("change", "words"), [row[1:] for row in CARDS], ids=[row[0] for row in CARDS])
 @pytest.mark.slow
-def test_invalid_export_metadata_is_one_line(change, message, place: Path, capsys):
+def test_invalid_export_metadata_is_one_line(change, words, place: Path, capsys):
     write_onnx(place / "a.onnx", card(**change))
-    assert message in (error := told("detect", ["input=a.png", "checkpoint=a.onnx"], capsys)), error
-    assert "a.onnx: " in error
+    assert_mentions(refused("detect", ["input=a.png", "checkpoint=a.onnx"], capsys), "a.onnx", *words)
 
 
 @pytest.mark.parametrize("said", ["", "5", "[" * 100_000, "{}", '{"contract": NaN}', "no JSON"])
 def test_an_onnx_file_without_metadata_is_refused(said: str, place: Path):
     write_onnx(place / "a.onnx", said)
-    with pytest.raises(UserError, match=r"a\.onnx: not written by ocrdet-export: no contract in its metadata"):
+    with pytest.raises(UserError, match=r"a\.onnx: .*ocrdet-export"):
         open_exported(place / "a.onnx")
 
 
@@ -287,14 +287,13 @@ def test_weights_that_compute_nan_are_reported(place: Path, capsys):
             content["model"][name] = torch.full(value.shape, 1e38)
     torch.save(content, place / "a.pt")
     assert run_command("detect", _detect, ["input=a.png", "checkpoint=a.pt", "output=out"]) == 1
-    assert "not read: " in (out := capsys.readouterr().out) and "the network's map holds NaN" in out
-    assert "a.pt: its map holds NaN" in told(
-        "eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "workers=0"], capsys
-    )
-    assert "holds NaN" in told("check", ["data.root=set", "checkpoint=a.pt", "output=report"], capsys)
+    assert_mentions(capsys.readouterr().out, "a.png", "map", "NaN")
+    score = ["checkpoint=a.pt", "data=synthetic", "data.test_size=1", "workers=0"]
+    assert_mentions(refused("eval", score, capsys), "a.pt", "map", "NaN")
+    assert_mentions(refused("check", ["data.root=set", "checkpoint=a.pt", "output=report"], capsys), "NaN")
     content["model"] = raw()["model"]
     for name, value in content["model"].items():
         if name.startswith("thresh_head") and name.endswith("weight"):
             content["model"][name] = torch.full(value.shape, 1e38)
     torch.save(content, place / "a.pt")
-    assert "a.pt: its loss is NaN" in told("eval", ["checkpoint=a.pt", "data=synthetic", "data.test_size=1"], capsys)
+    assert_mentions(refused("eval", score, capsys), "a.pt", "loss", "NaN")
