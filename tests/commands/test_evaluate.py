@@ -15,8 +15,8 @@ import torch
 
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.commands.eval_records import EvalResult, with_unique_names
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.commands.scored import Scored, told_apart
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
@@ -72,7 +72,7 @@ def test_result_files_are_scored_by_the_protocol(test_half: Path, tmp_path: Path
     assert float(rows[1]["recall"]) == 0.5
 
 
-def test_a_zip_without_scores_counts_a_missing_file_as_nothing_found(test_half: Path, tmp_path: Path, monkeypatch):
+def test_a_missing_file_counts_as_nothing_found(test_half: Path, tmp_path: Path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         archive.writestr("res_img_1.txt", CARE)
     code, metrics = score(monkeypatch, tmp_path, "predictions=mine.zip", "data=icdar2015", f"data.root={test_half}")
@@ -88,7 +88,7 @@ def test_a_result_for_an_unknown_image_is_refused(test_half: Path, tmp_path: Pat
     assert "res_img_77.txt" in capsys.readouterr().err
 
 
-def test_a_split_that_is_not_there_names_those_that_are(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_an_absent_split_is_refused_with_those_that_exist(test_half: Path, tmp_path: Path, monkeypatch, capsys):
     results(tmp_path / "mine", CARE, None)
     words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}", "split=val")
     assert score(monkeypatch, tmp_path, *words)[0] == 2
@@ -105,20 +105,21 @@ def test_a_checkpoint_alone_is_scored_on_its_own_validation_split(tiny_run: Path
     assert metrics["loss"] == pytest.approx(last["val_loss"], rel=1e-5)
 
 
-def test_data_that_moved_since_the_training_are_told(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_data_set_that_moved_since_the_training_is_reported(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     content = torch.load(tiny_run / "checkpoints/last.pt", weights_only=True)
     content["config"]["data"] = {
         "_target_": "resnet18_ocrdet.data.splits.custom", "root": "photos", "train": None, "val": None, "seed": 0
     }  # fmt: skip
     torch.save(content, tmp_path / "moved.pt")
     assert score(monkeypatch, tmp_path, "checkpoint=moved.pt")[0] == 2
-    assert capsys.readouterr().err == (
-        f"ocrdet-eval: data.root=photos: no such folder (looked in {tmp_path}); moved.pt was trained on these: "
-        f"name data to score with data=… data.root=…\n"
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"ocrdet-eval: data.root=photos: no such folder (looked in {tmp_path}); recorded in moved.pt"
     )
+    assert "data.root=…" in error and error.count("\n") == 1
 
 
-def test_text_too_small_for_the_size_is_told(tiny_run: Path, test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_text_too_small_for_the_size_is_reported(tiny_run: Path, test_half: Path, tmp_path: Path, monkeypatch, capsys):
     words = ("data=icdar2015", f"data.root={test_half}", "input_size=32x32")
     assert score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", *words)[0] == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: test: ")]
@@ -142,14 +143,14 @@ def test_two_sets_of_result_files_are_compared(test_half: Path, tmp_path: Path, 
     change = metrics["baseline"]["change"]
     assert (change["gained"], change["lost"]) == (2, 0)
     assert change["by"]["recall"] == pytest.approx(2 / 3)
-    told = capsys.readouterr().out
+    out = capsys.readouterr().out
     assert (
-        "compared with old, precision 1.0000  recall 0.3333  hmean 0.5000" in told
-        and "hmean changes by +0.500, " in told
-        and "regions: 2 gained, 0 lost" in told
+        "compared with old, precision 1.0000  recall 0.3333  hmean 0.5000" in out
+        and "hmean changes by +0.500, " in out
+        and "regions: 2 gained, 0 lost" in out
     )
     page = Page((tmp_path / "out/report.html").read_text("utf-8"))
-    assert page.stands_alone() and "Compared with old" in page.text
+    assert page.is_self_contained() and "Compared with old" in page.text
 
 
 def test_a_checkpoint_is_compared_with_the_boxes_it_wrote_itself(tiny_run: Path, tmp_path: Path, monkeypatch):
@@ -164,17 +165,17 @@ def test_a_checkpoint_is_compared_with_the_boxes_it_wrote_itself(tiny_run: Path,
     assert metrics["baseline"]["care_detections"] == first["care_detections"]
 
 
-def test_a_baseline_that_is_not_there(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_baseline_that_does_not_exist(test_half: Path, tmp_path: Path, monkeypatch, capsys):
     results(tmp_path / "mine", CARE, None)
     words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}", "baseline=nowhere.pt")
     assert score(monkeypatch, tmp_path, *words)[0] == 2
     assert "baseline=nowhere.pt: no such checkpoint, folder or zip of result files" in capsys.readouterr().err
 
 
-def test_the_baseline_is_looked_at_before_anything_is_scored(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_the_baseline_is_opened_before_anything_is_scored(test_half: Path, tmp_path: Path, monkeypatch, capsys):
     results(tmp_path / "mine", CARE, None)
     (results(tmp_path / "other", CARE, None) / "res_img_99.txt").write_text(CARE)
-    (tmp_path / "bad.pt").write_text("no checkpoint")
+    (tmp_path / "bad.pt").write_text("not a checkpoint")
     words = ("predictions=mine", "data=icdar2015", f"data.root={test_half}")
     assert score(monkeypatch, tmp_path, *words, "baseline=other")[0] == 2
     assert "baseline=other: the test split has no image for 1 file: res_img_99.txt" in capsys.readouterr().err
@@ -183,7 +184,24 @@ def test_the_baseline_is_looked_at_before_anything_is_scored(test_half: Path, tm
     assert "bad.pt" in output.err and "on test" not in output.out
 
 
-def test_what_is_read_is_not_written_to(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_data_set_is_not_written_to(tiny_run: Path, test_half: Path, tmp_path: Path, monkeypatch, capsys):
+    results(tmp_path / "mine", CARE, None)
+    monkeypatch.chdir(tmp_path)
+    words = ["predictions=mine", "data=icdar2015", f"data.root={test_half}"]
+    before = sorted(test_half.rglob("*"))
+    assert run_command("eval", _evaluate, [*words, f"output={test_half}/out"]) == 2
+    assert f"inside data.root={test_half}" in capsys.readouterr().err
+    content = torch.load(tiny_run / "checkpoints/last.pt", weights_only=True)  # the same for a recorded data set
+    recorded = {"root": str(test_half), "train": None, "val": None, "seed": 0}
+    content["config"]["data"] = {"_target_": "resnet18_ocrdet.data.splits.icdar2015", **recorded}
+    torch.save(content, tmp_path / "recorded.pt")
+    words = ["checkpoint=recorded.pt", "split=test"]
+    assert run_command("eval", _evaluate, [*words, f"output={test_half}/out"]) == 2
+    assert f"inside data.root={test_half}" in capsys.readouterr().err
+    assert sorted(test_half.rglob("*")) == before
+
+
+def test_inputs_are_not_overwritten(test_half: Path, tmp_path: Path, monkeypatch, capsys):
     (tmp_path / "out").mkdir()
     results(tmp_path / "out/boxes", "10.4,10.2,60.1,10.3,60,30,10,30,0.93217", None)
     monkeypatch.chdir(tmp_path)
@@ -195,7 +213,7 @@ def test_what_is_read_is_not_written_to(test_half: Path, tmp_path: Path, monkeyp
     assert (tmp_path / "out/boxes/res_img_1.txt").read_text().endswith("0.93217")
 
 
-def test_a_zip_is_no_checkpoint_and_its_suffix_does_not_matter(test_half: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_zip_is_not_a_checkpoint_and_its_suffix_does_not_matter(test_half: Path, tmp_path: Path, monkeypatch, capsys):
     for name in ("mine.zip", "MINE.RESULTS"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("res_img_1.txt", CARE)
@@ -206,7 +224,7 @@ def test_a_zip_is_no_checkpoint_and_its_suffix_does_not_matter(test_half: Path, 
     assert "mine.zip" in capsys.readouterr().err
 
 
-def test_images_of_one_name_are_told_apart(tmp_path: Path, monkeypatch):
+def test_images_of_one_name_are_shown_with_their_folder(tmp_path: Path, monkeypatch):
     for folder in ("a", "b"):
         (tmp_path / f"set/images/{folder}").mkdir(parents=True)
         cv2.imwrite(str(tmp_path / f"set/images/{folder}/1.png"), np.zeros((64, 64, 3), np.uint8))
@@ -214,6 +232,6 @@ def test_images_of_one_name_are_told_apart(tmp_path: Path, monkeypatch):
     records = [to_record(tmp_path / f"set/images/{folder}/1.png", None, []) for folder in "ab"]
     metric = IcdarMetric()
     metric.update_all(names)
-    apart = told_apart(Scored(metric, names, "", {}), LabelledImages(records))
-    assert [answer.name for answer in apart.answers] == ["a/1.png", "b/1.png"]
-    assert [row.name for row in apart.metric.images] == ["a/1.png", "b/1.png"]
+    result = with_unique_names(EvalResult(metric, names, "", {}), LabelledImages(records))
+    assert [sample.name for sample in result.samples] == ["a/1.png", "b/1.png"]
+    assert [row.name for row in result.metric.images] == ["a/1.png", "b/1.png"]

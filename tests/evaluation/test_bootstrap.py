@@ -1,4 +1,4 @@
-"""Intervals: by hand where every draw is the same, by the binomial law where images are single words."""
+"""Bootstrap intervals against exact values and the binomial law."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def image(matched, regions, detections):
     return ImageScore("a", matched, regions, detections, (), (), ())
 
 
-def test_equal_images_leave_no_doubt():
+def test_equal_images_have_intervals_of_width_zero():
     assert intervals([image(1, 2, 4)] * 7) == {"precision": (0.25, 0.25), "recall": (0.5, 0.5), "hmean": (1 / 3, 1 / 3)}
 
 
-def test_nothing_is_undefined():
+def test_undefined_scores_have_no_interval():
     assert intervals([]) == dict.fromkeys(NAMES)
     assert intervals([image(0, 0, 0)]) == dict.fromkeys(NAMES)
     assert intervals([image(0, 0, 3)]) == {"precision": (0.0, 0.0), "recall": None, "hmean": None}

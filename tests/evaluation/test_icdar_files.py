@@ -31,7 +31,7 @@ def test_written_files_read_back(tmp_path):
     assert (first.score, second.score) == (0.9877, 0.5)
 
 
-def test_scores_are_left_out_where_not_wanted_or_not_there():
+def test_scores_are_optional():
     assert format_detections([Detection(QUAD, 0.5)], with_scores=False) == "10,21,30,20,30,40,0,40\n"
     assert format_detections([Detection(QUAD, math.nan)], with_scores=True) == "10,21,30,20,30,40,0,40\n"
     assert format_detections([], with_scores=True) == ""
@@ -61,13 +61,13 @@ def test_zip_with_folders_inside(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1,2,3,4,5,6,7", r"res_1\.txt:2: column 14: a region needs 8 or more numbers, got only 7"),
-        ("1,2,3,4,5,6,7,8,word", r"res_1\.txt:2: column 17: a result line holds only numbers, got 'word'"),
-        ("1,2,3,4,5,6,7,nan", r"res_1\.txt:2: column 15: a result line holds only numbers, got 'nan'"),
+        ("1,2,3,4,5,6,7", r"res_1\.txt:2: column 14: a region needs 8 or more numbers, got 7"),
+        ("1,2,3,4,5,6,7,8,word", r"res_1\.txt:2: column 17: a result line must hold only numbers, got 'word'"),
+        ("1,2,3,4,5,6,7,nan", r"res_1\.txt:2: column 15: a result line must hold only numbers, got 'nan'"),
         ("1,2,3,4,5,6,7,1e9", r"res_1\.txt:2: column 15: 1e\+09 is too large"),
     ],
 )
-def test_bad_lines_are_named(tmp_path, line, message):
+def test_bad_lines_are_reported_with_their_place(tmp_path, line, message):
     (tmp_path / "res_1.txt").write_text(f"0,0,9,0,9,9,0,9\n{line}\n")
     with pytest.raises(UserError, match=message):
         read_predictions(tmp_path)
@@ -116,7 +116,7 @@ def packed(method, **files):
 
 
 @pytest.mark.parametrize("method", WAYS_OF_PACKING)
-def test_however_a_zip_is_damaged_it_is_one_line(tmp_path, method):
+def test_a_damaged_zip_is_reported_in_one_line(tmp_path, method):
     rng, refused = random.Random(method), 0
     whole = packed(method, res_1="0,0,9,0,9,9,0,9\n" * 20, a__res_2="0,0,9,0,9,9,0,9,0.5\n")
     for _ in range(300):
@@ -135,7 +135,7 @@ def test_however_a_zip_is_damaged_it_is_one_line(tmp_path, method):
     assert refused > 200
 
 
-def test_a_zip_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path):
+def test_a_zip_that_expands_too_much_is_refused_before_it_is_extracted(tmp_path):
     (tmp_path / "a.zip").write_bytes(
         packed(zipfile.ZIP_DEFLATED, **{f"res_{number}": b"0,0,9,0,9,9,0,9\n" * 2**18 for number in range(5)})
     )
@@ -148,7 +148,7 @@ def test_a_zip_that_grows_too_much_is_refused_before_it_is_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
-def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
+def test_too_many_regions_or_bytes_are_refused(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(icdar_files, "MAX_REGIONS", 3)
     where = tmp_path / "a.zip" if kind == "zip" else tmp_path
 
@@ -161,7 +161,7 @@ def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
     write("0,0,9,0,9,9,0,9\n\n" * 3)
     assert len(read_predictions(where)["1"]) == 3
     write("0,0,9,0,9,9,0,9\n" * 4)
-    with pytest.raises(UserError, match=r"res_1\.txt: more than 3 regions of one image$"):
+    with pytest.raises(UserError, match=r"res_1\.txt: more than 3 regions in one image$"):
         read_predictions(where)
     monkeypatch.setattr(icdar_files, "MAX_FILE_BYTES", 20)
     with pytest.raises(UserError, match=r"res_1\.txt: .*20 bytes"):
@@ -169,7 +169,7 @@ def test_more_regions_or_bytes_than_an_image_holds(tmp_path, kind, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_pipes_and_devices_are_no_result_files(tmp_path):
+def test_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.zip")
     with pytest.raises(UserError, match=r"pipe\.zip: cannot be read as a zip: .*not a regular file"):
         read_predictions(tmp_path / "pipe.zip")
@@ -182,7 +182,7 @@ def test_pipes_and_devices_are_no_result_files(tmp_path):
         (tmp_path / "in" / name).unlink()
 
 
-def test_a_name_with_a_line_end_stays_one_line(tmp_path):
+def test_a_file_name_with_a_line_end_is_reported_in_one_line(tmp_path):
     (tmp_path / "a.zip").write_bytes(packed(zipfile.ZIP_STORED, **{"res_a\nb": "1,2"}))
     with pytest.raises(UserError) as caught:
         read_predictions(tmp_path / "a.zip")

@@ -1,4 +1,4 @@
-"""Which images a network learnt from: what it says of them flatters it, and repeats the mistakes of their labels."""
+"""Which images were in a network's training set: scores on them are optimistic, mistakes in their labels learned."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..data.labels import LabelledImages
 from ..data.record import LabelRecord
 from ..data.splits import Splits, overlap, same_images
 from ..errors import UserError
-from ..model.checkpoint import Checkpoint
 from ..model.contract import Contract
+from ..model.metadata import Metadata
 from ..model.release import count_train_overlap, is_stripped
 from ..structures import Source
 
 
-def taught_records(content: Checkpoint, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
-    """How many of the images of these records; None where the training images are not there to be compared with."""
+def records_in_training(content: Metadata, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
+    """How many of the images were in the training set; None if the training set is not available."""
     if is_stripped(content):
         if "taught" not in content["about"]:
-            return None  # exported from a run that lies elsewhere
+            return None  # exported from a run whose data are elsewhere
         return count_train_overlap(content, [record.image_path for record in records])
     data = OmegaConf.create(content["config"]).get("data")
     if data is None:
@@ -29,14 +29,14 @@ def taught_records(content: Checkpoint, contract: Contract, records: Sequence[La
     if "cache" in data:
         data.cache = "none"  # only names and bytes are compared
     try:
-        trained = build.build_splits(data, contract).train
+        train = build.build_splits(data, contract).train
     except UserError:
         return None
-    return len(same_images(trained.records, records)) if isinstance(trained, LabelledImages) else 0
+    return len(same_images(train.records, records)) if isinstance(train, LabelledImages) else 0
 
 
-def taught_images(content: Checkpoint, contract: Contract, source: Source, own: Splits | None) -> int | None:
-    """How many of the images of a split. own: the images that the checkpoint records, where they are open already."""
+def images_in_training(content: Metadata, contract: Contract, source: Source, own: Splits | None) -> int | None:
+    """The same for a split. own: the data set that the checkpoint records, if it is already open."""
     if own is not None and not is_stripped(content):
         return len(source) if source is own.train else len(overlap(Splits(own.train, source, None)))
-    return taught_records(content, contract, source.records) if isinstance(source, LabelledImages) else 0
+    return records_in_training(content, contract, source.records) if isinstance(source, LabelledImages) else 0

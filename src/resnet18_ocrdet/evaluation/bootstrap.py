@@ -1,4 +1,4 @@
-"""How far a score would move on other images of the same kind: percentile bootstrap over images (Efron, 1979)."""
+"""How much a score varies between sets of similar images: percentile bootstrap over images (Efron, 1979)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .metrics import ImageScore
 
-DRAWS = 2000  # a 95 % limit of that many moves by about 0.001 from seed to seed
+DRAWS = 2000  # the 95 % limits then vary by about 0.001 between seeds
 LEVEL = 0.95
 NAMES = ("precision", "recall", "hmean")
 
@@ -18,16 +18,16 @@ Interval = tuple[float, float]
 
 
 class Draws(NamedTuple):
-    """The scores of a set, by each of NAMES, and of DRAWS sets drawn from it; NaN where undefined."""
+    """Each of NAMES for a set, and for DRAWS sets drawn from it; NaN where undefined."""
 
     whole: dict[str, float]
     drawn: dict[str, NDArray[np.float64]]  # (DRAWS,) each
 
 
 def draw_scores(images: Sequence[ImageScore], seed: int = 0) -> Draws:
-    """Draw whole images with replacement, as many as there are: words of one photo stand or fall together.
+    """Draw whole images with replacement, because words of one photo are not independent.
 
-    The same seed draws the same places of any set of as many images."""
+    The same seed draws the same indices from any set of this size."""
     counts = np.array([(row.matched, row.care_detections, row.care_regions) for row in images], np.float64)
     counts = counts.reshape(-1, 3)
     rng = np.random.default_rng(seed)
@@ -38,13 +38,13 @@ def draw_scores(images: Sequence[ImageScore], seed: int = 0) -> Draws:
 
 
 def intervals(images: Sequence[ImageScore], seed: int = 0) -> dict[str, Interval | None]:
-    """Low and high end of the 95 % interval of each of NAMES, fractions 0..1; None where it is undefined."""
+    """The 95 % interval (low, high) of each of NAMES, fractions 0..1; None where undefined."""
     drawn = draw_scores(images, seed).drawn
     return {name: interval(values[np.isfinite(values)]) for name, values in drawn.items()}
 
 
 def interval(values: NDArray[np.float64]) -> Interval | None:
-    """Where the middle 95 % of finite values lie; None without values."""
+    """The 95 % interval of finite values; None without values."""
     if not len(values):
         return None
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -1,7 +1,6 @@
-"""Which thresholds fit a network best: every combination is scored on images that did not train it.
+"""Find the best thresholds for a network: every combination is scored on images outside its training set.
 
-The network runs once an image. Boxes are decoded for each bin_thresh and unclip_ratio; box_thresh only leaves boxes
-out, so it needs no decoding of its own.
+The network runs once per image. Boxes are decoded for each bin_thresh and unclip_ratio; box_thresh only filters them.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ UNCLIP_RATIOS = (1.3, 1.5, 1.7, 1.9, 2.1)
 
 
 class Thresholds(NamedTuple):
-    """A combination, in the words of `decode.*`."""
+    """A combination, as in `decode.*`."""
 
     bin_thresh: float
     box_thresh: float
     unclip_ratio: float
 
 
-class Sweep:
-    """Scores every combination image by image and keeps counts only; the combination in use is among them."""
+class ThresholdSweep:
+    """Scores every combination image by image and keeps counts only. The current combination is one of them."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self.now = Thresholds(decoder.bin_thresh, decoder.box_thresh, decoder.unclip_ratio)
+        self.current = Thresholds(decoder.bin_thresh, decoder.box_thresh, decoder.unclip_ratio)
         self._bins = _with(BIN_THRESHES, decoder.bin_thresh)
         self._boxes = _with(BOX_THRESHES, decoder.box_thresh)
         self._unclips = _with(UNCLIP_RATIOS, decoder.unclip_ratio)
@@ -51,7 +50,7 @@ class Sweep:
         ignore: NDArray[np.bool_],
         name: str,
     ) -> None:
-        """Decode and score one image in all ways.
+        """Decode and score one image with every combination.
 
         prob_map: (H, W) float32, 0..1, of the whole canvas. polygons, ignore: K regions in pixels of the original
         image and their don't-care flags (K,)."""
@@ -77,9 +76,9 @@ class Sweep:
         return scores
 
 
-def best_of(hmeans: dict[Thresholds, float], now: Thresholds) -> Thresholds:
-    """The combination of highest hmean; of equal ones `now`, else the one nearest to it."""
-    return max(hmeans, key=lambda it: (hmeans[it], -sum(abs(a - b) for a, b in zip(it, now, strict=True))))
+def best_of(hmeans: dict[Thresholds, float], current: Thresholds) -> Thresholds:
+    """The combination with the highest hmean; among equal ones the nearest to `current`."""
+    return max(hmeans, key=lambda it: (hmeans[it], -sum(abs(a - b) for a, b in zip(it, current, strict=True))))
 
 
 def _with(grid: Sequence[float], value: float) -> tuple[float, ...]:

@@ -3,8 +3,8 @@
 The rules are those of the official script of the Robust Reading Competition, Challenge 4 "Incidental Scene Text",
 Task 1 "Text Localization" (https://rrc.cvc.uab.es/?ch=4&com=evaluation, IoU of Everingham et al., PASCAL VOC, 2014).
 
-Legend: K regions (ground truth) and M detections of one image, or of a set. Outlines that cross themselves: see
-matching.py.
+Legend: K regions (ground truth) and M detections of one image, or of a set. For outlines that cross themselves see
+geometry/overlap.py.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from .records import EvalSample, Score
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
-LEAST_HEIGHT_PX = 1.0  # a flatter region counts as this high: no text is smaller, and nothing is divided by zero
-CHUNK = 32  # images compared in one call; with hundreds, the outlines no longer fit into the caches
+MIN_HEIGHT_PX = 1.0  # lower limit of a region's height, so that nothing is divided by zero
+CHUNK = 32  # images compared in one call; hundreds no longer fit into the CPU caches
 
 
 class ImageScore(NamedTuple):
-    """Counts of one image, and who found whom."""
+    """Counts and matches of one image."""
 
     name: str
-    matched: int  # detections that found a care region
+    matched: int  # detections that match a care region
     care_regions: int
-    care_detections: int  # detections that do not lie on don't-care regions
-    pairs: tuple[tuple[int, int], ...]  # `matched` of (region, detection), indices into what `update` was given
+    care_detections: int  # detections that are not on don't-care regions
+    pairs: tuple[tuple[int, int], ...]  # `matched` of (region, detection), indices into the arguments of `update`
     dont_care_detections: tuple[int, ...]  # the indices of the detections that are not counted
     shifts: tuple[float, ...]  # of each pair, as `pair_shifts` measures it
 
     @property
     def recall(self) -> float:
-        """Share of the care regions that were found, 0..1; 1 where there are none, as in the official script."""
+        """Share of the care regions that were found, 0..1; 1 if there are none, as in the official script."""
         return self.matched / self.care_regions if self.care_regions else 1.0
 
     @property
     def precision(self) -> float:
-        """Share of the counted detections that found a region, 0..1.
+        """Share of the counted detections that match a region, 0..1.
 
         Without care regions 1 if nothing was detected, else 0; without detections 0, as in the official script."""
         if not self.care_regions:
@@ -65,21 +65,21 @@ class ImageScore(NamedTuple):
 
 
 class PrecisionRecall(NamedTuple):
-    """The curve of a set: what counting only the best 1, 2, … M' of its M' counted detections would give."""
+    """Precision and recall of a set when only the best 1, 2, … M' of its M' counted detections are used."""
 
-    precision: NDArray[np.float64]  # (M',) 0..1: share of the detections down to this rank that found a region
+    precision: NDArray[np.float64]  # (M',) 0..1: share of the detections down to this rank that match a region
     recall: NDArray[np.float64]  # (M',) 0..1, never falling: share of the set's care regions that they found
     score: NDArray[np.float64]  # (M',) never rising: confidence of the detection at this rank
 
 
 class IcdarMetric:
-    """Collects image by image what was found, then gives the score of the whole set. A new set needs a new one."""
+    """Collects images, then scores them as one set. Use a new object for a new set."""
 
     def __init__(self) -> None:
         """Start without images."""
-        self.images: list[ImageScore] = []  # one row an image, in the order of the updates
+        self.images: list[ImageScore] = []  # one row per image, in the order of the updates
         self._scores: list[NDArray[np.float64]] = []  # confidence of every counted detection, image by image
-        self._hits: list[NDArray[np.bool_]] = []  # whether it found a region
+        self._hits: list[NDArray[np.bool_]] = []  # whether it matches a region
         self._all_scored = True
         self.best_iou = 0.0  # of any detection with any care region, 0..1
 
@@ -89,23 +89,23 @@ class IcdarMetric:
         """Score one image; see `update_all`."""
         return self.update_all([EvalSample(name, tuple(polygons), np.asarray(ignore, bool), list(detections))])[0]
 
-    def update_all(self, answers: Sequence[EvalSample]) -> list[ImageScore]:
-        """Score any number of images and keep the counts; the same as one after the other, and faster.
+    def update_all(self, samples: Sequence[EvalSample]) -> list[ImageScore]:
+        """Score any number of images and keep the counts: the same as one by one, but faster.
 
-        The order of both regions and detections matters: the official script gives each region, in turn, the first free
-        detection that overlaps enough, not the best. Raises ValueError for coordinates that are not finite."""
+        The order of regions and detections matters: the official script gives each region, in turn, the first free
+        detection that overlaps enough, not the best one. Raises ValueError for coordinates that are not finite."""
         rows = []
-        for start in range(0, len(answers), CHUNK):
-            rows += self._score(answers[start : start + CHUNK])
+        for start in range(0, len(samples), CHUNK):
+            rows += self._score(samples[start : start + CHUNK])
         self.images += rows
         return rows
 
-    def _score(self, answers: Sequence[EvalSample]) -> list[ImageScore]:
-        polygons = [answer.polygons for answer in answers]
-        outlines = [[found.polygon for found in answer.detections] for answer in answers]
-        ignore = np.concatenate([answer.ignore for answer in answers])
-        scores = np.array([found.score for answer in answers for found in answer.detections], np.float64)
-        overlaps = find_overlaps(polygons, outlines, [answer.name for answer in answers])
+    def _score(self, samples: Sequence[EvalSample]) -> list[ImageScore]:
+        polygons = [sample.polygons for sample in samples]
+        outlines = [[found.polygon for found in sample.detections] for sample in samples]
+        ignore = np.concatenate([sample.ignore for sample in samples])
+        scores = np.array([found.score for sample in samples for found in sample.detections], np.float64)
+        overlaps = find_overlaps(polygons, outlines, [sample.name for sample in samples])
         pairs, dont_care = match(overlaps, ignore)
         hits = np.zeros(len(scores), bool)
         hits[pairs[:, 1]] = True
@@ -119,16 +119,16 @@ class IcdarMetric:
         first_region, first_detection = starts(polygons), starts(outlines)
         first_pair = np.searchsorted(pairs[:, 0], first_region).tolist()
         rows = []
-        for n, answer in enumerate(answers):
+        for n, sample in enumerate(samples):
             own = slice(first_pair[n], first_pair[n + 1])
             local = pairs[own] - (first_region[n], first_detection[n])
             skipped = np.flatnonzero(dont_care[first_detection[n] : first_detection[n + 1]])
             rows.append(
                 ImageScore(
-                    name=answer.name,
+                    name=sample.name,
                     matched=len(local),
-                    care_regions=int((~answer.ignore).sum()),
-                    care_detections=len(answer.detections) - len(skipped),
+                    care_regions=int((~sample.ignore).sum()),
+                    care_detections=len(sample.detections) - len(skipped),
                     pairs=tuple(map(tuple, local.tolist())),
                     dont_care_detections=tuple(skipped.tolist()),
                     shifts=tuple(shifts[own].tolist()),
@@ -139,9 +139,8 @@ class IcdarMetric:
     def result(self) -> Score:
         """Score all images together: sums of the counts, not means of the images.
 
-        Where the set has no care region, recall, hmean and AP are None (the official script prints 0). Without a
-        counted detection precision is 0, as in the official script. AP is None when any detection, counted or not,
-        came without a score (NaN)."""
+        Without care regions recall, hmean and AP are None (the official script prints 0). Without counted detections
+        precision is 0, as in the official script. AP is None if any detection, counted or not, has no score (NaN)."""
         matched = sum(image.matched for image in self.images)
         care_regions = sum(image.care_regions for image in self.images)
         care_detections = sum(image.care_detections for image in self.images)
@@ -156,19 +155,16 @@ class IcdarMetric:
     def curve(self) -> PrecisionRecall | None:
         """Precision and recall of all images together, after each counted detection by falling score.
 
-        Its last point is `result`, and AP the sum of its precisions at the hits, over all care regions. Three empty
-        arrays without a counted detection. None exactly where AP is None: without a care region, or when any detection
-        came without a score (NaN)."""
+        The last point is `result`; AP is the sum of the precisions at the hits over all care regions. None if AP is."""
         care_regions = sum(image.care_regions for image in self.images)
         if not care_regions or not self._all_scored:
             return None
         return precision_recall(np.concatenate(self._scores), np.concatenate(self._hits), care_regions)
 
     def center_shift(self) -> float | None:
-        """How far off the centres of what was found lie: mean over all matched pairs of the set, in text heights.
+        """Mean distance of the centres of all matched pairs, in text heights, see `pair_shifts`; None without a pair.
 
-        See `pair_shifts`. None without a matched pair. It tells a network that finds text but puts it aside (by a
-        wrong scale, or half a pixel lost in a resize) from one that does not find it."""
+        A large value means that text is found but misplaced, for example by a wrong scale in a resize."""
         shifts = [shift for image in self.images for shift in image.shifts]
         return sum(shifts) / len(shifts) if shifts else None
 
@@ -179,10 +175,10 @@ def harmonic_mean(precision: float, recall: float) -> float:
 
 
 def average_precision(scores: NDArray[np.float64], hits: NDArray[np.bool_], care_regions: int) -> float:
-    """Mean over all care regions of the precision at the rank where each was found; not found counts as 0.
+    """Mean over all care regions of the precision at the rank where each was found; 0 for those not found.
 
-    scores, hits: one for each counted detection of the set. Equal scores keep the order they came in.
-    `compute_ap` of the official script, with the ties decided."""
+    scores, hits: one for each counted detection of the set. Equal scores keep their order. As `compute_ap` of the
+    official script, which leaves ties open."""
     hits = hits[np.argsort(-scores, kind="stable")]
     ranks = np.flatnonzero(hits) + 1
     correct = np.arange(1, len(ranks) + 1)
@@ -190,17 +186,17 @@ def average_precision(scores: NDArray[np.float64], hits: NDArray[np.bool_], care
 
 
 def precision_recall(scores: NDArray[np.float64], hits: NDArray[np.bool_], care_regions: int) -> PrecisionRecall:
-    """Precision and recall after each rank: the ordering of `average_precision`, ties included.
+    """Precision and recall after each rank, in the order of `average_precision`.
 
     scores, hits: one for each of the M' counted detections of the set, no NaN. care_regions: of the set, 1 or more.
-    Equal scores are M' points too, although no threshold can tell them apart."""
+    Equal scores give separate points, although no threshold can separate them."""
     order = np.argsort(-scores, kind="stable")
     correct = np.cumsum(hits[order], dtype=np.float64)
     return PrecisionRecall(correct / np.arange(1, len(order) + 1), correct / care_regions, scores[order])
 
 
 def match(overlaps: Overlaps, ignore: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Apply the protocol's rules to the overlaps of a set whose K regions have the don't-care flags `ignore`.
+    """Apply the protocol's rules to the overlaps of a set. ignore: (K,) don't-care flags.
 
     Returns the pairs (region, detection), (P', 2) by rising region, and which of the M detections are not counted."""
     region, detection, area = overlaps.region, overlaps.detection, overlaps.area
@@ -215,10 +211,9 @@ def match(overlaps: Overlaps, ignore: NDArray[np.bool_]) -> tuple[NDArray[np.int
 def pair_shifts(regions: Sequence[Polygon], found: Sequence[Polygon]) -> NDArray[np.float64]:
     """Distance of the centres of two outlines of 3 or more vertices, in heights of the region's text: (P,) of P pairs.
 
-    Centre: that of the smallest rotated rectangle, not the centroid. Quads are what the decoder gives by default, as
-    that rectangle of what it saw: so a label in perspective, whose centroid is elsewhere, is found with a shift of 0.
-    Height: the shorter side of the region's rectangle, px, at least `LEAST_HEIGHT_PX`."""
+    Centre: of the smallest rotated rectangle, which is the shape of decoded quads, so that a label in perspective can
+    have a shift of 0. Height: the shorter side of the region's rectangle, px, at least `MIN_HEIGHT_PX`."""
     label_quads, heights = min_area_quads([np.asarray(polygon, np.float32) for polygon in regions])
     found_quads, _ = min_area_quads([np.asarray(polygon, np.float32) for polygon in found])
     apart = label_quads.mean(axis=1, dtype=np.float64) - found_quads.mean(axis=1, dtype=np.float64)
-    return np.asarray(np.linalg.norm(apart, axis=1) / np.maximum(heights, LEAST_HEIGHT_PX))
+    return np.asarray(np.linalg.norm(apart, axis=1) / np.maximum(heights, MIN_HEIGHT_PX))

@@ -1,4 +1,4 @@
-"""The records of a score."""
+"""Records of an evaluation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..structures import Detection, Polygon
 
 
 class EvalSample(NamedTuple):
-    """One image of a set that is scored: what is true, and what was found. All in original image pixels."""
+    """One image with its labels and its detections, in original image pixels."""
 
     name: str
     polygons: tuple[Polygon, ...]  # K regions
@@ -20,12 +20,12 @@ class EvalSample(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Result over a set of images, fractions 0..1. None where it is undefined (nothing to divide by)."""
+    """Result over a set of images, fractions 0..1. None if undefined (division by zero)."""
 
     precision: float | None
     recall: float | None
     hmean: float | None
     ap: float | None
-    matched: int  # detections that found a care region
+    matched: int  # detections that match a care region
     care_regions: int
-    care_detections: int  # detections that do not lie on don't-care regions
+    care_detections: int  # detections that are not on don't-care regions

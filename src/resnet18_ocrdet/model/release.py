@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from torch import Tensor
 from ..errors import UserError
 from ..runtime.regular_file import open_regular
 from .checkpoint import Checkpoint, shipped_weights, weights_only
+from .metadata import Metadata
+from .metadata import Metadata
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
 PATHS = ("run_dir", "resume", "init.weights", "init.backbone")
@@ -46,9 +48,9 @@ def without_paths(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def is_stripped(content: Checkpoint) -> bool:
-    """Whether there is nothing to resume."""
-    return not content["optimizer"]
+def is_stripped(content: Mapping[str, object]) -> bool:
+    """Whether there is nothing to resume: also in the metadata of an exported network."""
+    return not content.get("optimizer")
 
 
 def digest(path: Path) -> str:
@@ -57,7 +59,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
-def count_train_overlap(content: Checkpoint, images: Sequence[Path]) -> int:
+def count_train_overlap(content: Metadata, images: Sequence[Path]) -> int:
     """How many of the image files were in the training set of a stripped checkpoint; 0 if it has no digests."""
     train_digests = set(content["about"].get("taught", ()))
     return sum(digest(path) in train_digests for path in images) if train_digests else 0

@@ -1,0 +1,91 @@
+"""ocrdet-eval calibrate=true: choose the best thresholds and write them into the checkpoint; its weights stay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..config.bundled import BUNDLED_PATH
+from ..errors import UserError
+from ..evaluation.calibration import Thresholds, ThresholdSweep, best_of
+from ..inference.postprocess import Decoder
+from ..model.checkpoint import Checkpoint, save_checkpoint
+from ..runtime.atomic_write import remove_leftovers
+from ..runtime.distributed import World
+from ..runtime.lock import RunLock, locked_file
+from ..runtime.run_folder import RunFolder
+from ..structures import Batch, Detection, Maps
+
+FEW_IMAGES = 50  # to choose thresholds on: they determine hmean to about 0.06
+
+
+@contextmanager
+def checkpoint_locked(path: Path, world: World) -> Iterator[None]:
+    """Raises UserError if the checkpoint cannot be written, its run is active, or several processes would write."""
+    if world.size > 1:
+        raise UserError("calibrate=true needs a single process: start ocrdet-eval without torchrun")
+    file = path.resolve()
+    remove_leftovers([file.parent])  # of a killed process
+    if file == BUNDLED_PATH.resolve():
+        raise UserError("calibrate=true writes into the checkpoint; the bundled one is not changed: copy it first")
+    if not os.access(file.parent, os.W_OK):
+        raise UserError(f"calibrate=true: {file.parent} is not writable")
+    in_run = file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()
+    with RunLock(RunFolder.of(file).lock) if in_run else locked_file(file):
+        yield
+
+
+class Calibration:
+    """Collects the maps of all images, then chooses thresholds and writes them."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.sweep = ThresholdSweep(decoder)
+
+    def watch(self, batch: Batch, maps: Maps, found: Sequence[list[Detection]]) -> None:
+        """Add one batch. found: the detections with the current thresholds, not used."""
+        prob_maps = maps.prob_map[:, 0].cpu().numpy()
+        for image in zip(prob_maps, batch.placements, batch.polygons, batch.ignore, batch.names, strict=True):
+            self.sweep.add(*image)
+
+    def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any] | None:
+        """Write the best thresholds into `path`, or the file that it links to. Returns the summary stored with them.
+
+        None, and nothing is written, if no thresholds find a region. Raises UserError."""
+        hmeans = self.sweep.hmeans()
+        before = self.sweep.current
+        best = best_of(hmeans, before)
+        if not hmeans[best]:
+            return None
+        summary = {
+            "split": split,
+            "images": images,
+            "combinations": len(hmeans),
+            "before": {**before._asdict(), "hmean": hmeans[before]},
+            "after": {**best._asdict(), "hmean": hmeans[best]},
+        }
+        content["contract"] = {**content["contract"], **best._asdict()}
+        content["about"] = {**content["about"], "calibration": summary}
+        save_checkpoint(path.resolve(), content)
+        return summary
+
+
+def summary_lines(summary: dict[str, Any] | None, path: str) -> list[str]:
+    """The result of `finish`, one line each."""
+    if summary is None:
+        return [f"no thresholds find a region: {path} is unchanged"]
+    before, after = (
+        f"hmean {values['hmean']:.4f} with " + ", ".join(f"{key} {values[key]:g}" for key in Thresholds._fields)
+        for values in (summary["before"], summary["after"])
+    )
+    lines = [
+        f"with the previous thresholds: {before}",
+        f"best of {summary['combinations']} combinations: {after}; written into {path}",
+    ]
+    if summary["images"] < FEW_IMAGES:
+        lines.append(f"note: {summary['images']} images are few: the best of so many combinations is partly chance")
+    if summary["split"] == "test":
+        lines.append("note: calibrated on the test split: a score on it is no longer an independent test")
+    return lines
