@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from resnet18_ocrdet.commands import launch, path_checks
 from resnet18_ocrdet.config import compose
-from resnet18_ocrdet.config.argv import Request
+from resnet18_ocrdet.config.compose import Request
 
 
 def configs(command: str, *words: str) -> list[DictConfig]:

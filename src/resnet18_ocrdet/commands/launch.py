@@ -12,13 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.argv import Request, parse_argv
-from ..config.compose import checked, hydra_session, prepared_words
+from ..config.compose import Request, checked, hydra_session, prepared_words
 from ..config.library import Library
 from ..errors import UserError
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.messages import printable
 from ..runtime.run_folder import remove_unused, reserve_folder
+from .argv import parse_argv
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
     from omegaconf import DictConfig

@@ -13,9 +13,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ..config.argv import Request
 from ..config.check import check_run
-from ..config.compose import checked
+from ..config.compose import Request, checked
 from ..config.interpolation import escape_interpolation
 from ..config.library import Library
 from ..config.override_check import single_settings

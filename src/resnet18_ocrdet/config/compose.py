@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from .argv import Request
 from .library import Library
 from .paths import conf_dir
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
     from omegaconf import DictConfig
+
+
+@dataclass
+class Request:
+    """One command line, split but not yet checked."""
+
+    command: str
+    words: list[str] = field(default_factory=list)
+    show_help: bool = False
+    version: bool = False
+    cfg: str | None = None  # print this part of the config instead of running: job, hydra or all
+    package: str | None = None  # with cfg: only this node
+    resolve: bool = False  # with cfg: interpolations replaced by their values
+    multirun: bool = False
+    info: str | None = None
+    completion: bool = False
+    config_dir: Path | None = None
 
 
 @contextmanager
@@ -32,7 +50,7 @@ def prepared_words(hydra: Any, request: Request, library: Library, implied: Sequ
     from .override_check import prepare
 
     extra = [*_search_words(request), *implied]
-    words, problems = prepare(request, library)
+    words, problems = prepare(request.words, request.multirun, library)
     if problems and not request.multirun:
         try:
             checked(hydra, request, [*extra, *words], complete=False)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from .argv import Request
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
 from .override_grammar import Word, each_setting, each_value, is_sweep, quote, quote_path
@@ -27,10 +26,10 @@ PATH_KEY = {
 }  # a bare path
 
 
-def prepare(request: Request, library: Library) -> tuple[list[str], list[str]]:
+def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[list[str], list[str]]:
     """The words as Hydra must get them, without those that are wrong, and one line for each of these."""
     keys = {name: key for name, key, _ in all_leaves(library.schema)}
-    words = [Word.split(text) for text in request.words]
+    words = [Word.split(text) for text in texts]
     problems: list[str] = []
     hydra: list[Word] = []
     groups: list[Word] = []
@@ -46,19 +45,19 @@ def prepare(request: Request, library: Library) -> tuple[list[str], list[str]]:
         elif word.key.startswith(("hydra.", "hydra/")):
             hydra.append(word)  # Hydra's own settings pass unseen
         elif word.key in library.groups and not _is_dict(word):
-            expanded, wrong = expand_size(word, library, request.multirun) if word.key == "input_size" else (word, [])
+            expanded, wrong = expand_size(word, library, multirun) if word.key == "input_size" else (word, [])
             problems += wrong
             if expanded is not word:
                 sizes += [] if wrong else [expanded]
             elif not wrong:
-                found, wrong = _group_word(word, library, request.multirun)
+                found, wrong = _group_word(word, library, multirun)
                 groups += found if not wrong else []
                 problems += wrong
             bad_groups |= {word.key} if wrong else set()
         else:
             if word.key in keys and keys[word.key].rule.path:
-                word = quote_path(word, keys[word.key].rule, request.multirun)
-            wrong = _key_problems(word, keys, library, request.multirun)
+                word = quote_path(word, keys[word.key].rule, multirun)
+            wrong = _key_problems(word, keys, library, multirun)
             problems += wrong
             settings += [] if wrong else [replace(word, prefix="++")]
     settings = [word for word in settings if word.key.partition(".")[0] not in bad_groups]

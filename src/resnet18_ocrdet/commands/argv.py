@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..config.compose import Request
 from ..errors import UserError
-
-
-@dataclass
-class Request:
-    """One command line, split but not yet checked."""
-
-    command: str
-    words: list[str] = field(default_factory=list)
-    show_help: bool = False
-    version: bool = False
-    cfg: str | None = None  # print this part of the config instead of running: job, hydra or all
-    package: str | None = None  # with cfg: only this node
-    resolve: bool = False  # with cfg: interpolations replaced by their values
-    multirun: bool = False
-    info: str | None = None
-    completion: bool = False
-    config_dir: Path | None = None
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Tell it in one line: the usage text would hide it."""
+        """Report it in one line: the usage text would hide it."""
         raise UserError(message)
 
 
