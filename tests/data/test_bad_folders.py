@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch):
     with pytest.raises(UserError, match=r"run_dir=.*run: cannot be written to"):
         make_folder("run_dir", tmp_path / "run")
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"output=.*file/out: cannot be made \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"output=.*file/out: cannot be created \(Not a directory\)"):
         make_folder("output", tmp_path / "file/out")
 
 

@@ -231,7 +231,7 @@ def test_stems_that_collide_keep_their_extension():
         (("input=.", "checkpoint={run}/checkpoints/last.pt"), "0 images found"),
         (
             ("input={run}/config.yaml", "checkpoint={run}/checkpoints/last.pt", "output={run}/train.log"),
-            "train.log: cannot be made",
+            "train.log: cannot be created",
         ),
         (("input=.", "checkpoint=absent.pt"), "checkpoint absent.pt: no such file"),
         (("input={run}/config.yaml", "checkpoint={run}/config.yaml"), "config.yaml: not a checkpoint, or damaged"),

@@ -59,7 +59,7 @@ def test_auto_prefers_the_folder_that_was_named():
 
 def test_no_run_at_all(folder: Path):
     assert refusal("auto") == (
-        f"resume=auto: no unfinished run in runs/train/ (looked in {folder}); to start one, leave resume out"
+        f"resume=auto: no unfinished run in runs/train/ (looked in {folder}); to start a run, omit resume"
     )
 
 
@@ -70,7 +70,7 @@ def test_a_folder_that_was_named_is_named():
 def test_a_run_without_a_save():
     make("a", 1, "last.pt", finished=True)
     make("b", 2)
-    assert refusal("auto").endswith("; runs/train/b has no checkpoint yet: start it anew, without resume")
+    assert refusal("auto").endswith("; runs/train/b has no checkpoint yet: start a new run without resume")
 
 
 def test_a_finished_run():

@@ -308,7 +308,7 @@ def test_what_is_typed_may_contradict_what_is_chosen(words, near, tmp_path, monk
 
 def test_a_used_folder_is_refused_before_the_measuring(words, near, tiny_run, monkeypatch, capsys):
     assert train(monkeypatch, *words, f"run_dir={tiny_run}") == 2
-    assert "holds a run already" in capsys.readouterr().err and near == []
+    assert "already holds a run" in capsys.readouterr().err and near == []
 
 
 @pytest.mark.slow

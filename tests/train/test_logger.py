@@ -49,7 +49,7 @@ def test_a_line_that_cannot_be_written_is_written_with_the_next(tmp_path: Path, 
     file = JsonLines(tmp_path / "log.jsonl")
     file.append({"a": 1})
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", full)
+        fill_disk(patch)
         with pytest.raises(OSError, match="No space left"):
             file.append({"a": 2})
     assert file.records == [{"a": 1}, {"a": 2}]
@@ -62,10 +62,15 @@ def full(*_: Any, **__: Any) -> Any:
     raise OSError(28, "No space left on device")
 
 
+def fill_disk(patch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+    patch.setattr(Path, "open", lambda self, *a, **k: full() if self.suffix == ".jsonl" else opened(self, *a, **k))
+
+
 def test_a_full_disk_gives_one_warning_and_no_error(tmp_path: Path, monkeypatch):
     warnings: list[str] = []
     logger = RunLogger(tmp_path, 0, 0, warnings.append)
-    monkeypatch.setattr(Path, "open", full)
+    fill_disk(monkeypatch)
     monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", full)
     for number in (1, 2):
         logger.step(record(number))

@@ -102,7 +102,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: py
 def test_a_folder_with_a_run_is_not_overwritten(tiny_run: Path, monkeypatch, capsys):
     before = (tiny_run / "checkpoints/last.pt").read_bytes()
     assert train(monkeypatch, *TINY, f"run_dir={tiny_run}") == 2
-    assert "holds a run already: add resume=auto" in capsys.readouterr().err
+    assert "already holds a run: add resume=auto" in capsys.readouterr().err
     assert (tiny_run / "checkpoints/last.pt").read_bytes() == before
 
 

@@ -1,1 +1,1 @@
-"""What every command stands on: device, processes, signals, files, locks, the terminal."""
+"""What every command uses: device, processes, signals, files, locks, the terminal."""

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all, also after a kill and with several writers at once.
+"""Files that exist completely or not at all, also after a kill and with several writers at once.
 
-A file is written under a hidden name of its own beside its target and then renamed. The hidden name is locked while its
-writer lives, so that what a killed process left behind can be told from what another process is writing.
+A file is written under a hidden name in the folder of its target and then renamed. The hidden file is locked while its
+writer lives, which distinguishes what a killed process left behind from what another process is writing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MAX_TRIES = 100
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a hidden, empty file beside `path` to write to; it replaces `path` when the block ends.
+    """Yield a hidden, empty file in the folder of `path`; it replaces `path` when the block ends.
 
-    It has the suffix of `path`. A link at `path` is replaced, not followed. When the block raises, `path` stays as it
-    was and nothing is left beside it. Raises OSError."""
+    It has the suffix of `path`. A link at `path` is replaced, not followed. When the block raises, `path` does not
+    change and the hidden file is removed. Raises OSError."""
     hidden, lock = _reserve(path.parent, path.suffix if len(path.suffix) <= MAX_SUFFIX else "", folder=False)
     try:
         yield hidden
@@ -42,7 +42,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def staging_folder(parent: Path) -> Iterator[Path]:
-    """Give a hidden, empty folder in `parent`, on the same file system, that is removed when the block ends.
+    """Yield a hidden, empty folder in `parent`, on the same file system, that is removed when the block ends.
 
     Raises OSError."""
     hidden, lock = _reserve(parent, "", folder=True)
@@ -54,17 +54,17 @@ def staging_folder(parent: Path) -> Iterator[Path]:
 
 
 def orphans(folder: Path) -> Iterator[Path]:
-    """Give each file in hidden folders that killed processes left here. Raises OSError."""
+    """Yield each file in the hidden folders that killed processes left here. Raises OSError."""
     for hidden in sorted(folder.iterdir()):
         if HIDDEN.fullmatch(hidden.name) and hidden.is_dir() and not hidden.is_symlink():
             yield from sorted(path for path in hidden.iterdir() if path.is_file() and not path.is_symlink())
 
 
 def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
-    """Put two finished files, each given as (hidden, target), in place of an older pair, together or not at all.
+    """Replace a pair of files by two finished ones, each given as (hidden, target), together or not at all.
 
-    aside: the file that describes the main one. It goes before the main one changes, so that a kill in between leaves
-    a main file without it, and never beside another's. Raises OSError; then the older pair is as it was."""
+    aside: the file that describes the main one. It is removed before the main one changes, so that a kill in between
+    leaves a main file without description, never one with another's. Raises OSError; then the old pair is unchanged."""
     with staging_folder(main[1].parent) as backup:
         saved: dict[Path, Path | None] = {main[1]: None, aside[1]: None}
         for number, target in enumerate(saved):
@@ -86,7 +86,7 @@ def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
 
 @contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
-    """One process at a time, where the system can; the others wait."""
+    """One process at a time, where the system supports locks; the others wait."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         if fcntl is not None:
@@ -98,7 +98,7 @@ def folder_locked(folder: Path) -> Iterator[None]:
 
 
 def link_or_copy(path: Path, name: Path) -> None:
-    """Give a file a second name; a copy where the file system has no links. Raises OSError."""
+    """Link a file under a second name; copy it where the file system has no links. Raises OSError."""
     try:
         os.link(path, name, follow_symlinks=False)
     except OSError:
@@ -106,7 +106,7 @@ def link_or_copy(path: Path, name: Path) -> None:
 
 
 def remove_leftovers(folders: Iterable[Path]) -> None:
-    """Remove what killed processes left half written in these folders; what is being written stays."""
+    """Remove the unfinished files of killed processes from these folders; files that are being written stay."""
     for folder in folders:
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
@@ -115,7 +115,7 @@ def remove_leftovers(folders: Iterable[Path]) -> None:
 
 
 def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
-    """Create and lock a hidden name. Returns it with the handle that holds the lock."""
+    """Create and lock a hidden file or folder. Returns it with the handle that holds the lock."""
     for _ in range(MAX_TRIES):
         hidden = parent / f".ocrdet-tmp-{secrets.token_hex(6)}{suffix}"
         if folder:
@@ -123,7 +123,7 @@ def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
             handle = os.open(hidden, os.O_RDONLY)
         else:
             handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        if _lock(handle) and _is_at(handle, hidden):  # else it was taken for a leftover before it was locked
+        if _lock(handle) and _is_at(handle, hidden):  # otherwise it was removed as a leftover before it was locked
             return hidden, handle
         os.close(handle)
     raise OSError(f"{parent}: no name for a temporary file")
@@ -143,9 +143,9 @@ def _remove_if_orphaned(hidden: Path) -> None:
 
 
 def _lock(handle: int, sure: bool = False) -> bool:
-    """Lock an open file for as long as it is open. sure: False counts a file system without locks as success.
+    """Lock an open file until it is closed. sure: False counts a file system without locks as success.
 
-    flock, unlike lockf, is not lost when the process opens and closes the file a second time."""
+    flock, unlike lockf, is kept when the process opens and closes the file a second time."""
     if fcntl is None:
         return not sure
     try:

@@ -1,4 +1,4 @@
-"""Where and how the network runs."""
+"""Where and how a network runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place that writes to the terminal: lines, and while something runs a progress bar below them.
+"""Output to the terminal: lines, and a progress bar below them while something runs.
 
 Without a terminal the bar becomes a plain line every few seconds.
 """
@@ -23,34 +23,34 @@ class Advance(Protocol):
     """Moves a progress bar."""
 
     def __call__(self, steps: int = 1, note: str = "") -> None:
-        """`steps` more are done; `note` is shown beside."""
+        """`steps` more are done; `note` is shown next to the bar."""
 
 
 class Display:
-    """Lines and progress for one command; every line also goes to `log_file` with the time before it."""
+    """Lines and progress of one command; every line also goes to `log_file`, with the time."""
 
     def __init__(self, log_file: Path | None = None, quiet: bool = False) -> None:
-        """quiet: for the processes of a run that leave the talking to another."""
+        """quiet: for the processes of a run that do not print."""
         self.console = Console(highlight=False, soft_wrap=True, emoji=False, quiet=quiet)
         self.log_file = log_file
-        self._early: list[str] = []  # told before there was a log
+        self._early: list[str] = []  # printed before there was a log
 
     def log_to(self, log_file: Path) -> None:
-        """From here on every line also goes to `log_file`, first those told already."""
+        """From now on every line also goes to `log_file`, starting with those already printed."""
         self.log_file = log_file
         for text in self._early:
             self._log(text)
         self._early.clear()
 
     def line(self, text: str) -> None:
-        """Print one line; what could steer a terminal in a file name is escaped."""
+        """Print one line; control characters, as in a file name, are escaped."""
         text = printable(text)
         self.console.print(text, markup=False)
         self._log(text)
 
     @contextmanager
     def progress(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
-        """Show `label` and how far `total` steps have come while the block runs. done: before it began."""
+        """Show `label` and the progress of `total` steps while the block runs. done: before it began."""
         if self.console.is_terminal:
             with self._bar() as bar:
                 task = bar.add_task(label, total=total, completed=done, note="")

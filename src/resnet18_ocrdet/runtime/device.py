@@ -1,4 +1,4 @@
-"""Which device computes, and in which precision: by what it can do, not by a timing."""
+"""Which device computes, and in which precision: chosen by capability, not by a timing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..errors import UserError
 
 
 def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
-    """wanted: "auto", "cpu", "mps", "cuda" or "cuda:N". Raises UserError when it is not there.
+    """wanted: "auto", "cpu", "mps", "cuda" or "cuda:N". Raises UserError when it does not exist.
 
-    local_rank: of this process among those that share the machine; None when it is alone."""
-    cards = torch.cuda.device_count()
+    local_rank: of this process among those on this machine; None for a single process."""
+    gpus = torch.cuda.device_count()
     if wanted == "auto":
-        wanted = "cuda" if cards else "cpu"
+        wanted = "cuda" if gpus else "cpu"
     device = torch.device(wanted)
     if device.type == "cuda" and local_rank is not None:
         device = torch.device("cuda", local_rank)
-    if device.type == "cuda" and (device.index or 0) >= cards:
-        have = ", ".join(f"cuda:{i}" for i in range(cards)) or "no CUDA device"
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        have = ", ".join(f"cuda:{i}" for i in range(gpus)) or "no CUDA device"
         raise UserError(f"device={wanted}: this machine has {have}; use device=cpu or device=auto")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device=mps: not available on this machine; use device=cpu or device=auto")
@@ -28,9 +28,9 @@ def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
-    """wanted: "auto", "fp32", "bf16" or "fp16". Returns the one to use; auto: bf16 where it is multiplied natively.
+    """wanted: "auto", "fp32", "bf16" or "fp16". Returns the one to use; auto: bf16 if the device has it natively.
 
-    Raises UserError for bf16 on a GPU without it; a CPU without it computes the same, slowly."""
+    Raises UserError for bf16 on a GPU without it; a CPU without it emulates bf16, slowly."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         if wanted == "bf16" and not native:
@@ -46,11 +46,11 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context the network runs in; "int8" is a matter of an exported file."""
+    """The context the network runs in; "int8" is a property of an exported file."""
     reduced = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, reduced, enabled=precision in ("bf16", "fp16"))
 
 
 def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
-    """For fp16, whose small gradients would vanish; for other precisions it does nothing."""
+    """For fp16, whose small gradients would underflow; for other precisions it does nothing."""
     return torch.amp.GradScaler(device.type, enabled=precision == "fp16")

@@ -1,7 +1,7 @@
-"""Which files of an output folder a command wrote, so that it never replaces anything else.
+"""Which files of an output folder a command wrote, so that it never replaces any other.
 
-A manifest is a hidden file of JSON lines, `[name, digest of the content]`. A file is listed before it is put in place:
-after a kill, every file that is there is listed.
+A manifest is a hidden file of JSON lines, `[name, digest of the content]`. A file is listed before it is put in place,
+so that no file is missing from the list after a kill.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ DIGEST_BYTES = 16
 
 
 class Manifest:
-    """The files below the folder in which the manifest `path` lies. Empty until `load`."""
+    """The files below the folder of the manifest `path`. Empty until `load`."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.root = path, path.parent
         self._digests: dict[str, tuple[str, ...]] = {}
-        self._ends_well = False  # whether the file is known to end with a whole line
+        self._ends_well = False  # whether the file is known to end with a complete line
 
     def load(self, others: Iterable[Path] = ()) -> None:
-        """Read the manifest, and others of the same folder, written by other processes.
+        """Read the manifest, and those of other processes in the same folder.
 
-        One that is not there is empty; a line that was cut off or changed is left out."""
+        A missing one is empty; a damaged line is skipped."""
         for manifest in dict.fromkeys((self.path, *others)):
             with suppress(OSError), open_regular(manifest) as file:
                 for line in file:
@@ -38,7 +38,7 @@ class Manifest:
 
     @property
     def files(self) -> list[Path]:
-        """Everything that is listed, whether it is there or not."""
+        """Everything that is listed, whether it exists or not."""
         return [self.root / name for name in self._digests]
 
     def lists(self, file: Path) -> bool:
@@ -46,7 +46,7 @@ class Manifest:
         return self._name(file) in self._digests
 
     def wrote(self, file: Path) -> bool:
-        """Whether a file is as it was written. A link, a folder and what cannot be read are not."""
+        """Whether a file is unchanged since it was written. False for a link, a folder and an unreadable file."""
         digests = self._digests.get(self._name(file), ())
         try:
             return bool(digests) and not file.is_symlink() and digest_of(file) in digests
@@ -54,16 +54,16 @@ class Manifest:
             return False
 
     def first_foreign(self, files: Iterable[Path]) -> Path | None:
-        """The first of them that is there and was not written, or was changed since; None without one."""
+        """The first of them that exists and was not written by this command, or was changed since; None without one."""
         return next((file for file in files if os.path.lexists(file) and not self.wrote(file)), None)
 
     def reason(self, foreign: Path) -> str:
-        """Why a file may not be replaced, in words."""
+        """Why a file must not be replaced."""
         how = "was changed since it was written" if self.lists(foreign) else "was not written by this command"
         return f"{foreign.relative_to(self.root)} {how}"
 
     def add(self, file: Path, content: str) -> None:
-        """List a file that is about to be put in place. content: its digest. Raises OSError."""
+        """List a file before it is put in place. content: its digest. Raises OSError."""
         name = self._name(file)
         with open(self.path, "ab+", opener=_without_links) as lines:
             if not self._ends_well and lines.tell():  # a full disk or a kill may have cut the last line
@@ -75,14 +75,14 @@ class Manifest:
         self._note(name, content)
 
     def put(self, file: Path, data: bytes) -> None:
-        """Write a file whole, and the folders above it. Raises OSError."""
+        """Write and list a file, and create its folder. Raises OSError."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self.add(file, digest(data))
         with atomic_write(file) as hidden:
             hidden.write_bytes(data)
 
     def restart(self, keep: Iterable[Path] = ()) -> None:
-        """Begin the manifest anew with what is listed of `keep` only. Raises OSError."""
+        """Restart the manifest with the listed files among `keep` only. Raises OSError."""
         names = [self._name(file) for file in keep]
         self._digests = {name: self._digests[name] for name in names if name in self._digests}
         lines = [_line(name, content) for name, contents in self._digests.items() for content in contents]
@@ -110,13 +110,13 @@ def digest(data: bytes) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """`digest` of a file that is there. Raises OSError, also for what is no regular file."""
+    """`digest` of an existing file. Raises OSError, also for anything but a regular file."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
 def _is_below(name: str) -> bool:
-    """Whether a name from a file leads to a place below its folder."""
+    """Whether a name read from a manifest stays below its folder."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 

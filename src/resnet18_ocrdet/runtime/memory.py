@@ -1,10 +1,12 @@
-"""How much memory a run has taken at most, and whether it ran out of it."""
+"""Peak memory of a run, and whether it ran out of memory."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 try:
     import resource
@@ -16,13 +18,15 @@ TOO_LITTLE = ("out of memory", "can't allocate memory", "unable to allocate")  #
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error means too little memory: on a CPU torch says so with a plain RuntimeError."""
+    """Whether an error means too little memory: on a CPU torch raises a plain RuntimeError."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in TOO_LITTLE)
 
 
 def peak_memory(device: torch.device) -> float | None:
-    """GiB: of the card where one computes, else of this process without its loader processes; None if unknown."""
+    """GiB, of the GPU if `device` is one, else of this process without its loader processes; None if unknown."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.max_memory_allocated(device) / GIB
     if resource is None:
         return None

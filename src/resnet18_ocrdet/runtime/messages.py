@@ -1,4 +1,4 @@
-"""Pieces of sentences that several messages need."""
+"""Formatting that several messages need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ STEERING = (
     *range(0x20),  # C0 controls
     *range(0x7F, 0xA0),  # DEL, and C1 controls
     *(0x2028, 0x2029),  # line and paragraph separator
-    *(0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # direction of letters
+    *(0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # text direction
 )
 ESCAPED = {sign: ascii(chr(sign))[1:-1] for sign in STEERING}
 
@@ -20,12 +20,12 @@ def count(number: int, noun: str) -> str:
 
 
 def sides(height: int, width: int) -> str:
-    """`1280 px wide, 720 high`: said so that nobody takes one side for the other."""
+    """`1280 px wide, 720 high`."""
     return f"{width} px wide, {height} high"
 
 
 def looked_in(path: Path) -> str:
-    """` (looked in /home/me)` behind a relative path that is not there: it may be right, but from another folder."""
+    """` (looked in /home/me)` after a relative path that does not exist: it may be right from another folder."""
     return "" if path.is_absolute() else f" (looked in {Path.cwd()})"
 
 
@@ -41,13 +41,13 @@ def as_typed(value: Any) -> str:
 
 
 def one_line(text: str, longest: int = 300) -> str:
-    """A text from a file as part of a message: see `printable`, and the rest of a long one is cut off."""
+    """A text from a file as part of a message: made `printable` and cut off if it is long."""
     shown = printable(text[:longest])
     return shown if len(text) <= longest else shown + "…"
 
 
 def printable(text: str) -> str:
-    """Text for a terminal: signs that steer it, break the line or turn the order of letters are shown as in Python.
+    """Text for a terminal: characters that control it, break the line or change the text direction are escaped.
 
-    The name of a file may hold any of them. Bytes that are not UTF-8 are shown so, too."""
+    A file name may contain any of them. Bytes that are not UTF-8 are escaped too."""
     return text.translate(ESCAPED).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The output folder of a command that writes its results at the end: all of them or none, and over nobody's work."""
+"""The output folder of a command that writes its results at the end: all or none, never over other files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .messages import as_typed
 from .regular_file import read_json_object
 from .run_folder import REMEDY, make_folder, remove_unused
 
-NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they change no result
+NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they do not change the results
 PATHS = {"root", "fonts", "backgrounds", "predictions", "baseline", "checkpoint"}
 MAX_SETTINGS_BYTES = 2**20
 SHOWN = 3  # settings that one message names
 
 
 class OutputFolder:
-    """Results of one command, which may replace what it wrote itself with the same settings."""
+    """Results of one command, which may replace its own earlier results of the same settings."""
 
     def __init__(self, root: Path, command: str, settings: Mapping[str, Any], overwrite: bool) -> None:
-        """settings: what the results depend on, plain values. overwrite: replace files of any origin and settings."""
+        """settings: plain values that the results depend on. overwrite: replace files of any origin and settings."""
         self.root, self.overwrite = root, overwrite
         self._settings = comparable(settings)
         self._settings_file = root / f".ocrdet-{command}.settings.json"
@@ -38,10 +38,10 @@ class OutputFolder:
 
     @contextmanager
     def claimed(self, patterns: Sequence[str]) -> Iterator[None]:
-        """Hold the folder while the command runs. patterns: of the files that it may write, relative to the folder.
+        """Lock the folder while the command runs. patterns: of the files that it may write, relative to the folder.
 
-        Raises UserError, before anything is touched, when another process holds it, or when such a file is there that
-        this command did not write with these settings."""
+        Raises UserError, before anything is written, when another process holds it, or when it contains such a file
+        that this command did not write with these settings."""
         new = make_folder("output", self.root)
         with self._lock:
             try:
@@ -58,8 +58,8 @@ class OutputFolder:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Give a hidden folder to write to. At the end its files move into the output folder, and what an earlier call
-        wrote there goes; when the block raises, nothing changes.
+        """Yield a hidden folder to write to. At the end its files move into the output folder, and those of an earlier
+        call are removed; when the block raises, nothing changes.
 
         Raises OSError."""
         with staging_folder(self.root) as staged:
@@ -77,14 +77,14 @@ class OutputFolder:
                 path.unlink(missing_ok=True)
 
     def _refuse_folders(self, patterns: Sequence[str]) -> None:
-        """A folder in the place of a file cannot be replaced, and a link in the place of a folder leads elsewhere."""
+        """A folder in place of a file cannot be replaced, and a link in place of a folder leads elsewhere."""
         folder = next((path for path in self._replaceable if path.is_dir() and not path.is_symlink()), None)
         if folder is not None:
-            raise UserError(f"output={self.root}: {folder.name} is a folder: choose another output")
+            raise UserError(f"output={self.root}: {folder.name} is a folder; choose another output")
         parents = {(self.root / pattern).parent for pattern in patterns} - {self.root}
         link = next((parent for parent in parents if parent.is_symlink()), None)
         if link is not None:
-            raise UserError(f"output={self.root}: {link.name} is a link to another folder: choose another output")
+            raise UserError(f"output={self.root}: {link.name} is a link to another folder; choose another output")
 
     def _refuse_foreign(self) -> None:
         foreign = self._manifest.first_foreign(self._replaceable)
@@ -92,21 +92,21 @@ class OutputFolder:
             raise UserError(f"output={self.root}: {self._manifest.reason(foreign)}: {REMEDY}")
         before = read_json_object(self._settings_file, MAX_SETTINGS_BYTES)
         if before is None:
-            raise UserError(f"output={self.root}: holds results whose settings are not known: {REMEDY}")
+            raise UserError(f"output={self.root}: holds results of unknown settings: {REMEDY}")
         if before != self._settings:
-            told = ", ".join(differences(before, self._settings)[:SHOWN])
-            raise UserError(f"output={self.root}: holds results written with other settings ({told}): {REMEDY}")
+            shown = ", ".join(differences(before, self._settings)[:SHOWN])
+            raise UserError(f"output={self.root}: holds results of other settings ({shown}): {REMEDY}")
 
 
 def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they are compared, after a round trip through JSON."""
+    """The settings that are compared, after a round trip through JSON."""
     kept = {key: value for key, value in settings.items() if key not in NOT_COMPARED}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     data = plain.get("data")
     for section in (plain, data if isinstance(data, dict) else {}):
         for key in section.keys() & PATHS:
             if isinstance(section[key], str):
-                section[key] = os.path.abspath(section[key])  # noqa: PTH100  however the way to it was typed
+                section[key] = os.path.abspath(section[key])  # noqa: PTH100  the same for each way to type it
     return plain
 
 

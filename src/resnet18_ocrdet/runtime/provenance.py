@@ -1,4 +1,4 @@
-"""Where a run comes from: versions, machine, revision of the code, and which data it saw. Plain values only."""
+"""Where a run comes from: versions, machine, revision of the code, and the data. Plain values only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from .. import __version__
 from ..structures import Source
 
-LIBRARIES = {  # name -> the distributions it may come from; these change numbers, or what a config means
+LIBRARIES = {  # name -> distributions that provide it; these affect numbers, or the meaning of a config
     "torch": ("torch",),
     "torchvision": ("torchvision",),
     "opencv": ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -24,15 +24,15 @@ LIBRARIES = {  # name -> the distributions it may come from; these change number
     "pyclipper": ("pyclipper",),
     "hydra": ("hydra-core",),
 }
-GIT_SECONDS = 5.0  # git on a slow network disk must not hold up a run
-REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in git's hooks; they may mean another repository
+GIT_SECONDS = 5.0  # git on a slow network disk must not delay a run
+REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set in git's hooks, maybe for another repository
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """What a run is saved with, for JSON and for checkpoints: texts, numbers, None, and dicts of them.
+    """For JSON and checkpoints: strings, numbers, None, and dicts of them.
 
-    version: of this package. git: see `git_state`. libraries: versions by name, None where one is not installed.
-    cpus: cores this process may use. gpu: name of `device` where it is a CUDA device; no other one is looked at."""
+    version: of this package. git: see `git_state`. libraries: versions by name, None for one that is not installed.
+    cpus: cores this process may use. gpu: name of `device` if it is a CUDA device."""
     return {
         "version": __version__,
         "git": git_state(Path(__file__).parent),
@@ -48,8 +48,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     """Ask git for the revision of the code in a package's folder.
 
     revision: 40 hex digits (64 in a SHA-256 repository). dirty: whether anything in the folder, new files included,
-    differs from that revision; None where git did not say. The whole is None without git, without a repository, and
-    where `__init__.py` is not tracked: an installed package may lie inside somebody else's repository."""
+    differs from that revision; None if unknown. Returns None without git, without a repository, and if `__init__.py` is
+    not tracked: an installed package may be inside an unrelated repository."""
     revision = _git(folder, "rev-parse", "HEAD")
     if revision is None or _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
@@ -58,10 +58,10 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def data_hash(source: Source) -> str:
-    """SHA-256, 64 hex digits, over what a split is: each chunk of `source.fingerprint()` after its length.
+    """SHA-256, 64 hex digits, of a split: over each chunk of `source.fingerprint()`, preceded by its length.
 
-    The order of the images counts, since it decides which random numbers an image gets. Where the data lie does not.
-    Neither do the pixels of photos: an image changed without changing its size in bytes goes unseen."""
+    It depends on the order of the images, which decides the random numbers of each image, but not on their folder.
+    Pixels of photos are not read: a change that keeps an image's size in bytes is not noticed."""
     digest = hashlib.sha256()
     for chunk in source.fingerprint():
         digest.update(len(chunk).to_bytes(8, "little"))
@@ -70,11 +70,11 @@ def data_hash(source: Source) -> str:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints in a folder, without the white space around; None where it fails, is absent or too slow."""
+    """Output of git in a folder, stripped; None if it fails, is missing or takes too long."""
     environment = {name: value for name, value in os.environ.items() if name not in REDIRECTS}
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *words],  # no lock: a commit at the same moment must not fail
+            ["git", "--no-optional-locks", *words],  # without locks: a simultaneous commit must not fail
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ def _git(folder: Path, *words: str) -> str | None:
 
 
 def _version(distributions: tuple[str, ...]) -> str | None:
-    """Version of the first of them that is installed."""
+    """Version of the first one that is installed."""
     for name in distributions:
         try:
             return version(name)

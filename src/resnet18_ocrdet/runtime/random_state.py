@@ -1,6 +1,6 @@
-"""Every random state of the process, as tensors and plain values.
+"""All random states of the process, as tensors and plain values.
 
-The data need none of them: an image's view depends on seed, epoch and index alone.
+The data do not use them: the augmentation of an image depends on seed, epoch and index only.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import Tensor
 
 
 class RandomState(TypedDict):
-    """What a resumed run draws on from."""
+    """What a resumed run continues with."""
 
     torch: Tensor  # uint8
-    cuda: list[Tensor]  # one for each card
+    cuda: list[Tensor]  # one per GPU
     numpy: tuple[list[int], int, int, float]  # key, position, has_gauss, cached_gaussian
     python: tuple[int, list[int], float | None]
 
@@ -35,10 +35,10 @@ def capture() -> RandomState:
 
 
 def restore(state: RandomState) -> None:
-    """Set the states. Those of cards this machine lacks are left out."""
+    """Set the states. Those of GPUs that this machine does not have are skipped."""
     torch.set_rng_state(state["torch"])
-    for card, words in enumerate(state["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(words, card)
+    for gpu, words in enumerate(state["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(words, gpu)
     key, position, has_gauss, cached = state["numpy"]
     np.random.set_state(("MT19937", np.array(key, np.uint32), position, has_gauss, cached))
     version, numbers, gauss = state["python"]

@@ -1,4 +1,4 @@
-"""The folder of a training run: where its files are, and which run a `resume` means."""
+"""The folder of a training run: its files, and which run a `resume` means."""
 
 from __future__ import annotations
 
@@ -38,20 +38,19 @@ class RunFolder:
         self.events = root / "tensorboard"
 
     def create(self, overwrite: bool) -> None:
-        """Make it. overwrite: see `refuse_used`. Raises UserError."""
+        """Create it. overwrite: see `refuse_used`. Raises UserError."""
         self.refuse_used(overwrite)
         make_folder("run_dir", self.checkpoints)
         for path in self._written:
-            if overwrite and path.is_symlink():  # nothing is written to where it leads
+            if overwrite and path.is_symlink():  # never write through a link
                 path.unlink()
 
     def refuse_used(self, overwrite: bool) -> None:
-        """Raises UserError when it already holds a run, or, unless `overwrite`, a file that a run writes and none that
-        began here has written."""
+        """Raises UserError if it already holds a run or, unless `overwrite`, a file that no run in it has written."""
         if _saves(self.root):
             never = "; overwrite=true does not replace a run" if overwrite else ""
             raise UserError(
-                f"run_dir={self.root} holds a run already: add resume=auto to go on, or choose another folder{never}"
+                f"run_dir={self.root} already holds a run: add resume=auto, or choose another folder{never}"
             )
         if overwrite:
             return
@@ -63,20 +62,20 @@ class RunFolder:
             raise UserError(f"run_dir={self.root}: holds {self.best.relative_to(self.root)}: {REMEDY}")
 
     def refuse_links(self) -> None:
-        """Raises UserError where a link stands in the place of a file: the run would write to where it leads."""
+        """Raises UserError where a file of the run is a link: the run would write to its target."""
         link = next((path for path in self._written if path.is_symlink()), None)
         if link is not None:
             raise UserError(f"run_dir={self.root}: {link.name} is a link: {REMEDY}")
 
     @property
     def _written(self) -> list[Path]:
-        """What a run writes besides its checkpoints, which are replaced and never written through a link."""
+        """What a run writes, except its checkpoints, which are replaced and never written through a link."""
         files = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished]
         return [*files, self.metrics, self.faults, self.events, self.evidence]
 
     @classmethod
     def of(cls, checkpoint: Path) -> RunFolder:
-        """The run that a checkpoint lies in. Raises UserError when it was moved out of one."""
+        """The run that a checkpoint belongs to. Raises UserError when it was moved out of its run."""
         path = checkpoint.resolve()
         if path.parent.name != "checkpoints":
             raise UserError(
@@ -87,16 +86,16 @@ class RunFolder:
 
 
 def make_folder(key: str, folder: Path) -> bool:
-    """Make a folder that the user named with `key`, or with none. Returns whether it is new.
+    """Create a folder that the user named with `key`, or without one. Returns whether it is new.
 
-    Raises UserError when it cannot be made or written to."""
+    Raises UserError when it cannot be created or written to."""
     named = f"{key}={folder}" if key else str(folder)
     new = True
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         if not os.path.isdir(folder):  # noqa: PTH112  Path.is_dir raises for some names
-            raise UserError(f"{named}: cannot be made ({error.strerror})") from None
+            raise UserError(f"{named}: cannot be created ({error.strerror})") from None
         new = False
     if not os.access(folder, os.W_OK):
         raise UserError(f"{named}: cannot be written to")
@@ -104,9 +103,9 @@ def make_folder(key: str, folder: Path) -> bool:
 
 
 def reserve_folder(folder: Path) -> Path:
-    """Make a folder that nobody else has: `folder`, or one beside it with a number. Raises UserError.
+    """Create a new folder: `folder`, or its name with a number, as two commands may start within the same second.
 
-    Two commands may start within the same second."""
+    Raises UserError."""
     make_folder("", folder.parent)
     candidate, number = folder, 1
     while True:
@@ -122,7 +121,7 @@ def reserve_folder(folder: Path) -> Path:
 
 
 def remove_unused(folder: Path) -> None:
-    """Remove a folder that holds nothing but lock files; any other stays."""
+    """Remove a folder that holds only lock files."""
     with suppress(OSError):
         held = list(folder.iterdir())
         if all(path.suffix == LOCK_SUFFIX for path in held):
@@ -132,10 +131,10 @@ def remove_unused(folder: Path) -> None:
 
 
 def find_resume(wanted: str, run_dir: Path) -> list[Path]:
-    """The checkpoints that `resume=wanted` may go on from, best first: the newest save, then those before it.
+    """The checkpoints from which `resume=wanted` can continue, the newest first.
 
-    wanted: a checkpoint (then it alone), a run folder, or "auto": `run_dir` if it holds a run, else the newest
-    unfinished run in runs/train. Raises UserError, which says what is there instead, when there is none."""
+    wanted: a checkpoint (then only that one), a run folder, or "auto": `run_dir` if it holds a run, else the newest
+    unfinished run in runs/train. Raises UserError, which says what was found instead, when there is none."""
     if wanted != "auto":
         path = Path(wanted)
         if not path.exists():
@@ -156,21 +155,21 @@ def find_resume(wanted: str, run_dir: Path) -> list[Path]:
 def passed_over(chosen: Path) -> list[Path]:
     """The runs in runs/train that began after the save `chosen` and have no checkpoint yet, newest first.
 
-    `resume=auto` cannot go on with them; whoever started one a minute ago wants to know."""
+    `resume=auto` cannot continue them, and one of them may be what the user meant."""
     since = chosen.stat().st_mtime
     return [run for run in _begun() if not _saves(run) and _began(run) > since]
 
 
 def _nothing_to_resume(run_dir: Path) -> str:
-    """Why `resume=auto` finds nothing, and what can be done about it."""
-    typed = run_dir.exists() or not run_dir.is_relative_to(RUNS.parent)  # else the call's own name for a new folder
+    """Why `resume=auto` finds nothing, and what to do."""
+    typed = run_dir.exists() or not run_dir.is_relative_to(RUNS.parent)  # else it is the default name
     absence = f"no checkpoint in {run_dir} and " if typed else ""
     absence += f"no unfinished run in {RUNS}/{looked_in(RUNS)}"
     if not (runs := _begun()):
-        return f"{absence}; to start one, leave resume out"
+        return f"{absence}; to start a run, omit resume"
     if _saves(runs[0]):
         return f"{absence}; {runs[0]} is finished: to train it further, resume={runs[0]} and a higher train.epochs"
-    return f"{absence}; {runs[0]} has no checkpoint yet: start it anew, without resume"
+    return f"{absence}; {runs[0]} has no checkpoint yet: start a new run without resume"
 
 
 def _begun() -> list[Path]:
@@ -179,7 +178,7 @@ def _begun() -> list[Path]:
 
 
 def _began(run: Path) -> float:
-    """When its folder was made, or a checkpoint last put there."""
+    """When its folder was created, or a checkpoint was last saved in it."""
     return (run / "checkpoints").stat().st_mtime
 
 
@@ -188,7 +187,7 @@ def _is_finished(run: Path) -> bool:
 
 
 def _saves(run: Path) -> list[Path]:
-    """last.pt, last-1.pt, … as far as they are there."""
+    """Those of last.pt, last-1.pt, … that exist."""
     return sorted(
         (run / "checkpoints").glob("last*.pt"), key=lambda path: (path.name != LAST, len(path.name), path.name)
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: finish what is in hand, then leave; a second one leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: finish the current step, then stop; a second one stops at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *HANGUP]
-NOTICE = b"\nstopping: this step is finished and saved first; once more to leave at once\n"
+NOTICE = b"\nstopping after this step, which is saved; press Ctrl-C again to quit now\n"
 
 
 class Interrupt:
-    """While the block runs, the first signal is remembered and the second raises KeyboardInterrupt.
+    """While the block runs, the first signal is recorded and the second raises KeyboardInterrupt.
 
-    One within SAME_SECONDS of the first counts as the first: `timeout` and service managers send it to the process and
-    to its group."""
+    A second one within SAME_SECONDS is ignored: `timeout` and service managers signal both the process and its
+    group."""
 
     SAME_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ class Interrupt:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        # `nohup` means that a closed terminal shall change nothing
+        # under `nohup` a closed terminal must change nothing
         wanted = [number for number in SIGNALS if number not in HANGUP or signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._catch) for number in wanted}
         return self
@@ -49,4 +49,4 @@ class Interrupt:
             raise KeyboardInterrupt
         self.signal, self._at = number, time.monotonic()
         with suppress(OSError):  # the terminal may be gone
-            os.write(2, NOTICE)  # not print: the signal may have come in the middle of one
+            os.write(2, NOTICE)  # not print: the signal may have interrupted one

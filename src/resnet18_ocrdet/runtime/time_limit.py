@@ -1,4 +1,4 @@
-"""Waiting for what may never come back."""
+"""Calls with a time limit."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
-GRACE_SECONDS = 1.0  # for what was asked to stop
+GRACE_SECONDS = 1.0  # after the request to stop
 
 
 def within(seconds: float, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
-    """What `work` returns or raises, called in a thread of its own.
+    """Call `work` in a separate thread; returns or raises what it does.
 
-    stop: asks it to end. Raises TimeoutError after `seconds`; a thread that does not heed `stop` is left behind, and
-    does not keep the process from ending."""
+    stop: asks it to end. Raises TimeoutError after `seconds`; a thread that ignores `stop` keeps running, but does not
+    prevent the process from ending."""
     results: list[T] = []
     errors: list[BaseException] = []
 
     def call() -> None:
         try:
             results.append(work())
-        except BaseException as error:  # raised again by whoever waits
+        except BaseException as error:  # raised again in the waiting thread
             errors.append(error)
 
     thread = Thread(target=call, daemon=True)
