@@ -113,7 +113,7 @@ def _describe_type(key: Key) -> str:
 
 def _describe_limits(rule: Rule) -> str:
     """`, 0 to 1` or ` above 0, up to 100`."""
-    low, high = f"{rule.low:g}", f"{rule.high:g}"
+    low, high = (f"{limit:.0f}" if 1e3 < limit < 1e9 else f"{limit:g}" for limit in (rule.low, rule.high))
     if math.isinf(rule.low):
         return ""
     if math.isinf(rule.high):
