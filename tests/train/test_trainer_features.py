@@ -276,7 +276,9 @@ def test_the_engine_uses_the_factor_of_each_group(tmp_path: Path, monkeypatch):
 def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monkeypatch, capsys, records):
     words = (*WORDS, "optimizer.base_batch_size=16", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
-    line = "optimizer.lr=0.007 is meant for 16 images a step; 2 are taken (1 x 2 x 1), so all rates are 0.125 times"
+    line = (
+        "optimizer.lr=0.007 is for 16 images per step; a step has 2 (1 x 2 x 1), so all rates are multiplied by 0.125"
+    )
     assert line in capsys.readouterr().out
     assert records[0].lr == pytest.approx(0.007 / 8)
     assert Scaled(Poly(0.1, 10), 3.0)(5.0) == pytest.approx(3.0 * Poly(0.1, 10)(5.0))

@@ -1,4 +1,4 @@
-"""The parts of a training run, made from its config, and what is checked before it starts."""
+"""The parts of a training run, built from its config, and the checks before it starts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .auto_hparams import choose_values, measure, start_of, take_thresholds
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything the loop uses."""
+    """Everything that the training loop uses."""
 
     compute: Compute
     contract: Contract
@@ -52,9 +52,10 @@ class Parts:
 def assemble(
     cfg: DictConfig, display: Display, world: World, resuming: bool, typed: Sequence[str] | None = None
 ) -> Parts:
-    """Make the parts. resuming: the weights come from a checkpoint later. Raises UserError for what cannot work.
+    """Build the parts. Raises UserError for a config or data that cannot work.
 
-    typed: the words of the command line, for train.auto_hparams, which changes `cfg`; None: leave it as it is."""
+    resuming: the weights come from a checkpoint later. typed: as on the command line, for train.auto_hparams, which
+    changes `cfg`; None: no change."""
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute, precision = build.build_compute(device, cfg.precision, world)
@@ -69,7 +70,7 @@ def assemble(
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
-    if not resuming:  # which epoch a resumed run goes on with is known later
+    if not resuming:  # a resumed run learns its epoch later
         loader.begin()  # while the network is imported and built
     model, loaded = build.build_model(cfg, with_weights=not resuming)
     for line in loaded:
@@ -82,7 +83,7 @@ def assemble(
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, start_of(len(splits.train), labels, hmean), display)
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
-    _tell_batches(loader, cfg, world, display)
+    _report_batches(loader, cfg, world, display)
     state = TrainState(
         model=net,
         network=world.wrap(_network(net, loader, cfg, compute, display)),
@@ -98,7 +99,7 @@ def assemble(
 
 
 def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Compute, display: Display) -> nn.Module:
-    """The network as the loop calls it, compiled where that is asked for."""
+    """The network as the loop calls it, compiled if train.compile is set."""
     if not cfg.train.compile or cfg.train.preview:
         return net
     display.line("compiling the network (train.compile=true): usually a minute or two")
@@ -131,15 +132,15 @@ def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
     shared = overlap(splits)
     if shared:
         display.line(
-            f"note: {len(shared)} of {count(len(splits.val), 'validation image')} in training too (first: {shared[0]}"
-            f"): hmean will flatter, over-fitting will not show"
+            f"note: {len(shared)} of {count(len(splits.val), 'validation image')} are in the training set too (first: "
+            f"{shared[0]}): hmean will be too optimistic, and over-fitting will not show"
         )
 
 
 def _check_regions(
     splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display
 ) -> RegionCounts | None:
-    """Refuse what teaches nothing, tell what teaches little. Returns the regions of the training images, unzoomed."""
+    """Refuse data without usable regions, note data with few. Returns the counts of the training images, unzoomed."""
     zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
     at = f"{contract.height}x{contract.width}"
     shape = (contract.height, contract.width, contract.resize)
@@ -155,19 +156,19 @@ def _check_regions(
     return counted["training"]
 
 
-def _tell_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
-    """Say what differs from the words typed, or is probably not meant."""
+def _report_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
+    """Print what differs from what was typed, or is probably a mistake."""
     if line := too_many_workers(loader.workers, "train.workers", world.local_size):
         display.line(f"note: {line}")
     if loader.batch_size < cfg.train.batch_size:
         display.line(
             f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "
-            f"batches hold all of them"
+            f"each batch holds all of them"
         )
     images, meant_for = loader.images_per_step, cfg.optimizer.base_batch_size
     if meant_for is not None and images != meant_for:
         display.line(
-            f"optimizer.lr={cfg.optimizer.lr:g} is meant for {meant_for} images a step; {images} are taken "
-            f"({world.size} x {loader.batch_size} x {cfg.train.accumulate}), so all rates are {images / meant_for:g} "
-            f"times as high: {cfg.optimizer.lr * images / meant_for:g}"
+            f"optimizer.lr={cfg.optimizer.lr:g} is for {meant_for} images per step; a step has {images} "
+            f"({world.size} x {loader.batch_size} x {cfg.train.accumulate}), so all rates are multiplied by "
+            f"{images / meant_for:g}: {cfg.optimizer.lr * images / meant_for:g}"
         )

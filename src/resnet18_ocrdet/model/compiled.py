@@ -1,6 +1,6 @@
-"""The network as torch.compile makes it, for training at one size.
+"""The network compiled by torch.compile, for training at one size.
 
-Evaluation, averaging, saving and the optimizer keep the plain one: both hold the same weights under the plain names.
+Evaluation, averaging, saving and the optimizer use the plain network: both share the same weights.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from ..errors import UserError
 from ..runtime.compute import Compute
 from ..runtime.memory import ran_out
 
-LONGEST_REASON = 200  # characters of what the compiler says; the rest is its own code
+LONGEST_REASON = 200  # characters of the compiler's message; the rest is its generated code
 
 
 def compile_network(model: nn.Module, batch: int, height: int, width: int, compute: Compute) -> nn.Module:
-    """Compile for batches of (batch, 3, height, width) and try it at once, forwards and backwards.
+    """Compile for batches of (batch, 3, height, width), with one forward and backward pass.
 
-    The model's weights and statistics stay as they are. Raises UserError, with the compiler's reason, where it cannot
-    be compiled; where the memory does not suffice nothing is raised, as the first step of the training tells that."""
+    The model's weights and statistics do not change. Raises UserError, with the compiler's reason, if the network
+    cannot be compiled. Running out of memory is not raised, as the first training step will report it."""
     network = cast(nn.Module, torch.compile(model, dynamic=False))
     before = [buffer.clone() for buffer in model.buffers()]
     model.train()
-    # as collated: channels last. Bytes at random, not zeros: batch norm divides by their scatter
-    draw = torch.Generator().manual_seed(0)  # its own: the run's random numbers are not touched
+    # channels last, as collated; random bytes, not zeros: batch norm divides by their standard deviation
+    draw = torch.Generator().manual_seed(0)  # the run's random state must not change
     image = torch.randint(0, 256, (batch, height, width, 3), generator=draw, dtype=torch.uint8).permute(0, 3, 1, 2)
     try:
         with compute.autocast():
             maps = network(compute.image(image))
         sum(logits.float().mean() for logits in maps if logits is not None).backward()
-    except Exception as error:  # the compiler raises many types, those of the C++ compiler it calls among them
+    except Exception as error:  # the compiler raises many types, also those of the C++ compiler
         if not ran_out(error):
             raise UserError(
-                f"train.compile=true: torch.compile cannot compile this network here ({_reason(error)}); "
-                f"type train.compile=false"
+                f"train.compile=true: torch.compile cannot compile this network on this machine ({_reason(error)}); "
+                f"use train.compile=false"
             ) from None
     finally:
         model.zero_grad(set_to_none=True)
@@ -47,7 +47,7 @@ def compile_network(model: nn.Module, batch: int, height: int, width: int, compu
 
 
 def _reason(error: Exception) -> str:
-    """One line: the first that is not only about which part of the compiler raised the next."""
+    """The first line that says more than which part of the compiler raised the next one."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.endswith("raised:")] or [type(error).__name__]
-    return told[0] if len(told[0]) <= LONGEST_REASON else f"{told[0][:LONGEST_REASON]} …"
+    reasons = [line for line in lines if line and not line.endswith("raised:")] or [type(error).__name__]
+    return reasons[0] if len(reasons[0]) <= LONGEST_REASON else f"{reasons[0][:LONGEST_REASON]} …"

@@ -1,4 +1,4 @@
-"""A running mean of the weights, which is validated and shipped instead of the weights themselves."""
+"""Exponential moving average of the weights, validated and shipped in place of the weights themselves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class ModelEma:
-    """Exponential moving average of all parameters and batch-norm statistics, updated after every good step.
+    """Averages all parameters and batch-norm statistics, updated after every good step.
 
-    decay: 0..1, share of the mean that is kept at a step. Early on it is less, (1 + n) / (10 + n) after n steps, so
-    that the random weights of the beginning are forgotten (the rule of TensorFlow's ExponentialMovingAverage)."""
+    decay: 0..1, share of the average that is kept per step. It is at most (1 + n) / (10 + n) after n steps, so that the
+    random initial weights are forgotten (the rule of TensorFlow's ExponentialMovingAverage)."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -25,15 +25,15 @@ class ModelEma:
         return self._averaged.module
 
     def update(self, model: nn.Module) -> None:
-        """Take in the weights after one step."""
+        """Add the weights after one step."""
         self._averaged.update_parameters(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors under the names of the network, and the number of steps taken in."""
+        """Tensors under the names of the network, and the number of steps."""
         return {"steps": int(self._averaged.n_averaged), "model": self.model.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where another run stood."""
+        """Restore what `state_dict` gave."""
         self.model.load_state_dict(state["model"])
         self._averaged.n_averaged.fill_(state["steps"])
 

@@ -27,8 +27,8 @@ def param_groups(model: DBNet, weight_decay: float, layer_decay: float = 1.0) ->
 
 
 def _groups(parameters: list[nn.Parameter], weight_decay: float, lr_factor: float) -> list[dict[str, Any]]:
-    taught = [p for p in parameters if p.requires_grad]
+    trained = [p for p in parameters if p.requires_grad]
     return [
-        {"params": [p for p in taught if p.ndim > 1], "weight_decay": weight_decay, "lr_factor": lr_factor},
-        {"params": [p for p in taught if p.ndim <= 1], "weight_decay": 0.0, "lr_factor": lr_factor},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay, "lr_factor": lr_factor},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0, "lr_factor": lr_factor},
     ]

@@ -1,4 +1,4 @@
-"""What a checkpoint holds for a resume, checked before any of it is put into a run."""
+"""The part of a checkpoint that only a resume needs, checked before any of it is restored."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from ..model.plain_values import is_number
 from ..runtime.messages import one_line
 from ..structures import LossParts
 
-STATES = {"SGD": {"momentum_buffer"}, "AdamW": {"step", "exp_avg", "exp_avg_sq"}}  # of one parameter, once it was moved
+STATES = {
+    "SGD": {"momentum_buffer"},
+    "AdamW": {"step", "exp_avg", "exp_avg_sq"},
+}  # of one parameter, after its first step
 MT19937_WORDS = 624
 SCALER = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
 
 
 @contextmanager
 def naming(part: str) -> Iterator[None]:
-    """What goes wrong inside is told as this part's fault, in one line."""
+    """Turn an error inside into a UserError that names this part."""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # torch, NumPy and Python have types of their own for what does not fit
-        told = one_line(" ".join(str(error).split()) or type(error).__name__, 200)
-        raise UserError(f"resume: the checkpoint's '{part}' cannot be restored ({told})") from None
+    except Exception as error:  # torch, NumPy and Python raise different types
+        reason = one_line(" ".join(str(error).split()) or type(error).__name__, 200)
+        raise UserError(f"resume: the checkpoint's '{part}' cannot be restored ({reason})") from None
 
 
 def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(LossParts._fields)) -> None:
@@ -53,7 +56,7 @@ def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(Loss
 
 
 def _is_position(epoch: int, step: int, steps: int) -> bool:
-    """Whether a number of steps belongs to the epoch that they are counted in; all of them, before it is validated."""
+    """Whether `step` lies in the epoch after `epoch` finished ones, or at its end, before the validation."""
     return epoch * steps <= step <= (epoch + 1) * steps
 
 
@@ -95,7 +98,7 @@ def _is_scaler(state: Mapping[str, Any]) -> bool:
 
 
 def _is_random(state: Mapping[str, Any]) -> bool:
-    """As `random_state.RandomState`; what torch and Python do not take, they say themselves."""
+    """As `random_state.RandomState`; torch and Python check their own parts."""
     drawn = state.get("numpy")
     cards = state.get("cuda")
     return (
@@ -105,7 +108,7 @@ def _is_random(state: Mapping[str, Any]) -> bool:
         and len(drawn[0]) == MT19937_WORDS
         and all(is_count(word) and word < 2**32 for word in drawn[0])
         and is_count(drawn[1])
-        and drawn[1] <= MT19937_WORDS  # NumPy reads from there without looking
+        and drawn[1] <= MT19937_WORDS  # NumPy reads from there unchecked
         and is_count(drawn[2])
         and drawn[2] < 2
         and is_number(drawn[3])
@@ -116,16 +119,16 @@ def _is_random(state: Mapping[str, Any]) -> bool:
 
 
 def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
-    """Whether it holds, for each of the run's parameters that it knows, finite numbers of its shape.
+    """Whether it holds finite numbers of the right shape for each parameter of the run that it has a state for.
 
-    Groups of other sizes are the affair of `build.restore_optimizer`, which can say why."""
+    Groups of other sizes are refused by `build.restore_optimizer`, which can say why."""
     groups, state = saved.get("param_groups"), saved.get("state")
     if not isinstance(groups, list) or not isinstance(state, dict):
         return False
     if not all(isinstance(group, dict) and isinstance(group.get("params"), list) for group in groups):
         return False
     if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own.param_groups]:
-        return True  # `build.restore_optimizer` says that
+        return True  # refused by `build.restore_optimizer`
     parameters = [parameter for group in own.param_groups for parameter in group["params"]]
     numbers = [number for group in groups for number in group["params"]]
     if not all(map(is_count, numbers)) or numbers != list(range(len(numbers))):
@@ -137,12 +140,12 @@ def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
 
 
 def _is_of_another(content: Checkpoint, own: Optimizer) -> bool:
-    """Whether another kind of optimizer was saved: `build.restore_optimizer` says that."""
+    """Whether another kind of optimizer was saved, which `build.restore_optimizer` refuses."""
     return bool(content["config"]["optimizer"]["_target_"].rpartition(".")[2] != type(own).__name__)
 
 
 def _is_state(values: object, parameter: Tensor, kind: str) -> bool:
-    """Whether it is what an optimizer notes of a parameter: nothing yet, or all of it."""
+    """Whether it is an optimizer's state of one parameter: empty or complete."""
     if not isinstance(values, dict) or (values and values.keys() != STATES[kind]):
         return False
     wanted = {name: torch.Size() if name == "step" else parameter.shape for name in values}

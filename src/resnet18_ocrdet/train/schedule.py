@@ -1,7 +1,7 @@
-"""Learning rate as a function of fractional epochs, asked before every batch.
+"""Learning rate as a function of fractional epochs, called before every step. It has no state, so a resume needs none.
 
-No state: at epoch 10.25 the rate is what it is, also after a resume. `lr` is the optimizer's rate,
-`epochs` the length of the run.
+In all classes `lr` is the optimizer's rate and `epochs` the length of the run. During the first `warmup_epochs` the
+schedule is multiplied by a factor that rises linearly to 1; the warm-up does not delay the schedule.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ WARMUP_START = 0.01  # of the full rate, at the first step of a warm-up
 
 
 class Schedule(Protocol):
-    """Anything that names a learning rate."""
+    """A learning rate over the run."""
 
     def __call__(self, epoch: float) -> float:
-        """Return the rate at `epoch`, 0 <= epoch <= epochs, fractions counted."""
+        """The rate at `epoch`, 0 <= epoch <= epochs."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class StepLR:
     warmup_epochs: float = 0.0
 
     def __call__(self, epoch: float) -> float:
-        """Constant within an epoch once the warm-up is over."""
+        """Constant within an epoch after the warm-up."""
         return _warm(epoch, self.warmup_epochs) * self.lr * self.gamma ** (int(epoch) // self.step_size)
 
 
@@ -46,7 +46,7 @@ class Cosine:
     warmup_epochs: float = 0.0
 
     def __call__(self, epoch: float) -> float:
-        """As torch.optim.lr_scheduler.CosineAnnealingLR, without its rise after T_max."""
+        """As torch.optim.lr_scheduler.CosineAnnealingLR, but without the rise after T_max."""
         done = min(epoch / (self.T_max or self.epochs), 1.0)
         rate = self.eta_min + (self.lr - self.eta_min) * (1.0 + math.cos(math.pi * done)) / 2.0
         return _warm(epoch, self.warmup_epochs) * rate
@@ -56,7 +56,7 @@ class Cosine:
 class OneCycle:
     """Rise from max_lr / div_factor to max_lr, fall to max_lr / div_factor / final_div_factor, both as cosines.
 
-    The rate of torch.optim.lr_scheduler.OneCycleLR; momentum is left alone."""
+    The rate of torch.optim.lr_scheduler.OneCycleLR; the momentum does not change."""
 
     lr: float
     epochs: int
@@ -66,7 +66,7 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __call__(self, epoch: float) -> float:
-        """Its rise is its warm-up."""
+        """The rise serves as warm-up."""
         first = self.max_lr / self.div_factor
         done = min(epoch / self.epochs, 1.0)
         if done < self.pct_start:
@@ -84,20 +84,20 @@ class Poly:
     warmup_epochs: float = 0.0
 
     def __call__(self, epoch: float) -> float:
-        """Reaches 0 at the very end."""
+        """Reaches 0 at the end of the run."""
         left = max(1.0 - epoch / self.epochs, 0.0)
         return _warm(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """Another schedule times a factor: the linear rule for larger batches (Goyal et al. 2017, arXiv:1706.02677)."""
+    """A schedule times a factor: the linear scaling rule for larger batches (Goyal et al. 2017, arXiv:1706.02677)."""
 
     schedule: Schedule
     factor: float
 
     def __call__(self, epoch: float) -> float:
-        """Its rate at `epoch`."""
+        """The scaled rate at `epoch`."""
         return self.factor * self.schedule(epoch)
 
 
