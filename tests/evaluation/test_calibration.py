@@ -174,12 +174,12 @@ def test_without_regions_nothing_is_written(words: list[str], capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["checkpoint=bundled", "data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
-        (["data=synthetic"], "the bundled one stays as it is: checkpoint=PATH"),
+        (["checkpoint=bundled", "data=synthetic"], "checkpoint=PATH"),
+        (["data=synthetic"], "checkpoint=PATH"),
         (["predictions=a", "data=synthetic"], "calibrate=true needs a network"),
-        (["checkpoint=a", "split=train"], "on images that taught the network every threshold looks good"),
-        (["checkpoint=a", "input_size=64x64"], "for the checkpoint as it is; leave out input_size"),
-        (["checkpoint=a", "decode.shape=polygon"], "for the checkpoint as it is; leave out decode.shape"),
+        (["checkpoint=a", "split=train"], "split=val"),
+        (["checkpoint=a", "input_size=64x64"], "leave out input_size"),
+        (["checkpoint=a", "decode.shape=polygon"], "leave out decode.shape"),
         ([f"checkpoint={BUNDLED_PATH}", "data=synthetic"], "copy it first"),
     ],
 )

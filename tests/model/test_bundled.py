@@ -1,4 +1,4 @@
-"""The weights that come with the package: what they are, and that the commands take them by themselves."""
+"""The weights of the package: the file, its model card, and that the commands use it by default."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from resnet18_ocrdet.model.release import is_stripped
 from resnet18_ocrdet.viz.draw import write
 
 CARD = BUNDLED_PATH.with_name("README.md")
-TAUGHT = 800  # photos 1 to 800
+TRAIN_IMAGES = 800  # photos 1 to 800
 
 
-def test_the_file_is_what_the_card_says():
+def test_the_file_matches_the_model_card():
     content = BUNDLED_PATH.read_bytes()
     assert len(content) <= 25_000_000
     assert hashlib.sha256(content).hexdigest() in CARD.read_text(encoding="utf-8")
 
 
-def test_it_is_slim_and_holds_nothing_of_a_machine():
+def test_it_is_stripped_and_contains_no_paths():
     content = load_checkpoint(BUNDLED_PATH)
     assert is_stripped(content)
-    assert len(set(content["about"]["taught"])) == TAUGHT
+    assert len(set(content["about"]["taught"])) == TRAIN_IMAGES
     assert content["model"].keys() == DBNet().state_dict().keys()
     assert sum(value.dtype == torch.float16 for value in content["model"].values()) > 60
     assert not re.search(rb"/(home|tmp|work|root|Users)/", BUNDLED_PATH.read_bytes())
@@ -50,13 +50,13 @@ def test_detect_needs_no_checkpoint(tmp_path: Path):
     assert sum(len(image["scores"]) for image in found["images"]) >= 3
 
 
-def test_an_image_enlarged_beyond_what_they_have_learnt_is_told(tmp_path: Path, monkeypatch, capsys):
+def test_images_enlarged_beyond_the_training_scales_are_reported(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "in/small.png", _scene(0)[:100, :160])
-    note = "enlarged more than 3.2 times, beyond what the bundled weights have learnt: words may run together"
-    for words, remedy in (([], "; try input_size=512x512 for small images\n"), (["input_size=512x512"], "\n")):
+    for words, remedy in (([], True), (["input_size=512x512"], False)):
         assert run_command("detect", _detect, ["input=in", f"output=out{len(words)}", "vis=false", *words]) == 0
-        assert note + remedy in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "enlarged more than 3.2 times" in out and ("try input_size=512x512" in out) == remedy
     assert run_command("detect", _detect, ["input=in", "output=usual", "vis=false", "input_size=256x256"]) == 0
     assert "enlarged" not in capsys.readouterr().out
 
@@ -72,15 +72,15 @@ def _folder(tmp_path: Path):
 
 @pytest.mark.slow
 def test_the_published_score_on_photos_801_to_900(icdar2015: Path, tmp_path: Path):
-    """The row of docs/results.md, with the choices made on the same photos; 901 to 1000 are left alone here."""
+    """The row of docs/results.md for photos 801 to 900; 901 to 1000 are not used here."""
     words = ("data=icdar2015", f"data.root={icdar2015}", "data.val=801-900", "split=val")
     done = installed("ocrdet-eval", *words, "output=out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "taught this network" not in done.stdout
+    assert "training set" not in done.stdout
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     (row,) = re.findall(r"\| 801–900 .*", CARD.read_text(encoding="utf-8"))
     published = float(row.split("|")[4])
     assert metrics["care_regions"] == 417
     assert metrics["hmean"] == pytest.approx(published, abs=0.01)  # of bf16; fp32 has 0.001 less
     done = installed("ocrdet-eval", *words[:2], "data.val=791-810", "split=val", "output=seen", cwd=tmp_path)
-    assert "note: of 20 images, 10 taught this network; the score flatters" in done.stdout
+    assert "note: 10 of 20 images were in the training set" in done.stdout

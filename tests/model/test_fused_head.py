@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.fused_head import conv_of_enlarged, fused_logits, joined_weight, last_quadrupled, quadrupled
+from resnet18_ocrdet.model.fused_head import (
+    conv_upsampled,
+    fused_logits,
+    merged_weight,
+    upsample_in_place,
+    upsample_last,
+)
 from resnet18_ocrdet.model.head import MapHead
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.model.neck import FeaturePyramid
@@ -95,13 +101,13 @@ def test_the_same_running_statistics(parts):
 def test_a_convolution_of_an_enlarged_map(factor, height, width):
     x, weight = torch.randn(2, 3, height, width).double(), torch.randn(4, 3, 3, 3).double()
     plain = F.conv2d(F.interpolate(x, scale_factor=float(factor)), weight, padding=1)
-    torch.testing.assert_close(conv_of_enlarged(x, weight, factor), plain, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(conv_upsampled(x, weight, factor), plain, rtol=1e-12, atol=1e-12)
 
 
 def test_a_convolution_of_one_pixel_twice_as_large():
     """By hand: taps 1..9 on a block of 2×2 ones; the upper left pixel is seen by taps 5, 6, 8 and 9."""
     taps = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
-    assert conv_of_enlarged(torch.ones(1, 1, 1, 1), taps, 2).flatten().tolist() == [
+    assert conv_upsampled(torch.ones(1, 1, 1, 1), taps, 2).flatten().tolist() == [
         5 + 6 + 8 + 9,
         4 + 5 + 7 + 8,
         2 + 3 + 5 + 6,
@@ -113,16 +119,16 @@ def test_two_convolutions_as_one():
     x = torch.randn(2, 3, 7, 6).double()
     narrow, wide = torch.randn(8, 3, 1, 1).double(), torch.randn(4, 8, 3, 3).double()
     plain = F.conv2d(F.conv2d(x, narrow), wide, padding=1)
-    torch.testing.assert_close(F.conv2d(x, joined_weight(narrow, wide), padding=1), plain, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(F.conv2d(x, merged_weight(narrow, wide), padding=1), plain, rtol=1e-12, atol=1e-12)
 
 
 def test_one_pixel_becomes_its_two_by_two_block():
     """A layer that multiplies by 1, 2, 3, 4 puts them upper left, upper right, lower left, lower right."""
     weight, bias = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.zeros(1)
-    out = quadrupled(torch.tensor([[[[1.0, 10.0]]]]), weight, bias)
+    out = upsample_in_place(torch.tensor([[[[1.0, 10.0]]]]), weight, bias)
     assert out.flatten().tolist() == [1, 2, 3, 4, 10, 20, 30, 40]
     ones = torch.ones(1, 1, 2, 2)
-    placed = last_quadrupled(out, ones, torch.full((1,), 0.5))[0, 0]
+    placed = upsample_last(out, ones, torch.full((1,), 0.5))[0, 0]
     assert placed[::2, ::2].tolist() == [[1.5, 2.5, 10.5, 20.5], [3.5, 4.5, 30.5, 40.5]]
     assert torch.equal(placed[::2, ::2], placed[1::2, 1::2])
 

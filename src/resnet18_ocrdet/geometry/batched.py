@@ -1,4 +1,4 @@
-"""Many outlines at once: what geometry.py says of one, without its overhead for each.
+"""The functions of polygon.py for many outlines at once, without the overhead per outline.
 
 Legend: M outlines of V vertices each, V may differ. Corners are (x, y) pixels, y pointing down.
 """
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from .polygon import Points, area
 
-LEAST_SIDE_PX = 1.0  # of text
-HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px: between two of them, text is of like height
+MIN_SIDE_PX = 1.0  # of text
+HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px: limits of the classes of text height
 
 Quads = NDArray[np.float32]  # (M, 4, 2)
 Sizes = NDArray[np.float64]  # (M,)
@@ -27,7 +27,7 @@ Sizes = NDArray[np.float64]  # (M,)
 def min_area_quads(outlines: Sequence[NDArray[Any]]) -> tuple[Quads, Sizes]:
     """Smallest rotated rectangle round each outline, (V, 2) or (V, 1, 2) int32 or float32.
 
-    Returns their corners, clockwise from the top-left, and their shorter sides in px, as `geometry.min_area_quad`."""
+    Returns their corners, clockwise from the top-left, and their shorter sides in px, as `polygon.min_area_quad`."""
     rectangles = [cv2.minAreaRect(outline) for outline in outlines]
     corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float32).reshape(-1, 4, 2)
     return order_quads(corners), np.array([min(size) for _, size, _ in rectangles], np.float64)
@@ -36,14 +36,14 @@ def min_area_quads(outlines: Sequence[NDArray[Any]]) -> tuple[Quads, Sizes]:
 def text_sizes(outlines: Sequence[NDArray[Any]]) -> tuple[Sizes, Sizes]:
     """Height of the text in each outline and its length: the sides of the smallest rectangle, px, at least 1.
 
-    Flatter text counts as 1 px high: no text is smaller, and nothing is divided by zero."""
+    The lower limit avoids division by zero."""
     quads, heights = min_area_quads([np.asarray(outline, np.float32) for outline in outlines])
-    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two sides that meet
-    return np.maximum(heights, LEAST_SIDE_PX), np.asarray(np.maximum(lengths, LEAST_SIDE_PX), np.float64)
+    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two adjacent sides
+    return np.maximum(heights, MIN_SIDE_PX), np.asarray(np.maximum(lengths, MIN_SIDE_PX), np.float64)
 
 
 def order_quads(quads: Quads) -> Quads:
-    """Sort the corners of each quad clockwise from the top-left, by the rule of `geometry.order_quad`."""
+    """Sort the corners of each quad clockwise from the top-left, by the rule of `polygon.order_quad`."""
     by_x = np.take_along_axis(quads, np.lexsort((quads[..., 1], quads[..., 0]), axis=1)[..., None], axis=1)
     pairs = by_x.reshape(-1, 2, 2, 2)  # the two leftmost, the two rightmost
     upside_down = (pairs[:, :, 0, 1] > pairs[:, :, 1, 1])[..., None, None]
@@ -67,9 +67,9 @@ def areas_and_perimeters(outlines: Sequence[Points]) -> tuple[Sizes, Sizes]:
 
 
 def offsets(outlines: Sequence[Points], distances: Sizes) -> list[NDArray[np.int32]]:
-    """Move each outline outwards by its distance, px: the largest piece that `geometry.offset` gives, (V, 2).
+    """Move each outline outwards by its distance, px.
 
-    (0, 2) where there is none."""
+    Returns the largest piece of `polygon.offset`, (V, 2), or (0, 2) if there is none."""
     if not len(outlines):
         return []
     corners: list[list[int]] = np.concatenate(outlines).astype(np.int64).tolist()
@@ -91,9 +91,9 @@ def offsets(outlines: Sequence[Points], distances: Sizes) -> list[NDArray[np.int
 
 
 def grow_rectangles(quads: Quads, distances: Sizes) -> tuple[Quads, Sizes]:
-    """Move each side of M rectangles outwards by its distance, px: no whole pixels, no round corners.
+    """Move each side of M rectangles outwards by its distance, px, without rounding and without round corners.
 
-    Returns their corners, in the order they came in, and their shorter sides in px."""
+    Returns their corners, in the given order, and their shorter sides in px."""
     points = quads.astype(np.float64)
     along, across = points[:, 1] - points[:, 0], points[:, 3] - points[:, 0]
     length, height = np.hypot(*along.T), np.hypot(*across.T)

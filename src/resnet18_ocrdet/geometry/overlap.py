@@ -1,11 +1,11 @@
-"""Which outlines of a set of images overlap, and by how much: all images in one call.
+"""Find the outlines of a set of images that overlap, and their common areas: all images in one call.
 
-Legend: K regions (ground truth) and M detections of all N images together, numbered through; P pairs of a region and a
-detection of the same image. Areas are in px².
+Legend: K regions (ground truth) and M detections of all N images together; P pairs of a region and a detection of the
+same image. Areas are in px².
 
-Outlines which cross themselves are left open by the ICDAR 2015 protocol. Here, `shapely.make_valid` splits them where
-they cross, and the area of their polygons counts; of a tangle, which nobody drew, that of its hull. An outline without
-area matches nothing and lies on nothing.
+The ICDAR 2015 protocol does not define the area of outlines that cross themselves. Here `shapely.make_valid` splits
+them where they cross, and the area of the resulting polygons counts; for a tangle (`polygon.is_tangle`) that of its
+hull. An outline without area matches nothing.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ..errors import UserError
 from ..structures import Polygon
 from .polygon import is_tangle
 
-BLOCK = 2**19  # pairs whose boxes are compared at once: 50 MB
-SHAPES = 2**15  # pairs whose common shapes are in memory at once
-MOST_NEAR = 2**20  # pairs of one image whose boxes meet
+BLOCK = 2**19  # pairs whose bounding boxes are compared at once: 50 MB
+SHAPES = 2**15  # pairs whose intersections are in memory at once
+MAX_NEAR = 2**20  # pairs of one image whose bounding boxes overlap
 Shapes = NDArray[Any]  # (K,) shapely polygons; numpy has no closer type
 Numbers = NDArray[np.intp]
 Areas = NDArray[np.float64]
 
 
 class Overlaps(NamedTuple):
-    """The P pairs whose outlines share an area, by rising region, then by rising detection."""
+    """The P pairs whose outlines overlap, sorted by region, then by detection."""
 
     region: Numbers  # (P,) 0..K-1
     detection: Numbers  # (P,) 0..M-1
-    area: Areas  # (P,) of what they share, above 0
+    area: Areas  # (P,) of the intersection, above 0
     region_area: Areas  # (K,)
     detection_area: Areas  # (M,)
 
@@ -52,8 +52,8 @@ def find_overlaps(
 ) -> Overlaps:
     """Compare the outlines of N images, each with those of its own image only.
 
-    Raises ValueError, with the name of the image, for coordinates that are not finite, and UserError where more than
-    MOST_NEAR pairs of one image lie near each other: no text is written so often over itself."""
+    Raises ValueError, with the name of the image, for coordinates that are not finite, and UserError if the bounding
+    boxes of more than MAX_NEAR pairs of one image overlap."""
     region_shapes, detection_shapes = to_shapes(regions, names), to_shapes(detections, names)
     counts = np.array([list(map(len, regions)), list(map(len, detections))], np.intp).reshape(2, -1)
     rows, columns = _near(counts, shapely.bounds(region_shapes), shapely.bounds(detection_shapes), names)
@@ -62,13 +62,13 @@ def find_overlaps(
     for start in range(0, len(rows), SHAPES):
         own = slice(start, start + SHAPES)
         shared[own] = shapely.area(shapely.intersection(region_shapes[rows[own]], detection_shapes[columns[own]]))
-    shared = np.minimum(shared, np.minimum(region_area[rows], detection_area[columns]))  # the last bits may exceed it
+    shared = np.minimum(shared, np.minimum(region_area[rows], detection_area[columns]))  # rounding may exceed it
     there = shared > 0
     return Overlaps(rows[there], columns[there], shared[there], region_area, detection_area)
 
 
 class Shared(NamedTuple):
-    """How much the K regions and M detections of one image share."""
+    """Overlaps of the K regions and M detections of one image."""
 
     iou: Areas  # (K, M) intersection over union, 0..1
     of_region: Areas  # (K, M) share of the region that the detection covers, 0..1
@@ -80,7 +80,7 @@ class Shared(NamedTuple):
 def shared_areas(
     regions: Sequence[Sequence[Polygon]], detections: Sequence[Sequence[Polygon]], names: Sequence[str]
 ) -> Iterator[Shared]:
-    """`find_overlaps` of N images, cut into the images. Raises ValueError as it does."""
+    """`find_overlaps` of N images, split by image. Raises as it does."""
     overlaps = find_overlaps(regions, detections, names)
     first_region, first_detection = starts(regions), starts(detections)
     region_area, detection_area = overlaps.region_area, overlaps.detection_area
@@ -96,9 +96,9 @@ def shared_areas(
 
 
 def first_come_pairs(regions: Numbers, detections: Numbers) -> NDArray[np.intp]:
-    """Pair one to one: each region, in order, takes its first detection that is still free.
+    """Match one to one: each region, in order, takes its first free detection.
 
-    regions, detections: (P,) candidates in the order of `Overlaps`. Returns the places (P',) of the pairs taken."""
+    regions, detections: (P,) candidates in the order of `Overlaps`. Returns the indices (P',) of the matched pairs."""
     taken = []
     last, used = -1, set[int]()  # region and detections taken
     for place, (region, detection) in enumerate(zip(regions.tolist(), detections.tolist(), strict=True)):
@@ -110,7 +110,7 @@ def first_come_pairs(regions: Numbers, detections: Numbers) -> NDArray[np.intp]:
 
 
 def to_shapes(outlines: Sequence[Sequence[Polygon]], names: Sequence[str]) -> Shapes:
-    """Turn the outlines of N images, of 3 or more vertices each, into valid shapes, empty where one has no area.
+    """Convert the outlines of N images, of 3 or more vertices each, to valid shapes; empty if they have no area.
 
     Raises ValueError, with the name of the image, for coordinates that are not finite."""
     polygons = [polygon for part in outlines for polygon in part]
@@ -124,7 +124,7 @@ def to_shapes(outlines: Sequence[Sequence[Polygon]], names: Sequence[str]) -> Sh
         raise ValueError(f"{names[image]}: coordinates must be finite, got {points[first]}")
     shapes: Shapes = shapely.polygons(shapely.linearrings(points, indices=owner))
     for index in np.flatnonzero(~shapely.is_valid(shapes)):
-        if is_tangle(polygons[index]):  # cutting it would take minutes
+        if is_tangle(polygons[index]):  # make_valid would take minutes
             shapes[index] = shapely.convex_hull(shapes[index])
             continue
         parts = shapely.get_parts(shapely.make_valid(shapes[index]))
@@ -133,17 +133,17 @@ def to_shapes(outlines: Sequence[Sequence[Polygon]], names: Sequence[str]) -> Sh
 
 
 def starts(parts: Sequence[Sequence[Any]]) -> list[int]:
-    """The place of each part's first member when all are numbered through, and the end: N + 1 places."""
+    """The index of each part's first member in the concatenation, and the end: N + 1 numbers."""
     return list(accumulate(map(len, parts), initial=0))
 
 
 def _near(
     counts: Numbers, region_boxes: Areas, detection_boxes: Areas, names: Sequence[str]
 ) -> tuple[Numbers, Numbers]:
-    """The pairs of one image whose boxes share an area: P regions, rising, and P detections.
+    """The pairs of one image whose bounding boxes overlap: P regions, sorted, and P detections.
 
     counts: (2, N) regions and detections of each image. Boxes: (K or M, 4), x and y from and to; NaN where empty."""
-    if int((counts[0] * counts[1]).sum()) <= BLOCK:  # all at once: an image alone has too few to be worth a call
+    if int((counts[0] * counts[1]).sum()) <= BLOCK:  # all images at once, because a call per image is slow
         rows, columns = _pairs(*counts)
         near = _meet(region_boxes[rows], detection_boxes[columns])
         found = [(rows[near], columns[near])]
@@ -158,16 +158,16 @@ def _near(
                 k, m = _meet(boxes, detection_boxes[None, start:stop]).nonzero()
                 found.append((k + row, m + start))
                 total += len(k)
-                if total > MOST_NEAR:
+                if total > MAX_NEAR:
                     raise UserError(
-                        f"{name}: more than {MOST_NEAR} pairs of a region and a detection overlap, of {last - first} "
-                        f"regions and {stop - start} detections: they cannot be compared"
+                        f"{name}: more than {MAX_NEAR} pairs of a region and a detection overlap, of {last - first} "
+                        f"regions and {stop - start} detections: too many to compare"
                     )
     return np.concatenate([rows for rows, _ in found]), np.concatenate([columns for _, columns in found])
 
 
 def _meet(boxes: Areas, others: Areas) -> NDArray[np.bool_]:
-    """Whether boxes (..., 4) share an area; false for NaN."""
+    """Whether boxes (..., 4) overlap; false for NaN."""
     across = (boxes[..., 0] < others[..., 2]) & (others[..., 0] < boxes[..., 2])
     return np.asarray(across & (boxes[..., 1] < others[..., 3]) & (others[..., 1] < boxes[..., 3]))
 

@@ -1,4 +1,4 @@
-"""Polygon functions. Nothing here changes its input: arrays in, new arrays out.
+"""Polygon functions. They return new arrays and do not change their input.
 
 Legend: V vertices, polygons are (V, 2) in (x, y) pixels, y pointing down.
 """
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Points = NDArray[np.floating]
 
-MOST_CROSSINGS = 1000  # of an outline with itself
-SIDES_AT_ONCE = 8  # of an outline, compared with all others: one may meet each of them
+MAX_CROSSINGS = 1000  # of an outline with itself
+SIDES_AT_ONCE = 8  # compared with all other sides in one call; each may meet all of them
 
 
 def signed_area(polygon: Points) -> float:
@@ -24,7 +24,7 @@ def signed_area(polygon: Points) -> float:
 
 
 def area(polygon: Points) -> float:
-    """Area in px², never negative; of a self-crossing outline, what the shoelace formula leaves."""
+    """Area in px², never negative; of a self-crossing outline, that of the shoelace formula."""
     return abs(signed_area(polygon))
 
 
@@ -37,7 +37,7 @@ def perimeter(polygon: Points) -> float:
 def shrink_distance(polygon: Points, ratio: float) -> float:
     """How far the outline moves inwards, px: A (1 - r²) / L (DB paper, "Label generation").
 
-    0 for an outline without length."""
+    0 for an outline of length 0."""
     length = perimeter(polygon)
     return area(polygon) * (1.0 - ratio * ratio) / length if length > 0 else 0.0
 
@@ -45,9 +45,8 @@ def shrink_distance(polygon: Points, ratio: float) -> float:
 def offset(polygon: Points, distance: float) -> list[NDArray[np.float32]]:
     """Move the outline outwards by `distance` px (inwards when negative), with round corners.
 
-    Returns the pieces that are left, largest first, each (V, 2) float32: none when the polygon vanishes,
-    several when a waist closes. Coordinates become whole pixels, cut off before and rounded after, as in the DB
-    reference."""
+    Returns the remaining pieces, largest first, each (V, 2) float32: none if the polygon vanishes, several if a narrow
+    part closes. Coordinates are truncated to whole pixels before and rounded after, as in the DB reference."""
     mover = pyclipper.PyclipperOffset()
     path = np.asarray(polygon, np.float64).astype(np.int64).tolist()
     try:
@@ -67,10 +66,8 @@ def min_area_quad(points: ArrayLike) -> tuple[NDArray[np.float32], float]:
 
 
 def order_quad(quad: ArrayLike) -> NDArray[np.float32]:
-    """Sort 4 corners clockwise from the top-left: of the two leftmost the upper one is first.
-
-    The rule of the DB reference, so that files compare line by line."""
-    by_x = sorted(np.asarray(quad, np.float32).tolist())  # of equal x the upper one first
+    """Sort 4 corners clockwise from the upper one of the two leftmost, as in the DB reference."""
+    by_x = sorted(np.asarray(quad, np.float32).tolist())  # the upper one first if x is equal
     top_left, bottom_left = sorted(by_x[:2], key=_height)
     top_right, bottom_right = sorted(by_x[2:], key=_height)
     return np.array([top_left, top_right, bottom_right, bottom_left], np.float32)
@@ -79,7 +76,7 @@ def order_quad(quad: ArrayLike) -> NDArray[np.float32]:
 def clip_to_image(polygon: Points, height: int, width: int) -> list[NDArray[np.float32]]:
     """Cut a polygon at the image's border (the polygon, not its vertices).
 
-    Returns the pieces with an area, largest first, each (V, 2) float32; none when it lies outside."""
+    Returns the pieces with an area, largest first, each (V, 2) float32; none if it is outside."""
     points = np.asarray(polygon, np.float32)
     inside = (points >= 0).all() and (points[:, 0] <= width - 1).all() and (points[:, 1] <= height - 1).all()
     if inside:
@@ -104,7 +101,7 @@ def transform(polygon: Points, matrix: NDArray[np.float64]) -> NDArray[np.float3
 
 
 def _after(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What follows each row on the closed outline; numpy.roll takes ten times as long for a few vertices."""
+    """The next vertex of each vertex; numpy.roll takes ten times as long for a few vertices."""
     return np.concatenate((values[1:], values[:1]))
 
 
@@ -113,16 +110,18 @@ def _height(corner: list[float]) -> float:
 
 
 def is_tangle(points: Points) -> bool:
-    """Whether an outline (V, 2) meets itself so often that nobody drew it, and that untangling it takes seconds.
+    """Whether sides of an outline (V, 2) cross, touch or overlap each other more than MAX_CROSSINGS times.
 
-    Sides that cross, touch or lie on each other more than MOST_CROSSINGS times."""
-    if len(points) * (len(points) - 3) // 2 <= MOST_CROSSINGS:
+    No annotator draws this, and `shapely.make_valid` takes seconds for it."""
+    if len(points) * (len(points) - 3) // 2 <= MAX_CROSSINGS:
         return False
     sides = shapely.linestrings(np.stack([points, np.roll(points, -1, axis=0)], axis=1).astype(np.float64))
     tree, met = shapely.STRtree(sides), 0
     for start in range(0, len(sides), SIDES_AT_ONCE):
         some = sides[start : start + SIDES_AT_ONCE]
-        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(some)  # itself and its two neighbours
-        if met > 2 * MOST_CROSSINGS:  # each pair is found from both of its sides
+        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(
+            some
+        )  # without itself and its two neighbours
+        if met > 2 * MAX_CROSSINGS:  # each pair is found twice
             return True
     return False

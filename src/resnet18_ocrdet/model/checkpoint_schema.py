@@ -16,7 +16,7 @@ from .plain_values import is_number
 WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # int64: counters of batch norm
 COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")
 SECTIONS = ("optimizer", "scaler", "mining", "sums")
-OPTIONAL_SECTIONS = ("guard", "random")  # None in release weights
+OPTIONAL_SECTIONS = ("guard", "random")  # None in stripped checkpoints
 MAX_VALUE = 2**63
 
 

@@ -1,4 +1,4 @@
-"""Batch norms that only look things up become part of the convolutions before them: a pass over memory less each."""
+"""Fold batch norms into the convolutions before them, for inference: one pass over memory less for each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def folded(net: nn.Module) -> nn.Module:
-    """A copy of `net` for inference, with each batch norm folded into the convolution registered directly before it.
+    """A copy of `net` in evaluation mode, each batch norm folded into the convolution registered directly before it.
 
-    The same function up to rounding. A network without batch norms is returned itself."""
+    Equal up to rounding. A network without batch norms is not copied."""
     if not any(isinstance(part, nn.BatchNorm2d) for part in net.modules()):
         return net.eval()
     net = copy.deepcopy(net).eval()

@@ -1,6 +1,6 @@
-"""The branch that turns the stride-4 map into full-size logits; one for probability, one for threshold.
+"""The head that turns the stride-4 map into full-size logits; one for probability, one for threshold.
 
-As published; quick.py computes the same with less work.
+As published; fused_head.py computes the same with less work.
 Legend: N images, C channels in, H W input pixels.
 """
 

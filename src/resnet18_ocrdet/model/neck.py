@@ -1,4 +1,4 @@
-"""Feature pyramid: four maps in, one map at stride 4 out (DB paper, section "Methodology", fig. 3).
+"""Feature pyramid: four maps in, one map at stride 4 out (DB paper, fig. 3).
 
 Legend: N images, H W input pixels.
 """

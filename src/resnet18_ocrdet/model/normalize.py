@@ -1,11 +1,11 @@
-"""From bytes to what ImageNet weights expect, on the device that runs the network."""
+"""Normalise bytes as ImageNet weights expect, on the device of the network."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-# RGB, of values scaled to 0..1; the figures of torchvision's ImageNet weights.
+# RGB, of values scaled to 0..1; from torchvision's ImageNet weights.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -13,7 +13,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Normalize(nn.Module):
     """(x / 255 - mean) / std, channel by channel, as one multiplication and one addition.
 
-    Inside the network, so that training, evaluation, detection and export cannot disagree."""
+    Part of the network, so that training, evaluation, detection and export use the same."""
 
     scale: Tensor
     shift: Tensor
@@ -28,7 +28,7 @@ class Normalize(nn.Module):
         """image: (N, 3, H, W) uint8 RGB. Returns the same shape in float32, about -2.2..2.7."""
         if not image.is_contiguous(memory_format=torch.channels_last):
             return torch.addcmul(self.shift, image.float(), self.scale)
-        count, channels, height, width = image.shape  # as loaders give it: whole rows at once are 7 times as fast
+        count, channels, height, width = image.shape  # as loaders return it: whole rows at once are 7 times as fast
         rows = image.permute(0, 2, 3, 1).reshape(count * height, width * channels).float()
         scale, shift = (each.flatten().repeat(width) for each in (self.scale, self.shift))
         torch.addcmul(shift, rows, scale, out=rows)
