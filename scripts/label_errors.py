@@ -1,20 +1,21 @@
-"""How well a network finds wrong labels: 30 mistakes of each kind are made in good labels, ocrdet-check looks for them.
+"""How well ocrdet-check finds wrong labels: 30 errors of each kind are made in correct labels.
 
     python scripts/label_errors.py data.root=FOLDER                        # ICDAR2015's training half, photos 801-1000
     python scripts/label_errors.py data.root=FOLDER --draws 5              # the means of seeds 0 to 4
     python scripts/label_errors.py data.root=FOLDER --photos 801-900 --seed 1 --output try
 
-The photos must not have taught the network. Each mistake hits another care region, all in one copy of the labels:
+The network must not have been trained on the photos. All errors are in one copy of the labels, each in another care
+region:
 
-    delete   the label is gone                             found as: missing label
+    delete   the label is removed                          found as: missing label
     split    cut across into two halves that touch         split
-    merge    two neighbours of one line become one         merged
+    merge    two neighbours in a line become one           merged
     shrink   to 60 % of length and height, same centre     too tight
     grow     to 150 % of both                              too loose
 
-Printed for each kind: how many of the first 30 doubts of that kind are mistakes that were made, and at which place of
-the ranking half of them are, those that are not found being last. `before` is the number of doubts of that kind about
-the labels as they are: of photos with good labels each is a false alarm, or a mistake of the set itself.
+Printed for each kind: how many of the first 30 findings of that kind are errors that were made, and the median rank of
+the errors, where those that are not found rank last. `before` counts findings of that kind in the original labels: each
+is a false alarm or an error of the data set itself.
 """
 
 from __future__ import annotations
@@ -49,104 +50,106 @@ FOUND_AS = {
     "shrink": "too tight",
     "grow": "too loose",
 }
-EACH = 30  # mistakes of a kind
+EACH = 30  # errors of a kind
 SHRUNK, GROWN = 0.6, 1.5  # times
-NEIGHBOURS = 1.25  # times the area of two words, at most, for one rectangle round both: they stand in a line
+NEIGHBOURS = 1.25  # two words are in a line if a rectangle around both has at most this many times their area
 
 
 class Place(NamedTuple):
-    """Two or one care regions of a photo."""
+    """One or two care regions of a photo."""
 
     photo: int
     regions: tuple[int, ...]
 
 
-class Made(NamedTuple):
-    """A mistake."""
+class LabelError(NamedTuple):
+    """An error that was made."""
 
     kind: str
     image: str
-    labels: tuple[int, ...]  # numbers in the written file; none for a deleted one
-    outline: list[list[float]]  # what was right there
+    labels: tuple[int, ...]  # numbers in the written file; empty for a deleted label
+    outline: list[list[float]]  # the correct one
 
 
 class Outcome(NamedTuple):
-    """What became of the mistakes of one kind in one draw."""
+    """Results for the errors of one kind and seed."""
 
-    right: int  # of the first EACH doubts
-    looked_at: int  # EACH, or all there are
-    middle: float  # median place of the mistakes in the ranking, from 1
-    seen: int  # mistakes that any doubt is about
+    right: int  # among the first EACH findings
+    looked_at: int  # EACH, or fewer if there are fewer findings
+    median_rank: float  # of the errors, from 1
+    found: int  # errors with any finding
 
 
 def main() -> int:
-    """Returns the first exit code of a command that neither is 0 nor says that there are findings."""
+    """Returns the exit code of the first check that failed, else 0."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", metavar="data.root=FOLDER", help="ICDAR2015's training half")
-    parser.add_argument("--photos", default="801-1000", help="their numbers, first-last")
-    parser.add_argument("--seed", type=int, default=0, help="of the places of the mistakes")
-    parser.add_argument("--draws", type=int, default=1, help="with seed, seed + 1, ...: the table has their means")
-    parser.add_argument("--checkpoint", default="bundled", help="the network that is asked")
+    parser.add_argument("--photos", default="801-1000", help="range of their numbers, first-last")
+    parser.add_argument("--seed", type=int, default=0, help="of the places of the errors")
+    parser.add_argument(
+        "--draws", type=int, default=1, help="number of seeds: seed, seed + 1, ...; the table has the means"
+    )
+    parser.add_argument("--checkpoint", default="bundled", help="of the network")
     parser.add_argument("--output", type=Path, default=Path("runs/label_errors"))
     args = parser.parse_args()
     if args.draws < 1:
-        parser.error(f"--draws={args.draws}: 1 or more")
+        parser.error(f"--draws {args.draws}: must be 1 or more")
     records = photos(Path(args.root.removeprefix("data.root=")), args.photos)
-    code, before = doubts_about(records, args.output / "before", args.checkpoint)
+    code, before = findings_in(records, args.output / "before", args.checkpoint)
     outcomes: dict[str, list[Outcome]] = {kind: [] for kind in FOUND_AS}
     for seed in range(args.seed, args.seed + args.draws):
-        wrong, made = with_mistakes(records, np.random.default_rng(seed))
+        wrong, made = with_errors(records, np.random.default_rng(seed))
         if not code:
-            code, doubts = doubts_about(wrong, args.output / f"wrong_{seed}", args.checkpoint)
+            code, findings = findings_in(wrong, args.output / f"wrong_{seed}", args.checkpoint)
         if code:
             return code
         for kind, draws in outcomes.items():
-            draws.append(outcome(kind, made, doubts))
-    print(f"\n{len(records)} photos, {sum(int((~record.ignore).sum()) for record in records)} words that count")
-    print("| mistake | found as | right of the first 30 | each draw | median rank | found at all | before |")
+            draws.append(outcome(kind, made, findings))
+    print(f"\n{len(records)} photos, {sum(int((~record.ignore).sum()) for record in records)} care regions")
+    print("| error | found as | right of the first 30 | each seed | median rank | found at all | before |")
     print("|---|---|---|---|---|---|---|")
     for kind, draws in outcomes.items():
-        right, looked_at, middle, seen = np.mean(draws, axis=0)
+        right, looked_at, rank, found = np.mean(draws, axis=0)
         each = " ".join(str(draw.right) for draw in draws)
-        there = sum(doubt["kind"] == FOUND_AS[kind] for doubt in before)
-        words = (kind, FOUND_AS[kind], f"{right:g} of {looked_at:g}", each, f"{middle:g}", f"{seen:g}", there)
-        print("|", " | ".join(map(str, words)), "|", flush=True)
+        there = sum(finding["kind"] == FOUND_AS[kind] for finding in before)
+        cells = (kind, FOUND_AS[kind], f"{right:g} of {looked_at:g}", each, f"{rank:g}", f"{found:g}", there)
+        print("|", " | ".join(map(str, cells)), "|", flush=True)
     return 0
 
 
-def doubts_about(records: Sequence[LabelRecord], root: Path, checkpoint: str) -> tuple[int, list[dict[str, Any]]]:
-    """What ocrdet-check doubts in these labels, and 0 or the exit code of a check that failed."""
+def findings_in(records: Sequence[LabelRecord], root: Path, checkpoint: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code of a check that failed, else 0; and the findings of ocrdet-check in these labels."""
     write_set(records, root / "set")
-    words = ("data=custom", f"data.root={root / 'set'}", f"checkpoint={checkpoint}", f"output={root}")
-    if (code := call("ocrdet-check", *words)) not in (0, 1):
+    overrides = ("data=custom", f"data.root={root / 'set'}", f"checkpoint={checkpoint}", f"output={root}")
+    if (code := call("ocrdet-check", *overrides)) not in (0, 1):
         return code, []
-    doubts: list[dict[str, Any]] = json.loads((root / "report.json").read_text("utf-8"))["labels"]["doubts"]
-    return 0, doubts
+    findings: list[dict[str, Any]] = json.loads((root / "report.json").read_text("utf-8"))["labels"]["doubts"]
+    return 0, findings
 
 
-def outcome(kind: str, made: Sequence[Made], doubts: Sequence[dict[str, Any]]) -> Outcome:
-    """Look for the mistakes of a kind among the doubts of the kind that they are found as; the gravest come first."""
+def outcome(kind: str, made: Sequence[LabelError], findings: Sequence[dict[str, Any]]) -> Outcome:
+    """Look for the errors of a kind among the findings of the matching kind, worst first."""
     own = [each for each in made if each.kind == kind]
-    ranked = [doubt for doubt in doubts if doubt["kind"] == FOUND_AS[kind]]
+    ranked = [finding for finding in findings if finding["kind"] == FOUND_AS[kind]]
     ranks = [rank_of(each, ranked) for each in own]
-    right = sum(any(hit(each, doubt) for each in own) for doubt in ranked[:EACH])
-    middle = float(np.median(ranks)) + 1
-    return Outcome(right, min(EACH, len(ranked)), middle, sum(rank < len(ranked) for rank in ranks))
+    right = sum(any(hit(each, finding) for each in own) for finding in ranked[:EACH])
+    median_rank = float(np.median(ranks)) + 1
+    return Outcome(right, min(EACH, len(ranked)), median_rank, sum(rank < len(ranked) for rank in ranks))
 
 
 def photos(root: Path, span: str) -> list[LabelRecord]:
-    """The labels of the photos first-last. Raises UserError where there are none."""
+    """The labels of the photos first-last. Raises UserError if there are none."""
     records = read_data(root, "icdar2015").parts.get("train", [])
     return [records[index] for index in choose(records, range(len(records)), span, 0, "--photos")]
 
 
-def with_mistakes(records: Sequence[LabelRecord], rng: np.random.Generator) -> tuple[list[LabelRecord], list[Made]]:
-    """A copy of the labels with EACH mistakes of each kind, and what they are; no region is hit twice."""
+def with_errors(records: Sequence[LabelRecord], rng: np.random.Generator) -> tuple[list[LabelRecord], list[LabelError]]:
+    """A copy of the labels with EACH errors of each kind, and the errors; each region has at most one."""
     single = [Place(n, (k,)) for n, record in enumerate(records) for k in np.flatnonzero(~record.ignore).tolist()]
     pairs = [place for n, record in enumerate(records) for place in neighbours(n, record)]
     used: set[tuple[int, int]] = set()
     chosen: dict[str, list[Place]] = {}
-    for kind in ("merge", "delete", "split", "shrink", "grow"):  # pairs are rarest
+    for kind in ("merge", "delete", "split", "shrink", "grow"):  # pairs are the rarest
         places = pairs if kind == "merge" else single
         chosen[kind] = []
         for index in rng.permutation(len(places)):
@@ -163,7 +166,7 @@ def with_mistakes(records: Sequence[LabelRecord], rng: np.random.Generator) -> t
 
 
 def neighbours(photo: int, record: LabelRecord) -> list[Place]:
-    """Pairs of care regions that stand in one line."""
+    """Pairs of care regions in one line."""
     places = []
     for left, right in combinations(np.flatnonzero(~record.ignore).tolist(), 2):
         outlines = record.polygons[left], record.polygons[right]
@@ -173,11 +176,11 @@ def neighbours(photo: int, record: LabelRecord) -> list[Place]:
     return places
 
 
-def rewritten(record: LabelRecord, here: dict[str, list[Place]]) -> tuple[LabelRecord, list[Made]]:
-    """The labels of one photo with its mistakes."""
+def rewritten(record: LabelRecord, here: dict[str, list[Place]]) -> tuple[LabelRecord, list[LabelError]]:
+    """The labels of one photo with its errors."""
     fate = {place.regions[0]: (kind, place) for kind, places in here.items() for place in places}
     gone = {place.regions[1] for place in here["merge"]}
-    polygons, flags, texts, made = list[Polygon](), list[bool](), list[str](), list[Made]()
+    polygons, flags, texts, made = list[Polygon](), list[bool](), list[str](), list[LabelError]()
     for k, polygon in enumerate(record.polygons):
         if k in gone:
             continue
@@ -186,7 +189,7 @@ def rewritten(record: LabelRecord, here: dict[str, list[Place]]) -> tuple[LabelR
         new = CHANGES[kind](right) if kind else [polygon]
         if kind:
             numbers = tuple(range(len(polygons), len(polygons) + len(new)))
-            made.append(Made(kind, record.image_path.name, numbers, right.tolist()))
+            made.append(LabelError(kind, record.image_path.name, numbers, right.tolist()))
         polygons += new
         flags += [bool(record.ignore[k])] * len(new)
         texts += [record.texts[k]] * len(new)
@@ -203,7 +206,7 @@ def halves(quad: Polygon) -> list[Polygon]:
 
 
 def scaled(quad: Polygon, times: float) -> list[Polygon]:
-    """Round its centre."""
+    """Scale about its centre."""
     centre = quad.mean(axis=0)
     return [((quad - centre) * times + centre).astype(np.float32)]
 
@@ -218,9 +221,9 @@ CHANGES: dict[str, Callable[[Polygon], list[Polygon]]] = {
 
 
 def write_set(records: Sequence[LabelRecord], root: Path) -> None:
-    """A data set of these labels; its images are links."""
+    """Write a data set with these labels and links to the images."""
     images, labels = root / "train_images", root / "train_gts"
-    shutil.rmtree(root, ignore_errors=True)  # of another call: other photos, other mistakes
+    shutil.rmtree(root, ignore_errors=True)  # of another call, with other photos or errors
     images.mkdir(parents=True)
     labels.mkdir()
     for record in records:
@@ -229,19 +232,19 @@ def write_set(records: Sequence[LabelRecord], root: Path) -> None:
         write_icdar_text(labels / f"gt_{record.image_path.stem}.txt", record, quads=True)
 
 
-def rank_of(made: Made, ranked: Sequence[dict[str, Any]]) -> int:
-    """The place of the first doubt about a mistake, from 0; behind the last where there is none."""
-    return next((rank for rank, doubt in enumerate(ranked) if hit(made, doubt)), len(ranked))
+def rank_of(made: LabelError, ranked: Sequence[dict[str, Any]]) -> int:
+    """The rank of the first finding about an error, from 0; after the last one if there is none."""
+    return next((rank for rank, finding in enumerate(ranked) if hit(made, finding)), len(ranked))
 
 
-def hit(made: Made, doubt: dict[str, Any]) -> bool:
-    """Whether a doubt of the right kind is about this mistake."""
-    if Path(doubt["image"]).name != made.image:
+def hit(made: LabelError, finding: dict[str, Any]) -> bool:
+    """Whether a finding of the matching kind is about this error."""
+    if Path(finding["image"]).name != made.image:
         return False
     if made.labels:
-        return bool({label["label"] for label in doubt["labels"]} & set(made.labels))
-    right, seen = shapely.Polygon(made.outline), shapely.Polygon(doubt["seen"][0])
-    return bool(right.intersection(seen).area > 0.5 * min(right.area, seen.area))
+        return bool({label["label"] for label in finding["labels"]} & set(made.labels))
+    correct, found = shapely.Polygon(made.outline), shapely.Polygon(finding["seen"][0])
+    return bool(correct.intersection(found).area > 0.5 * min(correct.area, found.area))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The curve of a learning-rate range test: its growth, its smoothing, its end, what it suggests. Used by lr_find.py.
+"""The curve of a learning-rate range test: rates, smoothing, end of the test, suggestion. Used by lr_find.py.
 
 Rates are those of `optimizer.lr`, losses the weighted total of a batch.
 """
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-SMOOTHING = 0.9  # share of the running mean that is kept: it looks back about 1 / (1 - 0.9) = 10 steps
+SMOOTHING = 0.9  # of the exponential mean: it covers about 1 / (1 - 0.9) = 10 steps
 DIVERGED = 4.0  # times the best smoothed loss; fastai's limit
 SAFE_SHARE = 0.1  # of the rate at which the loss broke, or was lowest; fastai takes a tenth of the latter
-SKIPPED_SHARE = 0.1  # of the steps, at the beginning
-WINDOW_SHARE = 0.05  # of the steps, to either side of the one whose slope is asked
+SKIPPED_SHARE = 0.1  # of the steps, at the start
+WINDOW_SHARE = 0.05  # of the steps, on each side, for the slope at a step
 
 
 class Point(NamedTuple):
@@ -26,36 +26,36 @@ class Point(NamedTuple):
 
     step: int  # from 1
     lr: float
-    loss: float | None  # the batch's total; None where not finite
+    loss: float | None  # total of the batch; None if not finite
     smoothed: float | None
     finite: bool  # loss and gradient
 
 
 class Suggestion(NamedTuple):
-    """Rates; None where the rule finds none."""
+    """Rates; None if the rule finds none."""
 
     steepest: float | None
     lowest: float | None  # where the smoothed loss was lowest
-    broke: float | None  # where the test ended early
+    diverged: float | None  # where the test ended early
     safe: float | None
-    lr: float | None  # what to type
+    lr: float | None  # the suggestion
 
 
 def rate_at(index: int, low: float, high: float, steps: int) -> float:
-    """The rate of step `index`, 0 … steps - 1: equal factors from low to high."""
+    """The rate of step `index`, 0 … steps - 1, growing by equal factors from low to high."""
     return float(low * (high / low) ** (index / (steps - 1)))
 
 
 def smooth(losses: Sequence[float]) -> float:
-    """Exponential mean of the losses so far, without the pull of its start at 0 (Adam, arXiv:1412.6980, section 3)."""
+    """Exponential mean of the losses so far, with bias correction (Adam, arXiv:1412.6980, section 3)."""
     mean = 0.0
     for loss in losses:
         mean = SMOOTHING * mean + (1.0 - SMOOTHING) * loss
     return mean / (1.0 - SMOOTHING ** len(losses))
 
 
-def broke(points: Sequence[Point]) -> bool:
-    """Whether the newest step ends the test early."""
+def diverged(points: Sequence[Point]) -> bool:
+    """Whether the last step ends the test early."""
     if not points:
         return False
     last, before = points[-1], [point.smoothed for point in points if point.smoothed is not None]
@@ -63,8 +63,8 @@ def broke(points: Sequence[Point]) -> bool:
 
 
 def suggest(points: Sequence[Point], steps: int) -> Suggestion:
-    """The rule at the top of lr_find.py. steps: of the whole test, done or not."""
-    end = points[-1].lr if broke(points) else None
+    """The rule at the top of lr_find.py. steps: of the whole test."""
+    end = points[-1].lr if diverged(points) else None
     curve = [(point.lr, point.smoothed) for point in points if point.smoothed is not None]
     if not curve:
         return Suggestion(None, None, end, None, None)
@@ -77,19 +77,19 @@ def suggest(points: Sequence[Point], steps: int) -> Suggestion:
 
 
 def _slopes(curve: Sequence[tuple[float, float]], steps: int, last: int) -> dict[int, float]:
-    """Loss per decade of the rate at each index up to `last` that the rule allows. curve: (rate, smoothed loss)."""
+    """Loss per decade of the rate at each allowed index up to `last`. curve: (rate, smoothed loss)."""
     half = max(1, round(WINDOW_SHARE * steps))
     first = max(half, round(SKIPPED_SHARE * steps))
     slopes = {}
     for middle in range(first, min(last, len(curve) - 1 - half) + 1):
         rates, losses = zip(*curve[middle - half : middle + half + 1], strict=True)
         slope = float(np.polyfit(np.log10(rates), losses, 1)[0])
-        slopes[middle] = round(slope, 9)  # equal slopes differ in their last digits, and the smallest rate shall win
+        slopes[middle] = round(slope, 9)  # so that the smallest rate wins among equal slopes
     return slopes
 
 
 def read_points(path: Path) -> list[Point]:
-    """The steps written so far, up to a line that a kill cut off; none where the file is absent."""
+    """The steps written so far, up to a line cut off by a kill; empty if there is no file."""
     points: list[Point] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
@@ -100,27 +100,27 @@ def read_points(path: Path) -> list[Point]:
 
 
 def write_points(path: Path, points: Sequence[Point]) -> None:
-    """All of them, in place of what is there."""
-    beside = path.with_suffix(".tmp")
-    beside.write_text("".join(json.dumps(point._asdict()) + "\n" for point in points), encoding="utf-8")
-    beside.replace(path)
+    """Replace the file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(json.dumps(point._asdict()) + "\n" for point in points), encoding="utf-8")
+    temporary.replace(path)
 
 
 def append_point(path: Path, point: Point) -> None:
-    """One line more."""
+    """Append one line."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(point._asdict()) + "\n")
 
 
-def report(words: Sequence[str], points: Sequence[Point], found: Suggestion) -> list[str]:
-    """What is printed at the end. words: overrides of the test, repeated in the command to type."""
-    if found.broke is None:
-        end = f"the loss did not break up to {points[-1].lr:.2g}"
+def report(overrides: Sequence[str], points: Sequence[Point], found: Suggestion) -> list[str]:
+    """The lines printed at the end. overrides: of the test, repeated in the suggested command."""
+    if found.diverged is None:
+        end = f"the loss did not diverge up to {points[-1].lr:.2g}"
     else:
-        end = f"the loss broke at {found.broke:.2g}"
+        end = f"the loss diverged at {found.diverged:.2g}"
     if found.steepest is None or found.lowest is None:
-        return [f"{end} and never fell before: nothing to suggest (try more --steps, or a lower --low)"]
-    others = [word for word in words if not word.lstrip("+").startswith("optimizer.lr=")]
+        return [f"{end} and did not fall before: no suggestion (try more --steps or a lower --low)"]
+    others = [word for word in overrides if not word.lstrip("+").startswith("optimizer.lr=")]
     return [
         f"the smoothed loss fell most steeply at {found.steepest:.2g} and was lowest at {found.lowest:.2g}; {end}; "
         f"largest safe rate {found.safe:.2g}",
@@ -129,8 +129,8 @@ def report(words: Sequence[str], points: Sequence[Point], found: Suggestion) -> 
 
 
 def draw(path: Path, points: Sequence[Point], found: Suggestion) -> None:
-    """The loss over the rate, the suggestion marked."""
-    from matplotlib.figure import Figure  # half a second, and an extra: only who draws needs it
+    """Plot the loss over the rate and mark the suggestion."""
+    from matplotlib.figure import Figure  # an optional dependency, and slow to import
 
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -141,15 +141,15 @@ def draw(path: Path, points: Sequence[Point], found: Suggestion) -> None:
     axes.plot(rates, [point.smoothed or 0.0 for point in shown], color="C0", label="smoothed")
     for rate, name, style in (
         (found.steepest, "steepest", ":"),
-        (found.broke, "broke", "--"),
+        (found.diverged, "diverged", "--"),
         (found.lr, "suggested", "-"),
     ):
         if rate is not None:
             axes.axvline(rate, color="C1", linestyle=style, label=f"{name}: {rate:.2g}")
-    axes.set_xlim(points[0].lr / 1.3, points[-1].lr * 1.3)  # a single point has no width of its own
+    axes.set_xlim(points[0].lr / 1.3, points[-1].lr * 1.3)  # also right for a single point
     axes.set(xscale="log", xlabel="optimizer.lr", ylabel="training loss", title="learning-rate range test")
     lowest = min((point.smoothed or 0.0 for point in shown), default=1.0)
-    axes.set_ylim(0.0, 1.1 * min(DIVERGED * lowest, max(losses, default=1.0)))  # the last losses may be astronomical
+    axes.set_ylim(0.0, 1.1 * min(DIVERGED * lowest, max(losses, default=1.0)))  # the last losses may be huge
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=110)

@@ -1,29 +1,29 @@
-"""Learning-rate range test: let the rate grow from tiny to far too high, and watch where the loss falls and breaks.
+"""Learning-rate range test: raise the rate from tiny to far too high and see where the loss falls and diverges.
 
     python scripts/lr_find.py data=custom data.root=FOLDER
     python scripts/lr_find.py input_size=256x256 augment=none      # rendered scenes, about a minute on a CPU
 
 Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, arXiv:1506.01186, section 3.3, in the exponential
 form known from fastai: step i of n has the rate low · (high / low)^(i / (n - 1)), i = 0 … n - 1. The run is that of
-`ocrdet-train` with the same overrides; only its rate, its mining and its guard are replaced.
+`ocrdet-train` with the same overrides; only learning rate, mining and guard are replaced.
 
-Mining is held where such a run begins (0 from random weights, 1 from init.weights or with train.mining_warmup=false;
-docs/adr/003): while it grows the same network has a higher loss, which here would look like a rate too high.
+Mining stays where such a run starts (0 from random weights, 1 from init.weights or with train.mining_warmup=false;
+docs/adr/003): more mining raises the loss of the same network, which would look like too high a rate.
 
-The loss is smoothed: an exponential mean over about ten steps, corrected for its beginning. The test ends early when
-that is above 4 times its best, or when the loss or its gradient is not finite. The rule, printed with its numbers:
+The loss is smoothed: an exponential mean over about ten steps, with bias correction. The test ends early when it is
+above 4 times its best, or when the loss or its gradient is not finite. The rule, printed with its numbers:
 
   steepest     where the smoothed loss falls most per decade of the rate: least squares over a twentieth of the steps
-               to either side, from the tenth part of the steps on (before it the mean rests on too few) to the lowest
-               loss; of equal ones the smallest rate
-  safe         a tenth of the rate at which the test ended early; if it did not, of the rate with the lowest loss
-  suggestion   the smaller of the two; the smoothing lags by a few steps, so it is rather high than low
+               on each side, after the first tenth of the steps (too few for the mean) up to the lowest loss; of equal
+               slopes the one at the smallest rate
+  safe         a tenth of the rate at which the test ended early, else of the rate with the lowest loss
+  suggestion   the smaller of the two; smoothing lags by a few steps, so it is rather too high than too low
 
-Writes OUTPUT/lr_find.jsonl (a line a step: step, lr, loss, smoothed, finite; null where not finite) and lr_find.png.
-Type the same command again after a stop: it goes on from the save made every 20 steps, or by Ctrl-C, else from the
+Writes OUTPUT/lr_find.jsonl (one line per step: step, lr, loss, smoothed, finite; null if not finite) and lr_find.png.
+Run the same command again after a stop: it resumes from the last save (every 20 steps and at Ctrl-C), else from the
 start. Other settings in the same folder are refused.
 
-Exit code: 0; 1 when there is nothing to suggest; 2 refused; 130 or 143 interrupted.
+Exit code: 0; 1 without a suggestion; 2 refused; 130 or 143 interrupted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lr_curve import (
     Point,
     append_point,
-    broke,
+    diverged,
     draw,
     rate_at,
     read_points,
@@ -57,40 +57,40 @@ if TYPE_CHECKING:  # torch takes seconds to import: a wrong argument is refused 
     from resnet18_ocrdet.train.engine import StepRecord
 
 SAVE_EVERY = 20  # steps
-FEWEST_STEPS = 10
-RESERVED = {"run_dir": "use --output", "resume": "typing the same command again goes on"}
+MIN_STEPS = 10
+RESERVED = {"run_dir": "use --output", "resume": "run the same command again to resume"}
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """The command line."""
 
     low: float
     high: float
     steps: int
     output: Path
-    words: list[str]  # overrides of ocrdet-train
+    overrides: list[str]  # of ocrdet-train
 
 
-def parse(argv: list[str]) -> Asked:
+def parse(argv: list[str]) -> Options:
     """Raises UserError that names key, value and rule."""
     parser = Parser(prog="lr_find.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--low", default="1e-5", help="first rate (default: %(default)s)")
     parser.add_argument("--high", default="1", help="last rate (default: %(default)s)")
     parser.add_argument("--steps", default="100", help="optimizer steps (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/lr_find"), help="folder (default: %(default)s)")
-    parser.add_argument("words", nargs="*", metavar="key=value", help="overrides of ocrdet-train")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides of ocrdet-train")
     found = parser.parse_intermixed_args(argv)
     low, high = positive("--low", found.low), positive("--high", found.high)
     if low >= high:
         raise UserError(f"--low {found.low}: must be below --high {found.high}")
-    if not (found.steps.isascii() and found.steps.isdigit() and int(found.steps) >= FEWEST_STEPS):
-        raise UserError(f"--steps {found.steps}: needs a whole number, {FEWEST_STEPS} or more")
-    refuse_overrides(found.words, RESERVED)
-    return Asked(low, high, int(found.steps), found.output, list(found.words))
+    if not (found.steps.isascii() and found.steps.isdigit() and int(found.steps) >= MIN_STEPS):
+        raise UserError(f"--steps {found.steps}: must be a whole number, {MIN_STEPS} or more")
+    refuse_overrides(found.overrides, RESERVED)
+    return Options(low, high, int(found.steps), found.output, list(found.overrides))
 
 
-def compose(words: list[str]) -> DictConfig | int:
-    """The checked config of `ocrdet-train WORDS`, or the exit code where the words are refused."""
+def compose(overrides: list[str]) -> DictConfig | int:
+    """The checked config of `ocrdet-train OVERRIDES`, or the exit code if they are refused."""
     from resnet18_ocrdet.commands.launch import run_command
 
     composed: list[DictConfig] = []
@@ -99,15 +99,15 @@ def compose(words: list[str]) -> DictConfig | int:
         composed.append(cfg)
         return 0
 
-    code = run_command("train", keep, words)
+    code = run_command("train", keep, overrides)
     return composed[0] if composed else code
 
 
-def settings(asked: Asked, cfg: DictConfig) -> dict[str, Any]:
-    """All that two calls must share to be one test, as plain values with dotted keys."""
+def settings(options: Options, cfg: DictConfig) -> dict[str, Any]:
+    """The settings that must be equal to resume a test, as plain values with dotted keys."""
     from omegaconf import OmegaConf
 
-    flat = {"--low": asked.low, "--high": asked.high, "--steps": asked.steps}
+    flat = {"--low": options.low, "--high": options.high, "--steps": options.steps}
     return flat | _flat(OmegaConf.to_container(cfg, resolve=True), "", ("run_dir", "resume"))
 
 
@@ -119,7 +119,7 @@ def _flat(node: Any, key: str, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 class HeldMining:
-    """Mining that stays where it is (engine.Mining)."""
+    """Mining with a constant share (engine.Mining)."""
 
     def __init__(self, share: float) -> None:
         self.share = share
@@ -128,7 +128,7 @@ class HeldMining:
         """Nothing changes."""
 
     def state_dict(self) -> dict[str, float]:
-        """The share, for whoever asks."""
+        """The share."""
         return {"share": self.share}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
@@ -136,24 +136,24 @@ class HeldMining:
 
 
 class RangeTest:
-    """The parts of the run that `cfg` describes, with a rate that grows."""
+    """The parts of the run of `cfg`, with a growing rate."""
 
-    def __init__(self, cfg: DictConfig, asked: Asked, display: Display) -> None:
+    def __init__(self, cfg: DictConfig, options: Options, display: Display) -> None:
         """Raises UserError for data or a device that cannot be used."""
         from resnet18_ocrdet.commands.train_parts import assemble
         from resnet18_ocrdet.runtime.distributed import World
         from resnet18_ocrdet.train.guard import Guard
 
-        self.asked, self.checkpoint = asked, asked.output / "lr_find.pt"
+        self.options, self.checkpoint = options, options.output / "lr_find.pt"
         self.parts = assemble(cfg, display, World(), resuming=False)
         self.state, self.loader = self.parts.state, self.parts.loader
-        # It judges nothing but finiteness: a loss far above the usual is what this test looks for.
+        # Judges only whether values are finite: this test looks for losses far above the usual.
         self.state.guard = Guard(math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)
         self.state.mining = HeldMining(self.state.mining.share)
         self.clip_norm = cfg.train.clip_norm
 
     def records(self) -> Iterator[StepRecord]:
-        """Optimizer steps without an end, from the one after `state.step` on. Overflows of fp16 are no steps."""
+        """Optimizer steps after `state.step`, without end. Overflows of fp16 are not counted."""
         from resnet18_ocrdet.train.engine import train_one_epoch
         from resnet18_ocrdet.train.guard import Verdict
 
@@ -165,30 +165,30 @@ class RangeTest:
                 self.state, rounds, per_epoch, self._rate, parts.criterion, parts.compute, self.clip_norm
             ):
                 if record.verdict is Verdict.OVERFLOW:
-                    self.state.step -= 1  # once more with this rate; each time the scaler halves its factor, down to 1
+                    self.state.step -= 1  # repeat with this rate; the scaler halves its factor each time, down to 1
                 else:
                     yield record
 
     def _rate(self, epoch: float) -> float:
-        """engine.train_one_epoch counts in epochs, this test in steps."""
-        return rate_at(round(epoch * len(self.loader)), self.asked.low, self.asked.high, self.asked.steps)
+        """engine.train_one_epoch counts epochs, this test steps."""
+        return rate_at(round(epoch * len(self.loader)), self.options.low, self.options.high, self.options.steps)
 
     def save(self) -> None:
-        """Write beside, then rename: a kill leaves the save before or this one."""
+        """Write and rename, so that a kill leaves a complete file."""
         import torch
 
-        state, beside = self.state, self.checkpoint.with_suffix(".tmp")
+        state, temporary = self.state, self.checkpoint.with_suffix(".tmp")
         content = {
             "step": state.step,
             "model": state.model.state_dict(),
             "optimizer": state.optimizer.state_dict(),
             "scaler": state.scaler.state_dict(),
         }
-        torch.save(content, beside)
-        beside.replace(self.checkpoint)
+        torch.save(content, temporary)
+        temporary.replace(self.checkpoint)
 
     def restore(self, written: int) -> None:
-        """Stand where the save was made. written: steps of lr_find.jsonl; a save beyond them is not of this test."""
+        """Load the last save. written: steps in lr_find.jsonl; a save beyond them belongs to another test."""
         import torch
 
         if not self.checkpoint.is_file():
@@ -197,41 +197,41 @@ class RangeTest:
         if content["step"] <= written:
             self.state.model.load_state_dict(content["model"])
             self.state.optimizer.load_state_dict(content["optimizer"])
-            if scaler := content.get("scaler"):  # empty but for fp16
+            if scaler := content.get("scaler"):  # empty except in fp16
                 self.state.scaler.load_state_dict(scaler)
             self.state.step = content["step"]
 
 
-def measure(cfg: DictConfig, asked: Asked, display: Display, points: list[Point]) -> int:
-    """Do the steps that are missing, and add them to `points`. Returns 0, or 130 or 143 when interrupted."""
+def measure(cfg: DictConfig, options: Options, display: Display, points: list[Point]) -> int:
+    """Run the missing steps and append them to `points`. Returns 0, or 130 or 143 if interrupted."""
     from resnet18_ocrdet.runtime.signals import Interrupt
 
-    path = asked.output / "lr_find.jsonl"
-    test = RangeTest(cfg, asked, display)
+    path = options.output / "lr_find.jsonl"
+    test = RangeTest(cfg, options, display)
     test.restore(len(points))
     del points[test.state.step :]
     write_points(path, points)
     if points:
-        display.line(f"going on after step {len(points)}")
-    with Interrupt() as interrupt, display.progress("range test", asked.steps, len(points)) as advance:
+        display.line(f"resuming after step {len(points)}")
+    with Interrupt() as interrupt, display.progress("range test", options.steps, len(points)) as advance:
         try:
             for record in test.records():
                 points.append(_point(record, points))
                 append_point(path, points[-1])
                 advance(1, f"lr {record.lr:.2g}  loss {float(record.loss.total):.3f}")
-                if len(points) == asked.steps or broke(points):
+                if len(points) == options.steps or diverged(points):
                     break
                 if len(points) % SAVE_EVERY == 0 or interrupt.signal is not None:
                     test.save()
                 if interrupt.signal is not None:
-                    display.line(f"interrupted; step {len(points)} is saved, the same command goes on")
+                    display.line(f"interrupted; step {len(points)} is saved; run the same command again to resume")
                     return interrupt.exit_code
-        except RuntimeError:  # a signal to the whole group ends the loader processes, and torch raises at any place
+        except RuntimeError:  # a signal to the whole group ends the loader processes, and torch raises anywhere
             if interrupt.signal is None:
                 raise
-            display.line("interrupted in the middle of a step; the same command goes on from the save before it")
+            display.line("interrupted in the middle of a step; run the same command again to resume from the last save")
             return interrupt.exit_code
-    test.checkpoint.unlink(missing_ok=True)  # 100 MB that nobody needs: the lines say that the test is done
+    test.checkpoint.unlink(missing_ok=True)  # 100 MB, not needed any more
     return 0
 
 
@@ -245,38 +245,38 @@ def _point(record: StepRecord, before: Sequence[Point]) -> Point:
 
 def main(argv: list[str]) -> int:
     """Returns the exit code. Raises UserError."""
-    asked = parse(argv)
+    options = parse(argv)
     require_matplotlib()
-    cfg = compose(asked.words)
+    cfg = compose(options.overrides)
     if isinstance(cfg, int):
         return cfg
     if cfg.optimizer.base_batch_size is not None:
         raise UserError(
-            f"optimizer.base_batch_size={cfg.optimizer.base_batch_size}: the range test finds the rate of the batch "
-            f"you train with, a training would multiply it again; leave base_batch_size out, here and there"
+            f"optimizer.base_batch_size={cfg.optimizer.base_batch_size}: the range test finds the rate for your batch "
+            f"size, and a training would scale it again; remove base_batch_size from both"
         )
     from resnet18_ocrdet.runtime.console import Display
     from resnet18_ocrdet.runtime.lock import RunLock
     from resnet18_ocrdet.runtime.run_folder import make_folder
 
-    make_folder("--output", asked.output)
+    make_folder("--output", options.output)
     display = Display()
-    with RunLock(asked.output / "run.lock"):
-        points = read_points(asked.output / "lr_find.jsonl")
-        keep_settings(asked.output, settings(asked, cfg), begun=bool(points))
-        if len(points) < asked.steps and not broke(points):
+    with RunLock(options.output / "run.lock"):
+        points = read_points(options.output / "lr_find.jsonl")
+        keep_settings(options.output, settings(options, cfg), begun=bool(points))
+        if len(points) < options.steps and not diverged(points):
             _set_up_process()
-            if code := measure(cfg, asked, display, points):
+            if code := measure(cfg, options, display, points):
                 return code
-        found = suggest(points, asked.steps)
-        draw(asked.output / "lr_find.png", points, found)
-    for line in [*report(asked.words, points, found), f"wrote {asked.output}/lr_find.jsonl and lr_find.png"]:
+        found = suggest(points, options.steps)
+        draw(options.output / "lr_find.png", points, found)
+    for line in [*report(options.overrides, points, found), f"wrote {options.output}/lr_find.jsonl and lr_find.png"]:
         display.line(line)
     return 0 if found.lr is not None else 1
 
 
 def _set_up_process() -> None:
-    """As ocrdet-train does it."""
+    """As ocrdet-train does."""
     import cv2
 
     from resnet18_ocrdet.runtime.allocator import keep_freed_memory

@@ -1,4 +1,4 @@
-"""scripts/lr_table.py: what a call runs, what a second call does, and the real thing once."""
+"""scripts/lr_table.py: what a first and a second call run, and one real run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # scripts are no package
+sys.path.insert(0, str(SCRIPTS))  # scripts are not a package
 
 import lr_rows  # noqa: E402
 import lr_table  # noqa: E402
@@ -29,11 +29,11 @@ WORDS = [word for word in TINY if word != "data.test_size=2"]
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--rates 0.003,x", "--rates x: needs a number above 0"),
-        ("--rates 0.003,-1", "--rates -1: needs a number above 0"),
-        ("--rates 0.003,nan", "--rates nan: needs a number above 0"),
-        ("--rates 0.003,3e-3", "--rates 0.003,3e-3: 0.003 is there twice"),
-        ("--epochs 0", "--epochs 0: needs a whole number, 1 or more"),
+        ("--rates 0.003,x", "--rates x: must be a number above 0"),
+        ("--rates 0.003,-1", "--rates -1: must be a number above 0"),
+        ("--rates 0.003,nan", "--rates nan: must be a number above 0"),
+        ("--rates 0.003,3e-3", "--rates 0.003,3e-3: 0.003 appears twice"),
+        ("--epochs 0", "--epochs 0: must be a whole number, 1 or more"),
         ("--epochs 2 train.epochs=3", "train.epochs=3: this script sets train.epochs itself; give it once"),
         ("optimizer.lr=0.1", "optimizer.lr=0.1: this script sets optimizer.lr itself; use --rates"),
         ("--epoch", "argument --epochs: expected one argument"),
@@ -46,23 +46,23 @@ def test_refused_arguments(words: str, message: str):
     assert str(refused.value) == message
 
 
-def test_what_is_run_with_and_without_overrides():
+def test_the_overrides_of_the_jobs():
     plain = lr_table.parse([])
     assert plain.rates == [0.003, 0.005, 0.007, 0.009, 0.01]
-    assert {"optimizer=sgd", "scheduler=cosine", "input_size=256x256", "train.epochs=5"} <= set(plain.words)
-    assert lr_table.parse(["--epochs", "9"]).words[-1:] == ["train.epochs=9"]
-    assert lr_table.parse(["data=custom", "--epochs", "2", "data.root=a b"]).words == [
+    assert {"optimizer=sgd", "scheduler=cosine", "input_size=256x256", "train.epochs=5"} <= set(plain.overrides)
+    assert lr_table.parse(["--epochs", "9"]).overrides[-1:] == ["train.epochs=9"]
+    assert lr_table.parse(["data=custom", "--epochs", "2", "data.root=a b"]).overrides == [
         "data=custom", "data.root=a b", "train.epochs=2"
     ]  # fmt: skip
 
 
 def test_a_job_belongs_to_the_rate_in_its_config(tmp_path: Path):
-    make_job(tmp_path / "sweep/0", 0.01, saved=False)  # killed before its first save: nothing to go on from
+    make_job(tmp_path / "sweep/0", 0.01, saved=False)  # killed before its first save
     done = make_job(tmp_path / "sweep/1", 0.003, finished=True)
     (make_job(tmp_path / "sweep/2", 0.005) / "config.yaml").write_text("optimi")  # killed while it was written
     stopped = make_job(tmp_path / "sweep/3", 0.007, faults=((3, "stop", False),))
     half = make_job(tmp_path / "sweep-2/0", 0.01)
-    make_job(tmp_path / "sweep-2/1", 0.003)  # less far than the finished one
+    make_job(tmp_path / "sweep-2/1", 0.003)  # not as far as the finished one
     assert lr_table.find_jobs(tmp_path) == {
         0.003: (FINISHED, done),
         0.007: (STOPPED, stopped),
@@ -71,7 +71,7 @@ def test_a_job_belongs_to_the_rate_in_its_config(tmp_path: Path):
 
 
 class Commands:
-    """Stands in for ocrdet-train: notes the words, finishes what it is asked to."""
+    """Replaces ocrdet-train: records its arguments and writes finished jobs."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> None:
         self.seen: list[tuple[str, ...]] = []
@@ -91,7 +91,7 @@ class Commands:
         return 0
 
 
-def test_a_second_call_does_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_second_call_runs_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     make_job(Path("out/sweep/0"), 0.003, (0.6, 0.7), finished=True)
     make_job(Path("out/sweep/1"), 0.005, (0.4,))
@@ -103,7 +103,7 @@ def test_a_second_call_does_only_what_is_missing(tmp_path: Path, monkeypatch: py
         ("-m", "optimizer.lr=0.007,0.01", "run_dir=out/sweep-2", "seed=1"),
     ]
     page = Path("out/lr_table.md").read_text()
-    assert "0.003 won with hmean 0.700, 0.200 above 0.007" in page
+    assert "0.003 is best with hmean 0.700, 0.200 above 0.007" in page
     assert "python scripts/lr_table.py --output out --rates 0.003,0.005,0.007,0.01 seed=1" in page
     assert lr_table.main(call) == 0
     assert len(commands.seen) == 2  # nothing was missing
@@ -120,17 +120,15 @@ def test_other_settings_in_the_same_folder_are_refused_and_more_rates_are_not(
     assert lr_table.main([*call, "0.003,0.005", "seed=1"]) == 0
 
 
-def test_an_interrupt_ends_the_script_and_the_table_says_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_after_an_interrupt_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     make_job(tmp_path / "sweep/0", 0.003, (0.6,))
     commands = Commands(monkeypatch, code=130)
     assert lr_table.main(["--output", str(tmp_path), "--rates", "0.003,0.005"]) == 130
-    assert len(commands.seen) == 1  # the sweep was not begun
+    assert len(commands.seen) == 1  # the sweep was not started
     assert "| 0.003 | 0.600 | 0.300 | not finished, 1 epochs done" in (tmp_path / "lr_table.md").read_text()
 
 
-def test_a_refused_sweep_leaves_no_table_and_may_be_corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_refused_sweep_writes_no_table_and_can_be_corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     call = ["--output", str(tmp_path), "--rates", "0.003"]
     Commands(monkeypatch, code=2)
     assert lr_table.main([*call, "sed=1"]) == 2
@@ -139,7 +137,7 @@ def test_a_refused_sweep_leaves_no_table_and_may_be_corrected(tmp_path: Path, mo
     assert lr_table.main([*call, "seed=1"]) == 0
 
 
-def test_a_job_that_is_still_training_is_left_alone(tmp_path: Path):
+def test_a_job_that_is_still_training_is_refused(tmp_path: Path):
     job = make_job(tmp_path / "sweep/0", 0.003)
     holder = subprocess.Popen(
         [sys.executable, "-c",
@@ -157,7 +155,7 @@ def test_a_job_that_is_still_training_is_left_alone(tmp_path: Path):
         pass
 
 
-def test_a_command_in_the_middle_of_its_work_gets_the_signal_and_is_waited_for(tmp_path: Path):
+def test_a_signal_is_forwarded_to_the_running_command(tmp_path: Path):
     child = (
         "import signal, sys, time; from pathlib import Path\n"
         "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), Path('saved').touch(), sys.exit(143)))\n"
@@ -174,7 +172,7 @@ def test_a_command_in_the_middle_of_its_work_gets_the_signal_and_is_waited_for(t
     assert (tmp_path / "saved").exists()
 
 
-def test_a_command_that_a_signal_ended_is_told_as_a_shell_does():
+def test_the_exit_code_of_a_killed_command():
     assert lr_table.call("python", "-c", "import os; os.kill(os.getpid(), 9)") == 137
 
 
@@ -192,12 +190,12 @@ def wait_until_free(lock: Path, seconds: float = 60.0) -> None:
             with RunLock(lock):
                 return
         except UserError:
-            assert time.monotonic() < until, f"{lock} is still held"
+            assert time.monotonic() < until, f"{lock} is still locked"
             time.sleep(0.05)
 
 
 @pytest.mark.slow
-def test_the_script_itself_with_a_rate_that_the_guard_stops(tmp_path: Path):
+def test_a_real_run_with_a_rate_that_the_guard_stops(tmp_path: Path):
     words = [*WORDS, "train.guard.patience=1", "train.guard.rollbacks=0", "augment=none"]
     done = subprocess.run(
         [sys.executable, SCRIPTS / "lr_table.py", "--rates", "0.003,100", "--epochs", "1", "--output", "out", *words],
@@ -215,7 +213,7 @@ def test_bad_arguments_end_in_one_line(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, SCRIPTS / "lr_table.py", "--rates", "a"], cwd=tmp_path, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (2, "lr_table: --rates a: needs a number above 0\n")
+    assert (done.returncode, done.stderr) == (2, "lr_table: --rates a: must be a number above 0\n")
 
 
 @pytest.mark.slow
@@ -226,7 +224,7 @@ def test_killed_and_called_again(tmp_path: Path):
     wait_for(tmp_path / "out/sweep/0/checkpoints/last.pt")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    wait_until_free(tmp_path / "out/sweep/0/run.lock")  # the training is a grandchild: it may be dying still
+    wait_until_free(tmp_path / "out/sweep/0/run.lock")  # the training is a grandchild and may not have ended yet
     assert not (tmp_path / "out/sweep/0/summary.txt").exists()
     again = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -236,11 +234,11 @@ def test_killed_and_called_again(tmp_path: Path):
         assert [line["epoch"] for line in lr_rows.read_lines(tmp_path / "out" / job / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
-def test_lines_of_the_display_are_what_a_call_says_first(
+def test_a_call_first_prints_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     make_job(tmp_path / "sweep/0", 0.003, finished=True)
     make_job(tmp_path / "sweep/1", 0.005)
     Commands(monkeypatch)
-    lr_table.run_missing(lr_table.Asked([0.003, 0.005, 0.007], tmp_path, []), Display())
-    assert capsys.readouterr().out == "3 rates: 1 ended before, 1 to go on with, 1 to start\n"
+    lr_table.run_missing(lr_table.Options([0.003, 0.005, 0.007], tmp_path, []), Display())
+    assert capsys.readouterr().out == "3 rates: 1 done, 1 to resume, 1 to start\n"

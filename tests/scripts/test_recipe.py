@@ -1,4 +1,4 @@
-"""scripts/recipe.py and scripts/few_photos.py from end to end, on six small pictures named as ICDAR2015's photos."""
+"""scripts/recipe.py and scripts/few_photos.py end to end, on six small images named like photos of ICDAR2015."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resnet18_ocrdet.model.release import is_stripped
 pytestmark = pytest.mark.slow
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-# Both trainings hardly move the bundled weights, which find the rendered words already.
+# Both trainings hardly change the bundled weights, which detect the rendered words already.
 TINY = ("train.batch_size=2", "train.workers=0", "optimizer.lr=1e-6")
 PHOTOS = ("input_size=320x1280", "augment.crop_size=64x64", "data.cache=none", "train.epochs=1", *TINY)
 RENDERED = ("--pretrain", "data.train_size=4", "data.val_size=2", "init.weights=bundled", *TINY)

@@ -1,4 +1,4 @@
-"""scripts/text_free.py: rectangles that no region touches, by hand and by looking at every one there is."""
+"""scripts/text_free.py: rectangles without text, computed by hand and compared with an exhaustive search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # scripts are no package
+sys.path.insert(0, str(SCRIPTS))  # scripts are not a package
 
 from text_free import CELL, MARGIN, Box, free_parts, largest_free  # noqa: E402
 
@@ -32,7 +32,7 @@ def every_rectangle(free, least):
 
 @settings(max_examples=200, deadline=None)
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 7), st.integers(1, 7))), st.integers(1, 4))
-def test_it_is_the_largest_there_is(free, least):
+def test_no_free_rectangle_is_larger(free, least):
     areas, found = every_rectangle(free, least), largest_free(free, least)
     if found is None:
         assert not areas
