@@ -118,10 +118,8 @@ def is_tangle(points: Points) -> bool:
     sides = shapely.linestrings(np.stack([points, np.roll(points, -1, axis=0)], axis=1).astype(np.float64))
     tree, met = shapely.STRtree(sides), 0
     for start in range(0, len(sides), SIDES_AT_ONCE):
-        some = sides[start : start + SIDES_AT_ONCE]
-        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(
-            some
-        )  # without itself and its two neighbours
+        some = sides[start : start + SIDES_AT_ONCE]  # each intersects itself and its two neighbours
+        met += tree.query(some, predicate="intersects").shape[1] - 3 * len(some)
         if met > 2 * MAX_CROSSINGS:  # each pair is found twice
             return True
     return False

@@ -6,7 +6,6 @@ in `average`), the origin of code and data in `about`, and the state that a resu
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -21,7 +20,6 @@ from ..config.bundled import EXPORTED
 from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, link_or_copy, staging_folder
 from ..runtime.messages import one_line
-from ..runtime.regular_file import open_regular
 from .checkpoint_schema import check_content, check_tensors, is_count
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint
@@ -36,9 +34,7 @@ NOT_LOADED = {
 }
 LONGEST_LINE = 1000  # characters of an error message
 WRITER = "inline_container"  # torch names this file in the RuntimeError for a full disk
-FOREIGN_CODE = re.compile(
-    r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)"
-)  # torch's message when weights_only refuses it
+PICKLED_CODE = re.compile(r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)")  # torch's message with weights_only
 ADDED_IN_3: dict[str, Any] = {
     "average": None,
     "scaler": {},
@@ -68,12 +64,6 @@ class Checkpoint(Metadata):
     sums: dict[str, Any]  # train.engine.LossSums of the epoch so far
     best_hmean: float | None
     not_better: int  # validations since the best one
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file, 64 hex digits. Raises OSError."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped_weights(content: Checkpoint) -> dict[str, Tensor]:
@@ -132,7 +122,7 @@ def _read(file: BinaryIO) -> object:
     except UserError:
         raise
     except Exception as error:  # torch raises many types for a file that is damaged or not a checkpoint
-        if (code := FOREIGN_CODE.search(str(error))) is not None:
+        if (code := PICKLED_CODE.search(str(error))) is not None:
             raise UserError(
                 f"contains pickled code ({code[1]}), which is refused: checkpoints hold tensors and plain values only"
             ) from None

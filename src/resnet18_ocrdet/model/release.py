@@ -15,7 +15,6 @@ from ..errors import UserError
 from ..runtime.regular_file import open_regular
 from .checkpoint import Checkpoint, shipped_weights, weights_only
 from .metadata import Metadata
-from .metadata import Metadata
 
 STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
 PATHS = ("run_dir", "resume", "init.weights", "init.backbone")
