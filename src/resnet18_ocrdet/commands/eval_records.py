@@ -47,7 +47,7 @@ def choose_split(cfg: DictConfig, splits: Splits, data: DictConfig, display: Dis
     """The split asked for; by default test if the set named with data= has one, else val. data: settings of `splits`.
 
     Raises UserError if it has no images."""
-    for message in splits.told:
+    for message in splits.notes:
         display.line(message)
     name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else "val")
     source: Source | None = getattr(splits, name)
