@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from . import build
 from .config.bundled import BUNDLED, weights_path
 from .config.library import train_keys
 from .config.spec import Key, declared_key
 from .config.values import convert
 from .data.image_io import read_image
-from .inference.loading import load_model, where_to_run
-from .inference.predictor import Predictor
+from .inference.loading import load_model
+from .inference.predictor import open_predictor
 from .model.contract import Contract
 from .structures import Detection, Image
 
@@ -26,7 +25,8 @@ RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
 class Detector:
     """A trained text detector, called with an image.
 
-    It holds no state between calls: any number of threads may call one at the same time."""
+    It holds no state between calls: any number of threads may call one at the same time. An exported file is run
+    without importing torch."""
 
     def __init__(
         self,
@@ -42,47 +42,44 @@ class Detector:
         """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime: as of
         ocrdet-detect.
 
-        input_size: height and width, multiples of 32; None and what `decode` does not name (bin_thresh, box_thresh,
-        unclip_ratio, max_candidates, shape, unclip, resize): as the checkpoint says. tiling: images that would be
-        shrunk to less than half are looked at in tiles as well.
-        Raises UserError for a checkpoint or device that cannot be used, ValueError for another setting."""
-        keys = train_keys()  # the rules of the command line hold here too
-        device, precision = _judged(keys["device"], device), _judged(keys["precision"], precision)
+        input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
+        `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize). tiling: also
+        use tiles of images that would be shrunk to less than half.
+        Raises UserError for a checkpoint or device that cannot be used, ValueError for an invalid setting."""
+        keys = train_keys()  # the rules of the command line
+        device, precision = _converted(keys["device"], device), _converted(keys["precision"], precision)
         known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
         if unknown := sorted(set(decode) - set(known)):
-            raise ValueError(f"{', '.join(unknown)}: not known; there are {', '.join(known)}")
-        changed = {name: _judged(keys[f"decode.{name}"], value) for name, value in decode.items()}
+            raise ValueError(f"{', '.join(unknown)}: not a setting; use {', '.join(known)}")
+        changed = {name: _converted(keys[f"decode.{name}"], value) for name, value in decode.items()}
         if input_size is not None:
             if not isinstance(input_size, Sequence) or len(input_size) != 2:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
             sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
-            changed |= {key.name: _judged(key, side) for key, side in zip(sides, input_size, strict=True)}
+            changed |= {key.name: _converted(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        trained = load_model(path, _judged(RUNTIME, runtime))
-        if runtime not in ("auto", trained.runtime):
-            raise ValueError(f"runtime={runtime!r}: runs exported networks, and {path} is not one")
-        place, wanted = where_to_run(trained, device, precision)
-        compute, self.precision = build.build_compute(place, wanted)
-        self.contract = Contract.from_dict(trained.content["contract"] | changed)
-        model = build.build_network(trained, place, self.contract, self.precision)
-        self._open = Predictor(model, self.contract, build.build_decoder(self.contract), compute, tiling)
+        model = load_model(path, _converted(RUNTIME, runtime))
+        if runtime not in ("auto", model.runtime):
+            raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
+        self.contract = Contract.from_dict(model.content["contract"] | changed)
+        self._predictor, self.precision = open_predictor(model, self.contract, device, precision, tiling)
 
     def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.
 
         A region has a `polygon`, (V, 2) float32, a quad clockwise from its top-left, and a `score`, 0..1.
-        Raises ValueError for another array, UserError for a file that is no image."""
+        Raises ValueError for another array, UserError for a file that is not an image."""
         if isinstance(image, str | PathLike):
             image = read_image(Path(image))
         if not isinstance(image, np.ndarray):
             raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
-        return self._open(image)
+        return self._predictor(image)
 
 
-def _judged(key: Key, value: Any) -> Any:
-    """As the command would take it. Raises ValueError where the command would refuse it."""
+def _converted(key: Key, value: Any) -> Any:
+    """In its type. Raises ValueError for what the command would refuse."""
     try:
         return convert(value, key)
     except ValueError as error:

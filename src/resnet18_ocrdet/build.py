@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,13 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from .check.advice import SchedulerName, Situation
 from .config.bundled import weights_path
 from .config.instantiate import instantiate
 from .data.augment import Augment
-from .data.cache import free_memory
-from .data.letterbox import scale_to
-from .data.load_annotations import Reading, read_data
 from .data.loader import default_workers
 from .data.splits import Splits
 from .data.targets import TargetMaker
@@ -29,7 +23,6 @@ from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped
 from .model.contract import Contract
 from .model.convert import to_imagenet_normalization
 from .model.loss import Criterion
-from .model.metadata import Metadata
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .runtime.compute import Compute
 from .runtime.device import autocast, choose_precision
@@ -44,8 +37,6 @@ from .train.schedule import Scaled, Schedule
 if TYPE_CHECKING:
     from .model.dbnet import DBNet
 
-SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
-
 
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
@@ -56,51 +47,6 @@ def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
         size = {"height": data.height or contract.height, "width": data.width or contract.width}
     splits: Splits = instantiate(data, **size)
     return splits
-
-
-def build_reading(data: DictConfig) -> Reading:
-    """The labels of a folder as they were understood, with everything that was found on the way."""
-    marks = None if data.ignore_marks is None else data.ignore_marks.split()
-    dialect = data.get("dialect", "icdar2015")  # the group of that name has no such key
-    return read_data(Path(data.root), dialect, marks, data.exif, data.coords, data.max_label_mb)
-
-
-def build_scale(cfg: DictConfig) -> Callable[[int, int], tuple[float, float]]:
-    """(height, width) of an image -> factors (y, x) of its resize."""
-
-    def scale(height: int, width: int) -> tuple[float, float]:
-        return scale_to(height, width, cfg.input_size.height, cfg.input_size.width, cfg.decode.resize)
-
-    return scale
-
-
-def build_situation(cfg: DictConfig) -> Situation:
-    """The planned training, for advice; what is measured of the data is filled in by the check."""
-    scheduler = cfg.scheduler._target_.rsplit(".", 1)[-1]
-    return Situation(
-        images=0,
-        care=0,
-        usable=0,
-        poor_images=0,
-        text_height=0.0,
-        small_share=0.0,
-        height=cfg.input_size.height,
-        width=cfg.input_size.width,
-        resize=cfg.decode.resize,
-        min_text_size=cfg.train.min_text_size,
-        batch_size=cfg.train.batch_size,
-        accumulate=cfg.train.accumulate,
-        epochs=cfg.train.epochs,
-        optimizer="adamw" if "betas" in cfg.optimizer else "sgd",
-        lr=cfg.optimizer.lr,
-        scheduler=SCHEDULERS[scheduler],
-        step_size=cfg.scheduler.get("step_size"),
-        backbone=cfg.model.backbone,
-        perspective=cfg.augment.perspective,
-        scale_min=cfg.augment.scale_min,
-        scale_max=cfg.augment.scale_max,
-        memory=free_memory() if view_size(cfg) == (cfg.input_size.height, cfg.input_size.width) else None,  # crops fit
-    )
 
 
 def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
@@ -224,15 +170,6 @@ def build_contract(cfg: DictConfig, precision: str) -> Contract:
         min_text_size=cfg.train.min_text_size,
         **plain(cfg.decode),
     )
-
-
-def contract_of(content: Metadata, cfg: DictConfig) -> Contract:
-    """A checkpoint's contract, changed where the command line says otherwise."""
-    contract = Contract.from_dict(content["contract"])
-    changed = {key: value for key, value in plain(cfg.decode).items() if value is not None}
-    if cfg.get("input_size") is not None:
-        changed |= {"height": cfg.input_size.height, "width": cfg.input_size.width}
-    return Contract.from_dict(contract.to_dict() | changed)
 
 
 def build_network(

@@ -19,9 +19,10 @@ from resnet18_ocrdet.commands.resume_words import implied_words
 from resnet18_ocrdet.config.interpolation import escape_interpolation, literal
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.checkpoint import load_checkpoint, sha256
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.plain_values import not_plain
 from resnet18_ocrdet.model.recorded_config import recorded_config
+from resnet18_ocrdet.runtime.regular_file import sha256
 
 PACKED = r"a\.pt: .*(compressed|overlap)"
 

@@ -20,14 +20,14 @@ from ..errors import UserError
 from ..evaluation.evaluator import Validation, evaluate
 from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
-from ..inference.loading import load_model
+from ..inference.loading import contract_of, load_model
 from ..inference.postprocess import Decoder
 from ..inference.torch_network import where_to_run
-from ..model.checkpoint import sha256
 from ..model.contract import Contract
 from ..runtime.console import Display, duration
 from ..runtime.distributed import World
 from ..runtime.messages import count
+from ..runtime.regular_file import sha256
 from ..structures import Batch, Detection, Maps
 from .calibrate import Calibration, checkpoint_locked
 from .eval_records import EvalResult, EvalSplit, choose_split
@@ -46,7 +46,7 @@ class CheckpointScorer:
         self.cfg, self.path, self.digest = cfg, weights_path(path), digest
         self.name = BUNDLED if self.path == BUNDLED_PATH else self.path.as_posix()
         self.model = load_model(self.path, cfg.runtime)
-        self.contract = build.contract_of(self.model.content, cfg)
+        self.contract = contract_of(self.model.content, cfg)
         where_to_run(self.model, cfg.device, cfg.precision)  # refuse a wrong device before anything is computed
         if self.model.adopted is not None:
             if cfg.calibrate:

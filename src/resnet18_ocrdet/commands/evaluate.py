@@ -13,7 +13,6 @@ from ..config.bundled import BUNDLED, weights_path
 from ..errors import UserError
 from ..evaluation.icdar_files import holds_results
 from ..evaluation.metrics import IcdarMetric
-from ..model.checkpoint import sha256
 from ..report.analysis import ErrorAnalysis, analyze
 from ..report.compare import compare_scores, describe_change
 from ..report.files import (
@@ -32,6 +31,7 @@ from ..runtime.console import Display
 from ..runtime.distributed import join_world
 from ..runtime.messages import count
 from ..runtime.output_folder import OutputFolder
+from ..runtime.regular_file import sha256
 from ..structures import Image, Source
 from .calibrate import summary_lines
 from .eval_checkpoint import CheckpointScorer

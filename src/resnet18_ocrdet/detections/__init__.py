@@ -1,1 +1,1 @@
-"""Detection of whole folders: which images, how they flow through the network, and the folder of their results."""
+"""Detection on whole folders: finding the images, running the network, and the output folder."""

@@ -1,14 +1,12 @@
-"""The files of each image's results: its text, its picture, its regions."""
+"""The result files of each image."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ..errors import UserError
 from ..evaluation.icdar_files import format_detections
@@ -17,33 +15,16 @@ from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
 from ..viz import draw
 from .item import Item
+from .names import CROPS, OF_IMAGE, PICTURES, SHEETS, TEXTS
+from .records import ImageRecord
 from .upright import upright
-
-SETTINGS = "detections.settings.json"
-TEXTS, PICTURES, CROPS, SHEETS = "txt", "vis", "crops", "labelme"  # folders of the output
-OF_IMAGE = {  # names of its files, with the image's in them
-    TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
-    PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
-    CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
-    SHEETS: re.compile(r"(.+)\.json", re.DOTALL),
-}
-
-
-def tag_of(shard: str | None) -> str:
-    """What the names of a call's own files bear: ".1-of-2", or nothing for a call for all images."""
-    return "" if shard is None else "." + shard.replace("/", "-of-")
-
-
-def manifest_file(root: Path, shard: str | None) -> Path:
-    """Where a call lists the files that it writes."""
-    return root / f".detections{tag_of(shard)}.files.jsonl"
 
 
 class ImageFiles:
-    """Names, and what is written under them. An image's files are named by `Item.result`."""
+    """Names and writes the files of an image. `name` is `Item.result`."""
 
     def __init__(self, manifest: Manifest, vis: bool, crops: bool) -> None:
-        """manifest: lists what is written. vis, crops: whether pictures and regions are; texts always are."""
+        """manifest: lists the written files. vis, crops: whether images with boxes, and regions, are written."""
         self.root, self.manifest, self.vis, self.crops = manifest.root, manifest, vis, crops
 
     def text(self, name: Path) -> Path:
@@ -59,11 +40,11 @@ class ImageFiles:
         return self.root / CROPS / name.parent / f"{name.name}_{number:04}.jpg"
 
     def sheet(self, name: Path) -> Path:
-        """Its labels for LabelMe."""
+        """Its label file for LabelMe."""
         return self.root / SHEETS / name.parent / f"{name.name}.json"
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
-        """All files of one image, or none. Raises UserError where its name is too long for them; OSError: the disk."""
+        """All files of one image, or none. Raises UserError if its name is too long for them, OSError for the disk."""
         try:
             self._write(item.result, image, detections)
         except Exception as error:
@@ -83,18 +64,18 @@ class ImageFiles:
             for number, each in enumerate(detections, start=1):
                 self.manifest.put(self.crop(name, number), draw.encode(".jpg", upright(image, each.polygon)))
 
-    def complete(self, item: Item, record: dict[str, Any]) -> bool:
-        """Whether everything that a record speaks of is there."""
+    def complete(self, item: Item, record: ImageRecord) -> bool:
+        """Whether all files of a record exist."""
         files = [self.text(item.result)]
         if self.vis:
             files.append(self.picture(item.result))
         if self.crops:
-            files += [self.crop(item.result, number) for number in range(1, len(record["polygons"]) + 1)]
+            files += [self.crop(item.result, number) for number in range(1, len(record.polygons) + 1)]
         return all(map(os.path.isfile, files))  # False where Path.is_file raises
 
-    def present(self) -> dict[Path, list[Path]]:
-        """Every file that is there, by the name of its image. Of the sheets those that were written here: others may
-        have been drawn by hand, of any image. Raises UserError for a link to a folder, which would lead elsewhere."""
+    def existing(self) -> dict[Path, list[Path]]:
+        """Every existing file, by the name of its image. LabelMe files only if they were written here: others may have
+        been drawn by hand, for any image. Raises UserError for a link to a folder: its files are somewhere else."""
         found: dict[Path, list[Path]] = {}
         for folder in OF_IMAGE:
             if (self.root / folder).is_symlink():
@@ -113,7 +94,7 @@ class ImageFiles:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Those of them that are there."""
+    """Remove files that may not exist."""
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Detections as labelling tools read them, so that they can be corrected and trained on again.
+"""Detections in the formats of labelling tools, to be corrected and trained on.
 
-A record is an image of detections.json. LabelMe: https://labelme.io/docs, COCO: https://cocodataset.org/#format-data
+LabelMe: https://labelme.io/docs, COCO: https://cocodataset.org/#format-data
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..geometry.polygon import area
+from .records import ImageRecord
 
 CLASS = "text"  # the only one
-Record = dict[str, Any]
 
 
-def labelme(record: Record, image_path: str) -> dict[str, Any]:
-    """One image's sheet. image_path: of the image, from the folder of the sheet."""
+def labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
+    """The label file of one image. image_path: relative to the folder of the label file."""
     shapes = [
         {
             "label": CLASS,
@@ -28,29 +28,29 @@ def labelme(record: Record, image_path: str) -> dict[str, Any]:
             "shape_type": "polygon",
             "flags": {},
         }
-        for polygon in record["polygons"]
+        for polygon in record.polygons
     ]
-    size = {"imageHeight": record["height"], "imageWidth": record["width"]}
+    size = {"imageHeight": record.height, "imageWidth": record.width}
     return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path, "imageData": None, **size}
 
 
-def coco(records: Callable[[], Iterable[Record]]) -> Iterator[str]:
-    """The whole set in pieces, a line each; `records` is run through twice. Scores stand beside the annotations."""
+def coco(records: Callable[[], Iterable[ImageRecord]]) -> Iterator[str]:
+    """All images, line by line; `records` is called twice. Annotations have a score."""
     yield f'{{"categories": [{{"id": 1, "name": "{CLASS}"}}], "images": ['
-    yield from _listed(
-        {"id": number, "file_name": record["image"], "height": record["height"], "width": record["width"]}
+    yield from _json_list(
+        {"id": number, "file_name": record.image, "height": record.height, "width": record.width}
         for number, record in enumerate(records(), start=1)
     )
     yield '], "annotations": ['
-    yield from _listed(_annotations(records()))
+    yield from _json_list(_annotations(records()))
     yield "]}"
 
 
-def _annotations(records: Iterable[Record]) -> Iterator[Record]:
+def _annotations(records: Iterable[ImageRecord]) -> Iterator[dict[str, Any]]:
     regions = (
         (image, polygon, score)
         for image, record in enumerate(records, start=1)
-        for polygon, score in zip(record["polygons"], record["scores"], strict=True)
+        for polygon, score in zip(record.polygons, record.scores, strict=True)
     )
     for number, (image, polygon, score) in enumerate(regions, start=1):
         points = np.array(polygon)
@@ -67,12 +67,12 @@ def _annotations(records: Iterable[Record]) -> Iterator[Record]:
         }
 
 
-def _listed(items: Iterable[Record]) -> Iterator[str]:
-    """JSON, comma between each two."""
-    before = ""
+def _json_list(items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The lines of a JSON list, without its brackets."""
+    previous = ""
     for item in items:
-        if before:
-            yield before + ","
-        before = json.dumps(item, ensure_ascii=False)
-    if before:
-        yield before
+        if previous:
+            yield previous + ","
+        previous = json.dumps(item, ensure_ascii=False)
+    if previous:
+        yield previous

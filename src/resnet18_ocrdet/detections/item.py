@@ -1,4 +1,4 @@
-"""An image that a call is about."""
+"""An input image of a call."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ class Item(NamedTuple):
 
     path: Path
     relative: str  # below the input folder, with "/"
-    result: Path  # the name of its results, below txt/ and vis/
+    result: Path  # name of its results, below txt/ and vis/

@@ -1,7 +1,4 @@
-"""Images through the network: while it computes, the next ones are read and the last ones decoded and written.
-
-Legend: H W canvas pixels.
-"""
+"""Images through the network: while it computes, the next images are read and the last results written."""
 
 from __future__ import annotations
 
@@ -16,46 +13,40 @@ import cv2
 from ..data.image_io import read_image
 from ..errors import UserError
 from ..inference.postprocess import ProbMap
-from ..inference.predictor import Predictor
-from ..inference.tiling import SHRINK
+from ..inference.predictor import Predictor, Prepared
 from ..runtime.memory import ran_out
-from ..structures import Detection, Image, ResizeTransform
+from ..structures import Detection, Image
 from .item import Item
-from .records import stamp
+from .records import ImageRecord, Stamp
 
 READERS = 2  # threads that read images
-AHEAD = 2  # images read before they are asked for, beside a batch: large ones fill the memory
-FAULTS = (UserError, MemoryError, RuntimeError, cv2.error)  # of an image, or of too little memory for it
+AHEAD = 2  # images read in advance, in addition to a batch: large ones fill the memory
+FAULTS = (UserError, MemoryError, RuntimeError, cv2.error)  # caused by an image, or by too little memory for it
 
 Write = Callable[[Item, Image, list[Detection]], None]
 
 
 class Ready(NamedTuple):
-    """An image as the network takes it."""
+    """An image that was read."""
 
     item: Item
-    stamp: dict[str, int]  # of the file that was read
+    stamp: Stamp
     image: Image
-    canvas: Image
-    placement: ResizeTransform
+    prepared: Prepared
     seconds: float
-    scale: float  # of the canvas, see `Predictor.scale`
 
 
 class Done(NamedTuple):
-    """What was found in an image."""
+    """The detections of an image."""
 
     item: Item
-    height: int
-    width: int
-    detections: list[Detection]
-    seconds: float  # of reading, its share of the network's batch, decoding; not of waiting
-    stamp: dict[str, int]  # of the file that was read, see `records.stamp`
-    scale: float  # at which the network saw the image as a whole
+    record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding; without waiting
+    is_large: bool  # see `Prepared`
+    scale: float
 
 
 class Failed(NamedTuple):
-    """Why there is nothing of an image."""
+    """Why an image has no detections."""
 
     item: Item
     error: str
@@ -64,15 +55,15 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Done | Failed
 
 
-def detect_all(detector: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
-    """Detect on every image, in order. One that fails is told and costs itself only.
+def detect_all(predictor: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
+    """Detect on every image, in order. A failure affects its own image only.
 
-    write: called with each image and its regions, in another thread. batch_size: images of one canvas size that go
-    through the network together, at most. Images are held only while they are worked on."""
+    write: called with each image and its regions, in another thread. batch_size: the most images of one canvas size
+    that go through the network together. Images are kept in memory only while they are processed."""
     with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
         waiting: deque[Future[list[Outcome]]] = deque()
-        for batch in _batches(_read_ahead(readers, detector, items, AHEAD + batch_size), batch_size):
-            waiting.append(_through(detector, batch, write, writer))
+        for batch in _batches(_read_ahead(readers, predictor, items, AHEAD + batch_size), batch_size):
+            waiting.append(_run(predictor, batch, write, writer))
             if len(waiting) > 1:
                 yield from waiting.popleft().result()
         for future in waiting:
@@ -80,37 +71,36 @@ def detect_all(detector: Predictor, items: Sequence[Item], write: Write, batch_s
 
 
 def _read_ahead(
-    readers: ThreadPoolExecutor, detector: Predictor, items: Sequence[Item], ahead: int
+    readers: ThreadPoolExecutor, predictor: Predictor, items: Sequence[Item], ahead: int
 ) -> Iterator[Ready | Failed]:
-    """Each image, ready, in order; never more than `ahead` of them before they are asked for."""
+    """Each image in order, at most `ahead` of them in advance."""
     reading: deque[Future[Ready | Failed]] = deque()
     for item in items:
-        reading.append(readers.submit(_read, detector, item))
+        reading.append(readers.submit(_read, predictor, item))
         if len(reading) > ahead:
             yield reading.popleft().result()
     while reading:
         yield reading.popleft().result()
 
 
-def _read(detector: Predictor, item: Item) -> Ready | Failed:
+def _read(predictor: Predictor, item: Item) -> Ready | Failed:
     began = time.perf_counter()
     try:
-        read = stamp(item.path)
+        stamp = Stamp.of(item.path)
         image = read_image(item.path)
-        canvas, placement = detector.prepare(image)
-        scale = detector.scale(image)
+        prepared = predictor.prepare(image)
     except OSError as error:
         return _failed(item, UserError(f"{item.path}: cannot be read ({error.strerror})"))
     except FAULTS as error:
         return _failed(item, error)
-    return Ready(item, read, image, canvas, placement, time.perf_counter() - began, scale)
+    return Ready(item, stamp, image, prepared, time.perf_counter() - began)
 
 
 def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready] | Failed]:
-    """Neighbours of one canvas size together; what failed by itself, in its place."""
+    """Consecutive images of one canvas size together; a failure in its place."""
     batch: list[Ready] = []
     for each in images:
-        fits = isinstance(each, Ready) and (not batch or _alike(batch[0], each))
+        fits = isinstance(each, Ready) and (not batch or _fit_together(batch[0].prepared, each.prepared))
         if batch and (len(batch) == size or not fits):
             yield batch
             batch = []
@@ -122,64 +112,67 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
         yield batch
 
 
-def _alike(one: Ready, other: Ready) -> bool:
-    """Whether both can be in one batch; a large image has its own."""
-    return one.canvas.shape == other.canvas.shape and min(one.scale, other.scale) >= SHRINK
+def _fit_together(one: Prepared, other: Prepared) -> bool:
+    """Whether both can be in one batch; a large image is alone in its batch."""
+    return one.canvas.shape == other.canvas.shape and not (one.is_large or other.is_large)
 
 
-def _through(
-    detector: Predictor, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
+def _run(
+    predictor: Predictor, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
 ) -> Future[list[Outcome]]:
-    """The network, here; the rest in the writer's thread."""
+    """The network in this thread, decoding and writing in the writer's thread."""
     if isinstance(batch, Failed):
-        return _kept([batch])
+        return _finished([batch])
     began = time.perf_counter()
-    large = batch[0].scale < SHRINK and detector.tiling
-    found: list[list[Detection]] = []
+    first = batch[0]
+    tiled: list[Detection] | None = None
     prob_maps: list[ProbMap] = []
     try:
-        if large:
-            found = [detector(batch[0].image)]
+        if predictor.needs_tiles(first.prepared):
+            tiled = predictor.detect_tiled(first.image, first.prepared)
         else:
-            prob_maps = detector.maps([each.canvas for each in batch])
-    except FAULTS as error:  # one huge image must not end a folder
+            prob_maps = predictor.network([each.prepared.canvas for each in batch])
+    except FAULTS as error:  # for example one huge image
         if len(batch) == 1:
-            item = batch[0].item
-            told = UserError(f"{item.path}: {error}") if isinstance(error, UserError) else error  # of the network
-            return _kept([_failed(item, told)])
-        return _kept([done for each in batch for done in _through(detector, [each], write, writer).result()])
+            named = UserError(f"{first.item.path}: {error}") if isinstance(error, UserError) else error
+            return _finished([_failed(first.item, named)])
+        return _finished([done for each in batch for done in _run(predictor, [each], write, writer).result()])
     share = (time.perf_counter() - began) / len(batch)
 
     def finish() -> list[Outcome]:
-        done: list[Outcome] = []
+        outcomes: list[Outcome] = []
         for number, ready in enumerate(batch):
             started = time.perf_counter()
             try:
-                detections = found[number] if large else detector.decode(prob_maps[number], ready.placement)
+                if tiled is not None:
+                    detections = tiled
+                else:
+                    detections = predictor.decode(prob_maps[number], ready.prepared.transform)
                 seconds = ready.seconds + share + time.perf_counter() - started
                 write(ready.item, ready.image, detections)
-                height, width = ready.image.shape[:2]
-                done.append(Done(ready.item, height, width, detections, seconds, ready.stamp, ready.scale))
+                size = ready.image.shape[0], ready.image.shape[1]
+                record = ImageRecord.of(ready.item.relative, size, detections, seconds, ready.stamp)
+                outcomes.append(Done(ready.item, record, ready.prepared.is_large, ready.prepared.scale))
             except FAULTS as error:
-                done.append(_failed(ready.item, error))
-        return done
+                outcomes.append(_failed(ready.item, error))
+        return outcomes
 
     return writer.submit(finish)
 
 
-def _kept(done: list[Outcome]) -> Future[list[Outcome]]:
+def _finished(outcomes: list[Outcome]) -> Future[list[Outcome]]:
     future: Future[list[Outcome]] = Future()
-    future.set_result(done)
+    future.set_result(outcomes)
     return future
 
 
 def _failed(item: Item, error: Exception) -> Failed:
-    """Raises what is no fault of the image or of its size."""
+    """Raises `error` if it is not about the image or its size."""
     if isinstance(error, UserError):
         return Failed(item, str(error))
     if isinstance(error, cv2.error):
         return Failed(item, f"{item.path}: {' '.join(str(error).split())}")
     if not ran_out(error):
         raise error
-    told = (str(error) or type(error).__name__).splitlines()[0]
-    return Failed(item, f"{item.path}: not enough memory ({told})")
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return Failed(item, f"{item.path}: not enough memory ({reason})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +75,7 @@ class ImageRecord:
 
     def to_json(self) -> str:
         """One line, without its end."""
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False, allow_nan=False)
 
     @property
     def stamp(self) -> Stamp:

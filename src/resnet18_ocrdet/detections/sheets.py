@@ -1,4 +1,4 @@
-"""Sheets for LabelMe: labels to be corrected by hand, so none that is there is ever written again."""
+"""Label files for LabelMe. They may be corrected by hand, so an existing one is never overwritten."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import json
 import shutil
 from glob import escape
 from pathlib import Path
-from typing import Any
 
 from ..runtime.atomic_write import staging_folder
 from ..runtime.manifest import digest_of
 from .files import ImageFiles
 from .formats import labelme
 from .item import Item
+from .records import ImageRecord
 
 
-def write_sheet(files: ImageFiles, item: Item, record: dict[str, Any]) -> None:
-    """Write the sheet of an image where there is none, with its image beside it by a link.
+def write_sheet(files: ImageFiles, item: Item, record: ImageRecord) -> bool:
+    """Write the label file of an image unless it exists, and link the image next to it; returns whether it was written.
 
     The folder can then be opened in LabelMe, and trained on. Raises OSError."""
     sheet = files.sheet(item.result)
     sheet.parent.mkdir(parents=True, exist_ok=True)
     image = sheet.parent / item.path.name
     _link(files, image, item.path.resolve())
-    if not sheet.exists():
-        text = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
-        files.manifest.put(sheet, (text + "\n").encode("utf-8", "backslashreplace"))
+    if sheet.exists():
+        return False
+    text = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
+    files.manifest.put(sheet, (text + "\n").encode("utf-8", "backslashreplace"))
+    return True
 
 
 def _link(files: ImageFiles, image: Path, target: Path) -> None:
-    """Link to the image; a link to another place is renewed, as is a copy; any other file stays."""
+    """Link to the image. A link to another place is replaced, and a copy; any other file stays."""
     if image.is_symlink() and image.readlink() == target:
         return
     if image.exists() and not image.is_symlink() and not files.manifest.wrote(image):
@@ -45,6 +47,6 @@ def _link(files: ImageFiles, image: Path, target: Path) -> None:
 
 
 def links_beside(sheet: Path) -> list[Path]:
-    """The links to its image that lie beside a sheet."""
+    """The links to its image next to a label file."""
     names = (sheet.parent / sheet.stem, *sheet.parent.glob(f"{escape(sheet.stem)}.*"))
     return [path for path in names if path.is_symlink()]

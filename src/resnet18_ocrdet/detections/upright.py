@@ -1,4 +1,4 @@
-"""Regions cut out and turned upright, as text recognition takes them."""
+"""Regions cut out and rotated upright, as text recognition takes them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from ..geometry.batched import min_area_quads, order_quads
 from ..structures import Image, Polygon
 
-MAX_SIDE = 32_767  # px; OpenCV's largest of a picture that is warped
+MAX_SIDE = 32_767  # px; OpenCV's limit for warpPerspective
 
 
 def quad_of(polygon: Polygon) -> Polygon:
-    """Four corners, clockwise from the top-left: its own where it is such a quad, else of the smallest rectangle."""
+    """Four corners, clockwise from the top-left: its own if it is such a quad, else those of its smallest rectangle."""
     if len(polygon) == 4 and np.array_equal(order_quads(polygon[None])[0], polygon):
         return polygon
     return np.asarray(min_area_quads([np.asarray(polygon, np.float32)])[0][0], np.float32)
 
 
 def upright(image: Image, polygon: Polygon) -> Image:
-    """What lies in a region, with its upper side on top: (h, w, 3) uint8, its sides as long as in the image.
+    """A region with its upper side on top: (h, w, 3) uint8, its sides as long as in the image.
 
-    Text that runs downwards stays so: which way it is read is for recognition to say."""
+    Text that runs downwards stays vertical: its reading direction is not known."""
     quad = np.asarray(quad_of(polygon), np.float32)
     across, down = (
         min(max(round(float(np.linalg.norm(quad[pairs[0]] - quad[pairs[1]], axis=1).mean())), 1), MAX_SIDE)

@@ -1,1 +1,1 @@
-"""A trained network as a file for other programs, and the proof that it says the same."""
+"""Export of a trained network to one file, and the comparison with its checkpoint."""

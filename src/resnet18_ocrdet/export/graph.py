@@ -1,4 +1,4 @@
-"""The network as it is shipped: pixels in, probabilities out, nothing else to know.
+"""The exported graph: pixels in, probabilities out.
 
 Legend: N images, H W pixels, multiples of 32.
 """
@@ -13,16 +13,16 @@ from torch.export import Dim, ExportedProgram
 
 from ..model.dbnet import STRIDE, DBNet
 
-InputType = Literal["uint8", "float"]
+InputDtype = Literal["uint8", "float"]
 
 INPUT, OUTPUT = "image", "prob_map"
-MOST_STRIDES = 4096  # of a free side: 131,072 px
+MAX_STRIDES = 4096  # of a dynamic side: 131,072 px
 
 
-class ShippedNet(nn.Module):
-    """Normalisation, backbone, neck and the head of the probability map, layer by layer as published.
+class ExportNet(nn.Module):
+    """Normalization, backbone, neck and the head of the probability map, with the published layers.
 
-    Plain layers, because every runtime knows them; the function is that of the quick form (`model/quick.py`)."""
+    Every runtime supports these; the function is that of the faster form in `model/fused_head.py`."""
 
     def __init__(self, net: DBNet) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class ShippedNet(nn.Module):
         return logits.sigmoid()
 
 
-def trace(net: DBNet, height: int, width: int, input_type: InputType, free: bool) -> ExportedProgram:
+def trace(net: DBNet, height: int, width: int, input_dtype: InputDtype, dynamic_shapes: bool) -> ExportedProgram:
     """The graph of a network on the CPU, in float32.
 
-    height, width: of the images, multiples of 32. free: they and the batch may differ; else one image of that size."""
-    dtype = torch.uint8 if input_type == "uint8" else torch.float32
-    shape = (2, 3, 2 * STRIDE, 3 * STRIDE) if free else (1, 3, height, width)
-    sides = [STRIDE * Dim(name, min=1, max=MOST_STRIDES) for name in ("rows", "columns")]
-    shapes: dict[str, Any] | None = {INPUT: {0: Dim("batch"), 2: sides[0], 3: sides[1]}} if free else None
-    return torch.export.export(ShippedNet(net).eval(), (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
+    height, width: multiples of 32. dynamic_shapes: any number of images of any size; else one image of that size."""
+    dtype = torch.uint8 if input_dtype == "uint8" else torch.float32
+    shape = (2, 3, 2 * STRIDE, 3 * STRIDE) if dynamic_shapes else (1, 3, height, width)
+    sides = [STRIDE * Dim(name, min=1, max=MAX_STRIDES) for name in ("rows", "columns")]
+    shapes: dict[str, Any] | None = {INPUT: {0: Dim("batch"), 2: sides[0], 3: sides[1]}} if dynamic_shapes else None
+    return torch.export.export(ExportNet(net).eval(), (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)

@@ -1,4 +1,4 @@
-"""Does the exported network say the same? Both look at the same images; maps and boxes are compared."""
+"""Compares an exported network with its checkpoint: maps and boxes on the same images."""
 
 from __future__ import annotations
 
@@ -14,48 +14,46 @@ from ..structures import Image
 
 
 class Tolerance(NamedTuple):
-    """What two networks may differ by."""
+    """The allowed difference of two networks."""
 
     prob: float  # of a probability, anywhere in the maps
-    hmean: float  # of one's boxes against the other's, at least
-    boxes: int  # that they were compared on, at least
+    hmean: float  # at least, of one's boxes against the other's
+    boxes: int  # at least, to compare on
 
 
 TOLERANCES = {
     "fp32": Tolerance(1e-4, 0.999, 0),  # float32 on two libraries differs by about 1e-6
-    "int8": Tolerance(1.0, 0.9, 10),  # the bundled weights on photos: 0.2 and 0.97; a single pixel says nothing there
+    "int8": Tolerance(1.0, 0.9, 10),  # the bundled weights on photos: 0.2 and 0.97; a single pixel means nothing there
 }
 
 
 class Parity(NamedTuple):
-    """How far two networks differ."""
+    """The difference of two networks."""
 
     images: int
     largest: float  # difference of a probability, anywhere in the maps
     boxes: int  # of the first network
-    hmean: float  # of the second one's boxes, with the first one's as the truth; 1 where neither finds any
+    hmean: float  # of the second one's boxes, with the first one's as ground truth; 1 if both find none
 
     def holds(self, allowed: Tolerance) -> bool:
-        """Whether both can be used for each other. NaN in a map never can."""
+        """Whether one can replace the other. NaN in a map is never allowed."""
         return self.largest <= allowed.prob and self.hmean >= allowed.hmean and self.boxes >= allowed.boxes
 
 
-def compare(
+def measure_parity(
     first: Predictor, second: Predictor, images: Iterable[Image], advance: Callable[[], None] = lambda: None
 ) -> Parity:
-    """Let both look at every image. The detectors must have the same contract."""
-    largest, answers = 0.0, []
+    """Run both on every image. They must have the same contract."""
+    largest, samples = 0.0, []
     for number, image in enumerate(images):
-        (wanted, placement), (got, _) = first.look(image), second.look(image)
-        largest = float(np.maximum(largest, np.abs(wanted - got).max()))  # NaN stays
-        truth = tuple(each.polygon for each in first.decode(wanted, placement))
-        found = second.decode(got, placement)
-        answers.append(EvalSample(str(number), truth, np.zeros(len(truth), bool), found))
+        (expected, transform), (actual, _) = first.look(image), second.look(image)
+        largest = float(np.maximum(largest, np.abs(expected - actual).max()))  # NaN stays
+        truth = tuple(each.polygon for each in first.decode(expected, transform))
+        detections = second.decode(actual, transform)
+        samples.append(EvalSample(str(number), truth, np.zeros(len(truth), bool), detections))
         advance()
     metric = IcdarMetric()
-    metric.update_all(answers)
-    boxes, found_boxes = (
-        sum(map(len, part)) for part in zip(*((a.polygons, a.detections) for a in answers), strict=True)
-    )
-    hmean = (metric.result().hmean or 0.0) if boxes or found_boxes else 1.0
-    return Parity(len(answers), largest, boxes, hmean)
+    metric.update_all(samples)
+    boxes = sum(len(each.polygons) for each in samples)
+    nothing_found = not boxes and not any(each.detections for each in samples)
+    return Parity(len(samples), largest, boxes, 1.0 if nothing_found else metric.result().hmean or 0.0)

@@ -1,4 +1,4 @@
-"""torch.export: the graph for programs that have torch and not this package."""
+"""torch.export: the graph for programs that use torch without this package."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from ..inference.backends import Exported
+from ..inference.exported import Exported
 
-TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # where each operation came from
-CARD = "card.json"  # inside of the archive
+TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # source lines with paths of this machine
+CARD = "card.json"  # in the archive
 
 
 def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
-    """Write the graph, with `card` beside it in the archive. Nothing of this machine goes into the file."""
+    """Write the graph and `card` to one archive, without paths of this machine."""
     for node in program.graph.nodes:
         for key in TRACES:
             node.meta.pop(key, None)
-    with path.open("wb") as file, warnings.catch_warnings():  # of torch, about itself
+    with path.open("wb") as file, warnings.catch_warnings():  # of torch, about its own code
         warnings.simplefilter("ignore")
         torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
 
 
 def open_torch(path: Path, card: dict[str, Any]) -> Exported:
-    """The graph of a file that was just written."""
+    """Open a file that was just written."""
     with path.open("rb") as file:
         network = torch.export.load(file).module()
 

@@ -1,67 +1,93 @@
-"""Whatever `checkpoint=` names: the checkpoint of a run, weights of another program, or a network that was exported."""
+"""Reads what `checkpoint=` names: a checkpoint of a run, weights of another program, or an exported network.
+
+Torch is imported for the first two only."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
+from omegaconf import DictConfig
 
 from ..config.bundled import EXPORTED
 from ..errors import UserError
-from ..model.checkpoint import Checkpoint, load_checkpoint, weights_only
-from ..model.metadata import open_checkpoint
-from ..runtime.device import choose_device
-from .backends import PRECISIONS, Exported, open_exported
+from ..model.contract import Contract
+from ..model.metadata import Metadata, open_checkpoint
+from .backends import PRECISIONS, open_exported
+from .exported import Exported
+
+if TYPE_CHECKING:
+    from ..model.checkpoint import Checkpoint
 
 
 class LoadedModel(NamedTuple):
-    """A trained network that was read."""
+    """A trained network that was read: one of `checkpoint` and `exported` is not None."""
 
     path: Path
-    content: Checkpoint  # of an exported one, what it says about itself, without weights
-    exported: Exported | None  # then another library than torch runs it: no weights to fine-tune or calibrate
+    content: Metadata
+    checkpoint: Checkpoint | None  # with weights, to run in torch, fine-tune or calibrate
+    exported: Exported | None  # can only be run
+
+    @classmethod
+    def of(cls, path: Path, checkpoint: Checkpoint) -> LoadedModel:
+        """The network of a checkpoint."""
+        return cls(path, checkpoint, checkpoint, None)
 
     @property
     def runtime(self) -> str:
-        """What runs it: "torch", or a library that exported files are run by."""
+        """What runs it: "torch", or a library for exported files."""
         return "torch" if self.exported is None else self.exported.runtime
 
     @property
     def adopted(self) -> str | None:
-        """Of another program's weights, a line to print: its name, and how many tensors were taken."""
+        """For weights of another program, a line to print: the program, and the number of tensors."""
         adopted = self.content["about"].get("adopted")
         return None if adopted is None else f"{self.path}: {adopted}"
 
 
 def load_model(path: Path, runtime: str = "auto") -> LoadedModel:
-    """Read what `path` holds. runtime: of an exported file, as `open_exported` takes it.
+    """Read `path`. runtime: for an exported file, see `open_exported`.
 
     Raises UserError as `load_checkpoint` and `open_exported` do."""
     if path.suffix != EXPORTED:
-        return LoadedModel(path, load_checkpoint(path), None)
+        from ..model.checkpoint import load_checkpoint
+
+        return LoadedModel.of(path, load_checkpoint(path))
     open_checkpoint(path).close()
     file = open_exported(path, runtime)
-    return LoadedModel(path, weights_only(file.card["contract"], file.card["config"], file.card["about"], {}), file)
+    content = Metadata(contract=file.card["contract"], config=file.card["config"], about=file.card["about"])
+    return LoadedModel(path, content, None, file)
 
 
-def where_to_run(
-    trained: LoadedModel, device: str, precision: str, local_rank: int | None = None
-) -> tuple[torch.device, str]:
-    """The device and the precision asked for, as `choose_device` and `choose_precision` take them.
+def contract_of(content: Metadata, cfg: DictConfig) -> Contract:
+    """The contract of a checkpoint, with the changes of a command's config: `decode`, and `input_size` if it has one.
 
-    Raises UserError for a device that is not there, and for what an exported file is not run with."""
-    if trained.exported is None:
-        return choose_device(device, local_rank), precision
-    runtime = trained.exported.runtime
+    Raises UserError for an invalid contract."""
+    contract = Contract.from_dict(content["contract"])
+    changed = {str(key): value for key, value in cfg.decode.items() if value is not None}
+    if cfg.get("input_size") is not None:
+        changed |= {"height": cfg.input_size.height, "width": cfg.input_size.width}
+    return Contract.from_dict(contract.to_dict() | changed)
+
+
+def exported_precision(model: LoadedModel, device: str, precision: str) -> str:
+    """The precision in which an exported file runs on the CPU. device, precision: as of ocrdet-detect.
+
+    Raises UserError for a device or precision that it does not run with."""
+    assert model.exported is not None
+    path, runtime = model.path, model.exported.runtime
     if device not in ("auto", "cpu"):
-        raise UserError(f"device={device}: {trained.path} is run by {runtime}, on the CPU; device=cpu, or a .pt")
-    if trained.content["contract"].get("precision") == "int8":
+        raise UserError(f"device={device}: {path} is run by {runtime}, on the CPU; use device=cpu, or a .pt")
+    if model.content["contract"].get("precision") == "int8":
         if precision != "auto":
-            raise UserError(f"precision={precision}: {trained.path} computes in int8; precision=auto")
-        return torch.device("cpu"), "int8"
+            raise UserError(f"precision={precision}: {path} computes in int8; use precision=auto")
+        return "int8"
     able = PRECISIONS[runtime]
     if precision not in ("auto", *able):
         instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"
-        raise UserError(f"precision={precision}: {trained.path} is run by {runtime}, in {' or '.join(able)}; {instead}")
-    return torch.device("cpu"), "fp32" if len(able) == 1 else precision
+        raise UserError(f"precision={precision}: {path} is run by {runtime}, in {' or '.join(able)}; {instead}")
+    if precision == "auto" and len(able) > 1:
+        from ..runtime.device import choose_precision, torch
+
+        return choose_precision("auto", torch.device("cpu"))
+    return able[0] if precision == "auto" else precision

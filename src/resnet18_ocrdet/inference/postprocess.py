@@ -6,7 +6,7 @@ Legend: H W canvas pixels, V vertices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
+from ..model.contract import Contract
 from ..structures import Detection, Polygon, ResizeTransform
 from .records import Decoded, DecodeStats
 
@@ -29,11 +30,11 @@ ProbMap = NDArray[np.float32]
 class Decoder:
     """Turns one probability map into regions in original image pixels.
 
-    bin_thresh: probability from which a pixel belongs to a region, 0..1. box_thresh: mean probability
-    from which a region counts, 0..1. unclip_ratio: growth A · ratio / L that undoes the shrinking, >= 1.
-    max_candidates: contours looked at per image. shape: "quad" or "polygon". unclip: "clipper" grows as the DB
-    reference does, with pyclipper, in whole pixels; "analytic" moves the sides of the quad, which is faster and keeps
-    fractions of a pixel; polygons grow by pyclipper in both."""
+    bin_thresh: smallest probability of a text pixel, 0..1. box_thresh: smallest mean probability of a region, 0..1.
+    unclip_ratio: growth A · ratio / L that undoes the shrinking, >= 1. max_candidates: contours used per image.
+    shape: "quad" or "polygon". unclip: "clipper" grows as the DB reference does, with pyclipper, in whole pixels;
+    "analytic" moves the sides of the quad, which is faster and keeps fractions of a pixel. Polygons always use
+    pyclipper."""
 
     bin_thresh: float = 0.3
     box_thresh: float = 0.6
@@ -42,29 +43,34 @@ class Decoder:
     shape: Literal["quad", "polygon"] = "quad"
     unclip: Literal["clipper", "analytic"] = "clipper"
 
-    def __call__(self, prob_map: ProbMap, placement: ResizeTransform) -> list[Detection]:
-        """The regions alone; see `trace`."""
-        return self.trace(prob_map, placement).detections
+    @classmethod
+    def of(cls, contract: Contract) -> Decoder:
+        """With the thresholds of a contract."""
+        return cls(**{field.name: getattr(contract, field.name) for field in fields(cls)})
 
-    def trace(self, prob_map: ProbMap, placement: ResizeTransform) -> Decoded:
+    def __call__(self, prob_map: ProbMap, transform: ResizeTransform) -> list[Detection]:
+        """The regions alone; see `trace`."""
+        return self.trace(prob_map, transform).detections
+
+    def trace(self, prob_map: ProbMap, transform: ResizeTransform) -> Decoded:
         """The regions, and how many were lost at which stage.
 
-        prob_map: (H, W) float32, 0..1, of the whole canvas; what lies on its padding is dropped."""
-        height = min(round(placement.height * placement.scale_y), prob_map.shape[0])
-        width = min(round(placement.width * placement.scale_x), prob_map.shape[1])
+        prob_map: (H, W) float32, 0..1, of the whole canvas; its padding is cut off. transform: of the image."""
+        height = min(round(transform.height * transform.scale_y), prob_map.shape[0])
+        width = min(round(transform.width * transform.scale_x), prob_map.shape[1])
         prob_map = prob_map[:height, :width]
         bitmap = (prob_map > self.bin_thresh).view(np.uint8)
         contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
         cores = self._cores(contours[: self.max_candidates])
         scores = means_inside(prob_map, cores)
-        sure = np.flatnonzero(scores >= self.box_thresh)
-        grown, kept = self._grow([cores[index] for index in sure.tolist()])
-        found = [*map(Detection, placed(grown, placement), scores[sure][kept].tolist())]
+        confident = np.flatnonzero(scores >= self.box_thresh)
+        grown, kept = self._grow([cores[index] for index in confident.tolist()])
+        found = [*map(Detection, to_original(grown, transform), scores[confident][kept].tolist())]
         highest = float(prob_map.max(initial=0.0))
-        return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(sure), len(found)))
+        return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(confident), len(found)))
 
     def _cores(self, contours: Sequence[NDArray[Any]]) -> Sequence[Polygon]:
-        """The outlines of the contours that are not too small."""
+        """Outlines of the contours that are not too small."""
         quads, sides = min_area_quads(contours)
         large = np.flatnonzero(sides >= MIN_SIDE_PX)
         if self.shape == "quad":
@@ -73,7 +79,7 @@ class Decoder:
         return [outline for outline in outlines if len(outline) >= 3]
 
     def _grow(self, cores: Sequence[Polygon]) -> tuple[Sequence[Polygon], NDArray[np.intp]]:
-        """Undo the shrinking. Returns the outlines that are not too small, and their places in `cores`."""
+        """Undo the shrinking. Returns the outlines that are not too small, and their indices in `cores`."""
         sizes, lengths = areas_and_perimeters(cores)
         distances = sizes * self.unclip_ratio / np.maximum(lengths, 1e-6)
         if self.shape == "quad" and self.unclip == "analytic":
@@ -111,11 +117,11 @@ def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.f
     return np.array(means)
 
 
-def placed(outlines: Sequence[Polygon], placement: ResizeTransform) -> list[Polygon]:
-    """Bring M outlines from canvas pixels to those of the original image, all at once."""
+def to_original(outlines: Sequence[Polygon], transform: ResizeTransform) -> list[Polygon]:
+    """M outlines in canvas pixels -> original pixels, all at once."""
     if not outlines:
         return []
-    points, ends = placement.to_original(np.concatenate(outlines)), accumulate(map(len, outlines), initial=0)
+    points, ends = transform.to_original(np.concatenate(outlines)), accumulate(map(len, outlines), initial=0)
     return [points[start:end] for start, end in pairwise(ends)]
 
 

@@ -4,68 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
-import torch
-from torch import nn
+from typing import NamedTuple, Protocol
 
 from ..data.letterbox import letterbox, scale_to
-from ..errors import UserError
 from ..model.contract import Contract
-from ..model.fold import folded
-from ..runtime.compute import Compute
 from ..structures import Detection, Image, ResizeTransform
+from .exported import ExportedNetwork
+from .loading import LoadedModel, exported_precision
 from .postprocess import Decoder, ProbMap
-from .tiling import SHRINK, joined, spans, tiled_map
+from .tiling import joined, spans, tiled_map
+
+MIN_SCALE = 0.5  # an image that is scaled down below this loses text that its pixels show
+
+
+class Network(Protocol):
+    """What runs the network: `ExportedNetwork` or `TorchNetwork`."""
+
+    @property
+    def batch_size(self) -> int:
+        """Canvases that are fastest together."""
+
+    def __call__(self, canvases: Sequence[Image]) -> list[ProbMap]:
+        """Canvases of one size, (H, W, 3) uint8 RGB -> their probability maps, (H, W) float32 0..1."""
+
+
+class Prepared(NamedTuple):
+    """An image as the network takes it."""
+
+    canvas: Image
+    transform: ResizeTransform  # where the image is on the canvas
+    scale: float  # canvas px per image px, the smaller one of both sides
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the image is much larger than its canvas, so that tiles of it find more."""
+        return self.scale < MIN_SCALE
 
 
 class Predictor:
     """Image in, regions out. Holds no state between images."""
 
-    def __init__(
-        self, model: nn.Module, contract: Contract, decode: Decoder, compute: Compute, tiling: bool = False
-    ) -> None:
-        """model: a DBNet on the device of `compute`. contract: how its images are prepared. tiling: large images are
-        looked at in tiles as well."""
-        self.model = folded(model)
-        self.contract, self.decode, self.compute, self.tiling = contract, decode, compute, tiling
+    def __init__(self, network: Network, contract: Contract, decode: Decoder, tiling: bool = False) -> None:
+        """contract: how the network's images are prepared. tiling: large images are also looked at in tiles."""
+        self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
-        whole = self.decode(*self.look(image))
-        return self._with_tiles(image, whole) if self.tiling and self.scale(image) < SHRINK else whole
+        prepared = self.prepare(image)
+        return self.detect_tiled(image, prepared) if self.needs_tiles(prepared) else self.decode(*self._map(prepared))
 
-    def scale(self, image: Image) -> float:
-        """How much larger or smaller the network sees the image: canvas px per image px, the smaller of both sides."""
-        height, width = image.shape[:2]
-        return min(scale_to(height, width, self.contract.height, self.contract.width, self.contract.resize))
+    def prepare(self, image: Image) -> Prepared:
+        """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
+        size = self.contract.height, self.contract.width, self.contract.resize
+        return Prepared(*letterbox(image, *size), min(scale_to(*image.shape[:2], *size)))
 
-    def _with_tiles(self, image: Image, whole: list[Detection]) -> list[Detection]:
+    def look(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
+        """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
+        return self._map(self.prepare(image))
+
+    def needs_tiles(self, prepared: Prepared) -> bool:
+        """Whether `detect_tiled` finds more than the canvas alone."""
+        return self.tiling and prepared.is_large
+
+    def detect_tiled(self, image: Image, prepared: Prepared) -> list[Detection]:
+        """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
+        whole = self.decode(*self._map(prepared))
         height, width = self.contract.height, self.contract.width
         exact = self.contract.resize in ("fit", "stretch")  # an exported network may take one size only
-        prob_map = tiled_map(image, lambda tile: self.maps([tile])[0], height, width, exact)
+        prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
         return joined(decode(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
 
-    def look(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
-        """The probability map of an image, (H', W') float32 0..1, and how the image lies on it."""
-        canvas, placement = self.prepare(image)
-        return self.maps([canvas])[0], placement
+    def _map(self, prepared: Prepared) -> tuple[ProbMap, ResizeTransform]:
+        return self.network([prepared.canvas])[0], prepared.transform
 
-    def prepare(self, image: Image) -> tuple[Image, ResizeTransform]:
-        """The canvas that the network looks at, (H', W', 3) uint8, and how the image lies on it."""
-        return letterbox(image, self.contract.height, self.contract.width, self.contract.resize)
 
-    @torch.inference_mode()
-    def maps(self, canvases: Sequence[Image]) -> list[ProbMap]:
-        """The probability maps, (H', W') float32 0..1 each, of canvases of one size.
+def open_predictor(
+    model: LoadedModel, contract: Contract, device: str = "auto", precision: str = "auto", tiling: bool = False
+) -> tuple[Predictor, str]:
+    """A trained network, ready to run, and its precision. device, precision: as of ocrdet-detect.
 
-        Raises UserError where the network computes no numbers: that is no image without text."""
-        batch = torch.from_numpy(np.stack(canvases)).permute(0, 3, 1, 2)
-        with self.compute.autocast():
-            maps = self.model(self.compute.image(batch), with_thresh=False)
-        found = maps.prob_map[:, 0].cpu().numpy()
-        if not np.isfinite(found).all():
-            raise UserError("the network's map holds NaN: it cannot be computed with these weights")
-        return list(found)
+    Raises UserError for a device or precision that is not available, and if an exported network does not take images
+    prepared by `contract`."""
+    network: Network
+    if model.exported is None:
+        from .torch_network import open_torch_network
+
+        network, chosen = open_torch_network(model, device, precision)
+    else:
+        chosen = exported_precision(model, device, precision)
+        network = ExportedNetwork(model.exported, chosen)
+        network.check_size(contract.height, contract.width, contract.resize)
+    return Predictor(network, contract, Decoder.of(contract), tiling), chosen

@@ -1,4 +1,4 @@
-"""The records of decoding."""
+"""Records of decoding."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..structures import Detection
 
 
 class DecodeStats(NamedTuple):
-    """How far the regions of one image, or of a set, came on the way from the probability map to boxes."""
+    """How many regions of an image, or of a set, were left after each step from probability map to boxes."""
 
     max_prob: float  # highest probability of any pixel, 0..1
-    contours: int  # connected areas above bin_thresh
-    large: int  # of them not too small
-    confident: int  # of them above box_thresh
-    boxes: int  # of them still large enough after growing back
+    contours: int  # above bin_thresh
+    large: int  # not too small
+    confident: int  # above box_thresh
+    boxes: int  # large enough after unclipping
 
     @classmethod
     def together(cls, parts: Sequence[DecodeStats]) -> DecodeStats:
-        """Of several images: the highest probability, the sums of the counts."""
+        """Combine several images: the highest probability, the sums of the counts."""
         if not parts:
             return cls(0.0, 0, 0, 0, 0)
         highest, *counts = zip(*parts, strict=True)
@@ -27,7 +27,7 @@ class DecodeStats(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a probability map says: its regions, and how many were lost on the way."""
+    """The regions of a probability map, and how many were lost at which step."""
 
     detections: list[Detection]
     stages: DecodeStats

@@ -1,0 +1,45 @@
+"""The files about all images: detections.json, errors.json, and the formats of labelling tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from .folder import ResultFolder
+from .formats import coco
+from .item import Item
+from .records import ImageRecord
+from .sheets import write_sheet
+
+
+def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[str, str]]) -> int:
+    """Write detections.json in the order of the images, errors.json, and the formats; returns new LabelMe files.
+
+    Records are copied line by line: all of them may not fit into memory. mine: the images of this call. errors: "image"
+    and "error" of each one that failed."""
+    offsets: dict[str, int] = {}
+    sheets = 0
+    with folder.records.open("rb") as file:
+        while raw := file.readline():
+            offsets[json.loads(raw)["image"]] = file.tell() - len(raw)
+        done = [item for item in mine if item.relative in offsets]
+
+        def lines() -> Iterator[str]:
+            for item in done:
+                file.seek(offsets[item.relative])
+                yield file.readline().decode("utf-8").rstrip("\n")
+
+        def detections() -> Iterator[str]:
+            yield json.dumps(folder.about, ensure_ascii=False)[:-1] + ', "images": ['
+            for number, line in enumerate(lines(), start=1):
+                yield line + ("," if number < len(done) else "")
+            yield f'], "errors": {json.dumps(list(errors), ensure_ascii=False)}}}'
+
+        folder.write_whole(f"detections{folder.tag}.json", detections())
+        if "coco" in folder.formats:
+            folder.write_whole(f"coco{folder.tag}.json", coco(lambda: map(ImageRecord.from_json, lines())))
+        if "labelme" in folder.formats:
+            for item, line in zip(done, lines(), strict=True):
+                sheets += write_sheet(folder.files, item, ImageRecord.from_json(line))
+    folder.write_whole(f"errors{folder.tag}.json", [json.dumps(list(errors), ensure_ascii=False, indent=1)])
+    return sheets
