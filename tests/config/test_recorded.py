@@ -70,7 +70,7 @@ def test_what_older_versions_did_not_record_is_filled_in():
 
 def test_weights_of_other_programs_say_little():
     said = recorded_config({"data": None, "run_dir": None, "model": {"weights": None}, "train": {"loss": {}}})
-    assert said["init"] == {"weights": None} and said["loss"] == {"_target_": "resnet18_ocrdet.model.loss.DBLoss"}
+    assert said["init"] == {"weights": None, "backbone": None} and said["loss"]["min_negatives"] == 512
     assert said["data"] is None and said["train"]["min_text_size"] == 8.0
     assert "optimizer" not in said
     assert "data" not in recorded_config({})

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from ..config.check import Checker, escaped
+from ..config.check import MISSING, Checker, escaped
 from ..config.hints import RENAMED
 from ..config.interpolation import literal
-from ..config.library import Library
+from ..config.library import Library, Section
 from ..errors import UserError
 from ..runtime.messages import one_line
 from .plain_values import described, not_plain
@@ -18,30 +17,10 @@ from .plain_values import described, not_plain
 PACKAGE = "resnet18_ocrdet"
 MOST_VALUES = 1000  # of a config: it has about a hundred
 MOST_TEXT = 100_000  # characters: names and texts of a config have about two thousand
-LABELLED = {
-    "on_error": "fix",
-    "missing_gt": "fail",
-    "ignore_marks": None,
-    "coords": "pixels",
-    "exif": "auto",
-    "cache": "none",
-    "max_label_mb": 1024,
-}
+ADDED = ("max_megapixels", "overwrite")  # keys outside of sections that older versions did not have
 MOVED_TARGETS = {  # older `_target_` -> where that class is now
     f"{PACKAGE}.schedule.{name}": f"{PACKAGE}.train.schedule.{name}"
     for name in ("StepLR", "Cosine", "OneCycle", "Poly")
-}
-# Settings that older versions did not have, with the values that change nothing; besides those of train.*
-ADDED: dict[str, dict[str, Any]] = {
-    "model": {"_target_": f"{PACKAGE}.model.dbnet.DBNet", "plain": False},  # model/convert.py left the target out
-    "loss": {"_target_": f"{PACKAGE}.model.loss.DBLoss"},
-    "augment": {"crop_size": None},
-    "decode": {"unclip": "clipper"},
-}
-ADDED_TO_DATA: dict[str, dict[str, Any]] = {  # by what the name of the target ends with
-    ".icdar2015": LABELLED,
-    ".custom": {"dialect": "auto", **LABELLED},
-    ".synthetic": {"fonts": None, "backgrounds": None},
 }
 
 
@@ -70,22 +49,37 @@ def recorded_config(said: object) -> dict[str, Any]:
 
 
 def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
-    """A config with the defaults of settings that its version did not have yet, and that change nothing.
+    """A config with the keys of this version: renamed, and where its version did not have them yet, with the defaults.
 
-    Keys without a default here stay missing. The one place that knows what older versions wrote."""
-    defaults = _defaults()
-    tree = _renamed({name: _retargeted(node) for name, node in tree.items()})
-    made = {"max_megapixels": defaults["max_megapixels"], "overwrite": defaults["overwrite"], **tree}
-    made["train"] = _filled(tree.get("train", {}), defaults["train"])
-    for section, added in ADDED.items():
-        if section in tree:
-            made[section] = _filled(tree[section], added)
-    data = tree.get("data")
-    if isinstance(data, dict):
-        ends = str(data.get("_target_"))
-        for target, added in ADDED_TO_DATA.items():
-            made["data"] = _filled(made["data"], added) if ends.endswith(target) else made["data"]
+    A new key must therefore have a default that changes nothing. Absent sections stay absent, except train."""
+    library = Library("train")
+    made = _renamed({name: _retargeted(node) for name, node in tree.items()})
+    made = {name: library.primary[name] for name in ADDED} | made
+    made.setdefault("train", {})
+    for name, defaults in library.primary.items():
+        if isinstance(defaults, dict) and name in made:
+            made[name] = _filled(made[name], defaults)
+    for group in library.groups.keys() & made.keys():
+        section = library.schema.get(group)
+        if isinstance(section, Section):
+            made[group] = _group_filled(made[group], group, section, library)
     return made
+
+
+def _group_filled(node: Any, group: str, section: Section, library: Library) -> Any:
+    """A group's node with the defaults of the option that builds its target, which may be the only one."""
+    only = next(iter(section.options)) if len(section.options) == 1 else None
+    target = node.get("_target_", only) if isinstance(node, dict) else None
+    options = library.options_for(group, target) if isinstance(target, str) else []
+    if not options:
+        return node
+    known = {name: value for name, value in library.values(group, options[0]).items() if _is_value(value)}
+    return _filled(node, known | {"_target_": target})
+
+
+def _is_value(value: Any) -> bool:
+    """Not a value that must be given, nor one that another key gives."""
+    return not (isinstance(value, str) and (value == MISSING or "${" in value))
 
 
 def _literal(name: str, node: Any) -> Any:
@@ -134,8 +128,3 @@ def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
 def _filled(section: Any, added: Mapping[str, Any]) -> Any:
     """A section with keys that it lacks; what is no section stays as it is."""
     return {**added, **section} if isinstance(section, dict) else section
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    return Library("train").primary
