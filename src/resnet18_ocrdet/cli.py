@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from .commands.launch import Job, run_command
-from .runtime.streams import announce_loss, exit_code, make_streams_last
+from .runtime.streams import exit_code, protect_streams, set_notice
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,7 +44,7 @@ def check() -> None:
 
 
 def _run(command: str, job: Job) -> None:
-    make_streams_last()
+    protect_streams()
     sys.exit(exit_code(run_command(command, job)))
 
 
@@ -89,7 +89,7 @@ def _set_up_process(cfg: DictConfig) -> None:
     from .runtime.allocator import keep_freed_memory
 
     keep_freed_memory()
-    announce_loss("stdout is closed; continuing, results are in files")
+    set_notice("stdout is closed; continuing, results are in files")
     warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # we report it in one line
     max_pixels = round(cfg.max_megapixels * 1e6)
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # read once, when OpenCV is loaded

@@ -76,7 +76,7 @@ def hand_targets(text=TEXT, valid=VALID):
     return Targets(text, valid, torch.full_like(text, 77), NO_BORDER)
 
 
-def test_cross_entropy_keeps_three_hard_negatives_for_each_text_pixel():
+def test_cross_entropy_keeps_three_hard_negatives_per_text_pixel():
     loss = paper_loss()(maps(PROB, torch.full_like(PROB, 0.3)), hand_targets())
     # two positives: 0.8 and 0.5. 3 · 2 = 6 hardest of 13 negatives: 0.6 0.5 0.4 0.3 0.2 and one of the 0.1;
     # the don't-care pixel (0.99, the hardest of all) is not among them
@@ -127,7 +127,7 @@ def test_equal_values_share_the_gradient():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_value_that_is_no_number_is_not_left_out(bad):
+def test_a_value_that_is_not_finite_is_not_dropped(bad):
     values = torch.tensor([1.0, bad, 3.0, 2.0])
     assert not math.isfinite(sum_of_largest(values, 2).item())
 
@@ -205,7 +205,7 @@ def test_nothing_is_computed_in_bf16():
     assert paper_loss()(low, targets) == paper_loss()(Maps(*(plane.float() for plane in low)), targets)
 
 
-def test_sure_mistakes_are_as_large_as_they_are():
+def test_confident_mistakes_are_not_clamped():
     # a logit of +60 on background costs 60; in the probability form it would be infinite, clamped at 100 or lost
     text = plane([[1, 0], [0, 0]])
     prob = torch.tensor([[[[-60.0, 60.0], [-60.0, -60.0]]]], requires_grad=True)
@@ -248,7 +248,7 @@ def test_one_sided_batches_give_finite_terms_and_gradients(case, dtype, mining):
 
 
 @pytest.mark.parametrize("mining", [1.0, 0.4, 0.0])
-def test_a_batch_without_text_teaches_background(mining):
+def test_a_batch_without_text_trains_on_background(mining):
     # three negatives for each of no positives would be none: the batch would be wasted (features 1.7, row 10)
     zeros = torch.zeros(2, 8, 8, dtype=torch.uint8)
     loss, prob_grad, _ = run(Targets(zeros, zeros + 1, zeros + 77, zeros), mining)
@@ -265,7 +265,7 @@ def test_dont_care_pixels_have_no_gradient(mining):
     assert prob.grad[(targets.prob_map == 1) & (targets.prob_mask == 1)].all()
 
 
-def test_the_loss_does_not_look_at_dont_care_pixels():
+def test_the_loss_ignores_dont_care_pixels():
     prob, thresh, targets = random_case(3)
     criterion = paper_loss()
     for mining in (1.0, 0.0):
@@ -274,6 +274,6 @@ def test_the_loss_does_not_look_at_dont_care_pixels():
         assert criterion(Maps(moved[:, None], thresh[:, None]), targets, mining) == expected
 
 
-def test_inference_maps_are_our_mistake():
+def test_maps_without_a_threshold_head_are_a_programming_error():
     with pytest.raises(AssertionError, match="threshold head"):
         paper_loss()(Maps(torch.zeros(1, 1, 4, 4), None), hand_targets())

@@ -50,19 +50,19 @@ def page_faults(mode: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 @pytest.mark.slow
-def test_a_tensor_taken_again_needs_no_new_pages():
+def test_a_second_allocation_needs_no_new_pages():
     assert page_faults("keep") * 10 < page_faults("default")
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_more_than_two_gigabytes_are_kept_until_they_are_given_back():
+def test_more_than_two_gigabytes_are_kept_until_they_are_returned():
     done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True"]
 
 
 @pytest.mark.parametrize(("word", "kept"), [("0", False), ("1", True), (None, True)])
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_an_environment_variable_leaves_the_c_library_as_it_is(word, kept):
+def test_an_environment_variable_switches_it_off(word, kept):
     probe = "from resnet18_ocrdet.runtime.allocator import keep_freed_memory; print(keep_freed_memory())"
     around = {key: value for key, value in os.environ.items() if key != OPT_OUT}
     around |= {OPT_OUT: word} if word is not None else {}

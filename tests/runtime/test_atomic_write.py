@@ -26,7 +26,7 @@ def test_it_replaces_the_target_and_leaves_nothing(tmp_path):
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failure_leaves_the_target_as_it_was(tmp_path):
+def test_a_failure_does_not_change_the_target(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(ValueError, match="no"), atomic_write(path) as hidden:
@@ -81,7 +81,7 @@ with atomic_write(Path(sys.argv[1], "a.txt")) as hidden, staging_folder(Path(sys
 """
 
 
-def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(tmp_path):
+def test_leftovers_are_removed_and_files_being_written_stay(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     assert len(hidden_in(tmp_path)) == 2
     foreign = tmp_path / ".ocrdet-tmp-notes"

@@ -22,7 +22,7 @@ def again(manifest):
     return made
 
 
-def test_what_was_written_is_known_until_it_is_changed(manifest, tmp_path):
+def test_a_written_file_is_known_until_it_is_changed(manifest, tmp_path):
     file = tmp_path / "more" / "a\udcff\n.txt"
     manifest.put(file, b"mine")
     for each in (manifest, again(manifest)):
@@ -32,7 +32,7 @@ def test_what_was_written_is_known_until_it_is_changed(manifest, tmp_path):
     assert not again(manifest).wrote(file) and again(manifest).first_foreign([file]) == file
 
 
-def test_links_folders_and_strangers_are_not_its_own(manifest, tmp_path):
+def test_links_folders_and_unlisted_files_count_as_foreign(manifest, tmp_path):
     manifest.put(tmp_path / "a", b"mine")
     (tmp_path / "b").write_bytes(b"mine")
     assert not manifest.wrote(tmp_path / "b") and not manifest.lists(tmp_path / "b")
@@ -44,7 +44,7 @@ def test_links_folders_and_strangers_are_not_its_own(manifest, tmp_path):
     assert manifest.first_foreign([tmp_path / "a"]) == tmp_path / "a"
 
 
-def test_a_file_that_is_about_to_be_replaced_may_be_the_old_or_the_new_one(manifest, tmp_path):
+def test_a_file_may_be_the_old_or_the_new_one_while_it_is_replaced(manifest, tmp_path):
     file = tmp_path / "a"
     manifest.put(file, b"old")
     manifest.add(file, digest(b"new"))  # a kill comes before the file is in place
@@ -53,7 +53,7 @@ def test_a_file_that_is_about_to_be_replaced_may_be_the_old_or_the_new_one(manif
     assert again(manifest).wrote(file)
 
 
-def test_a_line_that_was_cut_costs_only_itself(manifest, tmp_path):
+def test_a_cut_line_costs_only_itself(manifest, tmp_path):
     manifest.put(tmp_path / "a", b"a")
     with manifest.path.open("ab") as lines:
         lines.write(b'["b", "0123')
@@ -65,14 +65,14 @@ def test_a_line_that_was_cut_costs_only_itself(manifest, tmp_path):
 @pytest.mark.parametrize(
     "line", ["null", '["a"]', '["a", 5]', '{"a": "b"}', "[" * 100_000, "\ud800", '["a", "x", "y"]']
 )
-def test_lines_of_another_kind_are_left_out(manifest, tmp_path, line):
+def test_lines_of_another_kind_are_skipped(manifest, tmp_path, line):
     manifest.put(tmp_path / "a", b"a")
     manifest.path.write_bytes(manifest.path.read_bytes() + line.encode("utf-8", "surrogatepass") + b"\n")
     assert again(manifest).files == [tmp_path / "a"] and again(manifest).wrote(tmp_path / "a")
 
 
 @pytest.mark.parametrize("name", ["../precious.txt", "/etc/hostname", "a/../../b", "", ".", "a\0b"])
-def test_names_that_lead_out_of_the_folder_are_left_out(manifest, tmp_path, name):
+def test_names_outside_the_folder_are_skipped(manifest, tmp_path, name):
     manifest.path.write_text(json.dumps([name, digest(b"mine")]) + "\n")
     assert again(manifest).files == []
 
@@ -85,7 +85,7 @@ def test_it_is_not_written_through_a_link(manifest, tmp_path):
     assert (tmp_path / "precious").read_text() == "mine\n"
 
 
-def test_it_begins_anew_with_what_is_kept(manifest, tmp_path):
+def test_a_restart_keeps_the_given_files(manifest, tmp_path):
     for name in "abc":
         manifest.put(tmp_path / name, name.encode())
     manifest.restart([tmp_path / "b", tmp_path / "unknown"])

@@ -11,7 +11,7 @@ def test_one_image_is_not_images():
     assert [count(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
 
 
-def test_only_a_relative_path_depends_on_where_one_is(tmp_path: Path, monkeypatch):
+def test_only_relative_paths_name_the_current_folder(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert looked_in(Path("photos")) == f" (looked in {tmp_path})"
     assert looked_in(tmp_path / "photos") == ""

@@ -31,7 +31,7 @@ def content(root):
     }
 
 
-def test_the_same_call_replaces_its_own_files_and_removes_those_it_does_not_write_any_more(tmp_path):
+def test_the_same_call_replaces_its_files_and_removes_stale_ones(tmp_path):
     write(tmp_path / "out", {"report.html": "1", "boxes/res_a.txt": "1", "boxes/res_b.txt": "1"})
     write(tmp_path / "out", {"report.html": "2", "boxes/res_a.txt": "2"}, {**SETTINGS, "workers": 0})
     assert content(tmp_path / "out") == {"report.html": "2", "boxes/res_a.txt": "2"}
@@ -44,7 +44,7 @@ def test_the_same_call_replaces_its_own_files_and_removes_those_it_does_not_writ
     ("name", "why"),
     [("report.html", "was changed since"), ("metrics.json", "was not written"), ("boxes/res_z.txt", "was not written")],
 )
-def test_what_people_made_is_refused_and_replaced_only_when_told(tmp_path, name, why):
+def test_foreign_files_are_refused_and_replaced_only_with_overwrite(tmp_path, name, why):
     root = tmp_path / "out"
     write(root, {"report.html": "1", "boxes/res_a.txt": "1"})
     (root / name).write_text("by hand")
@@ -99,7 +99,7 @@ def test_all_or_nothing(tmp_path):
     assert content(tmp_path / "out") == {"report.html": "3"}
 
 
-def test_folders_in_the_place_of_files_and_links_in_the_place_of_folders_are_refused(tmp_path):
+def test_folders_in_place_of_files_and_links_in_place_of_folders_are_refused(tmp_path):
     (tmp_path / "out/metrics.json").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(UserError, match=r"metrics\.json is a folder"):
@@ -134,7 +134,7 @@ def test_one_call_at_a_time(tmp_path):
     write(tmp_path / "new", {"report.html": "2"})
 
 
-def test_differences_are_named_by_their_whole_key():
+def test_differences_are_named_by_their_full_key():
     assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": None}, "d": True}) == [
         "a.c 2 → null",
         "d null → true",

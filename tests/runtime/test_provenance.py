@@ -84,7 +84,7 @@ def test_a_new_file_of_the_package_makes_it_dirty(package):
 
 
 @needs_git
-def test_an_untracked_package_in_somebody_elses_checkout_has_no_revision(package):
+def test_an_untracked_package_in_another_checkout_has_no_revision(package):
     installed = package.parents[1] / ".venv" / "pack"
     installed.mkdir(parents=True)
     (installed / "__init__.py").write_text("")
@@ -92,7 +92,7 @@ def test_an_untracked_package_in_somebody_elses_checkout_has_no_revision(package
 
 
 @needs_git
-def test_variables_of_a_git_hook_do_not_lead_to_another_repository(package, monkeypatch):
+def test_variables_of_a_git_hook_are_ignored(package, monkeypatch):
     monkeypatch.setenv("GIT_DIR", "/nowhere/.git")
     monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
     assert git_state(package)["dirty"] is False
@@ -109,7 +109,7 @@ def test_without_git(tmp_path, monkeypatch):
     assert git_state(Path(resnet18_ocrdet.__file__).parent) is None
 
 
-def test_a_git_that_hangs_is_left_alone(monkeypatch):
+def test_a_hanging_git_is_not_waited_for(monkeypatch):
     def hang(words, timeout, **rest):
         raise subprocess.TimeoutExpired(words, timeout)
 

@@ -28,7 +28,7 @@ def test_no_two_commands_get_the_same_folder(tmp_path: Path):
     assert [path for path in (tmp_path / "runs/eval").iterdir()] == folders[:1]
 
 
-def test_a_place_that_can_never_be_made_is_not_tried_for_ever(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_not_tried_for_ever(tmp_path: Path):
     (tmp_path / "runs").symlink_to(tmp_path / "not mounted")
     with pytest.raises(UserError, match="cannot be created"):
         reserve_folder(tmp_path / "runs/eval/now")

@@ -20,7 +20,7 @@ def test_a_file_is_read_whole_up_to_its_limit(tmp_path):
     assert caught.value.errno == errno.EFBIG
 
 
-def test_what_could_block_or_never_end_is_refused(tmp_path):
+def test_files_that_block_or_never_end_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")
     for name in ("pipe", "zero"):
@@ -38,7 +38,7 @@ def test_a_file_that_is_longer_than_the_system_says_is_read_whole():
     assert len(data) > 1000 and data.endswith(b"\n")
 
 
-def test_a_file_that_another_process_holds_a_lease_on_is_waited_for(tmp_path, monkeypatch):
+def test_a_file_leased_by_another_process_is_waited_for(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"1")
     opened = os.open
 

@@ -42,7 +42,7 @@ def refusal(wanted: str, run_dir: Path = NEW) -> str:
     return str(caught.value)
 
 
-def test_auto_takes_the_newest_unfinished_run_and_names_those_it_passed_over():
+def test_auto_takes_the_newest_unfinished_run_and_names_newer_ones():
     make("a", 1, "last.pt")
     b = make("b", 2, "last.pt", "last-1.pt")
     make("c", 3, "last.pt", finished=True)
@@ -52,7 +52,7 @@ def test_auto_takes_the_newest_unfinished_run_and_names_those_it_passed_over():
     assert passed_over(b / "checkpoints/last.pt") == [e, d]
 
 
-def test_auto_prefers_the_folder_that_was_named():
+def test_auto_prefers_the_given_folder():
     a, _ = make("a", 1, "last.pt"), make("b", 2, "last.pt")
     assert find_resume("auto", a) == [a / "checkpoints/last.pt"]
 
@@ -63,7 +63,7 @@ def test_no_run_at_all(folder: Path):
     )
 
 
-def test_a_folder_that_was_named_is_named():
+def test_a_given_folder_is_named():
     assert refusal("auto", Path("mine")).startswith("resume=auto: no checkpoint in mine and no unfinished run in runs/")
 
 
@@ -89,11 +89,11 @@ def test_a_folder_without_checkpoints(folder: Path):
     assert list((folder / "photos").iterdir()) == []
 
 
-def test_what_is_not_there():
+def test_a_missing_checkpoint():
     assert refusal("a.pt") == "checkpoint a.pt: no such file"
 
 
-def test_the_limit_of_pixels_of_a_run_holds_from_the_start_of_its_resume(tiny_run: Path, tmp_path: Path):
+def test_a_resume_uses_the_pixel_limit_of_the_run_from_its_start(tiny_run: Path, tmp_path: Path):
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
     config = (run / "config.yaml").read_text()

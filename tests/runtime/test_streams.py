@@ -1,4 +1,4 @@
-"""A command goes on when nobody reads what it says, and a closed terminal is a reason to save."""
+"""A command continues when its output is closed; a run saves when its terminal is closed."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.signals import Interrupt
-from resnet18_ocrdet.runtime.streams import Lasting, exit_code
+from resnet18_ocrdet.runtime.streams import SafeStream, exit_code
 
 PROGRAM = Path(sys.executable).with_name("ocrdet-train")
 
 
-def into_a_closed_pipe() -> Lasting:
+def into_a_closed_pipe() -> SafeStream:
     reading, writing = os.pipe()
     os.close(reading)
-    return Lasting(os.fdopen(writing, "w"))
+    return SafeStream(os.fdopen(writing, "w"))
 
 
-def test_writing_into_a_closed_pipe_is_told_once_and_ends_nothing(capsys):
+def test_writing_into_a_closed_pipe_is_reported_once_and_ends_nothing(capsys):
     stream = into_a_closed_pipe()
-    stream.notice = "nobody reads"
+    stream.notice = "closed"
     for _ in range(3):
         assert stream.write("a line\n") == 7
         stream.flush()
     stream.close()  # nothing is left in it that would fail now
-    assert not stream.full
-    assert capsys.readouterr().err == "nobody reads (Broken pipe)\n"
+    assert not stream.lost_text
+    assert capsys.readouterr().err == "closed (Broken pipe)\n"
 
 
-def test_all_else_is_the_streams_own():
+def test_everything_else_is_passed_on():
     inner = io.StringIO()
-    stream = Lasting(inner)
+    stream = SafeStream(inner)
     print("a line", file=stream)
     assert inner.getvalue() == "a line\n" and not stream.isatty()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(("code", "ends_with"), [(0, 1), (2, 2)])
-def test_text_lost_on_a_full_disk_is_no_success(code: int, ends_with: int, monkeypatch):
-    stream = Lasting(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"))
+def test_text_lost_on_a_full_disk_is_a_failure(code: int, ends_with: int, monkeypatch):
+    stream = SafeStream(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"))
     monkeypatch.setattr(sys, "stdout", stream)
     print("a line")
-    assert exit_code(code) == ends_with and stream.full
+    assert exit_code(code) == ends_with and stream.lost_text
 
 
-def test_text_nobody_reads_is_no_failure(monkeypatch):
+def test_a_closed_pipe_is_not_a_failure(monkeypatch):
     monkeypatch.setattr(sys, "stdout", into_a_closed_pipe())
     print("a line")
     assert exit_code(0) == 0
@@ -80,7 +80,7 @@ def test_no_color(no_color: bool, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(("words", "code"), [("--help", 0), ("--cfg job", 0), ("optimzer.lr=1", 2)])
-def test_looking_at_the_beginning_only_leaves_no_traceback(words: str, code: int, tmp_path: Path):
+def test_reading_only_the_beginning_leaves_no_traceback(words: str, code: int, tmp_path: Path):
     process = subprocess.Popen(
         [PROGRAM, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
     )
@@ -92,7 +92,7 @@ def test_looking_at_the_beginning_only_leaves_no_traceback(words: str, code: int
 
 
 @pytest.mark.slow
-def test_a_run_whose_output_is_cut_off_goes_on(tmp_path: Path):
+def test_a_run_continues_when_its_output_is_cut_off(tmp_path: Path):
     """`ocrdet-train … | head -1`"""
     words = (*TINY, "train.epochs=2", "run_dir=run")
     process = subprocess.Popen(
@@ -101,16 +101,15 @@ def test_a_run_whose_output_is_cut_off_goes_on(tmp_path: Path):
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline().startswith("note: ")
     process.stdout.close()
-    assert process.stderr.read() == (
-        "nobody reads the output any more; going on, as the results are in files (Broken pipe)\n"
-    )
+    error = process.stderr.read()
+    assert error.startswith("stdout is closed") and error.endswith("(Broken pipe)\n") and error.count("\n") == 1
     assert process.wait(60) == 0
     assert "epoch 2/2" in (tmp_path / "run/train.log").read_text()
     assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["epoch"] == 2
 
 
 @pytest.mark.parametrize(("before", "caught"), [(signal.SIG_DFL, signal.SIGHUP), (signal.SIG_IGN, None)])
-def test_a_hangup_counts_unless_nohup_said_otherwise(before: Any, caught: int | None):
+def test_a_hangup_counts_except_under_nohup(before: Any, caught: int | None):
     outside = signal.signal(signal.SIGHUP, before)
     try:
         with Interrupt() as interrupt:
@@ -122,7 +121,7 @@ def test_a_hangup_counts_unless_nohup_said_otherwise(before: Any, caught: int | 
 
 
 @pytest.mark.slow
-def test_a_terminal_that_is_closed_saves_and_ends_with_129(tmp_path: Path):
+def test_closing_the_terminal_saves_and_exits_with_129(tmp_path: Path):
     process, terminal = pty.fork()
     if process == 0:  # its session's leader: closing the terminal hangs it up
         os.chdir(tmp_path)
@@ -188,18 +187,18 @@ def until(condition: Any, seconds: float = 120.0) -> None:
 AWKWARD = "\x1b]0;gone\x07\x1b[31mred\u202e\x85.jpg"
 
 
-def test_a_name_cannot_steer_the_terminal(capsys):
+def test_a_file_name_cannot_control_the_terminal(capsys):
     display = Display()
     display.line(f"{AWKWARD} 日本　語\udcff\nnext")
-    told = capsys.readouterr().out
-    assert told == "\\x1b]0;gone\\x07\\x1b[31mred\\u202e\\x85.jpg 日本　語\\udcff\\nnext\n"
+    out = capsys.readouterr().out
+    assert out == "\\x1b]0;gone\\x07\\x1b[31mred\\u202e\\x85.jpg 日本　語\\udcff\\nnext\n"
     assert run_command("detect", lambda cfg, _: 1 / 0, [f"input={AWKWARD}"]) == 2
     error = capsys.readouterr().err
     assert "\x1b" not in error and "\\x1b[31mred" in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.slow
-def test_an_encoding_without_the_sign_loses_no_result(tmp_path: Path):
+def test_a_character_missing_in_the_encoding_loses_no_result(tmp_path: Path):
     (tmp_path / "語.jpg").write_bytes(b"no image")
     program = Path(sys.executable).with_name("ocrdet-detect")
     environment = {**os.environ, "PYTHONIOENCODING": "iso8859-1"}
@@ -209,9 +208,9 @@ def test_an_encoding_without_the_sign_loses_no_result(tmp_path: Path):
     assert b"\\u8a9e.jpg: not an image" in done.stdout and (tmp_path / "out/errors.json").is_file()
 
 
-def test_closed_streams_are_not_given_to_a_file(tmp_path: Path):
+def test_the_numbers_of_closed_streams_are_not_reused(tmp_path: Path):
     code = (
-        "import os, sys; from resnet18_ocrdet.runtime.streams import make_streams_last; make_streams_last()\n"
+        "import os, sys; from resnet18_ocrdet.runtime.streams import protect_streams; protect_streams()\n"
         "opened = os.open('lock', os.O_RDWR | os.O_CREAT); os.write(2, b'of a library')\n"
         "sys.exit(0 if opened > 2 and os.fstat(opened).st_size == 0 else 1)"
     )

@@ -29,7 +29,7 @@ def losses(run: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-def test_a_compiled_training_is_the_plain_one_and_goes_on_without(tmp_path, monkeypatch, capsys):
+def test_a_compiled_run_equals_a_plain_one_and_resumes_without_compiling(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # compiled here, not read from an old run
     assert train(monkeypatch, *WORDS, "train.epochs=2", f"run_dir={tmp_path}/plain") == 0
     assert "compiling the network" not in capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_a_compiled_training_is_the_plain_one_and_goes_on_without(tmp_path, monk
 
 
 @pytest.mark.slow
-def test_what_cannot_be_compiled_is_refused_before_anything_is_written(tmp_path):
+def test_a_failed_compilation_is_refused_before_anything_is_written(tmp_path):
     program = Path(sys.executable).with_name("ocrdet-train")
     environment = {**os.environ, "CXX": "/no/compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -63,7 +63,7 @@ def test_what_cannot_be_compiled_is_refused_before_anything_is_written(tmp_path)
     assert "Traceback" not in done.stderr and not (tmp_path / "run").exists()
 
 
-def test_a_save_from_before_new_keys_goes_on(tiny_run, tmp_path, monkeypatch, capsys):
+def test_a_checkpoint_without_newer_keys_is_resumed(tiny_run, tmp_path, monkeypatch, capsys):
     content = load_checkpoint(tiny_run / "checkpoints/last.pt")
     del content["config"]["train"]["compile"], content["config"]["model"]["plain"]
     del content["config"]["augment"]["crop_size"]

@@ -50,27 +50,27 @@ def flat(**changes: Any) -> StepRecord:
     return step(**{"prob": GUESS, "binary": 0.99} | changes)
 
 
-def test_fifty_steps_without_text_are_told_once():
+def test_fifty_steps_without_text_are_reported_once():
     ((place, line),) = told(watch(), [step(text=False)] * 3 * WITHOUT_TEXT)
     assert place == WITHOUT_TEXT == 50
     assert "no pixel was text in the last 50 steps" in line and "total 4.000" in line and "binary 0.300" in line
     assert "train.preview=true" in line
 
 
-def test_one_step_with_text_begins_the_count_anew():
+def test_one_step_with_text_restarts_the_count():
     almost = [step(text=False)] * (WITHOUT_TEXT - 1)
     assert told(watch(), [*almost, step(), *almost]) == []
     assert [place for place, _ in told(watch(), [*almost, step(), *almost, step(text=False)])] == [2 * WITHOUT_TEXT]
 
 
-def test_the_flat_spot_is_told_after_a_hundred_steps_once():
+def test_the_flat_spot_is_reported_once_after_a_hundred_steps():
     ((place, line),) = told(watch(), [flat()] * 3 * FLAT_SPOT)
     assert place == FLAT_SPOT == 100
     assert "for 100 steps" in line and "binary 0.99, cross-entropy 0.562" in line and "has 0.562" in line
     assert line.endswith("optimizer.lr, scheduler.warmup_epochs=1 or init.backbone=imagenet")
 
 
-def test_without_the_mining_warm_up_the_flat_spot_is_its_absence():
+def test_without_the_mining_warm_up_the_remedy_is_to_switch_it_on():
     ((_, line),) = told(watch(warmed_up=False), [flat()] * FLAT_SPOT)
     assert line.endswith("train.mining_warmup=true")
 
@@ -93,7 +93,7 @@ def test_what_is_a_flat_spot(changes: dict[str, float], flat_spot: bool):
 
 
 @pytest.mark.parametrize("between", [flat(mining=0.5), flat(text=False)], ids=["easier loss", "no text"])
-def test_a_step_of_another_kind_begins_the_hundred_anew(between: StepRecord):
+def test_a_step_of_another_kind_restarts_the_hundred(between: StepRecord):
     almost = [flat()] * (FLAT_SPOT - 1)
     assert told(watch(), [*almost, between, *almost]) == []
     assert [place for place, _ in told(watch(), [*almost, between, *almost, flat()])] == [2 * FLAT_SPOT]
@@ -114,7 +114,7 @@ def epochs(
     ]
 
 
-def test_over_fitting_is_three_rises_of_the_one_loss_while_the_other_falls():
+def test_over_fitting_is_three_rises_of_one_loss_while_the_other_falls():
     assert over_fitting(epochs([4, 3, 2], [1.0, 1.1, 1.2])) is None  # two rises
     line = over_fitting(epochs([5, 4, 3, 2, 1], [0.9, 1.0, 1.1, 1.2, 1.3]))
     assert line is not None and "rose 3 times (1.000 → 1.100 → 1.200 → 1.300)" in line
@@ -137,7 +137,7 @@ def test_over_fitting_is_a_rise_beyond_the_noise():
 
 
 @pytest.mark.parametrize("level", [1.5, 2.0, 4.0])
-def test_a_validation_loss_that_falls_and_scatters_is_no_over_fitting(level: float):
+def test_a_noisy_falling_validation_loss_is_not_over_fitting(level: float):
     noise, train = np.random.default_rng(0), [8.0 - 0.1 * number for number in range(30)]
     warned = 0
     for _ in range(500):
@@ -146,12 +146,12 @@ def test_a_validation_loss_that_falls_and_scatters_is_no_over_fitting(level: flo
     assert warned < 0.02 * 500
 
 
-def test_epochs_without_a_validation_are_passed_over():
+def test_epochs_without_a_validation_are_skipped():
     line = over_fitting(epochs([6, 5, 4.5, 4, 3, 2, 1], [0.9, 1.0, None, 1.1, None, 1.2, 1.3]))
     assert line is not None and "(5.000 → 4.000 → 2.000 → 1.000)" in line
 
 
-def test_over_fitting_is_judged_on_epochs_mined_fully():
+def test_over_fitting_is_judged_on_fully_mined_epochs():
     # The loss of an epoch whose mining grows is an easier one: falling says nothing beside a validation that mines.
     records = epochs([8, 7, 6, 5, 4, 3, 2], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
     diagnosis = watch()
@@ -180,7 +180,7 @@ def test_drift_is_three_rises_by_a_fifth_in_all():
     assert drift(epochs([1] * 4, [1.0] * 4, [None, 0.1, 0.2, 0.3])) is None  # nothing matched in the first
 
 
-def test_signs_of_epochs_are_told_once_each():
+def test_each_sign_of_an_epoch_is_reported_once():
     diagnosis = watch(warmed_up=False)
     records = epochs([5, 4, 3, 2, 1], [1.0, 1.1, 1.2, 1.3, 1.4], [0.1, 0.2, 0.3, 0.4, 0.5])
     assert [line.split(":")[0] for line in diagnosis.epoch(records)] == [
@@ -190,7 +190,7 @@ def test_signs_of_epochs_are_told_once_each():
     assert diagnosis.epoch(records) == []
 
 
-def test_displacement_is_the_way_over_the_length():
+def test_displacement_is_the_distance_over_the_norm():
     net = nn.Linear(2, 1)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[3.0, 0.0]]))
@@ -209,7 +209,7 @@ def test_displacement_is_the_way_over_the_length():
     assert frozen.share(net) == pytest.approx(1.0)
 
 
-def test_weights_stand_still_below_a_ten_millionth_a_step():
+def test_weights_hardly_move_below_a_ten_millionth_per_step():
     line = standing_still(9.0e-6, 100, 1e-9)  # 0.9e-7 a step
     assert line is not None
     assert "9.0e-06 of their norm in 100 steps" in line and "too low: optimizer.lr=1e-09, where 0.007" in line
@@ -231,6 +231,6 @@ def test_waiting_for_images(share: float, workers: int, remedy: str | None):
     assert line is None if remedy is None else line is not None and remedy in line
 
 
-def test_one_core_is_no_cores():
+def test_one_core_is_singular():
     line = waiting(0.5, 0, 1)
     assert line is not None and line.endswith("train.workers=1 (now 0; this machine has 1 core)")

@@ -23,7 +23,7 @@ def warm(guard: Guard) -> Guard:
 
 
 @pytest.mark.parametrize("step", BAD)
-def test_one_bad_step_is_left_out_and_counted(step):
+def test_one_bad_step_is_skipped_and_counted(step):
     guard = warm(Guard(1000.0, ratio=20, patience=3))
     assert guard.judge(*step) is Verdict.SKIP
     assert guard.judge(*FINE) is Verdict.GOOD
@@ -31,7 +31,7 @@ def test_one_bad_step_is_left_out_and_counted(step):
 
 
 @pytest.mark.parametrize("step", BAD)
-def test_patience_ends_with_going_back(step):
+def test_patience_ends_with_a_roll_back(step):
     guard = warm(Guard(1000.0, patience=3))
     assert [guard.judge(*step) for _ in range(3)] == [Verdict.SKIP, Verdict.SKIP, Verdict.ROLL_BACK]
 
@@ -45,7 +45,7 @@ def test_a_loss_is_measured_against_its_running_median():
     assert guard.judge(150.0, 1.0) is Verdict.GOOD  # the median is 10 by now
 
 
-def test_the_first_step_can_only_be_bad_by_not_being_a_number():
+def test_the_first_step_is_bad_only_if_it_is_not_finite():
     assert Guard(1000.0).judge(1e9, 1.0) is Verdict.GOOD
     assert Guard(1000.0).judge(math.nan, 1.0) is Verdict.SKIP
 
@@ -61,7 +61,7 @@ def test_far_above_the_initial_loss_is_bad_even_without_a_median():
     assert high.judge(30.1, 1.0) is Verdict.SKIP
 
 
-def test_going_back_restores_network_and_optimizer_and_halves_the_rate():
+def test_a_roll_back_restores_network_and_optimizer_and_halves_the_rate():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
@@ -93,7 +93,7 @@ def plain(net: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
     return [value.tolist() for value in net.state_dict().values()], momenta
 
 
-def test_what_a_run_begins_with_is_the_first_copy():
+def test_the_first_snapshot_is_the_state_at_the_start():
     net, guard = nn.Linear(1, 1), Guard(1000.0)
     begun = [value.tolist() for value in net.state_dict().values()]
     guard.begin(net)
@@ -103,12 +103,12 @@ def test_what_a_run_begins_with_is_the_first_copy():
     assert [value.tolist() for value in net.state_dict().values()] == begun
 
 
-def test_without_a_copy_there_is_nothing_to_put_back_but_the_rate_still_falls():
+def test_without_a_snapshot_only_the_rate_is_halved():
     guard = Guard(1000.0)
     assert guard.roll_back(nn.Linear(1, 1)) and guard.lr_scale == 0.5
 
 
-def test_a_resumed_guard_judges_like_one_never_stopped():
+def test_a_resumed_guard_judges_like_an_uninterrupted_one():
     one = warm(Guard(1000.0, patience=3))
     one.judge(math.nan, 1.0)
     other = Guard(1000.0, patience=3)

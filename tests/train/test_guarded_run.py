@@ -56,7 +56,7 @@ def test_one_bad_step_is_skipped_counted_and_named(plant, tmp_path: Path, monkey
     assert 0 < first["train_loss"]["total"] < 100  # the NaN is not in the mean
 
 
-def test_bad_for_good_goes_back_halves_and_stops_with_3(plant, tmp_path: Path, monkeypatch, capsys):
+def test_a_loss_that_stays_bad_rolls_back_and_stops_with_3(plant, tmp_path: Path, monkeypatch, capsys):
     plant(range(6, 1000))
     words = (*WORDS, "train.epochs=9", "train.guard.patience=2", "train.guard.rollbacks=2")
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 3
@@ -75,7 +75,7 @@ def test_bad_for_good_goes_back_halves_and_stops_with_3(plant, tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_a_rate_of_10_is_noted_and_ends_without_a_traceback(tmp_path: Path, monkeypatch, capsys):
+def test_a_rate_of_10_gets_a_note_and_ends_without_a_traceback(tmp_path: Path, monkeypatch, capsys):
     words = (*WORDS, "train.epochs=20", "optimizer.lr=10")
     code = train(monkeypatch, *words, f"run_dir={tmp_path}/run")
     captured = capsys.readouterr()
@@ -94,7 +94,7 @@ def test_the_default_rate_does_none_of_this(tmp_path: Path, monkeypatch, capsys)
 def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
     import numpy as np
 
-    from resnet18_ocrdet.data.datasets import View
+    from resnet18_ocrdet.data.datasets import DatasetItem
     from resnet18_ocrdet.data.loader import collate
     from resnet18_ocrdet.data.targets import TargetMaker
     from resnet18_ocrdet.structures import ResizeTransform, Sample
@@ -107,7 +107,7 @@ def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
     for number, (image, polygons, ignore) in enumerate(cases):
         sample = Sample(f"{number}.jpg", image, polygons, np.array(ignore, bool))
         planes = TargetMaker(0.4, 0.3, 0.7, 8)(sample.polygons, sample.ignore, 64, 64)
-        views.append(View(image, planes, ResizeTransform(64, 64, 1.0, 1.0), sample, len(views)))
+        views.append(DatasetItem(image, planes, ResizeTransform(64, 64, 1.0, 1.0), sample, len(views)))
     lines = write_evidence(tmp_path, [collate(views)])
     assert "0.jpg: constant image" in lines[0]
     assert "1.jpg: 100% of it is labelled as text" in lines[1]

@@ -45,7 +45,7 @@ def test_switched_off_on_resume_it_mines_at_once():
     assert warmup.share == 1.0
 
 
-def test_nothing_is_mined_until_the_smoothed_cross_entropy_falls_below_the_beginning():
+def test_nothing_is_mined_before_the_smoothed_cross_entropy_is_low_enough():
     # after n steps of 0.2: 0.2 + (ln 2 - 0.2) * s ** n
     expected = 0
     while 0.2 + (math.log(2) - 0.2) * MiningWarmup.SMOOTHING**expected >= MiningWarmup.BEGIN:
@@ -56,11 +56,11 @@ def test_nothing_is_mined_until_the_smoothed_cross_entropy_falls_below_the_begin
     assert fed(warmup, 0.2, 1).share == UP
 
 
-def test_one_lucky_step_does_not_begin_it():
+def test_one_lucky_step_does_not_start_mining():
     assert fed(MiningWarmup(100), 0.0, 1).share == 0.0
 
 
-def test_a_network_that_follows_is_there_in_a_hundred_steps():
+def test_a_low_cross_entropy_reaches_full_mining_in_a_hundred_steps():
     warmup = fed(MiningWarmup(10_000), 0.2, 500)
     assert warmup.share == 1.0
     begun = next(n for n in range(500) if fed(MiningWarmup(10_000), 0.2, n).share > 0)
@@ -85,7 +85,7 @@ def test_worse_than_a_constant_prediction_it_shrinks_but_does_not_restart():
     assert fed(warmup, 1.2, 1000).share == UP
 
 
-def test_the_cap_ends_it_gradually():
+def test_the_cap_ends_the_warm_up_gradually():
     warmup = fed(MiningWarmup(37), 1.0, 36)
     assert warmup.share == 0.0
     assert fed(warmup, 1.0, 1).share == UP
@@ -93,7 +93,7 @@ def test_the_cap_ends_it_gradually():
     assert fed(warmup, 1.0, 2).share == 1.0
 
 
-def test_once_there_it_stays():
+def test_full_mining_is_kept():
     warmup = fed(MiningWarmup(1), 1.0, 100)
     steps = warmup.steps
     assert warmup.share == 1.0
@@ -101,7 +101,7 @@ def test_once_there_it_stays():
 
 
 @pytest.mark.parametrize("taken", [0, 1, 5, 60, 300])
-def test_a_resumed_run_goes_on_like_one_never_stopped(taken):
+def test_a_resumed_warm_up_equals_an_uninterrupted_one(taken):
     whole, first = fed(MiningWarmup(200), 0.2, taken), fed(MiningWarmup(200), 0.2, taken)
     second = MiningWarmup(200)
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))  # plain values only

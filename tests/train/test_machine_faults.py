@@ -44,7 +44,7 @@ def run(monkeypatch: pytest.MonkeyPatch, command: str, *words: str) -> int:
     ids=["gpu", "cpu"],
 )
 @pytest.mark.slow
-def test_out_of_memory_is_one_line_and_what_was_learnt_is_kept(error, tmp_path: Path, monkeypatch, capsys):
+def test_out_of_memory_is_one_line_and_the_training_is_saved(error, tmp_path: Path, monkeypatch, capsys):
     calls, forward = 0, DBNet.forward
 
     def second(self: DBNet, image: torch.Tensor) -> Any:
@@ -94,14 +94,14 @@ TRACEBACK = "Caught {0} in DataLoader worker process 0.\nOriginal Traceback (mos
         (UserError("a.jpg: 3 bytes\nb.jpg: 4 bytes"), "a.jpg: 3 bytes\nb.jpg: 4 bytes"),
     ],
 )  # fmt: skip
-def test_faults_of_the_machine_are_told_in_a_line(error: Exception, line: str):
+def test_faults_of_the_machine_are_one_line(error: Exception, line: str):
     (cfg,) = configs("train")
     told = explain(error, cfg, World())
     assert told is not None and line in told
     assert "Traceback" not in told
 
 
-def test_a_loader_process_that_dies_over_the_preview_is_one_line(tmp_path: Path, monkeypatch, capsys):
+def test_a_dead_loader_process_in_a_preview_is_one_line(tmp_path: Path, monkeypatch, capsys):
     def died(*_: object) -> None:
         raise LoaderDied("loader process 12 was ended by signal 11 (Segmentation fault)")
 
@@ -114,7 +114,7 @@ def test_a_loader_process_that_dies_over_the_preview_is_one_line(tmp_path: Path,
 @pytest.mark.parametrize(
     "error", [RuntimeError(TRACEBACK.format("RuntimeError") + "a bug of ours"), RuntimeError("gloo"), KeyError("x")]
 )
-def test_what_nobody_can_explain_keeps_its_traceback(error: Exception):
+def test_an_unexpected_error_keeps_its_traceback(error: Exception):
     (cfg,) = configs("train")
     assert explain(error, cfg, World()) is None
 
@@ -122,7 +122,7 @@ def test_what_nobody_can_explain_keeps_its_traceback(error: Exception):
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")]
 )
-def test_one_image_too_large_for_the_memory_is_listed_and_the_rest_done(
+def test_one_image_too_large_for_the_memory_is_listed_and_the_rest_detected(
     error, tiny_run: Path, tmp_path: Path, monkeypatch, capsys
 ):
     (tmp_path / "in").mkdir()

@@ -83,7 +83,7 @@ def pair(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns_in_two_rounds(pair: Path, tmp_path: Path):
+def test_two_processes_train_like_one_with_two_accumulated_batches(pair: Path, tmp_path: Path):
     """One step is the same sum of gradients; batch-norm statistics are those of the first process's batches."""
     words = (*TOGETHER, "train.epochs=2", "scheduler.step_size=1", "train.accumulate=2", "run_dir=alone")
     assert alone("ocrdet-train", *words, cwd=tmp_path).returncode == 0
@@ -125,7 +125,7 @@ def test_one_checkpoint_has_the_same_score_in_one_process_and_in_two(pair: Path,
 
 
 @pytest.mark.slow
-def test_a_resumed_pair_is_the_pair_that_was_never_stopped(pair: Path, tmp_path: Path):
+def test_a_resumed_pair_equals_an_uninterrupted_pair(pair: Path, tmp_path: Path):
     words = (*TOGETHER, "scheduler.step_size=1", "run_dir=halves")
     assert torchrun(2, *words, "train.epochs=1", cwd=tmp_path).returncode == 0
     done = torchrun(2, "resume=halves", "train.epochs=2", cwd=tmp_path)
@@ -146,7 +146,7 @@ def test_another_number_of_processes_is_refused_or_explained(pair: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_mistake_is_told_once(tmp_path: Path):
+def test_a_mistake_is_reported_once(tmp_path: Path):
     done = torchrun(2, *TOGETHER, "init.weights=absent.pt", cwd=tmp_path)
     assert done.returncode != 0
     assert done.stderr.count("ocrdet-train: ") == 1 and "absent.pt" in done.stderr
@@ -155,7 +155,7 @@ def test_a_mistake_is_told_once(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["ocrdet-train", "ocrdet-eval"])
-def test_the_process_that_fails_says_why(command, pair: Path, tmp_path: Path):
+def test_the_process_that_fails_reports_why(command, pair: Path, tmp_path: Path):
     scenes = SyntheticScenes(6, 96, 96, seed=0)
     for part in ("images", "gts"):
         (tmp_path / f"set/{part}").mkdir(parents=True)

@@ -37,7 +37,7 @@ def test_targets_decoded_back_are_the_labels(icdar2015: Path, height: int, width
     assert score.hmean is not None and score.hmean >= least
 
 
-def test_one_photo_is_learnt_by_heart(icdar2015: Path, tmp_path: Path):
+def test_one_photo_can_be_overfitted(icdar2015: Path, tmp_path: Path):
     words = (
         "data=icdar2015",
         f"data.root={icdar2015}",

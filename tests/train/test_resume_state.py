@@ -20,7 +20,7 @@ from resnet18_ocrdet.train.resume_state import check_parts, naming
 NAN = math.nan
 
 
-def test_groups_of_another_size_are_not_gone_through():
+def test_groups_of_another_size_are_not_iterated():
     """A list that all of them share would make 10,000,000,000 numbers; `build.restore_optimizer` tells what differs."""
     saved, own = made()
     saved["optimizer"]["param_groups"] = [{"params": [0] * 100_000}] * 100_000
@@ -28,7 +28,7 @@ def test_groups_of_another_size_are_not_gone_through():
 
 
 @pytest.mark.parametrize("kind", ["SGD", "AdamW"])
-def test_what_a_run_saves_is_taken(kind: str):
+def test_what_a_run_saves_is_accepted(kind: str):
     check_parts(*made(kind))
     saved, own = made(kind)
     saved["optimizer"]["state"] = {}  # before the first step
@@ -87,14 +87,14 @@ WRONG: list[tuple[str, Callable[[Any], None]]] = [
 
 
 @pytest.mark.parametrize(("name", "change"), WRONG, ids=[f"{name}-{i}" for i, (name, _) in enumerate(WRONG)])
-def test_the_part_that_is_wrong_is_named(name: str, change: Callable[[Any], None]):
+def test_the_damaged_part_is_named(name: str, change: Callable[[Any], None]):
     saved, own = made()
     change(saved)
     with pytest.raises(UserError, match=f"resume: the checkpoint's '{name}' is not what a run saves"):
         check_parts(saved, own)
 
 
-def test_an_optimizer_lacks_nothing():
+def test_an_incomplete_optimizer_state_is_refused():
     saved, own = made("AdamW")
     del saved["optimizer"]["state"][1]["exp_avg_sq"]
     with pytest.raises(UserError, match="'optimizer' is not what a run saves"):
@@ -102,7 +102,7 @@ def test_an_optimizer_lacks_nothing():
     check_parts(made("SGD")[0], own)  # of another kind: told with what to do about it
 
 
-def test_what_only_the_library_finds_is_one_line():
+def test_errors_of_the_libraries_are_one_line():
     told = r"^resume: the checkpoint's 'random' cannot be restored \(a b\)$"
     with pytest.raises(UserError, match=told), naming("random"):
         raise RuntimeError("a\n  b")
@@ -128,7 +128,7 @@ def damaged(tiny_run: Path, folder: Path, change: Callable[[Any], None]) -> Path
     ],
 )  # fmt: skip
 @pytest.mark.slow
-def test_a_damaged_save_is_not_gone_on_from(change, told: str, tiny_run: Path, tmp_path: Path, capsys):
+def test_a_damaged_checkpoint_is_not_resumed(change, told: str, tiny_run: Path, tmp_path: Path, capsys):
     run = damaged(tiny_run, tmp_path, change)
     assert run_command("train", _train, [f"resume={run}", "train.epochs=3"]) == 2
     error = capsys.readouterr().err

@@ -33,7 +33,7 @@ def test_step(epoch, rate):
     assert StepLR(LR, EPOCHS)(epoch) == pytest.approx(rate)
 
 
-def test_step_takes_its_own_size_and_factor():
+def test_step_size_and_gamma_are_arguments():
     schedule = StepLR(1.0, EPOCHS, step_size=4, gamma=0.5)
     assert [schedule(e) for e in (3.9, 4, 8, 12)] == [1.0, 0.5, 0.25, 0.125]
 
@@ -103,7 +103,7 @@ WARM = [
 
 
 @pytest.mark.parametrize(("warm", "cold"), WARM)
-def test_warm_up_is_linear_continuous_and_then_gone(warm, cold):
+def test_warm_up_is_linear_and_continuous_and_then_has_no_effect(warm, cold):
     factors = [warm(epoch) / cold(epoch) for epoch in (0, 0.75, 1.5, 2.25, 3)]
     # equal steps from the start to 1
     assert factors == pytest.approx(list(np.linspace(WARMUP_START, 1.0, 5)))
@@ -113,7 +113,7 @@ def test_warm_up_is_linear_continuous_and_then_gone(warm, cold):
 
 
 @pytest.mark.parametrize(("warm", "cold"), WARM)
-def test_the_first_step_of_a_warm_up_already_learns(warm, cold):
+def test_the_first_step_of_a_warm_up_has_a_rate_above_zero(warm, cold):
     assert 0 < warm(0) == pytest.approx(WARMUP_START * cold(0))
 
 
@@ -122,7 +122,7 @@ def test_the_first_step_of_a_warm_up_already_learns(warm, cold):
     [Cosine(LR, EPOCHS), OneCycle(LR, EPOCHS, max_lr=LR), Poly(LR, EPOCHS)],
     ids=["cosine", "onecycle", "poly"],
 )
-def test_fractions_of_an_epoch_lie_in_between(schedule):
+def test_rates_within_an_epoch_are_in_between(schedule):
     epochs = np.linspace(0, EPOCHS, 3001)
     rates = np.array([schedule(epoch) for epoch in epochs])
     # no jump anywhere: 3000 steps, each far below the largest slope pi / 2 · LR / (0.3 · 3000)

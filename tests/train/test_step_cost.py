@@ -108,7 +108,7 @@ def test_the_operations_are_those_of_the_layers(ours, plain):
     assert ours.operations == by_hand() - saved_by_hand()
 
 
-def test_a_step_is_no_dearer_than_it_was(ours, plain):
+def test_a_step_does_not_get_more_expensive(ours, plain):
     assert ours.operations < 0.82 * plain.operations
     assert (
         ours.copied <= 20

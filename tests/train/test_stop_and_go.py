@@ -118,7 +118,7 @@ def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch
     assert_same_run(run, tmp_path / "run")
 
 
-def test_a_second_signal_leaves_at_once(tmp_path: Path, monkeypatch):
+def test_a_second_signal_quits_at_once(tmp_path: Path, monkeypatch):
     spy = Spy(monkeypatch)
     monkeypatch.setattr(Interrupt, "SAME_SECONDS", 0.0)
 
@@ -153,7 +153,7 @@ def test_a_stop_during_validation_repeats_the_validation_only(whole, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_damaged_save_is_named_and_the_one_before_it_used(whole, tmp_path: Path, monkeypatch, capsys):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(whole, tmp_path: Path, monkeypatch, capsys):
     run, losses = whole
     spy = Spy(monkeypatch)
     spy.at[6] = lambda: os.kill(os.getpid(), signal.SIGTERM)
@@ -191,7 +191,7 @@ def test_two_live_runs_in_one_folder_are_refused(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_and_the_save_before_it_stays(tmp_path: Path):
+def test_a_full_disk_is_reported_and_the_previous_checkpoint_stays(tmp_path: Path):
     assert installed("ocrdet-train", *WORDS, "train.epochs=1", "run_dir=run", cwd=tmp_path).returncode == 0
     before = (tmp_path / "run/checkpoints/last.pt").read_bytes()
     limited = (
@@ -208,7 +208,7 @@ def test_a_full_disk_is_told_and_the_save_before_it_stays(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
+def test_a_run_killed_twenty_times_equals_an_uninterrupted_one(whole, tmp_path: Path):
     """kill -9 in the middle of a save and at random moments, by turns; there is a save after every step."""
     words = (*WORDS, "train.epochs=12", "train.save_minutes=0.000001", "train.workers=1")
     assert installed("ocrdet-train", *words, "run_dir=whole", cwd=tmp_path).returncode == 0
@@ -234,7 +234,7 @@ def test_killed_twenty_times_it_is_still_the_same_run(whole, tmp_path: Path):
 
 @pytest.mark.parametrize("loaders_too", [False, True])
 @pytest.mark.slow
-def test_sigterm_to_the_whole_group_saves_and_ends_with_143(loaders_too: bool, tmp_path: Path):
+def test_sigterm_to_the_whole_group_saves_and_exits_with_143(loaders_too: bool, tmp_path: Path):
     """`timeout` signals the process group, service managers every process of the run."""
     words = (*WORDS, "train.epochs=1000", "train.workers=2", "run_dir=run")
     with (tmp_path / "out").open("wb") as out:

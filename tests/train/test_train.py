@@ -145,7 +145,7 @@ def test_resume_takes_new_settings_of_the_same_optimizer(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_path, monkeypatch, capsys):
+def test_a_broken_photo_in_mid_run_is_one_line_and_the_training_is_saved(tmp_path, monkeypatch, capsys):
     scenes = SyntheticScenes(4, 96, 96, seed=0)
     for part in ("images", "gts"):
         (tmp_path / f"a ${{b}}/{part}").mkdir(parents=True)
@@ -173,7 +173,7 @@ def test_a_broken_photo_in_mid_run_is_one_line_and_what_was_learnt_is_kept(tmp_p
 
 
 @pytest.mark.slow
-def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path, monkeypatch, capsys):
+def test_a_finished_run_has_nothing_to_resume(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "train.epochs=2", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
@@ -210,7 +210,7 @@ def test_starting_weights_switch_the_mining_warm_up_off(tiny_run: Path, tmp_path
         (("resume=absent.pt",), "checkpoint absent.pt: no such file"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_starts(words, message, tmp_path: Path, monkeypatch, capsys):
+def test_an_impossible_run_is_refused_before_anything_starts(words, message, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert train(monkeypatch, *words) == 2
     error = capsys.readouterr().err
@@ -227,7 +227,7 @@ def test_files_can_be_written_under_any_name(tmp_path: Path, tiny_run: Path):
 
 
 @pytest.mark.slow
-def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monkeypatch, capsys):
+def test_keys_of_a_resumed_run_can_be_changed_without_their_groups(tmp_path: Path, monkeypatch, capsys):
     scenes = SyntheticScenes(6, 96, 96, seed=0)
     for name in ("照片 (1), a=b", "moved"):
         for part in ("images", "gts"):
@@ -248,7 +248,7 @@ def test_keys_of_a_resumed_run_are_typed_without_its_groups(tmp_path: Path, monk
 
 
 @pytest.mark.slow
-def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path, monkeypatch, capsys):
+def test_overrides_of_a_resume_are_checked_with_the_config_of_the_run(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "scheduler=cosine", "scheduler.eta_min=1e-5", "optimizer.lr=1e-4", "train.epochs=1")
     run = f"{tmp_path}/x${{y}}"
     assert train(monkeypatch, *words, f"run_dir={run}") == 0
@@ -260,7 +260,7 @@ def test_words_at_a_resume_are_judged_with_the_run_they_belong_to(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_group_typed_at_a_resume_replaces_that_group_alone(tmp_path: Path, monkeypatch, capsys):
+def test_a_group_typed_at_a_resume_replaces_only_that_group(tmp_path: Path, monkeypatch, capsys):
     words = (*TINY, "optimizer.lr=0.003", "augment=none", "train.epochs=1", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     capsys.readouterr()
@@ -272,7 +272,7 @@ def test_a_group_typed_at_a_resume_replaces_that_group_alone(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(("hmean", "told"), [(0.25, True), (0.0, False)])
-def test_an_epoch_without_a_hit_is_not_called_the_best(hmean: float, told: bool):
+def test_an_epoch_without_a_match_is_not_called_the_best(hmean: float, told: bool):
     losses = {"total": 1.0}
     record = {"epoch": 1, "lr": 0.007, "train_loss": losses, "val_loss": losses, "seconds": 2.0}
     scores = dict.fromkeys(("precision", "recall", "hmean", "ap"), hmean)

@@ -69,7 +69,7 @@ def test_too_few_images_for_one_step_are_refused(tmp_path: Path, monkeypatch, ca
     assert not (tmp_path / "run").exists()
 
 
-def test_the_gradient_of_two_rounds_is_the_mean_of_their_gradients():
+def test_the_gradient_of_two_batches_is_the_mean_of_their_gradients():
     torch.manual_seed(0)
     net = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
@@ -99,7 +99,7 @@ class _Held:
     share = 1.0
 
 
-def test_long_gradients_are_shortened_and_told_as_they_were():
+def test_clipped_gradients_are_reported_with_their_norm_before():
     net = nn.Linear(2, 1, bias=False)
     net.weight.grad = torch.tensor([[3.0, 4.0]])  # length 5
     scaler = torch.amp.GradScaler("cpu", enabled=False)
@@ -147,7 +147,7 @@ def test_averaged_weights_are_validated_shipped_and_resumed(tmp_path: Path, monk
 
 
 @pytest.mark.slow
-def test_a_run_without_progress_stops_early_and_says_so(tmp_path: Path, monkeypatch, capsys):
+def test_a_run_without_progress_stops_early(tmp_path: Path, monkeypatch, capsys):
     class Same(IcdarMetric):
         def result(self):
             return Score(0.5, 0.5, 0.5, 0.5, 1, 2, 2)
@@ -173,7 +173,7 @@ def test_a_run_that_has_found_nothing_yet_is_not_stopped_early(tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: Path, monkeypatch):
+def test_an_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: Path, monkeypatch):
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     before = last(tmp_path / "run")["model"]
     seen = []
@@ -190,7 +190,7 @@ def test_the_average_switched_on_by_a_resume_begins_with_the_weights(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_failure_within_a_step_saves_the_step_before_it(tmp_path: Path, monkeypatch, capsys):
+def test_a_failure_within_a_step_saves_the_previous_step(tmp_path: Path, monkeypatch, capsys):
     """Batch norm has seen the batch already; a resume sees it again."""
     words = (*WORDS, "train.epochs=2")
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/whole") == 0
@@ -217,7 +217,7 @@ def test_a_failure_within_a_step_saves_the_step_before_it(tmp_path: Path, monkey
     ("up_to", "frozen"),
     [(None, []), ("stem", ["conv1", "bn1"]), ("layer2", ["conv1", "bn1", "layer1", "layer2"])],
 )
-def test_frozen_parts_stay_as_they_are(up_to, frozen):
+def test_frozen_parts_do_not_change(up_to, frozen):
     torch.manual_seed(0)
     net = DBNet()
     net.freeze(up_to)
@@ -234,7 +234,7 @@ def test_frozen_parts_stay_as_they_are(up_to, frozen):
     assert ("backbone.conv1.weight" in moved) is (up_to is None)
 
 
-def test_kept_statistics_leave_the_weights_free():
+def test_frozen_statistics_leave_the_weights_trainable():
     net = DBNet()
     net.freeze(None, statistics=True)
     net.train()
@@ -251,7 +251,7 @@ def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys
     assert "train.freeze and optimizer.layer_decay say which weights" in capsys.readouterr().err
 
 
-def test_rates_fall_towards_the_image():
+def test_layer_decay_lowers_the_rates_of_earlier_layers():
     net = DBNet()
     groups = param_groups(net, 0.01, layer_decay=0.5)
     factor = {id(p): group["lr_factor"] for group in groups for p in group["params"]}
@@ -266,14 +266,14 @@ def test_rates_fall_towards_the_image():
 
 
 @pytest.mark.slow
-def test_the_engine_uses_the_factor_of_each_group(tmp_path: Path, monkeypatch):
+def test_training_uses_the_rate_factor_of_each_group(tmp_path: Path, monkeypatch):
     assert train(monkeypatch, *WORDS, "optimizer.layer_decay=0.5", f"run_dir={tmp_path}/run") == 0
     rates = {round(group["lr"] / 0.007, 5) for group in last(tmp_path / "run")["optimizer"]["param_groups"]}
     assert rates == {0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0}
 
 
 @pytest.mark.slow
-def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monkeypatch, capsys, records):
+def test_the_rate_for_another_batch_size_is_scaled_and_reported(tmp_path: Path, monkeypatch, capsys, records):
     words = (*WORDS, "optimizer.base_batch_size=16", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     line = (
@@ -285,7 +285,7 @@ def test_a_rate_meant_for_another_batch_is_scaled_and_told(tmp_path: Path, monke
 
 
 @pytest.mark.slow
-def test_fp16_halves_an_overflowing_scale_and_goes_on(tmp_path: Path, monkeypatch, capsys, records):
+def test_fp16_halves_an_overflowing_scale_and_continues(tmp_path: Path, monkeypatch, capsys, records):
     scale = {"init_scale": 2.0**40}  # far above what fp16 gradients hold
 
     def scaler(device, precision):
@@ -304,7 +304,7 @@ def test_fp16_halves_an_overflowing_scale_and_goes_on(tmp_path: Path, monkeypatc
     assert all(torch.isfinite(value).all() for value in content["model"].values() if value.is_floating_point())
 
 
-def test_a_floor_lets_images_without_text_teach():
+def test_a_minimum_of_negatives_raises_the_gradient_of_images_without_text():
     """16 pixels, one of them wrong: with the floor of 2 its gradient is 8 times that of the mean over all."""
     logits = torch.full((1, 1, 4, 4), -6.0)
     logits[0, 0, 0, 0] = 6.0
@@ -319,7 +319,7 @@ def test_a_floor_lets_images_without_text_teach():
     assert slopes[1] == pytest.approx(8 * slopes[0])
 
 
-def test_a_floor_counts_per_image_and_gives_way_to_the_ratio():
+def test_the_minimum_counts_per_image_and_applies_below_the_ratio():
     logits = torch.linspace(-3, 3, 128).reshape(2, 1, 8, 8)
     text = torch.zeros(2, 8, 8, dtype=torch.uint8)
     text[0, 0, :4] = 1  # 4 text pixels in the batch: 12 hard negatives at 3 to 1
@@ -333,7 +333,7 @@ def test_a_floor_counts_per_image_and_gives_way_to_the_ratio():
 
 
 @pytest.mark.slow
-def test_a_run_says_where_code_and_data_come_from(tmp_path: Path, monkeypatch, capsys):
+def test_a_run_records_where_code_and_data_come_from(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 0
     about = json.loads((tmp_path / "run/about.json").read_text())
     assert about == last(tmp_path / "run")["about"]
@@ -346,7 +346,7 @@ def test_a_run_says_where_code_and_data_come_from(tmp_path: Path, monkeypatch, c
     assert "note: the images or labels have changed" in capsys.readouterr().out
 
 
-def test_build_scaler_is_off_but_for_fp16():
+def test_the_gradient_scaler_is_on_only_for_fp16():
     from resnet18_ocrdet.runtime.device import gradient_scaler
 
     for precision, enabled in (("fp32", False), ("bf16", False), ("fp16", True)):
@@ -388,7 +388,7 @@ def same(one, other) -> bool:
 
 
 @pytest.mark.slow
-def test_a_save_of_schema_2_ships_its_weights_and_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_checkpoint_of_schema_2_gives_its_weights_but_is_not_resumed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     content = dict(last(tiny_run))
     for key in ("about", "average", "scaler", "images_per_step", "world", "not_better"):
         del content[key]

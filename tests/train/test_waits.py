@@ -52,7 +52,7 @@ def waits(monkeypatch) -> list[str]:
     return seen
 
 
-def test_the_count_sees_every_way_of_reading(waits):
+def test_every_kind_of_read_back_is_counted(waits):
     value = torch.tensor(1.0)
     float(value), bool(value), int(value), value.item(), value.tolist()
     assert len(waits) == 5

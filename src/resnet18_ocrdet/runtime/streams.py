@@ -1,6 +1,6 @@
-"""Standard output and standard error that may go away while a command runs: `| head`, a closed terminal.
+"""Standard output and standard error that may close while a command runs: `| head`, a closed terminal, a full disk.
 
-What a command is for is in files, so it goes on without a reader.
+Results are in files, so the command continues without them.
 """
 
 from __future__ import annotations
@@ -13,79 +13,79 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 STANDARD = (0, 1, 2)  # input, output and error
-READER_GONE = (errno.EPIPE, errno.EIO)  # a pipe closed at its other end; a terminal that was closed
+CLOSED = (errno.EPIPE, errno.EIO)  # a pipe closed at its other end; a closed terminal
 
 
-class Lasting:
-    """A text stream whose failures end nothing. All else is the stream's own."""
+class SafeStream:
+    """A text stream that ignores failed writes. Everything else is passed on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.notice = ""  # told on standard error when the reader is found gone
-        self.lost: OSError | None = None  # the first failure
+        self.notice = ""  # printed to standard error at the first failure
+        self.error: OSError | None = None  # the first failure
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """As of any stream; after a failure the text goes nowhere."""
+        """As any stream; after a failure the text is dropped."""
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._let_go(error)
+            self._redirect(error)
         return len(text)
 
     def flush(self) -> None:
-        """As of any stream."""
+        """As any stream."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._let_go(error)
+            self._redirect(error)
 
     @property
-    def full(self) -> bool:
-        """Whether text was lost that somebody may be waiting for, on a full disk say."""
-        return self.lost is not None and self.lost.errno not in READER_GONE
+    def lost_text(self) -> bool:
+        """Whether text was lost although the stream is not closed, on a full disk for example."""
+        return self.error is not None and self.error.errno not in CLOSED
 
-    def _let_go(self, error: OSError) -> None:
-        """Lead the stream nowhere: what it still holds would fail again when the process ends."""
-        if self.lost is not None:
+    def _redirect(self, error: OSError) -> None:
+        """To the null device: what the stream still holds would fail again when the process ends."""
+        if self.error is not None:
             return
-        self.lost = error
+        self.error = error
         with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
         if self.notice and self is not sys.stderr:
             print(f"{self.notice} ({error.strerror})", file=sys.stderr)
 
 
-def make_streams_last() -> None:
-    """For the whole process, once. What an encoding lacks is printed as an escape."""
+def protect_streams() -> None:
+    """Once per process. Characters that the encoding does not have are escaped."""
     for number in STANDARD:
         try:
             os.fstat(number)
-        except OSError:  # closed: the next file to be opened would get its number, and what libraries print
+        except OSError:  # closed: the next file opened would get this number, and what libraries print
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.stdout, sys.stderr = (
-        stream if isinstance(stream, Lasting) or stream is None else Lasting(stream)
+        stream if isinstance(stream, SafeStream) or stream is None else SafeStream(stream)
         for stream in (sys.stdout, sys.stderr)
     )
 
 
-def announce_loss(notice: str) -> None:
-    """Say so on standard error should nobody read standard output any more."""
-    if isinstance(sys.stdout, Lasting):
+def set_notice(notice: str) -> None:
+    """Print `notice` to standard error if standard output closes."""
+    if isinstance(sys.stdout, SafeStream):
         sys.stdout.notice = notice
 
 
 def exit_code(code: int) -> int:
-    """The code to end with: 1 instead of 0 where a full disk took only a part of standard output."""
+    """The exit code of the process: 1 instead of 0 if standard output lost text on a full disk."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    full = isinstance(sys.stdout, Lasting) and sys.stdout.full
-    return 1 if full and code == 0 else code
+    lost = isinstance(sys.stdout, SafeStream) and sys.stdout.lost_text
+    return 1 if lost and code == 0 else code
