@@ -1,4 +1,4 @@
-"""What a checkpoint of a tiny network holds."""
+"""The content of a checkpoint of a tiny network."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def content(**changes):
 
 
 def made(kind: str = "SGD") -> tuple[Any, torch.optim.Optimizer]:
-    """A checkpoint and the optimizer of the run that goes on."""
+    """A checkpoint and the optimizer of the run that resumes it."""
     net = tiny_net()
     own: torch.optim.Optimizer = {
         "SGD": lambda: torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9),

@@ -1,8 +1,8 @@
-"""DB targets the long way: one plain statement after the other, float64, whole planes. Only for comparison.
+"""Plain reference implementation of DB targets, in float64 on whole maps, for comparison.
 
-Written from the DB paper ("Label generation") and from the rules of the product: a region that cannot be taught is
-masked, all pieces of a shrunk region are text, text inside a don't-care region stays text, and what vanishes in whole
-pixels is drawn in eighths.
+Written from the DB paper ("Label generation") and these rules: a region that cannot be trained on is masked, all pieces
+of a shrunk region are text, text inside a don't-care region stays text, and regions that would vanish in whole pixels
+are drawn in eighths of a pixel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Reference(NamedTuple):
     prob_map: np.ndarray  # (H, W) uint8
     prob_mask: np.ndarray
     thresh_low: np.ndarray  # (H, W) float64: the threshold, and
-    thresh_high: np.ndarray  # the same where an edge seen at a right angle is measured the other way
+    thresh_high: np.ndarray  # the same with right angles measured the other way
     thresh_mask: np.ndarray
 
 
@@ -30,7 +30,7 @@ def make_targets(polygons, ignore, height, width, shrink_ratio=0.4, low=0.3, hig
     prob_map = np.zeros((height, width), np.uint8)
     prob_mask = np.ones((height, width), np.uint8)
     thresh_mask = np.zeros((height, width), np.uint8)
-    nearness = np.zeros((2, height, width))  # for the two readings of a right angle
+    nearness = np.zeros((2, height, width))  # for the two treatments of a right angle
     text = []
 
     for polygon, dont_care in zip(polygons, ignore, strict=True):
@@ -71,9 +71,9 @@ def _offset(polygon, distance):
 
 
 def text_heights(polygon):
-    """Shorter side of the smallest rectangle round the polygon; several where rectangles are equally small.
+    """Shorter sides of the smallest rectangles around the polygon; several if they are equally small.
 
-    The smallest rectangle lies along an edge of the convex hull."""
+    A smallest rectangle has a side along an edge of the convex hull."""
     corners = np.array(shapely.Polygon(polygon).convex_hull.exterior.coords)
     rectangles = []
     for start, end in pairwise(corners):
@@ -85,7 +85,7 @@ def text_heights(polygon):
 
 
 def _distance_to_outline(polygon, height, width, strict):
-    """(H, W): by the law of cosines in the triangle that a pixel makes with an edge, the nearest edge of all."""
+    """(H, W) distance to the nearest edge, by the law of cosines in the triangle of the pixel and the edge."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     maps = []
     for i in range(len(polygon)):

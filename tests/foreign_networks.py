@@ -1,4 +1,4 @@
-"""Detectors as other programs build them, written out by hand from what their sources say: for comparison only."""
+"""Networks of other programs, rewritten from their sources, for comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DB_MEAN, SERVED_MEAN = (122.67891434, 116.66876762, 104.00698793), (123.68, 116.
 
 
 def backbone(extra: bool) -> nn.Module:
-    """A ResNet-18 under torchvision's names; extra: with the two layers that MhLiao/DB keeps and never calls."""
+    """A ResNet-18 with torchvision's names; extra: with the two unused layers of MhLiao/DB."""
     net = torchvision.models.resnet18(weights=None)
     del net.fc
     if extra:
@@ -29,7 +29,7 @@ def features(net: nn.Module, image: Tensor) -> list[Tensor]:
 
 
 def head(out: list[nn.Module]) -> nn.Sequential:
-    """Convolution, norm, ReLU, twice up."""
+    """Convolution, norm, ReLU, two upsampling steps."""
     return nn.Sequential(
         nn.Conv2d(256, 64, 3, padding=1, bias=False),
         nn.BatchNorm2d(64),
@@ -77,7 +77,7 @@ class DB(nn.Module):
 
 
 class Named(nn.Module):
-    """MMOCR's ConvModule without norm: a layer below the name `conv`."""
+    """MMOCR's ConvModule without norm: a layer with the name `conv`."""
 
     def __init__(self, conv: nn.Module) -> None:
         super().__init__()

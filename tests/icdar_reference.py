@@ -1,6 +1,6 @@
-"""The ICDAR 2015 protocol once more, pair by pair and as slow as it reads: what `metrics` is compared with.
+"""Plain reference implementation of the ICDAR 2015 protocol, to compare `metrics` with.
 
-Written from the rules of Challenge 4, Task 1, one loop for each rule; shares no code with the package.
+Written from the rules of Challenge 4, Task 1, with one loop for each rule. It shares no code with the package.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shapely
 
 
 def shape_of(polygon):
-    """One outline as shapely sees it; self-crossing ones are split where they cross, lines and points do not count."""
+    """An outline as a valid shape: split where it crosses itself, without lines and points."""
     shape = shapely.Polygon(polygon)
     if shape.is_valid:
         return shape

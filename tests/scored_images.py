@@ -1,4 +1,4 @@
-"""Regions and detections for the tests of scores: boxes by hand, and random images with many ties."""
+"""Regions and detections for the tests of scores: boxes, and random images with many ties."""
 
 from __future__ import annotations
 

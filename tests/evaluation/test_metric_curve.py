@@ -1,4 +1,4 @@
-"""The precision-recall curve of a set and the shift of its matched centres: cases worked out by hand."""
+"""The precision-recall curve of a set and the shift of its matched centres: cases computed by hand."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_curve_without_detections_is_empty():
     assert [part.shape for part in metric.curve()] == [(0,)] * 3
 
 
-def test_curve_is_none_where_ap_is():
+def test_curve_is_none_if_ap_is_none():
     metric = IcdarMetric()
     assert metric.curve() is None  # no image
     metric.update([], np.zeros(0, bool), [found(box(0, 0, 10, 10))], "img_1.jpg")
@@ -87,13 +87,13 @@ def test_shift_by_half_the_height(degrees):
         assert pair_shift(rotated(text, degrees), rotated(moved, degrees)) == pytest.approx(0.5, abs=1e-5)
 
 
-def test_shift_of_a_perfect_quad_round_a_trapezoid_is_zero():
-    # its smallest rectangle is 0..100 × 0..20, although its centroid lies lower than 10
+def test_shift_of_a_perfect_quad_around_a_trapezoid_is_zero():
+    # its smallest rectangle is 0..100 × 0..20, although its centroid is below 10
     trapezoid = np.array([[20, 0], [80, 0], [100, 20], [0, 20]], np.float32)
     assert pair_shift(trapezoid, box(0, 0, 100, 20)) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_shift_measures_a_flat_region_as_one_pixel_high():
+def test_a_flat_region_counts_as_one_pixel_high():
     # 0.25 px high, moved by 2 px
     assert pair_shift(box(0, 0, 50, 0.25), box(2, 0, 50, 0.25)) == pytest.approx(2.0)
 

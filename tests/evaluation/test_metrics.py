@@ -1,4 +1,4 @@
-"""The ICDAR 2015 score: cases worked out by hand, and random sets against a second, literal implementation."""
+"""The ICDAR 2015 score: cases computed by hand, and random sets against a plain reference implementation."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ def test_nothing_overlaps():
         (20, 0),  # 100 / 200 is exactly 0.5
     ],
 )
-def test_iou_has_to_be_above_one_half(height, matched):
+def test_iou_must_be_above_one_half(height, matched):
     row, _ = score([box(0, 0, 10, 10)], [found(box(0, 0, 10, height))])
     assert row.matched == matched
 
 
-def test_one_region_takes_one_detection():
-    # Both detections overlap by 100 %: the second is a false alarm. P = 1/2, R = 1/1, hmean = 2 · 0.5 / 1.5 = 2/3
+def test_a_region_matches_one_detection():
+    # Both detections overlap by 100 %: the second is a false positive. P = 1/2, R = 1/1, hmean = 2 · 0.5 / 1.5 = 2/3
     _, total = score([box(0, 0, 10, 10)], [found(box(0, 0, 10, 10)), found(box(0, 0, 10, 10))])
     assert (total.precision, total.recall, total.hmean) == (0.5, 1.0, pytest.approx(2 / 3))
 
 
-def test_one_detection_takes_one_region():
+def test_a_detection_matches_one_region():
     _, total = score([box(0, 0, 10, 10), box(0, 0, 10, 10)], [found(box(0, 0, 10, 10))])
     assert (total.precision, total.recall) == (1.0, 0.5)
 
 
-def test_a_region_takes_the_first_match_not_the_best():
+def test_a_region_matches_the_first_detection_not_the_best():
     # Region A is 0..10. Detection 0 is 0..7 (IoU 0.7), detection 1 is 0..10 (IoU 1): A takes detection 0.
     first, best = found(box(0, 0, 7, 10)), found(box(0, 0, 10, 10))
     assert score([box(0, 0, 10, 10)], [first, best])[0].pairs == ((0, 0),)
@@ -87,7 +87,7 @@ def test_greedy_order_can_lose_a_match():
 
 
 def test_detection_on_dont_care_is_not_counted():
-    # 6 of its 10 px of width lie on the don't-care region: 0.6 > 0.5
+    # 6 of its 10 px of width are on the don't-care region: 0.6 > 0.5
     row, total = score([box(0, 0, 10, 10)], [found(box(4, 0, 10, 10))], ignore=[True])
     assert row.dont_care_detections == (0,)
     assert total == (0.0, None, None, None, 0, 0, 0)
@@ -106,7 +106,7 @@ def test_shares_on_two_dont_care_regions_do_not_add_up():
 
 
 def test_detection_on_dont_care_cannot_match():
-    # Equal to a care region, but also inside a don't-care region: taken out before the matching
+    # Equal to a care region, but also inside a don't-care region: removed before the matching
     row, _ = score([box(0, 0, 10, 10), box(0, 0, 20, 20)], [found(box(0, 0, 10, 10))], ignore=[False, True])
     assert (row.matched, row.care_regions, row.care_detections) == (0, 1, 0)
 
@@ -191,7 +191,7 @@ def test_ap_ranks_over_all_images():
 
 
 def test_ap_leaves_out_dont_care_detections():
-    # The detection of score 0.95 lies on don't-care; without it the hit ranks first
+    # The detection of score 0.95 is on a don't-care region; without it the hit ranks first
     detections = [found(box(50, 0, 10, 10), 0.95), found(box(0, 0, 10, 10), 0.5)]
     _, total = score([box(0, 0, 10, 10), box(50, 0, 10, 10)], detections, ignore=[False, True])
     assert total.ap == 1.0
@@ -206,14 +206,14 @@ def test_ap_is_none_without_a_score():
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(images(), max_size=3))
-def test_agrees_with_the_literal_protocol(image_set):
+def test_agrees_with_the_reference(image_set):
     agree(image_set)
 
 
 @pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(images(), max_size=3))
-def test_agrees_with_the_literal_protocol_on_a_thousand_sets(image_set):
+def test_agrees_with_the_reference_on_a_thousand_sets(image_set):
     agree(image_set)
 
 
@@ -225,8 +225,8 @@ def agree(image_set):
         assert list(row.pairs) == pairs
         assert (row.care_regions, row.care_detections) == (care_regions, len(care))
     together = IcdarMetric()
-    answers = [EvalSample("img.jpg", tuple(polygons), ignore, found) for polygons, ignore, found in image_set]
-    assert together.update_all(answers) == metric.images
+    samples = [EvalSample("img.jpg", tuple(polygons), ignore, found) for polygons, ignore, found in image_set]
+    assert together.update_all(samples) == metric.images
     assert (together.result(), together.best_iou) == (metric.result(), metric.best_iou)
     total, expected = metric.result(), score_set(image_set)
     assert total[:4] == pytest.approx(expected)
@@ -238,29 +238,29 @@ def agree(image_set):
         assert (curve.precision * gained).sum() == pytest.approx(total.ap)
 
 
-def test_a_large_set_is_scored_in_parts(monkeypatch):
-    answers = [
+def test_a_large_set_is_scored_in_chunks(monkeypatch):
+    samples = [
         EvalSample(f"img_{n}.jpg", (box(0, 0, 10, 10),), np.array([False]), [found(box(n, 0, 10, 10))])
         for n in range(7)
     ]
     whole = IcdarMetric()
-    whole.update_all(answers)
+    whole.update_all(samples)
     monkeypatch.setattr("resnet18_ocrdet.evaluation.metrics.CHUNK", 3)
     parts = IcdarMetric()
-    parts.update_all(answers)
+    parts.update_all(samples)
     assert parts.images == whole.images
     assert parts.result() == whole.result()
     # moved by n of 10 px: IoU (10 - n) / (10 + n) is above 1/2 up to n = 3
     assert [row.matched for row in whole.images] == [1, 1, 1, 1, 0, 0, 0]
 
 
-def test_what_is_not_finite_is_refused_with_the_name_of_its_image():
-    answers = [
+def test_coordinates_that_are_not_finite_are_refused_with_the_image():
+    samples = [
         EvalSample("good.jpg", (box(0, 0, 9, 9),), np.array([False]), []),
         EvalSample("bad.jpg", (box(0, 0, 9, 9), box(NAN, 0, 9, 9)), np.array([False, False]), []),
     ]
     with pytest.raises(ValueError, match=r"bad\.jpg: coordinates must be finite"):
-        IcdarMetric().update_all(answers)
+        IcdarMetric().update_all(samples)
 
 
 def scattered(count, seed, side):
@@ -269,7 +269,7 @@ def scattered(count, seed, side):
 
 
 @pytest.mark.parametrize("block", [1, 7, 50, 1000])
-def test_in_blocks_the_same_pairs_are_found_in_the_same_order(block, monkeypatch):
+def test_blocks_give_the_same_pairs_in_the_same_order(block, monkeypatch):
     empty = np.zeros((4, 2), np.float32)
     regions = [scattered(20, 1, 100), [], [*scattered(9, 2, 60), empty], scattered(3, 3, 50)]
     detections = [scattered(15, 4, 100), scattered(5, 5, 100), [empty, *scattered(12, 6, 60)], []]
@@ -283,16 +283,16 @@ def test_in_blocks_the_same_pairs_are_found_in_the_same_order(block, monkeypatch
         np.testing.assert_array_equal(one, other)
 
 
-def test_thousands_of_regions_and_detections_in_one_image_take_little_memory():
+def test_thousands_of_regions_and_detections_in_one_image_need_little_memory():
     regions, detections = scattered(3000, 1, 9000), scattered(3000, 2, 9000)
     tracemalloc.start()
     find_overlaps([regions], [detections], ["page.jpg"])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 50e6  # a table of all pairs has 9 million rows of 16 bytes, and others beside it
+    assert peak < 50e6  # a table of all pairs would have 9 million rows of 16 bytes
 
 
-def test_boxes_that_all_lie_on_one_spot_are_refused_with_the_image_and_the_counts():
+def test_too_many_overlapping_boxes_are_refused_with_the_image_and_the_counts():
     spot = [box(0, 0, 30, 12)] * 1100
     with pytest.raises(UserError, match=r"^b\.jpg: more than 1048576 pairs .* of 1100 regions and 1100 detections"):
         find_overlaps([[box(0, 0, 9, 9)], spot], [[], spot], ["a.jpg", "b.jpg"])

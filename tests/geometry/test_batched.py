@@ -1,4 +1,4 @@
-"""Outlines by the hundred against geometry.py, which takes them one by one."""
+"""Functions for many outlines against those of polygon.py for one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_offsets(polygons, distance):
         assert len(outline) == 0 if not expected else area(outline) == area(expected[0])
 
 
-def test_a_point_does_not_grow_and_does_not_stop_the_others():
+def test_a_point_has_no_offset_and_does_not_affect_the_others():
     point, square = np.full((4, 2), 7, np.float32), np.float32([[0, 0], [10, 0], [10, 10], [0, 10]])
     nothing, grown = offsets([point, square], np.array([2.0, 2.0]))
     assert len(nothing) == 0
@@ -63,17 +63,17 @@ def test_a_point_does_not_grow_and_does_not_stop_the_others():
 
 
 def test_rectangles_grow_by_their_distance_on_each_side():
-    # 40 x 10 turned by 30 degrees, 3 px on each side: 46 x 16 round the same centre
+    # 40 x 10 turned by 30 degrees, 3 px on each side: 46 x 16 with the same centre
     quad = cv2.boxPoints(((100, 80), (40, 10), 30))
     ((grown,), (side,)) = grow_rectangles(quad[None], np.array([3.0]))
     (x, y), size, _ = cv2.minAreaRect(grown)
     assert (x, y) == pytest.approx((100, 80), abs=1e-3)
     assert sorted(size) == pytest.approx([16, 46], abs=1e-3)
     assert side == pytest.approx(16, abs=1e-3)
-    assert np.linalg.norm(grown - quad, axis=1) == pytest.approx([3 * 2**0.5] * 4, abs=1e-3)  # each corner its own
+    assert np.linalg.norm(grown - quad, axis=1) == pytest.approx([3 * 2**0.5] * 4, abs=1e-3)
 
 
-def test_none():
+def test_without_outlines():
     quads, sides = min_area_quads([])
     assert quads.shape == (0, 4, 2) and sides.shape == (0,)
     assert [part.shape for part in areas_and_perimeters([])] == [(0,), (0,)]

@@ -1,4 +1,4 @@
-"""Batch norms folded into convolutions: the same network, without them."""
+"""Batch norms folded into convolutions give the same maps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.fold import folded
 
 
-def worn(backbone: str = "resnet18", plain: bool = False) -> DBNet:
-    """A network whose batch norms have seen something: one that is left out, or taken twice, would show."""
+def with_statistics(backbone: str = "resnet18", plain: bool = False) -> DBNet:
+    """A network with random batch norms, so that one that is skipped or applied twice changes the result."""
     torch.manual_seed(0)
     net = DBNet(backbone, plain=plain).eval()
     for part in net.modules():
@@ -28,7 +28,7 @@ def worn(backbone: str = "resnet18", plain: bool = False) -> DBNet:
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
 def test_the_same_maps_without_batch_norms(backbone, plain):
-    net = worn(backbone, plain).double()
+    net = with_statistics(backbone, plain).double()
     net.normalize.double()
     image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
     small = folded(net)
@@ -40,8 +40,8 @@ def test_the_same_maps_without_batch_norms(backbone, plain):
     torch.testing.assert_close(after.thresh_logits, before.thresh_logits, rtol=1e-5, atol=1e-5)
 
 
-def test_the_network_itself_stays_as_it_is():
-    net = worn().train()
+def test_the_network_is_not_changed():
+    net = with_statistics().train()
     before = copy.deepcopy(net.state_dict())
     folded(net)
     assert net.training
@@ -50,13 +50,13 @@ def test_the_network_itself_stays_as_it_is():
 
 
 def test_convolutions_keep_their_memory_order():
-    small = folded(worn().to(memory_format=torch.channels_last))
+    small = folded(with_statistics().to(memory_format=torch.channels_last))
     wide = [part for part in small.modules() if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3)]
     assert wide
     assert all(part.weight.is_contiguous(memory_format=torch.channels_last) for part in wide)
 
 
-def test_without_batch_norms_there_is_nothing_to_copy():
+def test_a_network_without_batch_norms_is_not_copied():
     net = nn.Sequential(nn.Conv2d(3, 1, 1))
     assert folded(net) is net
     assert not net.training

@@ -1,4 +1,4 @@
-"""Neck and heads with less work say and learn the same as the published form."""
+"""The fused neck and heads give the same maps and gradients as the published form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANNELS = (4, 8, 16, 32)
 
 
 class Parts(nn.Module):
-    """A neck and two heads, small, in float64, with batch norms at which a mistake would show."""
+    """A small neck and two heads in float64, with random batch norms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,8 +79,8 @@ def test_the_same_gradients(parts):
         assert float((quick - plain).abs().max()) <= 1e-11 * max(scale, 1.0)
 
 
-def test_gradients_lie_in_memory_as_their_weights_do():
-    """Else DistributedDataParallel complains, and copies."""
+def test_gradients_have_the_strides_of_their_weights():
+    """Else DistributedDataParallel warns and copies."""
     model = DBNet().to(memory_format=torch.channels_last).train()
     maps = model(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     (maps.prob_logits.sum() + maps.thresh_logits.sum()).backward()
@@ -98,13 +98,13 @@ def test_the_same_running_statistics(parts):
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
 @pytest.mark.parametrize(("height", "width"), [(5, 3), (1, 1), (1, 4)])
-def test_a_convolution_of_an_enlarged_map(factor, height, width):
+def test_a_convolution_of_an_upsampled_map(factor, height, width):
     x, weight = torch.randn(2, 3, height, width).double(), torch.randn(4, 3, 3, 3).double()
     plain = F.conv2d(F.interpolate(x, scale_factor=float(factor)), weight, padding=1)
     torch.testing.assert_close(conv_upsampled(x, weight, factor), plain, rtol=1e-12, atol=1e-12)
 
 
-def test_a_convolution_of_one_pixel_twice_as_large():
+def test_a_convolution_of_one_upsampled_pixel():
     """By hand: taps 1..9 on a block of 2×2 ones; the upper left pixel is seen by taps 5, 6, 8 and 9."""
     taps = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     assert conv_upsampled(torch.ones(1, 1, 1, 1), taps, 2).flatten().tolist() == [
@@ -115,15 +115,15 @@ def test_a_convolution_of_one_pixel_twice_as_large():
     ]
 
 
-def test_two_convolutions_as_one():
+def test_two_merged_convolutions():
     x = torch.randn(2, 3, 7, 6).double()
     narrow, wide = torch.randn(8, 3, 1, 1).double(), torch.randn(4, 8, 3, 3).double()
     plain = F.conv2d(F.conv2d(x, narrow), wide, padding=1)
     torch.testing.assert_close(F.conv2d(x, merged_weight(narrow, wide), padding=1), plain, rtol=1e-12, atol=1e-12)
 
 
-def test_one_pixel_becomes_its_two_by_two_block():
-    """A layer that multiplies by 1, 2, 3, 4 puts them upper left, upper right, lower left, lower right."""
+def test_one_pixel_becomes_a_two_by_two_block():
+    """Weights 1, 2, 3, 4 end up upper left, upper right, lower left, lower right."""
     weight, bias = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.zeros(1)
     out = upsample_in_place(torch.tensor([[[[1.0, 10.0]]]]), weight, bias)
     assert out.flatten().tolist() == [1, 2, 3, 4, 10, 20, 30, 40]
@@ -146,8 +146,8 @@ def test_a_checkpoint_fits_both_forms(backbone):
 
 
 @pytest.mark.slow
-def test_a_step_in_bf16_costs_what_it_costs_in_float64():
-    """Loss of a network that has learned nothing yet, and the gradient: no further off than the plain form's."""
+def test_the_loss_in_bf16_is_as_accurate_as_in_the_plain_form():
+    """Loss and gradient of an untrained network have at most the error of the plain form."""
     torch.manual_seed(0)
     quick, plain, exact = DBNet().train(), DBNet(plain=True).train(), DBNet(plain=True).double().train()
     for other in (plain, exact):

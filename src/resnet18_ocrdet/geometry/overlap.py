@@ -150,7 +150,7 @@ def _near(
     else:
         found = []
         for (first, last), (start, stop), name in zip(
-            *(pairwise(_places(part)) for part in counts), names, strict=True
+            *(pairwise(accumulate(part.tolist(), initial=0)) for part in counts), names, strict=True
         ):
             step, total = max(1, BLOCK // max(stop - start, 1)), 0
             for row in range(first, last, step):
@@ -170,11 +170,6 @@ def _meet(boxes: Areas, others: Areas) -> NDArray[np.bool_]:
     """Whether boxes (..., 4) overlap; false for NaN."""
     across = (boxes[..., 0] < others[..., 2]) & (others[..., 0] < boxes[..., 2])
     return np.asarray(across & (boxes[..., 1] < others[..., 3]) & (others[..., 1] < boxes[..., 3]))
-
-
-def _places(counts: Numbers) -> list[int]:
-    """Where each image's members begin, and the end: (N + 1)."""
-    return [0, *np.cumsum(counts).tolist()]
 
 
 def _pairs(regions: Numbers, detections: Numbers) -> tuple[Numbers, Numbers]:
