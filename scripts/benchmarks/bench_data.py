@@ -31,12 +31,10 @@ from machine_limits import described, machine_limits
 from made_images import LARGE, SMALL, random_quads, write_photo
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import TrainDataset
-from resnet18_ocrdet.data.geometric import move_regions
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores
-from resnet18_ocrdet.data.photometric import apply_photometric
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.loss import DBLoss
@@ -175,15 +173,16 @@ def make_ours(
         stages[stage] = stages.get(stage, 0.0) + 1000 * (clock[-1] - clock[-2])
 
     picture = source.open(index)
-    plan = augment.plan(picture, size, size, rng)
+    transform = augment.draw_transform(picture, size, size, rng)
     done("geometry")
-    image = picture.pixels(plan.reduce)
+    image = picture.pixels(transform.reduce)
     done("decode")
-    image = augment.render(picture._replace(read=lambda reduce: image), plan, size, size)
+    image = transform.render(picture._replace(read=lambda reduce: image), size, size)
     original = (picture.height, picture.width)
-    polygons, ignore = move_regions(picture.polygons, picture.ignore, plan.matrix, original, size, size)
+    polygons, ignore = move_regions(picture.polygons, picture.ignore, transform.matrix, original, size, size)
     done("geometry")
-    image = apply_photometric(image, plan.look)
+    for change in augment.draw_changes(rng):
+        image = change(image)
     done("photometric")
     make(polygons, ignore, size, size)
     done("targets")

@@ -16,7 +16,7 @@ import numpy as np
 
 from gpu_rows import Options
 from made_images import SMALL, random_quads, record_of, write_photo
-from resnet18_ocrdet.data.cache import Kind
+from resnet18_ocrdet.data.cache import CacheKind
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.loader import available_cores
@@ -50,7 +50,7 @@ class Cycled:
         return self._source.fingerprint()
 
 
-def training_images(options: Options, kept: Kind = "none") -> tuple[LabelledImages, str]:
+def training_images(options: Options, kept: CacheKind = "none") -> tuple[LabelledImages, str]:
     """Photos of OCRDET_ICDAR2015, or rendered scenes as JPEGs if it is not set; and what they are."""
     root = os.environ.get("OCRDET_ICDAR2015")
     if root and not options.tiny:

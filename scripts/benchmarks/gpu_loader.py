@@ -14,7 +14,7 @@ from gpu_images import Cycled, training_images
 from gpu_rows import Options, Rows
 from gpu_threshold_map import draw_thresholds, edges_of, text_regions
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.cache import Kind
+from resnet18_ocrdet.data.cache import CacheKind
 from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores, default_workers
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -40,7 +40,7 @@ EPOCH = 1000  # images, as in ICDAR2015: the start of an epoch is part of its co
 MIN_SECONDS = 6.0  # of a measurement with the loader
 
 
-def make_loader(options: Options, size: int, count: int, workers: int, cache: Kind = "none") -> tuple[TrainLoader, str]:
+def make_loader(options: Options, size: int, count: int, workers: int, cache: CacheKind = "none") -> tuple[TrainLoader, str]:
     """The loader of ocrdet-train with default augmentation, batches of `count`; and what it reads."""
     source, kind = training_images(options, cache)
     cycled = Cycled(source, 2 * count if options.tiny else EPOCH)
@@ -68,7 +68,7 @@ def loop(options: Options) -> None:
     """The loader alone, and the real loop fed by it; the wait at the start of each epoch is listed separately."""
     rows, cores = Rows(options, "loop"), available_cores()
     size, most = options.sizes[0], 1 if options.tiny else cores
-    cases: list[tuple[int, int, int, Kind]] = [(size, options.batches[0], most, "none")]
+    cases: list[tuple[int, int, int, CacheKind]] = [(size, options.batches[0], most, "none")]
     if not options.tiny:
         cases += [
             (size, options.batches[0], most, "ram"),
@@ -84,7 +84,7 @@ def loop(options: Options) -> None:
     rows.measure("save", partial(_save, options))
 
 
-def fed(options: Options, size: int, count: int, workers: int, cache: Kind, compiled: bool = False) -> dict[str, Any]:
+def fed(options: Options, size: int, count: int, workers: int, cache: CacheKind, compiled: bool = False) -> dict[str, Any]:
     """Images/s of the loader alone, of the loop fed by it, and of the loop on one batch. compiled: train.compile."""
     compute, precision = make_compute(options.device)
     net = make_model(options.device)

@@ -36,9 +36,9 @@ def text_regions(
     for outline, dont_care, distance in zip(
         outlines, ignore, shrink_distances(outlines, maker.shrink_ratio), strict=True
     ):
-        moved = None if dont_care else maker._move(outline, distance)
-        for piece in moved.grown if moved else ():
-            regions.append(ThresholdRegion(outline, distance, _window(piece, moved.bits, height, width)))
+        offset = None if dont_care else maker._offset(outline, distance)
+        for piece in offset.dilated if offset else ():
+            regions.append(ThresholdRegion(outline, distance, _window(piece, offset.bits, height, width)))
     return regions
 
 

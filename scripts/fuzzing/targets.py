@@ -19,16 +19,18 @@ import numpy as np
 
 from fuzzing.formats import mutate
 from fuzzing.networks import mutate_checkpoint, open_checkpoint, read_card, read_contract, read_recorded, resume_folder
-from resnet18_ocrdet.check.checked import check_set
+from resnet18_ocrdet.check.dataset import check_dataset
+from resnet18_ocrdet.check.fixed_copy import clean_records
 from resnet18_ocrdet.check.report_html import write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
-from resnet18_ocrdet.commands.check import cleaned, findings_told, verdict, words_to_be_taken
-from resnet18_ocrdet.data.error_policy import settle
-from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.commands.check_messages import finding_messages, needed_overrides, training_outcome
+from resnet18_ocrdet.data.error_policy import apply_error_policy
+from resnet18_ocrdet.data.formats.reader import BY_KEY
+from resnet18_ocrdet.data.image_head import read_head
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.letterbox import scale_to
-from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -40,7 +42,7 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.evaluation.records import EvalSample
-from resnet18_ocrdet.report.evidence import gather
+from resnet18_ocrdet.report.analysis import analyze
 from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
@@ -84,7 +86,7 @@ def write(path: Path, data: bytes) -> None:
 def read_labels(root: Path, dialect: str) -> None:
     """As a training does, until the images are decoded."""
     reading = read_data(root, dialect)
-    parts = settle(reading.parts, reading.report, "fix", "negative", limit=None).parts
+    parts = apply_error_policy(reading.parts, reading.report, "fix", "negative", limit=None).parts
     records = [record for part in parts.values() for record in part]
     packed = LabelledImages(records)
     for _ in packed.fingerprint():
@@ -96,22 +98,22 @@ def read_labels(root: Path, dialect: str) -> None:
 def check_labels(root: Path) -> None:
     """As ocrdet-check does, its reports included."""
     reading = read_data(root)
-    verdict(reading, "fix", "fail")
-    words_to_be_taken(reading, "fix", "fail")
-    checked = check_set(root, reading, TargetMaker(), lambda h, w: scale_to(h, w, 96, 128, "keep"), 96, 128)
-    for line in findings_told(checked):
+    training_outcome(reading, "fix", "fail")
+    needed_overrides(reading, "fix", "fail")
+    result = check_dataset(root, reading, TargetMaker(), lambda h, w: scale_to(h, w, 96, 128, "keep"), 96, 128)
+    for line in finding_messages(result):
         line.encode("utf-8", "backslashreplace")
     output = root.with_name("checked")
     output.mkdir(exist_ok=True)
-    write_report_json(output / "report.json", checked)
-    write_report_html(output / "report.html", checked)
-    cleaned(checked)
+    write_report_json(output / "report.json", result)
+    write_report_html(output / "report.html", result)
+    clean_records(reading.parts, reading.report)
 
 
 def look_and_read(root: Path) -> None:
     """As every command does with every image."""
     (path,) = root.iterdir()
-    look_at(path)
+    read_head(path)
     for reduce in (1, 4):
         read_image(path, reduce)
 
@@ -133,7 +135,7 @@ def score(predictions: dict[str, Any]) -> None:
     metric = IcdarMetric()
     metric.update_all(answers)
     metric.center_shift()
-    json.dumps(gather(metric, answers).to_dict(), allow_nan=False)
+    json.dumps(analyze(metric, answers).to_dict(), allow_nan=False)
     for found in predictions.values():
         icdar_files.format_detections(found, with_scores=True)
 
@@ -192,7 +194,7 @@ def seeds_of(name: str, corpus: Path = CORPUS) -> tuple[Files, ...]:
     return tuple(found)
 
 
-LABEL_KINDS = tuple(DIALECTS | FALLBACK)
+LABEL_KINDS = tuple(BY_KEY)
 ALL_LABELS = tuple(seed for name in LABEL_KINDS for seed in seeds_of(name))
 SEED_SETTINGS = seeds_of("detections")[0][f"out/{SETTINGS}"]
 TARGETS: dict[str, Target] = {

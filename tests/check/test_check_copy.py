@@ -16,10 +16,10 @@ from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.icdar_text import looks_like_quads, parse_icdar_text, parse_lines
 from resnet18_ocrdet.data.formats.write_icdar import (
-    is_written,
+    densified,
+    is_writable,
     line_of,
-    regions_to_thicken,
-    thickened,
+    regions_to_densify,
     write_icdar_text,
 )
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
@@ -103,18 +103,18 @@ def test_polygons_come_back_however_few_there_are(tmp_path: Path, corners: int, 
 
 def test_only_sets_of_polygons_are_thickened():
     quads = to_record(Path("a"), None, [Region(QUAD)] * 500)
-    assert regions_to_thicken([quads]) == [set()]
+    assert regions_to_densify([quads]) == [set()]
     mixed = to_record(Path("b"), None, [Region(QUAD)] * 150 + [Region(ring(5))] + [Region(ring(8))])
-    assert regions_to_thicken([mixed, mixed]) == [{150}, {150}], "5 corners before quads; 4 of 304 lines are enough"
-    assert regions_to_thicken([to_record(Path("c"), None, [Region(ring(8))] * 3)]) == [set()]
-    assert regions_to_thicken([to_record(Path("d"), None, [])]) == [set()]
+    assert regions_to_densify([mixed, mixed]) == [{150}, {150}], "5 corners before quads; 4 of 304 lines are enough"
+    assert regions_to_densify([to_record(Path("c"), None, [Region(ring(8))] * 3)]) == [set()]
+    assert regions_to_densify([to_record(Path("d"), None, [])]) == [set()]
 
 
 def test_a_thickened_outline_is_the_same_region():
-    more = thickened(QUAD)
+    more = densified(QUAD)
     assert len(more) == 6 and area(more) == pytest.approx(area(QUAD))
     assert [15.5, 2.25] in more.tolist(), "the middle of the upper side"
-    assert thickened(ring(7)).tolist() == ring(7).tolist()
+    assert densified(ring(7)).tolist() == ring(7).tolist()
 
 
 @given(
@@ -136,7 +136,7 @@ def test_any_quad_and_any_text_is_read_as_it_was(numbers: list[float], text: str
 
 def test_what_cannot_be_written_as_it_is(tmp_path: Path):
     broken = [np.full((4, 2), np.nan, np.float32), np.zeros((2, 2), np.float32)]
-    assert not any(map(is_written, broken))
+    assert not any(map(is_writable, broken))
     texts = ["two\r\nlines", "a\tb", "nul\0", "###", "  padded ", "\ud800"]
     record = to_record(Path("1.png"), None, [*map(Region, broken), *(Region(QUAD, text) for text in texts)])
     write_icdar_text(tmp_path / "1.txt", record)
@@ -227,8 +227,8 @@ def test_folders_that_are_refused(tmp_path: Path):
         ("full", "not empty"),
         ("file", "not a folder"),
         ("in/images", "not empty"),
-        ("in/images/fixed", "holds images of the set"),
-        ("alias/fixed", "holds images of the set"),
+        ("in/images/fixed", "holds images of the data set"),
+        ("alias/fixed", "holds images of the data set"),
     ):
         with pytest.raises(UserError, match=why):
             write_fixed_copy(parts, tmp_path / folder)

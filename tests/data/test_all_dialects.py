@@ -9,7 +9,8 @@ import pytest
 from dialect_writers import WAYS, pixels
 from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, detect_format, read_data
+from resnet18_ocrdet.data.formats.reader import BY_KEY, FALLBACK, FORMATS
+from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.splits import LabelledImages, custom
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.geometry.polygon import min_area_quad
@@ -40,7 +41,7 @@ def same(polygons, points, tolerance):
 def test_it_loads_to_what_was_written(written):
     way, root, pictures = written
     reading = read_data(root)
-    assert reading.dialect == (DIALECTS | FALLBACK)[way.key].NAME
+    assert reading.dialect == BY_KEY[way.key].NAME
     assert [finding.text for level in ("error", "warning", "repair") for finding in reading.report.at(level)] == []
     assert set(reading.parts) == {picture.part for picture in pictures}
     records = {(part, record.image_path.name): record for part, found in reading.parts.items() for record in found}
@@ -58,15 +59,15 @@ def test_it_loads_to_what_was_written(written):
 def test_one_dialect_takes_it_for_its_own(written):
     way, root, _ = written
     wanted = [] if way.key == "folders" else [way.key]
-    assert [key for key, reader in DIALECTS.items() if reader.recognise(root)] == wanted
-    assert detect_format(root)[0] == way.key
+    assert [reader.KEY for reader in FORMATS if reader is not FALLBACK and reader.recognise(root)] == wanted
+    assert way.key == detect_format(root)[0].KEY
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
 def test_the_check_names_it_and_its_copy_holds_the_same(written, tmp_path, capsys):
     way, root, pictures = written
     run_command("check", _check, [f"data.root={root}", f"output={tmp_path}/out", "fix=true"])
-    assert capsys.readouterr().out.startswith(f"data: {(DIALECTS | FALLBACK)[way.key].NAME} (")
+    assert capsys.readouterr().out.startswith(f"data: {BY_KEY[way.key].NAME} (")
     copied = read_data(tmp_path / "out" / "fixed")
     records = {(part, record.image_path.name): record for part, found in copied.parts.items() for record in found}
     for picture in pictures:
@@ -130,6 +131,6 @@ def test_the_set_has_what_the_dialects_differ_in():
 
 def test_the_folders_of_icdar_2015_alone_are_told_from_those_beside_other_labels(tmp_path):
     (tmp_path / "ch4_test_images").mkdir()
-    assert detect_format(tmp_path) == ("icdar2015", "ch4_test_images/")  # whose reader says that the labels lack
+    assert detect_format(tmp_path) == (BY_KEY["icdar2015"], "ch4_test_images/")  # its reader names the missing labels
     (tmp_path / "test_icdar2015_label.txt").write_text("ch4_test_images/img_1.jpg\t[]\n")
-    assert detect_format(tmp_path)[0] == "ppocr"
+    assert detect_format(tmp_path)[0].KEY == "ppocr"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.geometric import MIN_VISIBLE
-from resnet18_ocrdet.data.photometric import draw_color
+from resnet18_ocrdet.data.photometric import color_matrix
+from resnet18_ocrdet.data.region_clipping import MIN_VISIBLE
 from resnet18_ocrdet.geometry.polygon import area
 from resnet18_ocrdet.structures import Sample
 
@@ -231,7 +231,7 @@ def test_colour_changes_stay_in_range_and_keep_the_geometry():
     image = noise(64, 96)
     before = image.copy()
     for seed in range(5):
-        changed = cv2.transform(image, draw_color(0.25, np.random.default_rng(seed)))
+        changed = cv2.transform(image, color_matrix(0.25, np.random.default_rng(seed)))
         assert changed.shape == image.shape and changed.dtype == np.uint8
         assert not np.array_equal(changed, image)
         # order of levels is kept in each channel: a line that rises
@@ -239,7 +239,7 @@ def test_colour_changes_stay_in_range_and_keep_the_geometry():
             levels = changed[:, :, channel].ravel()[np.argsort(image[:, :, channel].ravel(), kind="stable")]
             assert (np.diff(levels.astype(int)) >= 0).all()
     np.testing.assert_array_equal(image, before)
-    np.testing.assert_array_equal(cv2.transform(image, draw_color(0.0, np.random.default_rng(0))), image)
+    np.testing.assert_array_equal(cv2.transform(image, color_matrix(0.0, np.random.default_rng(0))), image)
 
 
 def test_a_small_crop_shows_text_at_the_scale_of_the_evaluation():
@@ -247,7 +247,7 @@ def test_a_small_crop_shows_text_at_the_scale_of_the_evaluation():
     whole = sample(noise(100, 200), QUAD / 2)
     augment = Augment(**STILL, evaluated_at=(200, 400))
     for size in ((96, 128), (160, 96), (200, 400)):
-        matrix = augment.plan(whole, *size, np.random.default_rng(1)).matrix
+        matrix = augment.draw_transform(whole, *size, np.random.default_rng(1)).matrix
         assert np.diag(matrix) == pytest.approx([2.0, 2.0, 1.0])
         assert augment(whole, *size, np.random.default_rng(1)).image.shape == (*size, 3)
     plain = Augment(**STILL)(whole, 200, 400, np.random.default_rng(1))

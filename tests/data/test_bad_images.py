@@ -17,13 +17,13 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet.check.look import look_at as look_at_pixels
+from resnet18_ocrdet.check.image_stats import measure_image
 from resnet18_ocrdet.cli import _detect, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data import image_io
 from resnet18_ocrdet.data.image_checks import to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_head import read_head
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
@@ -72,7 +72,7 @@ def test_the_head_knows_how_the_pixels_will_lie(tmp_path: Path, suffix: str, mod
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
     marked(mode).save(path, exif=exif)
-    head, image = look_at(path), read_image(path)
+    head, image = read_head(path), read_image(path)
     assert image.shape == (head.height, head.width, 3)
     (point,) = to_upright(np.array([MARK], np.float32), head.orientation, HEIGHT, WIDTH)
     assert centre(image) == pytest.approx(tuple(point), abs=0.6)
@@ -83,7 +83,7 @@ def test_one_clear_colour_of_a_png(tmp_path: Path, mode: str, colour: object):
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     marked(mode).save(tmp_path / "a.png", exif=exif, transparency=colour)
-    head = look_at(tmp_path / "a.png")
+    head = read_head(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").shape[:2] == (head.height, head.width)
 
 
@@ -130,7 +130,7 @@ def test_the_first_of_several_pictures(tmp_path: Path, suffix: str):
 def test_a_damaged_colour_profile_is_not_read(tmp_path: Path, suffix: str):
     path = tmp_path / f"a{suffix}"
     PIL.Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(path, icc_profile=b"rubbish" * 20)
-    assert look_at(path)[:2] == (8, 8) and (read_image(path) == 90).all()
+    assert read_head(path)[:2] == (8, 8) and (read_image(path) == 90).all()
 
 
 @pytest.mark.parametrize("exif", [b"rubbish", b"MM\0*\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12"])
@@ -142,7 +142,7 @@ def test_damaged_exif_costs_nothing_and_is_not_talked_about(tmp_path: Path, exif
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert look_at(tmp_path / "a.jpg") == (16, 24, 1)
+        assert read_head(tmp_path / "a.jpg") == (16, 24, 1)
     assert read_image(tmp_path / "a.jpg").shape == (16, 24, 3)
 
 
@@ -153,10 +153,10 @@ def test_a_file_cut_short_is_known_before_anything_starts(tmp_path: Path, suffix
     data = cv2.imencode(suffix, noise)[1].tobytes()
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
-    assert look_at(path) == (64, 64, 1)
+    assert read_head(path) == (64, 64, 1)
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ImageFault) as caught:
-        look_at(path)
+        read_head(path)
     assert caught.value.code == "IM052" and str(caught.value).startswith(f"{path}: ")
 
 
@@ -165,8 +165,8 @@ def test_damage_in_the_middle_is_found_by_the_check(tmp_path: Path):
     data = bytearray(cv2.imencode(".webp", noise, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
     data[30:-30] = bytes(len(data) - 60)
     (tmp_path / "a.webp").write_bytes(data)
-    assert look_at(tmp_path / "a.webp") == (64, 64, 1)
-    fault = look_at_pixels(to_record(tmp_path / "a.webp", None, [])).fault
+    assert read_head(tmp_path / "a.webp") == (64, 64, 1)
+    fault = measure_image(to_record(tmp_path / "a.webp", None, [])).fault
     assert fault is not None and fault.code == "IM052"
 
 
@@ -176,7 +176,7 @@ def test_pixels_without_a_range_are_known_before_anything_starts(tmp_path: Path,
     path = tmp_path / "a.tif"
     path.write_bytes(cv2.imencode(".tif", np.ones(shape, kind))[1].tobytes())
     with pytest.raises(ImageFault, match=f"pixels are {kind.__name__}") as caught:
-        look_at(path)
+        read_head(path)
     assert caught.value.code == "IM060"
 
 
@@ -189,7 +189,7 @@ def test_a_bomb_is_known_by_its_head(tmp_path: Path, monkeypatch):
     ]
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
     with pytest.raises(ImageFault, match=r"30000 high, 900 megapixels; at most 179 \(max_megapixels\)$") as caught:
-        look_at(tmp_path / "a.png")
+        read_head(tmp_path / "a.png")
     assert caught.value.code == "IM064"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from defective_set import OTHER, WORD, encoded, picture
-from resnet18_ocrdet.data.error_policy import settle
+from resnet18_ocrdet.data.error_policy import apply_error_policy
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -33,7 +33,7 @@ def codes(root: Path, **options: str) -> list[tuple[str, str, int]]:
 
 def used(root: Path) -> list[LabelRecord]:
     reading = read_data(root)
-    return settle(reading.parts, reading.report).parts["train"]
+    return apply_error_policy(reading.parts, reading.report).parts["train"]
 
 
 def test_an_empty_file_says_that_there_is_no_text(tmp_path: Path):
@@ -89,7 +89,7 @@ def test_labels_of_a_larger_image_name_the_ratio(tmp_path: Path):
     root = write(tmp_path, "256,20,300,20,300,40,256,40,a\n200,120,300,120,300,150,200,150,b", WORD)
     with pytest.raises(UserError, match="GT024") as caught:
         reading = read_data(root)
-        settle(reading.parts, reading.report, "fail")
+        apply_error_policy(reading.parts, reading.report, "fail")
     assert "2 of 2 regions lie outside, up to 2.34 times the image, 128 px wide, 96 high" in str(
         caught.value
     )  # 300 / 128

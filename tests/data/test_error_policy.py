@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.error_policy import mask_lost
-from resnet18_ocrdet.data.load_annotations import DIALECTS, FALLBACK, read_data
+from resnet18_ocrdet.data.formats.reader import BY_KEY, FORMATS
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -52,7 +53,7 @@ def test_fix_masks_the_whole_image_but_its_other_text(folder):
     planes = TargetMaker()(record.polygons, record.ignore, 96, 96)
     assert planes.prob_map.sum() > 0  # the word is taught
     np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # and nothing as background
-    told = custom(root).told
+    told = custom(root).notes
     assert told[0].startswith("data: folders or lists with ICDAR lines (images/), 4 images")
     assert any("GT020" in line and "2.txt:2" in line and "masked" in line for line in told)
 
@@ -169,11 +170,11 @@ def test_images_and_labels_side_by_side(tmp_path, folder):
 
 
 def test_every_dialect_has_the_same_face():
-    for reader in (DIALECTS | FALLBACK).values():
+    for reader in FORMATS:
         assert reader.NAME and isinstance(reader.IGNORE_MARKS, tuple) and callable(reader.recognise)
 
 
 def test_the_choices_of_the_config_are_the_readers():
     from resnet18_ocrdet.config.library import train_keys
 
-    assert set(train_keys()["data.dialect"].rule.choices) == {"auto", *DIALECTS, *FALLBACK}
+    assert set(train_keys()["data.dialect"].rule.choices) == {"auto", *BY_KEY}

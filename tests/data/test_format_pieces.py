@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from format_files import build
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import coco, doctr, labelme, mmocr, ppocr
-from resnet18_ocrdet.data.formats.json_file import PEEK_BYTES, BadJson, is_set, parse_json, peek, text_of, word
+from resnet18_ocrdet.data.formats.json_file import PEEK_BYTES, BadJson, describe, is_set, parse_json, peek, text_of
 from resnet18_ocrdet.data.formats.locate import find_image
-from resnet18_ocrdet.data.formats.parts import part_of
-from resnet18_ocrdet.data.formats.points import Place, to_number, to_polygon, to_rectangle
+from resnet18_ocrdet.data.formats.points import Location, to_number, to_polygon, to_rectangle
+from resnet18_ocrdet.data.formats.split_names import split_of
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ from resnet18_ocrdet.data.formats.points import Place, to_number, to_polygon, to
         ("", None),
     ],
 )
-def test_part_of(name, part):
-    assert part_of(name) == part
+def test_split_of(name, part):
+    assert split_of(name) == part
 
 
 def test_files_named_by_labels(tmp_path):
@@ -106,7 +106,7 @@ def test_flags_and_texts():
     texts = {" a ": "a", 12: "12", 1.5: "1.5", None: "", "\ud83d": "\ufffd"}
     assert {value: text_of(value) for value in texts} == texts
     assert [text_of(value) for value in (True, [1], {})] == [""] * 3
-    assert [word(value) for value in (None, True, [1, 2], {}, 1.5, "a\n")] == [
+    assert [describe(value) for value in (None, True, [1, 2], {}, 1.5, "a\n")] == [
         "null",
         "true",
         "a list of 2 values",
@@ -139,7 +139,7 @@ anything = st.recursive(
 def test_any_value_is_a_polygon_or_one_finding(value):
     for convert in (to_polygon, lambda value, place: to_rectangle(value, place, "size")):
         report = Report()
-        polygon = convert(value, Place(report, "labels.json", 1))
+        polygon = convert(value, Location(report, "labels.json", 1))
         if polygon is None:
             assert [finding.code in ("GT018", "GT019", "GT020", "GT022") for finding in report] == [True]
         else:

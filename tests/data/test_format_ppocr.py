@@ -6,7 +6,7 @@ import pytest
 
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import ppocr
-from resnet18_ocrdet.data.formats.parts import part_of
+from resnet18_ocrdet.data.formats.split_names import split_of
 from resnet18_ocrdet.errors import UserError
 
 # The first two images of the format's description in PaddleOCR's documentation of text detection data sets
@@ -74,7 +74,7 @@ def test_names_of_label_files(tmp_path, name):
     build(tmp_path, {name: f"1.png\t[{BOX}]\n", "1.png": None, "notes.txt": f"1.png\t[{BOX}]\n"})
     assert ppocr.recognise(tmp_path).startswith(f"{name}: line 1 is")
     parts, report = read_all(ppocr, tmp_path)
-    assert list(parts) == [part_of(name) or "train"] and not len(report)
+    assert list(parts) == [split_of(name) or "train"] and not len(report)
 
 
 def test_parts_by_file_and_by_folder(tmp_path):

@@ -9,18 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.geometric import (
-    MIN_VISIBLE,
-    draw_matrix,
-    from_reduced,
-    move_regions,
-    reduction,
-    regions_in_image,
-    warp,
-)
+from resnet18_ocrdet.data.geometric import draw_matrix, from_reduced, reduction, warp
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.region_clipping import MIN_VISIBLE, move_regions, regions_in_image
 from resnet18_ocrdet.geometry.polygon import area, clip_to_image, transform
 from resnet18_ocrdet.structures import LazyPicture, Sample
 
@@ -124,9 +117,9 @@ def test_only_what_is_asked_for_is_read():
 
     picture = LazyPicture("a", 50, 60, (box(5, 5, 20, 20),), np.array([False]), pixels)
     augment = Augment()
-    plan = augment.plan(picture, 64, 64, np.random.default_rng(0))
+    drawn = augment.draw_transform(picture, 64, 64, np.random.default_rng(0))
     assert not asked
-    assert augment.render(picture, plan, 64, 64).shape == (64, 64, 3) and asked == [plan.reduce]
+    assert drawn.render(picture, 64, 64).shape == (64, 64, 3) and asked == [drawn.reduce]
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.2])
@@ -147,9 +140,9 @@ def test_every_region_that_is_taught_may_be_aimed_at():
     source = Sample("a", np.zeros((1000, 2000, 3), np.uint8), tuple(words), np.array([False] * 5))
     augment, seen = Augment(**STILL | {"scale_min": 20.0, "scale_max": 20.0}), set()
     for seed in range(60):
-        plan = augment.plan(source, 96, 96, np.random.default_rng(seed))
+        drawn = augment.draw_transform(source, 96, 96, np.random.default_rng(seed))
         for number, word in enumerate(words):
-            middle = transform(word.mean(axis=0, keepdims=True), plan.matrix)[0]
+            middle = transform(word.mean(axis=0, keepdims=True), drawn.matrix)[0]
             if (middle >= 0).all() and (middle < 96).all():
                 seen.add(number)
     assert seen == set(range(5))  # the last one too
@@ -182,19 +175,19 @@ def scenes(draw):
 @settings(max_examples=150, deadline=None)
 def test_no_region_of_which_something_is_visible_is_dropped(scene, seed, tilt):
     augment = Augment(perspective=tilt, rotate=30.0)
-    plan = augment.plan(scene, 96, 128, np.random.default_rng(seed))
+    drawn = augment.draw_transform(scene, 96, 128, np.random.default_rng(seed))
     size = (scene.height, scene.width)
     for polygon, flag in zip(scene.polygons, scene.ignore, strict=True):
-        (one, ignore) = move_regions((polygon,), np.array([flag]), plan.matrix, size, 96, 128)
-        if plan.matrix[2, :2].any() and ((polygon @ plan.matrix[2, :2] + plan.matrix[2, 2]) <= 0.05).any():
+        (one, ignore) = move_regions((polygon,), np.array([flag]), drawn.matrix, size, 96, 128)
+        if drawn.matrix[2, :2].any() and ((polygon @ drawn.matrix[2, :2] + drawn.matrix[2, 2]) <= 0.05).any():
             continue  # beside the camera: only its part in the image has a place
-        moved = transform(polygon, plan.matrix)
+        moved = transform(polygon, drawn.matrix)
         pieces = clip_to_image(moved, 96, 128)
         assert len(one) == len(pieces)
         share = sum(map(area, pieces)) / area(moved)
         assert all(ignore == (flag or share < MIN_VISIBLE)) or abs(share - MIN_VISIBLE) < 1e-4
-    together, flags = move_regions(scene.polygons, scene.ignore, plan.matrix, size, 96, 128)
-    alone = [move_regions((p,), np.zeros(1, bool), plan.matrix, size, 96, 128) for p in scene.polygons]
+    together, flags = move_regions(scene.polygons, scene.ignore, drawn.matrix, size, 96, 128)
+    alone = [move_regions((p,), np.zeros(1, bool), drawn.matrix, size, 96, 128) for p in scene.polygons]
     assert len(together) == sum(len(some) for some, _ in alone) == len(flags)
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from resnet18_ocrdet.check.look import look_at as look_at_pixels
+from resnet18_ocrdet.check.image_stats import measure_image
 from resnet18_ocrdet.data import image_io
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_head import read_head
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
 from resnet18_ocrdet.data.jpeg_head import jpeg_head
 from resnet18_ocrdet.data.record import to_record
@@ -69,11 +69,11 @@ def no_decoder(monkeypatch) -> None:
 
 def ways(path: Path) -> Iterator[tuple[str, str]]:
     """Code and text of what reading, the look at the head and the check say."""
-    for read in (read_image, look_at):
+    for read in (read_image, read_head):
         with pytest.raises(ImageFault) as caught:
             read(path)
         yield caught.value.code, str(caught.value)
-    fault = look_at_pixels(to_record(path, None, [])).fault
+    fault = measure_image(to_record(path, None, [])).fault
     assert fault is not None
     yield fault.code, f"{path}: {fault.detail}"
 
@@ -90,7 +90,7 @@ def test_a_png_whose_chunk_is_longer_than_the_file(content: bytes, tmp_path: Pat
 
 def test_rubbish_behind_the_end_of_a_png_is_no_damage(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(encoded(".png") + b"\xff" * 100)
-    assert look_at(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
+    assert read_head(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the largest memory")

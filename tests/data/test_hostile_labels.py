@@ -19,7 +19,7 @@ import pytest
 
 from dialect_writers import WAYS
 from resnet18_ocrdet.data import findings, text_file
-from resnet18_ocrdet.data.file_names import MAX_PARTS, no_name
+from resnet18_ocrdet.data.file_names import MAX_PARTS, invalid_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
     ctw1500,
@@ -36,10 +36,10 @@ from resnet18_ocrdet.data.formats import (
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.matlab import read_cells
 from resnet18_ocrdet.data.formats.pairing import RegionError
-from resnet18_ocrdet.data.formats.points import Place
+from resnet18_ocrdet.data.formats.points import Location
 from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.load_annotations import Reading, choose_dialect, read_data
-from resnet18_ocrdet.data.polygon_repair import clean
+from resnet18_ocrdet.data.load_annotations import Reading, detect_format, read_data
+from resnet18_ocrdet.data.polygon_repair import repair_record
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.text_file import TextLine, lines_of
@@ -96,7 +96,7 @@ def test_a_label_file_that_never_ends_is_not_opened(written, make: Callable[[Pat
     assert {code for code, _ in found} <= {"GT001", "GT006", ""}, "not there, not read, or refused"
     if not found:  # nothing shows which of the files are meant: there are no labels
         with pytest.raises(UserError):
-            choose_dialect(root)
+            detect_format(root)
 
 
 def test_a_label_file_above_the_limit_is_named_with_the_key(written):
@@ -177,8 +177,8 @@ def icdar(quads: bool) -> Callable[[str], None]:
     return lambda text: icdar_text.parse_lines(NOWHERE, NOWHERE, [TextLine(1, text)], Report(), ("###",), quads)
 
 
-def place() -> Place:
-    return Place(Report(), NOWHERE, 1)
+def place() -> Location:
+    return Location(Report(), NOWHERE, 1)
 
 
 PARSERS: dict[str, Callable[[str], object]] = {
@@ -260,9 +260,9 @@ def name_of(length: int, part: int) -> str:
     ],
 )
 def test_what_is_no_name_of_a_file(name: str, why: str, tmp_path: Path):
-    assert why in no_name(name) and no_name("a" * 255) == no_name(name_of(4000, 200)) == ""
+    assert why in invalid_name(name) and invalid_name("a" * 255) == invalid_name(name_of(4000, 200)) == ""
     report = Report()
-    assert locate(name, [tmp_path], Place(report, tmp_path / "x.json", 1)) is None
+    assert locate(name, [tmp_path], Location(report, tmp_path / "x.json", 1)) is None
     assert [finding.code for finding in report] == ["FS079"] and why in report.findings[0].detail
 
 
@@ -362,7 +362,7 @@ def test_an_outline_that_is_a_tangle_takes_no_minutes(corners: int):
     points = np.random.default_rng(0).uniform(0, 1000, (corners, 2)).astype(np.float32)
     record = to_record(NOWHERE, NOWHERE, [Region(points, "a"), Region(np.array([[0, 0], [9, 0], [9, 9]], np.float32))])
     began = time.process_time()
-    cleaned = clean(record, report := Report())
+    cleaned = repair_record(record, report := Report())
     (shapes,) = [to_shapes([[points]], ["a.jpg"])]
     assert time.process_time() - began < 2
     assert [finding.code for finding in report] == ["PG031", "PG030"]
@@ -375,5 +375,5 @@ def test_a_long_outline_with_a_single_crossing_is_untangled():
     around = np.linspace(0, 2 * np.pi, 500, endpoint=False)
     points = np.stack([500 + 400 * np.cos(around), 500 + 300 * np.sin(around)], axis=1).astype(np.float32)
     points[[100, 101]] = points[[101, 100]]
-    cleaned = clean(to_record(NOWHERE, NOWHERE, [Region(points)]), report := Report())
+    cleaned = repair_record(to_record(NOWHERE, NOWHERE, [Region(points)]), report := Report())
     assert [finding.code for finding in report] == ["PG031"] and not cleaned.ignore[0]

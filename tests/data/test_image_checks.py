@@ -11,9 +11,9 @@ import PIL.Image
 import pytest
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.image_checks import survey, turn_upright
+from resnet18_ocrdet.data.image_checks import check_image_headers, to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_head import read_head
 from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -42,17 +42,17 @@ def box(x, y, half=4):
 def surveyed(image, *boxes, **options):
     report = Report()
     record = to_record(image, Path("gt.txt"), [Region(b, "a", line=n) for n, b in enumerate(boxes, 1)])
-    result = survey({"train": [record]}, report, **options)
-    return result.parts["train"], report, result.exif
+    splits, line = check_image_headers({"train": [record]}, report, **options)
+    return splits["train"], report, line
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_point_lies_where_the_turned_picture_shows_it(tmp_path, orientation):
     path = photo(tmp_path / "a", orientation, "jpg")
     image = read_image(path)
-    head = look_at(path)
+    head = read_head(path)
     assert (head.height, head.width) == image.shape[:2] and head.orientation == orientation
-    (point,) = turn_upright(np.array([MARK], np.float32), orientation, HEIGHT, WIDTH)
+    (point,) = to_upright(np.array([MARK], np.float32), orientation, HEIGHT, WIDTH)
     rows, columns = np.nonzero(image[..., 0] > 128)
     assert (columns.mean(), rows.mean()) == pytest.approx(tuple(point), abs=0.6)
 
@@ -82,10 +82,10 @@ def test_the_set_decides_for_images_that_fit_both_ways(tmp_path):
     for number, place in enumerate([(92, 30), (92, 20), (30, 30)]):  # the last one fits both ways
         path = photo(tmp_path / str(number), 6, "jpg")
         records.append(to_record(path, None, [Region(box(*place))]))
-    result = survey({"train": records}, report)
-    assert "only the turned picture: 0, only the unturned pixels: 2, both: 1" in result.exif
+    _, line = check_image_headers({"train": records}, report)
+    assert "only the turned picture: 0, only the unturned pixels: 2, both: 1" in line
     assert len(report.of("IM063")) == 3
-    asked = survey({"train": records[2:]}, Report(), exif="upright").parts["train"][0]
+    asked = check_image_headers({"train": records[2:]}, Report(), exif="upright")[0]["train"][0]
     np.testing.assert_array_equal(asked.polygons[0], box(30, 30))
 
 
@@ -93,14 +93,14 @@ def test_a_stated_size_says_which_pixels_are_meant(tmp_path):
     path = photo(tmp_path / "a", 6, "jpg")
     record = to_record(path, None, [Region(box(30, 30))], stated=(HEIGHT, WIDTH))
     report = Report()
-    survey({"train": [record]}, report)
+    check_image_headers({"train": [record]}, report)
     assert [finding.code for finding in report] == ["IM063"]
 
 
 def test_labels_that_state_another_size_are_scaled(tmp_path):
     record = to_record(photo(tmp_path / "a"), None, [Region(box(20, 10))], stated=(HEIGHT // 2, WIDTH // 2))
     report = Report()
-    (found,) = survey({"train": [record]}, report).parts["train"]
+    (found,) = check_image_headers({"train": [record]}, report)[0]["train"]
     assert [finding.code for finding in report] == [
         "GT124"
     ] and "for an image 50 px wide, 30 high, this one is 100 px wide, 60 high: scaled" in report.findings[0].text
@@ -112,10 +112,10 @@ def test_a_tiff_without_its_last_pixels_is_known_before_it_is_read(tmp_path, opt
     path = tmp_path / "a.tif"
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
     PIL.Image.fromarray(noise).save(path, **options)
-    assert look_at(path)[:2] == (HEIGHT, WIDTH)
+    assert read_head(path)[:2] == (HEIGHT, WIDTH)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageFault) as fault:
-        look_at(path)
+        read_head(path)
     assert fault.value.code == "IM052"
 
 
@@ -187,7 +187,7 @@ def test_what_is_no_image_is_reported_and_left_out(tmp_path, kind, code, message
     path = broken(tmp_path / "a.jpg", kind)
     good = to_record(photo(tmp_path / "b"), None, [Region(box(50, 30))])
     report = Report()
-    parts = survey({"train": [to_record(path, None, [Region(box(50, 30))]), good]}, report).parts
+    parts = check_image_headers({"train": [to_record(path, None, [Region(box(50, 30))]), good]}, report)[0]
     assert [record.image_path.name for record in parts["train"]] == ["b.png"]
     (finding,) = report
     assert (finding.code, finding.path, finding.image) == (code, path, path) and message in finding.text
@@ -199,7 +199,7 @@ def test_without_permission(tmp_path):
     path = photo(tmp_path / "a")
     path.chmod(0)
     with pytest.raises(ImageFault, match="Permission denied") as caught:
-        look_at(path)
+        read_head(path)
     assert caught.value.code == "IM055"
 
 
@@ -208,26 +208,26 @@ def test_far_too_many_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 5999 / 2)
     told = r"0.006 megapixels; at most 0.005999 \(max_megapixels\)$"
     with pytest.raises(ImageFault, match=told) as caught:
-        look_at(path)
+        read_head(path)
     assert caught.value.code == "IM064"
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 3000)
-    assert look_at(path)[:2] == (60, 100)
+    assert read_head(path)[:2] == (60, 100)
 
 
 def test_rubbish_behind_the_end_of_a_jpeg_is_no_damage(tmp_path):
     path = photo(tmp_path / "a", suffix="jpg")
     path.write_bytes(path.read_bytes() + b"x" * 10_000)
-    assert look_at(path)[:2] == (HEIGHT, WIDTH)
+    assert read_head(path)[:2] == (HEIGHT, WIDTH)
 
 
 def test_a_stated_size_that_cannot_be_right_scales_nothing(tmp_path):
     record = to_record(photo(tmp_path / "a"), None, [Region(box(60, 30))], stated=(HEIGHT * 2, WIDTH * 2))
     report = Report()
-    (found,) = survey({"train": [record]}, report).parts["train"]
+    (found,) = check_image_headers({"train": [record]}, report)[0]["train"]
     assert [finding.code for finding in report] == ["GT124"] and "stay so" in report.findings[0].text
     np.testing.assert_array_equal(found.polygons[0], box(60, 30))
     far = to_record(photo(tmp_path / "b"), None, [Region(box(150, 100))], stated=(HEIGHT * 2, WIDTH * 2))
-    (found,) = survey({"train": [far]}, Report()).parts["train"]
+    (found,) = check_image_headers({"train": [far]}, Report())[0]["train"]
     np.testing.assert_array_equal(found.polygons[0], box(150, 100) / 2)
 
 
@@ -238,12 +238,12 @@ def test_a_set_with_y_before_x_is_told_by_the_images_that_fit_only_so(tmp_path):
         for number, place in enumerate(places)
     ]
     report = Report()
-    found = survey({"train": records}, report).parts["train"]
+    found = check_image_headers({"train": records}, report)[0]["train"]
     assert [(finding.code, finding.image.name) for finding in report] == [("GT025", "0.png"), ("GT025", "1.png")]
     assert [record.lost for record in found] == [2, 2, 0, 0]
     proof = to_record(photo(tmp_path / "4"), None, [Region(box(90, 30))])  # fits only as it is written
     report = Report()
-    survey({"train": [records[0], proof, records[2]]}, report)
+    check_image_headers({"train": [records[0], proof, records[2]]}, report)
     assert [finding.code for finding in report] == ["PG040"]
 
 

@@ -12,14 +12,7 @@ import torch
 from random_scenes import SCENES, Scenes
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import EvalDataset, TrainDataset
-from resnet18_ocrdet.data.loader import (
-    EpochBatches,
-    EvalLoader,
-    TrainLoader,
-    collate,
-    collate_by_size,
-    default_workers,
-)
+from resnet18_ocrdet.data.loader import EpochBatches, EvalLoader, TrainLoader, collate, collate_by_size, default_workers
 from resnet18_ocrdet.data.targets import TargetMaker
 
 

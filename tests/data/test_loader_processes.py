@@ -16,7 +16,7 @@ from random_scenes import SCENES
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import EvalDataset, TrainDataset
 from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.loader import EpochBatches, EvalLoader, TrainLoader, _end_unsent
+from resnet18_ocrdet.data.loader import EpochBatches, EvalLoader, TrainLoader, _exit_unsent
 from resnet18_ocrdet.data.loader_processes import LoaderDied, LoaderProcesses
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.errors import UserError
@@ -44,7 +44,9 @@ class Unsendable(TrainDataset):
     """Its process may open no more files."""
 
     def __getitem__(self, key):
-        _end_unsent(RuntimeError("unable to open shared memory object </x> in read-write mode: Too many open files"), 0)
+        _exit_unsent(
+            RuntimeError("unable to open shared memory object </x> in read-write mode: Too many open files"), 0
+        )
 
 
 class Gone(TrainDataset):
@@ -192,7 +194,7 @@ def test_the_loader_after_a_dead_one_is_not_blamed_for_it():
     ],
 )
 def test_what_to_do_depends_on_what_ended_it(how: str, remedy: str):
-    assert remedy in LoaderDied(f"loader process 12 was ended by {how}").told("workers")
+    assert remedy in LoaderDied(f"loader process 12 was ended by {how}").advice("workers")
 
 
 def test_too_many_open_files_are_not_a_full_shared_memory(capfd):

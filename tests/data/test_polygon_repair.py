@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.polygon_repair import clean, is_simple, repair, untangle, without_repeats
+from resnet18_ocrdet.data.polygon_repair import is_simple, repair_polygon, repair_record, untangle, without_repeats
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.geometry.polygon import area
@@ -30,7 +30,7 @@ def cleaned(*outlines, texts=None):
         for number, points in enumerate(outlines)
     ]
     report = Report()
-    return clean(to_record(Path("1.jpg"), Path("1.txt"), regions), report), report
+    return repair_record(to_record(Path("1.jpg"), Path("1.txt"), regions), report), report
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_dont_care_flags_stay_with_their_regions():
         Region(polygon([[np.nan, 0], [1, 1], [2, 2]]), "x", False, 2),
         Region(polygon(SQUARE) + 50, "word", False, 3),
     ]
-    record = clean(to_record(Path("1.jpg"), Path("1.txt"), regions), Report())
+    record = repair_record(to_record(Path("1.jpg"), Path("1.txt"), regions), Report())
     assert record.ignore.tolist() == [True, False]
     assert record.texts == ("###", "word") and record.lines.tolist() == [1, 3]
 
@@ -110,7 +110,7 @@ points = st.tuples(st.integers(-5, 60), st.integers(-5, 60))
 
 @given(st.lists(points, min_size=0, max_size=9))
 def test_whatever_comes_out_is_simple_with_an_area_or_masked(outline):
-    done = repair(polygon(outline).reshape(-1, 2))
+    done = repair_polygon(polygon(outline).reshape(-1, 2))
     assert (done.polygon is None) <= (done.code == "PG035")
     if done.polygon is not None:
         shape = shapely.Polygon(done.polygon)
@@ -123,7 +123,7 @@ def test_four_corners_in_any_order_are_the_same_region(corners):
     hull = shapely.MultiPoint(corners).convex_hull
     if hull.geom_type != "Polygon" or len(hull.exterior.coords) != 5:
         return  # one lies inside the triangle of the others, or on a line: several outlines are possible
-    done = repair(polygon(corners))
+    done = repair_polygon(polygon(corners))
     assert shapely.Polygon(done.polygon).area == pytest.approx(hull.area)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet.data.synthetic.plan import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.render import Region, label_scene, render_scene
+from resnet18_ocrdet.data.synthetic.scene import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.geometry.polygon import area

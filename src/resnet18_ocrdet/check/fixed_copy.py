@@ -1,20 +1,61 @@
-"""A cleaned copy of a data set: images as they are, labels as ICDAR text."""
+"""A cleaned copy of a data set: unchanged images, labels as ICDAR text."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from resnet18_ocrdet.data.error_policy import mask_lost
-from resnet18_ocrdet.data.formats.write_icdar import regions_to_thicken, write_icdar_text
-from resnet18_ocrdet.data.image_head import look_at
-from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.atomic_write import staging_folder
+import numpy as np
+
+from ..data.error_policy import Parts, mask_lost
+from ..data.findings import Report
+from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
+from ..data.image_head import read_head
+from ..data.image_io import has_image_suffix
+from ..data.record import LabelRecord
+from ..errors import UserError
+from ..geometry.polygon import clip_to_image
+from ..runtime.atomic_write import staging_folder
+
+UNUSABLE = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "QA104")  # images that are left out
+NO_IMAGE = "FS079"  # a name without an image
+COPIES = ("FS072", "IM072")
+
+
+def clean_records(parts: Parts, report: Report) -> tuple[Parts, int]:
+    """The records for the copy, and the number of images left out: broken, unlabelled and duplicate ones.
+
+    An image in two splits stays in the one that is not used for training."""
+    broken = {finding.image for finding in report.of("GT001", *UNUSABLE)}
+    copies = {finding.image for finding in report.of(*COPIES)}
+    listed: Counter[Path | None] = Counter(record.image_path for records in parts.values() for record in records)
+    kept: Parts = {}
+    for split, records in sorted(parts.items(), key=lambda item: item[0] == "train"):
+        present = {record.image_path for found in kept.values() for record in found}
+        duplicate = {path for path in copies if path in present or listed[path] == 1}
+        kept[split] = [clip_regions(record) for record in records if record.image_path not in broken | duplicate]
+    missing = {finding.image for finding in report.at("error") if finding.code != NO_IMAGE} - {None, *listed}
+    return kept, sum(map(len, parts.values())) - sum(map(len, kept.values())) + len(missing)
+
+
+def clip_regions(record: LabelRecord) -> LabelRecord:
+    """Clip the regions at the image border; of several pieces the largest stays, the others become don't-care."""
+    if record.size is None:
+        return record
+    height, width = record.size
+    pieces = [clip_to_image(polygon, height, width) or [polygon] for polygon in record.polygons]
+    places = [(region, number > 0) for region, cut in enumerate(pieces) for number in range(len(cut))]
+    return replace(
+        record,
+        polygons=tuple(polygon for cut in pieces for polygon in cut),
+        ignore=np.array([bool(record.ignore[region]) or further for region, further in places], np.bool_),
+        texts=tuple(record.texts[region] for region, _ in places),
+        lines=np.array([record.line(region) for region, _ in places], np.int32),
+    )
 
 
 def write_fixed_copy(
@@ -23,13 +64,12 @@ def write_fixed_copy(
     advance: Callable[[], None] = lambda: None,
     overwrite: bool = False,
 ) -> int:
-    """Write `train_images/` with `train_gts/`, likewise val and test, of cleaned records; returns the images copied.
+    """Write `train_images/` and `train_gts/`, likewise val and test, of cleaned records; returns the number of images.
 
-    Image files are copied byte by byte, never linked; nothing but `folder` is written to, and it appears only when it
-    is complete. An image with regions whose place is unknown gets a don't-care region over all of it: what else is
-    labelled is learnt, its background is not. advance: called after each image. overwrite: replace a folder that is
-    not empty, once the copy is complete. Raises UserError for a folder that is not empty or lies inside a folder of
-    source images, and for what cannot be copied."""
+    Image files are copied, never linked. `folder` appears only when it is complete. If the position of a region is
+    unknown, a don't-care region covers its whole image, so that only the other labels are trained on. advance: called
+    after each image. overwrite: replace a folder that is not empty, once the copy is complete. Raises UserError if the
+    folder is not empty or inside a folder of source images, or if a file cannot be copied."""
     refuse_folder(parts, folder, overwrite)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +78,9 @@ def write_fixed_copy(
             copy.mkdir()
             _write(parts, copy, advance)
             if overwrite and folder.is_dir():
-                folder.rename(staged / "old")  # removed with the hidden folder
+                folder.rename(staged / "old")  # removed with the staging folder
             elif folder.is_dir():
-                folder.rmdir()  # which fails where somebody has put a file into it
+                folder.rmdir()  # fails if the folder is no longer empty
             copy.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: the copy cannot be written: {error.filename}: {error.strerror or error}") from None
@@ -51,9 +91,9 @@ def refuse_folder(
     parts: Mapping[str, Sequence[LabelRecord]],
     folder: Path,
     overwrite: bool = False,
-    remedy: str = "a copy goes into a folder of its own",
+    remedy: str = "choose an empty folder",
 ) -> None:
-    """Raise UserError where a copy must not go. overwrite: into a folder that is not empty it may."""
+    """Raise UserError for a folder that must not be written. overwrite: it may be non-empty."""
     if folder.is_symlink() or folder.exists():
         if folder.is_symlink() or not folder.is_dir():
             raise UserError(f"{folder}: not a folder")
@@ -62,21 +102,21 @@ def refuse_folder(
     target = folder.resolve()
     for source in {record.image_path.parent for records in parts.values() for record in records}:
         if target.is_relative_to(source.resolve()):
-            raise UserError(f"{folder}: lies inside {source}, which holds images of the set: they would be read twice")
+            raise UserError(f"{folder}: is inside {source}, which holds images of the data set; choose another folder")
         if folder.exists() and source.resolve().is_relative_to(target):
-            raise UserError(f"{folder}: holds images of the set itself: a copy goes into another folder")
+            raise UserError(f"{folder}: holds images of the data set; choose another folder")
 
 
 def copy_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each image, such that no label file can belong to two of them.
+    """A file name for each image, so that no label file can belong to two of them.
 
-    The labels of `1.jpg` may be called 1.txt, gt_1.txt or 1.jpg.txt, so all three are kept free; case does not count,
-    as some file systems do not know it."""
+    The labels of `1.jpg` may be 1.txt, gt_1.txt or 1.jpg.txt, so all three are reserved, ignoring case because some
+    file systems do."""
     taken: set[str] = set()
     names = []
     for path in paths:
         plain = path.name.lstrip(".") or "image"
-        plain = plain if has_image_suffix(plain) else f"{plain}.jpg"  # told by its content; the suffix gets it listed
+        plain = plain if has_image_suffix(plain) else f"{plain}.jpg"  # readers list files by suffix
         stem, suffix = os.path.splitext(plain)  # noqa: PTH122  a name, not a path
         tries = [plain, f"{path.parent.name}_{plain}"]
         number = 1
@@ -99,7 +139,7 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
     whole = {part: [_masked(record) for record in records] for part, records in parts.items()}
     every = [record for records in whole.values() for record in records]
     quads = all(len(polygon) == 4 for record in every for polygon in record.polygons)
-    dense = iter(regions_to_thicken(every))
+    dense = iter(regions_to_densify(every))
     for part, records in whole.items():
         images, labels = folder / f"{part}_images", folder / f"{part}_gts"
         images.mkdir()
@@ -112,5 +152,5 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
 
 
 def _masked(record: LabelRecord) -> LabelRecord:
-    """As `mask_lost`, also of an image that was not looked at yet. Raises UserError for what is no image."""
-    return mask_lost(replace(record, size=record.size or look_at(record.image_path)[:2]) if record.lost else record)
+    """Like `mask_lost`, but reads the image size if it is unknown. Raises UserError if that fails."""
+    return mask_lost(replace(record, size=record.size or read_head(record.image_path)[:2]) if record.lost else record)

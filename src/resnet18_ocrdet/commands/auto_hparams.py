@@ -1,4 +1,4 @@
-"""train.auto_hparams: what the starting weights and the data say about rate, epochs and freezing, in the config."""
+"""train.auto_hparams: set learning rate, epochs and freezing from the starting weights and the data."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ..model.loss import Criterion
 from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
 from ..runtime.messages import as_typed, count
-from ..train.finetune import KEYS, Start, choose
+from ..train.finetune import KEYS, StartingPoint, choose_hparams
+from ..train.lr_rules import TrainingSet
 from .cross_checks import check_settings
 from .train_faults import explain
 
-PEAK = "scheduler.max_lr"  # of onecycle: follows optimizer.lr
-FITTED = ("bin_thresh", "box_thresh", "unclip_ratio", "unclip")  # to the weights they were chosen for
+PEAK = "scheduler.max_lr"  # of scheduler=onecycle: follows optimizer.lr
+FITTED = ("bin_thresh", "box_thresh", "unclip_ratio", "unclip")  # decode settings that belong to the weights
 THRESHOLDS = tuple(f"decode.{key}" for key in FITTED)
 
 
@@ -41,9 +42,9 @@ def measure(
     cfg: DictConfig,
     display: Display,
 ) -> float | None:
-    """The hmean of the starting weights on the validation images of all processes, printed with what belongs to it.
+    """Evaluate the starting weights on the validation images of all processes, print the score and return the hmean.
 
-    images: of all processes. Raises UserError for what is the machine's or the data's fault."""
+    images: of all processes. Raises UserError for faults of the machine or the data."""
     try:
         with display.progress("starting weights", loader.images) as advance:
             result = evaluate(
@@ -54,13 +55,16 @@ def measure(
             raise
         raise UserError(reason) from None
     score = result.score
-    display.line(f"starting weights on {count(images, 'validation image')}: {_told(score)}  {duration(result.seconds)}")
+    display.line(
+        f"starting weights on {count(images, 'validation image')}: {_scores(score)}  {duration(result.seconds)}"
+    )
     return score.hmean
 
 
 def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
-    """Set the decoding thresholds of `cfg` to those in the contract of its starting weights, and say so where they
-    differ. typed: the words of the command line; what they set stays."""
+    """Set the decoding thresholds of `cfg` to those of its starting weights, and print those that differ.
+
+    typed: the overrides of the command line; keys that they set do not change."""
     contract, names, taken = load_checkpoint(weights_path(cfg.init.weights))["contract"], typed_keys(typed), []
     for key in THRESHOLDS:
         value = contract.get(key.partition(".")[2], OmegaConf.select(cfg, key))
@@ -68,33 +72,34 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
             OmegaConf.update(cfg, key, value)
             taken.append(f"{key}={as_typed(value)}")
     if taken:
-        display.line(f"{' '.join(taken)}: as the starting weights were decoded")
+        display.line(f"{' '.join(taken)}: from the starting weights")
     made, now = (f"{size['height']}x{size['width']}" for size in (contract, cfg.input_size))
     if made != now:
         larger = contract["height"] * contract["width"] > cfg.input_size.height * cfg.input_size.width
-        hint = f"; input_size={made} keeps that, and sees smaller text" if larger else ""
-        display.line(f"note: {now} for validation and detection, where the starting weights were made for {made}{hint}")
+        hint = f"; input_size={made} keeps that size, which is better for small text" if larger else ""
+        display.line(f"note: validation and detection use {now}, the starting weights {made}{hint}")
 
 
-def start_of(images: int, labels: RegionCounts | None, hmean: float | None) -> Start:
-    """What the rules ask for. labels: None for rendered scenes, which are clean."""
+def starting_point(images: int, labels: RegionCounts | None, hmean: float | None) -> StartingPoint:
+    """The input of the rules. labels: None for rendered scenes, which are clean."""
     if labels is None or not labels.regions:
-        return Start(images, 1.0, 0.0, hmean)
-    meant = labels.regions - labels.dont_care
-    return Start(images, labels.usable / meant if meant else 0.0, labels.dont_care / labels.regions, hmean)
+        return StartingPoint(TrainingSet(images), hmean)
+    care = labels.regions - labels.dont_care
+    usable = labels.usable / care if care else 0.0
+    return StartingPoint(TrainingSet(images, usable, labels.dont_care / labels.regions), hmean)
 
 
-def choose_values(cfg: DictConfig, typed: Sequence[str], start: Start, display: Display) -> dict[str, Any]:
-    """Write the chosen values into `cfg`, a line each. typed: the words of the command line; what they set stays.
+def choose_values(cfg: DictConfig, typed: Sequence[str], start: StartingPoint, display: Display) -> dict[str, Any]:
+    """Set the chosen values in `cfg` and print one line for each. typed: overrides; keys that they set do not change.
 
-    Returns what is kept of it with the run. Raises UserError where a typed value contradicts a chosen one."""
+    Returns what the run records. Raises UserError if an override contradicts a chosen value."""
     names, lines = typed_keys(typed), []
-    for key, value, reason in choose(start):
+    for key, value, reason in choose_hparams(start):
         now = OmegaConf.select(cfg, key)
         if key in names:
-            lines.append(f"{key}={as_typed(now)}: typed, so it stays; the rules say {as_typed(value)}: {reason}")
+            lines.append(f"{key}={as_typed(now)}: from the command line; the rules suggest {as_typed(value)}: {reason}")
         elif key == "optimizer.lr" and "betas" in cfg.optimizer:
-            lines.append(f"{key}={as_typed(now)}: left alone, the rules know rates for optimizer=sgd only")
+            lines.append(f"{key}={as_typed(now)}: unchanged, the rules apply to optimizer=sgd only")
         else:
             OmegaConf.update(cfg, key, value)
             lines.append(f"{key}={as_typed(value)}: {reason}")
@@ -107,7 +112,7 @@ def choose_values(cfg: DictConfig, typed: Sequence[str], start: Start, display: 
 
 
 def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
-    """Where a first command is repeated with resume=…: the values chosen then, which are not chosen again.
+    """Take the chosen values of the saved run if its command is repeated with resume=…
 
     after: the config composed now, a DictConfig, changed here. before: that of the saved run."""
     if not (after.train.auto_hparams and OmegaConf.select(before, "train.auto_hparams")):
@@ -119,6 +124,6 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
             after[section][name] = before[section][name]
 
 
-def _told(score: Score) -> str:
+def _scores(score: Score) -> str:
     named = (("hmean", score.hmean), ("precision", score.precision), ("recall", score.recall))
     return "  ".join(f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in named)

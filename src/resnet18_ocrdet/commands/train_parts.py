@@ -30,7 +30,7 @@ from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
 from ..train.engine import LossSums, TrainState
 from ..train.schedule import Schedule
-from .auto_hparams import choose_values, measure, start_of, take_thresholds
+from .auto_hparams import choose_values, measure, starting_point, take_thresholds
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def assemble(
     criterion, decoder = build.build_criterion(cfg.loss), Decoder.of(contract)
     if chosen is not None:
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
-        about["start"] = choose_values(cfg, chosen, start_of(len(splits.train), labels, hmean), display)
+        about["start"] = choose_values(cfg, chosen, starting_point(len(splits.train), labels, hmean), display)
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
     state = TrainState(

@@ -1,43 +1,40 @@
-"""Random views of a labelled image: all is drawn first, from its size and labels; then the pixels are read and warped
-once, as bytes.
+"""Random views of labelled images. Geometry is drawn before the pixels are read, which are then warped once.
 
 Legend: H W pixels, K regions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..structures import Image, Picture, Resize, Sample
-from .geometric import Matrix, draw_matrix, draw_shift, from_reduced, move_regions, reduction, regions_in_image, warp
-from .letterbox import letterbox, scale_to
-from .photometric import Look, Photometric, apply_look
-
-
-class Plan(NamedTuple):
-    """One view, before a pixel is read."""
-
-    matrix: Matrix  # 3×3, pixels of the whole image -> pixels of the view
-    reduce: int  # of the sides, that the image may be decoded at: 1, 2, 4 or 8
-    fitted: tuple[int, int] | None  # height and width of the whole image in the view; None for a crop
-    look: Look
+from ..structures import Picture, Resize, Sample
+from .geometric import (
+    GeometricTransform,
+    crop_matrix,
+    fit_whole,
+    reduction,
+    whole_matrix,
+)
+from .letterbox import scale_to
+from .photometric import Change, Stage, change, draw_blur, draw_color, draw_jpeg, draw_noise, draw_shading
+from .region_clipping import move_regions, regions_in_image
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Flip, rotation, scale, perspective, crop and looks, as plain numbers; zeros leave the image alone.
+    """Flip, rotation, zoom, perspective, crop and photometric changes; zeros (and zoom 1) leave the image unchanged.
 
-    flip: probability of a mirror image. rotate: largest angle in degrees, either way.
-    scale_min, scale_max: zoom, log-uniform; 1 is the scale at which the image would be evaluated.
+    flip: probability of mirroring. rotate: largest angle in degrees, in both directions.
+    scale_min, scale_max: zoom, log-uniform; 1 is the scale of the evaluation.
     perspective: largest shift of a corner as a fraction of the side.
-    photometric: strength of all looks together, 0 for none. color: largest relative change of brightness, contrast
-    and each channel. blur, noise, jpeg, shading: probabilities, see photometric.py.
-    crop: False shows the whole image, letterboxed, instead of a window of it.
-    resize: how images will be scaled when they are evaluated (letterbox.py).
-    evaluated_at: height and width of that, which say what zoom 1 is; None: those of the view."""
+    photometric: strength of all photometric changes, 0..1. color: largest relative change of brightness, contrast and
+    each channel. blur, noise, jpeg, shading: probabilities.
+    crop: True for a random window of the transformed image. False for the whole transformed image, padded: zoom 1 then
+    fills the canvas, and larger zooms are limited to it.
+    resize: how images are scaled in the evaluation (letterbox.py). evaluated_at: height and width of the evaluation;
+    None: those of the view."""
 
     flip: float = 0.5
     rotate: float = 10.0
@@ -45,57 +42,45 @@ class Augment:
     scale_max: float = 3.0
     perspective: float = 0.0
     photometric: float = 1.0
-    color: float = 0.25
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: float = 0.0
-    shading: float = 0.0
+    # in the order in which they are drawn: add new ones last, so that the draws of the others stay the same
+    color: float = change(draw_color, Stage.COLOR, 0.25)
+    blur: float = change(draw_blur, Stage.LENS)
+    noise: float = change(draw_noise, Stage.SENSOR)
+    jpeg: float = change(draw_jpeg, Stage.FILE)
+    shading: float = change(draw_shading, Stage.LIGHT)
     crop: bool = True
     resize: Resize = "keep"
     evaluated_at: tuple[int, int] | None = None
 
     def __call__(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Sample:
-        """Returns a sample of exactly height×width; regions outside it are gone, cut ones are clipped."""
-        plan = self.plan(picture, height, width, rng)
-        image = apply_look(self.render(picture, plan, height, width), plan.look)
+        """Return a sample of exactly height×width; regions outside it are dropped, cut ones are clipped."""
+        transform = self.draw_transform(picture, height, width, rng)
+        image = transform.render(picture, height, width)
+        for apply in self.draw_changes(rng):
+            image = apply(image)
         size = (picture.height, picture.width)
         polygons, ignore = regions_in_image(picture.polygons, picture.ignore, size)
-        return Sample(picture.name, image, *move_regions(polygons, ignore, plan.matrix, size, height, width))
+        return Sample(picture.name, image, *move_regions(polygons, ignore, transform.matrix, size, height, width))
 
-    def plan(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Plan:
-        """Draw a view of height×width from the image's size and labels."""
-        size, fitted = (picture.height, picture.width), None
+    def draw_transform(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> GeometricTransform:
+        """Draw the geometry of a view of height×width from the image's size and labels."""
+        size = (picture.height, picture.width)
+        scales = (self.scale_min, self.scale_max)
         if self.crop:
             fit = scale_to(*size, *(self.evaluated_at or (height, width)), self.resize)
-            scales = (self.scale_min, self.scale_max)
-            matrix = draw_matrix(size, fit, scales, self.rotate, self.flip, self.perspective, rng)
-            matrix = draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)
+            matrix = crop_matrix(picture, fit, scales, self.rotate, self.flip, self.perspective, height, width, rng)
+        elif self.flip or self.rotate or self.perspective or scales != (1.0, 1.0):
+            matrix = whole_matrix(
+                size, scales, self.rotate, self.flip, self.perspective, height, width, self.resize, rng
+            )
         else:
-            fitted, matrix = _fit(size, height, width, self.resize)
-        reduce = reduction(matrix, size, height, width)
-        if fitted and any(side % reduce for side in size):
-            reduce = 1  # the last pixels would stand for less than the others, and the image would not quite fit
-        looks = Photometric(self.color, self.blur, self.noise, self.jpeg, self.shading, self.photometric)
-        return Plan(matrix, reduce, fitted, looks.draw(rng))
+            return fit_whole(size, height, width, self.resize)
+        return GeometricTransform(matrix, reduction(matrix, size, height, width))
 
-    def render(self, picture: Picture, plan: Plan, height: int, width: int) -> Image:
-        """Read the pixels and warp them, once."""
-        image = picture.pixels(plan.reduce)
-        reduced = plan.reduce > 1 and image.shape[:2] != (picture.height, picture.width)
-        if plan.fitted is None:
-            return warp(image, plan.matrix @ from_reduced(plan.reduce) if reduced else plan.matrix, height, width)
-        canvas = np.zeros((height, width, 3), np.uint8)
-        shown, _ = letterbox(image, *plan.fitted, "stretch", stride=1)
-        canvas[: shown.shape[0], : shown.shape[1]] = shown
-        return canvas
+    def draw_changes(self, rng: np.random.Generator) -> list[Change]:
+        """Draw the photometric changes, in the order in which they are applied."""
+        drawn = [(stage, draw(getattr(self, name), self.photometric, rng)) for name, stage, draw in _CHANGES]
+        return [apply for _, apply in sorted(drawn, key=lambda pair: pair[0]) if apply is not None]
 
 
-def _fit(size: tuple[int, int], height: int, width: int, resize: Resize) -> tuple[tuple[int, int], Matrix]:
-    """Height and width of the whole image inside height×width, padded unless stretched; and the matrix that does it.
-
-    Of an image that is not as square as the canvas this is less than the scale of an evaluation: all of it must fit."""
-    h, w = size
-    scale = min(height / h, width / w)
-    fit_h, fit_w = (height, width) if resize == "stretch" else (max(1, round(h * scale)), max(1, round(w * scale)))
-    scale_y, scale_x = fit_h / h, fit_w / w
-    return (fit_h, fit_w), np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
+_CHANGES = [(key.name, key.metadata["stage"], key.metadata["draw"]) for key in fields(Augment) if key.metadata]

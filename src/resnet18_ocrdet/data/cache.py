@@ -1,7 +1,7 @@
 """Decoded pixels of a set of images, kept for the next epoch and shared by all loader processes.
 
-Whichever process needs an image first decodes it and writes it to its place; a byte says that it is there. Two that do
-so at once write the same bytes. Legend: N images, H W pixels.
+The first process that needs an image decodes it and writes it to the cache; a flag byte says that it is complete. Two
+processes that do so at once write the same bytes. Legend: N images, H W pixels.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,94 +21,115 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
 
-Kind = Literal["none", "ram", "disk"]
+CacheKind = Literal["none", "ram", "disk"]
 
 CHANNELS = 3
-RAM_RESERVE = 2 << 30  # bytes left to the network, its batches and the rest of the machine
-DISK_RESERVE = 1 << 30  # bytes left on the disk: checkpoints go there too
+RAM_RESERVE = 2 << 30  # bytes left for the network, its batches and other programs
+DISK_RESERVE = 1 << 30  # bytes left on the disk, also for checkpoints
 GIB = 1 << 30
-FORMAT = 1  # of the file; another number makes another file
+FORMAT = 1  # of the file; part of its name
+
+_in_ram: WeakSet[PixelCache] = WeakSet()  # memory is mapped now but taken when images are decoded
 
 
 class PixelCache:
-    """Room for N images of known sizes. Make it before the loader processes are forked: they inherit the memory."""
+    """Space for N images of known sizes. Create it before the loader processes are forked: they inherit the memory."""
 
     def __init__(self, sizes: NDArray[np.integer], memory: mmap.mmap) -> None:
-        """sizes: (N, 2), height and width; memory: what `make_cache` reserved, zeros where nothing was written."""
+        """sizes: (N, 2), height and width; memory: reserved by `make_cache`, zeros where nothing is written."""
         self._sizes = sizes
-        self._first = _places(sizes)
+        self._first = _offsets(sizes)
         self._bytes = np.frombuffer(memory, np.uint8)
         self._filled = self._bytes[: len(sizes)]
 
     def get(self, index: int, decode: Callable[[], Image]) -> Image:
-        """Image `index`, (H, W, 3), not to be written to; `decode` gives it where it is not there yet.
+        """Image `index`, (H, W, 3), read-only; `decode` is called if it is not in the cache yet.
 
-        An image that turns out to have another size than was said is handed on and not kept."""
+        An image whose size differs from the given one is returned without caching it."""
         height, width = (int(side) for side in self._sizes[index])
-        place = self._bytes[self._first[index] : self._first[index + 1]].reshape(height, width, CHANNELS)
+        view = self._bytes[self._first[index] : self._first[index + 1]].reshape(height, width, CHANNELS)
         if not self._filled[index]:
             image = decode()
-            if image.shape != place.shape:
+            if image.shape != view.shape:
                 return image
-            place[:] = image
-            self._filled[index] = 1  # last: a process that sees it finds all pixels written
-        place.flags.writeable = False
-        return place
+            view[:] = image
+            self._filled[index] = 1  # last: all pixels are written when another process sees it
+        view.flags.writeable = False
+        return view
 
     @property
     def filled(self) -> int:
-        """Images that are there."""
+        """Number of cached images."""
         return int(self._filled.sum())
 
+    @property
+    def missing_bytes(self) -> int:
+        """Memory that the images not yet cached will take."""
+        return int(np.diff(self._first)[self._filled == 0].sum())
 
-def make_cache(kind: Kind, paths: Sequence[Path], sizes: NDArray[np.integer], where: Path | None = None) -> PixelCache:
-    """Reserve the room that the images need, in memory ("ram") or in a file ("disk").
+
+def make_cache(
+    kind: CacheKind, paths: Sequence[Path], sizes: NDArray[np.integer], where: Path | None = None
+) -> PixelCache:
+    """Reserve space for the images, in memory ("ram") or in a file ("disk").
 
     sizes: (N, 2), height and width in px. where: folder of the file, `cache_folder()` by default. The file's name
-    depends on the names, sizes and times of the image files: the next run finds it again, a changed set gets another.
-    Raises UserError where there is not enough room."""
-    total = int(_places(sizes)[-1])
+    depends on the names, sizes and times of the image files: the next run finds it again, changed images get a new one.
+    Raises UserError if there is not enough space. In memory, all caches of this process count, and those of the other
+    processes of the run on this machine, which are assumed to be the same."""
+    total = int(_offsets(sizes)[-1])
     if kind == "ram":
-        return PixelCache(sizes, _in_memory(total, len(sizes)))
+        cache = PixelCache(sizes, _in_memory(total, len(sizes)))
+        _in_ram.add(cache)
+        return cache
     return PixelCache(sizes, _in_file(total, paths, sizes, where or cache_folder()))
 
 
 def cache_folder() -> Path:
-    """Where the files of the disk cache lie: $XDG_CACHE_HOME, or ~/.cache, and the name of this program.
-
-    Raises UserError where neither is known."""
+    """Folder of the disk cache: resnet18-ocrdet in $XDG_CACHE_HOME or ~/.cache. Raises UserError if neither exists."""
     base = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(base) if base else Path.home() / ".cache") / "resnet18-ocrdet"
-    except RuntimeError:  # HOME is not set, and the user has no entry that says it
-        raise UserError("data.cache=disk: no home folder is known; XDG_CACHE_HOME=FOLDER says where to") from None
+    except RuntimeError:  # HOME is not set, and the user database has no entry
+        raise UserError("data.cache=disk: the home folder is unknown; set XDG_CACHE_HOME=FOLDER") from None
 
 
 def free_memory() -> int | None:
-    """Bytes that this process can still take, within the limit of its container; None where nobody says."""
+    """Bytes that this process can still allocate, within the limit of its container; None if unknown."""
     free = _number("/proc/meminfo", "MemAvailable:", 1024)
     limit = _number("/sys/fs/cgroup/memory.max")
     used = _number("/sys/fs/cgroup/memory.current")
     if limit is not None and used is not None:
-        used -= _number("/sys/fs/cgroup/memory.stat", "inactive_file ") or 0  # given back when it is needed
+        used -= _number("/sys/fs/cgroup/memory.stat", "inactive_file ") or 0  # freed on demand
         free = min(limit - used, free) if free is not None else limit - used
     return free
 
 
-def _places(sizes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where each image begins, and where the last one ends, (N + 1,); N bytes lie before them."""
+def _offsets(sizes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Offset of each image, and the end of the last one, (N + 1,); the N flag bytes come first."""
     lengths = sizes.astype(np.int64).prod(axis=1) * CHANNELS
     return np.asarray(len(sizes) + np.concatenate([[0], np.cumsum(lengths)]), np.int64)
 
 
 def _in_memory(total: int, images: int) -> mmap.mmap:
-    free = free_memory()
-    if free is not None and total > free - RAM_RESERVE:
+    free, processes = free_memory(), _local_processes()
+    others = sum(cache.missing_bytes for cache in _in_ram)
+    needed = processes * (total + others)
+    if free is not None and needed > free - RAM_RESERVE:
+        with_others = f", {others / GIB:.1f} GiB the other splits" if others else ""
+        each = f", in each of {processes} processes" if processes > 1 else ""
         raise UserError(
-            f"data.cache=ram: {images} decoded images take {total / GIB:.1f} GiB, {free / GIB:.1f} GiB are free and "
-            f"{RAM_RESERVE / GIB:.0f} GiB of them are left alone; data.cache=disk keeps them in a file"
+            f"data.cache=ram: {images} decoded images take {total / GIB:.1f} GiB{with_others}{each}: "
+            f"{needed / GIB:.1f} GiB in total. {free / GIB:.1f} GiB are free, of which {RAM_RESERVE / GIB:.0f} GiB are "
+            "reserved; data.cache=disk keeps images in a file"
         )
-    return mmap.mmap(-1, total)  # anonymous and shared: a forked process sees what another one writes
+    return mmap.mmap(-1, total)  # anonymous and shared: forked processes see each other's writes
+
+
+def _local_processes() -> int:
+    """Processes of this run on this machine, as torchrun sets it."""
+    value = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(int(value), 1) if value.isdigit() else 1
 
 
 def _in_file(total: int, paths: Sequence[Path], sizes: NDArray[np.integer], folder: Path) -> mmap.mmap:
@@ -119,22 +141,22 @@ def _in_file(total: int, paths: Sequence[Path], sizes: NDArray[np.integer], fold
         if present < total and total > free - DISK_RESERVE:
             raise UserError(
                 f"data.cache=disk: {len(sizes)} decoded images take {total / GIB:.1f} GiB, {free / GIB:.1f} GiB are "
-                f"free in {folder} and {DISK_RESERVE / GIB:.0f} GiB of them are left alone; XDG_CACHE_HOME=FOLDER "
-                "names another disk, data.cache=none does without"
+                f"free in {folder}, of which {DISK_RESERVE / GIB:.0f} GiB are reserved; set XDG_CACHE_HOME=FOLDER to "
+                "use another disk, or data.cache=none"
             )
-        with path.open("a+b") as file:  # made by whichever run comes first, never cut by the second
+        with path.open("a+b") as file:  # created by the first run, never truncated by another
             if present < total:
                 _reserve(file.fileno(), total)
             return mmap.mmap(file.fileno(), total)
     except OSError as error:
         raise UserError(
             f"data.cache=disk: {path}: cannot hold {total / GIB:.1f} GiB: {error.strerror or error}; "
-            "XDG_CACHE_HOME=FOLDER names another disk, data.cache=none does without"
+            "set XDG_CACHE_HOME=FOLDER to use another disk, or data.cache=none"
         ) from None
 
 
 def _reserve(file: int, total: int) -> None:
-    """Let a file be `total` bytes long and its blocks be there: a disk that fills up later would end the process."""
+    """Allocate `total` bytes on the disk: writing to a mapped file on a full disk ends the process."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, total)
     else:
@@ -142,21 +164,21 @@ def _reserve(file: int, total: int) -> None:
 
 
 def _key(paths: Sequence[Path], sizes: NDArray[np.integer]) -> str:
-    """Of the images as they are on this machine: names with folders, bytes, times of change, and sides."""
+    """Hash of the image files on this machine: paths, sizes in bytes, modification times, heights and widths."""
     digest = hashlib.sha256(f"pixels {FORMAT} {len(paths)}".encode())
     digest.update(np.ascontiguousarray(sizes, "<i4").tobytes())
     for path in paths:
         try:
             status = path.stat()
             changed = f"|{status.st_size}|{status.st_mtime_ns}|"
-        except OSError:  # named when it is read
+        except OSError:  # reported when it is read
             changed = "|"
         digest.update(os.fsencode(path.absolute()) + changed.encode())
     return digest.hexdigest()[:32]
 
 
 def _number(path: str, word: str = "", unit: int = 1) -> int | None:
-    """The number behind a word in one of the system's files, in bytes; None where there is no such file or number."""
+    """The number after a word in a system file, in bytes; None without such a file or number."""
     try:
         lines: list[Any] = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

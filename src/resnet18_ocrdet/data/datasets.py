@@ -1,4 +1,4 @@
-"""Data sets as PyTorch wants them: random crops to train on, whole images to score.
+"""PyTorch data sets: random crops for training, whole images for evaluation.
 
 Legend: H W pixels, K regions.
 """
@@ -11,30 +11,30 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from ..structures import Image, Picture, Resize, ResizeTransform, Sample, Source
-from .geometric import regions_in_image
 from .letterbox import letterbox
+from .region_clipping import regions_in_image
 from .targets import TargetMaker, TargetPlanes
 
 
-class View(NamedTuple):
-    """One image as the network gets it, with its targets and what is needed to score it."""
+class DatasetItem(NamedTuple):
+    """One image as input of the network, with its targets and what is needed to score it."""
 
     image: Image
     planes: TargetPlanes
     placement: ResizeTransform
-    original: Sample  # polygons to score against; its image is left empty to save the transport
-    number: int  # of the image in its source
+    original: Sample  # polygons to score against; without its image, which is not sent between processes
+    number: int  # index of the image in its source
 
 
 class Transform(Protocol):
-    """Random view of a picture at a fixed size."""
+    """Random view of an image at a fixed size."""
 
     def __call__(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> Sample:
         """Return a sample of exactly height×width."""
 
 
-class TrainDataset(Dataset[View]):
-    """Augmented crops of one size. The key is (epoch, index), so the worker count changes nothing."""
+class TrainDataset(Dataset[DatasetItem]):
+    """Augmented crops of one size. The key is (epoch, index): results do not depend on the number of workers."""
 
     def __init__(
         self, source: Source, augment: Transform, make_targets: TargetMaker, height: int, width: int, seed: int
@@ -45,18 +45,18 @@ class TrainDataset(Dataset[View]):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, key: tuple[int, int]) -> View:
+    def __getitem__(self, key: tuple[int, int]) -> DatasetItem:
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
         sample = self.augment(self.source.open(index), self.height, self.width, rng)
         planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
-        return View(
+        return DatasetItem(
             sample.image, planes, ResizeTransform(self.height, self.width, 1.0, 1.0), _without_image(sample), index
         )
 
 
-class EvalDataset(Dataset[View]):
-    """Whole images, letterboxed: the same canvas for validation, evaluation and detection."""
+class EvalDataset(Dataset[DatasetItem]):
+    """Whole images, letterboxed, as in detection."""
 
     def __init__(self, source: Source, make_targets: TargetMaker, height: int, width: int, resize: Resize) -> None:
         self.source, self.make_targets = source, make_targets
@@ -65,13 +65,13 @@ class EvalDataset(Dataset[View]):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> View:
+    def __getitem__(self, index: int) -> DatasetItem:
         sample = self.source.load(index)
         canvas, placement = letterbox(sample.image, self.height, self.width, self.resize)
         inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
         polygons = [placement.to_canvas(polygon) for polygon in inside]
         planes = self.make_targets(polygons, ignore, *canvas.shape[:2])
-        return View(canvas, planes, placement, _without_image(sample), index)
+        return DatasetItem(canvas, planes, placement, _without_image(sample), index)
 
 
 def _without_image(sample: Sample) -> Sample:

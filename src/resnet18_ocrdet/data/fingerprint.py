@@ -1,15 +1,15 @@
-"""What stands for files in the fingerprint of a data set."""
+"""Files in the fingerprint of a data set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ABSENT = -1  # size of a file that cannot be looked at; who reads it will be told its name
+ABSENT = -1  # size of a file without access; reported when it is read
 
 
 def file_chunks(paths: Iterable[Path]) -> Iterator[bytes]:
-    """One chunk a file, in their order: its name without folders, and its size in bytes. No file is opened."""
+    """One chunk per file, in order: its name without folders, and its size in bytes. Files are not opened."""
     for path in paths:
         yield f"{path.name}\0{_size(path)}".encode("utf-8", "surrogateescape")
 

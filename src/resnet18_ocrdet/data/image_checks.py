@@ -1,15 +1,15 @@
-"""A look at the head of every image before anything starts: is it one, how large is it, do the labels fit.
+"""Check the header of every image before the run starts: whether it is an image, its size, and whether the labels fit.
 
-Everything later works on upright images: EXIF is applied when an image is read, in training, evaluation and detection
-alike. Labels that were made for the stored, unturned pixels are turned here, once, with their image.
+All later steps use upright images: the EXIF orientation is applied whenever an image is read. Labels made for the
+stored pixels are rotated here, once.
 
-Legend: H W height and width in px; "raw" are the stored pixels, "upright" what EXIF makes of them.
+Legend: H W height and width in px; "raw": the stored pixels, "upright": after the EXIF orientation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import ImageHead, look_at
-from resnet18_ocrdet.data.polygon_repair import has_shares
+from resnet18_ocrdet.data.image_head import ImageHead, read_head
+from resnet18_ocrdet.data.image_io import QUARTER_TURNS
+from resnet18_ocrdet.data.polygon_repair import is_normalized
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.runtime.messages import count, sides
 from resnet18_ocrdet.structures import Polygon
@@ -26,45 +27,38 @@ from resnet18_ocrdet.structures import Polygon
 Coords = Literal["pixels", "normalized"]
 Exif = Literal["auto", "upright", "raw"]
 
-LEAST_EXCHANGED = 2  # images whose labels fit only with x and y exchanged: one may be any other mistake
-SLACK_PX = 2.0  # a corner may lie so far outside before that says anything: tools round up
-OUTSIDE_SHARE = 0.5  # of an image's regions wholly outside: the labels belong to another size
-NO_SHARES_SIDE = 8  # px, of an image so small that regions of a pixel are possible
-SAME_ASPECT = 0.02  # relative difference of two aspect ratios that counts as none
-QUARTER = (5, 6, 7, 8)  # EXIF orientations that exchange height and width (EXIF 2.32, table 6)
+MIN_EXCHANGED = 2  # images whose labels fit only with x and y exchanged: a single one may be another mistake
+SLACK_PX = 2.0  # a corner may lie this far outside: tools round up
+OUTSIDE_SHARE = 0.5  # of an image's regions entirely outside: the labels were made for another size
+MAX_TINY_SIDE = 8  # px; in such small images, regions of one pixel are possible
+SAME_ASPECT = 0.02  # largest relative difference of two equal aspect ratios
 
 
-@dataclass(frozen=True)
-class Surveyed:
-    """What the survey of a set gives."""
+def check_image_headers(
+    splits: dict[str, list[LabelRecord]], report: Report, exif: Exif = "auto", coords: Coords = "pixels"
+) -> tuple[dict[str, list[LabelRecord]], str]:
+    """Check every image of a data set. Images that cannot be read are reported and dropped, misfits are reported.
 
-    parts: dict[str, list[LabelRecord]]  # without images that are none; polygons in upright pixels, sizes known
-    exif: str  # what was found about turned images, in a line; "" where none is turned
-
-
-def survey(
-    parts: dict[str, list[LabelRecord]], report: Report, exif: Exif = "auto", coords: Coords = "pixels"
-) -> Surveyed:
-    """Look at every image of a set. What cannot be read is reported and left out; what does not fit is reported.
-
-    exif: which pixels the labels were made for; "auto": those they fit, decided for the set as a whole.
-    coords: "normalized": labels are shares of width and height, and become pixels here."""
-    looked = {part: _look(records, report) for part, records in parts.items()}
-    pairs = [pair for found in looked.values() for pair in found]
+    exif: the pixels that the labels were made for; "auto": those they fit, decided for the whole data set.
+    coords: "normalized": labels are fractions of width and height, converted to pixels here.
+    Returns the records, with polygons in upright pixels and known sizes, and one line about rotated images ("" if
+    there are none)."""
+    heads = {split: _read_heads(records, report) for split, records in splits.items()}
+    pairs = [pair for found in heads.values() for pair in found]
     raw, line = _choose_frame(pairs, exif)
     exchanged = coords == "pixels" and not raw and looks_exchanged(pairs)
-    done = {
-        part: [_fit(record, head, raw, exchanged, coords, report) for record, head in found]
-        for part, found in looked.items()
+    fitted = {
+        split: [_fit(record, head, raw, exchanged, coords, report) for record, head in found]
+        for split, found in heads.items()
     }
-    return Surveyed(done, line)
+    return fitted, line
 
 
-def _look(records: Iterable[LabelRecord], report: Report) -> list[tuple[LabelRecord, ImageHead]]:
+def _read_heads(records: Iterable[LabelRecord], report: Report) -> list[tuple[LabelRecord, ImageHead]]:
     found = []
     for record in records:
         try:
-            found.append((record, look_at(record.image_path)))
+            found.append((record, read_head(record.image_path)))
         except ImageFault as fault:
             detail = str(fault).removeprefix(f"{record.image_path}: ")
             report.add(fault.code, record.image_path, detail=detail, image=record.image_path)
@@ -72,45 +66,43 @@ def _look(records: Iterable[LabelRecord], report: Report) -> list[tuple[LabelRec
 
 
 def _choose_frame(pairs: Sequence[tuple[LabelRecord, ImageHead]], exif: Exif) -> tuple[bool, str]:
-    """Whether labels count raw pixels, and what that was decided by."""
-    turned = [(record, head) for record, head in pairs if head.orientation != 1]
-    if not turned:
+    """Whether labels refer to raw pixels, and the reason in one line."""
+    rotated = [(record, head) for record, head in pairs if head.orientation != 1]
+    if not rotated:
         return False, ""
-    votes = [frame_of(record, head) for record, head in turned]
+    votes = [frame_of(record, head) for record, head in rotated]
     upright, raw = votes.count("upright"), votes.count("raw")
     chosen = exif == "raw" or (exif == "auto" and raw > upright)
-    how = (
-        f"data.exif={exif}" if exif != "auto" else f"taken for the {'unturned pixels' if chosen else 'turned picture'}"
-    )
-    doubt = f"; look at one, data.exif={'upright' if chosen else 'raw'} is the other way" if upright == raw else ""
+    how = f"data.exif={exif}" if exif != "auto" else f"read as made for the {'stored' if chosen else 'upright'} pixels"
+    hint = f"; check one image, data.exif={'upright' if chosen else 'raw'} is the alternative" if upright == raw else ""
     return chosen, (
-        f"EXIF turns {count(len(turned), 'image')} of {len(pairs)}; labels that fit only the turned picture: {upright}"
-        f", only the unturned pixels: {raw}, both: {len(turned) - upright - raw}; {how}{doubt}"
+        f"EXIF rotates {count(len(rotated), 'image')} of {len(pairs)}; labels fit only the upright image: {upright}"
+        f", only the stored pixels: {raw}, both: {len(rotated) - upright - raw}; {how}{hint}"
     )
 
 
 def looks_exchanged(pairs: Sequence[tuple[LabelRecord, ImageHead]]) -> bool:
-    """Whether the labels of a set were written y before x: those of several images fit them only the other way round.
+    """Whether the labels of a data set are y before x: those of several images fit only with x and y exchanged.
 
-    Images whose labels fit both ways say nothing."""
-    written, other = 0, 0
+    Images whose labels fit both ways are not counted."""
+    as_is, swapped = 0, 0
     for record, head in pairs:
-        if record.polygons and not has_shares(record):
-            as_written = _inside(record.polygons, head.height, head.width)
-            as_exchanged = _inside(record.polygons, head.width, head.height)
-            written += as_written and not as_exchanged
-            other += as_exchanged and not as_written
-    return other >= LEAST_EXCHANGED and other > written
+        if record.polygons and not is_normalized(record):
+            fits = _inside(record.polygons, head.height, head.width)
+            fits_swapped = _inside(record.polygons, head.width, head.height)
+            as_is += fits and not fits_swapped
+            swapped += fits_swapped and not fits
+    return swapped >= MIN_EXCHANGED and swapped > as_is
 
 
 def frame_of(record: LabelRecord, head: ImageHead) -> Literal["upright", "raw", "either"]:
-    """Which pixels the labels of one turned image fit."""
+    """Which pixels the labels of one rotated image fit."""
     if record.frame != "unknown":
         return record.frame
     raw = head.width, head.height
-    if head.orientation not in QUARTER:
+    if head.orientation not in QUARTER_TURNS:
         raw = head.height, head.width
-    if record.stated is not None and head.orientation in QUARTER and raw != (head.height, head.width):
+    if record.stated is not None and head.orientation in QUARTER_TURNS and raw != (head.height, head.width):
         if record.stated == raw:
             return "raw"
         if record.stated == (head.height, head.width):
@@ -132,29 +124,29 @@ def _inside(polygons: Sequence[Polygon], height: int, width: int) -> bool:
 def _fit(
     record: LabelRecord, head: ImageHead, raw: bool, exchanged: bool, coords: Coords, report: Report
 ) -> LabelRecord:
-    """The record with its size known and its polygons in upright pixels; labels that do not fit are masked.
+    """The record with a known size and its polygons in upright pixels; labels that do not fit are lost.
 
-    exchanged: whether the set has y before x, see `looks_exchanged`."""
+    exchanged: whether the data set has y before x, see `looks_exchanged`."""
     where = record.label_path or record.image_path
     record = replace(record, size=(head.height, head.width))
     if not record.polygons:
         return replace(record, frame="upright")
     raw = record.frame == "raw" or (raw and record.frame == "unknown")
-    frame = (head.width, head.height) if raw and head.orientation in QUARTER else (head.height, head.width)
+    frame = (head.width, head.height) if raw and head.orientation in QUARTER_TURNS else (head.height, head.width)
     if coords == "normalized":
         record = _scaled(record, np.array([frame[1], frame[0]], np.float32))
     elif record.stated not in (None, frame) and _same_aspect(record.stated, frame):
         assert record.stated is not None
         (h, w), (stated_h, stated_w) = frame, record.stated
-        fits = stated_h > h and _inside(record.polygons, h, w)  # made for these pixels, whatever is stated
-        done = "they fit it as they are, and stay so" if fits else "scaled"
+        fits = stated_h > h and _inside(record.polygons, h, w)  # made for these pixels, even if another size is stated
+        done = "they fit without scaling" if fits else "scaled"
         detail = f"labels are for an image {sides(stated_h, stated_w)}, this one is {sides(h, w)}: {done}"
         report.add("GT124", where, detail=detail, image=record.image_path)
         record = record if fits else _scaled(record, np.array([w / stated_w, h / stated_h], np.float32))
     if raw and head.orientation != 1:
-        detail = f"orientation {head.orientation}: labels turned with the image"
+        detail = f"orientation {head.orientation}: labels rotated with the image"
         report.add("IM063", record.image_path, detail=detail, image=record.image_path)
-        record = _turned(record, head.orientation, frame)
+        record = _rotated(record, head.orientation, frame)
     record = replace(record, frame="upright")
     if misfit := _misfit(record, head, exchanged):
         code, detail = misfit
@@ -168,21 +160,21 @@ def _same_aspect(a: tuple[int, int] | None, b: tuple[int, int]) -> bool:
 
 
 def _scaled(record: LabelRecord, factor: NDArray[np.float32]) -> LabelRecord:
-    with np.errstate(over="ignore"):  # what becomes infinite is found to be so
+    with np.errstate(over="ignore"):  # infinite values are reported later
         return replace(record, polygons=tuple(polygon * factor for polygon in record.polygons))
 
 
-def _turned(record: LabelRecord, orientation: int, raw_size: tuple[int, int]) -> LabelRecord:
-    return replace(record, polygons=tuple(turn_upright(p, orientation, *raw_size) for p in record.polygons))
+def _rotated(record: LabelRecord, orientation: int, raw_size: tuple[int, int]) -> LabelRecord:
+    return replace(record, polygons=tuple(to_upright(p, orientation, *raw_size) for p in record.polygons))
 
 
-def turn_upright(polygon: Polygon, orientation: int, height: int, width: int) -> Polygon:
-    """Carry (V, 2) points of a stored height×width image to where EXIF orientation 1..8 puts them.
+def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> Polygon:
+    """Map (V, 2) points of a stored height×width image to the upright image of EXIF orientation 1..8.
 
-    EXIF 2.32, table 6: 6 is the camera held so that a quarter turn clockwise shows the picture."""
+    EXIF 2.32, table 6: orientation 6 needs a quarter turn clockwise."""
     x, y = polygon[:, 0], polygon[:, 1]
     mirrored_x, mirrored_y = np.float32(width - 1) - x, np.float32(height - 1) - y
-    ways = {
+    mapped = {
         1: (x, y),
         2: (mirrored_x, y),
         3: (mirrored_x, mirrored_y),
@@ -192,33 +184,33 @@ def turn_upright(polygon: Polygon, orientation: int, height: int, width: int) ->
         7: (mirrored_y, mirrored_x),
         8: (y, mirrored_x),
     }
-    return np.stack(ways[orientation], axis=1)
+    return np.stack(mapped[orientation], axis=1)
 
 
 def _misfit(record: LabelRecord, head: ImageHead, exchanged: bool) -> tuple[str, str] | None:
-    """Code and words where the labels as a whole cannot belong to this image."""
+    """Code and detail if the labels as a whole cannot belong to this image."""
     points = np.concatenate(record.polygons)
-    shown = sides(head.height, head.width)
+    size = sides(head.height, head.width)
     largest = points.max(axis=0)
-    if has_shares(record) and min(head.height, head.width) > NO_SHARES_SIDE:
-        return "GT023", f"all coordinates lie between 0 and 1, the image is {shown}"
-    outside = _wholly_outside(record, head)
+    if is_normalized(record) and min(head.height, head.width) > MAX_TINY_SIDE:
+        return "GT023", f"all coordinates lie between 0 and 1, the image is {size}"
+    outside = _outside(record, head)
     fits_exchanged = _inside(record.polygons, head.width, head.height)
     if fits_exchanged and (outside.mean() > OUTSIDE_SHARE or (exchanged and not _inside(record.polygons, *head[:2]))):
-        return "GT025", f"regions lie outside of the image, {shown}; with x and y exchanged all lie inside"
+        return "GT025", f"regions lie outside the image, {size}; with x and y exchanged all lie inside"
     if outside.mean() <= OUTSIDE_SHARE:
         return None
     ratio = float(max(largest[0] / head.width, largest[1] / head.height))
     if len(outside) > 1 and ratio > 1:
         return (
             "GT024",
-            f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {shown}",
+            f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {size}",
         )
     return None
 
 
-def _wholly_outside(record: LabelRecord, head: ImageHead) -> NDArray[np.bool_]:
-    """(K,): no part of the region's box lies in the image."""
+def _outside(record: LabelRecord, head: ImageHead) -> NDArray[np.bool_]:
+    """(K,): whether the region's box lies entirely outside the image."""
     low = np.array([polygon.min(axis=0) for polygon in record.polygons])
     high = np.array([polygon.max(axis=0) for polygon in record.polygons])
     most = np.array([head.width - 1, head.height - 1])
@@ -226,22 +218,22 @@ def _wholly_outside(record: LabelRecord, head: ImageHead) -> NDArray[np.bool_]:
 
 
 def _drop_outside(record: LabelRecord, head: ImageHead, report: Report) -> LabelRecord:
-    """Leave out regions that lie outside, tell of those that reach outside: they are cut where they are used."""
+    """Drop regions entirely outside; report those partly outside, which are clipped when they are used."""
     where = record.label_path or record.image_path
-    gone = _wholly_outside(record, head)
+    outside = _outside(record, head)
     most = np.array([head.width - 1, head.height - 1]) + SLACK_PX
     for region, polygon in enumerate(record.polygons):
         detail = f"x {polygon[:, 0].min():.6g}..{polygon[:, 0].max():.6g}, y {polygon[:, 1].min():.6g}.."
         detail += f"{polygon[:, 1].max():.6g} in an image {sides(head.height, head.width)}"
-        if gone[region]:
+        if outside[region]:
             report.add("PG040", where, record.line(region), detail, record.image_path)
         elif (polygon < -SLACK_PX).any() or (polygon > most).any():
             report.add("PG039", where, record.line(region), detail, record.image_path)
-    return _without(record, np.flatnonzero(gone), lost=False)
+    return _without(record, np.flatnonzero(outside), lost=False)
 
 
 def _without(record: LabelRecord, regions: Iterable[int], lost: bool) -> LabelRecord:
-    """Take regions out. lost: they are somewhere in the image, nobody knows where."""
+    """Remove regions. lost: they are in the image, at an unknown position."""
     out = set(map(int, regions))
     if not out:
         return record

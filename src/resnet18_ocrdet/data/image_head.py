@@ -1,4 +1,4 @@
-"""What the first bytes of an image file tell, without decoding it."""
+"""Size and orientation from the header of an image file, without decoding it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ import PIL.Image
 import PIL.TiffImagePlugin
 
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
-from resnet18_ocrdet.data.image_io import QUARTER_TURNS, orientation_of, read_image, unopened
+from resnet18_ocrdet.data.image_io import QUARTER_TURNS, open_fault, orientation_of, read_image
 from resnet18_ocrdet.runtime.regular_file import open_regular
 
-TAIL_BYTES = 4096  # of a JPEG or PNG in which its end marker is looked for first
+TAIL_BYTES = 4096  # at the end of a JPEG or PNG, in which the end marker is searched
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format
-_HEAD_IS_ENOUGH = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # formats in which a missing end shows without decoding
+_HEAD_IS_ENOUGH = (
+    "JPEG",
+    "MPO",
+    "PNG",
+    "WEBP",
+    "TIFF",
+)  # truncation is detected without decoding
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # tags (TIFF 6.0, section 3)
-_TIFF_DATA = ((273, 279), (324, 325))  # tags of where the strips, or tiles, begin and of their bytes (sections 8, 15)
-_NO_RANGE = ("F", "I")  # Pillow's modes of 32 bits a channel, which only decoding tells from 16
+_TIFF_DATA = ((273, 279), (324, 325))  # tags of the offsets and sizes of strips, or tiles (sections 8, 15)
+_UNCLEAR_DEPTH = ("F", "I")  # Pillow's modes for 32 bits per channel; they may be 16 bits
 
 
 class ImageHead(NamedTuple):
@@ -26,20 +32,20 @@ class ImageHead(NamedTuple):
 
     height: int  # px, of the upright image, as `read_image` gives it
     width: int
-    orientation: int  # EXIF, 1..8; 1 where there is none
+    orientation: int  # EXIF, 1..8; 1 if there is none
 
 
-def look_at(path: Path) -> ImageHead:
-    """Read size and orientation from the head of a file; decode it where the head does not show whether it is whole.
+def read_head(path: Path) -> ImageHead:
+    """Read size and orientation from the header; decode the file if the header does not show whether it is complete.
 
-    Raises ImageFault for a file that is absent, empty, no image, cut short, or larger than `check_size` allows."""
+    Raises ImageFault for a file that is missing, empty, not an image, truncated, or larger than `check_size` allows."""
     try:
         with open_regular(path) as file:
             if not os.fstat(file.fileno()).st_size:
                 raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
-            head, kind = _read_head(path, file)
+            head, kind = _parse_head(path, file)
     except OSError as error:
-        raise unopened(path, error) from None
+        raise open_fault(path, error) from None
     if head is None:
         return _decoded(path, kind)
     if head.orientation in QUARTER_TURNS:
@@ -47,31 +53,31 @@ def look_at(path: Path) -> ImageHead:
     return head
 
 
-def _read_head(path: Path, file: BinaryIO) -> tuple[ImageHead | None, str]:
-    """Size as it is stored, with the orientation, and the format; no size where only decoding tells. Raises ImageFault.
+def _parse_head(path: Path, file: BinaryIO) -> tuple[ImageHead | None, str]:
+    """Stored size with the orientation, and the format; None instead of the size if the file must be decoded.
 
-    The orientation is lost with it: what is decoded lies as it is seen."""
+    Raises ImageFault."""
     kind = ""
     try:
         with opened(path, file) as image:
             kind, (height, width) = str(image.format), _stored_size(image)
             orientation = orientation_of(image)
             whole = not isinstance(image, PIL.TiffImagePlugin.TiffImageFile) or _has_strips(image, file)
-            sure = kind in _HEAD_IS_ENOUGH and image.mode not in _NO_RANGE and whole
+            sure = kind in _HEAD_IS_ENOUGH and image.mode not in _UNCLEAR_DEPTH and whole
     except PILLOW_FAULTS:
         return None, ""
     return (ImageHead(height, width, orientation) if sure and _ends(file, kind) else None), kind
 
 
 def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
-    """Height and width before EXIF turns them; of a TIFF Pillow gives those after."""
+    """Height and width before the EXIF orientation; for a TIFF, Pillow returns those after it."""
     if isinstance(image, PIL.TiffImagePlugin.TiffImageFile):
         return int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
     return image.height, image.width
 
 
 def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, file: BinaryIO) -> bool:
-    """Whether all pixels that the head of a TIFF announces lie within the file; they may come behind the head."""
+    """Whether all pixel data of a TIFF lies within the file."""
     size = os.fstat(file.fileno()).st_size
     for starts, lengths in _TIFF_DATA:
         places = zip(image.tag_v2.get(starts, ()), image.tag_v2.get(lengths, ()), strict=False)
@@ -81,19 +87,19 @@ def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, file: BinaryIO) -> boo
 
 
 def _decoded(path: Path, kind: str) -> ImageHead:
-    """Decode a file to be sure of it. kind: the format that its head shows, "" if none. Raises ImageFault."""
+    """Decode a file to check it. kind: format from its header, "" if none. Raises ImageFault."""
     try:
         height, width = read_image(path).shape[:2]
     except ImageFault as fault:
         if fault.code != "IM053" or not kind:
             raise
-        told = f"{path}: a {kind} file that cannot be decoded: damaged, cut short, or of a kind that is not read"
-        raise ImageFault(told, "IM052") from None
+        message = f"{path}: a {kind} file that cannot be decoded: damaged, truncated, or of an unsupported kind"
+        raise ImageFault(message, "IM052") from None
     return ImageHead(height, width, 1)
 
 
 def _ends(file: BinaryIO, kind: str) -> bool:
-    """Whether the end marker of a format is there, near the end of the file, where it should be; True without one."""
+    """Whether the end marker of a format is near the end of the file; True for formats without one."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - TAIL_BYTES))
     return _ENDS.get(kind, b"") in file.read()

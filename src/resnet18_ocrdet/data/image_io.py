@@ -1,6 +1,6 @@
-"""Finding image files and reading them as RGB, whatever their name, suffix, depth or channel count.
+"""Find image files and read them as RGB, for any name, suffix, bit depth and channel count.
 
-Legend: H W pixels. Files are told apart by their content; a suffix only says what is listed.
+Legend: H W pixels. The format is detected from the content; the suffix only decides what is listed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.file_names import leads_nowhere
+from resnet18_ocrdet.data.file_names import is_broken_link, is_folder_entry
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
 from resnet18_ocrdet.data.jpeg_head import END, JPEG, JpegHead, jpeg_head, scan_count
 from resnet18_ocrdet.errors import UserError
@@ -26,26 +26,29 @@ from resnet18_ocrdet.runtime.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
-# in lower case; all of them decoded by OpenCV's wheels on every platform
-UNREAD_SUFFIXES = frozenset(  # of pictures that people keep among images
+# in lower case; OpenCV's wheels decode all of them on every platform
+UNREAD_SUFFIXES = frozenset(  # of image files that are not read
     {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
 )
-MAX_NAMED = 10  # files that one message names
-STRIP_PIXELS = 2**20  # of a large image that are turned to RGB at once
-MOST_SCANS = 100  # of a JPEG; progressive ones have about ten
-SHOWN_BYTES = 16  # of a file that is no image; enough to recognise "<html" or a zip
+MAX_NAMED = 10  # files named in one message
+STRIP_PIXELS = 2**20  # of a large image, converted to RGB at once
+MAX_SCANS = 100  # of a JPEG; progressive ones have about ten
+SHOWN_BYTES = 16  # of a file that is not an image; enough to recognise "<html" or a zip
 
 EXIF_ORIENTATION = 0x0112
-QUARTER_TURNS = (5, 6, 7, 8)  # orientations whose rows are the picture's columns (EXIF 2.32, table 6)
+QUARTER_TURNS = (5, 6, 7, 8)  # orientations that exchange height and width (EXIF 2.32, table 6)
 
-_REDUCED = {  # OpenCV's names end in GRAYSCALE: the bits say by how much, the order of colours is given apart
+_REDUCED = {  # OpenCV's names end in GRAYSCALE, but the flags only set the reduction; the colours are a separate flag
     1: 0,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-_EXIF_APART = (b"\x89PNG", b"RIFF")  # PNG and WebP, which OpenCV does not turn by itself when it keeps transparency
-_KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
+_EXIF_IGNORED = (
+    b"\x89PNG",
+    b"RIFF",
+)  # PNG, WebP: OpenCV ignores EXIF if it keeps transparency
+_KNOWN_STARTS = {  # first bytes, to name the format of a damaged file
     JPEG: "JPEG",
     b"\x89PNG": "PNG",
     b"BM": "BMP",
@@ -63,44 +66,43 @@ _KNOWN_STARTS = {  # first bytes of the formats that a damaged file is told by
 def read_image(path: Path, reduce: int = 1) -> Image:
     """Read one image as (H, W, 3) uint8 RGB.
 
-    Grey becomes three equal channels, transparency is laid on white, 16 bits are scaled by their range (65535 to 255),
-    of an animation the first frame is taken. The EXIF orientation is applied.
-    reduce: 2, 4 or 8 decodes a JPEG at this part of its sides, rounded up, which is cheaper: each pixel stands for a
-    square of reduce×reduce. Other formats come whole, and so do JPEGs that are turned and do not divide evenly (there
-    the squares would not begin at the first pixel).
-    Raises ImageFault, with the file's name, for what cannot be opened, is empty, no image, too large, or cut short."""
+    Grey becomes three equal channels, transparency is blended with white, 16 bits are scaled to 8 (65535 to 255), of an
+    animation the first frame is read. The EXIF orientation is applied.
+    reduce: 2, 4 or 8 decodes a JPEG with its sides divided by it, rounded up, which is cheaper: each pixel covers
+    reduce×reduce pixels. Other formats are returned at full size, as are rotated JPEGs whose sides are not divisible
+    (their squares would not start at the first pixel).
+    Raises ImageFault, with the file's name, if it cannot be opened, is empty, not an image, too large, or truncated."""
     raw = _read_bytes(path)
-    is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB in one go
+    is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB directly
     head = jpeg_head(raw) if is_jpeg else JpegHead(None, 0)
     size = head.size or _stored_size(path, raw)
     if size is not None:
         check_size(path, *size)
-    if is_jpeg and (scans := scan_count(raw, head, MOST_SCANS)) > MOST_SCANS:
-        raise ImageFault(f"{path}: a JPEG of {scans} scans; at most {MOST_SCANS} are decoded", "IM052")
-    badly = is_jpeg and reduce > 1 and _divides_badly(raw, size, reduce)
+    if is_jpeg and (scans := scan_count(raw, head, MAX_SCANS)) > MAX_SCANS:
+        raise ImageFault(f"{path}: a JPEG with {scans} scans; at most {MAX_SCANS} are decoded", "IM052")
+    uneven = is_jpeg and reduce > 1 and _divides_unevenly(raw, size, reduce)
     data = np.frombuffer(raw, np.uint8)
     try:
         if is_jpeg:
-            flags = _REDUCED[1 if badly else reduce] | cv2.IMREAD_COLOR_RGB
+            flags = _REDUCED[1 if uneven else reduce] | cv2.IMREAD_COLOR_RGB
             pixels: NDArray[Any] | None = cv2.imdecode(data, flags)
         else:
             pixels = _decode_any(raw, data)
     except cv2.error as error:
         raise _fault_of_opencv(path, error) from None
     except MemoryError:
-        raise ImageFault(f"{path}: larger than the memory that is free", "IM064") from None
-    # without its end OpenCV makes up the rows that are missing; a thumbnail in the head has an end of its own
+        raise ImageFault(f"{path}: larger than the free memory", "IM064") from None
+    # without the end marker OpenCV invents the missing rows; a thumbnail in the header has an end marker too
     if pixels is None or (is_jpeg and raw.rfind(END) < head.end):
         raise _undecoded(path, raw)
-    check_size(path, *pixels.shape[:2])  # OpenCV may see another size than the head showed
+    check_size(path, *pixels.shape[:2])  # OpenCV may find another size than the header
     if pixels.dtype not in (np.uint8, np.uint16):
-        why = "only 8 and 16 bits have a range that says what white is"
-        raise ImageFault(f"{path}: pixels are {pixels.dtype}, {why}", "IM060")
+        raise ImageFault(f"{path}: pixels are {pixels.dtype}; only 8 and 16 bits have a defined white", "IM060")
     return np.asarray(pixels, np.uint8) if is_jpeg else _as_rgb(pixels)
 
 
 def _stored_size(path: Path, raw: bytes) -> tuple[int, int] | None:
-    """Sides of the stored pixels by the head; None where only OpenCV may know them. Raises ImageFault."""
+    """Height and width of the stored pixels, from the header; None if Pillow cannot read it. Raises ImageFault."""
     try:
         with opened(path, io.BytesIO(raw)) as image:
             return image.height, image.width
@@ -108,22 +110,22 @@ def _stored_size(path: Path, raw: bytes) -> tuple[int, int] | None:
         return None
 
 
-def _divides_badly(raw: bytes, size: tuple[int, int] | None, reduce: int) -> bool:
-    """Whether the reduced pixels of a turned JPEG would not begin at the upright image's first one."""
+def _divides_unevenly(raw: bytes, size: tuple[int, int] | None, reduce: int) -> bool:
+    """Whether the reduced pixels of a rotated JPEG would not start at the first pixel of the upright image."""
     return size is None or (any(side % reduce for side in size) and _orientation(raw) != 1)
 
 
 def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
     """Find the image files below a folder, sub-folders included, in natural order: 2.jpg before 10.jpg.
 
-    Names that begin with a dot, Thumbs.db and all else without one of the suffixes are left out, also folders named
-    like images. A link that leads nowhere is listed, so that reading it names it instead of losing it. Linked
-    folders are followed, each folder once. Raises UserError when a folder cannot be listed."""
+    Hidden files, files without one of the suffixes and folders named like images are skipped. Broken links are listed,
+    so that reading them reports them. Linked folders are followed, each folder is read once. Raises UserError if a
+    folder cannot be listed."""
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()  # (device, inode) of the folders walked: links may form loops
-    waiting = [folder]
-    while waiting:
-        current = waiting.pop()
+    queue = [folder]
+    while queue:
+        current = queue.pop()
         try:
             status = current.stat()
             if (status.st_dev, status.st_ino) in seen:
@@ -133,8 +135,8 @@ def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> lis
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     if entry.name.startswith("."):
                         continue
-                    if _is_folder(entry):  # links come last: a folder is listed under its own name if it has one here
-                        waiting.insert(0 if entry.is_symlink() else len(waiting), Path(entry.path))
+                    if is_folder_entry(entry):  # links last: a folder below `folder` is listed under its own path
+                        queue.insert(0 if entry.is_symlink() else len(queue), Path(entry.path))
                     elif has_image_suffix(entry.name, suffixes) and (entry.is_symlink() or entry.is_file()):
                         found.append(Path(entry.path))
         except OSError as error:
@@ -142,68 +144,48 @@ def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> lis
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
 
 
-def list_existing_images(folder: Path) -> list[Path]:
-    """Find images as `list_images` does. Raises UserError also for none at all, and for links that lead nowhere."""
-    images = list_images(folder)
-    if not images:
-        raise UserError(f"{folder}: 0 images found (looked for .jpg, .png and other image suffixes)")
-    broken = [image.name for image in images if leads_nowhere(image)]
-    if broken:
-        named = ", ".join(broken[:MAX_NAMED])
-        raise UserError(f"{folder}: {len(broken)} of {count(len(images), 'image')} linked to nowhere: {named}")
-    return images
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder's entry is a folder, or a link to one; not a link to itself, which `is_dir` stumbles over."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
 def has_image_suffix(name: str, suffixes: Collection[str] = IMAGE_SUFFIXES) -> bool:
-    """Whether a file name ends like an image, in upper or lower case."""
+    """Whether a file name has an image suffix, in upper or lower case."""
     return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  Path is 5 times slower on long lists
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sort key that compares runs of digits as numbers and letters without case."""
+    """Sort key that compares digits as numbers and ignores case."""
     pieces = re.split(r"([0-9]+)", name)  # text at even places, digits at odd ones
     return [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(pieces)], name
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read a whole file, by Python's file system calls: OpenCV's own fail on some names. Raises ImageFault."""
+    """Read a whole file with Python: OpenCV cannot open some names. Raises ImageFault."""
     try:
         with open_regular(path) as file:
             raw = file.read()
     except OSError as error:
-        raise unopened(path, error) from None
+        raise open_fault(path, error) from None
     except MemoryError:
-        raise ImageFault(f"{path}: the file is larger than the memory that is free", "IM064") from None
+        raise ImageFault(f"{path}: the file is larger than the free memory", "IM064") from None
     if not raw:
         raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
     return raw
 
 
-def unopened(path: Path, error: OSError) -> ImageFault:
-    """Say why a file could not be opened."""
-    if leads_nowhere(path):
+def open_fault(path: Path, error: OSError) -> ImageFault:
+    """The reason why a file could not be opened."""
+    if is_broken_link(path):
         return ImageFault(f"{path}: a link to {path.readlink()}, which does not exist", "FS077")
     return ImageFault(f"{path}: cannot be read: {error.strerror or error}", "IM055")
 
 
 def _decode_any(raw: bytes, data: NDArray[np.uint8]) -> NDArray[Any] | None:
-    """Decode with depth and transparency kept. Returns (H, W) or (H, W, 3 or 4) in BGR(A) order, None if impossible."""
-    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # which does not turn the image
-    if pixels is None or not raw.startswith(_EXIF_APART) or (b"eXIf" not in raw and b"EXIF" not in raw):
+    """Decode with bit depth and transparency. Returns (H, W) or (H, W, 3 or 4), BGR(A); None if it fails."""
+    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # ignores the EXIF orientation
+    if pixels is None or not raw.startswith(_EXIF_IGNORED) or (b"eXIf" not in raw and b"EXIF" not in raw):
         return pixels
-    return turned(pixels, _orientation(raw))
+    return rotate_upright(pixels, _orientation(raw))
 
 
 def _orientation(raw: bytes) -> int:
-    """EXIF orientation of an image file's content, 1..8; 1 where there is none."""
+    """EXIF orientation of an image file, 1..8; 1 if there is none."""
     try:
         with opened(Path(), io.BytesIO(raw)) as image:
             return orientation_of(image)
@@ -212,14 +194,14 @@ def _orientation(raw: bytes) -> int:
 
 
 def orientation_of(image: PIL.Image.Image) -> int:
-    """EXIF orientation of an image that Pillow has opened, 1..8; 1 where there is none."""
+    """EXIF orientation of an image opened with Pillow, 1..8; 1 if there is none."""
     found = image.getexif().get(EXIF_ORIENTATION, 1)
     return int(found) if found in range(1, 9) else 1
 
 
-def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Stored pixels (H, W) or (H, W, C) as EXIF orientation 1..8 wants them to be seen (EXIF 2.32, table 6)."""
-    if orientation in (5, 6, 7, 8):
+def rotate_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply EXIF orientation 1..8 to (H, W) or (H, W, C) pixels (EXIF 2.32, table 6)."""
+    if orientation in QUARTER_TURNS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
@@ -229,9 +211,9 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _as_rgb(pixels: NDArray[Any]) -> Image:
-    """Make (H, W, 3) RGB of (H, W) or (H, W, 3 or 4), 8 or 16 bits, strip by strip: on the way a pixel takes 60 bytes.
+    """Convert (H, W) or (H, W, 3 or 4), 8 or 16 bits, to (H, W, 3) RGB, in strips: a pixel needs 60 bytes meanwhile.
 
-    An alpha plane of zeros only is an unused one, as BMP writers leave."""
+    An alpha plane of zeros is unused: some BMP writers leave one."""
     height, width = pixels.shape[:2]
     if pixels.shape[2:] == (4,) and not _to_uint8(pixels[..., 3].max(keepdims=True)).any():
         pixels = pixels[..., :3]
@@ -250,7 +232,7 @@ def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
-    """Make (H, W, 3) RGB of grey, BGR or BGRA, laid on white."""
+    """Convert grey, BGR, or BGRA blended with white to (H, W, 3) RGB."""
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
@@ -261,17 +243,17 @@ def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
 
 
 def _fault_of_opencv(path: Path, error: cv2.error) -> ImageFault:
-    """What OpenCV raised, in one line."""
-    told = " ".join(str(error).split())
-    if "CV_IO_MAX_IMAGE" in told:
-        return ImageFault(f"{path}: too many pixels for OpenCV: {told}", "IM064")
-    return ImageFault(f"{path}: cannot be decoded: {told}", "IM052")
+    """An OpenCV error in one line."""
+    message = " ".join(str(error).split())
+    if "CV_IO_MAX_IMAGE" in message:
+        return ImageFault(f"{path}: too many pixels for OpenCV: {message}", "IM064")
+    return ImageFault(f"{path}: cannot be decoded: {message}", "IM052")
 
 
 def _undecoded(path: Path, raw: bytes) -> ImageFault:
-    """Word what is known of a file that was not decoded."""
+    """Describe a file that could not be decoded."""
     for magic, kind in _KNOWN_STARTS.items():
         if raw.startswith(magic):
             size = count(len(raw), "byte")
-            return ImageFault(f"{path}: a {kind} file that is damaged or cut short ({size})", "IM052")
+            return ImageFault(f"{path}: a damaged or truncated {kind} file ({size})", "IM052")
     return ImageFault(f"{path}: not an image (starts with {raw[:SHOWN_BYTES]!r})", "IM053")

@@ -1,4 +1,4 @@
-"""A set of labelled images.
+"""Labelled images in files as a `Source`.
 
 Legend: N images, R regions of all images together, P vertices of all regions together.
 """
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.cache import Kind, PixelCache, make_cache
+from resnet18_ocrdet.data.cache import CacheKind, PixelCache, make_cache
 from resnet18_ocrdet.data.fingerprint import file_chunks
-from resnet18_ocrdet.data.image_head import look_at
+from resnet18_ocrdet.data.image_head import read_head
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
@@ -27,14 +27,16 @@ UNKNOWN_SIZE = (0, 0)
 class LabelledImages:
     """Images in files with their labels in memory: a `Source`.
 
-    All labels lie in a few flat arrays: worker processes share those with their parent, while lists of Python objects
-    are copied page by page as soon as a worker counts references to them."""
+    All labels are in a few flat arrays: worker processes share them with their parent, while the reference counts of
+    Python objects would make them copy the memory."""
 
-    def __init__(self, records: Sequence[LabelRecord], cache: Kind = "none", cache_folder: Path | None = None) -> None:
+    def __init__(
+        self, records: Sequence[LabelRecord], cache: CacheKind = "none", cache_folder: Path | None = None
+    ) -> None:
         """Pack the records, in their order.
 
-        cache: where to keep decoded pixels, see `data.cache`; anything but "none" looks at the size of each image that
-        no record states. cache_folder: of the file of "disk". Raises UserError where there is no room for them."""
+        cache: where to keep decoded pixels, see `data.cache`; unless "none", sizes missing in the records are read from
+        the images. cache_folder: of the file for "disk". Raises UserError if there is not enough space."""
         polygons = [polygon for record in records for polygon in record.polygons]
         self._image_paths = _PackedTexts([str(record.image_path) for record in records])
         self._label_paths = _PackedTexts([str(record.label_path or "") for record in records])
@@ -45,7 +47,7 @@ class LabelledImages:
         self._ignore = np.concatenate([np.zeros(0, bool), *(record.ignore for record in records)])  # (R,)
         self._vertices.flags.writeable = self._ignore.flags.writeable = False
         self._sizes = np.array([record.size or UNKNOWN_SIZE for record in records], np.int32).reshape(-1, 2)  # (N, 2)
-        self._kind: Kind = cache if len(records) else "none"
+        self._kind: CacheKind = cache if len(records) else "none"
         self._cache_folder = cache_folder
         self._cache = self._make_cache()
 
@@ -54,29 +56,29 @@ class LabelledImages:
         return len(self._first_region) - 1
 
     def open(self, index: int) -> LazyPicture:
-        """Give the labels of image `index` and its size, from the head of the file where no record states it."""
+        """Return the labels of image `index` and its size, read from the image header if the record has none."""
         path, (first, last) = Path(self._image_paths[index]), self._span(index)
-        height, width = self._size(index) or look_at(path)[:2]
+        height, width = self._size(index) or read_head(path)[:2]
 
         def pixels(reduce: int) -> Image:
             image = self._pixels(index, path, reduce)
             if image.shape[:2] not in ((height, width), (-(-height // reduce), -(-width // reduce))):
                 raise UserError(
                     f"{path}: {image.shape[1]}x{image.shape[0]} px are in the file, {width}x{height} were "
-                    "expected: it was changed while it was in use, or its head is wrong"
+                    "expected: the file was changed during the run, or its header is wrong"
                 )
             return image
 
         return LazyPicture(path.name, height, width, self._polygons(first, last), self._ignore[first:last], pixels)
 
     def load(self, index: int) -> Sample:
-        """Read image `index`. Raises UserError, with the file's name, when it cannot be read whole."""
+        """Read image `index`. Raises UserError, with the file's name, if it cannot be read."""
         record = self.record(index)
         image = self._pixels(index, record.image_path, 1)
         return Sample(record.image_path.name, image, record.polygons, record.ignore)
 
     def _pixels(self, index: int, path: Path, reduce: int) -> Image:
-        """Of image `index`: from the cache, whole, or from the file, reduced where that is cheaper."""
+        """Pixels of image `index`: full size from the cache, or from the file, reduced if that is cheaper."""
         if self._cache is None:
             return read_image(path, reduce)
         return self._cache.get(index, lambda: read_image(path))
@@ -86,11 +88,11 @@ class LabelledImages:
             return None
         paths = [Path(self._image_paths[index]) for index in range(len(self))]
         for index in np.flatnonzero((self._sizes == UNKNOWN_SIZE).all(axis=1)).tolist():
-            self._sizes[index] = look_at(paths[index])[:2]
+            self._sizes[index] = read_head(paths[index])[:2]
         return make_cache(self._kind, paths, self._sizes, self._cache_folder)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a process that is not forked: it cannot share memory, only the file."""
+        """For processes that are not forked: they cannot share memory, only the cache file."""
         return {**self.__dict__, "_cache": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -98,7 +100,7 @@ class LabelledImages:
         self._cache = self._make_cache() if self._kind == "disk" else None
 
     def record(self, index: int) -> LabelRecord:
-        """Give the labels of image `index` back, in arrays of their own. Raises IndexError."""
+        """Return a copy of the labels of image `index`. Raises IndexError."""
         first, last = self._span(index)
         label_path = self._label_paths[index]
         return LabelRecord(
@@ -111,18 +113,18 @@ class LabelledImages:
         )
 
     def outline(self, index: int) -> Outline:
-        """Labels of image `index` and its size, if need be from the head of its file. Raises UserError for no image."""
+        """Labels and size of image `index`, without its pixels. Raises UserError if it is not an image."""
         record = self.record(index)
-        return Outline(*(record.size or look_at(record.image_path)[:2]), record.polygons, record.ignore)
+        return Outline(*(record.size or read_head(record.image_path)[:2]), record.polygons, record.ignore)
 
     def _span(self, index: int) -> tuple[int, int]:
-        """The first region of an image, and the first behind it. Raises IndexError."""
+        """First and last (exclusive) region of an image. Raises IndexError."""
         if not 0 <= index < len(self):
             raise IndexError(f"image {index} of {len(self)}")
         return int(self._first_region[index]), int(self._first_region[index + 1])
 
     def _polygons(self, first: int, last: int) -> tuple[Polygon, ...]:
-        """Those of regions `first` to `last`, read-only."""
+        """Polygons of regions `first` to `last` (exclusive), read-only."""
         ends = self._first_vertex[first : last + 1].tolist()
         return tuple(self._vertices[start:stop] for start, stop in pairwise(ends))
 
@@ -131,10 +133,10 @@ class LabelledImages:
         return (height, width) if (height, width) != UNKNOWN_SIZE else None
 
     def fingerprint(self) -> Iterator[bytes]:
-        """Give, in the order of the images: every image's file name and size in bytes; all labels.
+        """Yield, in the order of the images: each image's file name and size in bytes, and all labels.
 
-        Of the labels: the number of regions of each image, of vertices of each region, all vertices, don't-care flags
-        and texts. Left out: folders, pixels, and the names of the label files."""
+        Labels: region counts, vertex counts, vertices, don't-care flags and texts. Not included: folders, pixels, and
+        the names of the label files."""
         yield b"labelled images"
         yield from file_chunks(Path(self._image_paths[index]) for index in range(len(self)))
         yield self._first_region.astype("<i8").tobytes()
@@ -145,12 +147,12 @@ class LabelledImages:
 
     @property
     def records(self) -> list[LabelRecord]:
-        """The labels of all images, unpacked anew at each call."""
+        """The labels of all images, unpacked at each call."""
         return [self.record(index) for index in range(len(self))]
 
 
 class _PackedTexts:
-    """Strings, file names that are no valid UTF-8 included, in one block of bytes."""
+    """Strings in one block of bytes; file names may be invalid UTF-8."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
@@ -161,10 +163,10 @@ class _PackedTexts:
         return self._bytes[self._first[index] : self._first[index + 1]].decode("utf-8", "surrogateescape")
 
     def chunks(self) -> Iterable[bytes]:
-        """Everything as bytes, of the same value on every machine."""
+        """Everything as bytes, the same on every machine."""
         return self._first.astype("<i8").tobytes(), self._bytes
 
 
 def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
-    """Where each of the packed items starts, and where the last one ends: (len + 1,)."""
+    """Start of each packed item, and the end of the last one: (len + 1,)."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

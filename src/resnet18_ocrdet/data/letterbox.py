@@ -1,6 +1,6 @@
-"""Fit an image onto a canvas whose sides the network accepts, and say where it lies there.
+"""Resize and pad an image to a size that the network accepts: for validation, evaluation and detection.
 
-One implementation for validation, evaluation and detection. Legend: H W pixels.
+Legend: H W pixels.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ import numpy as np
 
 from ..structures import Image, Resize, ResizeTransform
 
-MAX_ASPECT = 16  # beyond it, scaling the shorter side would make a canvas that fits no memory
+MAX_ASPECT = 16  # above it, scaling the shorter side would need too much memory
 
 
 def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, ResizeTransform]:
-    """Scale `image` (any H, W) for a network trained at height×width and pad it, black, right and below.
+    """Scale `image` (any H, W) for a network trained at height×width, and pad it with black on the right and below.
 
-    resize: "keep" gives the area of height×width at the image's own aspect ratio, "short_side" makes
-    the shorter side min(height, width) as far as the longer stays within MAX_ASPECT times that, "stretch" fills
-    height×width exactly, "fit" makes the largest image of its aspect ratio that fits into height×width, on a canvas of
-    that size.
-    Returns the canvas, sides multiples of `stride`, and where the image lies on it."""
+    resize: "keep": the area of height×width at the image's aspect ratio. "short_side": the shorter side becomes
+    min(height, width), limited so that the longer is at most MAX_ASPECT times that. "stretch": exactly height×width.
+    "fit": the largest image of its aspect ratio that fits into height×width, on a canvas of that size.
+    Returns the canvas, whose sides are multiples of `stride`, and the position of the image on it."""
     original_height, original_width = image.shape[:2]
     scale_y, scale_x = scale_to(original_height, original_width, height, width, resize)
     scaled_height = max(1, round(original_height * scale_y))
     scaled_width = max(1, round(original_width * scale_x))
-    for (w, h), how in (  # by area what shrinks, or it aliases; then linear what grows: INTER_AREA shifts it
+    for (w, h), how in (  # shrink by area to avoid aliasing, then enlarge linearly: INTER_AREA would shift it
         ((min(scaled_width, original_width), min(scaled_height, original_height)), cv2.INTER_AREA),
         ((scaled_width, scaled_height), cv2.INTER_LINEAR),
     ):
@@ -41,7 +40,7 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
 
 
 def scale_to(h: int, w: int, height: int, width: int, resize: Resize) -> tuple[float, float]:
-    """Canvas pixels per pixel of an h×w image, down and across; see letterbox."""
+    """Canvas pixels per pixel of an h×w image, vertical and horizontal; see `letterbox`."""
     if resize == "stretch":
         return height / h, width / w
     if resize == "short_side":

@@ -1,4 +1,4 @@
-"""Views to batches: order, workers, collation.
+"""Data sets to batches: order, worker processes, collation.
 
 Legend: N images of a batch, H W pixels.
 """
@@ -24,23 +24,23 @@ from ..errors import UserError
 from ..runtime.allocator import give_back_freed_memory, keep_freed_memory
 from ..runtime.messages import count
 from ..structures import Batch, Targets
-from .datasets import EvalDataset, TrainDataset, View
+from .datasets import DatasetItem, EvalDataset, TrainDataset
 from .loader_processes import EXIT_NO_FILES, NO_FILES, LoaderProcesses
 
-CROWDED = 2  # loader processes a core from which a note is given
-POLITENESS = 10  # niceness of a loader process: on a CPU the network's threads wait for the slowest of them
+MAX_PER_CORE = 2  # loader processes; with more there is a note
+NICENESS = 10  # of a loader process if the network runs on the CPU, whose threads wait for the slowest
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """Shuffled full batches of (epoch, index); the order depends on seed and epoch alone.
+    """Shuffled full batches of (epoch, index); the order depends only on seed and epoch.
 
-    The batches of the epoch go round: one to each process, and again, until each has `rounds` of them for one step.
-    What is left over at the end is left out, unless it would be the only batch: then every image counts."""
+    Batches are dealt to the processes in turn until each has `rounds` of them for one step. An incomplete last batch is
+    dropped, unless it is the only one."""
 
     def __init__(self, length: int, batch_size: int, seed: int, rounds: int = 1, rank: int = 0, processes: int = 1):
         self.length, self.batch_size, self.seed = length, min(batch_size, length), seed
         self.rounds, self.rank, self.processes = rounds, rank, processes
-        self.epoch, self.first = 0, 0  # set before each pass: which one, and the first step not yet done
+        self.epoch, self.first = 0, 0  # set before each epoch: its number, and the first step to do
         batches = length // self.batch_size
         if batches < rounds * processes:
             raise UserError(
@@ -56,7 +56,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return self.batches(self.epoch, self.first)
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[list[tuple[int, int]]]:
-        """Those of one epoch, from step `first` on."""
+        """The batches of one epoch, starting at step `first`."""
         order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
         for step in range(first, len(self)):
             for turn in range(self.rounds):
@@ -65,8 +65,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
                 yield [(epoch, int(index)) for index in chosen]
 
 
-class Onwards(Sampler[list[tuple[int, int]]]):
-    """The batches of an order from where it stands, epoch after epoch without an end."""
+class EndlessBatches(Sampler[list[tuple[int, int]]]):
+    """The batches of an order, from its current epoch and step, without end."""
 
     def __init__(self, order: EpochBatches) -> None:
         self._order = order
@@ -78,26 +78,26 @@ class Onwards(Sampler[list[tuple[int, int]]]):
 
 
 class TrainLoader:
-    """Batches of one epoch after the other; workers stay alive in between, and make the next epoch's first batches
-    while this one ends and is validated: else the network would wait for a whole batch at the start of every epoch."""
+    """Batches of successive epochs. Workers stay alive and prepare the next epoch's first batches during validation:
+    otherwise the network would wait for a whole batch at the start of each epoch."""
 
-    def __init__(self, views: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
+    def __init__(self, dataset: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
         _before_fork(workers)
         self._order, self.workers, self.cores = order, workers, available_cores()
         self._processes = LoaderProcesses()
         self._loader: DataLoader[Any] = DataLoader(
-            views,
-            batch_sampler=Onwards(self._order),
+            dataset,
+            batch_sampler=EndlessBatches(self._order),
             collate_fn=collate,
             num_workers=workers,
             multiprocessing_context=self._processes.context(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
-            worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
-            generator=torch.Generator(),  # of its own: an early start must not change the random weights
+            worker_init_fn=partial(_start_worker, nice=not pin),  # pinned: the network runs on a GPU
+            generator=torch.Generator(),  # separate: an early start must not change the random weights
         )
         self._batches: Iterator[Batch] = iter(())
-        self._next: tuple[int, int] | None = None  # epoch and step of what `_batches` gives next; None: not known
+        self._next: tuple[int, int] | None = None  # epoch and step of the next item of `_batches`; None: unknown
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -105,41 +105,41 @@ class TrainLoader:
 
     @property
     def batch_size(self) -> int:
-        """Images per batch: as asked, or all there are."""
+        """Images per batch: as configured, or fewer if there are fewer images."""
         return self._order.batch_size
 
     @property
     def images_per_step(self) -> int:
-        """In all processes together."""
+        """Images per step in all processes together."""
         return self._order.batch_size * self._order.rounds * self._order.processes
 
     def begin(self, epoch: int = 0, first: int = 0) -> None:
-        """Let the loader processes make the first batches already that `epoch`, called so, gives."""
+        """Start preparing the first batches that `epoch(epoch, first)` will return."""
         self._order.epoch, self._order.first = epoch, first
         with self._processes.starting():
-            self._batches = _in_one_line(iter(self._loader))
+            self._batches = _one_line_errors(iter(self._loader))
         self._next = (epoch, first)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
-        """The batches of each step of epoch `epoch`, counted from 0. first: steps that a resumed run has done.
+        """Yield the batches of each step of epoch `epoch`, from 0. first: steps that a resumed run has already done.
 
-        Raises UserError for an image that cannot be read, LoaderDied when a loader process has ended."""
+        Raises UserError for an image that cannot be read, LoaderDied if a loader process has ended."""
         if self._next != (epoch, first):
             self.begin(epoch, first)
         for step in range(first, len(self)):
-            self._next = None  # until it is there: what fails on the way ends the iterator
+            self._next = None  # until the batch arrives: an error ends the iterator
             with self._processes.asking():
                 batches = tuple(islice(self._batches, self._order.rounds))
             self._next = (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
             yield batches
 
     def close(self) -> None:
-        """End the loader processes now; left to the end of the program, torch takes their end for an accident."""
+        """End the loader processes now; at exit, torch would report them as failed."""
         del self._batches, self._loader
 
 
-class EveryImage(Sampler[list[int]]):
-    """All images in order, in batches that go round the processes."""
+class EvalBatches(Sampler[list[int]]):
+    """All images in order, in batches dealt to the processes in turn."""
 
     def __init__(self, length: int, batch_size: int, rank: int = 0, processes: int = 1) -> None:
         self._mine = [
@@ -155,88 +155,88 @@ class EveryImage(Sampler[list[int]]):
 
 
 class EvalLoader:
-    """Every image of this process once, in order; each item is a list of batches, images of like size together."""
+    """Every image of this process once, in order; each item is a list of batches, grouped by image size."""
 
     def __init__(
-        self, views: EvalDataset, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
+        self, dataset: EvalDataset, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
     ) -> None:
         _before_fork(workers)
-        order = EveryImage(len(views), batch_size, rank, processes)
+        order = EvalBatches(len(dataset), batch_size, rank, processes)
         self.images = sum(map(len, order))
         self._processes = LoaderProcesses()
         self._loader: DataLoader[Any] = DataLoader(
-            views,
+            dataset,
             batch_sampler=order,
             collate_fn=collate_by_size,
             num_workers=workers,
             multiprocessing_context=self._processes.context(workers),
             pin_memory=pin,
             persistent_workers=workers > 0,
-            worker_init_fn=partial(_start_worker, polite=not pin),  # pinned: the network runs on a GPU
+            worker_init_fn=partial(_start_worker, nice=not pin),  # pinned: the network runs on a GPU
         )
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        """One pass. Raises as `TrainLoader.epoch`."""
+        """One pass. Raises like `TrainLoader.epoch`."""
         batches: Iterator[list[Batch]] = iter(())
         with self._processes.starting():
-            batches = _in_one_line(iter(self._loader))
+            batches = _one_line_errors(iter(self._loader))
         for _ in range(len(self._loader)):
             with self._processes.asking():
                 batch = next(batches)
             yield batch
 
     def close(self) -> None:
-        """End the loader processes now, as `TrainLoader.close`."""
+        """End the loader processes, see `TrainLoader.close`."""
         del self._loader
 
 
-def _in_one_line(loader: Iterable[Any]) -> Iterator[Any]:
-    """What the loader yields; a UserError raised in a worker comes without the worker's traceback."""
+def _one_line_errors(loader: Iterable[Any]) -> Iterator[Any]:
+    """Items of the loader; a UserError raised in a worker is re-raised without the worker's traceback."""
     try:
         yield from loader
     except UserError as error:
         raise UserError(str(error).strip().splitlines()[-1].split(f"{type(error).__name__}: ", 1)[-1]) from None
 
 
-def collate(views: Sequence[View]) -> Batch:
-    """Stack views of one size. The image tensor is (N, 3, H, W) in channels-last memory, as decoded."""
-    images = torch.from_numpy(np.stack([view.image for view in views])).permute(0, 3, 1, 2)
-    planes = (torch.from_numpy(np.stack(same)) for same in zip(*(view.planes for view in views), strict=True))
+def collate(items: Sequence[DatasetItem]) -> Batch:
+    """Stack items of one size. The image tensor is (N, 3, H, W) in channels-last memory, as decoded."""
+    images = torch.from_numpy(np.stack([item.image for item in items])).permute(0, 3, 1, 2)
+    planes = (torch.from_numpy(np.stack(same)) for same in zip(*(item.planes for item in items), strict=True))
     return Batch(
         image=images,
         targets=Targets(*planes),
-        names=tuple(view.original.name for view in views),
-        placements=tuple(view.placement for view in views),
-        polygons=tuple(view.original.polygons for view in views),
-        ignore=tuple(view.original.ignore for view in views),
-        indices=tuple(view.number for view in views),
+        names=tuple(item.original.name for item in items),
+        placements=tuple(item.placement for item in items),
+        polygons=tuple(item.original.polygons for item in items),
+        ignore=tuple(item.original.ignore for item in items),
+        indices=tuple(item.number for item in items),
     )
 
 
-def collate_by_size(views: Sequence[View]) -> list[Batch]:
-    """One batch for each canvas size among the views."""
-    groups: dict[tuple[int, ...], list[View]] = {}
-    for view in views:
-        groups.setdefault(view.image.shape, []).append(view)
+def collate_by_size(items: Sequence[DatasetItem]) -> list[Batch]:
+    """One batch for each image size."""
+    groups: dict[tuple[int, ...], list[DatasetItem]] = {}
+    for item in items:
+        groups.setdefault(item.image.shape, []).append(item)
     return [collate(group) for group in groups.values()]
 
 
-def too_many(workers: int, key: str, processes: int = 1) -> str | None:
-    """A note where the loader processes asked for with `key` are more than twice the cores; None where they are not.
+def too_many_workers(workers: int, key: str, processes: int = 1) -> str | None:
+    """A note if there are more than MAX_PER_CORE loader processes per core; None otherwise.
 
-    processes: of the run on this machine, each with loaders of its own."""
+    key: the config key of `workers`. processes: of the run on this machine, each with its own loader processes."""
     cores = available_cores()
-    if workers * processes <= CROWDED * cores:
+    if workers * processes <= MAX_PER_CORE * cores:
         return None
     each = f" in each of {processes} processes" if processes > 1 else ""
     return (
-        f"{key}={workers}{each} on {count(cores, 'core')}: each loader process takes memory for batches of its own and "
-        f"none gets a core to itself; {key}={max(cores // processes, 1)} is as fast"
+        f"{key}={workers}{each} on {count(cores, 'core')}: each loader process needs memory for its batches, and they "
+        f"share the cores; {key}={max(cores // processes, 1)} is as fast"
     )
 
 
 def default_workers(processes: int = 1) -> int:
-    """Loader processes when none are asked for: the cores for each of `processes`, 8 at most."""
+    """Default number of loader processes: the cores per process of the run, at most 8."""
     return max(min(available_cores() // processes, 8), 1)
 
 
@@ -246,33 +246,32 @@ def available_cores() -> int:
 
 
 def _before_fork(workers: int) -> None:
-    """A forked worker inherits OpenCV's thread pool without its threads, and hangs in it: close the pool first."""
+    """Close OpenCV's thread pool: a forked worker inherits it without its threads, and hangs."""
     if workers > 0:
         cv2.setNumThreads(1)
 
 
-def _start_worker(_: int, polite: bool) -> None:
+def _start_worker(_: int, nice: bool) -> None:
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # Ctrl-C and `timeout` signal the whole group: the main process decides when its loaders end
+        os.setpgrp()  # Ctrl-C and `timeout` signal the whole group; the main process ends its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main one ends its loader processes with it
-    queues.Queue._on_queue_feeder_error = staticmethod(_end_unsent)  # type: ignore[attr-defined]
-    cv2.setNumThreads(1)  # a worker is one core; more threads only fight each other
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main process ends its workers with it
+    queues.Queue._on_queue_feeder_error = staticmethod(_exit_unsent)  # type: ignore[attr-defined]
+    cv2.setNumThreads(1)  # one core per worker
     give_back_freed_memory()
-    keep_freed_memory()  # of its own from here on: half of the time to decode a photo goes into new pages
-    if polite and hasattr(os, "nice"):
-        os.nice(POLITENESS)
+    keep_freed_memory()  # half of the time to decode a photo is spent on new memory pages
+    if nice and hasattr(os, "nice"):
+        os.nice(NICENESS)
 
 
-def _end_unsent(error: Exception, batch: object) -> None:
-    """End this process, as its batch cannot be handed over: the main one would wait for it for ever."""
+def _exit_unsent(error: Exception, batch: object) -> None:
+    """Exit because a batch cannot be sent: the main process would wait for it forever."""
     if NO_FILES in str(error).lower():
         os._exit(EXIT_NO_FILES)
     if "shared memory" in str(error) and hasattr(signal, "SIGBUS"):
-        signal.pthread_kill(
-            threading.get_ident(), signal.SIGBUS
-        )  # as for writing to it when full: torch names the cause
-    os.write(2, f"loader process {os.getpid()}: a batch cannot be handed over: {error}\n".encode())
+        # the same signal as for writing to a full /dev/shm, for which torch names the cause
+        signal.pthread_kill(threading.get_ident(), signal.SIGBUS)
+    os.write(2, f"loader process {os.getpid()}: cannot send a batch: {error}\n".encode())
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The processes of a loader: when one dies, that is told where a batch is asked for, with what ended it."""
+"""The worker processes of a loader: if one dies, the next request for a batch raises the cause."""
 
 from __future__ import annotations
 
@@ -16,34 +16,33 @@ from types import FrameType
 from typing import Any
 
 NO_FILES = "too many open files"
-_PID = re.compile(r"\(pid ([0-9]+)\)")  # in what torch raises
-EXIT_NO_FILES = 24  # of a loader process that may open no more: EMFILE on Linux
+_PID = re.compile(r"\(pid ([0-9]+)\)")  # in torch's error message
+EXIT_NO_FILES = 24  # of a loader process with too many open files: EMFILE on Linux
 
 
-class LoaderDied(RuntimeError):  # noqa: N818 - what happened, as TrainingStopped
-    """A loader process ended before its work did. The message says which and how."""
+class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
+    """A loader process ended too early. The message says which and how."""
 
-    def told(self, key: str) -> str:
-        """One line with what to do. key: the override that sets how many loader processes there are."""
+    def advice(self, key: str) -> str:
+        """The message and what to do, in one line. key: the config key for the number of loader processes."""
         if NO_FILES in str(self):
-            return f"{self}: {key}=0, or allow more of them (ulimit -n 1024), as each batch is handed over in some"
-        if "Bus error" in str(self):  # what writing to a full /dev/shm ends with
-            return f"{self}: {key}=0, or make /dev/shm larger, in which loader processes hand batches over"
-        return f"{self}; a damaged image or too little memory can do that: {key}=0 shows which image"
+            return f"{self}: use {key}=0, or allow more open files (ulimit -n 1024): sending a batch needs some"
+        if "Bus error" in str(self):  # caused by writing to a full /dev/shm
+            return f"{self}: use {key}=0, or make /dev/shm larger: loader processes send batches through it"
+        return f"{self}; possible causes are a damaged image or too little memory: {key}=0 shows which image"
 
 
 class LoaderProcesses:
-    """Those of one loader. A block entered with `asking` raises LoaderDied when one has died; elsewhere nothing is
-    raised. torch by itself raises from a signal's handler, wherever the program happens to be: while it builds the
-    network or writes a checkpoint."""
+    """Processes of one loader. Only a block of `asking` raises LoaderDied if one has died. torch itself raises in a
+    signal handler at any time, for example while the network is built or a checkpoint is written."""
 
     def __init__(self) -> None:
         self._all: list[BaseProcess] = []
 
     def context(self, workers: int) -> BaseContext | None:
-        """What starts the `workers` processes; None where there are none.
+        """The context that starts the `workers` processes; None if there are none.
 
-        By fork on Linux, whatever the default of the process: joblib's own, in a sweep, cannot start them."""
+        By fork on Linux, even if the default differs: joblib's default in a sweep cannot start them."""
         if workers == 0:
             return None
         context: Any = copy(multiprocessing.get_context("fork" if sys.platform == "linux" else None))
@@ -58,51 +57,51 @@ class LoaderProcesses:
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """In this block the loader starts them, or tells them to begin again. A death is left for `asking` to tell."""
+        """A block in which the loader starts or restarts its processes. A death is raised later, by `asking`."""
         try:
-            # not while they are forked: Python calls hooks there, and prints what is raised in one
+            # not during the fork: Python calls hooks there, and only prints their exceptions
             with _raising_for(self if self._all else None):
                 yield
         except (RuntimeError, OSError) as error:
-            _refuse_no_files(error)
+            _raise_no_files(error)
             if not self.dead():
                 raise
         finally:
-            _hold_back(self)
+            _defer(self)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """In this block a batch is waited for, which never comes whole when its process dies while it hands it over."""
+        """A block that waits for a batch, which never arrives if its process dies while sending it."""
         try:
             with _raising_for(self):
-                self.refuse_dead()
+                self.raise_dead()
                 yield
         except (RuntimeError, OSError) as error:
-            _refuse_no_files(error)
-            self.refuse_dead()
+            _raise_no_files(error)
+            self.raise_dead()
             raise
 
-    def refuse_dead(self) -> None:
+    def raise_dead(self) -> None:
         """Raise LoaderDied if a process has ended."""
         if dead := self.dead():
-            raise LoaderDied(", ".join(map(_how, dead))) from None
+            raise LoaderDied(", ".join(map(_how_ended, dead))) from None
 
     def ids(self) -> list[int]:
-        """Of the processes that were started."""
+        """Process ids of the started processes."""
         return [process.pid for process in self._all if process.pid is not None]
 
     def dead(self) -> list[BaseProcess]:
-        """Those that ended; while there are batches to come none has a reason to, exit code 0 or not."""
+        """Processes that have ended: none should while batches are expected, even with exit code 0."""
         return [process for process in self._all if process.exitcode is not None]
 
 
-def _refuse_no_files(error: Exception) -> None:
-    """Raise LoaderDied where it was this process that could open no more files."""
+def _raise_no_files(error: Exception) -> None:
+    """Raise LoaderDied if this process has too many open files."""
     if NO_FILES in str(error).lower():
-        raise LoaderDied(f"loader processes cannot hand batches over: {NO_FILES}") from None
+        raise LoaderDied(f"loader processes cannot send batches: {NO_FILES}") from None
 
 
-def _how(process: BaseProcess) -> str:
+def _how_ended(process: BaseProcess) -> str:
     code = process.exitcode or 0
     if code == EXIT_NO_FILES:
         return f"loader process {process.pid} ended: {NO_FILES}"
@@ -111,39 +110,39 @@ def _how(process: BaseProcess) -> str:
     return f"loader process {process.pid} was ended by signal {-code} ({signal.strsignal(-code)})"
 
 
-class _HeldBack:
-    """A handler of SIGCHLD that lets torch's raise only while a batch of a dead process is waited for."""
+class _DeferredHandler:
+    """A SIGCHLD handler that lets torch's handler raise only while a batch of a dead process is expected."""
 
-    def __init__(self, theirs: Callable[[int, FrameType | None], Any]) -> None:
-        self._theirs = theirs
-        self.ours: set[int] = set()  # process ids, also of loaders that are gone before their processes have ended
+    def __init__(self, torch_handler: Callable[[int, FrameType | None], Any]) -> None:
+        self._torch_handler = torch_handler
+        self.ours: set[int] = set()  # process ids, also of closed loaders whose processes have not ended yet
         self.waiting: LoaderProcesses | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         try:
-            self._theirs(number, frame)
+            self._torch_handler(number, frame)
         except RuntimeError as error:
             waiting, self.waiting = self.waiting, None
             if waiting is not None:
-                waiting.refuse_dead()
+                waiting.raise_dead()
                 self.waiting = waiting
-            if self.ours.isdisjoint(map(int, _PID.findall(str(error)))):  # of a loader that is not ours
+            if self.ours.isdisjoint(map(int, _PID.findall(str(error)))):  # of another loader
                 raise
 
 
-def _hold_back(processes: LoaderProcesses) -> None:
-    """Put ours around torch's handler; other threads may not, and there torch installs none."""
-    theirs = _handler()
-    if callable(theirs) and not isinstance(theirs, _HeldBack) and _in_main_thread():
-        signal.signal(signal.SIGCHLD, _HeldBack(theirs))
-    if isinstance(handler := _handler(), _HeldBack):
+def _defer(processes: LoaderProcesses) -> None:
+    """Wrap torch's handler; only in the main thread, as torch installs none in others."""
+    torch_handler = _handler()
+    if callable(torch_handler) and not isinstance(torch_handler, _DeferredHandler) and _in_main_thread():
+        signal.signal(signal.SIGCHLD, _DeferredHandler(torch_handler))
+    if isinstance(handler := _handler(), _DeferredHandler):
         handler.ours.update(processes.ids())
 
 
 @contextmanager
 def _raising_for(processes: LoaderProcesses | None) -> Iterator[None]:
     handler = _handler()
-    if not isinstance(handler, _HeldBack) or not _in_main_thread():
+    if not isinstance(handler, _DeferredHandler) or not _in_main_thread():
         yield
         return
     try:

@@ -1,15 +1,17 @@
-"""What light, lens, sensor and file do to a view: drawn as plain numbers, then applied in that order, on bytes.
+"""Photometric augmentation: each change is drawn by one function, which returns what to apply to the image.
 
-Each step is cheap beside the decoding of a photo: look-up tables, a light painted on a small grid and enlarged, noise
-from one tile that is shifted. Legend: H W pixels, (H, W, 3) uint8 RGB.
+To add one: write a `draw_…` function here, add a field for it to `Augment`, and its key to conf/augment/*.yaml and
+config/options.py. Every change is cheap compared with decoding a photo. Legend: H W pixels, (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import field
+from enum import IntEnum
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,88 +21,81 @@ from ..structures import Image
 
 BLUR_PX = (0.5, 1.2)  # standard deviation of the Gaussian, at full strength; more makes small text unreadable
 NOISE_LEVELS = (3.0, 14.0)  # standard deviation, grey levels of 255
-JPEG_QUALITY = (30, 85)  # of the file that the view is sent through; phones write 85 and more, messengers far less
-SHADOW_LIGHT = (0.45, 0.85)  # left inside a shadow
-SHADOW_EDGE = (0.01, 0.12)  # width of its edge, as a share of the view's diagonal
-GRADIENT = 0.4  # largest difference of light from one end of the view to the other, either way from the middle
-SHADOW_SHARE = 0.6  # of shaded views have a shadow besides the gradient
-GRID = 32  # cells a side on which light is painted
+JPEG_QUALITY = (30, 85)  # phones write 85 and more, messengers far less
+SHADOW_LIGHT = (0.45, 0.85)  # brightness inside a shadow
+SHADOW_EDGE = (0.01, 0.12)  # width of its edge, as a share of the image's diagonal
+GRADIENT = 0.4  # largest relative change of brightness from the middle to an end of the image
+SHADOW_SHARE = 0.6  # of shaded images have a shadow in addition to the gradient
+GRID = 32  # cells per side of the grid on which light is computed
 NOISE_TILE = 1024  # px
 TILE_STD, TILE_MEAN = 32.0, 128  # grey levels
 FULL, MIDDLE = 255.0, 128.0
 
+Change: TypeAlias = Callable[[Image], Image]
+"""Applies a change whose parameters are drawn; returns a new image."""
 
-class Shade(NamedTuple):
-    """Uneven light: a linear gradient, and a half-plane in the shade of something."""
+Draw: TypeAlias = Callable[[float, float, np.random.Generator], Change | None]
+"""(value of the key, `photometric` strength 0..1, generator) -> the change, or None for no change.
 
-    slope: tuple[float, float]  # change of light over the view's width and height
-    side: float  # direction that the shadow lies in, radians
-    place: float  # of its edge along that direction from the middle, in half diagonals
-    edge: float  # width of the edge, in half diagonals
-    left: float  # light in the shadow, 1 without one
+It draws no random number if the value or the strength is 0."""
 
 
-class Look(NamedTuple):
-    """What is done to one view; None where a step is left out."""
+class Stage(IntEnum):
+    """When a change is applied: in the order from the scene to the file."""
 
-    color: NDArray[np.float64] | None  # (3, 4): a channel is its factor times itself, and a constant
-    shade: Shade | None
-    blur: float | None  # standard deviation, px
-    noise: tuple[float, int, int] | None  # standard deviation in grey levels, row and column of the tile
-    jpeg: int | None  # quality
-
-
-@dataclass(frozen=True)
-class Photometric:
-    """How much and how often, at `strength` 1; 0 switches everything off.
-
-    color: largest relative change of brightness, contrast and each channel. The others are probabilities of a step,
-    which `strength` scales like its range: blur, noise, jpeg, shading."""
-
-    color: float = 0.25
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: float = 0.0
-    shading: float = 0.0
-    strength: float = 1.0
-
-    def draw(self, rng: np.random.Generator) -> Look:
-        """One look. Steps that never happen draw nothing."""
-        strength = self.strength
-        color = draw_color(self.color * strength, rng) if self.color * strength > 0 else None
-        blur = rng.uniform(BLUR_PX[0], _between(BLUR_PX, strength)) if self._happens(self.blur, rng) else None
-        noise = None
-        if self._happens(self.noise, rng):
-            row, column = (int(shift) for shift in rng.integers(0, NOISE_TILE, 2))
-            noise = (float(rng.uniform(NOISE_LEVELS[0], _between(NOISE_LEVELS, strength))), row, column)
-        jpeg = None
-        if self._happens(self.jpeg, rng):
-            jpeg = round(rng.uniform(_between(JPEG_QUALITY[::-1], strength), JPEG_QUALITY[1]))
-        shade = _draw_shade(strength, rng) if self._happens(self.shading, rng) else None
-        return Look(color, shade, blur, noise, jpeg)
-
-    def _happens(self, probability: float, rng: np.random.Generator) -> bool:
-        chance = probability * self.strength
-        return chance > 0 and bool(rng.random() < chance)
+    LIGHT = 0
+    COLOR = 1
+    LENS = 2
+    SENSOR = 3
+    FILE = 4
 
 
-def apply_look(image: Image, look: Look) -> Image:
-    """Returns a new image, or the same one where nothing is to be done: light, colour, lens, sensor, file."""
-    if look.shade is not None:
-        image = cast_light(image, look.shade)
-    if look.color is not None:
-        image = np.asarray(cv2.transform(image, look.color), np.uint8)  # rounded, cut off at 0 and 255
-    if look.blur is not None:
-        image = np.asarray(cv2.GaussianBlur(image, (5, 5), look.blur), np.uint8)
-    if look.noise is not None:
-        image = add_noise(image, *look.noise)
-    if look.jpeg is not None:
-        _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, look.jpeg))
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)  # both take RGB for BGR, which cancels
-    return image
+def change(draw: Draw, stage: Stage, default: float = 0.0) -> Any:
+    """A field of `Augment` that is a photometric change."""
+    return field(default=default, metadata={"draw": draw, "stage": stage})
 
 
-def draw_color(strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def draw_color(amount: float, strength: float, rng: np.random.Generator) -> Change | None:
+    """Scale contrast, brightness and each channel by up to `amount`."""
+    return partial(transform_color, matrix=color_matrix(amount * strength, rng)) if amount * strength > 0 else None
+
+
+def draw_blur(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+    """Slight Gaussian blur."""
+    if not _happens(probability * strength, rng):
+        return None
+    return partial(blur, std=rng.uniform(BLUR_PX[0], _between(BLUR_PX, strength)))
+
+
+def draw_noise(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+    """Sensor noise."""
+    if not _happens(probability * strength, rng):
+        return None
+    row, column = (int(shift) for shift in rng.integers(0, NOISE_TILE, 2))
+    std = float(rng.uniform(NOISE_LEVELS[0], _between(NOISE_LEVELS, strength)))
+    return partial(add_noise, std=std, row=row, column=column)
+
+
+def draw_jpeg(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+    """JPEG compression."""
+    if not _happens(probability * strength, rng):
+        return None
+    return partial(compress, quality=round(rng.uniform(_between(JPEG_QUALITY[::-1], strength), JPEG_QUALITY[1])))
+
+
+def draw_shading(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+    """Uneven light: a linear gradient, and a half-plane in shadow."""
+    if not _happens(probability * strength, rng):
+        return None
+    slope = rng.uniform(-GRADIENT, GRADIENT, 2) * strength
+    side, offset = rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.6)
+    edge, light, shadowed = rng.uniform(*SHADOW_EDGE), rng.uniform(*SHADOW_LIGHT), rng.random() < SHADOW_SHARE
+    left = 1.0 - (1.0 - light) * strength if shadowed else 1.0
+    slopes = (float(slope[0]), float(slope[1]))
+    return partial(shade, slope=slopes, side=side, offset=offset, edge=2 * edge, light_left=left)
+
+
+def color_matrix(strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """(3, 4) matrix on (R, G, B, 1) that scales contrast, brightness and each channel by up to `strength`."""
     contrast, *gains = 1.0 + rng.uniform(-strength, strength, 4)
     brightness = FULL * rng.uniform(-strength, strength) / 2
@@ -108,17 +103,39 @@ def draw_color(strength: float, rng: np.random.Generator) -> NDArray[np.float64]
     return np.column_stack([np.diag(gains) * contrast, np.array(gains) * constant])
 
 
-def cast_light(image: Image, shade: Shade) -> Image:
-    """Light the view unevenly; nothing gets brighter than it was, so no text is washed out."""
+def transform_color(image: Image, matrix: NDArray[np.float64]) -> Image:
+    """Apply a (3, 4) matrix to (R, G, B, 1); results are rounded and clipped to 0..255."""
+    return np.asarray(cv2.transform(image, matrix), np.uint8)
+
+
+def blur(image: Image, std: float) -> Image:
+    """Gaussian blur of standard deviation `std` px."""
+    return np.asarray(cv2.GaussianBlur(image, (5, 5), std), np.uint8)
+
+
+def compress(image: Image, quality: int) -> Image:
+    """Encode and decode as JPEG. quality: 1..100."""
+    _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)  # both treat RGB as BGR, which cancels out
+
+
+def shade(
+    image: Image, slope: tuple[float, float], side: float, offset: float, edge: float, light_left: float
+) -> Image:
+    """Light the image unevenly; no pixel gets brighter.
+
+    slope: change of light over the width and the height. side: direction of the shadow, radians. offset: of its edge
+    from the middle in that direction, and edge: its width, both in half diagonals. light_left: light inside the
+    shadow, 0..1; 1 for no shadow."""
     height, width = image.shape[:2]
     diagonal = math.hypot(height, width) / 2
     shares = (np.arange(GRID, dtype=np.float32) + np.float32(0.5)) / GRID - np.float32(0.5)  # of the width, the height
-    light = 1.0 + np.add.outer(shares * shade.slope[1], shares * shade.slope[0])
-    if shade.left < 1.0:
-        down, right = height / diagonal * math.sin(shade.side), width / diagonal * math.cos(shade.side)
+    light = 1.0 + np.add.outer(shares * slope[1], shares * slope[0])
+    if light_left < 1.0:
+        down, right = height / diagonal * math.sin(side), width / diagonal * math.cos(side)
         across = np.add.outer(shares * down, shares * right)
-        inside = np.clip((across - shade.place) / shade.edge + 0.5, 0.0, 1.0)
-        light *= 1.0 - (1.0 - shade.left) * inside * inside * (3.0 - 2.0 * inside)  # a smooth step
+        inside = np.clip((across - offset) / edge + 0.5, 0.0, 1.0)
+        light *= 1.0 - (1.0 - light_left) * inside * inside * (3.0 - 2.0 * inside)  # smoothstep
     light *= FULL / max(float(light.max()), 1.0)
     grid = np.rint(np.clip(light, 0.0, FULL)).astype(np.uint8)
     large = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -126,7 +143,7 @@ def cast_light(image: Image, shade: Shade) -> Image:
 
 
 def add_noise(image: Image, std: float, row: int, column: int) -> Image:
-    """Gaussian noise of `std` grey levels, mostly grey, from the tile at (row, column)."""
+    """Gaussian noise of `std` grey levels, mostly grey, from the noise tile at (row, column)."""
     height, width = image.shape[:2]
     tile = _noise_tile()
     if max(height, width) > NOISE_TILE:
@@ -137,12 +154,8 @@ def add_noise(image: Image, std: float, row: int, column: int) -> Image:
     return np.asarray(cv2.addWeighted(image, 1.0, tile, share, -share * TILE_MEAN), np.uint8)
 
 
-def _draw_shade(strength: float, rng: np.random.Generator) -> Shade:
-    slope = rng.uniform(-GRADIENT, GRADIENT, 2) * strength
-    side, place = rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.6)
-    edge, light, shadowed = rng.uniform(*SHADOW_EDGE), rng.uniform(*SHADOW_LIGHT), rng.random() < SHADOW_SHARE
-    left = 1.0 - (1.0 - light) * strength if shadowed else 1.0
-    return Shade((float(slope[0]), float(slope[1])), side, place, 2 * edge, left)
+def _happens(probability: float, rng: np.random.Generator) -> bool:
+    return probability > 0 and bool(rng.random() < probability)
 
 
 def _between(limits: tuple[float, float], share: float) -> float:

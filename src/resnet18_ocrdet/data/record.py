@@ -1,4 +1,4 @@
-"""What a label reader gives: the regions of one image, and where each of them was written.
+"""What a label format returns: the regions of one image, and where each of them is written.
 
 Legend: K regions of one image, V vertices of one polygon.
 """
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.structures import Polygon
 
 Frame = Literal["unknown", "upright", "raw"]
-"""What the coordinates count from: the picture as it is seen, or the stored pixels before EXIF turns them."""
+"""Which pixels the coordinates refer to: the upright image, or the stored pixels before the EXIF orientation."""
 
 
 class Region(NamedTuple):
-    """One labelled region, as a reader found it."""
+    """One labelled region, as read from the file."""
 
-    polygon: Polygon  # (V, 2), px, in the order of the file, not yet cleaned
-    text: str = ""  # "" where the file gives none
-    ignore: bool = False  # marked as don't-care, by the dialect's mark
+    polygon: Polygon  # (V, 2), px, in the order of the file, not yet repaired
+    text: str = ""  # "" if the file has none
+    ignore: bool = False  # marked as don't-care
     line: int = 0  # of the label file, or number of the entry, from 1
 
 
@@ -33,38 +33,39 @@ class LabelRecord:
     """Labels of one image. The image is not opened."""
 
     image_path: Path
-    label_path: Path | None  # None where the labels come from no file of their own
+    label_path: Path | None  # None if the labels do not come from a file
     polygons: tuple[Polygon, ...]  # K of them, in pixels of the image
     ignore: NDArray[np.bool_]  # (K,): don't-care regions
-    texts: tuple[str, ...]  # K; "" where the file gives none
-    lines: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # (K,), or (0,) where unknown
-    lost: int = 0  # regions that are written but whose place is unknown
-    stated: tuple[int, int] | None = None  # height and width of the image, px, where the labels state them
-    size: tuple[int, int] | None = None  # height and width of the upright image, px, once it was looked at
+    texts: tuple[str, ...]  # K; "" if the file has none
+    lines: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # (K,), or (0,) if unknown
+    lost: int = 0  # regions in the file whose position is unknown
+    stated: tuple[int, int] | None = None  # height and width of the image, px, if the labels state them
+    size: tuple[int, int] | None = None  # height and width of the upright image, px, once the image was checked
     frame: Frame = "unknown"
 
     def line(self, region: int) -> int:
-        """Where region number `region` is written; 0 where that is unknown."""
+        """Line of region number `region`; 0 if unknown."""
         return int(self.lines[region]) if region < len(self.lines) else 0
 
 
 def to_record(
     image: Path,
     label: Path | None,
-    regions: Sequence[Region],
+    regions: Sequence[Region | None],
     lost: int = 0,
     stated: tuple[int, int] | None = None,
     frame: Frame = "unknown",
 ) -> LabelRecord:
-    """Pack what a reader found for one image."""
+    """Pack the regions of one image. None in `regions` is a lost region, counted in addition to `lost`."""
+    kept = [region for region in regions if region is not None]
     return LabelRecord(
         image_path=image,
         label_path=label,
-        polygons=tuple(np.asarray(region.polygon, np.float32).reshape(-1, 2) for region in regions),
-        ignore=np.array([region.ignore for region in regions], np.bool_),
-        texts=tuple(region.text for region in regions),
-        lines=np.array([region.line for region in regions], np.int32),
-        lost=lost,
+        polygons=tuple(np.asarray(region.polygon, np.float32).reshape(-1, 2) for region in kept),
+        ignore=np.array([region.ignore for region in kept], np.bool_),
+        texts=tuple(region.text for region in kept),
+        lines=np.array([region.line for region in kept], np.int32),
+        lost=lost + len(regions) - len(kept),
         stated=stated,
         frame=frame,
     )

@@ -1,9 +1,9 @@
-"""Which images are taught, which choose the epoch, and which are only reported.
+"""Training, validation and test images of a run.
 
-The three functions are what the run config's `data` group calls. A split is given as
-- a fraction 0 < f < 1: that share of the images, at least one, drawn by the seed;
-- a range "801-900": the images whose names end in these numbers, both ends included;
-- the path of a text file: the images it names, with or without suffix, one a line.
+The three functions are the targets of the config group `data`. A split is given as
+- a fraction 0 < f < 1: that share of the images, at least one, drawn at random with the seed;
+- a range "801-900": the images whose names end in these numbers, inclusive;
+- the path of a text file: the images it names, with or without suffix, one per line.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from resnet18_ocrdet.data.cache import Kind as Cache
-from resnet18_ocrdet.data.error_policy import MissingGt, OnError, settle
+from resnet18_ocrdet.data.cache import CacheKind
+from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_policy
 from resnet18_ocrdet.data.file_names import is_file
 from resnet18_ocrdet.data.findings import MAX_LABEL_MB
 from resnet18_ocrdet.data.image_checks import Coords, Exif
@@ -35,33 +35,33 @@ __all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "ov
 
 SplitSpec: TypeAlias = float | str | None
 
-VAL_FRACTION = 0.1  # of the training images, where no validation images are given
-SYNTHETIC_VAL_FIRST = 1_000_000_000  # number of the first validation scene: no training set reaches it
-SYNTHETIC_TEST_FIRST = 2_000_000_000  # and of the first test scene, which never chose an epoch
+VAL_FRACTION = 0.1  # of the training images, if no validation images are given
+SYNTHETIC_VAL_FIRST = 1_000_000_000  # number of the first validation scene: larger than any training set
+SYNTHETIC_TEST_FIRST = 2_000_000_000  # number of the first test scene
 
 
 class Splits(NamedTuple):
-    """The images of a run. A part that is not there is empty; only `test`, which many sets lack, is None instead."""
+    """The images of a run. A missing split is empty; `test`, which many data sets do not have, is None instead."""
 
     train: Source
     val: Source
     test: Source | None
-    told: tuple[str, ...] = ()  # what was found in the files, a line each
+    notes: tuple[str, ...] = ()  # what was found in the files, one line each
 
 
 class EmptySource:
-    """No images: the training part of a root that holds only test images."""
+    """No images: the training split of a root that contains only test images."""
 
     def __len__(self) -> int:
         """Count the images: 0."""
         return 0
 
     def open(self, index: int) -> Picture:
-        """Raise IndexError: there is nothing to open."""
+        """Raise IndexError."""
         raise IndexError(f"image {index} of 0")
 
     def load(self, index: int) -> Sample:
-        """Raise IndexError: there is nothing to load."""
+        """Raise IndexError."""
         raise IndexError(f"image {index} of 0")
 
     def fingerprint(self) -> Iterable[bytes]:
@@ -81,7 +81,7 @@ def synthetic(
 ) -> Splits:
     """Render the images: `train_size`, `val_size` and `test_size` different scenes of height × width pixels.
 
-    fonts, backgrounds: folders to take typefaces and photos from; None for the built-in ones."""
+    fonts, backgrounds: folders of font files and photos; None for the built-in fonts and painted backgrounds."""
     folders = {"fonts": Path(fonts) if fonts else None, "backgrounds": Path(backgrounds) if backgrounds else None}
     train = SyntheticScenes(train_size, height, width, seed, first=0, **folders)
     val = SyntheticScenes(val_size, height, width, seed, first=SYNTHETIC_VAL_FIRST, **folders)
@@ -90,18 +90,18 @@ def synthetic(
 
 
 def icdar2015(root: str | Path, val: SplitSpec = VAL_FRACTION, **options: Any) -> Splits:
-    """Read ICDAR 2015 in its official folders below `root`; `train` and `val` split the official training half.
+    """Read ICDAR 2015 from its official folders below `root`; `train` and `val` split the official training set.
 
-    val None: no validation images. options: as those of `custom`. A root with only one half gives that half."""
+    val None: no validation images. options: as for `custom`. The training or the test set may be missing."""
     return _labelled(Path(root), "icdar2015", val, None, **options)
 
 
 def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **options: Any) -> Splits:
-    """Read labelled images below `root` in any dialect of `data.reading`; `train` and `val` split its train part.
+    """Read labelled images below `root` in any format of `data.formats`; `train` and `val` split its training set.
 
-    val None: the val part if the root has one, else a tenth of the train part. options, all of `_labelled`: train,
-    seed, on_error, missing_gt, ignore_marks, coords, exif, cache, max_label_mb. Raises UserError when nothing usable is
-    there."""
+    val None: the val split if the root has one, else a tenth of the training set. options, see `_labelled`: train,
+    seed, on_error, missing_gt, ignore_marks, coords, exif, cache, max_label_mb. Raises UserError if there is nothing
+    usable."""
     return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
 
@@ -117,82 +117,91 @@ def _labelled(
     ignore_marks: str | None = None,
     coords: Coords = "pixels",
     exif: Exif = "auto",
-    cache: Cache = "none",
+    cache: CacheKind = "none",
     max_label_mb: int = MAX_LABEL_MB,
 ) -> Splits:
-    """Read, settle what is wrong, split. val_fraction: drawn where neither `val` nor a val part is given.
+    """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
-    ignore_marks: texts that mean don't-care, with spaces between; None: those of the dialect."""
+    ignore_marks: texts that mean don't-care, separated by spaces; None: those of the format."""
     marks = None if ignore_marks is None else ignore_marks.split()
     reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
-    parts, lines = settle(reading.parts, reading.report, on_error, missing_gt)
+    parts, lines = apply_error_policy(reading.parts, reading.report, on_error, missing_gt)
     records, test = parts.get("train", []), parts.get("test", [])
     own_val = parts.get("val") if val is None else None
     drawn = None if own_val else val_fraction if val is None else val
-    chosen = split(records, train, drawn, seed, root)
-    told = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
-    told += [f"note: {line}" for line in (*lines, reading.exif) if line]
+    train_records, val_records = split(records, train, drawn, seed, root, max_label_mb)
+    notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
+    notes += [f"note: {line}" for line in (*lines, reading.exif) if line]
+    test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
     return Splits(
-        _pack(chosen[0], cache),
-        _pack(own_val or chosen[1], cache),
-        _pack(test, cache) if test else None,
-        tuple(told),
+        _pack(train_records, cache),
+        _pack(own_val or val_records, cache),
+        _pack(test, test_cache) if test else None,
+        tuple(notes),
     )
 
 
 def split(
-    records: Sequence[LabelRecord], train: SplitSpec, val: SplitSpec, seed: int, root: Path
+    records: Sequence[LabelRecord],
+    train: SplitSpec,
+    val: SplitSpec,
+    seed: int,
+    root: Path,
+    max_label_mb: int = MAX_LABEL_MB,
 ) -> tuple[list[LabelRecord], list[LabelRecord]]:
-    """Split the records in a train and a validation part, in their order; no records give two empty parts.
+    """Split the records into training and validation, in their order; no records give two empty lists.
 
-    A train fraction is drawn from what val left over; a train range or file is taken as it says, even if it overlaps.
-    Raises UserError, which names `root`, for a split that cannot be understood or takes no image."""
+    A train fraction is drawn from the images not in val; a train range or file may overlap with val. max_label_mb:
+    of the largest file of names. Raises UserError, naming `root`, for an invalid split or one without images."""
     if not records:
         return [], []
     everything = range(len(records))
-    val_indices = [] if val is None else choose(records, everything, val, seed, f"{root}: val")
+    val_indices = [] if val is None else choose(records, everything, val, seed, f"{root}: val", max_label_mb)
     left = sorted(set(everything) - set(val_indices))
-    train_indices = left if train is None else choose(records, left, train, seed, f"{root}: train")
+    train_indices = left if train is None else choose(records, left, train, seed, f"{root}: train", max_label_mb)
     return [records[index] for index in train_indices], [records[index] for index in val_indices]
 
 
 def choose(
-    records: Sequence[LabelRecord], drawn_from: Sequence[int], spec: float | str, seed: int, where: str
+    records: Sequence[LabelRecord],
+    drawn_from: Sequence[int],
+    spec: float | str,
+    seed: int,
+    where: str,
+    max_label_mb: int = MAX_LABEL_MB,
 ) -> list[int]:
-    """Find the indices, ascending, of the records that a split takes.
+    """Return the indices, ascending, of the records in a split.
 
-    drawn_from: the indices that a fraction, of all records, is drawn from. `where` opens the message of a UserError."""
+    drawn_from: indices from which a fraction of all records is drawn. `where` starts the message of a UserError."""
     if isinstance(spec, str) and re.fullmatch(r"\s*[0-9]*\.[0-9]+\s*", spec):
         spec = float(spec)
     if not isinstance(spec, str):
         if isinstance(spec, bool) or not 0 < spec < 1:
-            raise UserError(f"{where}={spec}: a fraction must lie between 0 and 1, both excluded")
+            raise UserError(f"{where}={spec}: a fraction must be greater than 0 and less than 1")
         number = max(1, round(spec * len(records)))
         return sorted(int(index) for index in np.random.default_rng(seed).permutation(drawn_from)[:number])
     if bounds := re.fullmatch(r"\s*([0-9]{1,255})\s*-\s*([0-9]{1,255})\s*", spec):
         return _choose_range(records, int(bounds[1]), int(bounds[2]), f"{where}={spec}")
-    return _choose_named(records, Path(spec), f"{where}={spec}")
+    return _choose_named(records, Path(spec), f"{where}={spec}", max_label_mb)
 
 
 def overlap(splits: Splits) -> list[str]:
-    """List the images that are both taught and used to choose the epoch: a score on them means little.
-
-    The same file, or another one with the same bytes."""
+    """List the images that are in both training and validation: the same file, or another one with the same bytes."""
     if not isinstance(splits.train, LabelledImages) or not isinstance(splits.val, LabelledImages):
         return []
     return same_images(splits.train.records, splits.val.records)
 
 
 def same_images(first: Sequence[LabelRecord], second: Sequence[LabelRecord]) -> list[str]:
-    """List the images of the second that are in the first too: the same file, or another one with the same bytes."""
-    taught: dict[str, Path] = {_from_root(record): record.image_path for record in first}
+    """List the images of the second that are also in the first: the same file, or another one with the same bytes."""
+    known: dict[str, Path] = {_absolute(record): record.image_path for record in first}
     by_size: dict[int, list[Path]] = {}
-    for path in taught.values():
+    for path in known.values():
         by_size.setdefault(_bytes_in(path), []).append(path)
     return [
         str(record.image_path)
         for record in second
-        if _from_root(record) in taught or _has_copy(record.image_path, by_size.get(_bytes_in(record.image_path), []))
+        if _absolute(record) in known or _has_copy(record.image_path, by_size.get(_bytes_in(record.image_path), []))
     ]
 
 
@@ -200,54 +209,53 @@ def _bytes_in(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
-        return -1  # whoever reads it will be told
+        return -1  # reported when the file is read
 
 
 def _has_copy(path: Path, others: Sequence[Path]) -> bool:
-    """Whether one of the files, of the same size, holds the same bytes."""
+    """Whether one of the files, all of the same size, has the same bytes."""
     try:
         return any(filecmp.cmp(path, other, shallow=False) for other in others)
     except OSError:
         return False
 
 
-def _from_root(record: LabelRecord) -> str:
-    """The image file, however the way to it was typed."""
-    return os.path.abspath(record.image_path)  # noqa: PTH100  Path.resolve asks the disk, for each of many images
+def _absolute(record: LabelRecord) -> str:
+    """Absolute path of the image file."""
+    return os.path.abspath(record.image_path)  # noqa: PTH100  Path.resolve reads from the disk, for each of many images
 
 
 def _choose_range(records: Sequence[LabelRecord], low: int, high: int, where: str) -> list[int]:
-    """Take the records whose image names end in a number from low to high, inclusive. Raises UserError for none."""
+    """Records whose image names end in a number from low to high, inclusive. Raises UserError for none."""
     endings = [re.search(r"[0-9]+$", record.image_path.stem) for record in records]
     numbers = [int(ending[0]) if ending else None for ending in endings]
     known = [number for number in numbers if number is not None]
     if not known:
-        raise UserError(f"{where}: a range needs image names that end in a number, as img_801.jpg; got none such")
+        raise UserError(f"{where}: a range needs image names that end in a number, such as img_801.jpg; found none")
     chosen = [index for index, number in enumerate(numbers) if number is not None and low <= number <= high]
     if not chosen:
-        raise UserError(f"{where}: no image falls into this range, the names run from {min(known)} to {max(known)}")
+        raise UserError(f"{where}: no image in this range, the names go from {min(known)} to {max(known)}")
     return chosen
 
 
-def _choose_named(records: Sequence[LabelRecord], path: Path, where: str) -> list[int]:
-    """Take the records that a file names. Raises UserError for unknown names, an empty or a missing file."""
+def _choose_named(records: Sequence[LabelRecord], path: Path, where: str, max_label_mb: int) -> list[int]:
+    """Records that a file names. Raises UserError for unknown names, and an empty, too large or missing file."""
     if not is_file(path):
-        raise UserError(f"{where}: neither a fraction, nor a range such as 801-900, nor an existing file of names")
+        raise UserError(f"{where}: not a fraction, a range such as 801-900, or an existing file of names")
     by_name: dict[str, list[int]] = {}
     for index, record in enumerate(records):
         for name in {record.image_path.name, record.image_path.stem}:
             by_name.setdefault(name, []).append(index)
     chosen: set[int] = set()
-    for line in read_lines(path):
+    for line in read_lines(path, max_label_mb):
         name = line.text.strip()
         if name not in by_name:
-            raise UserError(f"{path}:{line.number}: no image is called {name!r}, with or without its suffix")
+            raise UserError(f"{path}:{line.number}: no image named {name!r}, with or without its suffix")
         chosen.update(by_name[name])
     if not chosen:
-        raise UserError(f"{where}: the file names no image")
+        raise UserError(f"{where}: the file does not name any image")
     return sorted(chosen)
 
 
-def _pack(records: Sequence[LabelRecord], cache: Cache) -> Source:
-    """Make a source of records."""
+def _pack(records: Sequence[LabelRecord], cache: CacheKind) -> Source:
     return LabelledImages(records, cache) if records else EmptySource()

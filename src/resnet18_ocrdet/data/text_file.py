@@ -1,4 +1,4 @@
-"""Text files in whatever encoding people save them, cut into numbered lines."""
+"""Read text files in any common encoding, as numbered lines."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.regular_file import read_regular
 
 MB = 10**6  # bytes
-_FIRST_SIGN = re.compile(r"\S[^\r\n]*+")  # and the rest of its line
-_LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines: it also breaks at signs that a transcription may hold
+_NOT_BLANK = re.compile(r"\S[^\r\n]*+")  # from the first character of a line to its end
+_LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines, which also splits at characters of transcriptions
 
 
 class TextLine(NamedTuple):
-    """A line that is not blank."""
+    """A non-blank line."""
 
     number: int  # from 1
     text: str
 
 
 def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
-    """Read the lines of a text file that are not blank.
+    """Read the non-blank lines of a text file.
 
-    Raises UserError when it cannot be read, has more than `max_mb` MB, or is no text."""
+    Raises UserError if it cannot be read, is larger than `max_mb` MB, or is not text."""
     try:
         data = read_limited(path, max_mb)
     except OSError as error:
@@ -38,7 +38,7 @@ def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
 
 
 def read_limited(path: Path, max_mb: int) -> bytes:
-    """Read a file whole. Raises OSError as `read_regular`; one that is too large names the key of the limit."""
+    """Read a whole file. Raises OSError as `read_regular` does, and for a file of more than `max_mb` MB."""
     try:
         return read_regular(path, max_mb * MB)
     except OSError as error:
@@ -48,18 +48,18 @@ def read_limited(path: Path, max_mb: int) -> bytes:
 
 
 def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine] | None:
-    """Read the lines of a label file that are not blank, at most one more than an image may have regions.
+    """Read the non-blank lines of a label file, at most one more than an image may have regions.
 
-    None where `label_text` gives none."""
+    None if `label_text` returns None."""
     text = label_text(path, report, image)
     return None if text is None else list(islice(lines_of(text), MAX_REGIONS + 1))
 
 
 def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT002") -> str | None:
-    """Read a label file as text. None, and GT006, when it cannot be read or is no text.
+    """Read a label file as text; None, reported as GT006, if it cannot be read or is not text.
 
-    A byte order mark (GT003) and another encoding than UTF-8 (GT004) are noted. image: whose labels they are. blank:
-    the code for a file with nothing in it; "" for none."""
+    Also reported: a byte order mark (GT003), and an encoding other than UTF-8 (GT004). image: to which the labels
+    belong. blank: code for an empty file; "" for none."""
     data = label_bytes(path, report, image)
     if data is None:
         return None
@@ -78,7 +78,7 @@ def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT0
 
 
 def label_bytes(path: Path, report: Report, image: Path | None) -> bytes | None:
-    """Read a label file whole; None, and GT006, when that fails, or it is larger than the report allows."""
+    """Read a whole label file; None, reported as GT006, if that fails or it is larger than `report.max_label_mb`."""
     try:
         return read_limited(path, report.max_label_mb)
     except OSError as error:
@@ -87,14 +87,14 @@ def label_bytes(path: Path, report: Report, image: Path | None) -> bytes | None:
 
 
 def text_lines(data: bytes, where: str) -> list[TextLine]:
-    """Cut the content of a text file, in any encoding of `decode_text`, into its lines that are not blank."""
+    """Split the content of a text file into its non-blank lines. Raises UserError, see `decode_text`."""
     return list(lines_of(decode_text(data, where)))
 
 
 def lines_of(text: str, first: int = 1) -> Iterator[TextLine]:
-    """Cut a text into its lines that are not blank, one at a time. first: the number of the first one."""
+    """Yield the non-blank lines of a text. first: number of the first line."""
     number, end = first, 0
-    for match in _FIRST_SIGN.finditer(text):
+    for match in _NOT_BLANK.finditer(text):
         between = text[end : match.start()]  # line ends, blank lines, blanks
         number += len(_LINE_END.findall(between))
         start = end + max(between.rfind("\n"), between.rfind("\r")) + 1
@@ -103,18 +103,18 @@ def lines_of(text: str, first: int = 1) -> Iterator[TextLine]:
 
 
 def decode_text(data: bytes, where: str) -> str:
-    """Decode UTF-8 or, by its byte order mark, UTF-16; all else as GB 18030, of which ASCII is a part.
+    """Decode UTF-8, UTF-16 with a byte order mark, or GB 18030, which includes ASCII.
 
-    Bytes that fit none become replacement characters: numbers are not affected. Raises UserError, which begins with
-    `where`, for something else than text."""
+    Invalid bytes become replacement characters; numbers are not affected. Raises UserError, which starts with
+    `where`, for data that is not text."""
     encoding = encoding_of(data)
     if encoding != "utf-16" and b"\0" in data:
-        raise UserError(f"{where}: not a text file: it holds NUL bytes and starts with {data[:12]!r}")
+        raise UserError(f"{where}: not a text file: contains NUL bytes, starts with {data[:12]!r}")
     return data.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
 
 
 def encoding_of(data: bytes) -> str:
-    """Tell how the content of a text file is to be decoded: "utf-8", "utf-16" or "gb18030"."""
+    """The encoding of a text file: "utf-8", "utf-16" or "gb18030"."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     try:
@@ -124,6 +124,6 @@ def encoding_of(data: bytes) -> str:
     return "utf-8"
 
 
-def shown(text: str) -> str:
-    """Quote a piece of a file for a message, on one line and not too long."""
+def quoted(text: str) -> str:
+    """Quote text from a file in a message, on one line and not too long."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,49 +1,51 @@
-"""SCUT-CTW1500: curved text lines of 14 corners (https://github.com/Yuliang-Liu/Curve-Text-Detector).
+"""SCUT-CTW1500: curved text lines with 14 corners (https://github.com/Yuliang-Liu/Curve-Text-Detector).
 
     train_images/0001.jpg  ctw1500_train_labels/0001.xml    <segs>x1,y1,...,x14,y14</segs> in <box> in <image>
     test_images/1001.jpg   gt_ctw1500/0001001.txt           x1,y1,...,x14,y14,####text
     train/text_image/...   train/text_label_curve/0001.txt  the first release: xmin,ymin,xmax,ymax and 14 offsets from
-                                                            xmin,ymin, without a text; the same in test/
+                                                            xmin,ymin, without a text; same in test/
 
-Boxes with another number of corners are taken where <segs> or #### says where the numbers end.
+Boxes with another number of corners are read if <segs> or #### shows where the numbers end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from xml.parsers import expat
 
 from resnet18_ocrdet.data.findings import MAX_REGIONS, Report
 from resnet18_ocrdet.data.formats.pairing import (
-    PartFolders,
     RegionError,
+    SplitFolders,
     find_folder,
-    parse_each,
+    parse_entries,
     peek_files,
     read_numbers,
-    read_parts,
+    read_splits,
+    read_text,
     to_polygon,
 )
-from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import label_bytes, label_text, lines_of
+from resnet18_ocrdet.data.record import LabelRecord, Region
+from resnet18_ocrdet.data.text_file import label_bytes, lines_of
 
+KEY = "ctw1500"
 NAME = "SCUT-CTW1500"
 IGNORE_MARKS = ("###",)
-NEW_LABELS = "ctw1500_train_labels"
 OLD_LABELS = "text_label_curve"
 LAYOUT = {
-    "train": PartFolders(
+    "train": SplitFolders(
         ("train_images", "train/text_image"),
         (
             "ctw1500_train_labels",
             "train_labels/ctw1500_train_labels",
             "train_labels",
             "train_gts",
-            "train/" + OLD_LABELS,
+            f"train/{OLD_LABELS}",
         ),
     ),
-    "test": PartFolders(
+    "test": SplitFolders(
         ("test_images", "test/text_image"),
         ("gt_ctw1500", "gt_ctw_1500", "ctw1500_test_labels", "test_labels", "test_gts", f"test/{OLD_LABELS}"),
     ),
@@ -57,26 +59,26 @@ _XML_TAGS = (b"<Annotations", b"<image", b"<box", b"<segs>")  # in this order
 
 
 def recognise(root: Path) -> str | None:
-    """Say which label file begins as one of the three kinds.
+    """Report the first label file that starts like one of the three kinds.
 
-    32 bare numbers, which may as well be 16 corners, count only in a folder text_label_curve/."""
+    32 numbers alone could also be 16 corners: they count only in a folder text_label_curve/."""
     for folders in LAYOUT.values():
         for name in folders.labels:
-            if (folder := find_folder(root, (name,))) and (shown := _recognise_folder(folder)):
-                return f"{shown[0].relative_to(root).as_posix()} {shown[1]}"
+            if (folder := find_folder(root, (name,))) and (sign := _recognise_folder(folder)):
+                return f"{sign[0].relative_to(root).as_posix()} {sign[1]}"
     return None
 
 
 def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
-    """Find the first label file that shows the dialect, and what shows it."""
+    """The first label file that shows the format, and what shows it."""
     for path, head in peek_files(folder, ".xml"):
-        place = 0
+        position = 0
         for tag in _XML_TAGS:
-            place = head.find(tag, place) if place >= 0 else -1
-        if place >= 0:
+            position = head.find(tag, position) if position >= 0 else -1
+        if position >= 0:
             return path, "has <Annotations>, <image>, <box> and <segs>"
     for path, head in peek_files(folder, ".txt"):
-        first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
+        first = next(lines_of(head.decode("utf-8-sig", "reposition")), None)
         numbers, mark, _ = first.text.partition(TEXT_MARK) if first else ("", "", "")
         fields = [field for field in numbers.split(",") if field.strip()]
         wanted = BOX_NUMBERS + CURVE_NUMBERS if folder.name.casefold() == OLD_LABELS else None
@@ -86,24 +88,25 @@ def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
             read_numbers(fields)
         except RegionError:
             continue
-        return path, f"begins with {len(fields)} numbers{' and ####' if mark else ''}"
+        return path, f"starts with {len(fields)} numbers{' and ####' if mark else ''}"
     return None
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
-    """Read the parts that are there; a text that is one of `marks` is don't-care. Raises UserError for no images."""
+    """Read the splits that exist. Raises UserError if there are no images."""
 
-    def read_one(image: Path, label: Path) -> LabelRecord | None:
-        read_file = _read_xml if label.suffix == ".xml" else _read_lines
-        return read_file(image, label, report, marks)
+    def read_file(image: Path, label: Path) -> LabelRecord | None:
+        if label.suffix == ".xml":
+            return _read_xml(image, label, report, marks)
+        return read_text(image, label, report, partial(parse_line, marks=marks))
 
-    return read_parts(root, LAYOUT, LABEL_NAMES, report, read_one, by_number=True)
+    return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file, by_number=True)
 
 
-def parse_line(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) -> Region:
-    """Turn one line of a text file into a region: numbers and ####text, 28 numbers, or 32 with 14 offsets.
+def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) -> Region:
+    """Parse one line of a text file: numbers and ####text, 28 numbers, or 32 with 14 offsets.
 
-    Raises RegionError for another number of numbers, and for what is no number."""
+    Raises RegionError for another count of numbers, and for a field that is not a number."""
     front, mark, words = text.partition(TEXT_MARK)
     fields = front.strip().rstrip(",").split(",")
     if mark or len(fields) == CURVE_NUMBERS:
@@ -112,38 +115,26 @@ def parse_line(text: str, marks: Sequence[str] = IGNORE_MARKS, line: int = 0) ->
     if len(fields) == BOX_NUMBERS + CURVE_NUMBERS:
         numbers = read_numbers(fields)
         corner = numbers[:2]
-        shifted = [offset + corner[place % 2] for place, offset in enumerate(numbers[BOX_NUMBERS:])]
+        shifted = [offset + corner[position % 2] for position, offset in enumerate(numbers[BOX_NUMBERS:])]
         return Region(to_polygon(shifted), line=line)
     read_numbers(fields)
     code = "GT019" if len(fields) % 2 else "GT018" if len(fields) < CURVE_NUMBERS else "GT022"
     raise RegionError(code, f"{len(fields)} numbers: a line has 28 and ####text, or 32")
 
 
-def _read_lines(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    text = label_text(label, report, image)
-    if text is None:
-        return None
-
-    def parse(entry: str, line: int) -> Region:
-        return parse_line(entry, marks, line)
-
-    regions, lost = parse_each(lines_of(text), parse, label, image, report)
-    return to_record(image, label, regions, lost)
-
-
 class _Box:
-    """One <box> while it is read: its line, and the pieces of its children's texts by their tag."""
+    """One <box> while it is parsed: its line, and the text of its children in pieces, by tag."""
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.pieces: dict[str, list[str]] = {}
 
     def text(self, tag: str) -> str:
-        """All that stands in the children of a tag."""
+        """The text of all children with a tag."""
         return "".join(self.pieces.get(tag, ())).strip()
 
 
-class _Refused(Exception):  # noqa: N818  not an error of the parser, which only passes it on
+class _Refused(Exception):  # noqa: N818  raised through the parser
     """The file declares a document type."""
 
 
@@ -154,38 +145,36 @@ def _read_xml(image: Path, label: Path, report: Report, marks: Sequence[str]) ->
     try:
         boxes = _boxes(data)
     except _Refused:
-        detail = "declares a document type, which these files do not: not read, as its entities can grow without end"
+        detail = "declares a document type, whose entities can expand without limit: not read"
         report.add("GT006", label, detail=detail, image=image)
         return None
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that is unknown
-        report.add("GT006", label, getattr(error, "lineno", 0), f"no valid XML: {error}", image)
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: unknown encoding
+        report.add("GT006", label, getattr(error, "lineno", 0), f"not valid XML: {error}", image)
         return None
     if boxes is None:
-        report.add("GT006", label, detail="no <Annotations> with an <image>: not a label file of this set", image=image)
+        report.add(
+            "GT006", label, detail="no <Annotations> with an <image>: not a label file of this format", image=image
+        )
         return None
     if not boxes:
         report.add("GT002", label, image=image)
 
-    def parse(box: _Box, _: int) -> Region:
-        return _parse_box(box, marks)
-
-    regions, lost = parse_each([(box.line, box) for box in boxes], parse, label, image, report)
-    return to_record(image, label, regions, lost)
+    return parse_entries(((box.line, box) for box in boxes), partial(_parse_box, marks=marks), image, label, report)
 
 
-def _parse_box(box: _Box, marks: Sequence[str]) -> Region:
+def _parse_box(box: _Box, line: int, marks: Sequence[str]) -> Region:
     segs = box.text("segs").rstrip(",")
     if not segs:
-        raise RegionError("GT022", "a <box> without <segs>, the corners of its outline")
+        raise RegionError("GT022", "a <box> without <segs>, its corners")
     words = box.text("label")
-    return Region(to_polygon(read_numbers(segs.split(","))), words, words in marks, box.line)
+    return Region(to_polygon(read_numbers(segs.split(","))), words, words in marks, line)
 
 
 def _boxes(data: bytes) -> list[_Box] | None:
-    """Read the boxes of an XML file; None where it has no <image>. Raises ExpatError, or _Refused for a DOCTYPE.
+    """Read the boxes of an XML file; None if it has no <image>. Raises ExpatError, or _Refused for a DOCTYPE.
 
-    At most one more than an image may have. Expat by itself loads no other file; without a DOCTYPE there is no entity
-    that could grow."""
+    Reads at most one box more than an image may have. Expat does not load other files; without a DOCTYPE there are no
+    entities that could expand."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     path: list[str] = []

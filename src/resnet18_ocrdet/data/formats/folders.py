@@ -1,12 +1,12 @@
-"""Folders of one's own images and ICDAR label lines, with or without list files, in the layouts that are in use.
+"""Folders of images and ICDAR label lines, with or without list files, in the common layouts.
 
     root/train_list.txt  root/train_images/1.jpg  root/train_gts/1.txt      and the same with val_ and test_
-    root/images/1.jpg    root/labels/1.txt (or gts/)                        one set, no lists
+    root/images/1.jpg    root/labels/1.txt (or gts/)                        no splits, no lists
     root/1.jpg           root/1.txt                                         side by side
 
-A list line names an image, or an image and its label file with a tab or spaces between; one that begins with # and
-names no image that is there is a comment. Without a list, the folder is scanned. The labels of `1.jpg` are `1.txt`,
-`gt_1.txt` or `1.jpg.txt`. Label lines are those of `icdar_text`.
+A list line is an image, or an image and its label file separated by a tab or spaces; a line that starts with # and does
+not name an existing image is a comment. Without a list, the folder is scanned. The labels of `1.jpg` are in `1.txt`,
+`gt_1.txt` or `1.jpg.txt`, in the lines of `icdar_text`.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet18_ocrdet.data.file_names import MAX_NAME, is_file, is_folder, no_name
+from resnet18_ocrdet.data.file_names import MAX_NAME, invalid_name, is_file, is_folder
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
-from resnet18_ocrdet.data.formats.pairing import pair_by_stem, without_shared
-from resnet18_ocrdet.data.image_io import has_image_suffix, list_images
+from resnet18_ocrdet.data.formats.pairing import list_some_images, pair_by_stem, without_shared
+from resnet18_ocrdet.data.formats.split_names import SPLITS
+from resnet18_ocrdet.data.image_io import has_image_suffix
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.text_file import label_lines, read_lines, shown
+from resnet18_ocrdet.data.text_file import label_lines, quoted, read_lines
 from resnet18_ocrdet.errors import UserError
 
+KEY = "folders"
 NAME = "folders or lists with ICDAR lines"
 IGNORE_MARKS = ICDAR_IGNORE_MARKS
-PARTS = ("train", "val", "test")
 LABEL_FOLDERS = ("gts", "labels")  # after "train_", or alone beside images/
-LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # of the image's name without and with suffix
+LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # for the image's name without and with suffix
 
-
-Pair = tuple[Path, Path]  # an image and where its labels are
+Pair = tuple[Path, Path]  # image, label file
 
 
 class ListLine(NamedTuple):
-    """The two names of a list line, as they are written."""
+    """The two names of a list line, as written."""
 
     image: str
-    label: str | None  # None where the line names only an image
+    label: str | None  # None if the line names only an image
 
 
 def recognise(root: Path) -> str | None:
-    """What in this folder shows the layout."""
-    for part in PARTS:
-        for name in (f"{part}_list.txt", f"{part}_images"):
+    """Report the first file or folder of the layout."""
+    for split in SPLITS:
+        for name in (f"{split}_list.txt", f"{split}_images"):
             if is_file(root / name) or is_folder(root / name):
                 return name
     if is_folder(root / "images"):
@@ -54,16 +54,16 @@ def recognise(root: Path) -> str | None:
 
 
 def _side_by_side(root: Path) -> bool:
-    """Whether an image of the folder has its labels beside it."""
+    """Whether an image in the folder has its label file beside it."""
     images = (path for path in root.iterdir() if has_image_suffix(path.name))
     return any(is_file(root / name.format(stem=path.stem, name=path.name)) for path in images for name in LABEL_NAMES)
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
-    """Read the labels of every part that is there, by its name: "train", "val", "test".
+    """Read the splits that exist; a root with images/ and labels/ is "train".
 
-    A root with images/ and labels/ is "train". Raises UserError when none is there, or a folder of labels lacks."""
-    pairs = {part: found for part in PARTS if (found := find_pairs(root, part, report)) is not None}
+    Raises UserError if there are none, or a folder of labels is missing."""
+    pairs = {split: found for split in SPLITS if (found := find_pairs(root, split, report)) is not None}
     if not pairs and is_folder(root / "images"):
         pairs["train"] = scan_pairs(root / "images", label_folder(root, ""), report)
     if not pairs and _side_by_side(root):
@@ -76,58 +76,59 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     lines = {label: label_lines(label, report, image) for found in pairs.values() for image, label in found}
     quads = looks_like_quads(line for text in lines.values() for line in text or ())
     return {
-        part: [parse_lines(image, label, lines[label], report, marks, quads) for image, label in found]
-        for part, found in pairs.items()
+        split: [parse_lines(image, label, lines[label], report, marks, quads) for image, label in found]
+        for split, found in pairs.items()
     }
 
 
-def find_pairs(root: Path, part: str, report: Report) -> list[Pair] | None:
-    """Pair images and labels of one part, by its list if there is one, else by its folder; None where neither is."""
-    list_path, images = root / f"{part}_list.txt", root / f"{part}_images"
+def find_pairs(root: Path, split: str, report: Report) -> list[Pair] | None:
+    """Pair images and labels of one split, from its list if there is one, else from its folder; None without either."""
+    list_path, images = root / f"{split}_list.txt", root / f"{split}_images"
     if is_file(list_path):
-        return listed_pairs(list_path, part, report)
-    return scan_pairs(images, label_folder(root, f"{part}_"), report) if is_folder(images) else None
+        return listed_pairs(list_path, split, report)
+    return scan_pairs(images, label_folder(root, f"{split}_"), report) if is_folder(images) else None
 
 
 def label_folder(root: Path, prefix: str) -> Path:
-    """Find the folder of labels: `<prefix>gts` or `<prefix>labels`. Raises UserError for none or both."""
+    """Find the folder `<prefix>gts` or `<prefix>labels`. Raises UserError for none or both."""
     wanted = [root / f"{prefix}{name}" for name in LABEL_FOLDERS]
-    there = [folder for folder in wanted if is_folder(folder)]
-    if len(there) != 1:
+    present = [folder for folder in wanted if is_folder(folder)]
+    if len(present) != 1:
         names = " or ".join(f"{folder.name}/" for folder in wanted)
-        raise UserError(f"{root}: one folder of labels is needed beside {prefix}images/: {names}, found {len(there)}")
-    return there[0]
+        raise UserError(f"{root}: {prefix}images/ needs exactly one label folder, {names}; found {len(present)}")
+    return present[0]
 
 
 def scan_pairs(images: Path, labels: Path, report: Report) -> list[Pair]:
-    """Pair every image below a folder with its label file. Raises UserError where there is no image at all."""
-    found = list_images(images)
-    if not found:
-        raise UserError(f"{images}: 0 images found (looked for .jpg, .png and other image suffixes)")
-    return pair_by_stem(found, images, labels, LABEL_NAMES, report)
+    """Pair each image below a folder with its label file. Raises UserError if there are no images."""
+    return pair_by_stem(list_some_images(images), images, labels, LABEL_NAMES, report)
 
 
-def listed_pairs(list_path: Path, part: str, report: Report) -> list[Pair]:
-    """Pair what a list file names; what does not exist, cannot be read or is there twice is reported.
+def listed_pairs(list_path: Path, split: str, report: Report) -> list[Pair]:
+    """Pair the entries of a list file; entries that do not exist, cannot be read or are repeated are reported.
 
-    Raises UserError when the list cannot be read or names no image that is there."""
+    Raises UserError if the list cannot be read or names no existing image."""
     root = list_path.parent
     pairs: list[Pair] = []
     first_line: dict[Path, int] = {}
     for line in read_lines(list_path, report.max_label_mb):
-        found = find_listed(line.text, [root, root / f"{part}_images", root / "images"])
+        found = find_listed(line.text, [root, root / f"{split}_images", root / "images"])
         if found is None:
             if not line.text.lstrip().startswith("#"):  # else a comment
                 readings = read_list_line(line.text)
-                why = f"no image {shown(readings[0].image)}" if readings else f"names no image: {shown(line.text)}"
+                why = (
+                    f"no image {quoted(readings[0].image)}"
+                    if readings
+                    else f"does not name an image: {quoted(line.text)}"
+                )
                 report.add("FS079", list_path, line.number, why, Path(readings[0].image) if readings else None)
             continue
         image, names = found
         if image in first_line:
-            report.add("FS080", list_path, line.number, f"{names.image!r} is in line {first_line[image]} too", image)
+            report.add("FS080", list_path, line.number, f"{names.image!r} is also in line {first_line[image]}", image)
             continue
         first_line[image] = line.number
-        labels = listed_labels(image, names.label, root, part)
+        labels = listed_labels(image, names.label, root, split)
         if not labels:
             wanted = repr(names.label) if names.label else "found"
             why = f"no label file {wanted} for {image.name}"
@@ -143,7 +144,7 @@ def listed_pairs(list_path: Path, part: str, report: Report) -> list[Pair]:
 
 
 def find_listed(text: str, folders: Sequence[Path]) -> tuple[Path, ListLine] | None:
-    """Find the image of a list line below one of the folders, and the names as they are to be read; None if absent."""
+    """Find the image of a list line below one of the folders, and the names of the line; None if it does not exist."""
     for names in read_list_line(text):
         if image := resolve(names.image, folders):
             return image, names
@@ -151,43 +152,42 @@ def find_listed(text: str, folders: Sequence[Path]) -> tuple[Path, ListLine] | N
 
 
 def read_list_line(text: str) -> list[ListLine]:
-    """List the ways to read a list line: as an image, or cut in two behind an image suffix; none if it is neither.
+    """List the ways to read a list line: as an image, or split after an image suffix; none if it is neither.
 
-    Both names may hold spaces, so that a line with several image suffixes has several readings. What is longer than
-    names can be is none."""
+    Both names may contain spaces, so a line with several image suffixes has several readings."""
     text = text.strip()
-    readings = [ListLine(text, None)] if has_image_suffix(text) and not no_name(text) else []
+    readings = [ListLine(text, None)] if has_image_suffix(text) and not invalid_name(text) else []
     if len(text) > 2 * MAX_NAME:
         return readings
     for gap in re.finditer(r"\s+", text):
         image, label = text[: gap.start()], text[gap.end() :]
-        is_json = label.startswith(("[", "{"))  # a dialect of its own
-        if has_image_suffix(image) and not is_json and not no_name(image) and not no_name(label):
+        is_json = label.startswith(("[", "{"))  # PaddleOCR's format
+        if has_image_suffix(image) and not is_json and not invalid_name(image) and not invalid_name(label):
             readings.append(ListLine(image, label))
     return readings
 
 
-def listed_labels(image: Path, label_name: str | None, root: Path, part: str) -> list[Path]:
-    """Find the label file that a list line names, or those that go with its image, in the first folder with any."""
-    folders = [root / f"{prefix}{name}" for prefix in (f"{part}_", "") for name in LABEL_FOLDERS]
+def listed_labels(image: Path, label_name: str | None, root: Path, split: str) -> list[Path]:
+    """Find the label file that a list line names, or those that match its image, in the first folder with any."""
+    folders = [root / f"{prefix}{name}" for prefix in (f"{split}_", "") for name in LABEL_FOLDERS]
     if label_name is not None:
         label = resolve(label_name, [root, *folders])
         return [label] if label else []
-    for images in (root / f"{part}_images", root / "images"):
+    for images in (root / f"{split}_images", root / "images"):
         if image.is_relative_to(images):
             folders = [folder / image.relative_to(images).parent for folder in folders]
     names = [name.format(stem=image.stem, name=image.name) for name in LABEL_NAMES]
-    shouted = [name.removesuffix(".txt") + ".TXT" for name in names]  # asked for alone: some disks take both for one
+    upper = [name.removesuffix(".txt") + ".TXT" for name in names]  # separately: on some disks both are the same file
     found = (
         [folder / name for name in spelling if is_file(folder / name)]
         for folder in folders
-        for spelling in (names, shouted)
+        for spelling in (names, upper)
     )
     return next((labels for labels in found if labels), [])
 
 
 def resolve(name: str, folders: Sequence[Path]) -> Path | None:
-    """Find the file that a list names: absolute, or below one of the folders; with / or the backslash of Windows."""
+    """Find the file that a list names: absolute, or below one of the folders; with slashes or backslashes."""
     for spelled in (name, name.replace("\\", "/")):
         for folder in folders:
             if is_file(folder / spelled):

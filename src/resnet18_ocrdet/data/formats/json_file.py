@@ -1,4 +1,4 @@
-"""JSON of any content and any encoding: read without a crash, looked at cheaply, and worded for a message."""
+"""Read JSON of any content and encoding without crashing, look at files cheaply, describe values in messages."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
-from resnet18_ocrdet.data.text_file import label_text, shown
+from resnet18_ocrdet.data.text_file import label_text, quoted
 from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.runtime.regular_file import open_regular
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
-MAX_DIGITS = 4300  # of a whole number, sys.int_info.default_max_str_digits; longer ones are infinite anyway
+MAX_DIGITS = 4300  # of an integer, sys.int_info.default_max_str_digits; longer ones are infinite as float
 _YES = ("true", "yes", "1")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a sign, as "\ud83d" alone gives: no file and no screen takes it
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as "\ud83d" alone gives: cannot be encoded
 
 
 class BadJson(Exception):  # noqa: N818 - it is the text that is bad
-    """Text that is no JSON: the reason, and where."""
+    """Text that is not valid JSON: the reason, and where."""
 
     def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
-        """line, column: from 1; 0 where they are unknown."""
+        """line, column: from 1; 0 if unknown."""
         super().__init__(reason)
         self.reason = reason
         self.line = line
@@ -33,9 +33,9 @@ class BadJson(Exception):  # noqa: N818 - it is the text that is bad
 
 
 def parse_json(text: str) -> Any:
-    """Turn a text into the value it holds; NaN, Infinity and whole numbers of any length are numbers.
+    """Parse JSON; NaN, Infinity and integers of any length are numbers.
 
-    Raises BadJson for a wrong syntax, and for lists within lists too deep to follow."""
+    Raises BadJson for a syntax error, and for nesting too deep to parse."""
     try:
         try:
             return json.loads(text)
@@ -44,14 +44,14 @@ def parse_json(text: str) -> Any:
         except ValueError:
             return json.loads(text, parse_int=lambda digits: (int if len(digits) < MAX_DIGITS else float)(digits))
     except json.JSONDecodeError as error:
-        reason = "the file is empty" if not text.strip() else f"no valid JSON: {error.msg}"
+        reason = "the file is empty" if not text.strip() else f"not valid JSON: {error.msg}"
         raise BadJson(reason, error.lineno, error.colno) from None
     except RecursionError:
-        raise BadJson("no valid JSON: nested too deeply") from None
+        raise BadJson("not valid JSON: nested too deeply") from None
 
 
 def read_object(path: Path, report: Report, image: Path | None = None) -> dict[str, Any] | None:
-    """Read a file that holds one JSON object; None where it does not, which is reported with line and column."""
+    """Read a file that holds one JSON object; None, reported with line and column, if it does not."""
     text = label_text(path, report, image, blank="")
     if text is None:
         return None
@@ -62,13 +62,13 @@ def read_object(path: Path, report: Report, image: Path | None = None) -> dict[s
         report.add("GT006", path, error.line, where + error.reason, image)
         return None
     if not isinstance(value, dict):
-        report.add("GT006", path, 0, f"holds {word(value)}, not an object in braces", image)
+        report.add("GT006", path, 0, f"holds {describe(value)}, not a JSON object", image)
         return None
     return value
 
 
 def peek(path: Path) -> str:
-    """Read the start and the end of a file as text; "" where that is impossible."""
+    """Read the start and the end of a file as text; "" if that fails."""
     try:
         with open_regular(path) as file:
             head = file.read(PEEK_BYTES)
@@ -80,51 +80,47 @@ def peek(path: Path) -> str:
     wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     encoding = "utf-16" if wide else "utf-8-sig"
     if wide:
-        tail = head[:2] + tail[len(tail) % 2 :]  # the mark once more, and no half sign
+        tail = head[:2] + tail[len(tail) % 2 :]  # the byte order mark again, and no half code unit
     return head.decode(encoding, "replace") + "\n" + tail.decode(encoding, "replace")
 
 
 def has_key(text: str, key: str, opening: str = "") -> bool:
-    """Whether a piece of JSON has a key, whose value begins with the sign `opening`."""
+    """Whether a piece of JSON has a key whose value starts with `opening`."""
     return re.search(rf'"{key}"\s*:\s*{re.escape(opening)}', text) is not None
 
 
-def is_no_json(text: str) -> bool:
-    """Whether a file that starts so holds neither an object nor a list: it is empty, cut off or something else."""
+def is_not_json(text: str) -> bool:
+    """Whether a file that starts with `text` holds neither an object nor a list: it is empty, broken or not JSON."""
     return not text.lstrip().startswith(("{", "["))
 
 
-def word(value: Any) -> str:
-    """Name a JSON value in a message, on one line and not too long."""
+def describe(value: Any) -> str:
+    """Describe a JSON value in a message, on one line and not too long."""
     if isinstance(value, str):
-        return shown(value)
+        return quoted(value)
     if isinstance(value, list):
         return f"a list of {count(len(value), 'value')}"
     if isinstance(value, dict):
         return "an object"
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or isinstance(value, bool)
-        else repr(value)[:60]
-    )
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)[:60]
 
 
 def text_of(value: Any) -> str:
-    """Give a transcription as text: a number as its digits, and nothing for null, lists and objects."""
+    """A transcription as text: a number becomes its digits; null, booleans, lists and objects become ""."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     return _SURROGATE.sub("\ufffd", value).strip() if isinstance(value, str) else str(value)
 
 
 def is_set(value: Any) -> bool:
-    """Whether a flag is set: true, a number other than 0, or the word for it."""
+    """Whether a flag is set: true, a number other than 0, or "true", "yes" or "1"."""
     if isinstance(value, str):
         return value.strip().lower() in _YES
     return isinstance(value, (bool, int, float)) and bool(value)
 
 
 def stated_size(height: Any, width: Any) -> tuple[int, int] | None:
-    """Height and width in px where both are whole numbers above 0; None otherwise."""
+    """Height and width in px if both are positive integers; None otherwise."""
     sides = [side for side in (height, width) if isinstance(side, (int, float)) and not isinstance(side, bool)]
     if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE and side == int(side) for side in sides):
         return None

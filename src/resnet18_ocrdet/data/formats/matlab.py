@@ -1,7 +1,7 @@
-"""Cell arrays of texts and numbers in MATLAB files of level 5 (MathWorks, "MAT-File Format", chapter 1).
+"""Read cell arrays of texts and numbers from level 5 MATLAB files (MathWorks, "MAT-File Format", chapter 1).
 
-Written here because SciPy's reader is not made for damaged files: some changed bytes end the whole process. Nothing
-of a file is executed, and no length in it is believed before the bytes are there.
+Not SciPy's reader, because damaged files can crash the process in it. Nothing in a file is executed, and every length
+is checked against the bytes that exist.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 Cell: TypeAlias = str | list[float] | None
-"""What one cell holds; None for anything else than a text or real numbers."""
+"""Content of one cell; None if it is neither a text nor real numbers."""
 
 HEADER_BYTES = 128
-MAX_UNPACKED_BYTES = 2**20  # of one variable, where a number may be a byte; a label file of Total-Text has some kB
+MAX_UNPACKED_BYTES = 2**20  # of one variable; label files of Total-Text have a few kB
 
 _BYTE_ORDERS = {b"IM": "<", b"MI": ">"}  # the last two bytes of the header
 _MATRIX, _COMPRESSED = 14, 15  # table 1-1, data types
@@ -34,32 +34,32 @@ class _Element(NamedTuple):
 
 class _Matrix(NamedTuple):
     name: str
-    array_class: int  # 0 for one without anything in it
+    array_class: int  # 0 for an empty one
     shape: tuple[int, ...]
-    parts: Iterator[_Element]  # what follows the name: numbers, letters or cells
+    parts: Iterator[_Element]  # after the name: numbers, characters or cells
 
 
 def read_cells(data: bytes, name: str) -> list[list[Cell]]:
-    """Read the rows of the cell array `name`, a table. Raises ValueError, with the reason, for what cannot be read."""
+    """Read the rows of the 2-D cell array `name`. Raises ValueError, with the reason, if that fails."""
     order = _BYTE_ORDERS.get(data[126:128])
     if len(data) < HEADER_BYTES or order is None:
-        raise ValueError("it has no header of level 5")
+        raise ValueError("no level 5 header")
     for element in _elements(memoryview(data)[HEADER_BYTES:], order):
         matrix = _matrix(_unpack(element, order), order)
         if matrix is not None and matrix.name == name:
             return _rows(matrix, order)
-    raise ValueError(f"it has no variable {name}")
+    raise ValueError(f"no variable {name}")
 
 
 def _rows(matrix: _Matrix, order: str) -> list[list[Cell]]:
     if 0 in matrix.shape or not matrix.array_class:
         return []
     if matrix.array_class != _CELL_CLASS or len(matrix.shape) != 2:
-        raise ValueError(f"{matrix.name} is no table of cells")
+        raise ValueError(f"{matrix.name} is not a 2-D cell array")
     cells = [_cell(element, order) for element in matrix.parts]
     height, width = matrix.shape
     if len(cells) != height * width:
-        raise ValueError(f"{matrix.name} has {len(cells)} cells, {height} rows of {width} are announced")
+        raise ValueError(f"{matrix.name} has {len(cells)} cells, expected {height} rows of {width}")
     return [cells[row::height] for row in range(height)]  # column by column in the file
 
 
@@ -80,7 +80,7 @@ def _cell(element: _Element, order: str) -> Cell:
 
 
 def _matrix(element: _Element, order: str) -> _Matrix | None:
-    """Read the head of an array; None for an element of another kind, or for complex numbers. Raises ValueError."""
+    """Read the header of an array; None for another kind of element, or complex numbers. Raises ValueError."""
     if element.kind != _MATRIX:
         return None
     if not element.data:
@@ -99,15 +99,15 @@ def _matrix(element: _Element, order: str) -> _Matrix | None:
 
 
 def _numbers(element: _Element, order: str) -> list[float]:
-    """The numbers of an element, however MATLAB has packed them. Raises ValueError for another kind."""
+    """The numbers of an element, of any numeric type. Raises ValueError for another kind."""
     kind = _NUMBER_TYPES.get(element.kind)
     if kind is None:
-        raise ValueError(f"data of type {element.kind} where numbers are due")
+        raise ValueError(f"data of type {element.kind} instead of numbers")
     return [float(number) for number in np.frombuffer(element.data, np.dtype(order + kind)).tolist()]
 
 
 def _unpack(element: _Element, order: str) -> _Element:
-    """Undo the compression of a variable; anything else stays as it is. Raises ValueError."""
+    """Decompress a variable; other elements are returned unchanged. Raises ValueError."""
     if element.kind != _COMPRESSED:
         if len(element.data) > MAX_UNPACKED_BYTES:
             raise ValueError(f"a variable of more than {MAX_UNPACKED_BYTES} bytes")
@@ -118,26 +118,26 @@ def _unpack(element: _Element, order: str) -> _Element:
     except zlib.error as error:
         raise ValueError(f"damaged compression: {error}") from None
     if not unpacker.eof:
-        raise ValueError(f"a variable that is cut short, or of more than {MAX_UNPACKED_BYTES} bytes")
+        raise ValueError(f"a variable that is truncated, or of more than {MAX_UNPACKED_BYTES} bytes")
     return next(_elements(memoryview(data), order), _Element(0, memoryview(b"")))
 
 
 def _elements(data: memoryview, order: str) -> Iterator[_Element]:
-    """Cut data into elements, each a tag of 8 bytes and what it announces. Raises ValueError when that is not there."""
-    place = 0
-    while place < len(data):
-        tag = bytes(data[place : place + 8])
+    """Split data into elements: a tag of 8 bytes and the data it announces. Raises ValueError if data is missing."""
+    offset = 0
+    while offset < len(data):
+        tag = bytes(data[offset : offset + 8])
         if len(tag) < 8:
-            raise ValueError("an element that is cut short")
-        kind, size = (int(word) for word in np.frombuffer(tag, order + "u4"))
-        start = place + 8
+            raise ValueError("a truncated element")
+        kind, size = (int(value) for value in np.frombuffer(tag, order + "u4"))
+        start = offset + 8
         if kind >> 16:  # up to 4 bytes, in the tag itself
-            kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
+            kind, size, start = kind & 0xFFFF, kind >> 16, offset + 4
             if size > 4:
                 raise ValueError("an element with a damaged tag")
-            place += 8
+            offset += 8
         else:
-            place = start + size + (0 if kind == _COMPRESSED else -size % 8)
+            offset = start + size + (0 if kind == _COMPRESSED else -size % 8)
         if start + size > len(data):
-            raise ValueError("an element that is cut short")
+            raise ValueError("a truncated element")
         yield _Element(kind, data[start : start + size])

@@ -1,10 +1,10 @@
-"""Annotation files of MMOCR 1.x: one JSON file for each part.
+"""Annotation files of MMOCR 1.x: one JSON file for each split.
 
     {"metainfo": {"dataset_type": "TextDetDataset", "task_name": "textdet", ...},
      "data_list": [{"img_path": "1.jpg", "height": 640, "width": 640,
                     "instances": [{"polygon": [0, 0, 0, 10, ...], "bbox": [0, 0, 10, 20], "ignore": false}]}]}
 
-bbox is x and y of two opposite corners. https://mmocr.readthedocs.io, "Dataset Preparation"
+bbox: x and y of two opposite corners. https://mmocr.readthedocs.io, "Dataset Preparation"
 """
 
 from __future__ import annotations
@@ -15,116 +15,113 @@ from typing import Any
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats.json_file import (
+    describe,
     has_key,
-    is_no_json,
+    is_not_json,
     is_set,
     peek,
     read_object,
     stated_size,
     text_of,
-    word,
 )
 from resnet18_ocrdet.data.formats.locate import check_root, files_in, image_folders, locate
-from resnet18_ocrdet.data.formats.parts import Listed, part_of, split_parts
-from resnet18_ocrdet.data.formats.points import Place, to_polygon, to_rectangle
+from resnet18_ocrdet.data.formats.points import Location, to_polygon, to_rectangle
+from resnet18_ocrdet.data.formats.split_names import ListedImage, group_by_split, split_of
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import shown
+from resnet18_ocrdet.data.text_file import quoted
 
+KEY = "mmocr"
 NAME = "MMOCR"
 IGNORE_MARKS = ("###",)
-MAX_LOOKED_AT = 5  # files that `recognise` opens
-_OTHER_TASKS = ("textrecog",)  # files of the same build without any place
+MAX_PEEKED = 5  # files that `recognise` opens
+_OTHER_TASKS = ("textrecog",)  # files of the same structure without positions
 
 
 def recognise(root: Path) -> str | None:
-    """Tell by the keys at the start of a JSON file that this folder is in the format; None where it is not."""
-    for path in annotation_files(root)[:MAX_LOOKED_AT]:
+    """Report the first of a few JSON files with the keys of the format."""
+    for path in annotation_files(root)[:MAX_PEEKED]:
         if _is_annotation_file(path):
             return f"{path.relative_to(root).as_posix()}: has a data_list of images with instances"
     return None
 
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
-    """Read the parts that are there. Raises UserError where `root` cannot be listed."""
+    """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = [path for path in annotation_files(root) if _is_annotation_file(path) or _is_broken(path)]
-    detection = {part_of(path.stem) for path in files if path.stem.lower().startswith("textdet")}
-    files = [path for path in files if path.stem.lower().startswith("textdet") or part_of(path.stem) not in detection]
+    detection = {split_of(path.stem) for path in files if path.stem.lower().startswith("textdet")}
+    files = [path for path in files if path.stem.lower().startswith("textdet") or split_of(path.stem) not in detection]
     listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks)]
-    return split_parts((part_of(path.stem) for path in files), listed, report)
+    return group_by_split((split_of(path.stem) for path in files), listed, report)
 
 
 def annotation_files(root: Path) -> list[Path]:
-    """List the JSON files that may hold labels; those named for a part come first."""
+    """List the JSON files that may hold labels; those named after a split come first."""
     paths = [*files_in(root, ".json"), *files_in(root / "annotations", ".json")]
-    return sorted(paths, key=lambda path: part_of(path.stem) is None)
+    return sorted(paths, key=lambda path: split_of(path.stem) is None)
 
 
-def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[Listed]:
-    """Read all images of one file; one that cannot be read is reported and left out."""
+def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+    """Read all images of one file; images that cannot be read are reported and skipped."""
     data = read_object(path, report)
     if data is None:
         return []
     entries = data.get("data_list")
     if not isinstance(entries, list):
-        report.add("GT022", path, 0, f"needs data_list, a list of images, got {word(entries)}")
+        report.add("GT022", path, 0, f"needs data_list, a list of images, got {describe(entries)}")
         return []
-    part = part_of(path.stem)
-    folders = list(dict.fromkeys([root, *image_folders(root, path, (part or "train",))]))
-    places = [
-        Place(report, path, number, entry=f"entry {number} of data_list") for number in range(1, len(entries) + 1)
-    ]
-    read_entries = [_read_image(entry, place, folders, marks) for entry, place in zip(entries, places, strict=True)]
-    return [
-        Listed(part, place.line, record)
-        for record, place in zip(read_entries, places, strict=True)
-        if record is not None
-    ]
+    split = split_of(path.stem)
+    folders = list(dict.fromkeys([root, *image_folders(root, path, (split or "train",))]))
+    listed = []
+    for number, entry in enumerate(entries, start=1):
+        location = Location(report, path, number, entry=f"entry {number} of data_list")
+        if (record := _read_image(entry, location, folders, marks)) is not None:
+            listed.append(ListedImage(split, number, record))
+    return listed
 
 
-def _read_image(entry: Any, place: Place, folders: Sequence[Path], marks: Sequence[str]) -> LabelRecord | None:
-    """Read one entry of data_list; None, reported, where the image or its list of regions is not there."""
+def _read_image(entry: Any, location: Location, folders: Sequence[Path], marks: Sequence[str]) -> LabelRecord | None:
+    """Read one entry of data_list; None, reported, if the image or its list of regions is missing."""
     if not isinstance(entry, dict):
-        place.add("GT022", f"needs img_path and instances, got {word(entry)}")
+        location.add("GT022", f"needs img_path and instances, got {describe(entry)}")
         return None
     name = entry.get("img_path")
-    image = locate(name, folders, place, "img_path")
+    image = locate(name, folders, location, "img_path")
     if image is None:
         return None
-    place = place._replace(image=image)
+    location = location._replace(image=image)
     instances = entry.get("instances")
     if not isinstance(instances, list):
-        place.add("GT022", f"needs instances, a list of regions, got {word(instances)}")
+        location.add("GT022", f"needs instances, a list of regions, got {describe(instances)}")
         return None
-    if place.too_many(len(instances)):
-        return to_record(image, place.path, [], lost=len(instances))
+    if location.too_many(len(instances)):
+        return to_record(image, location.path, [], lost=len(instances))
     regions = []
     for number, instance in enumerate(instances, start=1):
-        where = place._replace(line=number, entry=f"instance {number} of {shown(str(name))}")
+        where = location._replace(line=number, entry=f"instance {number} of {quoted(str(name))}")
         regions.append(_read_instance(instance, where, marks))
-    kept = [region for region in regions if region]
     stated = stated_size(entry.get("height"), entry.get("width"))
-    return to_record(image, place.path, kept, len(regions) - len(kept), stated)
+    return to_record(image, location.path, regions, stated=stated)
 
 
-def _read_instance(instance: Any, place: Place, marks: Sequence[str]) -> Region | None:
-    """Read one region; None where its place is unknown, which is reported."""
+def _read_instance(instance: Any, location: Location, marks: Sequence[str]) -> Region | None:
+    """Read one region; None, reported, if its position cannot be read."""
     if not isinstance(instance, dict):
-        place.add("GT022", f"needs polygon or bbox, got {word(instance)}")
+        location.add("GT022", f"needs polygon or bbox, got {describe(instance)}")
         return None
     outline, box = instance.get("polygon"), instance.get("bbox")
     if outline is None and box is None:
-        place.add("GT022", "needs polygon or bbox, has neither")
+        location.add("GT022", "needs polygon or bbox, has neither")
         return None
-    polygon = to_rectangle(box, place, "corners") if outline is None else to_polygon(outline, place, "polygon")
+    polygon = to_rectangle(box, location, "corners") if outline is None else to_polygon(outline, location, "polygon")
     if polygon is None:
         return None
     text = text_of(instance.get("text"))
-    return Region(polygon, text, text in marks or is_set(instance.get("ignore")), place.line)
+    return Region(polygon, text, text in marks or is_set(instance.get("ignore")), location.line)
 
 
 def _is_annotation_file(path: Path) -> bool:
-    """Whether the start of a file has the keys of the format, and not those of a set without places."""
+    """Whether the start of a file has the keys of the format, and is not of a task without positions."""
     text = peek(path)
     if any(has_key(text, "task_name", f'"{task}"') for task in _OTHER_TASKS):
         return False
@@ -132,5 +129,5 @@ def _is_annotation_file(path: Path) -> bool:
 
 
 def _is_broken(path: Path) -> bool:
-    """Whether a file named for a part holds no JSON: it is then read, so that it is reported."""
-    return part_of(path.stem) is not None and is_no_json(peek(path))
+    """Whether a file named after a split is not JSON: it is then read so that it is reported."""
+    return split_of(path.stem) is not None and is_not_json(peek(path))

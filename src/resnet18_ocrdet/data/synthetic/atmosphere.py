@@ -11,8 +11,8 @@ from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
 from resnet18_ocrdet.data.synthetic.colour import draw_tint
 from resnet18_ocrdet.data.synthetic.layout import Occupancy, place
-from resnet18_ocrdet.data.synthetic.plan import Background, Block, Effects, Prop, Shadow
 from resnet18_ocrdet.data.synthetic.props import DRAWERS
+from resnet18_ocrdet.data.synthetic.scene import Background, Block, Effects, Prop, Shadow
 
 NOISE_SHIFTS = 2**16  # places a noise tile may start at, taken modulo its free play
 SEED_RANGE = 2**31  # of the painters' own generators

@@ -12,7 +12,7 @@ from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
 from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
-from resnet18_ocrdet.data.synthetic.plan import Background
+from resnet18_ocrdet.data.synthetic.scene import Background
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
 

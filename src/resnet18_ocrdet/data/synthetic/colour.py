@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnet18_ocrdet.data.synthetic.plan import Tint
+from resnet18_ocrdet.data.synthetic.scene import Tint
 
 WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, red green blue
 TINT_REACH = 110.0  # grey levels a tint of 1 moves a channel, where the range 0..255 allows it

@@ -11,7 +11,7 @@ from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.atmosphere import draw_background, draw_effects, draw_props
 from resnet18_ocrdet.data.synthetic.colour import draw_tint
 from resnet18_ocrdet.data.synthetic.layout import Occupancy, place
-from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Legibility, Line, Panel, Scene, Tint, Word
+from resnet18_ocrdet.data.synthetic.scene import Bend, Block, Legibility, Line, Panel, Scene, Tint, Word
 from resnet18_ocrdet.data.synthetic.typeface import CHINESE_FACE, LATIN_FACES, Typeface
 from resnet18_ocrdet.data.synthetic.typeset import Style, set_block
 from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_word

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.plan import Effects, Shadow
+from resnet18_ocrdet.data.synthetic.scene import Effects, Shadow
 from resnet18_ocrdet.structures import Image
 
 NOISE_TILE = 1024  # px; one tile of noise, shifted for every image, costs a hundredth of fresh noise

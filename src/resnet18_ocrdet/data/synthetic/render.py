@@ -16,8 +16,8 @@ from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
 from resnet18_ocrdet.data.synthetic.colour import tinted
 from resnet18_ocrdet.data.synthetic.effects import apply_effects
-from resnet18_ocrdet.data.synthetic.plan import Block, Line, Panel, Prop, Scene, Word
 from resnet18_ocrdet.data.synthetic.props import DRAWERS
+from resnet18_ocrdet.data.synthetic.scene import Block, Line, Panel, Prop, Scene, Word
 from resnet18_ocrdet.geometry.polygon import clip_to_image
 from resnet18_ocrdet.structures import Image, Polygon
 

@@ -10,8 +10,8 @@ import numpy as np
 from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.synthetic.background import find_photos
 from resnet18_ocrdet.data.synthetic.compose import plan_scene
-from resnet18_ocrdet.data.synthetic.plan import Scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
+from resnet18_ocrdet.data.synthetic.scene import Scene
 from resnet18_ocrdet.data.synthetic.typeface import LATIN_FACES, load_typefaces
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image, LazyPicture, Sample

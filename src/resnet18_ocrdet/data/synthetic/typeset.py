@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.plan import Word
+from resnet18_ocrdet.data.synthetic.scene import Word
 from resnet18_ocrdet.data.synthetic.typeface import Typeface, draw_word
 
 CAP_PER_EM = 0.7  # height of capitals in the built-in faces

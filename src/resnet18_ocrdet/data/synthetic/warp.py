@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.plan import Bend, Block, Word
+from resnet18_ocrdet.data.synthetic.scene import Bend, Block, Word
 from resnet18_ocrdet.geometry.polygon import transform
 from resnet18_ocrdet.structures import Polygon
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data import usable
+from resnet18_ocrdet.data import region_counts
+from resnet18_ocrdet.data.region_counts import RegionCounts, count_regions, low_usability_note, no_usable_region_error
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.usable import Usable, count_usable, doubt, refusal
 from resnet18_ocrdet.structures import Outline, Polygon
 
 MAKE = TargetMaker(0.4, 0.3, 0.7, 8.0)  # shrink ratio, thresholds, least height in px
@@ -45,108 +45,110 @@ SMALL = (box(10, 10, 60, 7.9), False)
 
 
 def test_each_kind_is_counted():
-    found = count_usable(Labels([WORD, DONT_CARE], [], [OUTSIDE, SMALL, WORD]), MAKE, as_it_is)
+    found = count_regions(Labels([WORD, DONT_CARE], [], [OUTSIDE, SMALL, WORD]), MAKE, as_it_is)
     # heights of the words and the small one: 7.9, 20, 20
-    assert found == Usable(regions=5, dont_care=1, outside=1, too_small=1, usable=2, height=20.0)
+    assert found == RegionCounts(regions=5, dont_care=1, outside=1, too_small=1, usable=2, height=20.0)
     assert found.shares("640x640") == "20% don't-care (###), 20% too small at 640x640, 20% outside their image"
 
 
 def test_a_dont_care_region_is_nothing_else():
-    found = count_usable(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE, as_it_is)
-    assert found == Usable(2, 2, 0, 0, 0, 0.0)
+    found = count_regions(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE, as_it_is)
+    assert found == RegionCounts(2, 2, 0, 0, 0, 0.0)
 
 
 def test_a_region_is_measured_after_the_resize():
     def half(height: int, width: int) -> tuple[float, float]:
         return 0.5, 0.5
 
-    found = count_usable(Labels([(box(10, 10, 60, 16), False), (box(10, 10, 60, 15), False)]), MAKE, half)
+    found = count_regions(Labels([(box(10, 10, 60, 16), False), (box(10, 10, 60, 15), False)]), MAKE, half)
     assert (found.usable, found.too_small, found.height) == (1, 1, pytest.approx(7.75))  # of 8 and 7.5 px
 
     def wider(height: int, width: int) -> tuple[float, float]:
         return 0.5, 2.0  # down, across: a stretched image
 
-    found = count_usable(Labels([(box(10, 10, 60, 15), False)]), MAKE, wider)
+    found = count_regions(Labels([(box(10, 10, 60, 15), False)]), MAKE, wider)
     assert (found.too_small, found.height) == (1, pytest.approx(7.5))
 
 
 def test_what_has_no_area_is_too_small():
     line = (np.array([[10, 10], [60, 10], [60, 10], [10, 10]], np.float32), False)
-    assert count_usable(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0), as_it_is).too_small == 1
+    assert count_regions(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0), as_it_is).too_small == 1
 
 
 def test_a_region_partly_inside_is_inside():
-    assert count_usable(Labels([(box(190, 10, 60, 20), False)]), MAKE, as_it_is).usable == 1
+    assert count_regions(Labels([(box(190, 10, 60, 20), False)]), MAKE, as_it_is).usable == 1
 
 
 def test_of_a_large_set_some_are_looked_at_and_all_before_a_refusal(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(usable, "LOOKED_AT", 3)
+    monkeypatch.setattr(region_counts, "MAX_SAMPLED", 3)
     good = Labels(*[[WORD]] * 9)
-    assert count_usable(good, MAKE, as_it_is).usable == 3
+    assert count_regions(good, MAKE, as_it_is).usable == 3
     assert good.asked == [0, 4, 8]
     hidden = Labels([DONT_CARE], [WORD], [DONT_CARE], [DONT_CARE], [DONT_CARE])  # not among 0, 2, 4
-    found = count_usable(hidden, MAKE, as_it_is)
+    found = count_regions(hidden, MAKE, as_it_is)
     assert (found.regions, found.usable) == (5, 1)
     assert hidden.asked == [0, 2, 4, 0, 1, 2, 3, 4]
 
 
 def test_one_usable_region_is_enough_to_start():
-    assert refusal(Usable(1000, 999, 0, 0, 1, 20.0), "640x640", 8) is None
+    assert no_usable_region_error(RegionCounts(1000, 999, 0, 0, 1, 20.0), "640x640", 8) is None
 
 
 @pytest.mark.parametrize(
     ("found", "parts"),
     [
-        (Usable(0, 0, 0, 0, 0, 0.0), ["no labelled regions at all"]),
+        (RegionCounts(0, 0, 0, 0, 0, 0.0), ["no labelled regions at all"]),
         (
-            Usable(8, 8, 0, 0, 0, 0.0),
+            RegionCounts(8, 8, 0, 0, 0, 0.0),
             ["none of the 8 training regions can be learnt: 100% don't-care (###), 0% too", "write any other text"],
         ),
         (
-            Usable(8, 2, 0, 6, 0, 3.0),
+            RegionCounts(8, 2, 0, 6, 0, 3.0),
             ["25% don't-care (###), 75% too small at 640x640, zoomed 3 times", "smaller train.min_text_size than 8."],
         ),
-        (Usable(8, 4, 0, 4, 0, 3.0), ["write any other text, or none"]),
+        (RegionCounts(8, 4, 0, 4, 0, 3.0), ["write any other text, or none"]),
         (
-            Usable(8, 0, 5, 3, 0, 3.0),
+            RegionCounts(8, 0, 5, 3, 0, 3.0),
             ["38% too small", "62% outside their image; are they written in pixels of these images, x before y?"],
         ),
     ],
     ids=["no labels", "don't-care", "small", "half and half", "outside"],
 )
-def test_a_refusal_names_the_shares_and_the_remedy_of_the_largest(found: Usable, parts: list[str]):
-    line = refusal(found, "640x640, zoomed 3 times", 8)
+def test_a_refusal_names_the_shares_and_the_remedy_of_the_largest(found: RegionCounts, parts: list[str]):
+    line = no_usable_region_error(found, "640x640, zoomed 3 times", 8)
     assert line is not None and line.startswith("data: ")
     for part in parts:
         assert part in line, line
 
 
 def test_half_of_what_counts_is_enough_to_be_silent():
-    assert doubt(Usable(10, 0, 5, 0, 5, 20.0), "training", "640x640", 8) is None
-    assert doubt(Usable(10, 6, 0, 2, 2, 20.0), "training", "640x640", 8) is None  # 2 of 4
-    assert doubt(Usable(10, 9, 0, 0, 1, 20.0), "training", "640x640", 8) is None  # 90% don't-care, not more
+    assert low_usability_note(RegionCounts(10, 0, 5, 0, 5, 20.0), "training", "640x640", 8) is None
+    assert low_usability_note(RegionCounts(10, 6, 0, 2, 2, 20.0), "training", "640x640", 8) is None  # 2 of 4
+    assert (
+        low_usability_note(RegionCounts(10, 9, 0, 0, 1, 20.0), "training", "640x640", 8) is None
+    )  # 90% don't-care, not more
 
 
 def test_hardly_any_region_that_counts_is_noted():
-    line = doubt(Usable(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8)
+    line = low_usability_note(RegionCounts(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8)
     assert line == "validation: 95% of the regions are don't-care (###)"
-    assert doubt(Usable(9, 9, 0, 0, 0, 0.0), "training", "640x640", 8) == (
+    assert low_usability_note(RegionCounts(9, 9, 0, 0, 0, 0.0), "training", "640x640", 8) == (
         "training: all 9 regions are don't-care (###)"
     )
-    assert doubt(Usable(1, 1, 0, 0, 0, 0.0), "validation", "640x640", 8) == (
+    assert low_usability_note(RegionCounts(1, 1, 0, 0, 0, 0.0), "validation", "640x640", 8) == (
         "validation: the only region is don't-care (###); hmean is undefined"
     )
 
 
 def test_a_note_tells_the_factor_that_the_size_needs():
     # ICDAR2015-like, at 256 px: 2510 of 3543 are 71%
-    line = doubt(Usable(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
+    line = low_usability_note(RegionCounts(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
     assert line == (
         "training: 1033 of 3543 regions that count can be learnt: 71% too small at 256x256, 0% outside their image "
         "(and 6046 don't-care). Text is 5.0 px high in the middle, 8 is the least: the input_size needs 1.6 times "
         "its sides"
     )
-    line = doubt(Usable(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8)
+    line = low_usability_note(RegionCounts(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8)
     assert line is not None and line.startswith(
         "validation: 0 of 1 region that counts is large enough to be found: 100% too small at 640x640, 0% outside "
         "their image. Text is"
@@ -156,24 +158,26 @@ def test_a_note_tells_the_factor_that_the_size_needs():
 @pytest.mark.parametrize(
     "found",
     [
-        Usable(10, 0, 5, 5, 0, 5.0),  # too small is half, not more: the size is not the reason
-        Usable(10, 2, 1, 5, 2, 8.0),  # in the middle it is large enough
-        Usable(10, 0, 10, 0, 0, 0.0),
+        RegionCounts(10, 0, 5, 5, 0, 5.0),  # too small is half, not more: the size is not the reason
+        RegionCounts(10, 2, 1, 5, 2, 8.0),  # in the middle it is large enough
+        RegionCounts(10, 0, 10, 0, 0, 0.0),
     ],
 )
-def test_no_factor_where_the_size_is_not_the_reason(found: Usable):
-    line = doubt(found, "training", "640x640", 8)
+def test_no_factor_where_the_size_is_not_the_reason(found: RegionCounts):
+    line = low_usability_note(found, "training", "640x640", 8)
     assert line is not None and "input_size" not in line
 
 
 def test_a_part_without_labels():
-    nothing = Usable(0, 0, 0, 0, 0, 0.0)
-    assert doubt(nothing, "training", "640x640", 8) == "the training images have no labelled regions"
-    assert doubt(nothing, "validation", "640x640", 8) == (
+    nothing = RegionCounts(0, 0, 0, 0, 0, 0.0)
+    assert low_usability_note(nothing, "training", "640x640", 8) == "the training images have no labelled regions"
+    assert low_usability_note(nothing, "validation", "640x640", 8) == (
         "the validation images have no labelled regions; hmean is undefined"
     )
 
 
 def test_the_factor_is_rounded_to_one_that_suffices():
-    line = doubt(Usable(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8)
+    line = low_usability_note(
+        RegionCounts(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8
+    )
     assert line is not None and line.endswith("the input_size needs 1.1 times its sides")  # not 1.0

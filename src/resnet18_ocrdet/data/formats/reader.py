@@ -1,0 +1,69 @@
+"""The contract of a label format, and the list of all label formats.
+
+To add one: write a module here with the members of `LabelFormat`, add it to FORMATS, add its key to the choices of
+`data.dialect` (config/options.py), and write conf/data/<key>.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import (
+    coco,
+    ctw1500,
+    doctr,
+    folders,
+    icdar2013,
+    icdar2015,
+    labelme,
+    mmocr,
+    msra_td500,
+    ppocr,
+    totaltext,
+)
+from resnet18_ocrdet.data.record import LabelRecord
+
+
+class LabelFormat(Protocol):
+    """A module that reads one label format."""
+
+    @property
+    def KEY(self) -> str:  # noqa: N802  a constant of the module
+        """Value of `data.dialect`."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """Name in messages."""
+
+    @property
+    def IGNORE_MARKS(self) -> tuple[str, ...]:  # noqa: N802
+        """Transcriptions that mark a don't-care region; `data.ignore_marks` overrides them."""
+
+    def recognise(self, root: Path) -> str | None:
+        """Describe in a few words what in this folder shows the format; None if nothing does."""
+
+    def read(self, root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
+        """Read the splits that exist: "train", "val", "test". Coordinates are returned as written.
+
+        Entries that cannot be read are reported, with file and line, and skipped. Raises UserError if `root` does not
+        hold a data set of this format."""
+
+
+FORMATS: tuple[LabelFormat, ...] = (
+    icdar2015,
+    icdar2013,
+    totaltext,
+    ctw1500,
+    msra_td500,
+    ppocr,
+    mmocr,
+    labelme,
+    coco,
+    doctr,
+    folders,
+)
+BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
+FALLBACK: LabelFormat = folders  # tried last: other formats use the same folders

@@ -1,0 +1,159 @@
+"""Count the labelled regions that are usable for training, before it starts.
+
+Legend: K regions of one image.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from math import ceil
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.polygon import clip_to_image, min_area_quad
+from ..structures import Outline, Polygon, Resize, Source
+from .labels import LabelledImages
+from .letterbox import scale_to
+from .targets import TargetMaker
+
+MAX_SAMPLED = 5000  # images of a large data set, spread evenly; all of them if none has a usable region
+MIN_USABLE = 0.5  # share of the care regions; below it there is a note
+MAX_DONT_CARE = 0.9  # share of the regions; above it there is a note
+
+
+class LabelSource(Protocol):
+    """A source that returns labels without decoding images."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+
+    def outline(self, index: int) -> Outline:
+        """Size and labels of image `index`."""
+
+
+class RegionCounts(NamedTuple):
+    """Number of regions of each kind."""
+
+    regions: int
+    dont_care: int
+    outside: int  # entirely outside their image
+    too_small: int  # lower than min_text_size after the resize, or without area
+    usable: int
+    height: float  # px after the resize: median of the care regions inside their image; 0 if there are none
+
+    @property
+    def care(self) -> int:
+        """Regions that are not don't-care."""
+        return self.regions - self.dont_care
+
+    def shares(self, at: str) -> str:
+        """The unusable regions in percent of all regions. at: input size at which they are measured."""
+        parts = (
+            (self.dont_care, "don't-care (###)"),
+            (self.too_small, f"too small at {at}"),
+            (self.outside, "outside their image"),
+        )
+        return ", ".join(f"{count / self.regions:.0%} {what}" for count, what in parts)
+
+
+def count_regions(
+    source: LabelSource, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]
+) -> RegionCounts:
+    """Count the regions of a source. scale: (height, width) of an image -> scale factors (y, x) of its resize."""
+    whole = range(len(source))
+    chosen = sorted({round(place) for place in np.linspace(0, len(whole) - 1, min(MAX_SAMPLED, len(whole)))})
+    found = _count(source, chosen, make, scale)
+    if found.usable == 0 and len(chosen) < len(whole):
+        found = _count(source, whole, make, scale)
+    return found
+
+
+def count_regions_at(
+    source: Source, make: TargetMaker, height: int, width: int, resize: Resize, zoom: float = 1.0
+) -> RegionCounts | None:
+    """Count the regions of images resized to an input size and magnified `zoom` times; None for synthetic scenes."""
+    if not isinstance(source, LabelledImages):
+        return None
+
+    def scale(image_height: int, image_width: int) -> tuple[float, float]:
+        down, across = scale_to(image_height, image_width, height, width, resize)
+        return zoom * down, zoom * across
+
+    return count_regions(source, make, scale)
+
+
+def no_usable_region_error(found: RegionCounts, at: str, min_text_size: float) -> str | None:
+    """Why training cannot start: no region is usable; None if it can. at: largest size of the regions in training."""
+    if found.usable:
+        return None
+    if not found.regions:
+        return "data: the training images have no labelled regions: there is no text to train on"
+    remedies = {
+        found.outside: "are the coordinates in pixels of these images, x before y?",
+        found.too_small: f"use a larger input_size, or a train.min_text_size smaller than {min_text_size:g}",
+        found.dont_care: "regions with the text ### are ignored in training: use another text, or none",
+    }
+    remedy = remedies[max(remedies)]
+    return (
+        f"data: none of the {found.regions} training regions is usable: {found.shares(at)}; {remedy}. "
+        f"train.preview=true shows the training targets"
+    )
+
+
+def low_usability_note(found: RegionCounts, split: str, at: str, min_text_size: float) -> str | None:
+    """A note if less than half of the care regions are usable, or almost all regions are don't-care; else None.
+
+    split: "training", or the name of the images that are scored."""
+    undefined = "; hmean is undefined" if split != "training" else ""
+    if not found.regions:
+        return f"the {split} images have no labelled regions{undefined}"
+    if not found.care:
+        all_of_them = "the only region is" if found.regions == 1 else f"all {found.regions} regions are"
+        return f"{split}: {all_of_them} don't-care (###){undefined}"
+    if found.usable >= MIN_USABLE * found.care:
+        share = found.dont_care / found.regions
+        return f"{split}: {share:.0%} of the regions are don't-care (###)" if share > MAX_DONT_CARE else None
+    usable = "usable" if split == "training" else "large enough"
+    care = "1 care region" if found.care == 1 else f"{found.care} care regions"
+    lost = f"{found.too_small / found.care:.0%} too small at {at}, {found.outside / found.care:.0%} outside their image"
+    more = f" (and {found.dont_care} don't-care)" if found.dont_care else ""
+    hint = ""
+    if 2 * found.too_small > found.care and 0 < found.height < min_text_size:
+        hint = (
+            f". The median text height is {found.height:.1f} px, the minimum {min_text_size:g} px: use an input_size "
+            f"with {ceil(10 * min_text_size / found.height) / 10:.1f} times the sides"
+        )
+    return f"{split}: {found.usable} of {care} {usable}: {lost}{more}{hint}"
+
+
+def _count(
+    source: LabelSource, indices: list[int] | range, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]
+) -> RegionCounts:
+    kinds: Counter[str] = Counter()
+    heights: list[float] = []
+    for index in indices:
+        image = source.outline(index)
+        scale_y, scale_x = scale(image.height, image.width)
+        for kind, height in _classify(image, np.array([scale_x, scale_y], np.float32), make):
+            kinds[kind] += 1
+            heights += [height] if kind in ("too_small", "usable") else []
+    counts = {name: kinds[name] for name in ("dont_care", "outside", "too_small", "usable")}
+    return RegionCounts(kinds.total(), **counts, height=float(np.median(heights)) if heights else 0.0)
+
+
+def _classify(image: Outline, scale: NDArray[np.float32], make: TargetMaker) -> Iterator[tuple[str, float]]:
+    """Kind of each region, and its height in px after the resize."""
+    for polygon, ignore in zip(image.polygons, image.ignore, strict=True):
+        scaled: Polygon = polygon * scale
+        height = min_area_quad(scaled)[1]
+        if ignore:
+            yield "dont_care", height
+        elif not clip_to_image(polygon, image.height, image.width):
+            yield "outside", height
+        elif not make.pieces(scaled):
+            yield "too_small", height
+        else:
+            yield "usable", height
