@@ -35,6 +35,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores
+from resnet18_ocrdet.data.region_clipping import move_regions, regions_in_image
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.loss import DBLoss
@@ -179,7 +180,8 @@ def make_ours(
     done("decode")
     image = transform.render(picture._replace(read=lambda reduce: image), size, size)
     original = (picture.height, picture.width)
-    polygons, ignore = move_regions(picture.polygons, picture.ignore, transform.matrix, original, size, size)
+    polygons, ignore = regions_in_image(picture.polygons, picture.ignore, original)
+    polygons, ignore = move_regions(polygons, ignore, transform.matrix, original, size, size)
     done("geometry")
     for change in augment.draw_changes(rng):
         image = change(image)

@@ -82,8 +82,10 @@ def write_models(folder: Path, photos: int) -> None:
     """Export the same network for the other backends, also in int8."""
     torch.manual_seed(0)
     contract = make_contract("fp32")
-    card = make_card(load_checkpoint(BUNDLED_PATH), contract, "uint8", free=True)  # its config; not its weights
-    write_onnx(trace(DBNet(), HEIGHT, WIDTH, "uint8", free=True), card, folder / MODEL)
+    card = make_card(
+        load_checkpoint(BUNDLED_PATH), contract, "uint8", dynamic_shapes=True
+    )  # its config; not its weights
+    write_onnx(trace(DBNet(), HEIGHT, WIDTH, "uint8", dynamic_shapes=True), card, folder / MODEL)
     shutil.copyfile(folder / MODEL, folder / INT8_MODEL)
     images = (read_image(folder / f"{number}.jpg") for number in range(photos))
     to_int8(folder / INT8_MODEL, (letterbox(image, HEIGHT, WIDTH, "stretch")[0] for image in images), "uint8")

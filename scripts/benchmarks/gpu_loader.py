@@ -40,7 +40,9 @@ EPOCH = 1000  # images, as in ICDAR2015: the start of an epoch is part of its co
 MIN_SECONDS = 6.0  # of a measurement with the loader
 
 
-def make_loader(options: Options, size: int, count: int, workers: int, cache: CacheKind = "none") -> tuple[TrainLoader, str]:
+def make_loader(
+    options: Options, size: int, count: int, workers: int, cache: CacheKind = "none"
+) -> tuple[TrainLoader, str]:
     """The loader of ocrdet-train with default augmentation, batches of `count`; and what it reads."""
     source, kind = training_images(options, cache)
     cycled = Cycled(source, 2 * count if options.tiny else EPOCH)
@@ -84,7 +86,9 @@ def loop(options: Options) -> None:
     rows.measure("save", partial(_save, options))
 
 
-def fed(options: Options, size: int, count: int, workers: int, cache: CacheKind, compiled: bool = False) -> dict[str, Any]:
+def fed(
+    options: Options, size: int, count: int, workers: int, cache: CacheKind, compiled: bool = False
+) -> dict[str, Any]:
     """Images/s of the loader alone, of the loop fed by it, and of the loop on one batch. compiled: train.compile."""
     compute, precision = make_compute(options.device)
     net = make_model(options.device)
