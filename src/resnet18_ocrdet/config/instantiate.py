@@ -21,7 +21,7 @@ def instantiate(node: DictConfig, **more: Any) -> Any:
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)
     target = values.pop("_target_", None)
-    if target not in targets():
+    if not isinstance(target, str) or target not in targets():
         raise UserError(one_line(f"_target_={as_typed(target)}: only what the options in conf/ name can be built"))
     module, _, name = target.rpartition(".")
     return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)
