@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 import resnet18_ocrdet
+from hostile_files import card, write_onnx
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.launch import run_command
@@ -49,11 +53,11 @@ def test_what_it_refuses(detector: Detector, tmp_path: Path):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
         with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):
             detector(image)
-    with pytest.raises(ValueError, match=r"runtime='openvino': runs exported networks, and .*pt is not one"):
+    with pytest.raises(ValueError, match=r"runtime='openvino': runs exported networks only, and .*pt"):
         Detector(runtime="openvino")
     with pytest.raises(ValueError, match="NumPy array or a path, got list"):
         detector([1, 2])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="box_tresh: not known; there are bin_thresh"):
+    with pytest.raises(ValueError, match="box_tresh: not a setting; use bin_thresh"):
         Detector(box_tresh=0.5)
     for wrong in ({"input_size": (100, 64)}, {"input_size": 640}, {"shape": "quads"}, {"resize": "strech"}):
         with pytest.raises(ValueError, match=r"input_size=|height=|shape=|resize="):
@@ -68,3 +72,42 @@ def test_what_it_refuses(detector: Detector, tmp_path: Path):
         detector(tmp_path / "a.png")
     with pytest.raises(AttributeError, match="no attribute 'Detektor'"):
         _ = resnet18_ocrdet.Detektor
+
+
+WITHOUT_TORCH = """
+import json, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Blocked())
+from resnet18_ocrdet import Detector
+
+found = Detector("m.onnx", shape=sys.argv[1])("a.png")
+print(json.dumps([[each.polygon.tolist(), each.score] for each in found]))
+"""
+
+
+@pytest.mark.parametrize("shape", ["quad", "polygon"])
+@pytest.mark.parametrize("size", [(200, 300), (64, 64)], ids=["tiles", "whole"])
+def test_an_exported_file_runs_without_torch(size, shape, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_onnx(Path("m.onnx"), card())  # the probability is the brightness
+    image = np.zeros((*size, 3), np.uint8)
+    image[20:40, 10:50] = 230
+    write(Path("a.png"), image)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, shape], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    expected = Detector("m.onnx", shape=shape)(image)
+    assert len(expected) == 1
+    assert json.loads(done.stdout) == [[each.polygon.tolist(), each.score] for each in expected]
+
+
+def test_the_block_of_the_test_above_stops_a_checkpoint(tiny_run: Path, tmp_path: Path):
+    code = WITHOUT_TORCH.replace("m.onnx", str(tiny_run / "checkpoints/last.pt"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, "quad"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1 and "ImportError: torch" in done.stderr

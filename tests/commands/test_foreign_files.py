@@ -13,7 +13,7 @@ from conftest import TINY, assert_mentions
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.records import is_record, read_records
+from resnet18_ocrdet.detections.records import ImageRecord, read_records
 from resnet18_ocrdet.viz.draw import write
 
 JOBS = {"detect": _detect, "eval": _evaluate, "check": _check, "export": _export, "train": _train}
@@ -268,7 +268,7 @@ def test_images_of_invalid_records_are_processed_again(tiny_run: Path, place: Pa
     assert call("detect", tiny_run) == 0
     whole = json.loads(Path("out/detections.json").read_text())["images"]
     Path("out/detections.jsonl").write_text("".join(line + "\n" for line in BAD_LINES))
-    assert is_record(RECORD) and list(read_records(Path("out/detections.jsonl"))) == []
+    assert ImageRecord.from_json(json.dumps(RECORD)) and list(read_records(Path("out/detections.jsonl"))) == []
     assert call("detect", tiny_run) == 0
     again = json.loads(Path("out/detections.json").read_text())["images"]
     assert [image["polygons"] for image in again] == [image["polygons"] for image in whole]

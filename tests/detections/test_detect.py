@@ -21,10 +21,11 @@ from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.inputs import find_items, result_names
+from resnet18_ocrdet.detections.inputs import find_items, name_results
 from resnet18_ocrdet.detections.item import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.inference.predictor import Prepared
 from resnet18_ocrdet.structures import Detection, ResizeTransform
 from resnet18_ocrdet.viz.draw import write
 
@@ -115,7 +116,7 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
     assert before == sorted((path, path.read_bytes()) for path in Path("out").rglob("*") if path.is_file())
 
     assert run_command("detect", _detect, ["input=out/vis/photo 1.jpg", *found]) == 2
-    assert "input=out/vis/photo 1.jpg: lies among the pictures that this call replaces" in capsys.readouterr().err
+    assert "input=out/vis/photo 1.jpg: is among the pictures that this call replaces" in capsys.readouterr().err
 
     Path("in/photo 1.jpg").write_text("not an image any more")
     assert run_command("detect", _detect, ["input=in", *found, "vis=false"]) == 1
@@ -219,9 +220,9 @@ def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, ca
 
 def test_stems_that_collide_keep_their_extension():
     images = [Path("a.jpg"), Path("a.png"), Path("b.jpg"), Path("sub/a.jpg")]
-    assert result_names(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
+    assert name_results(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
     images = [Path("a.jpg"), Path("a.png"), Path("a.jpg.png")]
-    assert result_names(images) == images
+    assert name_results(images) == images
 
 
 @pytest.mark.parametrize(
@@ -340,7 +341,10 @@ def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatc
     parts = [json.loads(Path(f"out/detections.{n}-of-2.json").read_text())["images"] for n in (1, 2)]
     assert {len(part) for part in parts} <= {2, 3} and sum(map(len, parts)) == 5
     assert run_command("detect", _detect, [*words, "output=out", "shard=1/2", "decode.bin_thresh=0.2"]) == 2
-    assert "shards share one output with the same settings, and here is bin_thresh 0.3 → 0.2" in capsys.readouterr().err
+    assert (
+        "shards share one output with the same settings, but this call has bin_thresh 0.3 → 0.2"
+        in capsys.readouterr().err
+    )
     assert run_command("detect", _detect, [*words, "output=out"]) == 1
     assert "6 images in in, 5 of them done already" in capsys.readouterr().out
     assert without_seconds(Path("out")) == without_seconds(Path("whole"))
@@ -437,7 +441,7 @@ def test_a_disk_that_takes_nothing_is_one_line(tiny_run: Path, tmp_path: Path, m
     monkeypatch.setattr("resnet18_ocrdet.detections.files.format_detections", full)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
     assert run_command("detect", _detect, words) == 1
-    assert "output=out: cannot be written (No space left on device); what is done is kept" in capsys.readouterr().out
+    assert "output=out: cannot be written (No space left on device)" in capsys.readouterr().out
 
 
 def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path: Path):
@@ -450,7 +454,7 @@ def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path
     (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
     found, left_out, _ = find_items(tmp_path / "in", tmp_path / "out", crops=True)
     assert [item.relative for item in found] == ["a.jpg", "mine/vis/a.jpg"] and left_out == 3
-    with pytest.raises(UserError, match=r"elsewhere/vis: holds only pictures that a detection wrote; copy them"):
+    with pytest.raises(UserError, match=r"elsewhere/vis: contains only pictures that a detection wrote"):
         find_items(tmp_path / "elsewhere/vis", tmp_path / "out", crops=True)
 
 
@@ -476,26 +480,25 @@ def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_th
     assert [item.relative for item in items] == ["a.jpg"] and left_out == 1
 
 
-class Counts:
-    """A detector of known boxes that notes which canvases came together."""
+class FakePredictor:
+    """Finds one region per image, scored by the first pixel, and records the size of each batch."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
-        self.tiling = False
 
     def prepare(self, image):
-        return image, ResizeTransform(*image.shape[:2], 1.0, 1.0)
+        return Prepared(image, ResizeTransform(*image.shape[:2], 1.0, 1.0), 1.0)
 
-    def scale(self, image):
-        return 1.0
+    def needs_tiles(self, prepared):
+        return False
 
-    def maps(self, canvases):
+    def network(self, canvases):
         if len(canvases) > 1 and any(canvas[0, 0, 0] > 200 for canvas in canvases):
             raise RuntimeError("out of memory")
         self.batches.append(len(canvases))
         return [canvas[:, :, 0].astype(np.float32) for canvas in canvases]
 
-    def decode(self, prob_map, placement):
+    def decode(self, prob_map, transform):
         return [Detection(np.zeros((4, 2), np.float32), float(prob_map[0, 0]))]
 
 
@@ -509,13 +512,13 @@ def test_order_batches_and_failures(tmp_path: Path):
         items.append(Item(path, path.name, Path(path.stem)))
     items[1].path.write_text("no image")
     written: list[str] = []
-    detector = Counts()
+    detector = FakePredictor()
     found = list(
         detect_all(detector, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
     )
     assert [done.item for done in found] == items
     assert [isinstance(done, Done) for done in found] == [number != 1 for number in range(8)]
-    assert [done.detections[0].score for done in found if isinstance(done, Done)] == [0, 2, 3, 4, 5, 6, 250]
+    assert [done.record.scores[0] for done in found if isinstance(done, Done)] == [0, 2, 3, 4, 5, 6, 250]
     assert detector.batches == [1, 1, 2, 2, 1]  # 0 | 2, cut off by the broken one | 3 4 | 5 6 | 7
     assert written == [item.relative for item in items if item is not items[1]]
 
@@ -524,15 +527,15 @@ def test_a_batch_that_does_not_fit_is_done_one_by_one(tmp_path: Path):
     for number in range(2):
         write(tmp_path / f"{number}.png", np.full((64, 64, 3), 250, np.uint8))
     items = [Item(tmp_path / f"{n}.png", f"{n}.png", Path(f"{n}")) for n in range(2)]
-    detector = Counts()
+    detector = FakePredictor()
     found = list(detect_all(detector, items, lambda *_: None, batch_size=2))  # type: ignore[arg-type]
     assert detector.batches == [1, 1] and [type(done) for done in found] == [Done, Done]
 
 
 def test_a_fault_of_ours_is_not_taken_for_a_bad_image(tmp_path: Path):
     write(tmp_path / "0.png", np.zeros((64, 64, 3), np.uint8))
-    detector = Counts()
-    detector.decode = lambda prob_map, placement: [][0]  # type: ignore[method-assign]
+    detector = FakePredictor()
+    detector.decode = lambda prob_map, transform: [][0]  # type: ignore[method-assign]
     with pytest.raises(IndexError):
         list(detect_all(detector, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))  # type: ignore[arg-type]
 

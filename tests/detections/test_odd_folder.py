@@ -35,8 +35,8 @@ MODES = {  # kind -> mode of the stored pixels, format, what else it is saved wi
 }
 REASONS = {
     "empty.jpg": "the file is empty",
-    "cut.jpg": "cut short",
-    "cut.png": "cut short",
+    "cut.jpg": "truncated",
+    "cut.png": "truncated",
     "page.jpg": "not an image (starts with",
     "float.tif": "pixels are float32",
     "bomb.png": "megapixels; at most 179 (max_megapixels)",

@@ -22,14 +22,17 @@ from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.export.graph import ShippedNet
-from resnet18_ocrdet.export.parity import TOLERANCES, Parity, compare
-from resnet18_ocrdet.inference.backends import KEY, Exported, ExportedModel, open_exported
-from resnet18_ocrdet.inference.loading import LoadedModel, where_to_run
+from resnet18_ocrdet.export.graph import ExportNet
+from resnet18_ocrdet.export.parity import TOLERANCES, Parity, measure_parity
+from resnet18_ocrdet.inference.backends import open_exported
+from resnet18_ocrdet.inference.exported import Exported, ExportedNetwork
+from resnet18_ocrdet.inference.exported_card import KEY
+from resnet18_ocrdet.inference.loading import LoadedModel
 from resnet18_ocrdet.inference.postprocess import Decoder
-from resnet18_ocrdet.model.checkpoint import weights_only
+from resnet18_ocrdet.inference.torch_network import where_to_run
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.runtime.device import choose_precision
 from resnet18_ocrdet.structures import ResizeTransform
 from resnet18_ocrdet.viz.draw import write
 
@@ -60,16 +63,16 @@ def test_the_shipped_network_is_the_trained_one():
     image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
     with torch.inference_mode():
         wanted = net(image, with_thresh=False).prob_map
-        assert torch.allclose(ShippedNet(net)(image), wanted, atol=1e-5)
-        assert torch.equal(ShippedNet(net)(image.float()), ShippedNet(net)(image))
+        assert torch.allclose(ExportNet(net)(image), wanted, atol=1e-5)
+        assert torch.equal(ExportNet(net)(image.float()), ExportNet(net)(image))
 
 
 def test_fit_puts_the_whole_image_on_a_canvas_of_the_size():
     image = np.full((100, 400, 3), 255, np.uint8)
-    canvas, placement = letterbox(image, 96, 128, "fit")
+    canvas, transform = letterbox(image, 96, 128, "fit")
     assert canvas.shape == (96, 128, 3)
     assert (canvas[:32] == 255).all() and (canvas[32:] == 0).all()  # 400 px to 128, 100 to 32
-    assert placement == ResizeTransform(100, 400, 0.32, 0.32)
+    assert transform == ResizeTransform(100, 400, 0.32, 0.32)
     canvas, _ = letterbox(image.transpose(1, 0, 2), 96, 128, "fit")
     assert canvas.shape == (96, 128, 3) and (canvas[:, :24] == 255).all() and (canvas[:, 24:] == 0).all()
 
@@ -93,15 +96,15 @@ class Says:
 )
 def test_what_differs_is_seen(shift, more, largest, hmean, holds):
     image = np.full((64, 96, 3), 9, np.uint8)
-    parity = compare(Says(0), Says(shift, more), [image, image])  # type: ignore[arg-type]
+    parity = measure_parity(Says(0), Says(shift, more), [image, image])  # type: ignore[arg-type]
     assert (parity.images, parity.boxes, parity.holds(TOLERANCES["fp32"])) == (2, 2, holds)
     assert parity.largest == pytest.approx(largest, rel=1e-3) and parity.hmean == hmean
 
 
 def test_nothing_found_by_both_agrees_and_nan_does_not():
     blank = np.zeros((64, 96, 3), np.uint8)
-    assert compare(Says(0), Says(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
-    parity = compare(Says(0), Says(0, float("nan")), [blank + 9, blank])  # type: ignore[arg-type]
+    assert measure_parity(Says(0), Says(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
+    parity = measure_parity(Says(0), Says(0, float("nan")), [blank + 9, blank])  # type: ignore[arg-type]
     assert np.isnan(parity.largest)
     for allowed in TOLERANCES.values():
         assert not parity.holds(allowed) and not Parity(1, float("nan"), 5, 1.0).holds(allowed)
@@ -115,20 +118,20 @@ def test_a_file_of_one_image_gets_them_one_by_one():
         return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
 
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
-    net = ExportedModel(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
-    maps = net(torch.zeros((3, 3, 64, 96), dtype=torch.uint8))
+    net = ExportedNetwork(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
+    maps = net([np.zeros((64, 96, 3), np.uint8)] * 3)
     assert seen == [((1, 3, 64, 96), np.float32)] * 4  # the first one when it was opened
-    assert maps.thresh_logits is None and torch.allclose(maps.prob_map, torch.full((3, 1, 64, 96), 0.25))
-    net.check(64, 96, "fit")
+    assert np.array_equal(maps, np.full((3, 64, 96), 0.25, np.float32))
+    net.check_size(64, 96, "fit")
     for wrong in ((64, 64, "fit"), (64, 96, "keep")):
         with pytest.raises(UserError, match=r"a\.onnx: takes images of 64x96 only"):
-            net.check(*wrong)
+            net.check_size(*wrong)
 
 
 @pytest.mark.parametrize(
     ("command", "job", "words", "message"),
     [
-        ("export", _export, ["output=model.foo"], "output=model.foo: ends in .foo, not in .onnx or .pt2"),
+        ("export", _export, ["output=model.foo"], "output=model.foo: must end in .onnx or .pt2"),
         ("export", _export, ["output=folder.onnx"], "output=folder.onnx: folder.onnx is a folder"),
         ("export", _export, ["checkpoint=m.onnx"], "checkpoint m.onnx: an exported network can only be run"),
         ("export", _export, ["input=none"], "input=none: no such file or folder"),
@@ -183,21 +186,21 @@ def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_p
 def test_where_an_exported_file_runs():
     def trained(runtime: str, precision: str = "fp32") -> LoadedModel:
         file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
-        return LoadedModel(file.path, weights_only({"precision": precision}, {}, {}, {}), file)
+        return LoadedModel(file.path, {"contract": {"precision": precision}, "config": {}, "about": {}}, None, file)
 
     cpu = torch.device("cpu")
     assert where_to_run(trained("onnxruntime"), "auto", "auto") == (cpu, "fp32")
-    assert where_to_run(trained("openvino"), "cpu", "auto") == (cpu, "auto")  # bf16 where the CPU has it
+    assert where_to_run(trained("openvino"), "cpu", "auto") == (cpu, choose_precision("auto", cpu))
     assert where_to_run(trained("openvino"), "cpu", "bf16") == (cpu, "bf16")
-    with pytest.raises(UserError, match=r"bf16: a\.onnx is run by onnxruntime, in fp32; runtime=openvino, or a \.pt"):
+    with pytest.raises(UserError, match=r"bf16: a\.onnx is run by onnxruntime, in fp32; runtime=openvino"):
         where_to_run(trained("onnxruntime"), "cpu", "bf16")
-    with pytest.raises(UserError, match=r"fp16: a\.onnx is run by openvino, in fp32 or bf16; or a \.pt"):
+    with pytest.raises(UserError, match=r"fp16: a\.onnx is run by openvino, in fp32 or bf16"):
         where_to_run(trained("openvino"), "cpu", "fp16")
     with pytest.raises(UserError, match=r"device=mps: a\.onnx is run by openvino, on the CPU"):
         where_to_run(trained("openvino"), "mps", "auto")
     for runtime in ("onnxruntime", "openvino"):
         assert where_to_run(trained(runtime, "int8"), "auto", "auto") == (cpu, "int8")
-        with pytest.raises(UserError, match=r"precision=bf16: a\.onnx computes in int8; precision=auto"):
+        with pytest.raises(UserError, match=r"precision=bf16: a\.onnx computes in int8"):
             where_to_run(trained(runtime, "int8"), "auto", "bf16")
 
 
@@ -216,13 +219,13 @@ def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.pt2").write_text("an earlier one")
     apart = Parity(4, 0.01, 10, 0.9)
-    monkeypatch.setattr("resnet18_ocrdet.commands.export.compare", lambda *_: apart)
+    monkeypatch.setattr("resnet18_ocrdet.commands.export.measure_parity", lambda *_: apart)
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.pt2"]
     assert run_command("export", _export, words) == 2
-    assert "model.pt2: is there without its model.pt2.json" in capsys.readouterr().err
+    assert "model.pt2: exists without its model.pt2.json" in capsys.readouterr().err
     assert run_command("export", _export, [*words, "overwrite=true"]) == 2
     told = capsys.readouterr()
-    assert "model.pt2: not written: the export does not say the same as the checkpoint" in told.err
+    assert "model.pt2: not written: exported output differs beyond tolerance" in told.err
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
     assert (tmp_path / "model.pt2").read_text() == "an earlier one"
 
@@ -230,7 +233,7 @@ def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, m
 @pytest.mark.slow
 def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
     told = (exported / "told.txt").read_text()
-    assert "WARNING: the checkpoint was made for 64x64, this file says 96x128: text is seen at another size" in told
+    assert "WARNING: the checkpoint was trained at 64x64, this file is for 96x128" in told
     assert "compared on 4 rendered scenes with the checkpoint in fp32: largest difference of a probability " in told
     content = (exported / "model.onnx").read_bytes()
     assert str(tiny_run).encode() not in content and not any(place in content for place in PLACES)
@@ -342,8 +345,8 @@ def test_int8_that_loses_too_much_is_not_written(tiny_run: Path, tmp_path: Path,
     write(tmp_path / "a.png", SyntheticScenes(1, 96, 128, seed=1).load(0).image)
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=small.onnx", "precision=int8", "input=a.png"]
     assert run_command("export", _export, [*words, "decode.box_thresh=0"]) == 2
-    assert "small.onnx: not written: the export does not say the same" in capsys.readouterr().err
+    assert "small.onnx: not written: exported output differs beyond tolerance" in capsys.readouterr().err
     write(tmp_path / "a.png", np.zeros((96, 128, 3), np.uint8))
     assert run_command("export", _export, [*words, "decode.box_thresh=0.9"]) == 2
-    assert "at least 10 regions are needed to compare on; name images with text" in capsys.readouterr().err
+    assert "at least 10 regions are needed" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

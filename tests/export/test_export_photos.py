@@ -16,10 +16,13 @@ from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
 from resnet18_ocrdet.export.onnx_file import write_onnx
-from resnet18_ocrdet.export.parity import TOLERANCES, compare
-from resnet18_ocrdet.inference.backends import ExportedModel, open_exported
+from resnet18_ocrdet.export.parity import TOLERANCES, measure_parity
+from resnet18_ocrdet.inference.backends import open_exported
+from resnet18_ocrdet.inference.exported import ExportedNetwork
 from resnet18_ocrdet.inference.loading import load_model
+from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.inference.predictor import Predictor
+from resnet18_ocrdet.inference.torch_network import TorchNetwork, load_dbnet
 from resnet18_ocrdet.model.contract import Contract
 
 ROOT = os.environ.get("OCRDET_ICDAR2015")
@@ -33,20 +36,20 @@ def test_one_file_agrees_at_every_size(tmp_path: Path):
     trained = load_model(BUNDLED_PATH)
     # low thresholds: many boxes, and most of them doubtful ones that a small difference could lose
     contract = replace(Contract.from_dict(trained.content["contract"]), bin_thresh=0.1, box_thresh=0.1)
-    net = build.build_network(trained, cpu)
+    net = load_dbnet(trained, cpu)
     write_onnx(
-        trace(net, 640, 640, "uint8", free=True),
-        make_card(trained.content, contract, "uint8", free=True),
+        trace(net, 640, 640, "uint8", dynamic_shapes=True),
+        make_card(trained.content, contract, "uint8", dynamic_shapes=True),
         tmp_path / "net.onnx",
     )
-    file = ExportedModel(open_exported(tmp_path / "net.onnx", "onnxruntime"))
     compute, _ = build.build_compute(cpu, "fp32")
+    networks = TorchNetwork(net, compute), ExportedNetwork(open_exported(tmp_path / "net.onnx", "onnxruntime"))
     photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).parts["train"][800:900:6]]
     boxes = 0
     for height, width in SIZES:
         at = replace(contract, height=height, width=width)
-        first, second = (Predictor(each, at, build.build_decoder(at), compute) for each in (net, file))
-        parity = compare(first, second, photos)
+        first, second = (Predictor(each, at, Decoder.of(at)) for each in networks)
+        parity = measure_parity(first, second, photos)
         assert parity.holds(TOLERANCES["fp32"]), f"{height}x{width}: {parity}"
         boxes += parity.boxes
     assert boxes >= 500

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from onnx import TensorProto as T
 from onnx import helper
 
@@ -18,8 +17,9 @@ from hostile_files import brightness, card, endless, write_onnx
 from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference import backends
-from resnet18_ocrdet.inference.backends import ExportedModel, open_exported
+from resnet18_ocrdet.inference import exported
+from resnet18_ocrdet.inference.backends import open_exported
+from resnet18_ocrdet.inference.exported import ExportedNetwork
 from resnet18_ocrdet.runtime.time_limit import within
 from resnet18_ocrdet.viz.draw import write
 
@@ -43,7 +43,7 @@ HALVED = [helper.make_node("Resize", ["map", "", "halves"], ["out"], mode="neare
 CHANNELS = [helper.make_node("Cast", ["image"], ["out"], to=T.FLOAT)]
 WORDS = [helper.make_node("Identity", ["words"], ["out"])]
 CIRCLE = [helper.make_node("Add", ["map", "sum"], ["out"]), helper.make_node("Add", ["out", "map"], ["sum"])]
-REFUSED = "gives no map of probabilities but|gives .* instead of a map|cannot open it|cannot compile it"
+REFUSED = "the output is not a map of probabilities but|gives .* instead of a map|cannot open it|cannot compile it"
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("scalar", {"nodes": turn("ReduceMean", keepdims=0)}, r"gives \(\) instead of a map of \(1, 1, 64, 64\)"),
     ("texts", {"nodes": after(*WORDS), "kind": T.STRING}, REFUSED),
@@ -65,7 +65,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 def test_what_is_no_map_is_told_when_the_file_is_opened(runtime: str, graph: dict[str, Any], message: str, tmp_path):
     write_onnx(tmp_path / "a.onnx", card(), **graph)
     with pytest.raises(UserError, match=message) as caught:
-        ExportedModel(open_exported(tmp_path / "a.onnx", runtime))
+        ExportedNetwork(open_exported(tmp_path / "a.onnx", runtime))
     assert str(caught.value).startswith(f"{tmp_path}/a.onnx: ") and "\n" not in str(caught.value)
 
 
@@ -75,18 +75,18 @@ def test_a_map_that_goes_wrong_later_is_told_too(runtime: str, tmp_path: Path):
     nodes = [*brightness("map"), helper.make_node("Log", ["map"], ["out"])]  # 1 for white, -infinity for black
     write_onnx(tmp_path / "log.onnx", card(), nodes)
     with pytest.raises(UserError, match="gives values from -inf to"):
-        ExportedModel(open_exported(tmp_path / "log.onnx", runtime))
+        ExportedNetwork(open_exported(tmp_path / "log.onnx", runtime))
     nodes = [*brightness("map"), helper.make_node("Mul", ["map", "many"], ["out"])]
-    net = ExportedModel(open_exported(write_onnx(tmp_path / "mul.onnx", card(), nodes), runtime))
+    net = ExportedNetwork(open_exported(write_onnx(tmp_path / "mul.onnx", card(), nodes), runtime))
     with pytest.raises(UserError, match=r"mul\.onnx: gives values from 0 to 1e\+06 instead of probabilities, 0 to 1"):
-        net(torch.arange(2).mul(255).to(torch.uint8).view(1, 1, 2, 1).expand(1, 3, 2, 2).contiguous())
+        net.prob_maps(np.broadcast_to(np.array([0, 255], np.uint8)[:, None], (1, 3, 2, 2)))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_right_graph_is_taken(runtime: str, tmp_path: Path):
-    net = ExportedModel(open_exported(write_onnx(tmp_path / "a.onnx", card()), runtime))
-    image = torch.full((2, 3, 32, 64), 51, dtype=torch.uint8)
-    assert torch.allclose(net(image).prob_map, torch.full((2, 1, 32, 64), 0.2))
+    net = ExportedNetwork(open_exported(write_onnx(tmp_path / "a.onnx", card()), runtime))
+    canvas = np.full((32, 64, 3), 51, np.uint8)
+    assert np.allclose(net([canvas, canvas]), np.full((2, 32, 64), 0.2))
 
 
 def test_a_command_says_it_in_one_line(tmp_path: Path, monkeypatch, capsys):
@@ -117,9 +117,9 @@ def test_what_is_found_is_json(tmp_path: Path, monkeypatch):
 
 ENDLESS = """
 import sys
-from resnet18_ocrdet.inference import backends
+from resnet18_ocrdet.inference import exported
 from resnet18_ocrdet.cli import detect
-backends.OPENING_SECONDS = 2.0
+exported.OPENING_SECONDS = 2.0
 sys.argv = ["ocrdet-detect", "input=a.png", "checkpoint=a.onnx", "runtime=" + sys.argv[1]]
 detect()
 """
@@ -139,16 +139,16 @@ def test_a_loop_without_an_end_is_not_waited_for(runtime: str, tmp_path: Path):
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_a_loop_that_begins_later_is_not_waited_for(runtime: str, tmp_path: Path, monkeypatch):
-    net = ExportedModel(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
-    image = torch.zeros((1, 3, 64, 64), dtype=torch.uint8)
-    assert net(image).prob_map.max() == 0
-    monkeypatch.setattr(backends, "PASS_SECONDS", 0.2)
+    net = ExportedNetwork(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
+    image = np.zeros((1, 3, 64, 64), np.uint8)
+    assert net.prob_maps(image).max() == 0
+    monkeypatch.setattr(exported, "PASS_SECONDS", 0.2)
     told = rf"a\.onnx: {runtime} has not ended after 0\.2 s on an image"
     with pytest.raises(UserError, match=told):
-        net(image + 1)
-    monkeypatch.setattr(backends, "within", None)
+        net.prob_maps(image + 1)
+    monkeypatch.setattr(exported, "within", None)
     with pytest.raises(UserError, match=told):  # nothing is run any more
-        net(image)
+        net.prob_maps(image)
 
 
 def test_within_hands_on_what_is_returned_and_raised():

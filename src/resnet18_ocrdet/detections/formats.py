@@ -19,7 +19,7 @@ CLASS = "text"  # the only one
 
 def labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
     """The label file of one image. image_path: relative to the folder of the label file."""
-    shapes = [
+    shapes: list[dict[str, Any]] = [
         {
             "label": CLASS,
             "points": polygon,

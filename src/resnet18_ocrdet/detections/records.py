@@ -117,7 +117,7 @@ def _is_record(value: Any) -> bool:
         return False
     if not all(type(value.get(key)) is int for key in Stamp._fields) or not is_number(value.get("seconds")):
         return False
-    lists = [value.get(key) for key in LISTS]
+    lists: list[Any] = [value.get(key) for key in LISTS]
     if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:
         return False
     polygons, quads, scores = lists

@@ -87,7 +87,9 @@ def exported_precision(model: LoadedModel, device: str, precision: str) -> str:
         instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"
         raise UserError(f"precision={precision}: {path} is run by {runtime}, in {' or '.join(able)}; {instead}")
     if precision == "auto" and len(able) > 1:
-        from ..runtime.device import choose_precision, torch
+        import torch
+
+        from ..runtime.device import choose_precision
 
         return choose_precision("auto", torch.device("cpu"))
     return able[0] if precision == "auto" else precision

@@ -56,7 +56,8 @@ class Predictor:
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
         size = self.contract.height, self.contract.width, self.contract.resize
-        return Prepared(*letterbox(image, *size), min(scale_to(*image.shape[:2], *size)))
+        canvas, transform = letterbox(image, *size)
+        return Prepared(canvas, transform, min(scale_to(image.shape[0], image.shape[1], *size)))
 
     def look(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
         """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
