@@ -84,7 +84,8 @@ def test_a_far_too_low_learning_rate_is_detected_from_the_weights(tmp_path: Path
 def test_the_same_images_for_training_and_validation_are_counted(tmp_path: Path, monkeypatch, capsys):
     words = (*SMALL, photos(tmp_path / "set", *[WORD] * 4), "train.preview=true", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words, "data.train=0-3", "data.val=0-3") == 0
-    both, overlap = [line for line in capsys.readouterr().out.splitlines() if re.match("note: .*validation", line)]
+    notes = [line for line in capsys.readouterr().out.splitlines() if re.match("note: .*validation", line)]
+    overlap, both = sorted(notes, key=lambda note: "data.val" in note)
     assert_mentions(both, "data.train", "data.val", "0-3")
     assert_mentions(overlap, "4 of 4", f"{tmp_path}/set/images/0.jpg")
     assert train(monkeypatch, *words, "data.train=0-2", "data.val=2-3") == 0
