@@ -1,4 +1,4 @@
-"""Reads a page of the product: fails on tags that do not match."""
+"""Parses a page; fails on unbalanced tags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EMPTY_TAGS = {"meta", "img"}
 
 
 class Page(HTMLParser):
-    """Tags that are open, all tags with their attributes, and the text."""
+    """All tags with their attributes, and the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ class Page(HTMLParser):
     def addresses(self) -> list[str]:
         return [str(attrs[name]) for _, attrs in self.seen for name in ("src", "href") if name in attrs]
 
-    def stands_alone(self) -> bool:
-        """No script, nothing from elsewhere, and each link leads to a place on the page."""
+    def is_self_contained(self) -> bool:
+        """No script, no external resource, and every link leads to an element of the page."""
         targets = {attrs.get("id") for _, attrs in self.seen}
         inside = [re.match(r"data:image/jpeg;base64,", place) or place[1:] in targets for place in self.addresses]
         return all(inside) and not self.tags & {"script", "link", "iframe", "object", "embed", "base", "form"}

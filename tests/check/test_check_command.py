@@ -1,4 +1,4 @@
-"""ocrdet-check as it is called: a set of defects, the copy without them, and a training on it."""
+"""ocrdet-check on a set with defects, its cleaned copy, and a training on that."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import pytest
 
 from config_runner import configs
 from defective_set import WORD, build, encoded, picture
+from resnet18_ocrdet.check.fixed_copy import clip_regions
 from resnet18_ocrdet.cli import _check, _train
-from resnet18_ocrdet.commands.check import USUAL, at_border
+from resnet18_ocrdet.commands.check_messages import DEFAULT_POLICY
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.findings import CODES
 from resnet18_ocrdet.data.record import Region, to_record
@@ -66,7 +67,7 @@ def test_forty_defects_are_reported_with_file_and_line(defective):
     assert missing == {}, sorted(found)
 
 
-def test_nothing_else_is_reported_of_them(defective):
+def test_nothing_else_is_reported(defective):
     root, wanted, _, report, _ = defective
     whole_set = {".": {"PG036", "GT010", "GT002"}}  # sums over the set
     more = [
@@ -88,13 +89,13 @@ def test_the_copy_is_clean_and_a_training_on_it_runs(defective, tmp_path):
     assert run_command("train", _train, [*words, "train.workers=0", "data.on_error=fail"]) == 0
 
 
-def test_the_page_lists_every_code_as_it_is():
+def test_the_page_lists_every_code():
     page = (Path(__file__).parents[2] / "docs" / "check.md").read_text("utf-8")
     for code, kind in CODES.items():
         assert f"| {code} | {kind.level} | {kind.title} | {kind.remedy} |".replace("|  |", "| |") in page
 
 
-def test_a_picture_in_training_and_validation_stays_in_validation(tmp_path):
+def test_an_image_in_training_and_validation_stays_in_validation(tmp_path):
     for part, numbers in {"train": (1, 2, 3), "val": (3, 4)}.items():
         for number in numbers:
             image = tmp_path / "set" / f"{part}_images" / f"{part}_{number}.png"
@@ -141,7 +142,7 @@ def test_a_region_that_the_border_cuts_in_two_is_kept_or_masked():
     bridge = np.array([[10, -20], [90, -20], [90, 40], [70, 40], [70, -10], [30, -10], [30, 60], [10, 60]], np.float32)
     regions = [Region(bridge, "arch", line=3), Region(bridge[:4] + 20, "beam", True, 4)]
     record = replace(to_record(Path("1.jpg"), Path("1.txt"), regions), size=(100, 120))
-    cut = at_border(record)
+    cut = clip_regions(record)
     assert [area(polygon) for polygon in cut.polygons[:2]] == [1200, 800]
     assert cut.ignore.tolist() == [False, True, True] and cut.texts == ("arch", "arch", "beam")
     assert cut.lines.tolist() == [3, 3, 4]
@@ -155,10 +156,10 @@ def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
         (tmp_path / "set" / "labels").mkdir(exist_ok=True)
         (tmp_path / "set" / "labels" / f"{number}.txt").write_text(WORD)
     check(f"data.root={tmp_path}/set", f"output={tmp_path}/out", "fix=true")
-    assert "wrote 2 images with cleaned labels" in (told := capsys.readouterr().out) and "1 image left out" in told
+    assert "wrote 2 images with cleaned labels" in (out := capsys.readouterr().out) and "1 image left out" in out
 
 
-def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
+def test_a_training_accepts_the_suggested_commands(tmp_path, capsys):
     """Images without labels would be refused: the words leave them out."""
     for number in range(1, 7):
         image = tmp_path / "set" / "images" / f"{number}.png"
@@ -181,15 +182,15 @@ def test_the_words_it_ends_with_are_taken_by_a_training(tmp_path, capsys):
     assert "data.missing_gt=negative" in line  # as typed
 
 
-def test_the_check_says_what_a_training_would_do(tmp_path, capsys):
+def test_the_check_reports_what_a_training_would_do(tmp_path, capsys):
     build(tmp_path / "bad")
     check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out")
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ocrdet-train would")]
-    assert "refuse this set" in line and "GT001" in line and "data.on_error=skip" in line
+    assert "refuse this data set" in line and "GT001" in line and "data.on_error=skip" in line
     check(f"data.root={tmp_path}/bad", f"output={tmp_path}/out2", "data.on_error=skip", "data.missing_gt=skip")
     assert re.search(r"ocrdet-train would use \d+ of \d+ images", capsys.readouterr().out)
 
 
-def test_the_usual_policy_is_that_of_the_config(tmp_path):
+def test_the_default_policy_is_that_of_the_config(tmp_path):
     (cfg,) = configs("train", "data=custom", f"data.root={tmp_path}")
-    assert (cfg.data.on_error, cfg.data.missing_gt) == USUAL
+    assert (cfg.data.on_error, cfg.data.missing_gt) == DEFAULT_POLICY

@@ -1,4 +1,4 @@
-"""What is said of images: each measure on a drawn example and on one that only looks like it."""
+"""Findings about images: each measure on a drawn example and on a similar one without the problem."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.check import images
-from resnet18_ocrdet.check.curved import Bow, bends, is_curved
+from resnet18_ocrdet.check.curvature import InkCurve, is_curved, is_line_curved
+from resnet18_ocrdet.check.image_stats import ImageStats, measure_image, measure_images, pages_of
 from resnet18_ocrdet.check.images import check_images
-from resnet18_ocrdet.check.look import Look, look_at, look_at_all, pages_of
-from resnet18_ocrdet.check.measure import reduced, steepness, text_tone
+from resnet18_ocrdet.check.sharpness import GreyLevels, edge_sharpness, scaled_down, text_quality
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2015 as dialect
 from resnet18_ocrdet.data.image_io import read_image
@@ -51,18 +51,18 @@ def record(path: Path, *regions: Region) -> LabelRecord:
 
 def found(**parts: list[LabelRecord]) -> list[tuple[str, str]]:
     report = Report()
-    check_images(parts, look_at_all(parts, threads=2), report)
+    check_images(parts, measure_images(parts, threads=2), report)
     return [(finding.code, finding.path.name) for finding in report]
 
 
 def test_a_step_rises_within_a_pixel_and_a_blurred_one_does_not():
     step = np.full((64, 64), 50, np.uint8)
     step[:, 32:] = 150
-    assert steepness(step) == 1.0
+    assert edge_sharpness(step) == 1.0
     for sigma in (1.5, 2.5):  # slope of a Gaussian edge: 1 / (sigma sqrt(2 pi)); the window misses its tails
-        assert steepness(cv2.GaussianBlur(step, (0, 0), sigma)) == pytest.approx(0.4 / sigma, rel=0.25)
-    assert steepness(np.zeros((8, 8), np.uint8)) == 0.0
-    assert steepness(np.zeros((1, 8), np.uint8)) == 0.0
+        assert edge_sharpness(cv2.GaussianBlur(step, (0, 0), sigma)) == pytest.approx(0.4 / sigma, rel=0.25)
+    assert edge_sharpness(np.zeros((8, 8), np.uint8)) == 0.0
+    assert edge_sharpness(np.zeros((1, 8), np.uint8)) == 0.0
 
 
 def test_a_smooth_but_sharp_subject_is_not_blurred(tmp_path: Path):
@@ -155,7 +155,7 @@ def test_what_the_report_holds_already_is_not_said_again(tmp_path: Path):
     report = Report()
     report.add("IM052", tmp_path / "a.jpg", image=tmp_path / "a.jpg")
     report.add("IM067", blank, image=blank)
-    check_images(parts, look_at_all(parts), report)
+    check_images(parts, measure_images(parts), report)
     assert len(report) == 2
 
 
@@ -166,7 +166,7 @@ def test_a_file_of_several_pictures(tmp_path: Path):
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "b.gif")
     assert found(train=[record(tmp_path / "a.gif"), record(tmp_path / "b.gif")])[0] == ("IM062", "a.gif")
-    assert look_at(record(tmp_path / "b.gif")).pages == 1
+    assert measure_image(record(tmp_path / "b.gif")).pages == 1
 
 
 def test_equal_pixels_are_found_whatever_the_file(tmp_path: Path):
@@ -202,15 +202,15 @@ def test_a_copy_scaled_or_saved_anew_is_found_across_parts_only(tmp_path: Path):
     assert found(train=[record(page)], val=[record(other)]) == [], "one digit more"
 
 
-def test_looks_come_in_order_and_each_counts_once(tmp_path: Path):
+def test_results_are_in_order_and_each_image_counts_once(tmp_path: Path):
     parts = {
         name: [record(save(tmp_path / name / f"{i}.png", scene(height=200 + 10 * i))) for i in range(20)]
         for name in ("train", "val")
     }
     calls: list[int] = []
-    looks = look_at_all(parts, lambda: calls.append(1), threads=3)
+    found = measure_images(parts, lambda: calls.append(1), threads=3)
     assert len(calls) == 40
-    assert [look.height for look in looks["val"]] == [200 + 10 * i for i in range(20)]
+    assert [image.height for image in found["val"]] == [200 + 10 * i for i in range(20)]
 
 
 def test_regions_that_cannot_be_drawn_do_no_harm(tmp_path: Path):
@@ -222,23 +222,23 @@ def test_regions_that_cannot_be_drawn_do_no_harm(tmp_path: Path):
         np.array([[-90, -50], [-10, -50], [-10, -20], [-90, -20]], np.float32),
         np.array([[10, 10], [90, 10], [90, 10], [10, 10]], np.float32),
     ]
-    look = look_at(record(save(tmp_path / "a.png", scene()), *map(Region, odd)))
-    assert look.fault is None and look.curved == ()
+    stats = measure_image(record(save(tmp_path / "a.png", scene()), *map(Region, odd)))
+    assert stats.fault is None and stats.curved == ()
 
 
 def test_text_is_measured_in_its_own_height():
     big = cv2.resize(scene(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    one, four = text_tone(scene(), WORD), text_tone(np.asarray(big, np.uint8), WORD * 4)
+    one, four = text_quality(scene(), WORD), text_quality(np.asarray(big, np.uint8), WORD * 4)
     assert one is not None and four is not None
     assert four.contrast == pytest.approx(one.contrast, rel=0.1)
-    assert four.edges == pytest.approx(one.edges, rel=0.5)
-    assert text_tone(scene(), np.array([[0, 0], [90, 0], [90, 9], [0, 9]], np.float32)) is None
+    assert four.sharpness == pytest.approx(one.sharpness, rel=0.5)
+    assert text_quality(scene(), np.array([[0, 0], [90, 0], [90, 9], [0, 9]], np.float32)) is None
 
 
 def test_reduced_keeps_the_shape_and_small_images():
-    assert reduced(np.zeros((720, 1280), np.uint8)).shape == (360, 640)
-    assert reduced(np.zeros((3, 6400), np.uint8)).shape == (1, 640)
-    assert reduced(np.zeros((640, 20), np.uint8)).shape == (640, 20)
+    assert scaled_down(np.zeros((720, 1280), np.uint8)).shape == (360, 640)
+    assert scaled_down(np.zeros((3, 6400), np.uint8)).shape == (1, 640)
+    assert scaled_down(np.zeros((640, 20), np.uint8)).shape == (640, 20)
 
 
 def arc(text: str, rise: float) -> tuple[Grey, NDArray[np.float32]]:
@@ -271,9 +271,9 @@ def turned(quad: NDArray[np.float32], height: int) -> NDArray[np.float32]:
     return np.stack([height - 1 - quad[:, 1], quad[:, 0]], axis=1)
 
 
-def test_a_bow_counts_when_all_of_it_fits():
-    bent = Bow(top=0.3, bottom=0.2, fit=0.9, letters=0.5, filled=1.0)
-    assert bends(bent) and bends(bent._replace(top=-0.3, bottom=-0.2))
+def test_a_curve_counts_if_all_its_values_fit():
+    bent = InkCurve(top=0.3, bottom=0.2, fit=0.9, letters=0.5)
+    assert is_line_curved(bent) and is_line_curved(bent._replace(top=-0.3, bottom=-0.2))
     for other in (
         {"top": -0.3},  # a lens: high in the middle
         {"bottom": 0.14},  # one straight edge: a long letter in the middle
@@ -281,8 +281,8 @@ def test_a_bow_counts_when_all_of_it_fits():
         {"fit": 0.59},
         {"letters": 0.67},  # they fill the box
     ):
-        assert not bends(bent._replace(**other)), other
-    assert bends(bent._replace(bottom=0.15, fit=0.6, letters=0.66))
+        assert not is_line_curved(bent._replace(**other)), other
+    assert is_line_curved(bent._replace(bottom=0.15, fit=0.6, letters=0.66))
 
 
 def test_slanted_text_is_not_curved():
@@ -300,8 +300,8 @@ def test_blanks_and_short_words_are_not_curved():
     assert not is_curved(*arc("STA", 1.0))
 
 
-def test_near_pairs_need_something_to_be_told_by():
-    plain = Look(None, 100, 100, images.Look(None).tone, constant=True, thumb=bytes(1024))
+def test_near_pairs_need_content():
+    plain = ImageStats(None, 100, 100, GreyLevels(9, 50, 90, 1), constant=True, thumb=bytes(1024))
     assert images.near_pairs([plain], [plain]) == []
 
 

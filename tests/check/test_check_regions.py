@@ -1,4 +1,4 @@
-"""What is said of regions: each finding on a hand-made case and on one that just escapes it."""
+"""Findings about regions: each on a hand-made case and on one just below its threshold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.check.lines import check_lines, neighbours
-from resnet18_ocrdet.check.look import Look
-from resnet18_ocrdet.check.regions import Facts, check_regions, covering
-from resnet18_ocrdet.check.wording import share
+from resnet18_ocrdet.check.image_stats import ImageStats
+from resnet18_ocrdet.check.regions import SplitStats, check_regions, covering
+from resnet18_ocrdet.check.text_lines import check_lines, neighbors
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.runtime.messages import share
 from resnet18_ocrdet.structures import Polygon
 
 ROOT = Path("set")
@@ -33,55 +33,55 @@ def record(*polygons: Polygon, texts: str = "", ignore: bool = False, lost: int 
     return to_record(Path("1.jpg"), Path("1.txt"), regions, lost)
 
 
-def check(*records: LabelRecord, part: str = "train", curved: tuple[int, ...] = ()) -> tuple[Report, Facts]:
+def check(*records: LabelRecord, part: str = "train", curved: tuple[int, ...] = ()) -> tuple[Report, SplitStats]:
     """Without a change of size."""
     report = Report()
-    looks = [Look(None, HEIGHT, WIDTH, curved=curved) for _ in records]
-    return report, check_regions(ROOT, part, records, looks, TargetMaker(), lambda h, w: (1.0, 1.0), report)
+    images = [ImageStats(None, HEIGHT, WIDTH, curved=curved) for _ in records]
+    return report, check_regions(ROOT, part, records, images, TargetMaker(), lambda h, w: (1.0, 1.0), report)
 
 
 def found(*polygons: Polygon) -> list[tuple[str, int]]:
     return [(finding.code, finding.line) for finding in check(record(*polygons))[0]]
 
 
-def test_an_ordinary_word_is_no_finding():
-    report, facts = check(record(box(10, 10, 100, 30)))
+def test_an_ordinary_word_has_no_finding():
+    report, stats = check(record(box(10, 10, 100, 30)))
     assert len(report) == 0
-    assert facts[:5] == (1, 1, 0, 1, 0)
-    assert (facts.heights, facts.native, facts.aspects) == (pytest.approx([30]), [30], pytest.approx([100 / 30]))
+    assert stats[:5] == (1, 1, 0, 1, 0)
+    assert (stats.heights, stats.aspects) == (pytest.approx([30]), pytest.approx([100 / 30]))
 
 
 def test_small_text_is_counted_once_for_the_part():
     small = record(box(10, 10, 60, 7.9), box(10, 50, 60, 8.1), box(10, 90, 60, 5))
-    report, facts = check(small, record(box(0, 0, 60, 3), ignore=True))
+    report, stats = check(small, record(box(0, 0, 60, 3), ignore=True))
     assert [finding.text for finding in report] == ["set: train: 2 of 3 care regions (67%) below 8 px after the resize"]
-    assert facts[:5] == (2, 4, 1, 1, 0)
+    assert stats[:5] == (2, 4, 1, 1, 0)
 
 
 def test_heights_are_those_after_the_resize():
     report = Report()
-    looks = [Look(None, HEIGHT, WIDTH)]
+    images = [ImageStats(None, HEIGHT, WIDTH)]
     seen: list[tuple[int, int]] = []
 
     def scale(height: int, width: int) -> tuple[float, float]:
         seen.append((height, width))
         return 0.25, 0.5
 
-    facts = check_regions(ROOT, "val", [record(box(0, 0, 100, 20))], looks, TargetMaker(), scale, report)
-    assert (seen, facts.heights.tolist(), facts.native.tolist()) == ([(HEIGHT, WIDTH)], [5.0], [20.0])
+    stats = check_regions(ROOT, "val", [record(box(0, 0, 100, 20))], images, TargetMaker(), scale, report)
+    assert (seen, stats.heights.tolist()) == ([(HEIGHT, WIDTH)], [5.0])
     assert report.counts() == {"PG036": 1}
 
 
-def test_what_shrinking_leaves():
+def test_shrunk_regions():
     upper = [[10, 10], [50, 10], [50, 28], [150, 28], [150, 10], [190, 10]]
     bone = np.array([*upper, *([x, 60 - y] for x, y in reversed(upper))], np.float32)
-    report, facts = check(record(bone))
+    report, stats = check(record(bone))
     assert [(finding.code, finding.detail) for finding in report] == [
         ("PG038", "2 pieces at train.shrink_ratio=0.4"),
     ]
-    assert facts.usable == 1
-    report, facts = check(record(CROSSED))
-    assert [finding.code for finding in report] == ["PG037"] and facts.usable == 0
+    assert stats.usable == 1
+    report, stats = check(record(CROSSED))
+    assert [finding.code for finding in report] == ["PG037"] and stats.usable == 0
 
 
 def test_a_region_over_the_whole_image():
@@ -108,43 +108,43 @@ def test_many_corners_and_thin_regions():
     assert found(box(0, 0, 790, 8)) == []
 
 
-def test_curved_text_is_named_by_its_line():
+def test_curved_text_is_reported_with_its_line():
     report, _ = check(record(box(10, 10, 100, 30), box(10, 90, 100, 30)), curved=(1,))
     assert [(finding.code, finding.place) for finding in report] == [("PG047", "1.txt:2")]
 
 
-def test_nothing_to_learn():
+def test_sets_without_care_regions():
     masked, empty = record(box(0, 0, 90, 30), ignore=True), record()
     assert check(masked, masked)[0].of("GT014")[0].detail == "train: all 2 regions are don't-care"
-    assert check(empty)[0].of("GT014")[0].detail == "train: no regions at all"
+    assert check(empty)[0].of("GT014")[0].detail == "train: no regions"
     assert not check(masked, part="val")[0].of("GT014")
     word = record(box(0, 0, 90, 30))
     assert check(masked, masked, word)[0].counts() == {"GT013": 1}
     assert check(masked, word)[0].counts() == {}
 
 
-def test_totals_are_left_to_the_reader_where_it_told_them():
+def test_totals_are_not_added_if_the_reader_reported_each_file():
     bare = record(box(0, 0, 90, 30), box(0, 60, 90, 30), texts="|word")
     report, _ = check(bare, record(), record(lost=1))
     assert {finding.code: finding.detail for finding in report} == {
-        "GT002": "train: 1 of 3 images (33%) without text",
-        "GT010": "train: 1 of 2 care regions (50%) without transcription",
+        "GT002": "train: 1 of 3 images (33%)",
+        "GT010": "train: 1 of 2 care regions (50%)",
     }
     report = Report()
     report.add("GT002", Path("a.txt"))
     report.add("GT010", Path("a.txt"))
-    looks = [Look(None, HEIGHT, WIDTH)] * 2
-    check_regions(ROOT, "train", [bare, record()], looks, TargetMaker(), lambda h, w: (1, 1), report)
+    images = [ImageStats(None, HEIGHT, WIDTH)] * 2
+    check_regions(ROOT, "train", [bare, record()], images, TargetMaker(), lambda h, w: (1, 1), report)
     assert len(report) == 2
 
 
-def test_an_image_that_cannot_be_read_and_odd_numbers_do_no_harm():
+def test_unreadable_images_and_invalid_regions_do_no_harm():
     report = Report()
     odd = record(np.full((4, 2), np.nan, np.float32), np.zeros((0, 2), np.float32), box(5, 5, 0, 0), box(9, 9, 90, 30))
-    facts = check_regions(
-        ROOT, "train", [odd], [Look(None)], TargetMaker(), lambda h, w: pytest.fail("no size"), report
+    stats = check_regions(
+        ROOT, "train", [odd], [ImageStats(None)], TargetMaker(), lambda h, w: pytest.fail("no size"), report
     )
-    assert (facts.regions, facts.usable, len(facts.sizes)) == (4, 1, 0)
+    assert (stats.regions, stats.usable) == (4, 1)
 
 
 def line_set(*first: Polygon, texts: str = "", others: int = 40) -> list[LabelRecord]:
@@ -172,14 +172,14 @@ def test_a_line_in_pieces():
     assert lines_of(line_set(*slanted)) == [("PG048", 2)]
 
 
-def test_lines_in_pieces_are_named_even_where_they_are_not_rare():
+def test_lines_in_pieces_are_reported_unless_they_are_common():
     pieces = [box(20, 100, 200, 30), box(221, 100, 150, 30)]
     assert lines_of([*line_set(*pieces), *line_set(*pieces, others=0)]) == [("PG048", 2)] * 2  # 4 of 44 regions
     words = [record(box(20, 20, 100, 30)) for _ in range(40)]
     assert lines_of([record(*pieces), record(*pieces), *words]) == [], "words may touch"
 
 
-def test_boxes_that_touch_everywhere_are_the_manner_of_the_set():
+def test_a_set_in_which_all_boxes_touch_has_no_findings():
     touching = record(*(box(20 + 60 * i, 100, 60, 30) for i in range(8)))
     assert lines_of([touching] * 10) == []
 
@@ -197,14 +197,14 @@ def test_words_mixed_with_lines():
     assert lines_of(bare * 5) == [("QA103", 0)], "without transcriptions the shapes tell"
 
 
-def test_neighbours_are_those_that_count():
+def test_neighbors_are_care_regions():
     pair = [box(20, 100, 100, 30), box(125, 100, 100, 30)]
-    assert neighbours(record(*pair)).gap == pytest.approx([5 / 30], abs=1e-3)
-    assert len(neighbours(record(*pair, ignore=True)).gap) == 0
-    assert len(neighbours(record(pair[0], np.full((4, 2), np.nan, np.float32), box(9, 9, 0, 0))).gap) == 0
-    assert len(neighbours(record(pair[0], np.zeros((0, 2), np.float32), texts="|")).gap) == 0
+    assert neighbors(record(*pair)).gap == pytest.approx([5 / 30], abs=1e-3)
+    assert len(neighbors(record(*pair, ignore=True)).gap) == 0
+    assert len(neighbors(record(pair[0], np.full((4, 2), np.nan, np.float32), box(9, 9, 0, 0))).gap) == 0
+    assert len(neighbors(record(pair[0], np.zeros((0, 2), np.float32), texts="|")).gap) == 0
     assert lines_of([record(np.zeros((0, 2), np.float32), texts="")] * 20) == []
-    assert len(neighbours(record()).gap) == 0
+    assert len(neighbors(record()).gap) == 0
 
 
 def test_a_share_is_never_rounded_to_all_or_nothing():
@@ -215,9 +215,9 @@ def test_a_share_is_never_rounded_to_all_or_nothing():
     assert (share(0, 1, "image"), share(2, 2, "image")) == ("0 of 1 image (0%)", "2 of 2 images (100%)")
 
 
-def test_regions_in_a_heap_take_no_time():
+def test_many_overlapping_regions_are_fast():
     heap = [box(number % 7, number % 5, 900, 400) for number in range(600)]
     began = time.perf_counter()
     pairs = list(covering(record(*heap)))
-    assert [other for _, other, _ in pairs] == list(range(1, 600)) and len(neighbours(record(*heap)).gap) == 0
+    assert [other for _, other, _ in pairs] == list(range(1, 600)) and len(neighbors(record(*heap)).gap) == 0
     assert time.perf_counter() - began < 2  # all pairs, one after the other, take four times as long

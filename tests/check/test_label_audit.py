@@ -1,4 +1,4 @@
-"""Labels against what a network sees, by hand."""
+"""Labels compared with predictions, by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.check.doubted import judge
-from resnet18_ocrdet.check.label_audit import KINDS, MEANING, Seen, bend_of, doubts_of, findable_shares
+from resnet18_ocrdet.check.curvature import bend_of
+from resnet18_ocrdet.check.label_audit import KINDS, MEANING, Predictions, audit_labels, find_issues, mean_support
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.geometry.batched import min_area_quads
 from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
@@ -18,70 +18,72 @@ from resnet18_ocrdet.structures import Detection, ResizeTransform
 from scored_images import box
 
 
-def doubts(labels, boxes, ignore=None, support=None, outlines=None, findable=0.8):
+def issues(labels, boxes, ignore=None, support=None, polygons=None, findable=0.8):
     count = len(labels)
     flags = np.array(ignore if ignore is not None else [False] * count, bool)
     found = [Detection(each, 0.9) for each in boxes]
-    seen = Seen(found, outlines or boxes, np.array(support if support is not None else [0.8] * count, np.float64))
-    return doubts_of(labels, flags, seen, np.full(count, findable))
+    predictions = Predictions(
+        found, polygons or boxes, np.array(support if support is not None else [0.8] * count, np.float64)
+    )
+    return find_issues(labels, flags, predictions, np.full(count, findable))
 
 
 WORD = box(0, 0, 100, 20)
 
 
-def test_agreement_is_no_doubt():
-    assert doubts([WORD, box(200, 0, 60, 20)], [WORD, box(198, -1, 64, 22)]) == []
-    assert doubts([], []) == []
+def test_no_issues_if_labels_and_predictions_agree():
+    assert issues([WORD, box(200, 0, 60, 20)], [WORD, box(198, -1, 64, 22)]) == []
+    assert issues([], []) == []
 
 
 def test_text_without_a_label():
-    assert doubts([WORD], [WORD, box(300, 0, 80, 20)]) == [("missing label", (), (1,), 0.9)]
+    assert issues([WORD], [WORD, box(300, 0, 80, 20)]) == [("missing label", (), (1,), 0.9)]
 
 
-def test_a_detection_that_lies_on_labels_is_no_missing_label():
+def test_a_detection_on_labels_is_not_a_missing_label():
     # two fifths of it on a label: something is odd, but the text there has a label
-    assert [doubt.kind for doubt in doubts([WORD], [WORD, box(60, 0, 100, 20)])] == []
+    assert [issue.kind for issue in issues([WORD], [WORD, box(60, 0, 100, 20)])] == []
 
 
-def test_a_label_without_text_weighs_as_much_as_text_of_its_height_is_found():
-    (doubt,) = doubts([WORD, box(0, 100, 100, 20)], [WORD], support=[0.8, 0.1], findable=0.7)
-    assert doubt == ("false label", (1,), (), pytest.approx(0.9 * 0.7))
+def test_a_false_label_is_as_suspicious_as_text_of_its_height_is_findable():
+    (issue,) = issues([WORD, box(0, 100, 100, 20)], [WORD], support=[0.8, 0.1], findable=0.7)
+    assert issue == ("false label", (1,), (), pytest.approx(0.9 * 0.7))
 
 
 def test_halves_of_a_word():
-    (doubt,) = doubts([box(0, 0, 50, 20), box(50, 0, 50, 20)], [WORD])
-    assert doubt == ("split", (0, 1), (0,), pytest.approx(0.9))  # they touch, and together are what is seen
+    (issue,) = issues([box(0, 0, 50, 20), box(50, 0, 50, 20)], [WORD])
+    assert issue == ("split", (0, 1), (0,), pytest.approx(0.9))  # they touch, and together are what is seen
 
 
-def test_two_words_in_one_detection_are_no_split_label():
+def test_two_words_in_one_detection_are_not_a_split_label():
     # 10 px apart at 20 px height: as far as a space; 5 px: half as doubtful
-    (far,) = doubts([box(0, 0, 45, 20), box(55, 0, 45, 20)], [WORD])
-    (near,) = doubts([box(0, 0, 47.5, 20), box(52.5, 0, 47.5, 20)], [WORD])
+    (far,) = issues([box(0, 0, 45, 20), box(55, 0, 45, 20)], [WORD])
+    (near,) = issues([box(0, 0, 47.5, 20), box(52.5, 0, 47.5, 20)], [WORD])
     assert (far.kind, far.suspicion) == ("split", 0)
     assert near.suspicion == pytest.approx(0.9 * 0.95 * 0.5)
 
 
 def test_one_label_for_two_words():
-    (doubt,) = doubts([WORD], [box(0, 0, 45, 20), box(55, 0, 45, 20)])
-    assert doubt == ("merged", (0,), (0, 1), pytest.approx(0.9 * 0.9))  # both cover 90 % of it
+    (issue,) = issues([WORD], [box(0, 0, 45, 20), box(55, 0, 45, 20)])
+    assert issue == ("merged", (0,), (0, 1), pytest.approx(0.9 * 0.9))  # both cover 90 % of it
 
 
 def test_sizes():
     # in both directions 1 / 0.6 and 1 / 1.5 of the label
-    (tight,) = doubts([box(20, 4, 60, 12)], [WORD])
+    (tight,) = issues([box(20, 4, 60, 12)], [WORD])
     assert tight == ("too tight", (0,), (0,), pytest.approx(0.9 * 0.4))
-    (loose,) = doubts([box(-25, -5, 150, 30)], [WORD])
+    (loose,) = issues([box(-25, -5, 150, 30)], [WORD])
     assert loose == ("too loose", (0,), (0,), pytest.approx(0.9 / 3))
 
 
 @pytest.mark.parametrize("seen", [box(0, 0, 60, 20), box(0, 5, 100, 10), box(-5, -1, 110, 22)])
-def test_a_size_that_differs_in_one_direction_or_a_little_is_no_doubt(seen):
-    assert doubts([WORD], [seen]) == []
+def test_a_size_that_differs_slightly_or_in_one_direction_is_not_an_issue(seen):
+    assert issues([WORD], [seen]) == []
 
 
-def test_nothing_is_doubted_of_dont_care():
+def test_dont_care_labels_have_no_issues():
     labels = [WORD, box(0, 100, 100, 20)]
-    assert doubts(labels, [box(20, 4, 60, 12)], ignore=[True, True], support=[0, 0]) == []
+    assert issues(labels, [box(20, 4, 60, 12)], ignore=[True, True], support=[0, 0]) == []
 
 
 def arc(radius=100.0, thickness=20.0, degrees=100.0):
@@ -93,10 +95,10 @@ def arc(radius=100.0, thickness=20.0, degrees=100.0):
 def test_curves():
     bent = arc()
     quad = box(*bent.min(axis=0), *(bent.max(axis=0) - bent.min(axis=0)))
-    (doubt,) = doubts([quad], [quad], outlines=[bent])
-    assert doubt.kind == "curved in a quad" and 0.3 < doubt.suspicion < 0.9
-    assert doubts([bent], [quad], outlines=[bent]) == []  # the label follows the curve
-    assert doubts([WORD], [WORD], outlines=[WORD]) == []
+    (issue,) = issues([quad], [quad], polygons=[bent])
+    assert issue.kind == "curved in a quad" and 0.3 < issue.suspicion < 0.9
+    assert issues([bent], [quad], polygons=[bent]) == []  # the label follows the curve
+    assert issues([WORD], [WORD], polygons=[WORD]) == []
 
 
 @pytest.mark.parametrize("degrees", [0, 40, 90])
@@ -109,24 +111,24 @@ def test_bends(degrees):
     assert bend_of((leaning @ matrix).astype(np.float32)) < 0.15
 
 
-def test_text_that_the_network_never_finds_is_not_to_blame():
+def test_labels_of_text_that_the_network_never_finds_are_not_suspicious():
     heights, support = np.array([6.0, 7.0, 20.0, 22.0]), np.array([0.0, 0.1, 0.9, 0.7])
-    assert findable_shares(heights, support) == pytest.approx([0.05, 0.05, 0.8, 0.8])
+    assert mean_support(heights, support) == pytest.approx([0.05, 0.05, 0.8, 0.8])
 
 
 def test_a_set_is_ranked(tmp_path):
     good = to_record(tmp_path / "a.jpg", None, [Region(WORD)])
     bad = to_record(tmp_path / "b.jpg", None, [Region(WORD), Region(box(0, 50, 60, 12), ignore=True)])
-    agreed = Seen([Detection(WORD, 0.9)], [WORD], np.array([0.9]))
-    other = Seen(
+    agreed = Predictions([Detection(WORD, 0.9)], [WORD], np.array([0.9]))
+    other = Predictions(
         [Detection(box(300, 0, 50, 20), 0.6), Detection(box(300, 90, 50, 20), 0.8)], [WORD, WORD], np.array([0.1, 0])
     )
-    labels = judge("x", 0, [(good, agreed), (bad, other)])
+    labels = audit_labels("x", 0, [(good, agreed), (bad, other)])
     assert labels.kinds == ["missing label", "false label"]
-    assert [round(doubt.suspicion, 2) for _, doubt in labels.ranked("missing label")] == [0.8, 0.6]
-    ((image, doubt),) = labels.ranked("false label")
-    assert image.record is bad and doubt.suspicion == pytest.approx(0.9 * 0.5)  # half of the text of 20 px is found
-    assert labels.worst == [image] and image.weight == pytest.approx(0.8 + 0.6 + 0.45)
+    assert [round(issue.suspicion, 2) for _, issue in labels.ranked("missing label")] == [0.8, 0.6]
+    ((image, issue),) = labels.ranked("false label")
+    assert image.record is bad and issue.suspicion == pytest.approx(0.9 * 0.5)  # half of the text of 20 px is found
+    assert labels.worst == [image] and image.suspicion == pytest.approx(0.8 + 0.6 + 0.45)
     assert set(MEANING) == set(KINDS)
 
 
@@ -141,6 +143,6 @@ def test_a_bent_word_on_the_probability_map_is_found_with_the_thresholds_of_a_de
     (found,) = decoder(prob_map, ResizeTransform(400, 400, 1.0, 1.0))
     assert replace(decoder, shape="quad")(prob_map, ResizeTransform(400, 400, 1.0, 1.0)) == []
     quads, _ = min_area_quads([found.polygon])
-    seen = Seen([found._replace(polygon=quads[0])], [found.polygon], np.array([0.5]))
-    (doubt,) = doubts_of([quads[0]], np.array([False]), seen, np.array([0.8]))
-    assert doubt.kind == "curved in a quad" and doubt.suspicion > 0.4
+    predictions = Predictions([found._replace(polygon=quads[0])], [found.polygon], np.array([0.5]))
+    (issue,) = find_issues([quads[0]], np.array([False]), predictions, np.array([0.8]))
+    assert issue.kind == "curved in a quad" and issue.suspicion > 0.4

@@ -1,4 +1,4 @@
-"""ocrdet-check checkpoint=…, and the script that makes mistakes in labels."""
+"""ocrdet-check checkpoint=…, and the script that adds mistakes to labels."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ def test_the_missing_label_and_the_small_one_are_found(report):
 
 def test_the_page_shows_them(report, scenes):
     page = Page((scenes.parent / "out/report.html").read_text("utf-8"))
-    assert page.stands_alone()
-    assert "Labels that the bundled network doubts" in page.text
+    assert page.is_self_contained()
+    assert "compared with the bundled network" in page.text
     assert "train_images/1.png; label 1 in line 1" in page.text
 
 
-def test_without_a_checkpoint_no_network_is_asked(scenes, tmp_path):
+def test_without_a_checkpoint_labels_are_not_audited(scenes, tmp_path):
     check(f"data.root={scenes}", f"output={tmp_path}/out")
     assert json.loads((tmp_path / "out/report.json").read_text())["labels"] is None
 
 
-def test_a_checkpoint_that_is_not_there(scenes, tmp_path, capsys):
+def test_a_checkpoint_that_does_not_exist(scenes, tmp_path, capsys):
     assert check(f"data.root={scenes}", "checkpoint=nowhere.pt", f"output={tmp_path}/out") == 2
     assert "checkpoint nowhere.pt: no such file" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -107,18 +107,18 @@ def test_unreadable_images_and_broken_outlines_do_not_stop_it(scenes, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_network_that_learnt_from_these_images_is_told(scenes, tmp_path, capsys):
+def test_overlap_with_the_training_set_is_reported(scenes, tmp_path, capsys):
     content = load_checkpoint(BUNDLED_PATH)
     images = [scenes / f"train_images/{number}.png" for number in (0, 2)]
     content["about"] = {**content["about"], "taught": [digest(image) for image in images]}
     save_checkpoint(tmp_path / "taught.pt", content)
     check(f"data.root={scenes}", f"checkpoint={tmp_path}/taught.pt", f"output={tmp_path}/out")
     assert json.loads((tmp_path / "out/report.json").read_text())["labels"]["taught"] == 2
-    assert "note: 2 of 4 images taught" in capsys.readouterr().out
-    assert "2 of 4 images taught this network" in Page((tmp_path / "out/report.html").read_text("utf-8")).text
+    assert "2 of 4 images were in the training set" in capsys.readouterr().out
+    assert "2 of 4 images were in the training set" in Page((tmp_path / "out/report.html").read_text("utf-8")).text
 
 
-def test_images_without_labels_are_not_judged(scenes, tmp_path):
+def test_images_without_labels_are_not_audited(scenes, tmp_path):
     root = tmp_path / "set"
     shutil.copytree(scenes, root)
     (root / "train_gts/2.txt").unlink()
@@ -138,7 +138,7 @@ def records():
 
 
 def test_as_many_mistakes_as_promised_and_nothing_else():
-    wrong, made = label_errors.with_mistakes(records(), np.random.default_rng(0))
+    wrong, made = label_errors.with_errors(records(), np.random.default_rng(0))
     assert {kind: sum(each.kind == kind for each in made) for kind in label_errors.FOUND_AS} == dict.fromkeys(
         label_errors.FOUND_AS, 30
     )
@@ -167,12 +167,12 @@ def test_halves_are_cut_across():
 
 
 def test_hits():
-    made = label_errors.Made("delete", "a.jpg", (), box(0, 0, 100, 20).tolist())
+    made = label_errors.LabelError("delete", "a.jpg", (), box(0, 0, 100, 20).tolist())
     seen = {"image": "x/a.jpg", "labels": [], "seen": [box(5, 0, 90, 20).tolist()]}
     assert label_errors.hit(made, seen)
     assert not label_errors.hit(made, seen | {"image": "b.jpg"})
     assert not label_errors.hit(made, seen | {"seen": [box(90, 0, 100, 20).tolist()]})
-    halves = label_errors.Made("split", "a.jpg", (3, 4), box(0, 0, 100, 20).tolist())
+    halves = label_errors.LabelError("split", "a.jpg", (3, 4), box(0, 0, 100, 20).tolist())
     about = {"image": "a.jpg", "labels": [{"label": 4, "line": 5}], "seen": []}
     assert label_errors.hit(halves, about)
     assert label_errors.rank_of(halves, [seen, about]) == 1 and label_errors.rank_of(halves, [seen]) == 1
@@ -180,7 +180,7 @@ def test_hits():
 
 def test_the_outcome_of_a_kind():
     right, other = box(0, 0, 100, 20).tolist(), box(300, 0, 100, 20).tolist()
-    made = [label_errors.Made("delete", name, (), right) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    made = [label_errors.LabelError("delete", name, (), right) for name in ("a.jpg", "b.jpg", "c.jpg")]
     seen = {"kind": "missing label", "image": "a.jpg", "labels": [], "seen": [right]}
     far, second = seen | {"seen": [other]}, seen | {"image": "b.jpg"}
     # ranks 2, 3 and, not found, 4

@@ -15,8 +15,8 @@ from scored_images import box, images
 
 def found_in(regions, boxes, ignore=None):
     flags = np.array(ignore if ignore is not None else [False] * len(regions), bool)
-    answer = EvalSample("img_1.jpg", tuple(regions), flags, [Detection(each, 0.9) for each in boxes])
-    return find_mistakes([answer], IcdarMetric().update_all([answer]))
+    sample = EvalSample("img_1.jpg", tuple(regions), flags, [Detection(each, 0.9) for each in boxes])
+    return find_mistakes([sample], IcdarMetric().update_all([sample]))
 
 
 WORD = box(0, 0, 100, 20)  # 2000 px²
@@ -105,19 +105,19 @@ def test_counts_are_those_of_regions_or_of_detections():
 @settings(max_examples=200, deadline=None)
 @given(images(), images())
 def test_each_is_in_one_mistake(first, second):
-    answers = [
+    samples = [
         EvalSample(str(n), tuple(p), ignore, list(found)) for n, (p, ignore, found) in enumerate([first, second])
     ]
-    rows = IcdarMetric().update_all(answers)
-    mistakes = find_mistakes(answers, rows)
-    for image, (answer, row) in enumerate(zip(answers, rows, strict=True)):
+    rows = IcdarMetric().update_all(samples)
+    mistakes = find_mistakes(samples, rows)
+    for image, (sample, row) in enumerate(zip(samples, rows, strict=True)):
         own = [mistake for mistake in mistakes if mistake.image == image]
         pairs = dict(row.pairs)
         regions = sorted(region for mistake in own for region in mistake.regions)
-        assert regions == [k for k in range(len(answer.polygons)) if not answer.ignore[k] and k not in pairs]
+        assert regions == [k for k in range(len(sample.polygons)) if not sample.ignore[k] and k not in pairs]
         used = {*pairs.values(), *row.dont_care_detections}
         blamed = sorted(m for mistake in own for m in set(mistake.detections) - set(pairs.values()))
-        free = [m for m in range(len(answer.detections)) if m not in used]
+        free = [m for m in range(len(sample.detections)) if m not in used]
         assert set(blamed) == set(free)
         alone = [m for mistake in own for m in mistake.detections if m not in pairs.values()]
         assert len(alone) == len(set(alone))

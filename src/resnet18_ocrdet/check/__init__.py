@@ -1,1 +1,1 @@
-"""The data set doctor: what is looked at in images and regions, and how it is told."""
+"""Checks of a data set: images, regions and labels; advice for training; reports and a cleaned copy."""

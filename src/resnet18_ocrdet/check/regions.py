@@ -1,6 +1,6 @@
-"""What is wrong with the regions of a set, and how large its text is; no model is needed.
+"""Findings about regions, and the size of the text. No model is needed.
 
-Legend: K regions of one image, C care regions of a part.
+Legend: C care regions of a split.
 """
 
 from __future__ import annotations
@@ -13,42 +13,40 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.check.look import Look
-from resnet18_ocrdet.check.measure import drawable
-from resnet18_ocrdet.check.wording import share
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.geometry.polygon import area, min_area_quad
-from resnet18_ocrdet.structures import Polygon
+from ..data.findings import Report
+from ..data.record import LabelRecord
+from ..data.targets import TargetMaker
+from ..geometry.polygon import area, min_area_quad
+from ..runtime.messages import share
+from ..structures import Polygon
+from .image_stats import ImageStats
+from .sharpness import is_polygon
 
 WHOLE_IMAGE = 0.9  # of the image's area
 SAME_PLACE = 0.8  # intersection over union of two regions
-AT_ONCE = 32  # regions that one is compared with
-MANY_CORNERS = 100
-LONGEST = 100.0  # length over height
+CHUNK = 32  # regions compared at once
+MAX_CORNERS = 100
+MAX_ASPECT = 100.0  # length / height
 HALF = 0.5
 
-Scale = Callable[[int, int], tuple[float, float]]
+ResizeFactors = Callable[[int, int], tuple[float, float]]
 """(height, width) of an image, px, to the factors (y, x) of its resize."""
 
 
-class Facts(NamedTuple):
-    """The labels of one part in numbers."""
+class SplitStats(NamedTuple):
+    """The labels of one split in numbers."""
 
     images: int
     regions: int
     dont_care: int
-    usable: int  # care regions that can be learnt at this input size
-    lost: int  # regions whose place is unknown
-    sizes: NDArray[np.int32]  # (images known, 2): height and width, px
+    usable: int  # care regions that can be trained on at this input size
+    lost: int  # regions whose position is unknown
     heights: NDArray[np.float32]  # (C,) px after the resize
-    native: NDArray[np.float32]  # (C,) px in the image as it is
-    aspects: NDArray[np.float32]  # (C,) longer over shorter side
+    aspects: NDArray[np.float32]  # (C,) length / height
 
     @property
     def care(self) -> int:
-        """Those that are no don't-care."""
+        """Number of regions that are not don't-care."""
         return self.regions - self.dont_care
 
 
@@ -56,75 +54,64 @@ def check_regions(
     root: Path,
     part: str,
     records: Sequence[LabelRecord],
-    looks: Sequence[Look],
+    images: Sequence[ImageStats],
     make: TargetMaker,
-    scale: Scale,
+    scale: ResizeFactors,
     report: Report,
-) -> Facts:
-    """Add what is wrong with the regions of one part, and count them.
+) -> SplitStats:
+    """Add findings about the regions of one split, and count them.
 
-    root: what a finding about the whole set names. make, scale: how a training would draw and resize."""
+    root: path of findings about the whole set. make, scale: targets and resize of the planned training."""
     heights: list[float] = []
-    native: list[float] = []
     aspects: list[float] = []
-    sizes: list[tuple[int, int]] = []
     usable = small = 0
-    for record, look in zip(records, looks, strict=True):
-        size = size_of(record, look)
+    for record, image in zip(records, images, strict=True):
+        size = record.size or ((image.height, image.width) if image.height else None)
         factors = scale(*size) if size else (1.0, 1.0)
-        sizes += [size] if size else []
         for region, polygon in enumerate(record.polygons):
-            if not drawable(polygon):
+            if not is_polygon(polygon):
                 continue
             corners, height = min_area_quad(polygon)
             length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
             if record.ignore[region]:
                 continue
-            for code, detail in _odd(polygon, length, height, size):
+            for code, detail in _shape_findings(polygon, length, height, size):
                 _add(report, code, record, region, detail)
-            native.append(height)
             aspects.append(length / max(height, 1e-3))
             scaled = polygon * np.array(factors[::-1], np.float32)
             heights.append(min_area_quad(scaled)[1])
-            if heights[-1] < make.min_text_size:  # as make.too_small has it
+            if heights[-1] < make.min_text_size:  # the same rule as make.too_small
                 small += 1
                 continue
             pieces = make.pieces(scaled)
             usable += pieces > 0
             if pieces != 1:
-                code, detail = ("PG038", f"{pieces} pieces") if pieces else ("PG037", "nothing is left of it")
+                code, detail = ("PG038", f"{pieces} pieces") if pieces else ("PG037", "nothing is left")
                 _add(report, code, record, region, f"{detail} at train.shrink_ratio={make.shrink_ratio:g}")
-        for region in look.curved:
-            _add(report, "PG047", record, region, "its ink bends within the box")
+        for region in image.curved:
+            _add(report, "PG047", record, region, "the ink is curved inside the box")
         for first, second, iou in covering(record):
-            where = f"region of line {record.line(first)}" if record.line(first) else "another region"
-            _add(report, "PG043", record, second, f"covers the {where}: intersection over union {iou:.2f}")
-    facts = Facts(
+            other = f"the region in line {record.line(first)}" if record.line(first) else "another region"
+            _add(report, "PG043", record, second, f"IoU {iou:.2f} with {other}")
+    stats = SplitStats(
         images=len(records),
         regions=sum(len(record.polygons) for record in records),
         dont_care=int(sum(record.ignore.sum() for record in records)),
         usable=usable,
         lost=sum(record.lost for record in records),
-        sizes=np.array(sizes, np.int32).reshape(-1, 2),
         heights=np.array(heights, np.float32),
-        native=np.array(native, np.float32),
         aspects=np.array(aspects, np.float32),
     )
     if small:
         least = f"below {make.min_text_size:g} px after the resize"
-        report.add("PG036", root, 0, f"{part}: {share(small, facts.care, 'care region')} {least}")
-    _add_totals(root, part, records, facts, report)
-    return facts
-
-
-def size_of(record: LabelRecord, look: Look) -> tuple[int, int] | None:
-    """Height and width of an image, px; None where it could not be read."""
-    return record.size or ((look.height, look.width) if look.height else None)
+        report.add("PG036", root, 0, f"{part}: {share(small, stats.care, 'care region')} {least}")
+    _add_totals(root, part, records, stats, report)
+    return stats
 
 
 def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
-    """Each care region of one image that covers an earlier one, which comes first, with intersection over union."""
-    care = [int(r) for r in np.flatnonzero(~record.ignore) if drawable(record.polygons[r])]
+    """Pairs of care regions of one image that cover each other: the earlier one, the later one, IoU."""
+    care = [int(r) for r in np.flatnonzero(~record.ignore) if is_polygon(record.polygons[r])]
     if len(care) < 2:
         return
     shapes = shapely.make_valid(np.array([shapely.Polygon(record.polygons[region]) for region in care]))
@@ -132,8 +119,8 @@ def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
     for other, shape in enumerate(shapes):
         near = np.sort(tree.query(shape))
         near = near[near < other]
-        for first in range(0, len(near), AT_ONCE):  # the first pair tells it: regions in a heap make millions
-            some = near[first : first + AT_ONCE]
+        for first in range(0, len(near), CHUNK):  # one pair per region: many overlapping ones make millions
+            some = near[first : first + CHUNK]
             both = shapely.area(shapely.intersection(shape, shapes[some]))
             either = areas[other] + areas[some] - both
             covered = np.flatnonzero((either > 0) & (both > SAME_PLACE * either))
@@ -143,15 +130,17 @@ def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
                 break
 
 
-def _odd(polygon: Polygon, length: float, height: float, size: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
-    """Codes and details of one region's shape."""
+def _shape_findings(
+    polygon: Polygon, length: float, height: float, size: tuple[int, int] | None
+) -> Iterator[tuple[str, str]]:
+    """Codes and details for the shape of one region."""
     if size:
         covered = area(polygon) / (size[0] * size[1])
         if covered >= WHOLE_IMAGE:
             yield "PG042", f"covers {min(covered, 1):.0%} of the image"
-    if len(polygon) > MANY_CORNERS:
+    if len(polygon) > MAX_CORNERS:
         yield "PG045", f"{len(polygon)} corners"
-    if height > 0 and length > LONGEST * height:
+    if height > 0 and length > MAX_ASPECT * height:
         yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
 
 
@@ -159,21 +148,21 @@ def _add(report: Report, code: str, record: LabelRecord, region: int, detail: st
     report.add(code, record.label_path or record.image_path, record.line(region), detail, record.image_path)
 
 
-def _add_totals(root: Path, part: str, records: Sequence[LabelRecord], facts: Facts, report: Report) -> None:
-    """What only the whole part shows."""
+def _add_totals(root: Path, part: str, records: Sequence[LabelRecord], stats: SplitStats, report: Report) -> None:
+    """Findings about a whole split."""
     labelled = [record for record in records if len(record.polygons)]
     masked = sum(bool(record.ignore.all()) for record in labelled)
-    if part == "train" and not facts.care:
-        what = f"all {facts.regions} regions are don't-care" if facts.regions else "no regions at all"
+    if part == "train" and not stats.care:
+        what = f"all {stats.regions} regions are don't-care" if stats.regions else "no regions"
         report.add("GT014", root, 0, f"{part}: {what}")
     elif labelled and masked > HALF * len(records):
-        report.add("GT013", root, 0, f"{part}: {share(masked, len(records), 'image')} with nothing but don't-care")
+        report.add("GT013", root, 0, f"{part}: {share(masked, len(records), 'image')}")
     unlabelled = {finding.image for finding in report.of("GT001")}
     without = sum(
         not len(record.polygons) and not record.lost and record.image_path not in unlabelled for record in records
     )
     if without and not report.of("GT002"):
-        report.add("GT002", root, 0, f"{part}: {share(without, len(records), 'image')} without text")
+        report.add("GT002", root, 0, f"{part}: {share(without, len(records), 'image')}")
     bare = sum(not text and not ignore for r in records for text, ignore in zip(r.texts, r.ignore, strict=True))
     if bare and not report.of("GT010"):
-        report.add("GT010", root, 0, f"{part}: {share(bare, facts.care, 'care region')} without transcription")
+        report.add("GT010", root, 0, f"{part}: {share(bare, stats.care, 'care region')}")

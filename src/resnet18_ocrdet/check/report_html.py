@@ -1,161 +1,159 @@
-"""report.html: everything a check found, for people. One file that needs no other, no script and no network."""
+"""report.html: everything that a check found, on one page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resnet18_ocrdet.check.checked import Checked
-from resnet18_ocrdet.check.label_audit_html import doubts_part
-from resnet18_ocrdet.check.pictures import picture
-from resnet18_ocrdet.check.report_json import codes_found
-from resnet18_ocrdet.data.findings import CODES, Finding
-from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.viz.html import figure, table, write_page
+from ..data.findings import CODES, Finding, FindingKind
+from ..data.image_io import read_image
+from ..data.record import LabelRecord
+from ..errors import UserError
+from ..structures import Image, Polygon
+from ..viz.charts import BarChart, histogram
+from ..viz.crops import GREEN, ORANGE, RED, Layer, draw_crop
+from ..viz.draw import DONT_CARE
+from ..viz.html import Figure, spread_over_images, write_page
+from .dataset import CheckResult
+from .label_audit import MEANING, AuditedImage, LabelAudit, LabelIssue
+from .report_json import codes_found
 
-EXAMPLES = 6  # pictures of each code
-PLACES = 20  # files that are named of each code; report.json has all
-CHART_WIDTH, CHART_HEIGHT = 460, 130  # px
+EXAMPLES = 6  # pictures per code
+TRIED = 24  # findings per code that may be drawn
+PLACES = 20  # files listed per code; report.json has all
+LABEL_EXAMPLES = 12  # pictures per kind of label issue
+WORST_IMAGES = 20  # images listed by label issues
 
 
-def write_report_html(path: Path, checked: Checked) -> None:
+class Section(NamedTuple):
+    """The findings with one code."""
+
+    code: str
+    kind: FindingKind
+    number: int
+    figures: list[Figure]
+    places: list[tuple[str, str]]  # file with line, and detail; at most PLACES
+
+
+class LabelSection(NamedTuple):
+    """The label issues of one kind."""
+
+    kind: str
+    meaning: str
+    number: int
+    figures: list[Figure]
+
+
+def write_report_html(path: Path, result: CheckResult) -> None:
     """Write the report; the images of its examples are read again. Raises OSError."""
-    write_page(path, f"Check of {checked.root}", _parts(checked))
+    records = {record.image_path: record for records in result.reading.parts.values() for record in records}
+    report, labels = result.reading.report, result.labels
+    write_page(
+        path,
+        "check.html",
+        title=f"Check of {result.root}",
+        reading=result.reading,
+        advice=result.advice,
+        splits=[
+            [split, *(f"{n:,}" for n in (stats.images, stats.regions, stats.dont_care, stats.usable, stats.lost))]
+            for split, stats in result.splits.items()
+        ],
+        sections=[_section(code, report.of(code), records, result.root) for code in codes_found(result)],
+        charts=_charts(result),
+        labels=labels,
+        label_sections=[] if labels is None else _label_sections(labels, result.root),
+        worst=[]
+        if labels is None
+        else [
+            [image.name(result.root), len(image.issues), f"{image.suspicion:.2f}"]
+            for image in labels.worst[:WORST_IMAGES]
+        ],
+    )
 
 
-def _parts(checked: Checked) -> Iterator[str]:
-    yield f"<p>Read as {escape(checked.reading.dialect)}: {escape(checked.reading.why)}.</p>"
-    if checked.advice:
-        yield "<h2>What to try</h2>\n<ul>"
-        for advice in checked.advice:
-            typed = f": <code>{escape(advice.override)}</code>" if advice.override else ""
-            yield f"<li><b>{escape(advice.what)}</b>: {escape(advice.reason)}{typed}</li>"
-        yield "</ul>"
-    yield from _summary(checked)
-    yield from _charts(checked)
-    if checked.labels is not None:
-        yield from doubts_part(checked.labels, checked.root)
-    records = {record.image_path: record for part in checked.reading.parts.values() for record in part}
-    for code in codes_found(checked):
-        yield from _section(code, checked.reading.report.of(code), records, checked.root)
+def draw_finding(image: Image, record: LabelRecord, regions: Sequence[int], predicted: Sequence[Polygon] = ()) -> bytes:
+    """Draw the labels of an image as JPEG: those of a finding in red, don't-care in grey, others in green.
 
-
-def _summary(checked: Checked) -> Iterator[str]:
-    yield "<h2>What is there</h2>"
-    rows = []
-    for part, facts in checked.facts.items():
-        numbers = (facts.images, facts.regions, facts.dont_care, facts.usable, facts.lost)
-        rows.append([escape(part), *(f"{number:,}" for number in numbers)])
-    heads = ("part", "images", "regions", "don't-care", "can be learnt", "place unknown")
-    yield table(heads, rows, numbers=range(1, len(heads)))
-    codes = codes_found(checked)
-    if not codes:
-        yield "<p>Nothing was found.</p>"
-        return
-    counts = checked.reading.report.counts()
-    rows = []
-    for code in codes:
-        level = f'<span class="{CODES[code].level}">{CODES[code].level}</span>'
-        rows.append([f'<a href="#{code}">{code}</a>', level, f"{counts[code]:,}", escape(CODES[code].title)])
-    yield table(("code", "level", "count", "what"), rows, numbers=[2])
-
-
-def _charts(checked: Checked) -> Iterator[str]:
-    heights = np.concatenate([np.zeros(0, np.float32), *(facts.heights for facts in checked.facts.values())])
-    aspects = np.concatenate([np.zeros(0, np.float32), *(facts.aspects for facts in checked.facts.values())])
-    if not len(heights):
-        return
-    yield "<h2>How large the text is</h2>"
-    title = f"height of the text at {checked.height}x{checked.width}, px"
-    yield chart(heights, 4.0, 80.0, title, checked.min_text_size)
-    yield chart(aspects, 1.0, 20.0, "length over height of a region")
-
-
-def chart(values: NDArray[np.floating], step: float, last: float, title: str, limit: float | None = None) -> str:
-    """A histogram as inline SVG: bars of `step`, all from `last` on in one; a dashed line at `limit`."""
-    bars = int(last / step) + 1
-    counts = np.bincount(np.minimum(values / step, bars - 1).astype(int), minlength=bars)
-    wide, high = CHART_WIDTH / bars, float(counts.max() or 1)
-    parts = [
-        f'<svg width="{CHART_WIDTH + 20}" height="{CHART_HEIGHT + 50}" role="img"><title>{escape(title)}</title>',
-        f'<text x="0" y="12">{escape(title)}</text>',
+    regions: the labels of the finding; without any, and without `predicted`, the whole image is shown. predicted:
+    polygons that are drawn in orange."""
+    polygons = [np.nan_to_num(polygon, posinf=0, neginf=0) for polygon in record.polygons]
+    others = [region for region in range(len(polygons)) if region not in regions]
+    about = [polygons[region] for region in regions]
+    layers = [
+        Layer([polygons[r] for r in others if record.ignore[r]], DONT_CARE),
+        Layer([polygons[r] for r in others if not record.ignore[r]], GREEN),
+        Layer(about, RED, 2),
+        Layer(predicted, ORANGE, 2),
     ]
-    for bar, number in enumerate(counts):
-        tall = CHART_HEIGHT * number / high
-        text = f"{bar * step:g} and more" if bar == bars - 1 else f"{bar * step:g} to {(bar + 1) * step:g}"
-        parts.append(
-            f'<rect x="{bar * wide:.1f}" y="{20 + CHART_HEIGHT - tall:.1f}" width="{wide - 1:.1f}" '
-            f'height="{tall:.1f}"><title>{text}: {number}</title></rect>'
-        )
-        if bar % 5 == 0:
-            parts.append(f'<text x="{bar * wide:.1f}" y="{CHART_HEIGHT + 36}">{bar * step:g}</text>')
-    floor = 20 + CHART_HEIGHT
-    parts.append(f'<line x1="0" y1="{floor}" x2="{CHART_WIDTH}" y2="{floor}"/>')
-    if limit is not None:
-        x = limit / step * wide
-        parts.append(f'<line class="limit" x1="{x:.1f}" y1="16" x2="{x:.1f}" y2="{floor}"/>')
-    return "\n".join([*parts, "</svg>"])
+    return draw_crop(image, [*about, *predicted], layers)
 
 
-def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord], root: Path) -> Iterator[str]:
-    kind = CODES[code]
-    yield f'<h2 id="{code}"><span class="{kind.level}">{code}</span> {escape(kind.title)}</h2>'
-    remedy = f" What to do: {escape(kind.remedy)}." if kind.remedy else ""
-    yield f'<p><span class="{kind.level}">{kind.level}</span>, {count(len(findings), "time")}.{remedy}</p>'
-    shown: list[str] = []
-    for finding in _spread(findings):
-        if len(shown) == EXAMPLES:
-            break
-        if drawn := _drawn(finding, records, root):
-            shown.append(drawn)
-    if shown:
-        yield "\n".join(['<div class="pictures">', *shown, "</div>"])
-    yield "<ul>"
-    for finding in findings[:PLACES]:
-        yield f"<li><code>{escape(_place(finding, root))}</code> {escape(finding.detail)}</li>"
-    yield "</ul>"
-    if len(findings) > PLACES:
-        yield f"<p>and {len(findings) - PLACES} more in report.json.</p>"
+def _charts(result: CheckResult) -> list[BarChart]:
+    stats = list(result.splits.values())
+    heights = np.concatenate([np.zeros(0, np.float32), *(each.heights for each in stats)])
+    aspects = np.concatenate([np.zeros(0, np.float32), *(each.aspects for each in stats)])
+    if not len(heights):
+        return []
+    title = f"text height at {result.height}x{result.width}, px"
+    return [
+        histogram(heights, 4.0, 80.0, title, result.min_text_size),
+        histogram(aspects, 1.0, 20.0, "length / height of a region"),
+    ]
 
 
-def _spread(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of as many images as possible first; no more of them than could be needed."""
-    first: dict[Path | None, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.image, finding)
-    chosen = list(first.values())[: 2 * EXAMPLES]
-    rest = [finding for finding in findings[: 4 * EXAMPLES] if finding not in chosen]
-    return chosen + rest
+def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord], root: Path) -> Section:
+    figures: list[Figure] = []
+    for finding in islice(spread_over_images(findings, lambda finding: finding.image), TRIED):
+        if len(figures) < EXAMPLES and (figure := _figure(finding, records, root)):
+            figures.append(figure)
+    places = [(_place(finding, root), finding.detail) for finding in findings[:PLACES]]
+    return Section(code, CODES[code], len(findings), figures, places)
 
 
 def _place(finding: Finding, root: Path) -> str:
-    """File and line, seen from the root of the set where it lies below it."""
-    return finding._replace(path=finding.path.relative_to(root)).place if _below(finding.path, root) else finding.place
+    """File and line, relative to the root of the set."""
+    inside = finding.path != root and finding.path.is_relative_to(root)
+    return finding._replace(path=finding.path.relative_to(root)).place if inside else finding.place
 
 
-def _below(path: Path, root: Path) -> bool:
-    return path != root and path.is_relative_to(root)
-
-
-def _drawn(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> str:
-    """A figure for a finding about an image that can be read; else empty."""
+def _figure(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> Figure | None:
+    """None if the finding has no image that can be read."""
     record = records.get(finding.image) if finding.image else None
-    if record is None:
-        return ""
-    try:
-        image = read_image(record.image_path)
-    except UserError:
-        return ""
-    about_label = record.label_path == finding.path and finding.line > 0
-    regions = [r for r in range(len(record.polygons)) if about_label and record.line(r) == finding.line]
+    image = None if record is None else _readable(record)
+    if record is None or image is None:
+        return None
+    in_label_file = record.label_path == finding.path and finding.line > 0
+    regions = [r for r in range(len(record.polygons)) if in_label_file and record.line(r) == finding.line]
     place = _place(finding, root)
     texts = [record.texts[region] for region in regions if record.texts[region]]
-    spoken = f" “{texts[0][:60]}”" if texts else ""
-    return figure(picture(image, record, regions), f"{place}: {finding.detail}" if finding.detail else place, spoken)
+    note = f" “{texts[0][:60]}”" if texts else ""
+    return Figure(draw_finding(image, record, regions), f"{place}: {finding.detail}" if finding.detail else place, note)
+
+
+def _label_sections(labels: LabelAudit, root: Path) -> list[LabelSection]:
+    sections = []
+    for kind in labels.kinds:
+        ranked = labels.ranked(kind)
+        drawn = (_label_figure(image, issue, root) for image, issue in ranked[:LABEL_EXAMPLES])
+        sections.append(LabelSection(kind, MEANING[kind], len(ranked), [figure for figure in drawn if figure]))
+    return sections
+
+
+def _label_figure(image: AuditedImage, issue: LabelIssue, root: Path) -> Figure | None:
+    pixels = _readable(image.record)
+    if pixels is None:
+        return None
+    predicted = [image.predictions.quads[m].polygon for m in issue.detections]
+    drawn = draw_finding(pixels, image.record, issue.regions, predicted)
+    return Figure(drawn, f"{image.place(issue, root)}: {issue.suspicion:.2f}")
+
+
+def _readable(record: LabelRecord) -> Image | None:
+    try:
+        return read_image(record.image_path)
+    except UserError:
+        return None

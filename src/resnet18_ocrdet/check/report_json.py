@@ -1,4 +1,4 @@
-"""report.json: everything a check found, for programs."""
+"""report.json: everything that a check found, for programs."""
 
 from __future__ import annotations
 
@@ -8,56 +8,49 @@ from typing import Any
 
 import numpy as np
 
-from resnet18_ocrdet.check.checked import Checked
-from resnet18_ocrdet.check.doubted import Doubted, LabelCheck
-from resnet18_ocrdet.check.label_audit import Doubt
-from resnet18_ocrdet.check.regions import Facts
-from resnet18_ocrdet.data.findings import CODES, Finding, Level
+from ..data.findings import CODES, Finding, Level
+from .dataset import CheckResult
+from .label_audit import AuditedImage, LabelAudit, LabelIssue
+from .regions import SplitStats
 
-SCHEMA = 1  # raised when a key changes its meaning or goes
-EXAMPLES = 10  # of each code, in its group
+SCHEMA = 1  # increased when a key is removed or changes its meaning
+EXAMPLES = 10  # per code, in its group
 LEVELS: tuple[Level, ...] = ("error", "warning", "repair", "info")
 
 
-def write_report_json(path: Path, checked: Checked) -> None:
-    """Write the report. File names that are no valid UTF-8 come as Python's surrogate escapes. Raises OSError."""
-    path.write_text(json.dumps(report_of(checked), indent=1, allow_nan=False) + "\n", encoding="ascii")
+def write_report_json(path: Path, result: CheckResult) -> None:
+    """Write the report. File names that are not valid UTF-8 are written with surrogate escapes. Raises OSError."""
+    path.write_text(json.dumps(report_of(result), indent=1, allow_nan=False) + "\n", encoding="ascii")
 
 
-def report_of(checked: Checked) -> dict[str, Any]:
+def report_of(result: CheckResult) -> dict[str, Any]:
     """The report as plain values."""
-    report = checked.reading.report
+    report = result.reading.report
     return {
         "schema": SCHEMA,
-        "root": str(checked.root),
-        "dialect": checked.reading.dialect,
-        "why": checked.reading.why,
-        "input_size": [checked.height, checked.width],
-        "min_text_size": checked.min_text_size,
-        "parts": {part: _part(facts) for part, facts in checked.facts.items()},
+        "root": str(result.root),
+        "dialect": result.reading.dialect,
+        "why": result.reading.why,
+        "input_size": [result.height, result.width],
+        "min_text_size": result.min_text_size,
+        "parts": {split: _counts(stats) for split, stats in result.splits.items()},
         "levels": {level: len(report.at(level)) for level in LEVELS},
-        "kinds": [_kind(code, report.of(code)) for code in codes_found(checked)],
+        "kinds": [_kind(code, report.of(code)) for code in codes_found(result)],
         "findings": [{"code": finding.code, **_finding(finding)} for finding in report],
-        "advice": [advice._asdict() for advice in checked.advice],
-        "labels": None if checked.labels is None else _doubts(checked.labels),
-        "seconds": round(checked.seconds, 3),
+        "advice": [advice._asdict() for advice in result.advice],
+        "labels": None if result.labels is None else _label_audit(result.labels),
+        "seconds": round(result.seconds, 3),
     }
 
 
-def codes_found(checked: Checked) -> list[str]:
-    """Codes with a finding, gravest level first, in the order of the catalogue within one."""
-    counts = checked.reading.report.counts()
+def codes_found(result: CheckResult) -> list[str]:
+    """Codes with a finding, most severe level first, then in the order of the catalogue."""
+    counts = result.reading.report.counts()
     return sorted((code for code in CODES if counts[code]), key=lambda code: LEVELS.index(CODES[code].level))
 
 
-def _part(facts: Facts) -> dict[str, int]:
-    return {
-        "images": facts.images,
-        "regions": facts.regions,
-        "dont_care": facts.dont_care,
-        "usable": facts.usable,
-        "lost": facts.lost,
-    }
+def _counts(stats: SplitStats) -> dict[str, int]:
+    return {key: getattr(stats, key) for key in ("images", "regions", "dont_care", "usable", "lost")}
 
 
 def _kind(code: str, findings: list[Finding]) -> dict[str, Any]:
@@ -69,23 +62,25 @@ def _kind(code: str, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def _doubts(labels: LabelCheck) -> dict[str, Any]:
+def _label_audit(labels: LabelAudit) -> dict[str, Any]:
     return {
         "network": labels.network,
-        "taught": labels.taught,
-        "images": [{"image": str(image.record.image_path), "weight": round(image.weight, 4)} for image in labels.worst],
-        "doubts": [_doubt(image, doubt) for kind in labels.kinds for image, doubt in labels.ranked(kind)],
+        "taught": labels.train_overlap,
+        "images": [
+            {"image": str(image.record.image_path), "weight": round(image.suspicion, 4)} for image in labels.worst
+        ],
+        "doubts": [_issue(image, issue) for kind in labels.kinds for image, issue in labels.ranked(kind)],
     }
 
 
-def _doubt(image: Doubted, doubt: Doubt) -> dict[str, Any]:
-    """One place to look at; `label`: number of a label in the image, from 0, and the line that it is written in."""
+def _issue(image: AuditedImage, issue: LabelIssue) -> dict[str, Any]:
+    """One place to review; `label`: index of a label in the image, from 0; `line`: where it is written."""
     return {
-        "kind": doubt.kind,
+        "kind": issue.kind,
         "image": str(image.record.image_path),
-        "labels": [{"label": region, "line": image.record.line(region) or None} for region in doubt.regions],
-        "seen": [np.round(image.seen.found[m].polygon.astype(float), 1).tolist() for m in doubt.detections],
-        "suspicion": round(doubt.suspicion, 4),
+        "labels": [{"label": region, "line": image.record.line(region) or None} for region in issue.regions],
+        "seen": [np.round(image.predictions.quads[m].polygon.astype(float), 1).tolist() for m in issue.detections],
+        "suspicion": round(issue.suspicion, 4),
     }
 
 

@@ -1,1 +1,1 @@
-"""What a score is made of: which boxes are wrong and how, by size of the text, and whether two scores differ."""
+"""Analysis of a score: which boxes are wrong and why, recall by text size, comparison of two scores."""

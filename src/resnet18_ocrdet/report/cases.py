@@ -1,89 +1,75 @@
-"""The cases behind each number of a report: which regions and detections of which image."""
+"""The regions and detections behind each number of the report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .evidence import Evidence
+from .analysis import ErrorAnalysis
 from .mistakes import Kind
-from .sizes import Share, sizes_of
+from .sizes import SizeBin, sizes_of
 
 
 class Case(NamedTuple):
-    """Something to look at in one image."""
+    """Regions and detections of one image that the report shows together."""
 
-    image: int  # place in the set
+    image: int  # index in the set
     regions: tuple[int, ...]
     detections: tuple[int, ...]
-    told: str
+    note: str  # for the caption
 
 
-def of_kind(evidence: Evidence, kind: Kind) -> list[Case]:
-    """The mistakes of one kind."""
+def mistakes_of_kind(analysis: ErrorAnalysis, kind: Kind) -> list[Case]:
+    """All mistakes of one kind."""
     return [
         Case(image, regions, detections, f"best IoU {iou:.2f}")
-        for image, its, regions, detections, iou in evidence.mistakes
-        if its == kind
+        for image, own, regions, detections, iou in analysis.mistakes
+        if own == kind
     ]
 
 
-def worst(evidence: Evidence, most: int) -> list[Case]:
-    """The images where most regions were not found and most detections found nothing, all of them together."""
+def worst_images(analysis: ErrorAnalysis, most: int) -> list[Case]:
+    """The images with the most missed regions and false detections."""
     cases = []
-    for image, (answer, row) in enumerate(zip(evidence.answers, evidence.rows, strict=True)):
+    for image, (sample, row) in enumerate(zip(analysis.samples, analysis.rows, strict=True)):
         used = {detection for _, detection in row.pairs} | set(row.dont_care_detections)
-        free = tuple(m for m in range(len(answer.detections)) if m not in used)
-        regions = tuple(_lost(evidence, image))
-        if regions or free:
-            cases.append(
-                Case(image, regions, free, f"{len(regions)} of {row.care_regions} not found, {len(free)} false")
-            )
+        false = tuple(m for m in range(len(sample.detections)) if m not in used)
+        regions = tuple(_missed(analysis, image))
+        if regions or false:
+            note = f"{len(regions)} of {row.care_regions} not found, {len(false)} false"
+            cases.append(Case(image, regions, false, note))
     return sorted(cases, key=lambda case: -len(case.regions) - len(case.detections))[:most]
 
 
-def not_found(evidence: Evidence, share: Share, by_height: bool) -> list[Case]:
-    """Regions of these heights, or of these lengths over height, that were not found."""
+def missed_of_size(analysis: ErrorAnalysis, size: SizeBin, by_height: bool) -> list[Case]:
+    """Missed regions whose height (or aspect ratio) lies in this bin."""
     cases = []
-    for image, answer in enumerate(evidence.answers):
-        lost = _lost(evidence, image)
-        heights, aspects = sizes_of([answer.polygons[region] for region in lost])
-        for region, height, aspect in zip(lost, heights, aspects, strict=True):
-            if share.holds(height if by_height else aspect):
+    for image, sample in enumerate(analysis.samples):
+        missed = _missed(analysis, image)
+        heights, aspects = sizes_of([sample.polygons[region] for region in missed])
+        for region, height, aspect in zip(missed, heights, aspects, strict=True):
+            if size.contains(height if by_height else aspect):
                 cases.append(Case(image, (region,), (), f"{height * aspect:.0f} by {height:.0f} px"))
     return cases
 
 
-def gained(before: Evidence, now: Evidence) -> list[Case]:
-    """Regions that only `now` found, with its detections."""
-    return _changed(before, now, lambda region, its: Case(0, (region,), (its[region],), f"region {region}"))
+def gained(before: ErrorAnalysis, now: ErrorAnalysis) -> list[Case]:
+    """Regions found only by `now`, with its detections."""
+    return [
+        Case(image, (region,), (detection,), f"region {region}")
+        for image, (old, new) in enumerate(zip(before.rows, now.rows, strict=True))
+        for region, detection in sorted(new.pairs)
+        if region not in dict(old.pairs)
+    ]
 
 
-def lost(before: Evidence, now: Evidence) -> list[Case]:
-    """Regions that only `before` found."""
-    return _changed(now, before, lambda region, its: Case(0, (region,), (), f"region {region}"))
+def lost(before: ErrorAnalysis, now: ErrorAnalysis) -> list[Case]:
+    """Regions found only by `before`."""
+    return [case._replace(detections=()) for case in gained(now, before)]
 
 
-def spread(cases: Sequence[Case], most: int) -> list[Case]:
-    """Some of them, of as many images as possible."""
-    first: dict[int, Case] = {}
-    for case in cases:
-        first.setdefault(case.image, case)
-    chosen = list(first.values())[:most]
-    return chosen + [case for case in cases if case not in chosen][: most - len(chosen)]
-
-
-def _changed(without: Evidence, having: Evidence, case: Callable[[int, dict[int, int]], Case]) -> list[Case]:
-    cases = []
-    for image, (its, others) in enumerate(zip(having.rows, without.rows, strict=True)):
-        pairs = dict(its.pairs)
-        cases += [case(region, pairs)._replace(image=image) for region in sorted(set(pairs) - set(dict(others.pairs)))]
-    return cases
-
-
-def _lost(evidence: Evidence, image: int) -> list[int]:
+def _missed(analysis: ErrorAnalysis, image: int) -> list[int]:
     """Care regions of an image that were not found."""
-    found = {region for region, _ in evidence.rows[image].pairs}
-    return [region for region in np.flatnonzero(~evidence.answers[image].ignore).tolist() if region not in found]
+    found = {region for region, _ in analysis.rows[image].pairs}
+    return [region for region in np.flatnonzero(~analysis.samples[image].ignore).tolist() if region not in found]

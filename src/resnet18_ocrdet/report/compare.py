@@ -1,4 +1,4 @@
-"""Whether two scores on the same images differ by more than chance: paired bootstrap over images (Efron, 1979)."""
+"""Is the difference of two scores on the same images significant? Paired bootstrap over images (Efron, 1979)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from ..evaluation.bootstrap import LEVEL, NAMES, Interval, draw_scores, interval
 from ..evaluation.metrics import ImageScore
 
 
-class Change(NamedTuple):
-    """How a second score differs from a first one, fractions -1..1."""
+class ScoreChange(NamedTuple):
+    """Difference of a second score from a first one, fractions -1..1."""
 
-    by: dict[str, float | None]  # of each of NAMES: second minus first; None where one of them is undefined
+    by: dict[str, float | None]  # of each of NAMES: second minus first; None if one of them is undefined
     interval_95: dict[str, Interval | None]
-    better: float | None  # share of the draws in which the second hmean is higher, a tie being half of one; 0..1
-    gained: int  # regions that only the second finds
-    lost: int  # regions that only the first finds
+    better: float | None  # fraction of the draws with a higher second hmean, ties count half; 0..1
+    gained: int  # regions found only by the second
+    lost: int  # regions found only by the first
 
     @property
     def is_noise(self) -> bool:
-        """Whether no change of hmean at all is within the interval."""
+        """Whether the interval of the hmean contains 0."""
         ends = self.interval_95["hmean"]
         return ends is None or ends[0] <= 0.0 <= ends[1]
 
 
-def compare(first: Sequence[ImageScore], second: Sequence[ImageScore], seed: int = 0) -> Change:
-    """Compare two detectors on the same images in the same order: each draw takes the same images of both.
+def compare_scores(first: Sequence[ImageScore], second: Sequence[ImageScore], seed: int = 0) -> ScoreChange:
+    """Compare two detectors on the same images in the same order; each draw uses the same images for both.
 
-    Raises ValueError where the images are others."""
+    Raises ValueError if the images differ."""
     if [row.name for row in first] != [row.name for row in second]:
         raise ValueError("the two scores are of different images")
     old, new = draw_scores(first, seed), draw_scores(second, seed)
@@ -44,19 +44,19 @@ def compare(first: Sequence[ImageScore], second: Sequence[ImageScore], seed: int
     moved = moved[np.isfinite(moved)]
     better = float(((moved > 0) + 0.5 * (moved == 0)).mean()) if len(moved) else None
     pairs = [({r for r, _ in a.pairs}, {r for r, _ in b.pairs}) for a, b in zip(first, second, strict=True)]
-    return Change(by, ends, better, sum(len(b - a) for a, b in pairs), sum(len(a - b) for a, b in pairs))
+    return ScoreChange(by, ends, better, sum(len(b - a) for a, b in pairs), sum(len(a - b) for a, b in pairs))
 
 
-def verdict(change: Change) -> str:
+def describe_change(change: ScoreChange) -> str:
     """One sentence: is the change of hmean more than chance?"""
     ends = change.interval_95["hmean"]
     if ends is None:
-        return "hmean is undefined in one of both: nothing can be said."
+        return "hmean is undefined for one of them: they cannot be compared."
     if change.by["hmean"] == 0 and ends == (0.0, 0.0):
         return "hmean does not change."
-    told = (
+    difference = (
         f"hmean changes by {change.by['hmean']:+.3f}, {LEVEL:.0%} interval over images {ends[0]:+.3f} to {ends[1]:+.3f}"
     )
     if change.is_noise:
-        return f"{told}: this may be chance, on these images neither is shown to be better."
-    return f"{told}: more than chance, the {'new' if ends[0] > 0 else 'old'} one is better."
+        return f"{difference}: this may be chance; neither is shown to be better on these images."
+    return f"{difference}: more than chance, the {'new' if ends[0] > 0 else 'old'} one is better."

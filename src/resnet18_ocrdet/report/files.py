@@ -1,4 +1,4 @@
-"""The tables of an evaluation, and result files as the ICDAR 2015 competition takes them."""
+"""The tables of an evaluation, and result files in the format of the ICDAR 2015 competition."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from pathlib import Path, PurePath
 
 from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
 from ..evaluation.records import EvalSample
-from .evidence import Evidence
+from .analysis import ErrorAnalysis
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"
 BOXES, SUBMISSION, SUBMISSION_WITH_SCORES = "boxes", "submission.zip", "submission_with_scores.zip"
-RESULTS = f"{BOXES}/{PREFIX}*{SUFFIX}"  # a pattern of the files in it
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of cells that a spreadsheet would compute
-FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of a zip: the same boxes give the same file
+RESULTS = f"{BOXES}/{PREFIX}*{SUFFIX}"  # glob pattern of its files
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such cells
+FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same boxes give the same file
 
 
-def write_tables(output: Path, evidence: Evidence) -> None:
-    """Write per_image.csv, a line for each image, and mistakes.csv, a line for each mistake. Raises OSError."""
+def write_tables(output: Path, analysis: ErrorAnalysis) -> None:
+    """Write per_image.csv, one line per image, and mistakes.csv, one line per mistake. Raises OSError."""
     heads = ["image", "precision", "recall", "hmean", "matched", "care_regions", "care_detections"]
     rows: list[list[object]] = [
-        [_as_text(row.name), *(getattr(row, head) for head in heads[1:])] for row in evidence.rows
+        [_as_text(row.name), *(getattr(row, head) for head in heads[1:])] for row in analysis.rows
     ]
     _write_csv(output / PER_IMAGE, heads, rows)
     rows = [
-        [_as_text(evidence.rows[image].name), kind, _listed(regions), _listed(detections), f"{iou:.4f}"]
-        for image, kind, regions, detections, iou in evidence.mistakes
+        [_as_text(analysis.rows[image].name), kind, _listed(regions), _listed(detections), f"{iou:.4f}"]
+        for image, kind, regions, detections, iou in analysis.mistakes
     ]
     _write_csv(output / MISTAKES, ["image", "mistake", "regions", "detections", "best_iou"], rows)
 
 
-def write_results(output: Path, answers: Sequence[EvalSample]) -> list[str]:
-    """Write boxes/res_<image>.txt with scores, and all of them as one zip, with scores and without.
+def write_results(output: Path, samples: Sequence[EvalSample]) -> list[str]:
+    """Write boxes/res_<image>.txt with scores, and all of them as two zips, with and without scores.
 
-    Returns the images whose names are too long for a file: they are in the zips only. Raises OSError."""
+    Returns the images whose names are too long for a file; they are in the zips only. Raises OSError."""
     folder = output / BOXES
     folder.mkdir(exist_ok=True)
-    files = dict(zip(result_names([answer.name for answer in answers]), answers, strict=True))
+    files = dict(zip(result_file_names([sample.name for sample in samples]), samples, strict=True))
     too_long = []
-    for name, answer in files.items():
+    for name, sample in files.items():
         try:
-            (folder / name).write_text(format_detections(answer.detections, with_scores=True), encoding="utf-8")
+            (folder / name).write_text(format_detections(sample.detections, with_scores=True), encoding="utf-8")
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
-            too_long.append(answer.name)
+            too_long.append(sample.name)
     for zip_name, with_scores in ((SUBMISSION, False), (SUBMISSION_WITH_SCORES, True)):
         with zipfile.ZipFile(output / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, answer in files.items():
-                written = name.encode("utf-8", "backslashreplace").decode()  # a zip takes no other names
-                text = format_detections(answer.detections, with_scores)
+            for name, sample in files.items():
+                written = name.encode("utf-8", "backslashreplace").decode()  # zip names must be valid UTF-8
+                text = format_detections(sample.detections, with_scores)
                 archive.writestr(zipfile.ZipInfo(written, FIRST_DAY), text, zipfile.ZIP_DEFLATED)
     return too_long
 
 
-def result_names(names: Sequence[str]) -> list[str]:
-    """res_<image>.txt for each image, all different: by the stem of its name, with the suffix where a stem is twice.
+def result_file_names(names: Sequence[str]) -> list[str]:
+    """A unique res_<image>.txt for each image: the stem of its name, with the suffix if several images have that stem.
 
-    Folders in a name, which tell images of the same name apart, become a part of it: `a/1.jpg` is res_a__1.txt."""
+    Folders become part of the name: `a/1.jpg` gives res_a__1.txt."""
     flat = [name.replace("/", "__") for name in names]
     stems = Counter(PurePath(name).stem for name in flat)
     short = [name if stems[PurePath(name).stem] > 1 else PurePath(name).stem for name in flat]
@@ -72,7 +72,7 @@ def result_names(names: Sequence[str]) -> list[str]:
 
 
 def _as_text(name: str) -> str:
-    """The name of an image for a table: a quote before what a spreadsheet would take for a formula."""
+    """An image name for a table; a quote before it if a spreadsheet would read it as a formula."""
     return f"'{name}" if name.startswith(FORMULA_STARTS) else name
 
 

@@ -1,135 +1,175 @@
-"""report.html of an evaluation: each number leads to its cases, drawn."""
+"""report.html of an evaluation: each number links to pictures of its cases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from html import escape
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..evaluation.bootstrap import LEVEL, NAMES, Interval
+from ..evaluation.metrics import ImageScore
+from ..evaluation.records import EvalSample
 from ..runtime.messages import count
 from ..structures import Image
-from ..viz.html import anchor, figure, table, write_page
-from .cases import Case, gained, lost, not_found, of_kind, spread, worst
-from .charts import precision_recall_chart, recall_bars, span
-from .compare import Change, verdict
-from .evidence import Evidence
+from ..viz.charts import Bar, BarChart, precision_recall_curve, range_text
+from ..viz.crops import BLUE, GREEN, MAX_SIDE, ORANGE, RED, Layer, draw_crop
+from ..viz.draw import DONT_CARE
+from ..viz.html import Figure, anchor, spread_over_images, write_page
+from .analysis import ErrorAnalysis
+from .cases import Case, gained, lost, missed_of_size, mistakes_of_kind, worst_images
+from .compare import ScoreChange, describe_change
 from .mistakes import KINDS, MEANING, count_mistakes
-from .pictures import draw_case
+from .sizes import SizeBin
 
 WORST = 12  # images that are drawn whole
-EXAMPLES = 6  # pictures of each number
-PLACES = 30  # cases that are named of each number; mistakes.csv has all
-COLOURS = (
-    "Red and orange: the regions and detections that a picture is about; here those not found, and those that found "
-    "nothing. Green: found. Blue: other regions not found. Grey: don't-care."
-)
+WORST_SIDE = 900  # px, of their pictures
+EXAMPLES = 6  # pictures per number
 
-Read = Callable[[int], Image]
+ReadImage = Callable[[int], Image]
 
 
 class Baseline(NamedTuple):
-    """What the score is compared with."""
+    """The score to compare with."""
 
     name: str
-    evidence: Evidence  # of the same images
-    change: Change  # from it to the score
+    analysis: ErrorAnalysis  # of the same images
+    change: ScoreChange  # from the baseline to the score
+
+
+class Section(NamedTuple):
+    """The cases behind one number."""
+
+    link: str
+    title: str
+    number: int  # cases
+    figures: list[Figure]
+    images: list[str]  # names of all images with a case; empty if the figures show all cases
 
 
 def write_report(
-    path: Path, title: str, lines: Sequence[str], evidence: Evidence, read: Read, old: Baseline | None = None
+    path: Path,
+    title: str,
+    lines: Sequence[str],
+    analysis: ErrorAnalysis,
+    read: ReadImage,
+    baseline: Baseline | None = None,
 ) -> None:
-    """Write the page. lines: what was scored; read: gives the pixels of image n of the set. Raises OSError."""
-    write_page(path, title, _parts(lines, evidence, lru_cache(maxsize=8)(read), old))
+    """Write the page. lines: what was scored; read: returns image n of the set. Raises OSError."""
+    draw = partial(_figure, analysis, lru_cache(maxsize=8)(read))
+    curve = analysis.curve
+    values: dict[str, Any] = {
+        "lines": lines,
+        "interval": f"{LEVEL:.0%} interval",
+        "scores": _scores(analysis),
+        "summary": _summary(analysis),
+        "mistakes": [
+            {"kind": kind, "number": number, "meaning": MEANING[kind]}
+            for kind, number in count_mistakes(analysis.mistakes).items()
+        ],
+        "heights": recall_bars(analysis.heights, "recall by text height in the image, px", "height"),
+        "aspects": recall_bars(analysis.aspects, "recall by length / height", "aspect"),
+        "curve": None if curve is None else precision_recall_curve(curve.precision, curve.recall),
+        "worst": [figure for case in worst_images(analysis, WORST) if (figure := draw(case, whole=True))],
+        "sections": [_section(analysis, draw, *content) for content in _sections(analysis, baseline)],
+        "baseline": baseline,
+    }
+    if baseline is not None:
+        values |= {"changes": _changes(analysis, baseline), "verdict": describe_change(baseline.change)}
+    write_page(path, "evaluation.html", title=title, **values)
 
 
-def _parts(lines: Sequence[str], evidence: Evidence, read: Read, old: Baseline | None) -> Iterator[str]:
-    for line in lines:
-        yield f"<p>{escape(line)}</p>"
-    yield from _score(evidence)
-    if old is not None:
-        yield from _compared(evidence, old)
-    yield from _mistakes(evidence)
-    yield "<h2>By size of the text</h2>"
-    yield recall_bars(evidence.heights, "recall by height of the text in the image, px", "height")
-    yield recall_bars(evidence.aspects, "recall by length over height", "aspect")
-    if evidence.curve is not None:
-        yield "<h2>By score</h2>"
-        yield precision_recall_chart(evidence.curve)
-    drawn = [_drawn(evidence, read, case, whole=True) for case in worst(evidence, WORST)]
-    if drawn:
-        yield f"<h2>Where most was lost</h2>\n<p>{escape(COLOURS)}</p>"
-        yield "\n".join(['<div class="pictures">', *drawn, "</div>"])
-    for link, title, cases in _sections(evidence, old):
-        yield from _section(evidence, read, link, title, cases)
+def recall_bars(bins: Sequence[SizeBin], title: str, link: str) -> BarChart:
+    """One bar per bin, as high as its recall; it links to the section `link`-<number> with its missed regions."""
+    bars = []
+    for number, each in enumerate(bins):
+        span = range_text(each.low, each.high)
+        tooltip, value = (
+            f"{span}: {each.found} of {each.regions} found",
+            "" if each.recall is None else f"{each.recall:.2f}",
+        )
+        bars.append(Bar(each.recall or 0.0, tooltip, span, value, f"of {each.regions}", f"{link}-{number}"))
+    return BarChart(title, bars)
 
 
-def _score(evidence: Evidence) -> Iterator[str]:
-    values = evidence.score._asdict()
-    rows = [[name, _number(values[name]), _ends(evidence.interval_95.get(name))] for name in (*NAMES, "ap")]
-    yield table(("", "score", f"{LEVEL:.0%} interval"), rows, [1, 2])
-    regions, detections = count(evidence.score.care_regions, "region"), evidence.score.care_detections
-    found = f"{evidence.score.matched} of {regions} found by {count(detections, 'detection')} that count"
-    fit = evidence.fit
-    fits = "" if fit is None else f"; boxes that found a region: IoU {fit.iou:.3f}, area {fit.area_ratio:.2f} of it"
-    yield f"<p>{found}{fits}.</p>"
+def draw_case(
+    image: Image, sample: EvalSample, row: ImageScore, regions: Sequence[int], detections: Sequence[int], whole: bool
+) -> bytes:
+    """Draw an image, or the part around these regions and detections, as JPEG.
 
-
-def _compared(evidence: Evidence, old: Baseline) -> Iterator[str]:
-    yield f"<h2>Compared with {escape(old.name)}</h2>"
-    before, now, change = old.evidence.score._asdict(), evidence.score._asdict(), old.change
-    rows = [
-        [name, _number(before[name]), _number(now[name]), _number(change.by[name], "+"), _ends(ends, "+")]
-        for name, ends in change.interval_95.items()
+    Thin green: regions that were found, with their detections. Thin blue: other regions. Grey: don't-care. Thick red:
+    these regions. Thick orange: these detections."""
+    labels, boxes = sample.polygons, [found.polygon for found in sample.detections]
+    pairs = dict(row.pairs)
+    others = [k for k in range(len(labels)) if k not in regions]
+    layers = [
+        Layer([labels[k] for k in others if sample.ignore[k]], DONT_CARE),
+        Layer([labels[k] for k in others if not sample.ignore[k] and k not in pairs], BLUE),
+        Layer([labels[k] for k in others if k in pairs], GREEN),
+        Layer([boxes[m] for m in pairs.values() if m not in detections], GREEN),
+        Layer([labels[k] for k in regions], RED, 2),
+        Layer([boxes[m] for m in detections], ORANGE, 2),
     ]
-    yield table(("", "before", "now", "change", f"{LEVEL:.0%} interval"), rows, range(1, 5))
-    yield f"<p>{escape(verdict(change))}</p>"
-    yield f'<p>Regions: <a href="#gained">{change.gained} gained</a>, <a href="#lost">{change.lost} lost</a>.</p>'
+    focus = [] if whole else [*(labels[k] for k in regions), *(boxes[m] for m in detections)]
+    return draw_crop(image, focus, layers, WORST_SIDE if whole else MAX_SIDE)
 
 
-def _mistakes(evidence: Evidence) -> Iterator[str]:
-    counts = count_mistakes(evidence.mistakes)
-    rows = [[f'<a href="#{anchor(kind)}">{kind}</a>', counts[kind], escape(MEANING[kind])] for kind in KINDS]
-    yield "<h2>What went wrong</h2>"
-    yield table(("", "count", "what it is"), rows, [1])
-
-
-def _sections(evidence: Evidence, old: Baseline | None) -> Iterator[tuple[str, str, list[Case]]]:
-    """Link, title and cases behind each number."""
-    if old is not None:
-        yield "gained", "Regions gained", gained(old.evidence, evidence)
-        yield "lost", "Regions lost", lost(old.evidence, evidence)
-    for kind in KINDS:
-        yield anchor(kind), f"{kind.capitalize()}: {MEANING[kind]}", of_kind(evidence, kind)
-    for number, share in enumerate(evidence.heights):
-        yield f"height-{number}", f"Not found: {span(share)} px high", not_found(evidence, share, by_height=True)
-    for number, share in enumerate(evidence.aspects):
-        yield f"aspect-{number}", f"Not found: {span(share)} heights long", not_found(evidence, share, by_height=False)
-
-
-def _section(evidence: Evidence, read: Read, link: str, title: str, cases: Sequence[Case]) -> Iterator[str]:
-    yield f'<h2 id="{link}">{escape(title)}</h2>\n<p>{count(len(cases), "case")}.</p>'
-    shown = spread(cases, EXAMPLES)
-    if shown:
-        drawn = (_drawn(evidence, read, case) for case in shown)
-        yield "\n".join(['<div class="pictures">', *drawn, "</div>"])
-    if len(cases) > len(shown):
-        names = list(dict.fromkeys(evidence.rows[case.image].name for case in cases))
-        more = f" and {count(len(names) - PLACES, 'more image')}" if len(names) > PLACES else ""
-        yield f"<p>In {', '.join(f'<code>{escape(name)}</code>' for name in names[:PLACES])}{more}.</p>"
-
-
-def _drawn(evidence: Evidence, read: Read, case: Case, whole: bool = False) -> str:
-    """A figure; empty where the image cannot be read: result files are scored without opening any."""
-    answer, row = evidence.answers[case.image], evidence.rows[case.image]
+def _figure(analysis: ErrorAnalysis, read: ReadImage, case: Case, whole: bool = False) -> Figure | None:
+    """None for an image that cannot be read: result files are scored without opening images."""
+    sample, row = analysis.samples[case.image], analysis.rows[case.image]
     try:
         image = read(case.image)
     except UserError:
-        return ""
-    return figure(draw_case(image, answer, row, case.regions, case.detections, whole), f"{answer.name}: {case.told}")
+        return None
+    return Figure(draw_case(image, sample, row, case.regions, case.detections, whole), f"{sample.name}: {case.note}")
+
+
+def _scores(analysis: ErrorAnalysis) -> list[list[str]]:
+    values = analysis.score._asdict()
+    return [[name, _number(values[name]), _ends(analysis.interval_95.get(name))] for name in (*NAMES, "ap")]
+
+
+def _changes(analysis: ErrorAnalysis, baseline: Baseline) -> list[list[str]]:
+    before, now, change = baseline.analysis.score._asdict(), analysis.score._asdict(), baseline.change
+    return [
+        [name, _number(before[name]), _number(now[name]), _number(change.by[name], "+"), _ends(ends, "+")]
+        for name, ends in change.interval_95.items()
+    ]
+
+
+def _summary(analysis: ErrorAnalysis) -> str:
+    score, fit = analysis.score, analysis.fit
+    counts = (
+        f"{score.matched} of {count(score.care_regions, 'region')} found, {count(score.care_detections, 'detection')}"
+    )
+    boxes = "" if fit is None else f". Matched boxes: mean IoU {fit.iou:.3f}, {fit.area_ratio:.2f} of the region's area"
+    return f"{counts}{boxes}."
+
+
+def _sections(analysis: ErrorAnalysis, baseline: Baseline | None) -> Iterator[tuple[str, str, list[Case]]]:
+    """Link, title and cases of each number."""
+    if baseline is not None:
+        yield "gained", "Regions gained", gained(baseline.analysis, analysis)
+        yield "lost", "Regions lost", lost(baseline.analysis, analysis)
+    for kind in KINDS:
+        yield anchor(kind), f"{kind.capitalize()}: {MEANING[kind]}", mistakes_of_kind(analysis, kind)
+    for number, each in enumerate(analysis.heights):
+        title = f"Not found: {range_text(each.low, each.high)} px high"
+        yield f"height-{number}", title, missed_of_size(analysis, each, by_height=True)
+    for number, each in enumerate(analysis.aspects):
+        title = f"Not found: length / height {range_text(each.low, each.high)}"
+        yield f"aspect-{number}", title, missed_of_size(analysis, each, by_height=False)
+
+
+def _section(
+    analysis: ErrorAnalysis, draw: Callable[[Case], Figure | None], link: str, title: str, cases: list[Case]
+) -> Section:
+    shown = list(islice(spread_over_images(cases, lambda case: case.image), EXAMPLES))
+    figures = [figure for case in shown if (figure := draw(case))]
+    names = list(dict.fromkeys(analysis.rows[case.image].name for case in cases)) if len(cases) > len(shown) else []
+    return Section(link, title, len(cases), figures, names)
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -19,6 +19,16 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def share(some: int, whole: int, noun: str) -> str:
+    """`3 of 12 regions (25%)`; only 0 and `whole` are shown as 0% and 100%."""
+    percent = 100 * some / whole if whole else 0.0
+    if 0 < percent < 1:
+        shown = f"{percent:.1g}%" if percent >= 0.1 else "less than 0.1%"
+    else:
+        shown = f"{min(percent, 99.0) if some < whole else percent:.0f}%"
+    return f"{some} of {count(whole, noun)} ({shown})"
+
+
 def sides(height: int, width: int) -> str:
     """`1280 px wide, 720 high`."""
     return f"{width} px wide, {height} high"

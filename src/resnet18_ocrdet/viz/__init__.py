@@ -1,1 +1,1 @@
-"""Pictures, curves and pages."""
+"""Pictures, charts and HTML pages."""

@@ -1,4 +1,4 @@
-"""A piece of an image round some regions, at a size that can be looked at, and a picture file of it.
+"""Part of an image around some regions, scaled for viewing, with outlines drawn on it.
 
 Legend: H W pixels.
 """
@@ -12,57 +12,71 @@ import cv2
 import numpy as np
 
 from ..structures import Image, Polygon
+from . import draw
 
-MOST_SIDE = 480  # px, of a picture
-MOST_ZOOM = 2.0  # times, of a small piece of an image
-ROUND = 3.0  # times the region's sides: what is shown of its surroundings
-LEAST_ROUND = 100  # px to each side at least, in the image
+MAX_SIDE = 480  # px, of a picture
+MAX_ZOOM = 2.0  # times, of a small part of an image
+SURROUNDINGS = 3.0  # times the region's sides: what is shown around it
+MIN_MARGIN = 100  # px on each side, in the image
 JPEG_QUALITY = 80
+
+RED, ORANGE, GREEN, BLUE = (230, 0, 0), (255, 150, 0), (0, 190, 0), (70, 140, 255)
 
 
 class Crop(NamedTuple):
-    """A piece of an image, and where it was."""
+    """Part of an image and its position."""
 
     image: Image
     left: int  # px of the whole image
     top: int
-    scale: float  # of its pixels to those of the whole image
+    scale: float  # pixels of the crop per pixel of the whole image
 
-    def place(self, polygon: Polygon) -> Polygon:
-        """Bring an outline from the whole image to the piece; within what OpenCV draws."""
+    def to_crop(self, polygon: Polygon) -> Polygon:
+        """Polygon of the whole image in pixels of the crop, clipped to the range that OpenCV can draw."""
         moved = (polygon - (self.left, self.top) + 0.5) * self.scale - 0.5
         return np.asarray(np.clip(moved, -20_000, 20_000), np.float32)
 
 
-def crop_round(image: Image, polygons: Sequence[Polygon], most_side: int = MOST_SIDE) -> Crop:
-    """Cut out what lies round the outlines, all finite, and a part of its surroundings; without any, everything.
+class Layer(NamedTuple):
+    """Outlines of one color."""
 
-    most_side: px of the longer side of the result."""
+    polygons: Sequence[Polygon]  # px of the whole image
+    color: tuple[int, int, int]
+    thickness: int = 1
+
+
+def draw_crop(image: Image, focus: Sequence[Polygon], layers: Sequence[Layer], max_side: int = MAX_SIDE) -> bytes:
+    """JPEG of the surroundings of `focus`, with the layers drawn in their order. See `crop_around`."""
+    crop = crop_around(image, focus, max_side)
+    drawn = crop.image
+    for polygons, color, thickness in layers:
+        drawn = draw.outline(drawn, [crop.to_crop(polygon) for polygon in polygons], color, thickness)
+    return draw.encode(".jpg", drawn, JPEG_QUALITY)
+
+
+def crop_around(image: Image, polygons: Sequence[Polygon], max_side: int = MAX_SIDE) -> Crop:
+    """Cut out the surroundings of finite polygons; the whole image if there are none.
+
+    max_side: px of the longer side of the result."""
     left, top, right, bottom = _window(image, polygons)
-    piece = image[top:bottom, left:right]
-    scale = min(most_side / max(piece.shape[:2]), MOST_ZOOM)
-    size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return Crop(np.asarray(cv2.resize(piece, size, interpolation=how), np.uint8), left, top, scale)
-
-
-def jpeg(image: Image) -> bytes:
-    """Encode a picture."""
-    _, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return encoded.tobytes()
+    part = image[top:bottom, left:right]
+    scale = min(max_side / max(part.shape[:2]), MAX_ZOOM)
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return Crop(np.asarray(cv2.resize(part, size, interpolation=interpolation), np.uint8), left, top, scale)
 
 
 def _window(image: Image, polygons: Sequence[Polygon]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what is shown; everything where the regions lie outside of the image."""
+    """Left, top, right and bottom of the crop; the whole image if the polygons are outside it."""
     height, width = image.shape[:2]
     if not polygons:
         return 0, 0, width, height
     points = np.concatenate(polygons).astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
-    around = np.maximum((high - low) * (ROUND - 1) / 2, LEAST_ROUND)
-    around = np.minimum(around, max(4 * LEAST_ROUND, float((high - low).max()) / 4))
-    left, top = np.maximum(np.floor(low - around), 0)
-    right, bottom = np.minimum(np.ceil(high + around) + 1, (width, height))
+    margin = np.maximum((high - low) * (SURROUNDINGS - 1) / 2, MIN_MARGIN)
+    margin = np.minimum(margin, max(4 * MIN_MARGIN, float((high - low).max()) / 4))
+    left, top = np.maximum(np.floor(low - margin), 0)
+    right, bottom = np.minimum(np.ceil(high + margin) + 1, (width, height))
     if right - left < 1 or bottom - top < 1:
         return 0, 0, width, height
     return int(left), int(top), int(right), int(bottom)

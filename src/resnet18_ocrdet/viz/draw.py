@@ -1,4 +1,4 @@
-"""Pictures for people: regions on an image, the maps beside it, a grid of views.
+"""Drawing: regions on an image, heat maps, rows and grids of images.
 
 Legend: H W pixels. Images are RGB uint8.
 """
@@ -24,7 +24,7 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 def outline(
     image: Image, polygons: Iterable[Polygon], color: tuple[int, int, int] = FOUND, thickness: int = 0
 ) -> Image:
-    """Draw closed outlines on a copy; thickness 0 chooses one that fits the image's size."""
+    """Draw closed outlines on a copy. thickness: px; 0 depends on the image size."""
     drawn = image.copy()
     thickness = thickness or max(1, round(max(image.shape[:2]) / 500))
     corners = [np.rint(polygon).astype(np.int32) for polygon in polygons]
@@ -33,32 +33,32 @@ def outline(
 
 
 def labels(image: Image, polygons: Sequence[Polygon], ignore: NDArray[np.bool_]) -> Image:
-    """Draw labels: care regions and don't-care regions in their colours."""
+    """Draw labels; don't-care regions have another color."""
     care = [polygon for polygon, skip in zip(polygons, ignore, strict=True) if not skip]
     rest = [polygon for polygon, skip in zip(polygons, ignore, strict=True) if skip]
     return outline(outline(image, rest, DONT_CARE), care, LABEL)
 
 
 def heat(plane: NDArray[np.floating]) -> Image:
-    """(H, W) values 0..1 as a colour map."""
+    """(H, W) values 0..1 as a color map (H, W, 3)."""
     levels = np.clip(plane * 255.0, 0, 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def row(images: Sequence[Image]) -> Image:
-    """Side by side; all of one height."""
+    """Concatenate images of equal height."""
     return np.concatenate(images, axis=1)
 
 
 def grid(rows: Sequence[Image], max_width: int = 1600) -> Image:
-    """Rows below each other, narrower ones padded, the whole reduced to max_width px."""
+    """Stack rows, pad narrower ones, and scale down to max_width px."""
     width = max(image.shape[1] for image in rows)
     padded = [np.pad(image, ((0, 4), (0, width - image.shape[1]), (0, 0))) for image in rows]
     return fit_width(np.concatenate(padded), max_width)
 
 
 def fit_width(image: Image, max_width: int) -> Image:
-    """Reduce to max_width px, shape kept; a narrower image is returned as it is."""
+    """Scale down to max_width px, keeping the aspect ratio; a narrower image is returned unchanged."""
     height, width = image.shape[:2]
     if width <= max_width:
         return image
@@ -67,12 +67,12 @@ def fit_width(image: Image, max_width: int) -> Image:
 
 
 def write(path: Path, image: Image, quality: int = 90) -> None:
-    """Encode by the path's suffix and write; any name the file system takes. See `encode`. Raises OSError."""
+    """Encode by the suffix of the path and write; any file name works. See `encode`. Raises OSError."""
     path.write_bytes(encode(path.suffix, image, quality))
 
 
 def encode(suffix: str, image: Image, quality: int = 90) -> bytes:
-    """The content of an image file of this kind, such as ".jpg"; any size (reduced where it must be).
+    """Encode as ".jpg" or another suffix. Images larger than `MAX_JPEG_SIDE` are scaled down.
 
     quality: 0..100, of a JPEG."""
     largest = max(image.shape[:2])

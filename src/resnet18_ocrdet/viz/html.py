@@ -1,73 +1,75 @@
-"""Pages for people: one HTML file that needs no other, no script and no network."""
+"""Self-contained HTML pages from the templates next to this module: no other file, no script, no network.
+
+Templates escape every value, so file names and labels cannot add markup. jinja2 is imported when a page is written.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --error: #c62828; --warning: #b26a00;
-  --repair: #1565c0; --info: #607d8b; }
-@media (prefers-color-scheme: dark) { :root {
-  --error: #ff7b72; --warning: #f0b341; --repair: #79b8ff; --info: #a8b8c0; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid var(--line);
-  padding-top: 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .25rem .75rem; text-align: left;
-  border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; overflow-wrap: anywhere; }
-.error { color: var(--error); } .warning { color: var(--warning); } .repair { color: var(--repair); }
-.info { color: var(--info); }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: calc(50% - .5rem); }
-figure img { max-width: 100%; display: block; } figcaption { font-size: .85rem; overflow-wrap: anywhere; }
-ul { padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
-svg text { fill: currentColor; font: 11px system-ui, sans-serif; } svg rect { fill: #4a90d9; }
-svg line { stroke: currentColor; } svg path { stroke: #4a90d9; fill: none; stroke-width: 2; }
-svg .axis { stroke: currentColor; stroke-width: 1; }
-svg .limit { stroke: #e53935; stroke-dasharray: 4 3; }
-""".strip()
+from ..runtime.messages import count
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+Item = TypeVar("Item")
 
 
-def write_page(path: Path, title: str, parts: Iterable[str]) -> None:
-    """Write a page of these parts, in HTML, below its title, plain text. Raises OSError."""
-    head = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>",
-        f"<h1>{escape(title)}</h1>",
-    ]
-    path.write_text(_clean("\n".join([*head, *parts, "</body>\n</html>"])) + "\n", encoding="utf-8")
+class Figure(NamedTuple):
+    """A picture with its caption, embedded in the page."""
+
+    jpeg: bytes
+    caption: str  # also the alternative text
+    note: str = ""  # follows the caption
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URI."""
+        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode('ascii')}"
 
 
-def figure(jpeg: bytes, caption: str, more: str = "") -> str:
-    """A picture within the page. caption: plain text, which stands for the picture too; more: plain text beside it."""
-    data, told = base64.b64encode(jpeg).decode("ascii"), escape(caption)
-    return (
-        f'<figure><img alt="{told}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{told}{escape(more)}</figcaption></figure>"
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Render a file of the folder `templates`. Bytes of file names that are not UTF-8 become replacement characters.
+
+    Raises OSError."""
+    text = environment().get_template(template).render(values)
+    path.write_bytes(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode("utf-8"))
+
+
+def environment() -> Environment:
+    """The settings of the templates."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    made.filters.update(anchor=anchor, count=count, px=lambda value: f"{value:.1f}")
+    return made
 
 
 def anchor(name: str) -> str:
-    """The name of a place on the page, for links to it."""
+    """The id of a section, for links to it."""
     return name.replace(" ", "-")
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = ()) -> str:
-    """Cells are HTML. numbers: the columns, from 0, that are set to the right."""
-    right = set(numbers)
-
-    def line(tag: str, cells: Iterable[object]) -> str:
-        openings = ((f'{tag} class="number"' if column in right else tag, cell) for column, cell in enumerate(cells))
-        return "".join(f"<{opening}>{cell}</{tag}>" for opening, cell in openings)
-
-    body = "\n".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f"<table>\n<tr>{line('th', heads)}</tr>\n{body}\n</table>"
-
-
-def _clean(text: str) -> str:
-    """Text of which every sign can be written: bytes of file names that are no UTF-8 become replacement signs."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+def spread_over_images(items: Iterable[Item], image_of: Callable[[Item], Hashable]) -> Iterator[Item]:
+    """All items, the first of each image before any second one, so that a few items show many images."""
+    seen, later = set[Hashable](), list[Item]()
+    for item in items:
+        image = image_of(item)
+        if image in seen:
+            later.append(item)
+        else:
+            seen.add(image)
+            yield item
+    yield from later

@@ -1,4 +1,4 @@
-"""What the network is taught and what it answers, as pictures.
+"""Targets and predictions of a batch as pictures.
 
 Legend: N images of a batch, H W canvas pixels.
 """
@@ -10,22 +10,22 @@ from torch import Tensor
 from ..structures import Batch, Detection, Image, Maps
 from . import draw
 
-MAX_OVERLAY_WIDTH = 1600  # px, five tiles of 320: four such pictures after every validation are 3 MB of TensorBoard
+MAX_OVERLAY_WIDTH = 1600  # px, five tiles of 320: four such pictures per validation take 3 MB of TensorBoard
 
 
 class Overlays:
-    """Collects the first `limit` images of a validation, as answered and as taught.
+    """Collects the first `limit` images of a validation with their predictions and targets.
 
     Each picture is a row of H×W tiles: detections over labels, predicted probability, predicted threshold, probability
-    target, threshold target; without the threshold where the network gives none (its head is dropped). Rows wider than
-    `MAX_OVERLAY_WIDTH` are reduced to it."""
+    target, threshold target. There is no predicted threshold if the network has no threshold head. Rows wider than
+    `MAX_OVERLAY_WIDTH` are scaled down."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.pictures: list[Image] = []  # each (H, 5 W, 3), or (H, 4 W, 3), before it is reduced
+        self.pictures: list[Image] = []  # each (H, 5 W, 3) or (H, 4 W, 3) before scaling
 
     def add(self, batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
-        """Take what is still missing from one batch. found: the detections of each of its images."""
+        """Add images of a batch until the limit is reached. found: the detections of each image."""
         for n in range(min(len(batch.names), self.limit - len(self.pictures))):
             boxes = [batch.placements[n].to_canvas(detection.polygon) for detection in found[n]]
             tiles = [draw.outline(_labelled(batch, n), boxes), _heat(maps.prob_map[n, 0])]
@@ -36,7 +36,7 @@ class Overlays:
 
 
 def preview(batch: Batch, limit: int = 8) -> Image:
-    """A batch as the network will see it: each row image with labels, probability, threshold, mask."""
+    """Training inputs and targets of a batch: each row has image with labels, probability, threshold, mask."""
     rows = []
     for n in range(min(len(batch.names), limit)):
         prob_map, prob_mask, thresh_map, _ = (plane[n] for plane in batch.targets)
@@ -51,5 +51,5 @@ def _labelled(batch: Batch, n: int) -> Image:
 
 
 def _heat(plane: Tensor) -> Image:
-    """(H, W) values 0..1 on any device as colours, (H, W, 3)."""
+    """(H, W) values 0..1, on any device, to colors (H, W, 3)."""
     return draw.heat(plane.float().cpu().numpy())

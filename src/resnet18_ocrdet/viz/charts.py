@@ -1,7 +1,7 @@
-"""Pictures of a run's numbers: how it learnt, and its precision against its recall.
+"""Charts: bars and a curve as values for the templates of a page, and the PNG files of a training run.
 
-matplotlib is the extra `plots`. It is imported where a picture is drawn, and that it is not there is an outcome (False
-or None), no error. Figures are drawn on a canvas of their own, without pyplot: no window, nothing shared.
+The PNG files need matplotlib, the extra `plots`. It is imported when a chart is drawn; where it is missing, the result
+is False or None, not an error. Figures are drawn without pyplot: no window, no global state.
 
 Legend: E epochs, M detections of a set, H W pixels. Records are the lines of metrics.jsonl, see docs/train.md.
 """
@@ -25,28 +25,87 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INSTALL = "pip install 'resnet18-ocrdet[plots]'"  # what to say where nothing was drawn
-DPI = 100  # only sets how large letters are beside the pictures' pixels
+INSTALL = "pip install 'resnet18-ocrdet[plots]'"
+DPI = 100  # sets the size of letters relative to the picture
 CURVES_PX = (1200, 800)  # width, height
 PRECISION_RECALL_PX = (600, 600)
 TERMS = ("total", "prob", "thresh", "binary")
 SCORES = ("hmean", "precision", "recall", "ap")
 WIDE_RANGE = 10.0  # largest / smallest value from which an axis is logarithmic
+MOST_POINTS = 400  # of a curve on a page
 
 Record = Mapping[str, Any]  # one line of metrics.jsonl; any key may be absent or None
 
 
+class Bar(NamedTuple):
+    """One bar of a chart on a page."""
+
+    height: float  # 0..1 of the chart
+    tooltip: str
+    tick: str = ""  # below the bar
+    value: str = ""  # above it
+    note: str = ""  # below the tick
+    link: str = ""  # id of a section of the page
+
+
+class BarChart(NamedTuple):
+    """Bars of equal width, from left to right."""
+
+    title: str
+    bars: Sequence[Bar]
+    limit: float | None = None  # a dashed line here, in bars from the left
+
+
+class UnitCurve(NamedTuple):
+    """A curve whose coordinates are 0..1."""
+
+    title: str
+    points: Sequence[tuple[float, float]]  # (x, y); the last one is marked
+    tooltip: str = ""  # of the last point
+
+
 class Series(NamedTuple):
-    """The values of one key, in the order of the records; epochs without a finite number are left out."""
+    """The values of one key, in the order of the records, without epochs that have no finite value."""
 
     epochs: list[int]  # from 1
     values: list[float]
 
 
-def draw_curves(records: Sequence[Record], path: Path) -> bool:
-    """Write a run's curves as one PNG of `CURVES_PX`, whole or not at all. path: ends in .png, is replaced.
+def histogram(
+    values: NDArray[np.floating], step: float, last: float, title: str, limit: float | None = None
+) -> BarChart:
+    """Count `values` in bins of width `step` from 0; the final bin holds all values from `last` on.
 
-    False, and nothing is written, where matplotlib is missing. Raises OSError when the disk does not take it."""
+    limit: value at which a line is drawn."""
+    bins = int(last / step) + 1
+    counts = np.bincount(np.minimum(values / step, bins - 1).astype(int), minlength=bins)
+    bars = []
+    for place, number in enumerate(counts.tolist()):
+        span = range_text(place * step, None if place == bins - 1 else (place + 1) * step)
+        tick = f"{place * step:g}" if place % 5 == 0 else ""
+        bars.append(Bar(number / (counts.max() or 1), f"{span}: {number}", tick))
+    return BarChart(title, bars, None if limit is None else limit / step)
+
+
+def precision_recall_curve(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> UnitCurve:
+    """Precision against recall, best score first, reduced to `MOST_POINTS`. Arguments: (M,) each; M may be 0."""
+    title = "precision (up) against recall (right), 0 to 1"
+    if not len(recall):
+        return UnitCurve(title, [])
+    chosen = np.unique(np.linspace(0, len(recall) - 1, MOST_POINTS).astype(int))
+    end = f"all detections: precision {precision[-1]:.3f}, recall {recall[-1]:.3f}"
+    return UnitCurve(title, list(zip(recall[chosen].tolist(), precision[chosen].tolist(), strict=True)), end)
+
+
+def range_text(low: float, high: float | None) -> str:
+    """`8 to 12`; `48 and more` without an upper end."""
+    return f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
+
+
+def draw_curves(records: Sequence[Record], path: Path) -> bool:
+    """Write a run's curves as one PNG of `CURVES_PX`, replacing an older one; the file is never half written.
+
+    False, and nothing is written, without matplotlib. Raises OSError."""
     try:
         image = _render(figure_of(records))
     except ImportError:
@@ -62,9 +121,9 @@ def draw_precision_recall(
     ap: float | None,
     path: Path,
 ) -> bool:
-    """Write `precision_recall_image` as a PNG, whole or not at all. path: ends in .png, is replaced.
+    """Write `precision_recall_image` as a PNG, replacing an older one; the file is never half written.
 
-    False, and nothing is written, where matplotlib is missing. Raises OSError when the disk does not take it."""
+    False, and nothing is written, without matplotlib. Raises OSError."""
     image = precision_recall_image(precision, recall, score, ap)
     if image is None:
         return False
@@ -75,7 +134,7 @@ def draw_precision_recall(
 def precision_recall_image(
     precision: NDArray[np.float64], recall: NDArray[np.float64], score: NDArray[np.float64], ap: float | None
 ) -> Image | None:
-    """Draw a set's curve, its last point marked; (H, W, 3) of `PRECISION_RECALL_PX`, None where matplotlib is missing.
+    """Draw a set's curve, its last point marked; (H, W, 3) of `PRECISION_RECALL_PX`, None without matplotlib.
 
     precision, recall, score: (M,) each, as `IcdarMetric.curve` gives them; M may be 0. ap: 0..1, None if undefined."""
     try:
@@ -91,10 +150,10 @@ def figure_of(records: Sequence[Record]) -> Figure:
     _plot_losses(losses, records)
     _plot_scores(scores, records)
     _plot(rate, series(records, "lr"), "learning rate")
-    _spread(rate)
+    _scale_axis(rate)
     rate.set_title("learning rate of the epoch's last step")
     _plot(speed, series(records, "images_per_second"), "images per second")
-    _spread(speed)
+    _scale_axis(speed)
     speed.set_title("training images per second")
     for axes in (losses, scores, rate, speed):
         axes.set_xlabel("epoch")
@@ -108,13 +167,13 @@ def precision_recall_figure(
 ) -> Figure:
     """Plot precision against recall, best score first; arguments as in `precision_recall_image`. Raises ImportError.
 
-    Marked is the end of the curve, where the run works: the box threshold let nothing further through."""
+    The end of the curve is marked: the score of all detections above the box threshold."""
     figure = _figure(PRECISION_RECALL_PX)
     axes = figure.subplots()
-    axes.plot(recall, precision, label="by falling score")
+    axes.plot(recall, precision, label="by decreasing score")
     if len(score):
         p, r = float(precision[-1]), float(recall[-1])
-        label = f"all that is detected: hmean {harmonic_mean(p, r):.3f}\nP {p:.3f}, R {r:.3f}, score ≥ {score[-1]:.2f}"
+        label = f"all detections: hmean {harmonic_mean(p, r):.3f}\nP {p:.3f}, R {r:.3f}, score ≥ {score[-1]:.2f}"
         axes.plot([r], [p], "o", color="C3", label=label)
         axes.legend(loc="lower left")
     axes.set_title("nothing detected" if not len(score) else "AP undefined" if ap is None else f"AP {ap:.4f}")
@@ -124,7 +183,7 @@ def precision_recall_figure(
 
 
 def series(records: Sequence[Record], *keys: str) -> Series:
-    """Collect what lies under a key, or under a key within a key; a record without "epoch" counts by its place."""
+    """Collect the finite values of a key, or of nested keys; a record without "epoch" counts by its position."""
     found = Series([], [])
     for place, record in enumerate(records, start=1):
         value: Any = record
@@ -137,7 +196,7 @@ def series(records: Sequence[Record], *keys: str) -> Series:
 
 
 def best_epoch(records: Sequence[Record]) -> tuple[int, float] | None:
-    """Epoch of the highest hmean, the first of equals as for best.pt, and that hmean; None without any."""
+    """Epoch of the highest hmean (the first of equals, as for best.pt) and that hmean; None without any."""
     hmean = series(records, "hmean")
     if not hmean.values:
         return None
@@ -150,7 +209,7 @@ def _plot_losses(axes: Axes, records: Sequence[Record]) -> None:
         _plot(axes, series(records, "train_loss", term), f"train {term}", color=f"C{number}")
     for number, term in enumerate(TERMS):
         _plot(axes, series(records, "val_loss", term), f"val {term}", color=f"C{number}", linestyle="--")
-    _spread(axes)
+    _scale_axis(axes)
     axes.set_title("loss: the weighted total, and its terms without weights")
     if axes.lines:
         axes.legend(ncols=2, fontsize="small")
@@ -169,13 +228,13 @@ def _plot_scores(axes: Axes, records: Sequence[Record]) -> None:
 
 
 def _plot(axes: Axes, points: Series, label: str, **style: Any) -> None:
-    """A line with its points, so that a single one shows; no line without points."""
+    """A line with markers, so that a single point is visible; nothing without points."""
     if points.values:
         axes.plot(points.epochs, points.values, marker=".", label=label, **style)
 
 
-def _spread(axes: Axes) -> None:
-    """Make the values' axis logarithmic where all are positive and differ much; else it starts at 0."""
+def _scale_axis(axes: Axes) -> None:
+    """A logarithmic axis if all values are positive and their range is wide; else it starts at 0."""
     values = [float(value) for line in axes.lines for value in np.asarray(line.get_ydata())]
     if values and min(values) > 0 and max(values) / min(values) >= WIDE_RANGE:
         axes.set_yscale("log")
@@ -199,6 +258,5 @@ def _render(figure: Figure) -> Image:
 
 
 def _write(path: Path, image: Image) -> None:
-    """Write beside, then rename: a viewer finds the old picture or the new one."""
     with atomic_write(path) as written:
         draw.write(written, image)

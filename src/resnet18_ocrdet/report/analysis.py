@@ -1,4 +1,4 @@
-"""Everything that is known of a score besides the score."""
+"""Everything that the report of an evaluation shows about a score."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ..evaluation.bootstrap import Interval, intervals
 from ..evaluation.metrics import IcdarMetric, ImageScore, PrecisionRecall
 from ..evaluation.records import EvalSample, Score
 from .mistakes import Mistake, count_mistakes, find_mistakes
-from .sizes import Fit, Share, fit_of, recall_by_size
+from .sizes import BoxFit, SizeBin, fit_of, recall_by_size
 
 
-class Evidence(NamedTuple):
-    """A score and what it is made of. Images are in the order of the set."""
+class ErrorAnalysis(NamedTuple):
+    """A score with its details. Images are in the order of the set."""
 
     score: Score
     interval_95: dict[str, Interval | None]
-    answers: Sequence[EvalSample]
+    samples: Sequence[EvalSample]
     rows: Sequence[ImageScore]
     mistakes: Sequence[Mistake]
-    heights: Sequence[Share]
-    aspects: Sequence[Share]
-    fit: Fit | None
+    heights: Sequence[SizeBin]
+    aspects: Sequence[SizeBin]
+    fit: BoxFit | None
     curve: PrecisionRecall | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -33,23 +33,23 @@ class Evidence(NamedTuple):
             "interval_95": self.interval_95,
             "mistakes": dict(count_mistakes(self.mistakes)),
             "fit": None if self.fit is None else self.fit._asdict(),
-            "recall_by_height": [share._asdict() | {"recall": share.recall} for share in self.heights],
-            "recall_by_aspect": [share._asdict() | {"recall": share.recall} for share in self.aspects],
+            "recall_by_height": [each._asdict() | {"recall": each.recall} for each in self.heights],
+            "recall_by_aspect": [each._asdict() | {"recall": each.recall} for each in self.aspects],
         }
 
 
-def gather(metric: IcdarMetric, answers: Sequence[EvalSample]) -> Evidence:
-    """Look into a score. answers: what `metric` was given, in the same order."""
+def analyze(metric: IcdarMetric, samples: Sequence[EvalSample]) -> ErrorAnalysis:
+    """Analyze a score. samples: what `metric` was updated with, in the same order."""
     rows = metric.images
-    heights, aspects = recall_by_size(answers, rows)
-    return Evidence(
+    heights, aspects = recall_by_size(samples, rows)
+    return ErrorAnalysis(
         score=metric.result(),
         interval_95=intervals(rows),
-        answers=answers,
+        samples=samples,
         rows=rows,
-        mistakes=find_mistakes(answers, rows),
+        mistakes=find_mistakes(samples, rows),
         heights=heights,
         aspects=aspects,
-        fit=fit_of(answers, rows),
+        fit=fit_of(samples, rows),
         curve=metric.curve(),
     )

@@ -1,8 +1,9 @@
-"""Pictures of a run's numbers: what is plotted is what the records say, and odd records do not stop a run."""
+"""Charts: plotted values are those of the records, odd records do not stop a run, bars count every value."""
 
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 
@@ -11,16 +12,19 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.viz import draw
-from resnet18_ocrdet.viz.curves import (
+from resnet18_ocrdet.viz.charts import (
     CURVES_PX,
     PRECISION_RECALL_PX,
     best_epoch,
     draw_curves,
     draw_precision_recall,
     figure_of,
+    histogram,
+    precision_recall_curve,
     precision_recall_figure,
     precision_recall_image,
 )
+from resnet18_ocrdet.viz.html import environment
 
 PRECISION, RECALL, SCORE = np.array([1.0, 0.5, 2 / 3]), np.array([0.25, 0.25, 0.5]), np.array([0.9, 0.8, 0.6])
 
@@ -106,9 +110,9 @@ def test_precision_recall_marks_the_end_of_the_curve():
     pytest.importorskip("matplotlib")
     figure = precision_recall_figure(PRECISION, RECALL, SCORE, 0.4167)
     lines = lines_of(figure)
-    np.testing.assert_array_equal(lines["by falling score"], (RECALL, PRECISION))
+    np.testing.assert_array_equal(lines["by decreasing score"], (RECALL, PRECISION))
     # hmean 2 · (2/3 · 1/2) / (2/3 + 1/2) = 4/7
-    working_point = lines["all that is detected: hmean 0.571\nP 0.667, R 0.500, score ≥ 0.60"]
+    working_point = lines["all detections: hmean 0.571\nP 0.667, R 0.500, score ≥ 0.60"]
     assert [list(part) for part in working_point] == [[0.5], [2 / 3]]
     assert figure.axes[0].get_title() == "AP 0.4167"
 
@@ -158,11 +162,45 @@ def test_a_failed_write_keeps_the_picture_before_it(tmp_path, monkeypatch):
 def test_matplotlib_is_loaded_only_to_draw_and_pyplot_never(tmp_path):
     pytest.importorskip("matplotlib")
     code = (
-        "import sys, pathlib\nfrom resnet18_ocrdet.viz import curves\nprint('matplotlib' in sys.modules)\n"
-        "curves.draw_curves([{'epoch': 1, 'lr': 0.1}], pathlib.Path(sys.argv[1]))\n"
+        "import sys, pathlib\nfrom resnet18_ocrdet.viz import charts\nprint('matplotlib' in sys.modules)\n"
+        "charts.draw_curves([{'epoch': 1, 'lr': 0.1}], pathlib.Path(sys.argv[1]))\n"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
     words = [sys.executable, "-W", "error", "-c", code, tmp_path / "curves.png"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["False", "True", "False"]
     assert done.stderr == ""
+
+
+def rendered(macro, chart):
+    source = f'{{% from "macros.html" import {macro} %}}{{{{ {macro}(chart) }}}}'
+    return environment().from_string(source).render(chart=chart)
+
+
+def test_a_histogram_counts_every_value():
+    chart = histogram(np.array([0.5, 1.5, 1.6, 99.0]), 1.0, 3.0, "<height>", limit=2.0)
+    assert [bar.height for bar in chart.bars] == [0.5, 1.0, 0.0, 0.5] and chart.limit == 2.0
+    text = rendered("bar_chart", chart)
+    assert re.findall(r"<title>([^<]*)</title></rect>", text) == [
+        "0 to 1: 1",
+        "1 to 2: 2",
+        "2 to 3: 0",
+        "3 and more: 1",
+    ]
+    assert "&lt;height&gt;" in text and 'class="limit"' in text
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_curve_of_a_page_has_every_point(count):
+    curve = precision_recall_curve(PRECISION[:count], RECALL[:count])
+    assert curve.points == list(zip(RECALL[:count].tolist(), PRECISION[:count].tolist(), strict=True))
+    text = rendered("unit_curve", curve)
+    assert len(re.findall(r"<circle ", text)) == min(count, 1)
+    if count:  # (0.25, 1) of a square of 320 px from 20 to 340
+        assert 'd="M80.0 20.0' in text
+
+
+def test_a_long_curve_is_reduced_and_keeps_its_ends():
+    recall = np.linspace(0, 1, 10_000)
+    curve = precision_recall_curve(1 - recall, recall)
+    assert len(curve.points) <= 400 and (curve.points[0], curve.points[-1]) == ((0, 1), (1, 0))

@@ -1,0 +1,93 @@
+"""What ocrdet-check prints."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+from ..check.dataset import CheckResult
+from ..check.fixed_copy import COPIES, UNUSABLE
+from ..check.report_json import codes_found
+from ..config.bundled import BUNDLED
+from ..data.error_policy import MissingGt, OnError, apply_error_policy
+from ..data.findings import CODES, Report
+from ..data.load_annotations import Reading
+from ..errors import UserError
+from ..runtime.messages import count
+from ..train.lr_rules import FEW_IMAGES
+
+DEFAULT_POLICY: tuple[OnError, MissingGt] = ("fix", "fail")  # of conf/data
+
+
+def summary(root: Path, reading: Reading) -> list[str]:
+    """Format and size of the data set."""
+    parts = ", ".join(
+        f"{part} {count(len(records), 'image')} with {count(sum(len(r.polygons) for r in records), 'region')}, "
+        f"{sum(int(r.ignore.sum()) for r in records)} don't-care"
+        for part, records in reading.parts.items()
+    )
+    lines = [f"data: {reading.dialect} ({reading.why}) in {root}", parts]
+    return [*lines, reading.exif] if reading.exif else lines
+
+
+def finding_messages(result: CheckResult) -> list[str]:
+    """One line per code, most severe first: number of findings and the first one."""
+    lines = []
+    for code in codes_found(result):
+        found, kind = result.reading.report.of(code), CODES[code]
+        remedy = f" -> {kind.remedy}" if kind.remedy else ""
+        first = found[0].text.replace(f"{result.root}/", "")
+        lines.append(f"{kind.level} {code} {kind.title}: {len(found)}, first {first}{remedy}")
+    return lines or ["no findings"]
+
+
+def training_outcome(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> str:
+    """What ocrdet-train would do with the data set."""
+    try:
+        left = apply_error_policy(reading.parts, reading.report, on_error, missing_gt).parts
+    except UserError as error:
+        reasons = [line.removeprefix("data: ") for line in str(error).splitlines() if line.startswith("data: ")]
+        return f"ocrdet-train would refuse this data set: {'; and '.join(reasons)}"
+    used = sum(map(len, left.values()))
+    return f"ocrdet-train would use {used} of {count(reading.images, 'image')}"
+
+
+def needed_overrides(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> list[str] | None:
+    """The overrides with which ocrdet-train accepts the data set, fewest first; None if none help.
+
+    on_error, missing_gt: settings of this check. Unlabelled images are skipped rather than used as images without text,
+    because their text would be trained on as background."""
+    candidates: tuple[tuple[OnError, MissingGt], ...] = (DEFAULT_POLICY, (on_error, missing_gt), (on_error, "skip"))
+    for policy in candidates:
+        with suppress(UserError):
+            apply_error_policy(reading.parts, reading.report, *policy)
+            named = zip(("data.on_error", "data.missing_gt"), policy, DEFAULT_POLICY, strict=True)
+            return [f"{key}={value}" for key, value, default in named if value != default]
+    return None
+
+
+def suggested_commands(result: CheckResult, needed: list[str] | None, has_weights: bool) -> list[str]:
+    """Training commands with the advice. needed: see `needed_overrides`. has_weights: starting weights are set."""
+    if needed is None or not result.advice:
+        return []
+    data = ["data=custom", f"data.root={result.root}", *needed]
+    overrides = [word for advice in result.advice for word in advice.override.split()]
+    lines = [f"together: ocrdet-train {shlex.join([*data, *overrides])}"] if overrides else []
+    if len(result.reading.parts.get("train", ())) < FEW_IMAGES and not has_weights:
+        lines.append(
+            f"with fewer than {FEW_IMAGES} images, start from trained weights; the preset sets the rest: "
+            f"ocrdet-train experiment=finetune init.weights={BUNDLED} {shlex.join(data)}"
+        )
+    return lines
+
+
+def copy_messages(report: Report, folder: Path, copied: int, skipped: int) -> list[str]:
+    """What the cleaned copy contains, and how to train on it."""
+    reasons = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
+    without = f"; {count(skipped, 'image')} left out ({reasons})" if skipped else ""
+    words = shlex.join(["data=custom", f"data.root={folder}"])
+    return [
+        f"wrote {count(copied, 'image')} with cleaned labels to {folder}{without}",
+        f"to train on them: ocrdet-train {words}, with the other settings of the advice above",
+    ]
