@@ -15,12 +15,14 @@ import torch
 
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
+from resnet18_ocrdet.commands import eval_checkpoint, evaluate
 from resnet18_ocrdet.commands.eval_records import EvalResult, with_unique_names
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.runtime.regular_file import sha256
 
 CARE = "10,10,60,10,60,30,10,30"
 SCORES = ("precision", "recall", "hmean", "ap")  # validation while training is the same code
@@ -96,9 +98,13 @@ def test_an_absent_split_is_refused_with_those_that_exist(test_half: Path, tmp_p
 
 
 def test_a_checkpoint_alone_is_scored_on_its_own_validation_split(tiny_run: Path, tmp_path: Path, monkeypatch):
-    code, metrics = score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0")
+    path, hashed = tiny_run / "checkpoints/last.pt", []
+    for module in (evaluate, eval_checkpoint):
+        monkeypatch.setattr(module, "sha256", lambda path: hashed.append(path) or sha256(path))
+    code, metrics = score(monkeypatch, tmp_path, f"checkpoint={path}", "workers=0")
     last = json.loads((tiny_run / "metrics.jsonl").read_text().splitlines()[-1])
     assert code == 0
+    assert hashed == [path] and metrics["model_sha256"] == sha256(path)
     assert (metrics["split"], metrics["images"], metrics["contract"]["height"]) == ("val", 2, 64)
     assert [metrics[key] for key in SCORES] == [last[key] for key in SCORES]
     assert metrics["contract"]["precision"] in ("bf16", "fp32")
@@ -123,7 +129,7 @@ def test_text_too_small_for_the_size_is_reported(tiny_run: Path, test_half: Path
     words = ("data=icdar2015", f"data.root={test_half}", "input_size=32x32")
     assert score(monkeypatch, tmp_path, f"checkpoint={tiny_run}/checkpoints/last.pt", *words)[0] == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: test: ")]
-    assert "too small at 32x32" in line and "the input_size needs" in line
+    assert "too small at 32x32" in line and "input_size" in line
 
 
 def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_path: Path, monkeypatch):

@@ -158,7 +158,7 @@ def test_a_test_split_is_warned_about(words: list[str], capsys):
     shutil.move("data/val_gts", "data/test_gts")
     words[words.index("split=val")] = "split=test"
     assert run_command("eval", _evaluate, [*words, "output=out"]) == 0
-    assert "note: calibrated on a test split" in capsys.readouterr().out
+    assert "note: calibrated on the test split" in capsys.readouterr().out
 
 
 def test_without_regions_nothing_is_written(words: list[str], capsys):

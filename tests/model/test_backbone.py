@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet18_ocrdet.config.bundled import BUNDLED_PATH
+from resnet18_ocrdet.config.library import train_keys
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
@@ -95,6 +96,12 @@ def test_every_listed_backbone_has_the_five_parts_and_the_stated_channels(name: 
     ]
     in_stages = {id(p) for stage in made.stages() for module in stage for p in module.parameters()}
     assert in_stages == {id(p) for p in made.parameters()}
+
+
+def test_the_config_offers_the_same_names():
+    keys = train_keys()
+    assert set(keys["model.backbone"].rule.choices) == set(BACKBONES)
+    assert keys["train.freeze"].rule.choices == PARTS
 
 
 def test_the_names_of_the_tensors_are_those_of_the_bundled_weights():
