@@ -97,7 +97,7 @@ def main() -> None:
         print(f"{name}: threshold maps differ by at most {error:.2f} of 255 (0.5 is rounding); other maps are equal")
     print_rows(rows)
     for row in rows:
-        original = ORIGINAL_MS.get((row.name.rpartition(", ")[0], size))
+        original = ORIGINAL_MS.get((row.name.removesuffix(f", crop {size}"), size))
         if original is not None and row.reference is not None:
             fault = reference_too_slow(row.name, row.reference, original, ORIGINAL_GFLOPS, limits["fp32_gflops"])
             faults += [fault] if fault else []
