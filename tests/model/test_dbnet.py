@@ -205,7 +205,7 @@ def test_weights_of_another_network_are_refused_with_counts(tmp_path, imagenet_s
     # ResNet-18 into ResNet-34: everything fits, but 16 more convolutions with their batch norms are wanted
     torch.save(imagenet_state, path)
     message = refusal(ResNetFeatures("resnet34"), path)
-    assert f"init.backbone={path}: not a torchvision resnet34: 80 tensors missing, 0 unknown, 0 of another" in message
+    assert f"init.backbone={path}: not weights of resnet34: 80 tensors missing, 0 unknown, 0 of another" in message
     torch.save({"module." + key: value for key, value in imagenet_state.items()}, path)
     # 122 names carry the prefix: 100, 20 counters, and the classifier's 2
     assert "100 tensors missing, 122 unknown, 0 of another shape" in refusal(ResNetFeatures("resnet18"), path)

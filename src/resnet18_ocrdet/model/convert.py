@@ -17,16 +17,16 @@ from torch import Tensor
 
 from ..errors import UserError
 from .contract import Contract
+from .normalize import IMAGENET_MEAN, IMAGENET_STD
 from .tensor_names import COUNTER, DEFORMABLE, state_in
 
 State = dict[str, Tensor]
 
 WRAPPINGS = ("model.module.", "module.", "model.", "detector.")  # put before every name by DataParallel and trainers
 SHORT_SIDE = 736  # px: all three programs test ICDAR2015 at this size
-NAMED = 3  # tensors of each kind that a message lists
+MAX_NAMED = 3  # tensors of each kind that a message lists
 THRESH = "thresh_head."
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Subtracted from blue, green, red in this order (they are means of red, green, blue), then divided by 255
 DB_MEAN = (122.67891434, 116.66876762, 104.00698793)
 SERVED_MEAN = (123.68, 116.78, 103.94)  # ModelScope's own inference
@@ -82,12 +82,12 @@ def to_imagenet_normalization(state: State, contract: Mapping[str, Any]) -> Stat
 
     Exact except at the image's border, where the padding of the first convolution has another value."""
     mean, std = (torch.tensor(contract[key]) for key in ("mean", "std"))
-    if torch.equal(mean, torch.tensor(IMAGENET[0])) and torch.equal(std, torch.tensor(IMAGENET[1])):
+    new_mean, new_std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    if torch.equal(mean, new_mean) and torch.equal(std, new_std):
         return state
-    usual_mean, usual_std = map(torch.tensor, IMAGENET)
     weight = state["backbone.conv1.weight"].float()
-    moved = (weight.sum(dim=(2, 3)) * ((usual_mean - mean) / std)).sum(dim=1)
-    scaled = weight * (usual_std / std).view(1, 3, 1, 1)
+    moved = (weight.sum(dim=(2, 3)) * ((new_mean - mean) / std)).sum(dim=1)
+    scaled = weight * (new_std / std).view(1, 3, 1, 1)
     running = state["backbone.bn1.running_mean"] - moved
     return state | {"backbone.conv1.weight": scaled, "backbone.bn1.running_mean": running}
 
@@ -114,7 +114,7 @@ def _layout(bare: State, wrapping: str) -> Layout | None:
             return _db_layout("ModelScope training checkpoint", DB_MEAN, 0.2, 0.3)
         return _db_layout("ModelScope", SERVED_MEAN, 0.2, 0.3)
     if "neck.lateral_convs.0.conv.weight" in bare:
-        return Layout("MMOCR", _from_mmocr, r"data_preprocessor\.", False, True, *IMAGENET, 0.3, 0.3)
+        return Layout("MMOCR", _from_mmocr, r"data_preprocessor\.", False, True, IMAGENET_MEAN, IMAGENET_STD, 0.3, 0.3)
     return None
 
 
@@ -173,7 +173,7 @@ def _mapped(bare: State, layout: Layout, backbone: str) -> tuple[State, str]:
     if missing or unknown or reshaped:
         fit = len(needed) - len(missing) - len(reshaped)
         problems = [
-            f"{len(names)} {what} ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"
+            f"{len(names)} {what} ({', '.join(names[:MAX_NAMED])}{', …' if len(names) > MAX_NAMED else ''})"
             for names, what in ((missing, "missing"), (unknown, "unknown"), (reshaped, "of another shape"))
             if names
         ]

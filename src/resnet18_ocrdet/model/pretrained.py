@@ -31,7 +31,7 @@ def load_imagenet(backbone: Backbone, source: str) -> str:
     missing, unknown, reshaped = compare_tensors(wanted, state, counters)
     if first := (missing + unknown + reshaped)[:1]:
         raise UserError(
-            f"init.backbone={source}: not a torchvision {backbone.name}: {count(len(missing), 'tensor')} missing, "
+            f"init.backbone={source}: not weights of {backbone.name}: {count(len(missing), 'tensor')} missing, "
             f"{len(unknown)} unknown, {len(reshaped)} of another shape (first: {one_line(first[0])})"
         )
     if bad := not_finite(state):
