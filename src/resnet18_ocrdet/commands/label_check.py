@@ -58,8 +58,11 @@ class LabelAuditor:
         images = []
         with display.progress("labels", len(records)) as advance:
             for record in map(with_valid_polygons, records):
+                image = None
                 with suppress(UserError):  # an image that cannot be read is a finding already
-                    images.append((record, self._predict(record, read_image(record.image_path))))
+                    image = read_image(record.image_path)
+                if image is not None:  # not in the block above: a network that computes NaN must be reported
+                    images.append((record, self._predict(record, image)))
                 advance()
         return audit_labels(self.name, train_overlap, images)
 
