@@ -1,46 +1,52 @@
-"""ocrdet-detect: boxes on every image of a folder; what cannot be read is listed, the rest is done."""
+"""ocrdet-detect: boxes on every image of a folder. Files that cannot be read are listed; the others are done."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from .. import build
 from ..config.bundled import BUNDLED, weights_path
-from ..detections.files import CROPS, PICTURES, ImageFiles, manifest_file
-from ..detections.folder import TEXT, ResultFolder
+from ..detections.assemble import assemble
+from ..detections.files import ImageFiles
+from ..detections.folder import ResultFolder
 from ..detections.inputs import find_items, shard_of
 from ..detections.item import Item
-from ..detections.pipeline import Done, Failed, detect_all
-from ..detections.upright import quad_of
-from ..inference.loading import load_model, where_to_run
-from ..inference.predictor import Predictor
-from ..inference.tiling import SHRINK
-from ..model.checkpoint import sha256
+from ..detections.names import CROPS, PICTURES, TEXT_MODE, manifest_file
+from ..detections.pipeline import Failed, detect_all
+from ..inference.loading import contract_of, load_model
+from ..inference.predictor import Predictor, open_predictor
 from ..runtime.console import Display, duration
 from ..runtime.manifest import Manifest
 from ..runtime.messages import count
+from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
-from ..structures import Polygon
 
 FORMAT_VERSION = 2  # of detections.json
-ENLARGE = 3.2  # times; the bundled weights learnt from photos of 720x1280 at 1152x2048 and twice that, no larger
-SMALL_SIZE = 512  # px; images of a few hundred px are enlarged less
-GPU_BATCH = 8  # a CPU is as fast with one image at a time
+ENLARGE = 3.2  # times; the bundled weights were trained on photos of 720x1280 at 1152x2048 and at up to twice that
+SMALL_SIZE = 512  # px; an input_size at which images of a few hundred px are enlarged less
+
+
+class Totals(NamedTuple):
+    """What a call did."""
+
+    images: int  # done
+    regions: int
+    large: int  # images, see `Prepared.is_large`
+    enlarged: int  # images, more than ENLARGE times
+    errors: list[dict[str, str]]  # "image" and "error" of each one that failed
 
 
 def run(cfg: DictConfig) -> int:
-    """Detect as `cfg` says. Returns 0, or 1 when some inputs failed."""
+    """Detect as `cfg` says. Returns 0, or 1 if some images failed."""
     display = Display()
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
     everything, left_out, unread = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
-    detector, about = _open(cfg, checkpoint, display)
+    predictor, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     files = ImageFiles(Manifest(manifest_file(output, cfg.shard)), cfg.vis, cfg.crops)
     formats = [name for name in ("labelme", "coco") if cfg[name]]
@@ -54,99 +60,86 @@ def run(cfg: DictConfig) -> int:
             done = "" if len(left) == len(mine) else f", {len(mine) - len(left)} of them done already"
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
             if folder.lost_corrections:
-                display.line(f"overwrite=true: {count(folder.lost_corrections, 'corrected sheet')} replaced")
+                display.line(f"overwrite=true: {count(folder.lost_corrections, 'corrected LabelMe file')} replaced")
             if unread:
                 display.line(f"note: {unread}")
             if left_out:
-                display.line(f"note: {count(left_out, 'picture')} of earlier detections in it left out")
-            return _detect(cfg, detector, folder, mine, left, display)
-    except OSError as error:  # the disk; what is recorded is whole
-        display.line(f"output={output}: cannot be written ({error.strerror}); what is done is kept")
+                display.line(f"note: {count(left_out, 'picture')} of earlier detections skipped")
+            began = time.perf_counter()
+            totals = _detect(predictor, folder, left, display)
+            sheets = assemble(folder, mine, totals.errors)
+            display.line(f"{_summary(totals, sheets, time.perf_counter() - began)}; results in {folder.root}")
+            for line in _notes(cfg, predictor, folder, totals):
+                display.line(line)
+            return 1 if totals.errors else 0
+    except OSError as error:  # of the disk; every recorded image is complete
+        display.line(f"output={output}: cannot be written ({error.strerror}); finished images are kept")
         return 1
 
 
-def _detect(
-    cfg: DictConfig, detector: Predictor, folder: ResultFolder, mine: list[Item], left: list[Item], display: Display
-) -> int:
-    errors: list[dict[str, str]] = []
-    began, found, large, small = time.perf_counter(), 0, 0, 0
-    batch_size = GPU_BATCH if detector.compute.device.type == "cuda" else 1
-    with folder.records.open("a", **TEXT) as records, display.progress("detect", len(left)) as advance:
-        for each in detect_all(detector, left, folder.files.write, batch_size):
+def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], display: Display) -> Totals:
+    images, regions, large, enlarged, errors = 0, 0, 0, 0, list[dict[str, str]]()
+    with folder.records.open("a", **TEXT_MODE) as records, display.progress("detect", len(left)) as advance:
+        for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size):
             if isinstance(each, Failed):
                 errors.append({"image": each.item.relative, "error": each.error})
             else:
-                records.write(json.dumps(_record(each), ensure_ascii=False, allow_nan=False) + "\n")
+                records.write(each.record.to_json() + "\n")
                 records.flush()
-                found += len(each.detections)
-                large += each.scale < SHRINK
-                small += each.scale > ENLARGE
+                images += 1
+                regions += len(each.record.scores)
+                large += each.is_large
+                enlarged += each.scale > ENLARGE
             advance()
-    folder.assemble(mine, errors)
-    took = duration(time.perf_counter() - began)
-    images = count(len(left) - len(errors), "image")
-    told = f"{count(found, 'region')} in {images}, {took}" if left else "nothing left to do"
-    display.line(f"{told}; results in {folder.root}")
-    for line in _sizes_told(detector, large, small if cfg.checkpoint == BUNDLED else 0):
-        display.line(line)
-    if cfg.vis:
-        display.line(f"pictures: {folder.root / PICTURES}")
-    if cfg.crops:
-        display.line(f"regions, upright: {folder.root / CROPS}")
-    for failed in errors:
-        display.line(f"not read: {failed['error']}")
-    return 1 if errors else 0
+    return Totals(images, regions, large, enlarged, errors)
 
 
-def _sizes_told(detector: Predictor, large: int, small: int) -> Iterator[str]:
-    """What the sizes of the images mean for what was found. large, small: images much shrunk, or much enlarged."""
-    height, width = detector.contract.height, detector.contract.width
-    if large and detector.tiling:
-        yield f"{count(large, 'image')} far larger than {height}x{width}: in tiles as well"
-    elif large:
-        yield f"note: {count(large, 'image')} shrunk to less than half, text of 16 px to less than 8: tiling=auto"
-    if small:
+def _summary(totals: Totals, sheets: int, seconds: float) -> str:
+    if totals.images:
+        text = f"{count(totals.regions, 'region')} in {count(totals.images, 'image')}, {duration(seconds)}"
+    elif totals.errors:
+        text = f"no image done, {len(totals.errors)} failed"
+    else:
+        text = "all images were done already"
+    return f"{text}; {count(sheets, 'LabelMe file')} written" if sheets else text
+
+
+def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: Totals) -> Iterator[str]:
+    """What the sizes of the images mean for the detections, where pictures are, and what failed."""
+    height, width = predictor.contract.height, predictor.contract.width
+    if totals.large and predictor.tiling:
+        yield f"{count(totals.large, 'image')} much larger than {height}x{width}: also searched in tiles"
+    elif totals.large:
+        shrunk = count(totals.large, "image")
+        yield f"note: {shrunk} shrunk to less than half, text of 16 px to less than 8: use tiling=auto"
+    if totals.enlarged and cfg.checkpoint == BUNDLED:
         smaller = height * width > SMALL_SIZE * SMALL_SIZE
         remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
         yield (
-            f"note: {count(small, 'image')} enlarged more than {ENLARGE:g} times, beyond what the bundled weights have "
-            f"learnt: words may run together{remedy}"
+            f"note: {count(totals.enlarged, 'image')} enlarged more than {ENLARGE:g} times, for which the bundled "
+            f"weights were not trained: words may be merged{remedy}"
         )
+    for written, what, name in ((cfg.vis, "images with boxes", PICTURES), (cfg.crops, "upright regions", CROPS)):
+        if written and (folder.root / name).is_dir():
+            yield f"{what}: {folder.root / name}"
+    for failed in totals.errors:
+        yield f"failed: {failed['error']}"
 
 
 def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predictor, dict[str, Any]]:
-    """The detector of a checkpoint, and the head of detections.json."""
-    trained = load_model(checkpoint, cfg.runtime)
-    device, precision = where_to_run(trained, cfg.device, cfg.precision)
-    if trained.adopted is not None:
-        display.line(trained.adopted)
-    contract = build.contract_of(trained.content, cfg)
-    compute, precision = build.build_compute(device, precision)
-    model = build.build_network(trained, device, contract, precision)
+    """The network of a checkpoint, and the head of detections.json."""
+    model = load_model(checkpoint, cfg.runtime)
+    contract = contract_of(model.content, cfg)
+    if model.adopted is not None:
+        display.line(model.adopted)
+    predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto")
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),
         "model_sha256": sha256(checkpoint),
         **contract.to_dict(),
         "precision": precision,
-        "runtime": trained.runtime,
+        "runtime": model.runtime,
         "tiling": cfg.tiling,
     }
-    return Predictor(model, contract, build.build_decoder(contract), compute, cfg.tiling == "auto"), about
-
-
-def _record(done: Done) -> dict[str, Any]:
-    return {
-        "image": done.item.relative,
-        "height": done.height,
-        "width": done.width,
-        "polygons": [_points(each.polygon) for each in done.detections],
-        "quads": [_points(quad_of(each.polygon)) for each in done.detections],
-        "scores": [round(d.score, 4) for d in done.detections],
-        "seconds": round(done.seconds, 4),
-        **done.stamp,
-    }
-
-
-def _points(polygon: Polygon) -> list[list[float]]:
-    return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]
+    return predictor, about
