@@ -1,4 +1,4 @@
-"""The records that travel between the parts: small, frozen, with their shapes.
+"""Records of data that all parts of the package exchange: small and frozen, with their shapes.
 
 Legend: N images in a batch, H W pixels, K regions of one image, V vertices of one polygon.
 Coordinates are (x, y) in pixels; (0, 0) is the centre of the top-left pixel, as in OpenCV.
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # numpy-only users of these records (renderer, scorer) do not load torch
+if TYPE_CHECKING:  # numpy-only users of these records do not import torch
     import torch
     from torch import Tensor
 
 Polygon: TypeAlias = NDArray[np.float32]
-"""(V, 2) float32, V >= 3: vertices of one region in pixels, in order round the outline."""
+"""(V, 2) float32, V >= 3: vertices of one region in pixels, in order around the outline."""
 
 Image: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB, 0..255."""
 
 Resize: TypeAlias = Literal["keep", "short_side", "stretch", "fit"]
-"""How an image comes to the size that a network looks at, see `data.letterbox`."""
+"""How an image is resized for the network, see `data.letterbox`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,25 +34,25 @@ class Sample:
     name: str  # file name without folder, or "synthetic_000012"
     image: Image
     polygons: tuple[Polygon, ...]  # K of them
-    ignore: NDArray[np.bool_]  # (K,): don't-care regions, neither taught nor scored
+    ignore: NDArray[np.bool_]  # (K,): don't-care regions, neither trained on nor scored
 
     @property
     def height(self) -> int:
-        """Of the image, px."""
+        """Pixels of the image."""
         return int(self.image.shape[0])
 
     @property
     def width(self) -> int:
-        """Of the image, px."""
+        """Pixels of the image."""
         return int(self.image.shape[1])
 
     def pixels(self, reduce: int = 1) -> Image:
-        """The image as it is, whatever `reduce`: a sample is a `Picture` that has been read."""
+        """The whole image, whatever `reduce`: a sample is a `Picture` that was read."""
         return self.image
 
 
 class Picture(Protocol):
-    """A labelled image whose pixels are read when they are asked for."""
+    """A labelled image whose pixels are read on demand."""
 
     @property
     def name(self) -> str:
@@ -60,36 +60,36 @@ class Picture(Protocol):
 
     @property
     def height(self) -> int:
-        """Of the upright image, px."""
+        """Pixels of the upright image."""
 
     @property
     def width(self) -> int:
-        """Of the upright image, px."""
+        """Pixels of the upright image."""
 
     @property
     def polygons(self) -> tuple[Polygon, ...]:
-        """K of them, in pixels of the whole image."""
+        """K regions, in pixels of the whole image."""
 
     @property
     def ignore(self) -> NDArray[np.bool_]:
         """(K,): don't-care regions."""
 
     def pixels(self, reduce: int = 1) -> Image:
-        """Read or render the image; not to be written to.
+        """Read or render the image, read-only.
 
-        reduce: n = 1, 2, 4 or 8. Where that is cheaper, the sides come divided by n, rounded up: each pixel then stands
-        for n×n, the first one for those from (0, 0). Else the whole image comes."""
+        reduce: n = 1, 2, 4 or 8. If that is cheaper, the sides are divided by n, rounded up: each pixel covers n×n, the
+        first one those from (0, 0). Otherwise the whole image is returned."""
 
 
 class LazyPicture(NamedTuple):
-    """A `Picture` read by a function."""
+    """A `Picture` that a function reads."""
 
     name: str
     height: int
     width: int
     polygons: tuple[Polygon, ...]
     ignore: NDArray[np.bool_]
-    read: Callable[[int], Image]  # as `Picture.pixels`
+    read: Callable[[int], Image]  # see `Picture.pixels`
 
     def pixels(self, reduce: int = 1) -> Image:
         """See `Picture.pixels`."""
@@ -99,47 +99,47 @@ class LazyPicture(NamedTuple):
 class Outline(NamedTuple):
     """A labelled image without its pixels."""
 
-    height: int  # px, as `Sample.image` would have it
+    height: int  # px, of `Sample.image`
     width: int
     polygons: tuple[Polygon, ...]  # K
     ignore: NDArray[np.bool_]  # (K,)
 
 
 class Source(Protocol):
-    """Something that holds labelled images: a folder, a list file, the renderer."""
+    """A set of labelled images: a folder, a list file, the renderer."""
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Number of images."""
 
     def open(self, index: int) -> Picture:
-        """Give the labels and the size of image `index`, 0 <= index < len(self); pixels are read when asked for."""
+        """Labels and size of image `index`, 0 <= index < len(self); pixels are read on demand."""
 
     def load(self, index: int) -> Sample:
-        """Read or render image `index`: `open` and `pixels`; the same index gives the same sample."""
+        """Read or render image `index`; the same index gives the same sample."""
 
     def fingerprint(self) -> Iterable[bytes]:
-        """Give chunks of bytes, without loading an image: what the images and labels are, not where they lie.
+        """Chunks of bytes that identify images and labels, not their folder, without decoding an image.
 
-        The same chunks in every process and on every machine; others when an image or a label is another one."""
+        The same in every process and on every machine; different if an image or a label differs."""
 
 
 class Targets(NamedTuple):
-    """What the network should say. Bytes, because four float planes cost more to move than to rebuild."""
+    """Targets of the network. Bytes, because four float planes cost more to copy than to convert."""
 
     prob_map: Tensor  # (N, H, W) uint8, 0 or 1: inside a shrunk region
-    prob_mask: Tensor  # (N, H, W) uint8, 0 or 1: 0 where the probability map is not taught
+    prob_mask: Tensor  # (N, H, W) uint8, 0 or 1: 0 where the probability map has no loss
     thresh_map: Tensor  # (N, H, W) uint8, threshold * 255: high on the border of a region
-    thresh_mask: Tensor  # (N, H, W) uint8, 0 or 1: 1 inside the grown region, where thresh_map is taught
+    thresh_mask: Tensor  # (N, H, W) uint8, 0 or 1: 1 inside the grown region, where thresh_map has a loss
 
     def to(self, device: torch.device) -> Targets:
-        """Move every plane; asynchronous when the memory is pinned."""
+        """Copy every plane; asynchronous if the memory is pinned."""
         return Targets(*(plane.to(device, non_blocking=True) for plane in self))
 
 
 class ResizeTransform(NamedTuple):
-    """How an original image was scaled into the top-left corner of a padded canvas.
+    """How an image was scaled into the top-left corner of a padded canvas.
 
-    Pixel centres are whole numbers on both sides, so x on the canvas is (x + 0.5) * scale_x - 0.5."""
+    Pixel centres have whole coordinates in both, so x on the canvas is (x + 0.5) * scale_x - 0.5."""
 
     height: int  # original size, pixels
     width: int
@@ -152,29 +152,29 @@ class ResizeTransform(NamedTuple):
         return (polygon + np.float32(0.5)) * scale - np.float32(0.5)
 
     def to_original(self, polygon: Polygon) -> Polygon:
-        """(V, 2) canvas pixels -> original pixels, kept inside the image."""
+        """(V, 2) canvas pixels -> original pixels, clipped to the image."""
         scale = np.array([self.scale_x, self.scale_y], np.float32)
         points: Polygon = (polygon + np.float32(0.5)) / scale - np.float32(0.5)
         return points.clip(0, np.array([self.width - 1, self.height - 1], np.float32))
 
 
 class Batch(NamedTuple):
-    """N images of one size with their targets, and what is needed to score them."""
+    """N images of one size with their targets, and what scoring them needs."""
 
-    image: Tensor  # (N, 3, H, W) uint8, RGB; normalised by the network, on its device
+    image: Tensor  # (N, 3, H, W) uint8, RGB; normalized by the network, on its device
     targets: Targets
     names: tuple[str, ...]  # N
-    placements: tuple[ResizeTransform, ...]  # N: where the original image lies in `image`
+    transforms: tuple[ResizeTransform, ...]  # N: from the original image to `image`
     polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
-    indices: tuple[int, ...]  # N: of the images in their source
+    indices: tuple[int, ...]  # N: in their source
 
 
 class Maps(NamedTuple):
-    """What the network says, before the sigmoid: logits keep their precision under bf16."""
+    """Output of the network before the sigmoid: logits keep their precision in bf16."""
 
     prob_logits: Tensor  # (N, 1, H, W)
-    thresh_logits: Tensor | None  # (N, 1, H, W); None at inference, where the head is dropped
+    thresh_logits: Tensor | None  # (N, 1, H, W); None at inference, which does not use it
 
     @property
     def prob_map(self) -> Tensor:
@@ -192,7 +192,7 @@ class LossParts(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """One region found in an image."""
+    """One detected region."""
 
     polygon: Polygon  # original image pixels; a quad is clockwise from its top-left corner
     score: float  # mean probability inside, 0..1

@@ -15,30 +15,30 @@ def grey(height, width, level=200):
     return np.full((height, width, 3), level, np.uint8)
 
 
-def scaled_size(placement):
-    return round(placement.height * placement.scale_y), round(placement.width * placement.scale_x)
+def scaled_size(transform):
+    return round(transform.height * transform.scale_y), round(transform.width * transform.scale_x)
 
 
 def test_keep_gives_the_area_at_the_images_own_ratio():
     # 100 x 400 on 64 x 64: scale sqrt(4096 / 40000) = 0.32 -> 32 x 128
-    canvas, placement = letterbox(grey(100, 400), 64, 64, "keep")
+    canvas, transform = letterbox(grey(100, 400), 64, 64, "keep")
     assert canvas.shape == (32, 128, 3)
-    assert placement == ResizeTransform(100, 400, 0.32, 0.32)
+    assert transform == ResizeTransform(100, 400, 0.32, 0.32)
 
 
 def test_short_side():
     # 100 x 400, trained at 64 x 96: scale 64 / 100 -> 64 x 256
-    canvas, placement = letterbox(grey(100, 400), 64, 96, "short_side")
+    canvas, transform = letterbox(grey(100, 400), 64, 96, "short_side")
     assert canvas.shape == (64, 256, 3)
-    assert placement == ResizeTransform(100, 400, 0.64, 0.64)
-    canvas, placement = letterbox(grey(400, 100), 64, 96, "short_side")
+    assert transform == ResizeTransform(100, 400, 0.64, 0.64)
+    canvas, transform = letterbox(grey(400, 100), 64, 96, "short_side")
     assert canvas.shape == (256, 64, 3)
 
 
 def test_stretch_fills_the_size():
-    canvas, placement = letterbox(grey(100, 400), 64, 96, "stretch")
+    canvas, transform = letterbox(grey(100, 400), 64, 96, "stretch")
     assert canvas.shape == (64, 96, 3)
-    assert placement == ResizeTransform(100, 400, 0.64, 0.24)
+    assert transform == ResizeTransform(100, 400, 0.64, 0.24)
     assert (canvas == 200).all()
 
 
@@ -46,9 +46,9 @@ def test_stretch_fills_the_size():
 def test_the_right_size_is_left_alone(resize):
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     before = image.copy()
-    canvas, placement = letterbox(image, 64, 96, resize)
+    canvas, transform = letterbox(image, 64, 96, resize)
     np.testing.assert_array_equal(canvas, image)
-    assert placement == ResizeTransform(64, 96, 1.0, 1.0)
+    assert transform == ResizeTransform(64, 96, 1.0, 1.0)
     canvas[:] = 0
     np.testing.assert_array_equal(image, before)
 
@@ -56,8 +56,8 @@ def test_the_right_size_is_left_alone(resize):
 @given(st.integers(1, 90), st.integers(1, 90), st.sampled_from(["keep", "short_side", "stretch"]))
 @settings(max_examples=80, deadline=None)
 def test_sides_are_multiples_of_32_with_less_than_32_of_black_padding(height, width, resize):
-    canvas, placement = letterbox(grey(height, width), 64, 96, resize)
-    rows, columns = scaled_size(placement)
+    canvas, transform = letterbox(grey(height, width), 64, 96, resize)
+    rows, columns = scaled_size(transform)
     assert canvas.dtype == np.uint8
     assert canvas.shape[0] % 32 == 0 and 0 <= canvas.shape[0] - rows < 32
     assert canvas.shape[1] % 32 == 0 and 0 <= canvas.shape[1] - columns < 32
@@ -67,9 +67,9 @@ def test_sides_are_multiples_of_32_with_less_than_32_of_black_padding(height, wi
 
 @pytest.mark.parametrize("resize", ["keep", "short_side", "stretch"])
 def test_one_pixel(resize):
-    canvas, placement = letterbox(grey(1, 1), 64, 64, resize)
+    canvas, transform = letterbox(grey(1, 1), 64, 64, resize)
     assert canvas.shape == (64, 64, 3) and (canvas == 200).all()
-    assert placement == ResizeTransform(1, 1, 64.0, 64.0)
+    assert transform == ResizeTransform(1, 1, 64.0, 64.0)
 
 
 @pytest.mark.parametrize(
@@ -83,36 +83,36 @@ def test_one_pixel(resize):
     ],
 )
 def test_a_very_wide_image(resize, shape, rows, columns):
-    canvas, placement = letterbox(grey(5, 2000), 64, 64, resize)
+    canvas, transform = letterbox(grey(5, 2000), 64, 64, resize)
     assert canvas.shape == shape
-    assert scaled_size(placement) == (rows, columns)
+    assert scaled_size(transform) == (rows, columns)
     assert (canvas[:rows, :columns] == 200).all() and not canvas[rows:].any()
     # the scales are those of the whole pixels: the image's right and lower edges are the canvas's
     edges = np.array([[1999.5, 4.5]], np.float32)
-    assert placement.to_canvas(edges)[0] == pytest.approx([columns - 0.5, rows - 0.5])
+    assert transform.to_canvas(edges)[0] == pytest.approx([columns - 0.5, rows - 0.5])
 
 
 @pytest.mark.parametrize("size", [(1, 10000), (10000, 1)])
 def test_a_side_never_becomes_nothing(size):
     # 1 x 10000 on 32 x 32: sqrt(1024 / 10000) = 0.32 of a pixel high, at least 1
-    canvas, placement = letterbox(grey(*size), 32, 32, "keep")
-    assert min(scaled_size(placement)) == 1
+    canvas, transform = letterbox(grey(*size), 32, 32, "keep")
+    assert min(scaled_size(transform)) == 1
     assert canvas.any()
 
 
 def test_pixel_centres_are_whole_numbers_on_both_sides():
-    placement = ResizeTransform(10, 20, 2.0, 4.0)
+    transform = ResizeTransform(10, 20, 2.0, 4.0)
     # the centre of the first pixel: (0 + 0.5) · 4 - 0.5 = 1.5 and (0 + 0.5) · 2 - 0.5 = 0.5
-    assert placement.to_canvas(np.array([[0, 0], [19, 9]], np.float32)).tolist() == [[1.5, 0.5], [77.5, 18.5]]
+    assert transform.to_canvas(np.array([[0, 0], [19, 9]], np.float32)).tolist() == [[1.5, 0.5], [77.5, 18.5]]
     # (1.5 + 0.5) / 4 - 0.5 = 0
-    assert placement.to_original(np.array([[1.5, 0.5]], np.float32)).tolist() == [[0, 0]]
+    assert transform.to_original(np.array([[1.5, 0.5]], np.float32)).tolist() == [[0, 0]]
 
 
 def test_the_way_back_stays_inside_the_image():
-    placement = ResizeTransform(10, 20, 2.0, 2.0)
+    transform = ResizeTransform(10, 20, 2.0, 2.0)
     far = np.array([[-9, -9], [200, -9], [200, 200], [0, 19.5]], np.float32)
     # (19.5 + 0.5) / 2 - 0.5 = 9.5, beyond the last pixel centre 9; (0 + 0.5) / 2 - 0.5 = -0.25
-    assert placement.to_original(far).tolist() == [[0, 0], [19, 0], [19, 9], [0, 9]]
+    assert transform.to_original(far).tolist() == [[0, 0], [19, 0], [19, 9], [0, 9]]
 
 
 @given(
@@ -124,10 +124,10 @@ def test_the_way_back_stays_inside_the_image():
 )
 @settings(max_examples=100, deadline=None)
 def test_there_and_back(height, width, scale_y, scale_x, fractions):
-    placement = ResizeTransform(height, width, scale_y, scale_x)
+    transform = ResizeTransform(height, width, scale_y, scale_x)
     polygon = np.array(fractions, np.float32) * np.array([width - 1, height - 1], np.float32)
     before = polygon.copy()
-    back = placement.to_original(placement.to_canvas(polygon))
+    back = transform.to_original(transform.to_canvas(polygon))
     # float32 keeps 0.5 px on the canvas to about 1e-6 of the side; divided by a scale of 0.01 that grows
     assert np.abs(back - polygon).max() < 0.02
     assert back.dtype == np.float32
@@ -141,10 +141,10 @@ def test_the_polygon_lies_where_the_pixels_went(resize, size):
     image = np.zeros((*size, 3), np.uint8)
     left, top, right, bottom = width // 4, height // 3, width // 2, height * 2 // 3
     image[top : bottom + 1, left : right + 1] = 255
-    canvas, placement = letterbox(image, 96, 128, resize)
+    canvas, transform = letterbox(image, 96, 128, resize)
     polygon = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
     weight = canvas[:, :, 0].astype(np.float64)
     ys, xs = np.mgrid[: canvas.shape[0], : canvas.shape[1]]
     centre = [(weight * xs).sum() / weight.sum(), (weight * ys).sum() / weight.sum()]
     # bilinear and area weights move no mass: only rounding to bytes and the canvas border could
-    assert placement.to_canvas(polygon).mean(axis=0) == pytest.approx(centre, abs=0.05)
+    assert transform.to_canvas(polygon).mean(axis=0) == pytest.approx(centre, abs=0.05)

@@ -127,7 +127,7 @@ def test_the_next_epoch_is_begun_while_the_network_is_elsewhere():
     loader = TrainLoader(views, EpochBatches(len(views), 2, 3), workers=1, pin=False)
     assert len(list(loader.epoch(0))) == 2
     until = time.monotonic() + 20.0
-    while views.latest.value < 1 and time.monotonic() < until:  # nobody has asked for epoch 1
+    while views.latest.value < 1 and time.monotonic() < until:  # nobody has configured for epoch 1
         time.sleep(0.01)
     assert views.latest.value >= 1
     loader.close()
@@ -151,10 +151,10 @@ def test_a_batch_has_the_shapes_and_types_it_promises(alone):
     assert batch.image.is_contiguous(memory_format=torch.channels_last)
     for plane in batch.targets:
         assert plane.shape == (2, 32, 64) and plane.dtype == torch.uint8
-    assert len(batch.names) == len(batch.placements) == len(batch.polygons) == len(batch.ignore) == 2
+    assert len(batch.names) == len(batch.transforms) == len(batch.polygons) == len(batch.ignore) == 2
     for polygons, ignore in zip(batch.polygons, batch.ignore, strict=True):
         assert len(polygons) == len(ignore) and ignore.dtype == np.bool_
-    assert all(placement == (32, 64, 1.0, 1.0) for placement in batch.placements)
+    assert all(transform == (32, 64, 1.0, 1.0) for transform in batch.transforms)
 
 
 def test_collate_keeps_each_image_at_its_place():
@@ -168,7 +168,7 @@ def test_collate_keeps_each_image_at_its_place():
         assert batch.names[row] == f"{index}.jpg"
         # what is scored are the labels of the original, in its own pixels
         np.testing.assert_array_equal(batch.polygons[row][0], SCENES.load(index).polygons[0])
-        assert batch.placements[row] == (48, 64, 32 / 48, 1.0)
+        assert batch.transforms[row] == (48, 64, 32 / 48, 1.0)
     assert views[0].original.image.size == 0  # it is not sent through the workers' queue
 
 

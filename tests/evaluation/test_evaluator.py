@@ -95,7 +95,7 @@ def test_the_watcher_gets_each_batch_with_its_own_detections():
 
 
 def test_an_error_while_decoding_is_raised():
-    def decode(prob_map, placement):
+    def decode(prob_map, transform):
         raise ValueError("odd map")
 
     with pytest.raises(ValueError, match="odd map"):

@@ -202,15 +202,15 @@ def test_each_region_is_found_where_it_is():
 
 def test_padding_is_ignored():
     # an image of 100 x 150 in the corner of the canvas
-    placement = ResizeTransform(100, 150, 1.0, 1.0)
+    transform = ResizeTransform(100, 150, 1.0, 1.0)
     word = box(20, 20, 80, 60)
-    clean = Decoder()(prob_map(word), placement)
+    clean = Decoder()(prob_map(word), transform)
     on_padding = prob_map(word, box(160, 20, 210, 60), box(20, 110, 120, 150))
-    (detection,) = Decoder()(on_padding, placement)
+    (detection,) = Decoder()(on_padding, transform)
     np.testing.assert_array_equal(detection.polygon, clean[0].polygon)
     # a region that runs on into the padding ends at the image's border and is scored by its part inside
     across = prob_map(box(100, 20, 149, 60), level=0.9) + prob_map(box(150, 20, 210, 60), level=0.35)
-    (cut,) = Decoder()(across, placement)
+    (cut,) = Decoder()(across, transform)
     assert cut.polygon[:, 0].max() == 149
     assert cut.score == pytest.approx(0.9)
 
@@ -219,8 +219,8 @@ def test_regions_are_given_in_original_pixels():
     word = box(40, 40, 120, 80)
     plane = prob_map(word)
     (canvas,) = Decoder()(plane, SAME)
-    placement = ResizeTransform(HEIGHT * 2, WIDTH // 2, 0.5, 2.0)  # higher and narrower than the canvas
-    (original,) = Decoder()(plane, placement)
+    transform = ResizeTransform(HEIGHT * 2, WIDTH // 2, 0.5, 2.0)  # higher and narrower than the canvas
+    (original,) = Decoder()(plane, transform)
     # pixel centres: x = (c + 0.5) / 2 - 0.5, y = (c + 0.5) / 0.5 - 0.5
     expected = (canvas.polygon + 0.5) / [2.0, 0.5] - 0.5
     np.testing.assert_allclose(original.polygon, expected, atol=1e-4)

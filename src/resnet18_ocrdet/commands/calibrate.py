@@ -47,7 +47,7 @@ class Calibration:
     def watch(self, batch: Batch, maps: Maps, found: Sequence[list[Detection]]) -> None:
         """Add one batch. found: the detections with the current thresholds, not used."""
         prob_maps = maps.prob_map[:, 0].cpu().numpy()
-        for image in zip(prob_maps, batch.placements, batch.polygons, batch.ignore, batch.names, strict=True):
+        for image in zip(prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names, strict=True):
             self.sweep.add(*image)
 
     def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any] | None:

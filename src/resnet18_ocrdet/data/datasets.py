@@ -21,7 +21,7 @@ class DatasetItem(NamedTuple):
 
     image: Image
     planes: TargetPlanes
-    placement: ResizeTransform
+    transform: ResizeTransform
     original: Sample  # polygons to score against; without its image, which is not sent between processes
     number: int  # index of the image in its source
 
@@ -67,11 +67,11 @@ class EvalDataset(Dataset[DatasetItem]):
 
     def __getitem__(self, index: int) -> DatasetItem:
         sample = self.source.load(index)
-        canvas, placement = letterbox(sample.image, self.height, self.width, self.resize)
+        canvas, transform = letterbox(sample.image, self.height, self.width, self.resize)
         inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
-        polygons = [placement.to_canvas(polygon) for polygon in inside]
+        polygons = [transform.to_canvas(polygon) for polygon in inside]
         planes = self.make_targets(polygons, ignore, *canvas.shape[:2])
-        return DatasetItem(canvas, planes, placement, _without_image(sample), index)
+        return DatasetItem(canvas, planes, transform, _without_image(sample), index)
 
 
 def _without_image(sample: Sample) -> Sample:

@@ -33,10 +33,10 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
     filled = (height, width) if resize == "fit" else (scaled_height, scaled_width)
     canvas = np.zeros((_round_up(filled[0], stride), _round_up(filled[1], stride), 3), np.uint8)
     canvas[:scaled_height, :scaled_width] = image
-    placement = ResizeTransform(
+    transform = ResizeTransform(
         original_height, original_width, scaled_height / original_height, scaled_width / original_width
     )
-    return canvas, placement
+    return canvas, transform
 
 
 def scale_to(h: int, w: int, height: int, width: int, resize: Resize) -> tuple[float, float]:

@@ -206,7 +206,7 @@ def collate(items: Sequence[DatasetItem]) -> Batch:
         image=images,
         targets=Targets(*planes),
         names=tuple(item.original.name for item in items),
-        placements=tuple(item.placement for item in items),
+        transforms=tuple(item.transform for item in items),
         polygons=tuple(item.original.polygons for item in items),
         ignore=tuple(item.original.ignore for item in items),
         indices=tuple(item.number for item in items),

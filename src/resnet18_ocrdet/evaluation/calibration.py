@@ -45,7 +45,7 @@ class ThresholdSweep:
     def add(
         self,
         prob_map: ProbMap,
-        placement: ResizeTransform,
+        transform: ResizeTransform,
         polygons: Sequence[Polygon],
         ignore: NDArray[np.bool_],
         name: str,
@@ -56,7 +56,7 @@ class ThresholdSweep:
         image and their don't-care flags (K,)."""
         for (i, bin_thresh), (k, unclip_ratio) in product(enumerate(self._bins), enumerate(self._unclips)):
             decode = replace(self._decoder, bin_thresh=bin_thresh, box_thresh=self._boxes[0], unclip_ratio=unclip_ratio)
-            found = decode(prob_map, placement)
+            found = decode(prob_map, transform)
             kept, counts = -1, (0, 0, 0)
             for j, box_thresh in enumerate(self._boxes):
                 confident = [detection for detection in found if detection.score >= box_thresh]

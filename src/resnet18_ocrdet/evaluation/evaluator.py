@@ -99,14 +99,14 @@ def decode_batches(
 ) -> Iterator[tuple[int, Batch, Maps, list[Decoded]]]:
     """Add the regions of each image. A batch is decoded in another thread while the next one is predicted."""
 
-    def decode_all(prob_maps: np.ndarray[Any, Any], placements: Sequence[ResizeTransform]) -> list[Decoded]:
-        return [decode(prob_map, place) for prob_map, place in zip(prob_maps, placements, strict=True)]
+    def decode_all(prob_maps: np.ndarray[Any, Any], transforms: Sequence[ResizeTransform]) -> list[Decoded]:
+        return [decode(prob_map, place) for prob_map, place in zip(prob_maps, transforms, strict=True)]
 
     with ThreadPoolExecutor(1, "decode") as pool:
         waiting: tuple[NumberedMaps, Future[list[Decoded]]] | None = None
         for item in predicted:
             _, batch, maps = item
-            future = pool.submit(decode_all, maps.prob_map[:, 0].cpu().numpy(), batch.placements)
+            future = pool.submit(decode_all, maps.prob_map[:, 0].cpu().numpy(), batch.transforms)
             if waiting is not None:
                 yield *waiting[0], waiting[1].result()
             waiting = item, future

@@ -53,7 +53,7 @@ def _describe(batch: Batch, n: int) -> dict[str, Any]:
 
 def _labels(batch: Batch, n: int) -> str:
     """ICDAR lines in pixels of the written image; `###` is don't-care."""
-    place = batch.placements[n]
+    place = batch.transforms[n]
     lines = []
     for polygon, ignore in zip(batch.polygons[n], batch.ignore[n], strict=True):
         points = ",".join(f"{value:.1f}" for value in place.to_canvas(polygon).ravel())

@@ -27,7 +27,7 @@ class Overlays:
     def add(self, batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
         """Add images of a batch until the limit is reached. found: the detections of each image."""
         for n in range(min(len(batch.names), self.limit - len(self.pictures))):
-            boxes = [batch.placements[n].to_canvas(detection.polygon) for detection in found[n]]
+            boxes = [batch.transforms[n].to_canvas(detection.polygon) for detection in found[n]]
             tiles = [draw.outline(_labelled(batch, n), boxes), _heat(maps.prob_map[n, 0])]
             if maps.thresh_logits is not None:
                 tiles.append(_heat(maps.thresh_logits[n, 0].float().sigmoid()))
@@ -47,7 +47,7 @@ def preview(batch: Batch, limit: int = 8) -> Image:
 def _labelled(batch: Batch, n: int) -> Image:
     """Image `n` with its regions, (H, W, 3)."""
     image = batch.image[n].permute(1, 2, 0).contiguous().numpy()
-    return draw.labels(image, [batch.placements[n].to_canvas(p) for p in batch.polygons[n]], batch.ignore[n])
+    return draw.labels(image, [batch.transforms[n].to_canvas(p) for p in batch.polygons[n]], batch.ignore[n])
 
 
 def _heat(plane: Tensor) -> Image:
