@@ -1,17 +1,16 @@
-"""Changes files at random and has the package read them: nothing may come of it but an answer or one line of refusal.
+"""Change files at random and let the package read them: each must be accepted or refused with one line.
 
     python scripts/fuzz.py --inputs 200000                       # all kinds of files; about ten minutes
-    python scripts/fuzz.py --inputs 5000 --target coco labelme   # some of them
-    python scripts/fuzz.py --replay found/coco/17-s2-a.json      # one input that was kept, with its traceback
+    python scripts/fuzz.py --inputs 5000 --target coco labelme   # some kinds
+    python scripts/fuzz.py --replay found/coco/17-s2-a.json      # a kept input, with its traceback
 
-Starts from the small files in tests/corpus and calls, in process, what the commands call: every dialect of labels, the
-check of a data set, images, zips and folders of results and their scoring, lists of a split, the folder of a
-detection, cards, contracts, recorded configs and checkpoints, the config.yaml of a run.
+Starts from the small files in tests/corpus and calls, in process, what the commands call: all label formats, the check
+of a data set, images, zips and folders of results and their scoring, split lists, the output folder of a detection,
+cards, contracts, recorded configs and checkpoints, the config.yaml of a run.
 
-An input fails by an exception that is no UserError or a Python warning (traceback), by more than 1 s of the processor
-(slow) or 500 MiB of memory (large), and by a process that ends or stands still (crashed, hung). One input of each fault
-is kept with a text that says what happened. Exit code 1 if there was any. The same seed gives the same inputs, as long
-as the corpus stays.
+An input fails with an exception other than UserError or a Python warning (traceback), with more than 1 s of CPU time
+(slow) or 500 MiB of memory (large), or when the process ends or hangs (crashed, hung). One input of each fault is kept
+with a report. Exit code 1 if there are faults. The same seed and corpus give the same inputs.
 """
 
 from __future__ import annotations
@@ -32,37 +31,42 @@ from fuzzing.worker import FAILURES, KINDS, Folders, Input, Outcome, draw, run_a
 from resnet18_ocrdet.errors import UserError
 from script_cli import Parser, run_script
 
-MEMORY_DISK = Path("/dev/shm")  # in memory: some thousand files a second
-TELL_SECONDS = 10.0
-KEPT_NAME = re.compile(r"\d+-s(\d+)-(.+)")  # of an input: its number, the seed, the file
+MEMORY_DISK = Path("/dev/shm")  # fast enough for thousands of files per second
+PRINT_SECONDS = 10.0  # between progress lines
+KEPT_NAME = re.compile(r"\d+-s(\d+)-(.+)")  # of a kept input: number, starting folder, file
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse the command line, run, report."""
+    """Returns the exit code. Raises UserError for wrong arguments."""
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=20_000, help="how many (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="other inputs (default %(default)s)")
+    parser.add_argument("--inputs", type=int, default=20_000, help="number of inputs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random changes (default: %(default)s)")
     parser.add_argument("--target", nargs="+", choices=tuple(TARGETS), help="kinds of files (default: all)")
-    parser.add_argument("--keep", type=Path, default=Path("found"), help="for what fails (default %(default)s/)")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="run this input, of the one --target")
-    told = parser.parse_args(argv)
-    if told.replay is not None:
-        name = told.target[0] if told.target else told.replay.parent.name
+    parser.add_argument("--keep", type=Path, default=Path("found"), help="folder for failures (default: %(default)s/)")
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="run this input, of its folder or of --target",
+    )
+    options = parser.parse_args(argv)
+    if options.replay is not None:
+        name = options.target[0] if options.target else options.replay.parent.name
         if name not in TARGETS:
-            raise UserError(f"--replay {told.replay}: which --target is it of?")
-        return replay(TARGETS[name], told.replay)
-    if told.inputs < 1:
-        raise UserError(f"--inputs {told.inputs}: needs a number above 0")
-    chosen = [TARGETS[name] for name in dict.fromkeys(told.target or TARGETS)]
-    return fuzz(chosen, told.seed, told.inputs, told.keep)
+            raise UserError(f"--replay {options.replay}: give its --target")
+        return replay(TARGETS[name], options.replay)
+    if options.inputs < 1:
+        raise UserError(f"--inputs {options.inputs}: must be above 0")
+    chosen = [TARGETS[name] for name in dict.fromkeys(options.target or TARGETS)]
+    return fuzz(chosen, options.seed, options.inputs, options.keep)
 
 
 def fuzz(targets: Sequence[Target], seed: int, inputs: int, keep: Path) -> int:
-    """Run all inputs and print the table. Returns 1 where any failed."""
+    """Run all inputs and print the table. Returns 1 if any failed."""
     counts: dict[str, Counter[str]] = {target.name: Counter() for target in targets}
     faults: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], Path] = {}
-    began = told = time.monotonic()
+    began = printed = time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None))
     try:
         for number, outcome in run_all(targets, seed, inputs, root):
@@ -73,49 +77,48 @@ def fuzz(targets: Sequence[Target], seed: int, inputs: int, keep: Path) -> int:
                 faults[fault] += 1
                 if fault not in first:
                     first[fault] = keep_input(draw(targets, seed, number), outcome, seed, keep)
-            if time.monotonic() - told > TELL_SECONDS:
-                told = time.monotonic()
-                rate = (number + 1) / (told - began)
-                print(f"{number + 1:,} of {inputs:,} inputs, {rate:.0f} a second; {summary(counts)}", flush=True)
+            if time.monotonic() - printed > PRINT_SECONDS:
+                printed = time.monotonic()
+                rate = (number + 1) / (printed - began)
+                print(f"{number + 1:,} of {inputs:,} inputs, {rate:.0f} per second; {summary(counts)}", flush=True)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     took = time.monotonic() - began
     print_table(counts)
-    print(f"{inputs:,} inputs in {took:.0f} s, {inputs / took:.0f} a second, seed {seed}; {summary(counts)}")
+    print(f"{inputs:,} inputs in {took:.0f} s, {inputs / took:.0f} per second, seed {seed}; {summary(counts)}")
     for (kind, where), times in faults.most_common():
         print(f"{kind} {where}: {times} times, first {first[kind, where]}")
     return 1 if faults else 0
 
 
 def summary(counts: dict[str, Counter[str]]) -> str:
-    """All targets together, in words."""
+    """Counts over all targets."""
     total = sum(counts.values(), Counter[str]())
     failures = sum(total[kind] for kind in FAILURES)
     return f"{total['accepted']:,} accepted, {total['refused']:,} refused, {failures:,} failed"
 
 
 def print_table(counts: dict[str, Counter[str]]) -> None:
-    """A row for each target."""
+    """One row per target."""
     print(f"\n{'target':16}{'inputs':>10}" + "".join(f"{kind:>11}" for kind in KINDS))
     for name, found in counts.items():
         print(f"{name:16}{found.total():10,}" + "".join(f"{found[kind]:11,}" for kind in KINDS))
 
 
 def keep_input(given: Input, outcome: Outcome, seed: int, keep: Path) -> Path:
-    """Write an input and, beside it, what came of it."""
+    """Write an input and a report about it."""
     flat = given.file.replace("/", "__")
     path = keep / given.target.name / f"{given.number}-s{given.seed}-{flat}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(given.data)
     about = f"{outcome.kind} {outcome.where}\ntarget {given.target.name}, file {given.file}, seed {seed}\n\n"
-    path.with_name(path.name + ".told").write_text(
-        about + outcome.told + "\n", encoding="utf-8", errors="backslashreplace"
-    )
+    report = path.with_name(path.name + ".report")
+    report.write_text(about + outcome.details + "\n", encoding="utf-8", errors="backslashreplace")
     return path
 
 
 def replay(target: Target, path: Path) -> int:
-    """Run one file in the place of that of the corpus which it was made of; what it raises passes through."""
+    """Run one file in place of its corpus file. Exceptions other than UserError are not caught."""
     match = KEPT_NAME.fullmatch(path.name)
     number = int(match[1]) if match and int(match[1]) < len(target.seeds) else 0
     names = sorted(target.seeds[number])

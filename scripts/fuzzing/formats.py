@@ -1,6 +1,6 @@
-"""Changes below the checksums and the compression of PNG, zip and MATLAB files, and in the heads of JPEG and TIFF.
+"""Changes inside the checksums and compression of PNG, zip and MATLAB files, and in JPEG and TIFF headers.
 
-Changed bits alone would never get past these. `mutate` chooses among them and the changes to any file.
+Changed bits alone would not pass these. `mutate` chooses among them and the changes to any file.
 """
 
 from __future__ import annotations
@@ -13,19 +13,28 @@ from collections.abc import Sequence
 from random import Random
 from typing import Literal
 
-from fuzzing.mutations import ANY_FILE, TEXT_FILE, Change, change_json, change_json_line, flip_bits, run_length, small
-from fuzzing.values import CHUNKS, NAMES, WORDS
+from fuzzing.mutations import (
+    ANY_FILE,
+    TEXT_FILE,
+    Change,
+    change_json,
+    change_json_line,
+    change_once,
+    flip_bits,
+    run_length,
+)
+from fuzzing.values import CHUNKS, INTEGERS, NAMES
 
-MOST_CHANGES = 4  # to one file
-LARGEST = 500_000  # bytes, of a changed file: several changes multiply
+MAX_CHANGES = 4  # to one file
+MAX_BYTES = 500_000  # of a changed file, as several changes multiply
 PNG, ZIP, MAT = b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"MATLAB 5.0"
-PACKED = 15  # type of a variable in a MATLAB file
-UNPACKED, BOMB = 300_000, 20_000_000  # bytes of a member of a zip: what is read at once, and what nobody should read
+COMPRESSED = 15  # type of a variable in a MATLAB file
+UNPACKED, BOMB = 300_000, 20_000_000  # bytes of a zip member: normal size, and one that must not be read
 
 
 def mutate(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """Change a file in one to MOST_CHANGES ways. others: files that a part may be taken from."""
-    for _ in range(min(1 + int(rng.expovariate(1.2)), MOST_CHANGES)):
+    """Change a file one to MAX_CHANGES times. others: files from which parts may be taken."""
+    for _ in range(min(1 + int(rng.expovariate(1.2)), MAX_CHANGES)):
         ways = inside(data)
         if ways and rng.random() < 0.6:
             data = rng.choice(ways)(data, rng)
@@ -34,12 +43,12 @@ def mutate(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
             data = data[: rng.randrange(len(data) + 1)] + other[rng.randrange(len(other) + 1) :]
         else:
             data = rng.choice(ANY_FILE if b"\0" in data[:256] else ANY_FILE + TEXT_FILE * 2)(data, rng)
-        data = data[:LARGEST]
+        data = data[:MAX_BYTES]
     return data
 
 
 def inside(data: bytes) -> list[Change]:
-    """The ways to change a file of this kind that keep what is around the change whole."""
+    """Changes for this kind of file that keep checksums and compression valid."""
     if data.startswith(PNG):
         return [change_png]
     if data.startswith(ZIP):
@@ -55,13 +64,13 @@ def inside(data: bytes) -> list[Change]:
     return [change_json_line] if b"\t[" in data or b"\n{" in data else []
 
 
-def word32(rng: Random, order: Literal["big", "little"]) -> bytes:
-    """Four bytes of some meaning."""
-    return (rng.choice(WORDS) % 2**32).to_bytes(4, order)
+def integer32(rng: Random, order: Literal["big", "little"]) -> bytes:
+    """Four bytes."""
+    return (rng.choice(INTEGERS) % 2**32).to_bytes(4, order)
 
 
 def change_png(data: bytes, rng: Random) -> bytes:
-    """A chunk: its content with the right checksum, its length, its name, its place."""
+    """Change a chunk: content with a valid checksum, length, name or place."""
     chunks, place = [], len(PNG)
     while place + 12 <= len(data) and len(chunks) < 100:
         (size,) = struct.unpack_from(">I", data, place)
@@ -73,10 +82,10 @@ def change_png(data: bytes, rng: Random) -> bytes:
     size, name, content = chunks[number]
     if how <= 1:
         head = name == b"IHDR" and rng.random() < 0.7
-        content = word32(rng, "big") + word32(rng, "big") + content[8:] if head else small(content, rng)
+        content = integer32(rng, "big") + integer32(rng, "big") + content[8:] if head else change_once(content, rng)
         chunks[number] = len(content), name, content
     elif how == 2:
-        announced = rng.choice((*WORDS, size + 1, max(size - 1, 0))) % 2**32
+        announced = rng.choice((*INTEGERS, size + 1, max(size - 1, 0))) % 2**32
         chunks[number] = announced, name, content
     elif how == 3:
         other = 40, rng.choice(CHUNKS), rng.randbytes(40)
@@ -92,41 +101,41 @@ def change_png(data: bytes, rng: Random) -> bytes:
 
 
 def change_jpeg(data: bytes, rng: Random) -> bytes:
-    """The length of a segment, or something in one."""
+    """Change the length or the content of a segment."""
     places, place = [], 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA and len(places) < 100:
         places.append(place)
         place += 2 + max(int.from_bytes(data[place + 2 : place + 4], "big"), 2)
     start = rng.choice([*places, min(place, len(data))])
     if rng.random() < 0.5:
-        return data[: start + 2] + (rng.choice(WORDS) % 2**16).to_bytes(2, "big") + data[start + 4 :]
-    return data[:start] + small(data[start : start + 40], rng) + data[start + 40 :]
+        return data[: start + 2] + (rng.choice(INTEGERS) % 2**16).to_bytes(2, "big") + data[start + 4 :]
+    return data[:start] + change_once(data[start : start + 40], rng) + data[start + 40 :]
 
 
 def change_tiff(data: bytes, rng: Random) -> bytes:
-    """Type, count or value of a tag."""
+    """Change type, count or value of a tag."""
     order = "little" if data[:2] == b"II" else "big"
     start = int.from_bytes(data[4:8], order)
     place = start + 2 + 12 * rng.randrange(max(1, min(int.from_bytes(data[start : start + 2], order), 50)))
     offset, size = rng.choice(((0, 2), (2, 2), (4, 4), (8, 4), (8, 2)))
-    word = (rng.choice(WORDS) % 256**size).to_bytes(size, order)
-    return data[: place + offset] + word + data[place + offset + size :]
+    value = (rng.choice(INTEGERS) % 256**size).to_bytes(size, order)
+    return data[: place + offset] + value + data[place + offset + size :]
 
 
 def change_zip(data: bytes, rng: Random) -> bytes:
-    """A member: its content, its name, its packing; or many members."""
+    """Change a member: content, name or compression; or add many members."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > 2 * UNPACKED:  # to pack it again takes seconds
+            if sum(entry.file_size for entry in archive.infolist()) > 2 * UNPACKED:  # slow to compress again
                 return flip_bits(data, rng)
             members = [(entry.filename, archive.read(entry)) for entry in archive.infolist()[:50]]
             how = archive.infolist()[0].compress_type
-    except Exception:  # changed before, in a way that Python's reader does not like
+    except Exception:  # an earlier change made it unreadable for Python
         return flip_bits(data, rng)
     number, way = rng.randrange(len(members)), rng.randrange(8)
     name, content = members[number]
     if way <= 3:
-        members[number] = name, small(content, rng)
+        members[number] = name, change_once(content, rng)
     elif way == 4:
         members[number] = rng.choice(NAMES), content
     elif way == 5:
@@ -142,32 +151,32 @@ def change_zip(data: bytes, rng: Random) -> bytes:
 
 
 def pack(members: Sequence[tuple[str, bytes]], how: int) -> bytes:
-    """A zip of these members; of two with one name, both are there."""
+    """A zip of these members, with duplicate names if there are any."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", how) as archive:
         for name, content in members:
             entry = zipfile.ZipInfo("a", (1980, 1, 1, 0, 0, 0))
             entry.filename, entry.compress_type = name, how
-            archive.NameToInfo.clear()  # where a second member of one name is warned of
+            archive.NameToInfo.clear()  # avoids the warning about duplicate names
             archive.writestr(entry, content)
     return out.getvalue()
 
 
 def change_mat(data: bytes, rng: Random) -> bytes:
-    """What lies in a variable, packed or not; its announced length stays right."""
+    """Change the content of a variable, compressed or not; its length stays valid."""
     head, rest = data[:128], data[128:]
     kind, packed = int.from_bytes(rest[:4], "little"), rest[8:]
-    if kind != PACKED:
-        place = rng.randrange(len(data) // 4 + 1) * 4  # where lengths, types and numbers stand
-        return data[:place] + word32(rng, "little") + data[place + 4 :]
+    if kind != COMPRESSED:
+        place = rng.randrange(len(data) // 4 + 1) * 4  # offset of lengths, types and numbers
+        return data[:place] + integer32(rng, "little") + data[place + 4 :]
     try:
         content = zlib.decompress(packed)
     except zlib.error:
         return flip_bits(data, rng)
     if rng.random() < 0.5:
         place = rng.randrange(len(content) // 4 + 1) * 4
-        content = content[:place] + word32(rng, "little") + content[place + 4 :]
+        content = content[:place] + integer32(rng, "little") + content[place + 4 :]
     else:
-        content = small(content, rng)
+        content = change_once(content, rng)
     packed = zlib.compress(content)
-    return head + struct.pack("<II", PACKED, len(packed)) + packed
+    return head + struct.pack("<II", COMPRESSED, len(packed)) + packed

@@ -1,16 +1,16 @@
-"""The limits that the commands set for their process. Imported before OpenCV, which reads one when it is loaded."""
+"""The limits that the commands set for their process. Import it before OpenCV, which reads one at import."""
 
 from __future__ import annotations
 
 import logging
 import os
 
-MAX_PIXELS = 179 * 10**6  # of an image; max_megapixels by default
+MAX_PIXELS = 179 * 10**6  # of an image, the default of max_megapixels
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
 
 
 def set_up() -> None:
-    """All else that they set."""
+    """Set the other limits."""
     import cv2
     import PIL.Image
     import torch

@@ -1,6 +1,6 @@
-"""Changes to any file: bits, spans, lines, numbers; and to JSON: values, keys and the order of things.
+"""Random changes to any file: bits, spans, lines, numbers; and to JSON: values, keys, order.
 
-All are drawn by a `random.Random`: the same draw gives the same bytes.
+The same state of the `random.Random` gives the same bytes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fuzzing.values import NUMBERS, RAW, RAW_VALUES, SIGNS, TEXTS, TWICE, VALUES, WORDS, containers
+from fuzzing.values import INTEGERS, NUMBERS, RAW, RAW_VALUES, SEQUENCES, TEXTS, TWICE, VALUES, containers
 
-LONGEST_RUN = 100_000  # bytes, of one sign
+LONGEST_RUN = 100_000  # bytes, of one repeated sequence
 NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?")
 ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "latin-1", "gb18030", "utf-8-sig", "cp037")
 LINE_ENDS = (b"\n", b"\r\n", b"\r", b"\x0b", b"\n\n", b" ")
@@ -22,72 +22,72 @@ Change = Callable[[bytes, Random], bytes]
 
 
 def run_length(rng: Random) -> int:
-    """1 to LONGEST_RUN, a short one as often as a ten times longer one."""
+    """1 to LONGEST_RUN, log-uniform."""
     return int(LONGEST_RUN ** rng.random())
 
 
 def span(data: bytes, rng: Random) -> tuple[int, int]:
-    """Where a piece begins and ends."""
+    """Start and end of a random piece."""
     start = rng.randrange(len(data) + 1)
     return start, min(len(data), start + int(max(len(data), 1) ** rng.random()))
 
 
 def flip_bits(data: bytes, rng: Random) -> bytes:
-    """Some bits."""
+    """Flip a few bits."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 8)) if changed else 0):
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
-def put_word(data: bytes, rng: Random) -> bytes:
-    """A number of one to eight bytes, of either order, over what was there."""
+def put_integer(data: bytes, rng: Random) -> bytes:
+    """Overwrite one to eight bytes with an integer in either byte order."""
     size = rng.choice((1, 2, 4, 4, 8))
-    word = rng.choice(WORDS) % 256**size
+    value = rng.choice(INTEGERS) % 256**size
     if len(data) < size:
         return data
     place = rng.randrange(min(len(data), 1024) - size + 1)
-    return data[:place] + word.to_bytes(size, rng.choice(("big", "little"))) + data[place + size :]
+    return data[:place] + value.to_bytes(size, rng.choice(("big", "little"))) + data[place + size :]
 
 
 def delete(data: bytes, rng: Random) -> bytes:
-    """A piece."""
+    """Delete a piece."""
     start, stop = span(data, rng)
     return data[:start] + data[stop:]
 
 
 def repeat(data: bytes, rng: Random) -> bytes:
-    """A piece, once more or often."""
+    """Repeat a piece."""
     start, stop = span(data, rng)
     most = max(1, LONGEST_RUN // max(stop - start, 1))
     return data[:stop] + data[start:stop] * int(most ** rng.random()) + data[stop:]
 
 
 def cut(data: bytes, rng: Random) -> bytes:
-    """The end."""
+    """Cut off the end."""
     return data[: rng.randrange(len(data) + 1)]
 
 
 def insert(data: bytes, rng: Random) -> bytes:
-    """A few bytes of any value."""
+    """Insert random bytes."""
     place = rng.randrange(len(data) + 1)
     return data[:place] + rng.randbytes(rng.choice((1, 2, 4, 16, 200))) + data[place:]
 
 
 def insert_run(data: bytes, rng: Random) -> bytes:
-    """One sign, or a few, very often."""
-    sign, place = rng.choice(SIGNS), rng.randrange(len(data) + 1)
-    return data[:place] + sign * max(1, run_length(rng) // len(sign)) + data[place:]
+    """Insert a short sequence many times."""
+    sequence, place = rng.choice(SEQUENCES), rng.randrange(len(data) + 1)
+    return data[:place] + sequence * max(1, run_length(rng) // len(sequence)) + data[place:]
 
 
 def insert_text(data: bytes, rng: Random) -> bytes:
-    """What some reader may stumble over."""
+    """Insert a text that may break a reader."""
     place = rng.choice((0, len(data), *[rng.randrange(len(data) + 1)] * 4))
     return data[:place] + rng.choice(TEXTS) + data[place:]
 
 
 def change_number(data: bytes, rng: Random) -> bytes:
-    """One number of a text for another."""
+    """Replace a number in a text."""
     found = list(NUMBER.finditer(data[:20_000]))
     if not found:
         return insert_text(data, rng)
@@ -96,7 +96,7 @@ def change_number(data: bytes, rng: Random) -> bytes:
 
 
 def change_lines(data: bytes, rng: Random) -> bytes:
-    """Lines in another order, left out, doubled, or ended in another way."""
+    """Shuffle, delete or repeat lines, or change the line ends."""
     lines = data.split(b"\n")
     how, place = rng.randrange(4), rng.randrange(len(lines))
     if how == 0:
@@ -109,34 +109,34 @@ def change_lines(data: bytes, rng: Random) -> bytes:
 
 
 def encode(data: bytes, rng: Random) -> bytes:
-    """In another encoding."""
+    """Change the encoding."""
     text = data.decode("utf-8", "replace")
     return text.encode(rng.choice(ENCODINGS), "replace")
 
 
-ANY_FILE: tuple[Change, ...] = (flip_bits, flip_bits, put_word, put_word, delete, repeat, cut, insert, insert_run)
+ANY_FILE: tuple[Change, ...] = (flip_bits, flip_bits, put_integer, put_integer, delete, repeat, cut, insert, insert_run)
 TEXT_FILE: tuple[Change, ...] = (insert_text, change_number, change_number, change_lines, insert_run, encode)
 
 
-def small(data: bytes, rng: Random) -> bytes:
+def change_once(data: bytes, rng: Random) -> bytes:
     """One change to a part of a file."""
     return rng.choice(ANY_FILE if b"\0" in data[:64] else ANY_FILE + TEXT_FILE)(data, rng)
 
 
 def change_json(data: bytes, rng: Random) -> bytes:
-    """A value, a key, or the order of things."""
+    """Change a value, a key, or the order in JSON."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
-        return small(data, rng)
+        return change_once(data, rng)
     try:
         return to_json(change_tree(content, rng, json_value))
-    except (RecursionError, ValueError):  # nested more deeply than can be written
-        return small(data, rng)
+    except (RecursionError, ValueError):  # nested too deeply to be written
+        return change_once(data, rng)
 
 
 def change_json_line(data: bytes, rng: Random) -> bytes:
-    """The JSON of one line, behind a tab where there is one."""
+    """Change the JSON of one line, after a tab if there is one."""
     lines = data.split(b"\n")
     number = rng.randrange(len(lines))
     before, tab, text = lines[number].rpartition(b"\t")
@@ -145,14 +145,14 @@ def change_json_line(data: bytes, rng: Random) -> bytes:
 
 
 def to_json(content: Any) -> bytes:
-    """JSON with what no value can say: raw texts, and keys that stand there twice."""
+    """JSON with raw texts and duplicate keys, which no Python value can express."""
     text = json.dumps(content).replace(json.dumps(TWICE)[1:-1], "")
     raw = re.sub(r'"\\u0001raw:((?:[^"\\]|\\.)*)"', lambda match: str(json.loads(f'"{match[1]}"')), text)
     return raw.encode("utf-8", "surrogatepass")
 
 
 def json_value(rng: Random) -> Any:
-    """Something where another thing is expected."""
+    """A value for JSON."""
     how = rng.randrange(8)
     if how == 0:
         return RAW + rng.choice(RAW_VALUES)
@@ -162,12 +162,12 @@ def json_value(rng: Random) -> Any:
 
 
 def any_value(rng: Random) -> Any:
-    """Of any tree, JSON or not."""
+    """A value for any tree."""
     return rng.choice(VALUES) if rng.random() < 0.7 else rng.choice(containers())
 
 
 def change_tree(content: Any, rng: Random, value: Callable[[Random], Any]) -> Any:
-    """Change lists and dicts in place, in one spot; returns the whole. value: draws what is put somewhere."""
+    """Change lists and dicts in place, at one spot; returns the whole. value: draws a new value."""
     spots: list[tuple[Any, Any]] = []
     waiting = [content]
     while waiting and len(spots) < 2000:
@@ -201,7 +201,7 @@ def change_tree(content: Any, rng: Random, value: Callable[[Random], Any]) -> An
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is small and of JSON, so that a copy of it can be put below itself."""
+    """Whether a value is small and valid JSON, so that it can be copied into itself."""
     try:
         return len(json.dumps(value)) < 10_000
     except (TypeError, ValueError, RecursionError):

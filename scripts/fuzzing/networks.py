@@ -1,4 +1,4 @@
-"""What the fuzzer calls of networks that people bring: checkpoints, and what these and exported files say."""
+"""Targets of the fuzzer for networks: checkpoints, and the contracts and configs in them and in exported files."""
 
 from __future__ import annotations
 
@@ -38,48 +38,48 @@ from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.random_state import capture
 from resnet18_ocrdet.train.resume_state import check_parts
 
-NET = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))  # the checkpoints of the corpus hold weights of such a one
-OPTIMIZER = torch.optim.SGD(NET.parameters(), lr=0.1, momentum=0.9)  # here, as torch loads its compiler for the first
-LARGEST_FIRST_PASS = 2**20  # px, of the image that an exported network is tried on
+NET = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))  # the checkpoints of the corpus contain weights of this one
+OPTIMIZER = torch.optim.SGD(NET.parameters(), lr=0.1, momentum=0.9)  # the first one imports torch's compiler
+MAX_TRIAL_PIXELS = 2**20  # of the image on which an exported network is tried
 
 
 def use_contract(contract: Contract) -> None:
-    """What the commands do with it before the first image."""
+    """As the commands do before the first image."""
     json.dumps(contract.to_dict(), allow_nan=False)
     scale_to(480, 640, contract.height, contract.width, contract.resize)
     Decoder.of(contract)
 
 
 def use_config(config: dict[str, Any]) -> None:
-    """What ocrdet-eval does with the recorded config, but for data of people: its folder might be any."""
+    """As ocrdet-eval does with a recorded config, except for data folders of the user."""
     saved = OmegaConf.create(config)
     build.build_target_maker(saved.get("train", {}))
     data = saved.get("data")
     if data is not None and data._target_.endswith(".synthetic"):
         try:
             build.build_splits(data)
-        except OSError as error:  # a name of no file
-            if error.errno in NAME_FAULTS:  # told in one line by `run_command`
+        except OSError as error:  # not a valid file name
+            if error.errno in NAME_FAULTS:  # `run_command` makes it one line
                 raise UserError(str(error)) from None
             raise
     without_paths(config)
 
 
 def read_card(root: Path) -> None:
-    """`checkpoint=` with an .onnx: what it says about itself."""
+    """`checkpoint=` with the metadata of an .onnx file."""
     (path,) = root.iterdir()
     card = exported_card.read_card(path, {exported_card.KEY: path.read_bytes().decode("utf-8", "replace")})
     contract = Contract.from_dict(card["contract"])
     use_contract(contract)
     use_config(card["config"])
     json.dumps(card["about"], allow_nan=False).encode()
-    if contract.height * contract.width < LARGEST_FIRST_PASS:
+    if contract.height * contract.width < MAX_TRIAL_PIXELS:
         exported = Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
         ExportedNetwork(exported).check_size(contract.height, contract.width, contract.resize)
 
 
 def blank_map(images: NDArray[Any]) -> NDArray[np.float32]:
-    """In the place of an exported network: nothing is found."""
+    """Replaces an exported network: no detections."""
     return np.zeros((len(images), 1, *images.shape[2:]), np.float32)
 
 
@@ -96,15 +96,15 @@ def read_recorded(root: Path) -> None:
 
 
 def parse(path: Path) -> Any:
-    """Values as a checkpoint may hold them, from JSON."""
+    """Values of a checkpoint, from JSON."""
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: no JSON, in the place of a pickle") from None
+        raise UserError(f"{path}: not JSON") from None
 
 
 def open_checkpoint(root: Path) -> None:
-    """`checkpoint=` and `resume=` with a .pt, up to the filling of a network: here a tiny one."""
+    """`checkpoint=` and `resume=` with a .pt file, up to loading the weights of a tiny network."""
     (path,) = root.iterdir()
     trained = load_model(path)
     content = trained.checkpoint
@@ -115,7 +115,7 @@ def open_checkpoint(root: Path) -> None:
     load_weights(NET, shipped_weights(content), path)
     if not is_stripped(content):
         resumed_config(OmegaConf.create(content["config"]), content["config"], [], Display(quiet=True))
-        content["random"] = content["random"] or dict(capture())  # left out in the corpus: two thousand numbers
+        content["random"] = content["random"] or dict(capture())  # not in the corpus: two thousand numbers
         check_parts(content, OPTIMIZER)
 
 
@@ -129,7 +129,7 @@ def resume_folder(root: Path) -> None:
 
 @cache
 def library() -> Library:
-    """Of ocrdet-train."""
+    """The config library of ocrdet-train."""
     return Library("train")
 
 
@@ -140,7 +140,7 @@ def loaded(data: bytes) -> Any:
 
 
 def tree_value(rng: Random) -> Any:
-    """A value, or a tensor of a kind that weights do not have."""
+    """A value, or a tensor of a kind that weights never are."""
     made: tuple[Callable[[], Any], ...] = (
         lambda: torch.empty(2, 3, 3, 3, device="meta"),
         lambda: torch.eye(2).to_sparse(),
@@ -165,7 +165,7 @@ def tree_value(rng: Random) -> Any:
 
 
 def mutate_checkpoint(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """Values and tensors, the members of the zip, or any bytes."""
+    """Change values and tensors, members of the zip, or any bytes."""
     how = rng.random()
     if how < 0.15:
         return mutate(data, rng, others)
@@ -177,6 +177,6 @@ def mutate_checkpoint(data: bytes, rng: Random, others: Sequence[bytes]) -> byte
     out = io.BytesIO()
     try:
         torch.save(content, out)
-    except Exception:  # a tensor that cannot be written, or a nesting that is too deep
+    except Exception:  # a tensor that cannot be written, or nested too deeply
         return change_zip(data, rng)
     return out.getvalue()

@@ -1,7 +1,7 @@
-"""What the fuzzer calls: for each kind of file that people bring, the functions by which the commands read it.
+"""Targets of the fuzzer: for each kind of user file, the functions with which the commands read it.
 
-A target gets a folder with one changed file. It returns where the folder is taken, and raises UserError where it is
-refused; all else is a failure.
+A target gets a folder with one changed file. It returns if the folder is accepted, and raises UserError if it is
+refused; anything else is a failure.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.text_file import text_lines
-from resnet18_ocrdet.detections.files import SETTINGS, ImageFiles, manifest_file
-from resnet18_ocrdet.detections.folder import INPUT, ResultFolder
+from resnet18_ocrdet.detections.assemble import assemble
+from resnet18_ocrdet.detections.files import ImageFiles
+from resnet18_ocrdet.detections.folder import ResultFolder
 from resnet18_ocrdet.detections.inputs import find_items
+from resnet18_ocrdet.detections.names import SETTINGS, manifest_file
+from resnet18_ocrdet.detections.settings import INPUT
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
@@ -47,10 +50,10 @@ from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
 CORPUS = Path(__file__).parents[2] / "tests/corpus"
-Files = dict[str, bytes]  # by the path below the folder
+Files = dict[str, bytes]  # by path relative to the folder
 Mutate = Callable[[bytes, Random, Sequence[bytes]], bytes]
-WRITTEN_AT = 10**18  # ns: modification time of every file that is laid out; detections.jsonl records it
-CALM = 0.9  # share of the inputs in which not an image but a file beside it is changed, where there are such
+WRITTEN_AT = 10**18  # ns, modification time of all files; detections.jsonl records it
+TEXT_SHARE = 0.9  # of the inputs in which a file other than an image is changed, if there is one
 
 
 class Target(NamedTuple):
@@ -59,18 +62,18 @@ class Target(NamedTuple):
     name: str
     seeds: tuple[Files, ...]  # folders to start from
     run: Callable[[Path], None]
-    lasting: bool = True  # the run leaves the folder as it was
+    read_only: bool = True  # the run does not change the folder
     mutate: Mutate = mutate
 
     def changeable(self, seed: int, rng: Random) -> str:
-        """The file of a seed that is changed."""
+        """Choose the file of a seed to change."""
         names = sorted(self.seeds[seed])
         texts = [name for name in names if not has_image_suffix(name)]
-        return rng.choice(texts if texts and rng.random() < CALM else names)
+        return rng.choice(texts if texts and rng.random() < TEXT_SHARE else names)
 
 
 def lay_out(root: Path, files: Files) -> None:
-    """Write the files of a folder that is empty or not there."""
+    """Write files to a folder that is empty or does not exist."""
     for name, data in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,13 +81,13 @@ def lay_out(root: Path, files: Files) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """One file, with the time that all of them have."""
+    """Write one file with a fixed modification time."""
     path.write_bytes(data)
     os.utime(path, ns=(WRITTEN_AT, WRITTEN_AT))
 
 
 def read_labels(root: Path, dialect: str) -> None:
-    """As a training does, until the images are decoded."""
+    """As a training does, before the images are decoded."""
     reading = read_data(root, dialect)
     parts = apply_error_policy(reading.parts, reading.report, "fix", "negative", limit=None).parts
     records = [record for part in parts.values() for record in part]
@@ -96,7 +99,7 @@ def read_labels(root: Path, dialect: str) -> None:
 
 
 def check_labels(root: Path) -> None:
-    """As ocrdet-check does, its reports included."""
+    """As ocrdet-check does, with its reports."""
     reading = read_data(root)
     training_outcome(reading, "fix", "fail")
     needed_overrides(reading, "fix", "fail")
@@ -111,7 +114,7 @@ def check_labels(root: Path) -> None:
 
 
 def look_and_read(root: Path) -> None:
-    """As every command does with every image."""
+    """As every command does with an image."""
     (path,) = root.iterdir()
     read_head(path)
     for reduce in (1, 4):
@@ -123,7 +126,7 @@ def box(left: int, top: int, right: int, bottom: int) -> Any:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
-LABELS = {  # of the images that the result files are about
+LABELS = {  # of the images of the result files
     "img_1": ((box(10, 10, 60, 30), box(70, 12, 110, 40), box(12, 60, 60, 80)), np.array([False, False, True])),
     "img_2": ((box(5, 5, 50, 25),), np.array([False])),
 }
@@ -148,7 +151,7 @@ def score_zip(root: Path) -> None:
 
 
 def read_result_lines(root: Path) -> None:
-    """Each line for itself: one that is refused hides no other."""
+    """Line by line, so that a refused line hides no other."""
     (path,) = root.iterdir()
     for line in text_lines(path.read_bytes(), str(path))[:100]:
         with suppress(UserError):
@@ -156,7 +159,7 @@ def read_result_lines(root: Path) -> None:
 
 
 def choose_listed(root: Path) -> None:
-    """`data.val=` with a list of names."""
+    """`data.val=` with a file of names."""
     (path,) = root.iterdir()
     names = ("img_1.jpg", "img_2.jpg", "img_801.png", "img_802.png")
     none = np.zeros(0, bool)
@@ -165,7 +168,7 @@ def choose_listed(root: Path) -> None:
 
 
 def use_results(root: Path) -> None:
-    """A repeated ocrdet-detect: what is done already is kept, the rest would be done."""
+    """A repeated ocrdet-detect: finished results are kept, the rest would be done."""
     settings = json.loads(SEED_SETTINGS)
     about = {key: value for key, value in settings.items() if key != INPUT}
     source, output = root / "in", root / "out"
@@ -174,18 +177,18 @@ def use_results(root: Path) -> None:
     folder = ResultFolder(files, items, about, source, formats=["labelme", "coco"])
     with folder.held():
         folder.claim(items)
-        folder.assemble(items, [])
+        assemble(folder, items, [])
 
 
 def use_output(root: Path) -> None:
-    """A repeated ocrdet-eval: what it wrote is replaced, all else is refused."""
+    """A repeated ocrdet-eval: its own results are replaced, other files are refused."""
     folder = OutputFolder(root, "eval", {"split": "val", "decode": {"box_thresh": 0.5}}, overwrite=False)
     with folder.claimed(["metrics.json", "boxes/res_*.txt"]), folder.writing() as staged:
         (staged / "metrics.json").write_text("{}\n", encoding="utf-8")
 
 
 def seeds_of(name: str, corpus: Path = CORPUS) -> tuple[Files, ...]:
-    """The folders of the corpus for a target; a file that lies beside them is a folder of one."""
+    """The folders of the corpus for a target; a single file is a folder of one file."""
     found = []
     for entry in sorted((corpus / name).iterdir()):
         files = [entry] if entry.is_file() else sorted(path for path in entry.rglob("*") if path.is_file())
@@ -208,8 +211,8 @@ TARGETS: dict[str, Target] = {
         Target("results_folder", seeds_of("results_folder"), lambda root: score(icdar_files.read_predictions(root))),
         Target("result_lines", seeds_of("result_lines"), read_result_lines),
         Target("split_list", seeds_of("split_list"), choose_listed),
-        Target("detections", seeds_of("detections"), use_results, lasting=False),
-        Target("output", seeds_of("output"), use_output, lasting=False),
+        Target("detections", seeds_of("detections"), use_results, read_only=False),
+        Target("output", seeds_of("output"), use_output, read_only=False),
         Target("card", seeds_of("card"), read_card),
         Target("contract", seeds_of("contract"), read_contract),
         Target("recorded", seeds_of("recorded"), read_recorded),

@@ -1,7 +1,7 @@
-"""Runs inputs in processes that may crash, hang or take too much, and says what came of each.
+"""Run inputs in processes that may crash, hang or use too much, and report the outcome of each.
 
-A worker is forked, handles some thousand inputs and ends. It writes a line for each input, so that its parent knows
-which one it was at when it stopped.
+A worker is forked, runs up to INPUTS_EACH inputs and ends. It writes a line per input, so that its parent knows which
+input it was running when it stopped.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from fuzzing.targets import Target, lay_out, write
 from resnet18_ocrdet.errors import UserError
 
 PACKAGE = str(Path(resnet18_ocrdet.__file__).parent)
-MOST_SECONDS = 1.0  # of the processor, for one input
-MOST_BYTES = 500 * 2**20  # of memory, for one input
-HEADROOM_BYTES = 4 * 2**30  # of addresses, beyond what a worker has at its start
-HANGS_SECONDS = 20.0  # by the clock
-LOOK_SECONDS = 0.02  # of the processor, between two looks at what takes too much
-NO_MEMORY = re.compile("bad_alloc|Insufficient memory|can't allocate memory|not enough memory")  # of libraries
+MAX_SECONDS = 1.0  # of CPU time per input
+MAX_BYTES = 500 * 2**20  # of memory per input
+HEADROOM_BYTES = 4 * 2**30  # of address space, beyond that of a new worker
+HANGS_SECONDS = 20.0  # of wall time
+PROFILE_SECONDS = 0.02  # of CPU time between two samples of a slow or large input
+NO_MEMORY = re.compile("bad_alloc|Insufficient memory|can't allocate memory|not enough memory")  # messages of libraries
 OWN_FAULT = 70  # exit code of a worker
-INPUTS_EACH = 2000  # of one worker
+INPUTS_EACH = 2000  # per worker
 FAILURES = ("traceback", "slow", "large", "crashed", "hung")
 KINDS = ("accepted", "refused", *FAILURES)
-QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as Python has it by default
+QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # ignored by Python by default
 
 
 class Input(NamedTuple):
@@ -54,15 +54,15 @@ class Input(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of one input."""
+    """The outcome of one input."""
 
     kind: str  # one of KINDS
-    where: str = ""  # of a failure: the same for the same fault
-    told: str = ""  # of a failure: a traceback, or what was measured
+    where: str = ""  # of a failure, the same for the same fault
+    details: str = ""  # of a failure: a traceback or the measurement
 
 
 def draw(targets: Sequence[Target], seed: int, number: int) -> Input:
-    """Input `number` of a session: the same for the same targets, seed and corpus."""
+    """Input `number`, the same for the same targets, seed and corpus."""
     target = targets[number % len(targets)]
     rng = Random(f"{seed} {target.name} {number}")
     chosen = rng.randrange(len(target.seeds))
@@ -72,16 +72,16 @@ def draw(targets: Sequence[Target], seed: int, number: int) -> Input:
 
 
 class Folders:
-    """Where inputs are laid out: a folder for each seed, in which only what changes is written."""
+    """Writes inputs: one folder per starting folder, in which only changed files are written."""
 
     def __init__(self, root: Path) -> None:
         self._root, self._changed = root, dict[Path, str]()
 
     def put(self, given: Input) -> Path:
-        """The folder of an input, ready to be read."""
+        """Write an input; returns its folder."""
         folder = self._root / given.target.name / str(given.seed) / "data"
         files, changed = given.target.seeds[given.seed], self._changed.get(folder)
-        if changed is None or not given.target.lasting:
+        if changed is None or not given.target.read_only:
             shutil.rmtree(folder, ignore_errors=True)
             lay_out(folder, files)
         elif changed != given.file:
@@ -92,11 +92,11 @@ class Folders:
 
 
 class Meter:
-    """Measures this process: memory at its peak, where the system tells, and where its time goes."""
+    """Measures this process: peak memory, if the system reports it, and CPU time, with the place of excess."""
 
     def __init__(self) -> None:
-        self.slow = self.large = ""  # where in the package one of the limits was passed
-        self.warned: list[tuple[str, str]] = []  # where, what
+        self.slow = self.large = ""  # line of the package at which a limit was exceeded
+        self.warned: list[tuple[str, str]] = []  # place, text
         self._began, self._before = 0.0, 0
         try:
             self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
@@ -109,16 +109,16 @@ class Meter:
         for kind in QUIET:
             warnings.simplefilter("ignore", kind)
         warnings.showwarning = self._warn  # type: ignore[assignment]
-        handler = logging.Handler(logging.WARNING)  # Python prints such records where nobody handles them
+        handler = logging.Handler(logging.WARNING)  # Python prints these records if nothing handles them
         handler.emit = lambda record: self._note(record.pathname, record.lineno, "log", record.getMessage())
         logging.getLogger().addHandler(handler)
 
-    def run(self, target: Target, folder: Path, closely: bool = False) -> tuple[Outcome, float, int]:
-        """What came of it, the seconds and the bytes that it took. closely: look where."""
+    def run(self, target: Target, folder: Path, profile: bool = False) -> tuple[Outcome, float, int]:
+        """Outcome, CPU seconds and bytes. profile: also find the line that exceeds a limit."""
         self.slow, self.large, self.warned = "", "", []
         self._before, self._began = self._memory(begin=True), time.process_time()
-        if closely:
-            signal.setitimer(signal.ITIMER_PROF, LOOK_SECONDS, LOOK_SECONDS)
+        if profile:
+            signal.setitimer(signal.ITIMER_PROF, PROFILE_SECONDS, PROFILE_SECONDS)
         try:
             target.run(folder)
             outcome = Outcome("accepted")
@@ -137,7 +137,7 @@ class Meter:
         return outcome, took, self._memory() - self._before
 
     def _memory(self, begin: bool = False) -> int:
-        """Bytes at the peak, which begins anew where `begin` says so."""
+        """Peak in bytes. begin: reset it first."""
         if self._clear < 0:
             return 0
         if begin:
@@ -146,9 +146,9 @@ class Meter:
         return int(line.split()[1]) * 1024
 
     def _note_place(self, number: int, frame: FrameType | None) -> None:
-        if not self.slow and time.process_time() - self._began > MOST_SECONDS:
+        if not self.slow and time.process_time() - self._began > MAX_SECONDS:
             self.slow = _place(traceback.extract_stack(frame))
-        if not self.large and self._memory() - self._before > MOST_BYTES / 2:
+        if not self.large and self._memory() - self._before > MAX_BYTES / 2:
             self.large = _place(traceback.extract_stack(frame))
 
     def _warn(self, message: Warning, category: type[Warning], filename: str, line: int, *_: object) -> None:
@@ -159,7 +159,7 @@ class Meter:
 
 
 def _place(frames: Sequence[traceback.FrameSummary]) -> str:
-    """The innermost line of the package among them, or of anything."""
+    """The innermost line of the package, else the innermost line."""
     own = [frame for frame in frames if frame.filename.startswith(PACKAGE)] or frames
     return f"{_short(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
@@ -168,31 +168,31 @@ def _short(filename: str) -> str:
     return filename.removeprefix(PACKAGE + os.sep)
 
 
-def judge(meter: Meter, folders: Folders, given: Input, goes_on: Callable[[], object]) -> Outcome:
-    """Run an input; what takes too long is measured once more, as a machine may be busy: before that, `goes_on`."""
+def judge(meter: Meter, folders: Folders, given: Input, still_alive: Callable[[], object]) -> Outcome:
+    """Run an input, and again if it exceeds a limit, because the machine may be busy. still_alive: called between."""
     outcome, took, grown = meter.run(given.target, folders.put(given))
-    if outcome.kind in FAILURES or (took <= MOST_SECONDS and grown <= MOST_BYTES):
+    if outcome.kind in FAILURES or (took <= MAX_SECONDS and grown <= MAX_BYTES):
         return outcome
-    goes_on()
-    second, again, grown_again = meter.run(given.target, folders.put(given), closely=True)
+    still_alive()
+    second, again, grown_again = meter.run(given.target, folders.put(given), profile=True)
     if second.kind in FAILURES:
         return second
     measured = f"{again:.1f} s, {grown / 2**20:.0f} MiB"
-    if grown > MOST_BYTES and grown_again > MOST_BYTES / 2:  # some memory of the first time is still there
+    if grown > MAX_BYTES and grown_again > MAX_BYTES / 2:  # some memory of the first run is not freed
         return Outcome("large", meter.large or given.target.name, measured)
-    if min(took, again) > MOST_SECONDS:
+    if min(took, again) > MAX_SECONDS:
         return Outcome("slow", meter.slow or given.target.name, measured)
     return outcome
 
 
 def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines: int) -> None:
-    """A worker's life: a line of JSON on the file `lines` for each input.
+    """Run a worker: write a line of JSON per input to the file descriptor `lines`.
 
-    It ends early behind an input that took much memory: not all of it may be free again."""
+    Ends early after an input that used much memory, because it may not be freed."""
     set_up()
-    sys.stderr = os.fdopen(os.dup(2), "w")  # for faults of the fuzzer itself
+    sys.stderr = os.fdopen(os.dup(2), "w")  # for errors of the fuzzer itself
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):  # decoders write to them
+    for stream in (0, 1, 2):  # decoders write to these
         os.dup2(nowhere, stream)
     if sys.platform == "linux":
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + HEADROOM_BYTES
@@ -206,7 +206,7 @@ def work(targets: Sequence[Target], seed: int, numbers: range, root: Path, lines
 
 
 def run_all(targets: Sequence[Target], seed: int, inputs: int, root: Path) -> Iterator[tuple[int, Outcome]]:
-    """Every input with what came of it, in their order."""
+    """Number and outcome of every input, in order."""
     done = 0
     while done < inputs:
         numbers = range(done, min(inputs, done + INPUTS_EACH))
@@ -218,7 +218,7 @@ def run_all(targets: Sequence[Target], seed: int, inputs: int, root: Path) -> It
 
 
 def run_some(targets: Sequence[Target], seed: int, numbers: range, root: Path) -> Iterator[tuple[int, Outcome]]:
-    """The same for one worker; ends early, behind the input that ended the worker."""
+    """The same for one worker; ends early after an input that ended the worker."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -258,7 +258,7 @@ def run_some(targets: Sequence[Target], seed: int, numbers: range, root: Path) -
         if ended == -OWN_FAULT:
             raise RuntimeError(f"the fuzzer itself failed at input {number}")
         if ended == 0 and not hung:
-            return  # by itself, behind an input that took much memory
+            return  # after an input that used much memory
         name = signal.Signals(ended).name if ended > 0 else f"exit code {-ended}"
-        kind, told = ("hung", f"{HANGS_SECONDS:.0f} s without an answer") if hung else ("crashed", name)
-        yield number, Outcome(kind, f"{targets[number % len(targets)].name} {told}", told)
+        kind, details = ("hung", f"{HANGS_SECONDS:.0f} s without an answer") if hung else ("crashed", name)
+        yield number, Outcome(kind, f"{targets[number % len(targets)].name} {details}", details)

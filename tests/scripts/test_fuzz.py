@@ -1,4 +1,4 @@
-"""The fuzzer: its starting files are taken, it notices every kind of fault, and the package stands some inputs."""
+"""The fuzzer: its starting files are accepted, it reports every kind of fault, and the package passes some inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are no package
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are not a package
 
 from fuzzing import worker
 from fuzzing.formats import mutate
@@ -29,7 +29,7 @@ def fuzz(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("target", "seed"), SEEDS, ids=[f"{target.name}-{seed}" for target, seed in SEEDS])
-def test_every_starting_file_is_taken_as_it_is(target: Target, seed: int, tmp_path: Path):
+def test_every_starting_folder_is_accepted(target: Target, seed: int, tmp_path: Path):
     file, data = next(iter(target.seeds[seed].items()))
     target.run(Folders(tmp_path).put(Input(target, 0, seed, file, data)))
 
@@ -50,7 +50,7 @@ def test_the_same_number_gives_the_same_input():
 @pytest.mark.parametrize(
     "path", sorted(path for path in CORPUS.rglob("*") if path.is_file()), ids=lambda path: path.name
 )
-def test_changes_change_any_file_and_keep_it_small(path: Path):
+def test_mutations_change_any_file_and_keep_it_small(path: Path):
     data = path.read_bytes()
     changed = [mutate(data, Random(number), [data]) for number in range(50)]
     assert len({*changed} - {data}) > 25
@@ -96,7 +96,7 @@ PLANTED = textwrap.dedent(
 
 
 @pytest.mark.slow
-def test_every_kind_of_fault_is_noticed_and_kept(tmp_path: Path):
+def test_every_kind_of_fault_is_reported_and_kept(tmp_path: Path):
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n{PLANTED}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -121,13 +121,13 @@ def test_every_kind_of_fault_is_noticed_and_kept(tmp_path: Path):
         "hung": "hung",
     }
     assert "8 failed" in done.stdout
-    told = {path.parent.name: path.read_text() for path in (tmp_path / "kept").rglob("*.told")}
-    assert told.keys() == found.keys() - {"good", "refused"}
-    assert "KeyError: 'a'" in told["traceback"] and "RuntimeWarning" in told["warning"]
-    assert "SIGSEGV" in told["crash"] and "seed 0" in told["slow"]
+    reports = {path.parent.name: path.read_text() for path in (tmp_path / "kept").rglob("*.report")}
+    assert reports.keys() == found.keys() - {"good", "refused"}
+    assert "KeyError: 'a'" in reports["traceback"] and "RuntimeWarning" in reports["warning"]
+    assert "SIGSEGV" in reports["crash"] and "seed 0" in reports["slow"]
 
 
-def test_some_inputs_are_stood(tmp_path: Path):
+def test_the_package_passes_300_inputs(tmp_path: Path):
     done = fuzz("--inputs", "300", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "300 inputs" in done.stdout and " 0 failed" in done.stdout
@@ -135,7 +135,7 @@ def test_some_inputs_are_stood(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_kept_input_is_run_again(tmp_path: Path):
+def test_a_kept_input_can_be_replayed(tmp_path: Path):
     kept = tmp_path / "split_list" / "17-s0-names.txt"
     kept.parent.mkdir()
     kept.write_text("nobody.jpg\n")
@@ -144,6 +144,6 @@ def test_a_kept_input_is_run_again(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_5_000_inputs_are_stood(tmp_path: Path):
+def test_the_package_passes_5_000_inputs(tmp_path: Path):
     done = fuzz("--inputs", "5000", "--seed", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
