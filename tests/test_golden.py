@@ -1,0 +1,30 @@
+"""The loss of the first 40 steps of the quickstart, as recorded before the package was rearranged."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))  # scripts are no package
+
+from golden import changed, record_losses  # noqa: E402
+
+
+@pytest.mark.slow
+def test_the_loss_curve_is_the_recorded_one(tmp_path: Path):
+    """To the bit on the machine that recorded it; other CPUs round differently."""
+    (tmp_path / "out").mkdir()
+    record_losses(tmp_path / "out", tmp_path)
+    found = json.loads((tmp_path / "out/losses.json").read_text())
+    recorded = json.loads((ROOT / "tests/golden/quickstart_losses.json").read_text())
+    assert found == pytest.approx(recorded, rel=1e-3)
+
+
+def test_two_records_are_compared_place_by_place():
+    old, new = {"a": [1, 2], "b": {"c": 3}}, {"a": [1, 4], "b": {"c": 3, "d": 5}}
+    assert changed(old, new) == [(".a[1]", 2, 4), (".b.d", None, 5)]
+    assert changed(old, old) == []
