@@ -78,7 +78,7 @@ def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
         if position >= 0:
             return path, "has <Annotations>, <image>, <box> and <segs>"
     for path, head in peek_files(folder, ".txt"):
-        first = next(lines_of(head.decode("utf-8-sig", "reposition")), None)
+        first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
         numbers, mark, _ = first.text.partition(TEXT_MARK) if first else ("", "", "")
         fields = [field for field in numbers.split(",") if field.strip()]
         wanted = BOX_NUMBERS + CURVE_NUMBERS if folder.name.casefold() == OLD_LABELS else None
