@@ -173,7 +173,7 @@ def test_labelme_files_of_deleted_images(tiny_run: Path, place: Path, capsys):
     Path("out/labelme/b.json").write_text("corrected")
     Path("in/b.jpg").unlink()
     assert call("detect", tiny_run) == 2
-    assert_mentions(capsys.readouterr().err, "b.json", "not in the input")
+    assert_mentions(capsys.readouterr().err, "b_0001", "not in the input")
     for more in (["overwrite=true"], []):
         assert call("detect", tiny_run, "labelme=false", *more) == 0
         assert Path("out/labelme/b.json").read_text() == "corrected"
