@@ -1,4 +1,4 @@
-"""What a checkpoint promises about itself, so that nobody has to remember how it was trained."""
+"""How a network's images are prepared and its maps decoded, recorded in every checkpoint and exported file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..structures import Resize
 from .plain_values import LONGEST, described, not_plain
 
 MOST_VALUES = 100  # of one field
-SETTINGS = ("model.backbone", "input_size.", "train.", "decode.")  # of ocrdet-train, which a contract holds, too
+SETTINGS = ("model.backbone", "input_size.", "train.", "decode.")  # keys of ocrdet-train with the same names
 OWN = {
     "mean": "[3 floats >= 0 <= 1]",
     "std": "[3 floats >= 0.001 <= 255]",  # pixels are divided by it
@@ -26,14 +26,14 @@ OWN = {
 
 @cache
 def _keys() -> dict[str, Key]:
-    """What each field takes."""
+    """Type and limits of each field."""
     shared = {key.name: key for name, key in train_keys().items() if name.startswith(SETTINGS)}
     return shared | {name: declared_key(name, comment, "") for name, comment in OWN.items()}
 
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything besides the weights that changes what the network sees and says."""
+    """Everything besides the weights that affects detections."""
 
     backbone: str
     height: int  # trained input size, pixels
@@ -50,7 +50,7 @@ class Contract:
     unclip_ratio: float
     max_candidates: int
     shape: Literal["quad", "polygon"]
-    unclip: Literal["clipper", "analytic"] = "clipper"  # older checkpoints do not say it
+    unclip: Literal["clipper", "analytic"] = "clipper"  # the default is for older checkpoints
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, lists for tuples."""
@@ -58,23 +58,23 @@ class Contract:
 
     @classmethod
     def from_dict(cls, values: object) -> Contract:
-        """Read what to_dict wrote, or what somebody else says it wrote.
+        """Read what to_dict wrote, from a source that is not trusted.
 
-        Raises UserError for a field that lacks, is not known, or has a value that its setting could not have."""
+        Raises UserError for a missing or unknown field, and for a value that the command line would refuse."""
         if not isinstance(values, dict):
-            raise UserError(f"the contract is {described(values)}, not fields with values")
+            raise UserError(f"the contract is {described(values)}, not a section with fields")
         names = {field.name: field.default for field in fields(cls)}
         missing = [name for name, default in names.items() if name not in values and default is MISSING]
         if missing:
-            raise UserError(f"the checkpoint's contract lacks {', '.join(missing)}: written by another version")
+            raise UserError(f"the checkpoint's contract is missing {', '.join(missing)}: written by another version")
         unknown = [name for name in values if name not in names]
         if unknown:
-            raise UserError(f"the contract has a field that this version does not know: {_name(unknown[0])}")
-        return cls(**{name: _judged(name, value) for name, value in values.items()})
+            raise UserError(f"the contract has an unknown field: {_name(unknown[0])}")
+        return cls(**{name: _converted(name, value) for name, value in values.items()})
 
 
-def _judged(name: str, value: object) -> Any:
-    """A field in its type, as the command line would take it. Raises UserError."""
+def _converted(name: str, value: object) -> Any:
+    """A field in its type. Raises UserError."""
     key = _keys()[name]
     if (problem := not_plain(value, MOST_VALUES, LONGEST)) is not None:
         raise UserError(f"the contract's {name} {problem}: needs {describe(key)}")
