@@ -9,7 +9,7 @@ import pytest
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.photometric import color_matrix
 from resnet18_ocrdet.data.region_clipping import MIN_VISIBLE
-from resnet18_ocrdet.geometry.polygon import area
+from resnet18_ocrdet.geometry.polygon import area, transform
 from resnet18_ocrdet.structures import Sample
 
 STILL = {
@@ -77,6 +77,38 @@ def test_without_crop_the_whole_image_stays_with_its_labels(size):
     assert iou > 0.9 and apart < 0.2
     below, right = round(160 * scale), round(200 * scale)
     assert not view.image[below:].any() and not view.image[:, right:].any()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"flip": 1.0},
+        {"rotate": 40.0},
+        {"scale_min": 0.5, "scale_max": 0.8},
+        {"perspective": 0.1},
+        {"rotate": 180.0, "scale_min": 0.5, "scale_max": 3.0, "flip": 0.5, "perspective": 0.1},
+    ],
+    ids=["flip", "rotate", "scale", "perspective", "all"],
+)
+@pytest.mark.parametrize("size", [(160, 200), (96, 224)])
+def test_without_crop_whole_images_are_transformed(options, size):
+    augment = Augment(**STILL | options, crop=False)
+    corners = np.array([[0, 0], [199, 0], [199, 159], [0, 159]], np.float32)
+    for seed in range(6):
+        source = drawn(QUAD, 160, 200)
+        matrix = augment.draw_transform(source, *size, np.random.default_rng(seed)).matrix
+        moved = transform(corners, matrix)
+        assert moved.min() >= -0.01 and (moved <= np.float32([size[1] - 0.99, size[0] - 0.99])).all(), seed
+        assert not np.allclose(matrix[:2, :2], np.eye(2) * matrix[0, 0]) or "scale_min" in options
+        view = augment(source, *size, np.random.default_rng(seed))
+        iou, apart = compare(view)
+        assert iou > 0.85 and apart < 0.3, seed
+
+
+def test_zoom_without_crop_is_limited_to_the_whole_image():
+    zoomed = Augment(**STILL | {"scale_min": 3.0, "scale_max": 3.0}, crop=False)
+    matrix = zoomed.draw_transform(drawn(QUAD, 160, 200), 80, 100, np.random.default_rng(0)).matrix
+    assert matrix[0, 0] == pytest.approx(79 / 159) and matrix[1, 1] == pytest.approx(79 / 159)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_a_list_in_another_encoding(tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "no data set of a known kind found: the folder is empty (looked for ICDAR 2015"),
+        ({}, "the folder is empty (looked for ICDAR 2015"),
         ({"images/note.txt": "x", "labels/1.txt": WORD}, "images: 0 images found (looked for .jpg, .png"),
         ({"train_list.txt": "\n# 1.png\n"}, "train_list.txt: 0 images found (looked for lines such as 1.jpg"),
     ],

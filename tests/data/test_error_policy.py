@@ -53,9 +53,9 @@ def test_fix_masks_the_whole_image_but_its_other_text(folder):
     planes = TargetMaker()(record.polygons, record.ignore, 96, 96)
     assert planes.prob_map.sum() > 0  # the word is taught
     np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # and nothing as background
-    told = custom(root).notes
-    assert told[0].startswith("data: folders or lists with ICDAR lines (images/), 4 images")
-    assert any("GT020" in line and "2.txt:2" in line and "masked" in line for line in told)
+    notes = custom(root).notes
+    assert notes[0].startswith("data: folders or lists with ICDAR lines (images/), 4 images")
+    assert any("GT020" in line and "2.txt:2" in line and "don't-care" in line for line in notes)
 
 
 def test_skip_leaves_the_image_out(folder):
@@ -64,7 +64,7 @@ def test_skip_leaves_the_image_out(folder):
 
 def test_fail_names_the_first_ten(folder):
     root = folder(4, _2="1,2,3,word\n" * 12)
-    with pytest.raises(UserError, match=r"12 x GT020 .*data.on_error=fix masks what is lost") as caught:
+    with pytest.raises(UserError, match=r"12 x GT020 .*data.on_error=fix") as caught:
         train(root, on_error="fail")
     lines = str(caught.value).splitlines()
     assert len(lines) == 12 and "2.txt:1:" in lines[1] and lines[-1].startswith("  ... and 2 more; ocrdet-check")
@@ -72,7 +72,7 @@ def test_fail_names_the_first_ten(folder):
 
 def test_one_bad_image_is_masked_in_any_set_and_two_of_ten_stop(folder):
     assert len(train(folder(10, _2=BAD))) == 10
-    with pytest.raises(UserError, match="2 of 10 images, 5% at most are masked"):
+    with pytest.raises(UserError, match=r"2 of 10 images, .*5%"):
         train(folder(10, _2=BAD, _3=BAD))
     assert len(train(folder(10, _2=BAD, _3=BAD), on_error="skip")) == 8
 
@@ -129,13 +129,11 @@ def test_masking_needs_no_label_line():
 
 
 def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
-    with pytest.raises(
-        UserError, match=r"no data set of a known kind found: the folder is empty .looked for ICDAR 2015"
-    ):
+    with pytest.raises(UserError, match=r"the folder is empty .looked for ICDAR 2015"):
         read_data(tmp_path)
     reading = read_data(folder(1), "folders")
-    assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as asked")
-    with pytest.raises(UserError, match="nothing of ICDAR 2015 is there; it looks like folders"):
+    assert (reading.dialect, reading.why) == ("folders or lists with ICDAR lines", "as configured")
+    with pytest.raises(UserError, match="not ICDAR 2015; looks like folders"):
         read_data(tmp_path, "icdar2015")
 
 
@@ -144,18 +142,18 @@ def test_a_folder_of_images_alone_is_told_what_labels_are_called(tmp_path):
     root = tmp_path / "photos"
     root.mkdir()
     (root / "shop 7.jpg").touch()
-    with pytest.raises(UserError, match=r"1 image and no labels beside them: a file shop 7\.txt or gt_shop 7\.txt for"):
+    with pytest.raises(UserError, match=r"1 image without labels.*shop 7\.txt or gt_shop 7\.txt"):
         read_data(root)
 
 
 def test_what_lies_there_instead_is_said(tmp_path, folder):
     (tmp_path / "notes.docx").touch()
-    with pytest.raises(UserError, match=r"no image in it; it holds notes\.docx"):
+    with pytest.raises(UserError, match=r"no images; .*notes\.docx"):
         read_data(tmp_path)
     root = folder(2)
-    with pytest.raises(UserError, match=f"2 images and no labels beside them; is {root} meant"):
+    with pytest.raises(UserError, match=f"2 images without labels.* {root}"):
         read_data(root / "images")
-    with pytest.raises(UserError, match=r"nothing of COCO is there; it looks like folders .*: data=custom"):
+    with pytest.raises(UserError, match=r"not COCO; looks like folders .*: data=custom"):
         read_data(root, "coco")
 
 

@@ -217,7 +217,7 @@ def test_annotations_in_the_folder_of_each_part(tmp_path):
         ({"segmentation": [[1, 2, 3, 2, 3, 4], "a"]}, "GT022", "needs segmentation, a list of coordinates, got 'a'", 1),
         (None, "GT022", "annotation 2: needs image_id, a number or a string, got null", 0),
         ({"image_id": [1]}, "GT022", "got a list of 1 value", 0),
-        ({"image_id": 7, "bbox": [1, 2, 3, 4]}, "FS079", "image_id 7 is that of no image", 0),
+        ({"image_id": 7, "bbox": [1, 2, 3, 4]}, "FS079", "image_id 7", 0),
     ],
 )
 def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words, lost):
@@ -237,7 +237,7 @@ def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words, 
     [
         (None, "GT022", "image 2: needs id, a number or a string, got null"),
         ({"file_name": "2.png"}, "GT022", "needs id"),
-        ({"id": "1", "file_name": "1.png"}, "GT022", "needs an id of its own, '1' is that of image 1"),
+        ({"id": "1", "file_name": "1.png"}, "GT022", "id '1' is already used by image 1"),
         ({"id": 2}, "GT022", "needs the file name of an image as file_name, got null"),
         ({"id": 2, "file_name": "2.png"}, "FS079", "'2.png': not found in"),
         ({"id": 2, "file_name": "https://a.b/2.png"}, "FS079", "a web address, not a file"),

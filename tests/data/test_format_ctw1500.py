@@ -51,7 +51,7 @@ def test_xml_of_the_second_release(tmp_path):
 def test_text_of_the_test_half(tmp_path):
     lines = f"{OUTLINE},####OLATHE\n{OUTLINE},#######\n{OUTLINE},####a, 照片 #1\n{OUTLINE},####\n"
     root = write(tmp_path, {"test_images/1001.jpg": "", "gt_ctw1500/0001001.txt": lines})
-    assert ctw1500.recognise(root) == "gt_ctw1500/0001001.txt begins with 28 numbers and ####"
+    assert ctw1500.recognise(root) == "gt_ctw1500/0001001.txt starts with 28 numbers and ####"
     report = Report()
     (record,) = ctw1500.read(root, report)["test"]
     assert [polygon.tolist() for polygon in record.polygons] == [CORNERS] * 4
@@ -64,7 +64,7 @@ def test_text_of_the_test_half(tmp_path):
 def test_offsets_of_the_first_release(tmp_path, part):
     folder = f"{part}/text_label_curve"
     root = write(tmp_path, {f"{part}/text_image/0200.jpg": "", f"{folder}/0200.txt": OFFSETS + "\n"})
-    assert ctw1500.recognise(root) == f"{folder}/0200.txt begins with 32 numbers"
+    assert ctw1500.recognise(root) == f"{folder}/0200.txt starts with 32 numbers"
     (record,) = ctw1500.read(root, Report())[part]
     assert [polygon.tolist() for polygon in record.polygons] == [CORNERS]
     assert record.texts == ("",) and record.ignore.tolist() == [False]

@@ -137,7 +137,7 @@ def test_a_bad_label_loses_only_itself(tmp_path, name, label, code, words):
     [
         ('{"1.png": {"polygons": []}\n', 2, "column 1: "),
         ("", 1, "empty"),
-        ("[1]", 0, "holds a list of 1 value, not an"),
+        ("[1]", 0, "holds a list of 1 value"),
     ],
 )
 def test_a_bad_file_loses_only_itself(tmp_path, content, line, words):

@@ -95,7 +95,7 @@ def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
     ("files", "message"),
     [
         ({"a.txt": ""}, "no labelled images found .looked for train_list.txt"),
-        ({"train_images/1.jpg": None}, "one folder of labels is needed beside train_images/"),
+        ({"train_images/1.jpg": None}, "train_images/ needs exactly one label folder"),
         ({"train_images/.hidden": "", "train_gts/1.txt": BOX}, "train_images: 0 images found"),
         ({"train_list.txt": "\n\n"}, "train_list.txt: 0 images found"),
         ({"train_list.txt": "1.jpg\n2.jpg\n"}, "train_list.txt: 0 images found"),
@@ -134,9 +134,9 @@ GOOD = {"train_images/good.jpg": None, "train_gts/good.txt": f"{BOX},a"}
             "belongs to 1.jpg and 1.png",
         ),
         ({"train_list.txt": "good.jpg\n2.jpg\n"}, "FS079", "train_list.txt:2", "no image '2.jpg'"),
-        ({"train_list.txt": "1\ngood.jpg\n"}, "FS079", "train_list.txt:1", "names no image: '1'"),
-        ({"train_list.txt": '1.jpg\t[{"points": 1}]\ngood.jpg'}, "FS079", "train_list.txt:1", "names no image"),
-        ({"train_list.txt": "good.jpg\n\ngood.jpg\n"}, "FS080", "train_list.txt:3", "'good.jpg' is in line 1 too"),
+        ({"train_list.txt": "1\ngood.jpg\n"}, "FS079", "train_list.txt:1", "does not name an image: '1'"),
+        ({"train_list.txt": '1.jpg\t[{"points": 1}]\ngood.jpg'}, "FS079", "train_list.txt:1", "does not name an image"),
+        ({"train_list.txt": "good.jpg\n\ngood.jpg\n"}, "FS080", "train_list.txt:3", "'good.jpg' is also in line 1"),
         (
             {"train_list.txt": "good.jpg\n1.jpg\n", "train_images/1.jpg": None, "train_gts/2.txt": BOX},
             "GT001",

@@ -92,7 +92,7 @@ def test_kinds_of_shape(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "code", "words"),
     [
-        (shape(kind="circle", points=[[0, 0], [1, 1]]), "GT022", "shape 2: shape_type is 'circle', which encloses no"),
+        (shape(kind="circle", points=[[0, 0], [1, 1]]), "GT022", "shape 2: shape_type is 'circle'"),
         (shape(kind="line"), "GT022", "'line'"),
         (shape(kind="point", points=[[0, 0]]), "GT022", "'point'"),
         (shape(kind=["polygon"]), "GT022", "shape_type is a list of 1 value"),
@@ -150,7 +150,7 @@ def test_parts_by_folder(tmp_path):
 @pytest.mark.parametrize(
     ("content", "code", "line", "words"),
     [
-        ('{"shapes": [], "imagePath":\n}', "GT006", 2, "column 1: no valid JSON"),
+        ('{"shapes": [], "imagePath":\n}', "GT006", 2, "column 1: not valid JSON"),
         ('{"shapes": [], "imagePath": ' + "[" * 100_000, "GT006", 0, "nested too deeply"),
         ("", "GT006", 1, "the file is empty"),
         (b"\x89PNG\0", "GT006", 0, "not a text file"),

@@ -35,7 +35,7 @@ def test_official_folders(tmp_path):
             "test/IMG_0059.gt": "0 0 10 20 30 40 0.000000\r\n",
         },
     )
-    assert msra_td500.recognise(root).startswith("train/IMG_0030.gt begins with 7 numbers")
+    assert msra_td500.recognise(root).startswith("train/IMG_0030.gt starts with 7 numbers")
     report = Report()
     parts = msra_td500.read(root, report)
     assert list(parts) == ["train", "test"] and len(report) == 0

@@ -97,10 +97,10 @@ def test_parts_by_file_and_by_folder(tmp_path):
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ('2.png\t[{"transcription": "a", "points": [[1,2],[3,2],[3,4]}]', "GT006", r"column 59: no valid JSON"),
+        ('2.png\t[{"transcription": "a", "points": [[1,2],[3,2],[3,4]}]', "GT006", r"column 59: not valid JSON"),
         ("2.png\t[{'transcription': 'a'}]", "GT006", "column 9: "),
         ("2.png\t" + "[" * 100_000, "GT006", "nested too deeply"),
-        ("2.png\tnull", "GT022", "needs a list of regions behind the image, got null"),
+        ("2.png\tnull", "GT022", "got null"),
         ("2.png\t", "GT022", "got nothing"),
         ("2.png", "GT022", "got nothing"),
         ("readme", "GT022", "needs an image, a tab and a JSON list, got 'readme'"),

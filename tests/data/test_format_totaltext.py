@@ -68,7 +68,7 @@ def test_official_folders(tmp_path):
 )
 def test_other_layouts_and_names(tmp_path, images, labels, label):
     root = write(tmp_path, {f"{images}/img11.jpg": "", f"{labels}/{label}": IMG11})
-    assert totaltext.recognise(root) == f"{labels}/{label} begins with 'x: [['"
+    assert totaltext.recognise(root) == f"{labels}/{label} starts with 'x: [['"
     report = Report()
     (record,) = totaltext.read(root, report)["train"]
     assert len(record.polygons) == 4 and len(report) == 0

@@ -110,7 +110,7 @@ def noise(height=64, width=64):
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_cut_short(read, suffix, share):
     data = encode(suffix, noise())
-    with pytest.raises(UserError, match=r"image\.jpg: a (JPEG|PNG|WebP|TIFF|BMP) file that is damaged or cut short"):
+    with pytest.raises(UserError, match=r"image\.jpg: a .*truncated (JPEG|PNG|WebP|TIFF|BMP) file"):
         read(data[: int(len(data) * share)])
 
 
@@ -119,7 +119,7 @@ def test_a_thumbnail_has_an_end_of_its_own(read):
     segment = b"Exif\0\0" + encode(".jpg", RED_BLUE)
     data = data[:2] + b"\xff\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
     assert read(data).shape == (64, 64, 3)
-    with pytest.raises(UserError, match="cut short"):
+    with pytest.raises(UserError, match="truncated"):
         read(data[:-2] + bytes(1000))
 
 
@@ -129,7 +129,7 @@ def test_jpeg_without_its_end_does_not_pass_as_grey(read, progressive, tail):
     data = encode(".jpg", noise(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
     assert read(data + b"what cameras append").shape == (64, 64, 3)
     for cut in (data[:-2], data[: len(data) // 2]):
-        with pytest.raises(UserError, match="a JPEG file that is damaged or cut short"):
+        with pytest.raises(UserError, match="truncated JPEG file"):
             read(cut + tail)
 
 
@@ -139,7 +139,7 @@ def test_jpeg_without_its_end_does_not_pass_as_grey(read, progressive, tail):
         (b"", r"image\.jpg: the file is empty \(0 bytes\)"),
         (b"<html><body>404 Not Found", r"image\.jpg: not an image \(starts with b'<html><body>404 '\)"),
         (b"%PDF-1.7", r"image\.jpg: not an image \(starts with b'%PDF-1\.7'\)"),
-        (b"\xff\xd8\xff", r"image\.jpg: a JPEG file that is damaged"),
+        (b"\xff\xd8\xff", r"image\.jpg: a damaged .*JPEG file"),
     ],
 )
 def test_no_image(read, content, message):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from multiprocessing import get_context
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -30,6 +32,11 @@ def records(tmp_path):
         size = (height, width) if number else None  # of one, nobody has looked
         made.append(LabelRecord(path, None, (quad,), np.array([False]), ("",), size=size))
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_caches_of_other_tests(monkeypatch):
+    monkeypatch.setattr(cache_module, "_in_ram", WeakSet())
 
 
 @pytest.fixture(params=["ram", "disk"])
@@ -113,13 +120,44 @@ def test_an_image_that_fits_its_place_no_longer_is_told(records, kind):
     np.testing.assert_array_equal(source.load(2).image, read_image(records[2].image_path))
 
 
-def test_too_large_for_the_memory_or_the_disk(records, kind, monkeypatch):
+def test_images_too_large_for_the_memory_or_the_disk_are_refused(records, kind, monkeypatch):
     monkeypatch.setattr(cache_module, "free_memory", lambda: cache_module.RAM_RESERVE + 1000)
     monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda path: _Usage())
-    with pytest.raises(UserError, match=rf"data\.cache={kind}: 3 decoded images take 0\.0 GiB, .* are") as caught:
+    with pytest.raises(UserError, match=rf"data\.cache={kind}: 3 decoded images take 0\.0 GiB.* are free") as caught:
         LabelledImages(records, cache=kind)
     assert ("data.cache=disk" if kind == "ram" else "data.cache=none") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SET_BYTES = 3 * (48 * 64 + 31 * 17 + 64 * 48)
+
+
+def test_caches_of_all_splits_share_the_memory(records, monkeypatch):
+    monkeypatch.setattr(cache_module, "free_memory", lambda: cache_module.RAM_RESERVE + int(1.5 * SET_BYTES))
+    train = LabelledImages(records, cache="ram")
+    with pytest.raises(UserError, match=r"data\.cache=ram: 3 .* the other splits"):
+        LabelledImages(records, cache="ram")
+    _load_all(train)  # its images are in memory now: they no longer count, as they are not free any more
+    assert len(LabelledImages(records, cache="ram")) == 3
+    del train
+
+
+def test_a_released_cache_does_not_count(records, monkeypatch):
+    monkeypatch.setattr(cache_module, "free_memory", lambda: cache_module.RAM_RESERVE + int(1.5 * SET_BYTES))
+    for _ in range(3):
+        LabelledImages(records, cache="ram")
+        gc.collect()
+
+
+@pytest.mark.parametrize(("processes", "fits"), [("", True), ("1", True), ("2", False), ("?", True)])
+def test_every_process_of_the_run_needs_its_own_memory(records, monkeypatch, processes, fits):
+    monkeypatch.setattr(cache_module, "free_memory", lambda: cache_module.RAM_RESERVE + int(1.5 * SET_BYTES))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    if fits:
+        assert len(LabelledImages(records, cache="ram")) == 3
+        return
+    with pytest.raises(UserError, match="in each of 2 processes"):
+        LabelledImages(records, cache="ram")
 
 
 class _Usage:
@@ -148,5 +186,5 @@ def test_without_a_home_the_disk_cache_says_what_to_name(monkeypatch, records):
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache_module.Path, "home", unknown)
-    with pytest.raises(UserError, match=r"^data\.cache=disk: no home folder is known; XDG_CACHE_HOME=FOLDER"):
+    with pytest.raises(UserError, match=r"^data\.cache=disk: .*XDG_CACHE_HOME=FOLDER"):
         LabelledImages(records, "disk")

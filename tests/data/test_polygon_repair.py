@@ -133,7 +133,7 @@ def test_what_falls_off_a_crossing_outline_is_masked():
     assert [area(outline) for outline in record.polygons[:2]] == pytest.approx([125, 125])
     assert record.ignore.tolist() == [False, True, False] and record.texts == ("a", "a", "a")
     assert [record.line(region) for region in range(3)] == [1, 1, 2]
-    assert "1 smaller piece masked" in report.findings[0].detail
+    assert "1 smaller piece don't-care" in report.findings[0].detail
 
 
 def test_helpers():

@@ -97,19 +97,19 @@ def test_one_usable_region_is_enough_to_start():
 @pytest.mark.parametrize(
     ("found", "parts"),
     [
-        (RegionCounts(0, 0, 0, 0, 0, 0.0), ["no labelled regions at all"]),
+        (RegionCounts(0, 0, 0, 0, 0, 0.0), ["no labelled regions"]),
         (
             RegionCounts(8, 8, 0, 0, 0, 0.0),
-            ["none of the 8 training regions can be learnt: 100% don't-care (###), 0% too", "write any other text"],
+            ["none of the 8 training regions is usable: 100% don't-care (###), 0% too", "use another text"],
         ),
         (
             RegionCounts(8, 2, 0, 6, 0, 3.0),
-            ["25% don't-care (###), 75% too small at 640x640, zoomed 3 times", "smaller train.min_text_size than 8."],
+            ["25% don't-care (###), 75% too small at 640x640, zoomed 3 times", "train.min_text_size smaller than 8."],
         ),
-        (RegionCounts(8, 4, 0, 4, 0, 3.0), ["write any other text, or none"]),
+        (RegionCounts(8, 4, 0, 4, 0, 3.0), ["use another text, or none"]),
         (
             RegionCounts(8, 0, 5, 3, 0, 3.0),
-            ["38% too small", "62% outside their image; are they written in pixels of these images, x before y?"],
+            ["38% too small", "62% outside their image; are the coordinates in pixels of these images, x before y?"],
         ),
     ],
     ids=["no labels", "don't-care", "small", "half and half", "outside"],
@@ -143,15 +143,11 @@ def test_hardly_any_region_that_counts_is_noted():
 def test_a_note_tells_the_factor_that_the_size_needs():
     # ICDAR2015-like, at 256 px: 2510 of 3543 are 71%
     line = low_usability_note(RegionCounts(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
-    assert line == (
-        "training: 1033 of 3543 regions that count can be learnt: 71% too small at 256x256, 0% outside their image "
-        "(and 6046 don't-care). Text is 5.0 px high in the middle, 8 is the least: the input_size needs 1.6 times "
-        "its sides"
-    )
+    assert line is not None and line.startswith("training: 1033 of 3543 care regions usable: 71% too small")
+    assert "6046 don't-care" in line and "5.0 px" in line and "1.6 times" in line
     line = low_usability_note(RegionCounts(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8)
     assert line is not None and line.startswith(
-        "validation: 0 of 1 region that counts is large enough to be found: 100% too small at 640x640, 0% outside "
-        "their image. Text is"
+        "validation: 0 of 1 care region large enough: 100% too small at 640x640"
     )
 
 
@@ -180,4 +176,4 @@ def test_the_factor_is_rounded_to_one_that_suffices():
     line = low_usability_note(
         RegionCounts(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8
     )
-    assert line is not None and line.endswith("the input_size needs 1.1 times its sides")  # not 1.0
+    assert line is not None and "1.1 times" in line  # not 1.0

@@ -100,14 +100,14 @@ def test_no_validation(root):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (0.0, "val=0.0: a fraction must lie between 0 and 1"),
-        (1, "val=1: a fraction must lie between 0 and 1"),
+        (0.0, "val=0.0: a fraction must be greater than 0"),
+        (1, "val=1: a fraction must be greater than 0"),
         (True, "val=True: a fraction"),
         (float("nan"), "val=nan: a fraction"),
         ("1.5", "val=1.5: a fraction"),
-        ("801-900", "val=801-900: no image falls into this range, the names run from 1 to 20"),
-        ("11-9", "val=11-9: no image falls into this range"),
-        ("val.txt", "val=val.txt: neither a fraction, nor a range such as 801-900, nor an existing file"),
+        ("801-900", "val=801-900: .*from 1 to 20"),
+        ("11-9", "val=11-9: no image in this range"),
+        ("val.txt", "val=val.txt: not a fraction, a range such as 801-900"),
     ],
 )
 def test_unusable_splits_are_told(root, spec, message):
@@ -124,11 +124,19 @@ def test_names_without_numbers_have_no_range(tmp_path):
 def test_unknown_and_missing_names(root, tmp_path):
     names = tmp_path / "val.txt"
     names.write_text("img_1\nimg_99\n")
-    with pytest.raises(UserError, match=r"val\.txt:2: no image is called 'img_99'"):
+    with pytest.raises(UserError, match=r"val\.txt:2: no image named 'img_99'"):
         icdar2015(root, val=str(names))
     names.write_text("\n")
-    with pytest.raises(UserError, match="the file names no image"):
+    with pytest.raises(UserError, match="the file does not name any image"):
         icdar2015(root, val=str(names))
+
+
+def test_the_size_limit_of_label_files_holds_for_files_of_names(root, tmp_path):
+    names = tmp_path / "val.txt"
+    names.write_text("img_1\n" + " " * 10**6 + "\n")
+    assert len(icdar2015(root, val=str(names), max_label_mb=2).val) == 1
+    with pytest.raises(UserError, match=r"val\.txt: .*1 MB \(data\.max_label_mb\)"):
+        icdar2015(root, val=str(names), max_label_mb=1)
 
 
 def test_both_halves_and_only_the_test_half(root, tmp_path_factory):
@@ -146,7 +154,7 @@ def test_icdar2015_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(UserError, match=r"not the folder of ICDAR 2015 \(looked for ch4_training_images/ with"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[0]).mkdir()
-    with pytest.raises(UserError, match=f"{TRAIN[0]}/ is there, but {TRAIN[1]}/ is not"):
+    with pytest.raises(UserError, match=f"found {TRAIN[0]}/ but not {TRAIN[1]}/"):
         icdar2015(tmp_path)
     (tmp_path / TRAIN[1]).mkdir()
     with pytest.raises(UserError, match="0 images found"):
