@@ -11,7 +11,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from .commands.launch import Job, run_command
+from .commands.job import Job
+from .commands.launch import run_command
 from .runtime.streams import exit_code, protect_streams, set_notice
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet import __version__
-from resnet18_ocrdet.commands.launch import Job, run_command
+from resnet18_ocrdet.commands.job import Job
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.library import COMMANDS, all_leaves, schema_of, train_keys
 from resnet18_ocrdet.config.paths import conf_dir
 from resnet18_ocrdet.errors import UserError

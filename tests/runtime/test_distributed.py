@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from config_runner import configs
-from resnet18_ocrdet.commands import launch
+from resnet18_ocrdet.commands import job
 from resnet18_ocrdet.commands.train_faults import explain
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.distributed import STARTED_BY_TORCHRUN, World, join_world
@@ -45,8 +45,8 @@ def test_a_mistake_that_only_one_rank_has_is_reported(monkeypatch, capsys):
     monkeypatch.setenv("RANK", "2")
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    assert launch.report("train", UserError("a.jpg: cannot be read")) == 2
-    assert slept == [launch.GRACE_SECONDS]  # torchrun ends it there, if rank 0 has made the same mistake
+    assert job.report("train", UserError("a.jpg: cannot be read")) == 2
+    assert slept == [job.GRACE_SECONDS]  # torchrun ends it there, if rank 0 has made the same mistake
     assert capsys.readouterr().err == "ocrdet-train: process 2: a.jpg: cannot be read\n"
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +17,11 @@ from ..runtime.atomic_write import remove_leftovers
 from ..runtime.messages import printable
 from ..runtime.run_folder import remove_unused, reserve_folder
 from .argv import parse_argv
+from .job import FOLDER_KEY, Job, report, stamp
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
     from omegaconf import DictConfig
 
-Job = Callable[["DictConfig", list[str]], int]
-
-FOLDER_KEY = {"train": "run_dir", "eval": "output", "detect": "output", "check": "output", "export": "output"}
-GRACE_SECONDS = 5.0  # for rank 0 to report first
 NAME_FAULTS = (errno.ENAMETOOLONG, errno.ELOOP)  # of a word that was typed
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile, which libraries use
@@ -57,17 +52,6 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"ocrdet-{command}: interrupted", file=sys.stderr)
         return INTERRUPTED
-
-
-def report(command: str, error: UserError) -> int:
-    """Print a mistake, one line each. Returns the exit code."""
-    rank = os.environ.get("RANK", "0")
-    if rank != "0":  # a mistake of all processes is reported by rank 0: torchrun then ends this process
-        time.sleep(GRACE_SECONDS)
-    process = "" if rank == "0" else f"process {rank}: "
-    for line in str(error).split("\n"):
-        print(f"ocrdet-{command}: {process}{printable(line)}", file=sys.stderr)
-    return error.exit_code
 
 
 def _compose_and_run(request: Request, job: Job) -> int:
@@ -114,11 +98,6 @@ def _show(hydra: Any, request: Request, words: list[str], cfg: DictConfig, resum
     else:
         hydra.show_info(request.info, config_name=request.command, overrides=words)
     return 0
-
-
-def stamp() -> str:
-    """Date and time, for the name of a folder."""
-    return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
 @contextmanager

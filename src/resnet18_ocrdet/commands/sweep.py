@@ -22,7 +22,7 @@ from ..config.override_grammar import quote
 from ..errors import UserError
 from ..runtime.run_folder import reserve_folder
 from .cross_checks import check_settings
-from .launch import FOLDER_KEY, Job, report, stamp
+from .job import FOLDER_KEY, Job, report, stamp
 from .path_checks import check_disk
 
 STOPPED = (130, 143, 129)  # exit codes after Ctrl-C, SIGTERM and SIGHUP: of the sweep, not of one job
