@@ -1,9 +1,9 @@
-"""Boxes from an exported file with ONNX Runtime and OpenCV alone: what another program has to do.
+"""Boxes from an exported file with ONNX Runtime and OpenCV only: an example for other programs.
 
-    python scripts/plain_onnx.py model.onnx photo.jpg        # prints one line a box: x1,y1,...,x4,y4,score
+    python scripts/plain_onnx.py model.onnx photo.jpg        # prints one line per box: x1,y1,...,x4,y4,score
 
-Everything it knows comes from model.onnx.json, which ocrdet-export writes beside the model. It decodes as
-decode.unclip=analytic does: no rounding to whole pixels, so a corner may differ by a pixel from the default's.
+All settings come from model.onnx.json, which ocrdet-export writes next to the model. Decoding is that of
+decode.unclip=analytic, without rounding to whole pixels, so a corner may differ by a pixel from the default's.
 """
 
 import json
@@ -20,7 +20,7 @@ import onnxruntime
 def main(model: str, photo: str) -> None:
     """Print the boxes of one photo."""
     card = json.loads(Path(model + ".json").read_text(encoding="utf-8"))
-    contract, given, sizes = card["contract"], card["input"], card["decode"]
+    contract, network_input, sizes = card["contract"], card["input"], card["decode"]
     image = cv2.cvtColor(cv2.imread(photo), cv2.COLOR_BGR2RGB)
     height, width, (image_h, image_w) = contract["height"], contract["width"], image.shape[:2]
     scales = {
@@ -31,12 +31,12 @@ def main(model: str, photo: str) -> None:
     }[contract["resize"]]
     h, w = (max(1, round(side * scale)) for side, scale in zip((image_h, image_w), scales, strict=True))
     scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if min(scales) < 1 else cv2.INTER_LINEAR)
-    step, filled = given["sides_multiple_of"], (height, width) if contract["resize"] == "fit" else (h, w)
+    step, filled = network_input["sides_multiple_of"], (height, width) if contract["resize"] == "fit" else (h, w)
     canvas = np.zeros((*(-(-side // step) * step for side in filled), 3), np.uint8)
     canvas[:h, :w] = scaled
-    batch = canvas.transpose(2, 0, 1)[None].astype(np.uint8 if given["dtype"] == "uint8" else np.float32)
+    batch = canvas.transpose(2, 0, 1)[None].astype(np.uint8 if network_input["dtype"] == "uint8" else np.float32)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    prob_map = session.run(None, {given["name"]: batch})[0][0, 0, :h, :w]
+    prob_map = session.run(None, {network_input["name"]: batch})[0][0, 0, :h, :w]
     bitmap = (prob_map > contract["bin_thresh"]).astype(np.uint8)
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours[: contract["max_candidates"]]:
@@ -53,5 +53,5 @@ def main(model: str, photo: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or not all(map(os.path.isfile, (*sys.argv[1:], sys.argv[1] + ".json"))):
-        sys.exit("usage: plain_onnx.py model.onnx photo.jpg, with model.onnx.json beside the model")
+        sys.exit("usage: plain_onnx.py model.onnx photo.jpg, with model.onnx.json next to the model")
     main(*sys.argv[1:])
