@@ -185,5 +185,5 @@ def test_the_outcome_of_a_kind():
     far, second = seen | {"seen": [other]}, seen | {"image": "b.jpg"}
     # ranks 2, 3 and, not found, 4
     found = label_errors.outcome("delete", made, [far, seen, seen | {"kind": "split"}, second])
-    assert found == label_errors.Outcome(right=2, looked_at=3, middle=3.0, seen=2)
+    assert found == label_errors.Outcome(right=2, looked_at=3, median_rank=3.0, found=2)
     assert label_errors.outcome("delete", made, [far] * 40 + [seen]).right == 0

@@ -224,7 +224,7 @@ def test_a_run_with_chosen_values_equals_one_with_the_same_overrides(words, near
     assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
     one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))
     assert all(torch.equal(one["model"][key], other["model"][key]) for key in one["model"])
-    start = load_checkpoint(Path(one["config"]["model"]["weights"]))["model"]
+    start = load_checkpoint(Path(one["config"]["init"]["weights"]))["model"]
     held = [key for key in start if key.startswith(("backbone.conv1.", "backbone.bn1."))]
     assert len(held) == 6 and all(torch.equal(one["model"][key], start[key]) for key in held)
     assert not torch.equal(one["model"]["neck.lateral.0.weight"], start["neck.lateral.0.weight"])
