@@ -149,7 +149,7 @@ def test_a_loader_process_that_is_killed_is_one_line_and_everything_is_saved(tmp
     assert process.wait(60) == 1
     text = (tmp_path / "out").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("stopped: ")]
-    assert f"loader process {child} was ended by signal 9 (Killed); a damaged image or too little memory" in line
+    assert f"loader process {child} was ended by signal 9 (Killed); possible causes are a damaged image or too little memory" in line
     assert "train.workers=0 shows which image" in line and "Traceback" not in text
     step = load_checkpoint(last)["step"]
     assert f"stopped; step {step} is saved; resume with: ocrdet-train resume=run" in text
@@ -165,7 +165,7 @@ def test_full_shared_memory_ends_the_run_instead_of_hanging_it(tmp_path: Path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("stopped: ")]
-    assert re.search(r"ended by signal 7 \(Bus error\): train\.workers=0, or make /dev/shm larger", line)
+    assert re.search(r"ended by signal 7 \(Bus error\): use train\.workers=0, or make /dev/shm larger", line)
     assert "Traceback" not in done.stdout + done.stderr
     assert "stopped; step 0 is saved" in done.stdout
 

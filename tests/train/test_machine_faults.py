@@ -79,11 +79,11 @@ TRACEBACK = "Caught {0} in DataLoader worker process 0.\nOriginal Traceback (mos
         (RuntimeError(TRACEBACK.format("MemoryError") + "Unable to allocate 3 GiB"), "out of memory with "),
         (
             LoaderDied("loader process 12 was ended by signal 9 (Killed)"),
-            "signal 9 (Killed); a damaged image or too little memory can do that: train.workers=0 shows which image",
+            "signal 9 (Killed); possible causes are a damaged image or too little memory: train.workers=0 shows which",
         ),
         (
             LoaderDied("loader process 12 was ended by signal 7 (Bus error)"),
-            "signal 7 (Bus error): train.workers=0, or make /dev/shm larger",
+            "signal 7 (Bus error): use train.workers=0, or make /dev/shm larger",
         ),
         (RuntimeError("Pin memory thread exited unexpectedly"), "unexpectedly; too few open files (ulimit -n) can do"),
         (

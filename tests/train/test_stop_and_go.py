@@ -110,7 +110,7 @@ def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch
     spy = Spy(monkeypatch)
     spy.at[step] = lambda: os.kill(os.getpid(), number)
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 128 + number
-    assert f"interrupted; step {step} is saved; go on with" in capsys.readouterr().out
+    assert f"interrupted; step {step} is saved; resume with" in capsys.readouterr().out
     assert max(spy.losses) == step  # the step in hand was finished, and no other begun
     spy.at.clear()
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
