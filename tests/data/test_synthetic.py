@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet.data.synthetic.render import Region, label_scene, render_scene
+from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.scene import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
@@ -56,11 +56,11 @@ def source() -> SyntheticScenes:
 
 @pytest.fixture(scope="module")
 def scenes(source: SyntheticScenes) -> list[Scene]:
-    return [source.plan(index) for index in range(len(source))]
+    return [source.scene(index) for index in range(len(source))]
 
 
 @pytest.fixture(scope="module")
-def labels(scenes: list[Scene]) -> list[list[Region]]:
+def labels(scenes: list[Scene]) -> list[list[SceneRegion]]:
     return [label_scene(scene) for scene in scenes]
 
 
@@ -224,11 +224,11 @@ def test_gaps_between_words_and_lines_are_visible(scenes):
 # Statistics
 
 
-def text_height(region: Region) -> float:
+def text_height(region: SceneRegion) -> float:
     return len(region.word.mask) * region.block.scale
 
 
-def measure(scenes: list[Scene], labels: list[list[Region]]) -> dict[str, float]:
+def measure(scenes: list[Scene], labels: list[list[SceneRegion]]) -> dict[str, float]:
     """The quantities of docs/synthetic.md by name."""
     regions = [region for in_scene in labels for region in in_scene]
     care = [region for region in regions if not region.ignore]
@@ -283,7 +283,7 @@ def test_statistics_at_256(scenes, labels):
 
 def test_statistics_at_640():
     source = SyntheticScenes(100, 640, 640, seed=0)
-    scenes = [source.plan(index) for index in range(len(source))]
+    scenes = [source.scene(index) for index in range(len(source))]
     found, bands = measure(scenes, [label_scene(scene) for scene in scenes]), stated_bands(640)
     assert len(bands) >= 8
     assert outside(found, bands) == []
@@ -295,7 +295,7 @@ def test_statistics_at_640():
 def test_own_backgrounds_are_drawn_on(tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), np.full((100, 150, 3), (200, 40, 10), np.uint8))  # blue, as BGR
     source = SyntheticScenes(100, SIDE, SIDE, seed=0, backgrounds=tmp_path)
-    empty = next(i for i in range(100) if not source.plan(i).blocks and not source.plan(i).effects.shadow)
+    empty = next(i for i in range(100) if not source.scene(i).blocks and not source.scene(i).effects.shadow)
     red, _, blue = np.median(source.load(empty).image.reshape(-1, 3), axis=0)
     assert blue > 100 > red
 

@@ -1,1 +1,1 @@
-"""Scenes with text, drawn on demand: photographs' difficulties, exact labels, no download."""
+"""Synthetic scenes with text, rendered on demand, with exact labels."""

@@ -1,4 +1,4 @@
-"""Draw the plan of what is not text: background, props and camera effects. Shares are stated in docs/synthetic.md."""
+"""Draw the parts of a scene that are not text: background, props and camera effects. See docs/synthetic.md."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from resnet18_ocrdet.data.synthetic.layout import Occupancy, place
 from resnet18_ocrdet.data.synthetic.props import DRAWERS
 from resnet18_ocrdet.data.synthetic.scene import Background, Block, Effects, Prop, Shadow
 
-NOISE_SHIFTS = 2**16  # places a noise tile may start at, taken modulo its free play
-SEED_RANGE = 2**31  # of the painters' own generators
+NOISE_SHIFTS = 2**16  # random offsets of the noise tile
+SEED_RANGE = 2**31  # of the painters' generators
 
-SMOOTH_SHARE = 0.30  # of images have a background without clutter: walls, sky, boards
+SMOOTH_SHARE = 0.30  # share of images with a background without clutter: walls, sky, boards
 SHADOW_SHARE = 0.25
 BLUR_SHARE = 0.25
 MOTION_SHARE = 0.06
 NOISE_SHARE = 0.55
 JPEG_SHARE = 0.35
 
-PROPS_PER_BASE = (0, 5)  # fewest, most tried on 256 × 256 px
+PROPS_PER_BASE = (0, 5)  # smallest and largest number tried on 256 × 256 px
 BASE_AREA = 256 * 256
-BLUR_PER_HEIGHT = 0.07  # of the smallest clear text: a Gaussian of 1/14 of its height leaves it readable
+BLUR_PER_HEIGHT = 0.07  # of the smallest clear text: it stays readable with a Gaussian of 1/14 of its height
 
 
 def draw_background(rng: np.random.Generator) -> Background:
-    """A surface, and up to three layers of things on it."""
+    """A surface with up to three layers of clutter."""
     smooth = rng.random() < SMOOTH_SHARE
     layers = 0 if smooth else int(rng.integers(1, 4))
     names = tuple(PAINTERS)
@@ -44,8 +44,8 @@ def draw_background(rng: np.random.Generator) -> Background:
     )
 
 
-def draw_props(rng: np.random.Generator, height: int, width: int, taken: Occupancy) -> tuple[Prop, ...]:
-    """Things in the gaps between the texts."""
+def draw_props(rng: np.random.Generator, height: int, width: int, occupied: Occupancy) -> tuple[Prop, ...]:
+    """Objects in the gaps between the texts."""
     names = tuple(DRAWERS)
     growth = (height * width / BASE_AREA) ** 0.7
     count = round(int(rng.integers(PROPS_PER_BASE[0], PROPS_PER_BASE[1] + 1)) * growth)
@@ -55,7 +55,7 @@ def draw_props(rng: np.random.Generator, height: int, width: int, taken: Occupan
         size = (long_side, long_side * float(rng.uniform(0.25, 1.0)))
         angle = float(rng.normal(0.0, 12.0))
         quad = warp.canvas_quad(size, warp.placement_matrix(size, 1.0, (0.0, 0.0), angle))
-        centre = place(rng, quad, height, width, taken, overhang=0.2)
+        centre = place(rng, quad, height, width, occupied, overhang=0.2)
         kind = names[int(rng.integers(len(names)))]
         luminance, seed = float(rng.uniform(0.0, 255.0)), int(rng.integers(SEED_RANGE))
         tint = draw_tint(rng)
@@ -65,7 +65,7 @@ def draw_props(rng: np.random.Generator, height: int, width: int, taken: Occupan
 
 
 def draw_effects(rng: np.random.Generator, blocks: Sequence[Block]) -> Effects:
-    """What the camera and the light do; blur is bounded by the smallest clear text."""
+    """Camera and light effects; the blur is limited by the smallest clear text."""
     clear = [block for block in blocks if block.legibility == "clear"]
     smallest = min((b.scale * len(word.mask) for b in clear for line in b.lines for word in line.words), default=15.0)
     blur = float(rng.uniform(0.4, max(0.6, BLUR_PER_HEIGHT * smallest)))
@@ -87,7 +87,7 @@ def draw_effects(rng: np.random.Generator, blocks: Sequence[Block]) -> Effects:
 
 
 def _draw_shadow(rng: np.random.Generator) -> Shadow:
-    """Three to five corners round a point, far enough to cross the image."""
+    """A polygon of three to five corners around a point, large enough to cross the image."""
     corners = int(rng.integers(3, 6))
     turn, x, y = float(rng.uniform(0, 2 * math.pi)), float(rng.random()), float(rng.random())
     angles = [turn + 2 * math.pi * i / corners for i in range(corners)]

@@ -1,4 +1,4 @@
-"""Paint what lies behind the text, from a plan or from a photo."""
+"""Paint the background of a scene, or crop it from a photo."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from resnet18_ocrdet.structures import Image
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SURFACE_TINT = 0.45  # walls and skies are paler than paint on signs
-FINEST_GRAIN_PX = 3  # size of the grain's cells; finer grain is what the noise effect is for
+FINEST_GRAIN_PX = 3  # size of the grain's cells; the noise effect adds finer grain
 
 
 def find_photos(folder: Path) -> tuple[Path, ...]:
-    """All image files below a folder, by name. Raises UserError if there are none."""
+    """All image files below a folder, sorted. Raises UserError if there are none."""
     if not folder.is_dir():
         raise UserError(f"backgrounds: {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
@@ -31,27 +31,27 @@ def find_photos(folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def paint_background(plan: Background, height: int, width: int) -> Image:
+def paint_background(background: Background, height: int, width: int) -> Image:
     """A surface with soft light, grain and clutter: (height, width, 3)."""
-    rng = np.random.default_rng(plan.seed)
-    image = _paint_surface(rng, plan, height, width)
-    for name in plan.clutter:
+    rng = np.random.default_rng(background.seed)
+    image = _paint_surface(rng, background, height, width)
+    for name in background.clutter:
         PAINTERS[name](rng, image)
-    if plan.texture:
-        image = _add_grain(rng, image, plan.texture)
+    if background.texture:
+        image = _add_grain(rng, image, background.texture)
     return image
 
 
-def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
-    """A random part of a photo, scaled up if the photo is too small. Raises UserError if it cannot be read."""
-    rng = np.random.default_rng(plan.seed)
+def crop_photo(background: Background, path: Path, height: int, width: int) -> Image:
+    """A random crop of a photo, enlarged if the photo is too small. Raises UserError if it cannot be read."""
+    rng = np.random.default_rng(background.seed)
     try:
         photo = read_image(path)
     except ImageFault as fault:
         raise UserError(f"backgrounds: {fault}") from None
     tall, wide = photo.shape[:2]
     share_y, share_x, zoom = rng.random(3)
-    fit = min(tall / height, wide / width)  # photo pixels per image pixel if the crop is as large as possible
+    fit = min(tall / height, wide / width)  # photo pixels per image pixel for the largest crop
     scale = fit if fit <= 1 else fit ** float(zoom)
     crop_height, crop_width = min(tall, max(1, int(height * scale))), min(wide, max(1, int(width * scale)))
     top, left = int(share_y * (tall - crop_height)), int(share_x * (wide - crop_width))
@@ -59,17 +59,17 @@ def crop_photo(plan: Background, path: Path, height: int, width: int) -> Image:
     return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _paint_surface(rng: np.random.Generator, plan: Background, height: int, width: int) -> Image:
-    """Corner colours near the plan's luminance, blended: 2 × 2 for a plain gradient, up to 5 × 5 for a mottled wall."""
+def _paint_surface(rng: np.random.Generator, background: Background, height: int, width: int) -> Image:
+    """Blend colours near the background's luminance: 2 × 2 for a gradient, up to 5 × 5 for a mottled wall."""
     cells = int(rng.integers(2, 6))
     tint = draw_tint(rng, SURFACE_TINT)
-    levels = plan.luminance + rng.uniform(-plan.spread, plan.spread, (cells, cells))
+    levels = background.luminance + rng.uniform(-background.spread, background.spread, (cells, cells))
     colours = np.array([[tinted(float(level), tint) for level in row] for row in levels], np.uint8)
     return _enlarge(colours, height, width)
 
 
 def _add_grain(rng: np.random.Generator, image: Image, amplitude: float) -> Image:
-    """Grey grain of one random size; `amplitude` is its largest step, grey levels."""
+    """Grey grain of a random size. amplitude: largest change, grey levels."""
     height, width = image.shape[:2]
     cell = FINEST_GRAIN_PX * 2.0 ** float(rng.uniform(0.0, 3.0))
     shape = (max(2, int(height / cell)), max(2, int(width / cell)))
@@ -79,7 +79,7 @@ def _add_grain(rng: np.random.Generator, image: Image, amplitude: float) -> Imag
 
 
 def _enlarge(small: NDArray[np.uint8], height: int, width: int) -> Image:
-    """Grow a few pixels to an image; the blur in between hides the corners that linear growth leaves."""
+    """Enlarge a few pixels to an image; a blur in between hides the edges of linear interpolation."""
     middle = cv2.resize(small, (32, 32), interpolation=cv2.INTER_LINEAR_EXACT)
     middle = cv2.GaussianBlur(middle, (0, 0), 2.5)
     return cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)  # type: ignore[return-value]

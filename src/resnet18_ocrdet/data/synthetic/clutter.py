@@ -1,6 +1,6 @@
-"""Painters of the things behind the text: each is `(rng, image) -> None`, drawing into an (H, W, 3) uint8 image.
+"""Painters of background clutter: each is `(rng, image) -> None` and draws into an (H, W, 3) uint8 image.
 
-They use integer drawing only, so that a background has the same pixels on every CPU.
+They draw with integers only, so that a background has the same pixels on every CPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BASE_AREA = 256 * 256
 
 
 def _count(rng: np.random.Generator, image: Image, low: int, high: int) -> int:
-    """Between low and high - 1 at 256 × 256 px; more on a larger image, slower than its area."""
+    """A random number in low..high - 1 at 256 × 256 px, which grows with the image's side."""
     growth = math.sqrt(image.shape[0] * image.shape[1] / BASE_AREA)
     return round(int(rng.integers(low, high)) * growth)
 
@@ -29,14 +29,14 @@ def _colour(rng: np.random.Generator) -> Colour:
 
 
 def _near_colour(rng: np.random.Generator, image: Image, step: float) -> Colour:
-    """A colour at most `step` grey levels from the image's centre pixel."""
+    """A colour within `step` grey levels of the image's centre pixel."""
     red, green, blue = (int(v) for v in image[image.shape[0] // 2, image.shape[1] // 2])
     move = round(float(rng.uniform(-step, step)))
     return (min(max(red + move, 0), 255), min(max(green + move, 0), 255), min(max(blue + move, 0), 255))
 
 
 def paint_shapes(rng: np.random.Generator, image: Image) -> None:
-    """Large filled polygons: roofs, cars, windows, edges of buildings."""
+    """Large filled polygons, like roofs, cars and buildings."""
     height, width = image.shape[:2]
     for _ in range(_count(rng, image, 3, 9)):
         centre = rng.uniform(0, 1, 2) * (width, height)
@@ -46,7 +46,7 @@ def paint_shapes(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_discs(rng: np.random.Generator, image: Image) -> None:
-    """Ellipses of all sizes: leaves, lamps, stones."""
+    """Ellipses of all sizes, like leaves, lamps and stones."""
     height, width = image.shape[:2]
     for _ in range(_count(rng, image, 8, 40)):
         centre = (int(rng.integers(width)), int(rng.integers(height)))
@@ -56,7 +56,7 @@ def paint_discs(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_wires(rng: np.random.Generator, image: Image) -> None:
-    """Long lines: cables, railings, branches, cracks."""
+    """Long lines, like cables, railings and cracks."""
     height, width = image.shape[:2]
     for _ in range(_count(rng, image, 4, 18)):
         x0, y0, x1, y1 = (int(end) for end in rng.integers(-20, max(height, width) + 20, 4))
@@ -65,7 +65,7 @@ def paint_wires(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_strokes(rng: np.random.Generator, image: Image) -> None:
-    """Short strokes as thick as letters' stems: grass, twigs, scratches."""
+    """Short strokes as thick as those of letters, like grass, twigs and scratches."""
     height, width = image.shape[:2]
     colours = [_colour(rng) for _ in range(4)]
     count = _count(rng, image, 30, 120)
@@ -76,7 +76,7 @@ def paint_strokes(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_bricks(rng: np.random.Generator, image: Image) -> None:
-    """A wall: rows of rectangles shifted by half a brick."""
+    """Rows of rectangles, each shifted by half a brick."""
     height, width = image.shape[:2]
     tall, gap = int(rng.integers(9, 30)), int(rng.integers(1, 4))
     wide = round(tall * float(rng.uniform(1.5, 3.0)))
@@ -88,7 +88,7 @@ def paint_bricks(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_stripes(rng: np.random.Generator, image: Image) -> None:
-    """Parallel bars: shutters, fences, crossings."""
+    """Parallel bars, like shutters, fences and crossings."""
     height, width = image.shape[:2]
     period, angle = int(rng.integers(6, 36)), float(rng.uniform(0, math.pi))
     thickness = max(1, round(period * float(rng.uniform(0.2, 0.6))))
@@ -102,7 +102,7 @@ def paint_stripes(rng: np.random.Generator, image: Image) -> None:
 
 
 def paint_facade(rng: np.random.Generator, image: Image) -> None:
-    """Rows of windows over a part of the image."""
+    """Rows of windows on a part of the image."""
     height, width = image.shape[:2]
     left, top = int(rng.integers(-width // 3, width // 2)), int(rng.integers(-height // 3, height // 2))
     wide, tall = int(rng.integers(8, 34)), int(rng.integers(10, 40))

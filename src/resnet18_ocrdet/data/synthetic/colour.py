@@ -7,11 +7,11 @@ import numpy as np
 from resnet18_ocrdet.data.synthetic.scene import Tint
 
 WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, red green blue
-TINT_REACH = 110.0  # grey levels a tint of 1 moves a channel, where the range 0..255 allows it
+TINT_REACH = 110.0  # change of a channel by a tint of 1, grey levels, within 0..255
 
 
 def tinted(luminance: float, tint: Tint) -> tuple[int, int, int]:
-    """The RGB colour of this luminance nearest to the full tint: the tint fades rather than clips."""
+    """The RGB colour of this luminance and tint; the tint is reduced where a channel would be clipped."""
     level = min(max(luminance, 0.0), 255.0)
     reach = TINT_REACH
     for part in tint:
@@ -23,7 +23,7 @@ def tinted(luminance: float, tint: Tint) -> tuple[int, int, int]:
 
 
 def draw_tint(rng: np.random.Generator, strongest: float = 1.0) -> Tint:
-    """Greyish in half of the draws, in the other half a colour of up to `strongest`, 0..1."""
+    """A greyish tint in half of the draws, in the other half one of up to `strongest`, 0..1."""
     raw = rng.uniform(-1.0, 1.0, 3) * strongest * (0.25 if rng.random() < 0.5 else 1.0)
     red, green, blue = (float(part) for part in raw - raw @ np.array(WEIGHTS))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""Draw a scene's plan from a random generator. The numbers here are the data's contract: see docs/synthetic.md."""
+"""Draw the content of a scene from a random generator. docs/synthetic.md documents the resulting statistics."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from resnet18_ocrdet.data.synthetic.typeface import CHINESE_FACE, LATIN_FACES, T
 from resnet18_ocrdet.data.synthetic.typeset import Style, set_block
 from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_word
 
-BASE_SIDE = 256  # px; the side the numbers below are stated for
+BASE_SIDE = 256  # px; the side for which the numbers below are given
 
-MISSES = 4  # blocks in a row that find no room: the image is full
-EMPTY_SHARE = 0.065  # of images hold no text: street pictures often do not
+MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
+EMPTY_SHARE = 0.065  # share of images without text
 DONT_CARE_SHARE = 0.06  # of blocks
 CHINESE_SHARE = 0.2  # of blocks
-CUT_SHARE = 0.05  # of blocks may stick out of the image, by CUT_OVERHANG of their box
+CUT_SHARE = 0.05  # of blocks may extend beyond the image, by CUT_OVERHANG of their box
 CUT_OVERHANG = 0.3
 
-MEDIAN_CAP_PX = 24.0  # median height of capitals at BASE_SIDE; words come out as high as those of ICDAR2015's photos
+MEDIAN_CAP_PX = 24.0  # median height of capitals at BASE_SIDE; gives the word heights of ICDAR2015
 CAP_SPREAD = 0.50  # standard deviation of its logarithm
 CAP_RANGE_PX = (13.0, 62.0)  # at BASE_SIDE
-MIN_INK_PX = 12.0  # height of a word's ink: the 5 % quantile of ICDAR2015's care words, in px of its photos
-SIZE_GROWTH = 0.35  # the median grows with the side to this power; the smallest text stays as it is
-TOP_GROWTH = 0.5  # the same for the largest
+MIN_INK_PX = 12.0  # height of a word's ink: the 5 % quantile of ICDAR2015's care words
+SIZE_GROWTH = 0.35  # the median grows with the side to this power; the smallest text does not grow
+TOP_GROWTH = 0.5  # the same for the largest text
 
-WEIGHTS = (300, 500, 700, 900)  # light to black; few, so that drawn glyphs are found again
+WEIGHTS = (300, 500, 700, 900)  # light to black; few, so that drawn glyphs are reused
 
 LOW_CONTRAST_SHARE = 0.25  # of lines
-LOW_CONTRAST = (30.0, 55.0)  # luminance steps; 30 is the least for a region that is scored
+LOW_CONTRAST = (30.0, 55.0)  # luminance difference; at least 30 for a region that is scored
 FULL_CONTRAST = (55.0, 190.0)
-ONE_INK_SHARE = 0.75  # of blocks have all lines in one ink
-FAINT_CONTRAST = (6.0, 13.0)  # don't-care: below what a person reads at a glance
+ONE_INK_SHARE = 0.75  # of blocks use one ink for all lines
+FAINT_CONTRAST = (6.0, 13.0)  # don't-care: hard to read
 
 
 @dataclass(frozen=True, slots=True)
 class BlockKind:
-    """A habit of setting text."""
+    """A kind of text block."""
 
     name: str
     share: float  # of blocks
-    lines: tuple[int, int]  # fewest, most
+    lines: tuple[int, int]  # smallest, largest number
     words: tuple[int, int]  # per line
-    panel: float  # chance of a board behind
-    bend: float  # chance of a circle, where the line is long enough
-    size: float  # factor on the height of capitals
+    panel: float  # probability of a board behind it
+    bend: float  # probability of bending, if the line is long enough
+    size: float  # factor for the height of capitals
 
 
 KINDS = (
@@ -61,28 +61,28 @@ KINDS = (
 )
 
 
-def plan_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...] = LATIN_FACES) -> Scene:
-    """Draw everything a scene of height × width px holds."""
+def draw_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...] = LATIN_FACES) -> Scene:
+    """Draw the content of a scene of height × width px."""
     background = draw_background(rng)
-    taken = Occupancy(height, width)
+    occupied = Occupancy(height, width)
     blocks: list[Block] = []
     regions, misses = 0, 0
     growth = (height * width / BASE_SIDE**2) ** 0.7
     wanted = 0 if rng.random() < EMPTY_SHARE else max(1, round(rng.uniform(1.5, 9.0) * growth))
-    while regions < wanted and misses < MISSES:
-        block = _plan_block(rng, height, width, faces, taken)
+    while regions < wanted and misses < MAX_MISSES:
+        block = _draw_block(rng, height, width, faces, occupied)
         if block is None:
             misses += 1
         else:
             misses = 0
             blocks.append(block)
             regions += sum(len(line.words) for line in block.lines)
-    props = draw_props(rng, height, width, taken)
+    props = draw_props(rng, height, width, occupied)
     return Scene(height, width, background, tuple(blocks), props, draw_effects(rng, blocks))
 
 
-def _plan_block(
-    rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...], taken: Occupancy
+def _draw_block(
+    rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...], occupied: Occupancy
 ) -> Block | None:
     kind = KINDS[int(rng.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
     legibility = _draw_legibility(rng)
@@ -93,7 +93,7 @@ def _plan_block(
     texts = _draw_texts(rng, kind, legibility, chinese)
     panel = _draw_panel(rng) if rng.random() < kind.panel else None
     bend_draw, bend_upwards = rng.random(2)
-    view = _draw_view(rng)
+    view = _draw_perspective(rng)
     overhang = CUT_OVERHANG if rng.random() < CUT_SHARE else 0.0
     setting = set_block(texts, style, chinese, reach, 0.0 if legibility == "tiny" else MIN_INK_PX)
     if setting is None:
@@ -104,7 +104,7 @@ def _plan_block(
         bend = _bend(flat_size, share=bend_draw / kind.bend, upwards=bool(bend_upwards < 0.65))
     size = warp.bent_size(flat_size, bend) if bend else flat_size
     outline = warp.canvas_quad(size, warp.placement_matrix(size, scale, (0.0, 0.0), angle, view))
-    centre = place(rng, outline, height, width, taken, overhang)
+    centre = place(rng, outline, height, width, occupied, overhang)
     if centre is None:
         return None
     matrix = warp.placement_matrix(size, scale, centre, angle, view)
@@ -147,19 +147,19 @@ def _draw_style(
 
 
 def _draw_angle(rng: np.random.Generator) -> float:
-    """Degrees: most text hangs level, some is seen askew, little runs up or down a wall."""
-    habit = rng.random()
-    if habit < 0.60:
+    """Degrees: most text is horizontal, some is slanted, little is vertical."""
+    kind = rng.random()
+    if kind < 0.60:
         return float(rng.normal(0.0, 3.0))
-    if habit < 0.90:
+    if kind < 0.90:
         return float(rng.uniform(-25.0, 25.0))
-    if habit < 0.96:
+    if kind < 0.96:
         return float(rng.uniform(-60.0, 60.0))
     return float(rng.choice((-90.0, 90.0)) + rng.normal(0.0, 3.0))
 
 
 def _reach(angle: float, height: int, width: int) -> float:
-    """Longest line that fits the image in this direction, px."""
+    """Longest line that fits into the image in this direction, px."""
     cos, sin = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
     return 0.85 * min(width / max(cos, 1e-6), height / max(sin, 1e-6))
 
@@ -170,25 +170,25 @@ def _draw_texts(rng: np.random.Generator, kind: BlockKind, legibility: Legibilit
     for _ in range(int(rng.integers(kind.lines[0], kind.lines[1] + 1))):
         count = int(rng.integers(kind.words[0], kind.words[1] + 1))
         words = [draw_chinese_run(rng) if chinese else draw_latin_word(rng, case) for _ in range(count)]
-        lines.append([" ".join(words)] if legibility == "tiny" else words)  # print too small to read: one region
+        lines.append([" ".join(words)] if legibility == "tiny" else words)  # unreadably small print is one region
     return lines
 
 
 def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> Bend | None:
-    """A circle for a line, `share` 0..1 from slight to strong; None for a line too short to show it."""
+    """A circle to bend a line on, `share` 0..1 from slight to strong; None for a line that is too short."""
     width, height = flat_size
-    strongest = min(1.9, width / (1.3 * height))  # radians; beyond it the inner side of the letters folds
+    strongest = min(1.9, width / (1.3 * height))  # radians; above it the inner side of the letters folds
     if strongest < 0.6:
         return None
     return Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
 
 
-def _draw_view(rng: np.random.Generator) -> warp.View:
-    """Shear and perspective: none for half of the blocks."""
+def _draw_perspective(rng: np.random.Generator) -> warp.Perspective:
+    """Shear and perspective; none for half of the blocks."""
     strength, lean, across, down = (float(share) for share in rng.random(4))
     if strength < 0.5:
-        return warp.LEVEL_VIEW
-    return warp.View(0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5))
+        return warp.FRONTAL
+    return warp.Perspective(0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5))
 
 
 def _draw_panel(rng: np.random.Generator) -> Panel:
@@ -202,7 +202,7 @@ def _draw_panel(rng: np.random.Generator) -> Panel:
 
 
 def _draw_inks(rng: np.random.Generator, lines: list[list[Word]], legibility: Legibility) -> tuple[Line, ...]:
-    """Ink for every line; most blocks use one ink throughout."""
+    """Ink for each line; most blocks use one ink for all lines."""
     inks = [_draw_ink(rng, legibility) for _ in lines]
     if rng.random() < ONE_INK_SHARE:
         inks = inks[:1] * len(lines)
@@ -210,7 +210,7 @@ def _draw_inks(rng: np.random.Generator, lines: list[list[Word]], legibility: Le
 
 
 def _draw_ink(rng: np.random.Generator, legibility: Legibility) -> tuple[float, bool, Tint, bool]:
-    """The fields of a Line after its words."""
+    """The fields of a Line after `words`."""
     low = rng.random() < LOW_CONTRAST_SHARE
     contrast = float(rng.uniform(*(LOW_CONTRAST if low else FULL_CONTRAST)))
     if legibility == "faint":

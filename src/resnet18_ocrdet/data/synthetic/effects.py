@@ -1,4 +1,4 @@
-"""What light and camera do to the picture. (H, W, 3) uint8 in and out."""
+"""Light and camera effects. (H, W, 3) uint8 in and out."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.data.synthetic.scene import Effects, Shadow
 from resnet18_ocrdet.structures import Image
 
-NOISE_TILE = 1024  # px; one tile of noise, shifted for every image, costs a hundredth of fresh noise
-TILE_STD = 32.0  # grey levels, round TILE_MEAN
+NOISE_TILE = 1024  # px; shifting one noise tile for each image costs a hundredth of new noise
+TILE_STD = 32.0  # grey levels, around TILE_MEAN
 TILE_MEAN = 128
-SHADOW_SHRINK = 8  # the shadow is drawn this many times smaller: its edge is soft anyway
+SHADOW_SHRINK = 8  # factor by which the shadow is drawn smaller: its edge is soft
 
 
-def apply_effects(image: Image, plan: Effects) -> Image:
-    """Light first, then lens, sensor and file, in the order in which they happen."""
-    if plan.shadow is not None:
-        image = _cast_shadow(image, plan.shadow)
-    if plan.blur:
-        image = cv2.GaussianBlur(image, (0, 0), plan.blur)  # type: ignore[assignment]
-    if plan.motion is not None:
-        image = cv2.filter2D(image, -1, _motion_kernel(*plan.motion))  # type: ignore[assignment]
-    image = _expose(image, plan)
-    if plan.jpeg:
-        _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, plan.jpeg))
+def apply_effects(image: Image, effects: Effects) -> Image:
+    """Apply light, lens, sensor and file effects in this order."""
+    if effects.shadow is not None:
+        image = _cast_shadow(image, effects.shadow)
+    if effects.blur:
+        image = cv2.GaussianBlur(image, (0, 0), effects.blur)  # type: ignore[assignment]
+    if effects.motion is not None:
+        image = cv2.filter2D(image, -1, _motion_kernel(*effects.motion))  # type: ignore[assignment]
+    image = _expose(image, effects)
+    if effects.jpeg:
+        _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, effects.jpeg))
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return image
 
@@ -48,7 +48,7 @@ def _cast_shadow(image: Image, shadow: Shadow) -> Image:
 def _motion_kernel(length: int, direction: float) -> NDArray[np.float32]:
     """A line of `length` px through the middle of a (5, 5) or (7, 7) kernel.
 
-    Weights are whole 256ths that sum to 1: their products with bytes are exact, in whatever order a CPU adds them."""
+    Weights are multiples of 1/256 that sum to 1: their products with bytes are exact, for any order of summation."""
     side = 5 if length <= 4 else 7
     kernel = np.zeros((side, side), np.uint8)
     middle, half = side // 2, (length - 1) / 2
@@ -62,18 +62,18 @@ def _motion_kernel(length: int, direction: float) -> NDArray[np.float32]:
     return np.asarray(weights / 256, np.float32)
 
 
-def _expose(image: Image, plan: Effects) -> Image:
-    """Gain and sensor noise in one pass."""
-    if not plan.noise:
-        return cv2.convertScaleAbs(image, alpha=plan.gain)  # type: ignore[return-value]
+def _expose(image: Image, effects: Effects) -> Image:
+    """Apply gain and sensor noise."""
+    if not effects.noise:
+        return cv2.convertScaleAbs(image, alpha=effects.gain)  # type: ignore[return-value]
     height, width = image.shape[:2]
     tile = _noise_tile()
     if max(height, width) > NOISE_TILE:
         tile = np.tile(tile, (math.ceil(height / NOISE_TILE), math.ceil(width / NOISE_TILE), 1))
-    y, x = (shift % max(1, NOISE_TILE - side) for shift, side in zip(plan.noise_shift, (height, width), strict=True))
+    y, x = (shift % max(1, NOISE_TILE - side) for shift, side in zip(effects.noise_shift, (height, width), strict=True))
     noise = tile[y : y + height, x : x + width]
-    strength = plan.noise / TILE_STD
-    return cv2.addWeighted(image, plan.gain, noise, strength, -strength * TILE_MEAN)  # type: ignore[return-value]
+    strength = effects.noise / TILE_STD
+    return cv2.addWeighted(image, effects.gain, noise, strength, -strength * TILE_MEAN)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
-"""Small things that fool a threshold: each drawer is `(rng, image, quad, colour) -> None`.
+"""Small objects that resemble text: each function is `(rng, image, quad, colour) -> None`.
 
-quad: 4 corners (x, y) in image px, clockwise from the top-left of the thing's own upright.
+quad: 4 corners (x, y) in image px, clockwise from the object's top left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUBPIXEL_BITS = 4  # fixed-point fraction of OpenCV's drawing functions: 1/16 px
 
 
 def _at(quad: Quad, u: float, v: float) -> tuple[int, int]:
-    """Point at (u, v) in 0..1 of the quad, in 1/16 px."""
+    """The point at (u, v), 0..1, of the quad, in 1/16 px."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad
     step = 1 << SUBPIXEL_BITS
     x = (1 - v) * (x0 + u * (x1 - x0)) + v * (x3 + u * (x2 - x3))
@@ -34,7 +34,7 @@ def _fill(image: Image, quad: Quad, box: tuple[float, float, float, float], colo
 
 
 def draw_barcode(rng: np.random.Generator, image: Image, quad: Quad, colour: Colour) -> None:
-    """Bars of four widths."""
+    """Bars of random widths."""
     widths = rng.integers(1, 5, 24)
     edges = np.concatenate([[0], np.cumsum(widths)]) / widths.sum()
     for i in range(0, 24, 2):
@@ -42,7 +42,7 @@ def draw_barcode(rng: np.random.Generator, image: Image, quad: Quad, colour: Col
 
 
 def draw_grille(rng: np.random.Generator, image: Image, quad: Quad, colour: Colour) -> None:
-    """Rows of equal boxes with gaps, as vents and window fronts."""
+    """Rows of equal boxes with gaps, like vents and window fronts."""
     rows, columns = int(rng.integers(1, 4)), int(rng.integers(3, 8))
     for row in range(rows):
         for column in range(columns):
@@ -59,7 +59,7 @@ def draw_arrow(rng: np.random.Generator, image: Image, quad: Quad, colour: Colou
 
 
 def draw_ring(rng: np.random.Generator, image: Image, quad: Quad, colour: Colour) -> None:
-    """An ellipse, filled or hollow: lamps, wheels, plates."""
+    """An ellipse, filled or hollow, like lamps, wheels and plates."""
     step = 1 << SUBPIXEL_BITS
     (x0, y0), (x1, y1), _, (x3, y3) = quad
     x, y = _at(quad, 0.5, 0.5)
@@ -70,7 +70,7 @@ def draw_ring(rng: np.random.Generator, image: Image, quad: Quad, colour: Colour
 
 
 def draw_sticks(rng: np.random.Generator, image: Image, quad: Quad, colour: Colour) -> None:
-    """Strokes at random angles in a row: as thick and as dense as letters, but none."""
+    """A row of strokes at random angles, as thick and dense as letters."""
     ends = rng.random((int(rng.integers(5, 14)), 4))
     thickness = int(rng.integers(1, 4))
     for u0, v0, u1, v1 in ends:

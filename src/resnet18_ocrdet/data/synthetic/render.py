@@ -1,4 +1,4 @@
-"""Draw a planned scene. Nothing random happens here except in painters that carry their own seed."""
+"""Render a scene. Only painters with a seed in the scene draw random numbers here."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from resnet18_ocrdet.structures import Image, Polygon
 
 GREY: tuple[float, float, float] = (0.0, 0.0, 0.0)
 SUBPIXEL_BITS = 4
-CLUTTER_MARGIN = 1.0  # contrast of a line is at least LEAST_CONTRAST and this many standard deviations behind it
-LEAST_CONTRAST = 30.0
-BUSY_DEVIATION = 36.0  # grey levels; about that of two halves that differ by 72
-RIM_PX = 2  # room for the outline round a line, image px
+CLUTTER_MARGIN = 1.0  # standard deviations of the background that are added to MIN_CONTRAST
+MIN_CONTRAST = 30.0
+BUSY_DEVIATION = 36.0  # grey levels; that of two halves which differ by 72
+RIM_PX = 2  # margin for the outline of a line, image px
 SMEAR_PER_HEIGHT = 0.22  # standard deviation of the blur on "smeared" text: strokes run together
-MIN_VISIBLE = 0.5  # share of a region that must lie in the image for it to count
-MIN_PIECE_PX2 = 4.0  # a smaller remainder at the border is not labelled at all
+MIN_VISIBLE = 0.5  # share of a region in the image; below it the region is don't-care
+MIN_PIECE_PX2 = 4.0  # a smaller piece at the border is not labelled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Region:
-    """A label and what it was made from."""
+class SceneRegion:
+    """A labelled region and the parts of the scene it shows."""
 
     polygon: Polygon  # image px, clipped to the image
     ignore: bool
@@ -43,8 +43,8 @@ class Region:
     block: Block
 
 
-def label_scene(scene: Scene) -> list[Region]:
-    """The regions of a scene, from its plan alone."""
+def label_scene(scene: Scene) -> list[SceneRegion]:
+    """The labelled regions of a scene, without rendering it."""
     regions = []
     for block in scene.blocks:
         for line in block.lines:
@@ -54,12 +54,12 @@ def label_scene(scene: Scene) -> list[Region]:
                 visible = cv2.contourArea(pieces[0]) if pieces else 0.0
                 if visible >= MIN_PIECE_PX2:
                     cut = visible < MIN_VISIBLE * cv2.contourArea(outline)
-                    regions.append(Region(pieces[0], cut or block.legibility != "clear", word, line, block))
+                    regions.append(SceneRegion(pieces[0], cut or block.legibility != "clear", word, line, block))
     return regions
 
 
 def render_scene(scene: Scene, photo: Path | None = None) -> Image:
-    """Draw the scene, on a photo if one is given; (height, width, 3) RGB."""
+    """Render the scene, on a photo if one is given; (height, width, 3) RGB."""
     if photo is None:
         image = paint_background(scene.background, scene.height, scene.width)
     else:
@@ -95,7 +95,7 @@ def _draw_panel(image: Image, block: Block, panel: Panel) -> None:
 
 
 def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
-    """Draw a line's words; `bare` is the grey picture without text."""
+    """Draw the words of a line. bare: the grey image without text."""
     canvas, matrix = _line_canvas(block, line)
     quad = warp.canvas_quad((canvas.shape[1], canvas.shape[0]), matrix)
     tallest = max(len(word.mask) for word in line.words) * block.scale
@@ -121,9 +121,9 @@ def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
 
 
 def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The line's mask on its strip of the canvas, bent if the block is, and the (3, 3) matrix of the strip."""
+    """The line's mask on its strip of the canvas, bent if needed, and the (3, 3) matrix of the strip."""
     top, bottom = 0, block.flat_size[1]
-    if block.bend is None:  # a bend is about the middle of the whole canvas
+    if block.bend is None:  # bending needs the whole canvas
         top = min(word.y for word in line.words)
         bottom = max(word.y + len(word.mask) for word in line.words)
     canvas = np.zeros((bottom - top, block.flat_size[0]), np.uint8)
@@ -138,17 +138,17 @@ def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[n
 class _Levels(NamedTuple):
     ink: float  # luminance of the text
     rim: float  # luminance of the outline, on the other side of the background
-    busy: bool  # the background changes so much that text without an outline would get lost
+    busy: bool  # the background varies so much that text needs an outline
 
 
 def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> _Levels:
-    """What the line needs to stand out from what lies behind it."""
+    """Luminance levels that make the line stand out from its background."""
     near = cv2.dilate(mask, np.ones((5, 5), np.uint8))
     mean_array, deviation_array = cv2.meanStdDev(bare, mask=near)
     mean, deviation = float(mean_array[0, 0]), float(deviation_array[0, 0])
     contrast = line.contrast
     if block.legibility == "clear":
-        contrast = max(contrast, LEAST_CONTRAST + CLUTTER_MARGIN * deviation)
+        contrast = max(contrast, MIN_CONTRAST + CLUTTER_MARGIN * deviation)
     side = 1.0 if line.lighter else -1.0
     room = 255.0 - mean if line.lighter else mean
     if room < contrast and room < 127.5:
@@ -159,14 +159,14 @@ def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> _L
 
 
 def _faint_colour(patch: MatLike, mask: MatLike, line: Line) -> tuple[int, int, int]:
-    """The background's own colour, a little lighter or darker: another hue of that luminance would be readable."""
+    """The background's colour, slightly lighter or darker: another hue of that luminance would be readable."""
     step = line.contrast if line.lighter else -line.contrast
     red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(patch, mask=mask))
     return red, green, blue
 
 
 def _blend(patch: Image, mask: MatLike, colour: tuple[int, int, int]) -> None:
-    """Lay a colour over a view of the image, `mask` 0..255 thick."""
+    """Blend a colour into a part of the image. mask: opacity 0..255."""
     ink = cv2.merge([cv2.convertScaleAbs(mask, alpha=part / 255) for part in colour])
     rest = cv2.multiply(patch, cv2.merge([cv2.bitwise_not(mask)] * 3), scale=1 / 255)
     cv2.add(ink, rest, patch)

@@ -1,7 +1,7 @@
-"""What a scene will hold, decided before the first pixel: records without behaviour.
+"""Description of a scene, drawn before it is rendered.
 
-Two frames: a *block* (a sign, a line, a paragraph) is set on its own flat canvas, larger than it will appear;
-`to_image` carries canvas pixels (x, y) to image pixels. Luminance is 0..255, Rec. 601 weights.
+Two coordinate frames: a *block* (a sign, a line, a paragraph) is typeset on a flat canvas, larger than in the image;
+`to_image` maps canvas pixels (x, y) to image pixels. Luminance is 0..255, Rec. 601 weights.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Legibility = Literal["clear", "tiny", "faint", "smeared"]
-"""Why a person can or cannot read it; everything but "clear" is labelled don't-care."""
+"""Whether text is readable; all but "clear" is labelled don't-care."""
 
 Tint = tuple[float, float, float]
-"""Colour without luminance, RGB, about -1..1: added to a grey level it gives the colour."""
+"""Colour without luminance, RGB, about -1..1, to be added to a grey level."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Word:
     """One region."""
 
     text: str
-    mask: NDArray[np.uint8]  # (h, w) coverage 0..255, cut to the ink
+    mask: NDArray[np.uint8]  # (h, w) coverage 0..255, cropped to the ink
     x: int  # canvas px of the mask's left column
     y: int  # canvas px of the mask's top row
     chinese: bool
@@ -35,17 +35,17 @@ class Line:
     """Words in one ink."""
 
     words: tuple[Word, ...]
-    contrast: float  # wanted |text - background| in luminance
-    lighter: bool  # wanted side; the other one is taken where the background leaves no room
+    contrast: float  # |text - background| in luminance
+    lighter: bool  # text lighter than the background; reversed if the background is too light or dark for it
     tint: Tint
-    outline: bool  # a thin rim on the opposite side of the background
+    outline: bool  # thin outline, darker than the background for light text and vice versa
 
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """A straight canvas laid on a circle."""
+    """A canvas bent along a circle."""
 
-    radius: float  # of the canvas' middle row, canvas px
+    radius: float  # of the canvas's middle row, canvas px
     upwards: bool  # the middle of the line is its highest point
 
 
@@ -56,13 +56,13 @@ class Panel:
     luminance: float
     tint: Tint
     opacity: float  # 0..1
-    border: int  # rim width in image px, 0 for none
+    border: int  # width in image px, 0 for none
     border_luminance: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Lines that share one surface."""
+    """Lines on one surface."""
 
     lines: tuple[Line, ...]
     size: tuple[int, int]  # canvas (width, height), after bending
@@ -71,24 +71,24 @@ class Block:
     angle: float  # of the reading direction, degrees, clockwise on screen
     legibility: Legibility
     bend: Bend | None
-    flat_size: tuple[int, int]  # canvas (width, height) before bending; equal to `size` without a bend
+    flat_size: tuple[int, int]  # canvas (width, height) before bending
     panel: Panel | None
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What lies behind everything."""
+    """The background of a scene."""
 
-    seed: int  # of the generator that paints it
+    seed: int  # of the random generator that paints it
     luminance: float  # mean, 0..255
-    spread: float  # largest departure of the base from the mean
+    spread: float  # largest deviation from the mean
     texture: float  # amplitude of the surface's grain, grey levels
-    clutter: tuple[str, ...]  # names of painters in clutter.py, in order
+    clutter: tuple[str, ...]  # names of painters in clutter.py, in drawing order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prop:
-    """Something that looks like text to a threshold and is none; drawn where no text is."""
+    """An object that a threshold may mistake for text; drawn where there is no text."""
 
     kind: str  # a painter in props.py
     centre: tuple[float, float]  # image px
@@ -101,29 +101,29 @@ class Prop:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A darker part of the picture with a soft edge."""
+    """A darker part of the image with a soft edge."""
 
     outline: tuple[tuple[float, float], ...]  # (x, y) as fractions of the image
-    strength: float  # light left inside, 0..1
+    strength: float  # remaining light, 0..1
     softness: float  # standard deviation of the edge, fraction of the shorter side
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What the camera adds; zero or None switches a part off."""
+    """Camera effects; 0 or None switches one off."""
 
     gain: float
     shadow: Shadow | None
     blur: float  # standard deviation of a Gaussian, px
     motion: tuple[int, float] | None  # length in px, direction in degrees
     noise: float  # standard deviation, grey levels
-    noise_shift: tuple[int, int]  # where the noise tile starts
+    noise_shift: tuple[int, int]  # offset of the noise tile
     jpeg: int  # quality 1..100, 0 for none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """One image, not yet drawn."""
+    """One image, not rendered yet."""
 
     height: int
     width: int

@@ -1,4 +1,4 @@
-"""The renderer as a source of samples."""
+"""Synthetic scenes as a `Source`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from resnet18_ocrdet.data.fingerprint import file_chunks
 from resnet18_ocrdet.data.synthetic.background import find_photos
-from resnet18_ocrdet.data.synthetic.compose import plan_scene
+from resnet18_ocrdet.data.synthetic.compose import draw_scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.scene import Scene
 from resnet18_ocrdet.data.synthetic.typeface import LATIN_FACES, load_typefaces
@@ -20,9 +20,9 @@ from resnet18_ocrdet.structures import Image, LazyPicture, Sample
 class SyntheticScenes:
     """`count` scenes of height × width px, numbered from `first`.
 
-    A scene depends on (seed, number, height, width) and on the two folders, on nothing else: neither on the order in
-    which scenes are loaded nor on the process that loads them. Two sources with the same seed and ranges of numbers
-    that do not meet share no scene; that is how a held-out set is made."""
+    A scene depends only on (seed, number, height, width) and the two folders, not on the order of loading or the
+    process. Two sources with the same seed and disjoint numbers have no common scenes, as for training and
+    validation."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class SyntheticScenes:
         fonts: Path | None = None,
         backgrounds: Path | None = None,
     ) -> None:
-        """fonts: folder of font files, used besides the built-in faces. backgrounds: folder of photos to draw on."""
+        """fonts: folder of font files, in addition to the built-in faces. backgrounds: folder of photos."""
         if min(height, width) < 64:
             raise UserError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
         self._count, self._height, self._width = count, height, width
@@ -46,13 +46,13 @@ class SyntheticScenes:
         """Count the scenes."""
         return self._count
 
-    def plan(self, index: int) -> Scene:
-        """What scene `index` will hold, without drawing it."""
-        return plan_scene(self._rng(index), self._height, self._width, self._faces)
+    def scene(self, index: int) -> Scene:
+        """Content of scene `index`, not rendered."""
+        return draw_scene(self._rng(index), self._height, self._width, self._faces)
 
     def open(self, index: int) -> LazyPicture:
-        """Plan scene `index`, 0 <= index < len(self); it is drawn when its pixels are asked for, never reduced."""
-        scene = self.plan(index)
+        """Labels of scene `index`, 0 <= index < len(self); rendered when its pixels are requested, never reduced."""
+        scene = self.scene(index)
         regions = label_scene(scene)
         ignore = np.array([region.ignore for region in regions], np.bool_)
         polygons = tuple(region.polygon for region in regions)
@@ -60,7 +60,7 @@ class SyntheticScenes:
         return LazyPicture(name, scene.height, scene.width, polygons, ignore, lambda reduce: self._render(scene))
 
     def load(self, index: int) -> Sample:
-        """Draw scene `index`, 0 <= index < len(self)."""
+        """Render scene `index`, 0 <= index < len(self)."""
         picture = self.open(index)
         return Sample(picture.name, picture.pixels(), picture.polygons, picture.ignore)
 
@@ -69,9 +69,9 @@ class SyntheticScenes:
         return render_scene(scene, photo)
 
     def fingerprint(self) -> Iterator[bytes]:
-        """Give what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.
+        """Yield what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.
 
-        The code that draws them is not in it: of another version, the same chunks may mean other scenes."""
+        Not the code: in another version, the same chunks may mean other scenes."""
         fonts = self._faces[len(LATIN_FACES) :]
         yield f"scenes {self._count} from {self._first}, {self._height}x{self._width}, seed {self._seed}".encode()
         yield f"{len(fonts)} fonts, {len(self._photos)} backgrounds".encode()

@@ -1,8 +1,8 @@
-"""Fonts, and the ink of one word. OpenCV 5 carries its own faces, so no font file is needed.
+"""Fonts, and drawing one word. OpenCV 5 has built-in faces, so no font file is needed.
 
-Found in OpenCV 5.0.0 and relied on or avoided here: "sans", "italic" and "uni" exist ("serif" silently becomes
-"sans"); only the first two are variable fonts, "uni" ignores the weight; a missing glyph is taken from "uni", so
-every face draws Chinese; a file that is no font crashes the process, hence the check of its first bytes.
+In OpenCV 5.0.0: "sans", "italic" and "uni" exist ("serif" silently becomes "sans"); only the first two are variable
+fonts, "uni" ignores the weight; missing glyphs are taken from "uni", so every face draws Chinese; a file that is not a
+font crashes the process, so its first bytes are checked.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from resnet18_ocrdet.runtime.regular_file import open_regular
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
-INK_LEVEL = 64  # of 255: fainter fringe of the anti-aliasing is not counted as ink
+INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink
 
 
 @dataclass(frozen=True, slots=True)
 class Typeface:
-    """A face by name; the OpenCV object is made where it is used, because it cannot be sent to a worker."""
+    """A face by name; the OpenCV object is created where it is used, because it cannot be pickled."""
 
     source: str  # built-in name or path of a font file
 
 
 class Ink(NamedTuple):
-    """One word, cut to its ink."""
+    """One word, cropped to its ink."""
 
     mask: NDArray[np.uint8]  # (h, w), 0..255 coverage
     top: int  # first row relative to the baseline, px; negative is above
@@ -43,9 +43,7 @@ CHINESE_FACE = Typeface("uni")
 
 
 def load_typefaces(folder: Path) -> tuple[Typeface, ...]:
-    """All font files below a folder, by name.
-
-    Raises UserError if the folder has none, or one that OpenCV cannot read."""
+    """All font files below a folder, sorted. Raises UserError if there are none, or OpenCV cannot read one."""
     if not folder.is_dir():
         raise UserError(f"fonts: {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FONT_SUFFIXES)
@@ -63,16 +61,16 @@ def load_typefaces(folder: Path) -> tuple[Typeface, ...]:
 
 
 def draw_word(text: str, face: Typeface, size: int, weight: int, tracking: int = 0) -> Ink:
-    """Draw a word letter by letter. `size` in px per em, `weight` 100..900, `tracking` px added between letters."""
+    """Draw a word letter by letter. size: px per em; weight: 100..900; tracking: px added between letters."""
     glyphs = [_glyph(face.source, letter, size, weight) for letter in text]
-    origin = size  # of the first letter: room for what leans out to the left
+    origin = size  # of the first letter: space for parts to its left
     canvas = np.zeros((3 * size, 2 * size + sum(glyph.advance + tracking for glyph in glyphs)), np.uint8)
     x = origin
     for glyph in glyphs:
         height, width = glyph.mask.shape
         top, left = 2 * size + glyph.top, x + glyph.left
-        spot = canvas[top : top + height, left : left + width]
-        np.maximum(spot, glyph.mask, out=spot)
+        patch = canvas[top : top + height, left : left + width]
+        np.maximum(patch, glyph.mask, out=patch)
         x += glyph.advance + tracking
     _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
     left, top, width, height = cv2.boundingRect(ink)
@@ -80,7 +78,7 @@ def draw_word(text: str, face: Typeface, size: int, weight: int, tracking: int =
 
 
 class _Glyph(NamedTuple):
-    mask: NDArray[np.uint8]  # (h, w), cut to what is not zero
+    mask: NDArray[np.uint8]  # (h, w), cropped to non-zero pixels
     left: int  # of the mask, relative to the pen, px
     top: int  # of the mask, relative to the baseline, px
     advance: int  # of the pen, px

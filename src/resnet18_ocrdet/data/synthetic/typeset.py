@@ -1,6 +1,6 @@
-"""Set words in lines and lines in a block, on a flat canvas (see plan.py for the frames).
+"""Typeset words in lines and lines in a block, on a flat canvas (see scene.py).
 
-Gaps are measured between inks, so that the labels of neighbours never touch.
+Gaps are measured between the inks, so that the labels of neighbours do not touch.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from resnet18_ocrdet.data.synthetic.scene import Word
 from resnet18_ocrdet.data.synthetic.typeface import Typeface, draw_word
 
 CAP_PER_EM = 0.7  # height of capitals in the built-in faces
-CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, because OpenCV keeps the glyphs it has drawn
-OVERSAMPLING = 1.35  # least canvas px per image px: the warp then shrinks, and edges stay clean at any angle
+CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, so that glyphs are reused
+OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then shrinks, and edges stay clean
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a block is set; lengths without a unit are relative to the height of capitals."""
+    """Style of a block; lengths without a unit are relative to the height of capitals."""
 
     face: Typeface
     cap_height: float  # image px
@@ -30,41 +30,41 @@ class Style:
     tracking: float  # extra space between letters
     word_gap: float  # space between the inks of two words
     line_gap: float  # space between the inks of two lines
-    padding: float  # space round the block
+    padding: float  # space around the block
     centred: bool
 
 
-class Setting(NamedTuple):
-    """A block that is set, but not placed."""
+class TypesetBlock(NamedTuple):
+    """A block that is not placed in the image yet."""
 
     lines: list[list[Word]]
     size: tuple[int, int]  # canvas (width, height), px
     scale: float  # image px per canvas px
 
 
-def set_block(texts: list[list[str]], style: Style, chinese: bool, reach: float, min_ink: float) -> Setting | None:
-    """Set lines of words. `reach`: longest line, and `min_ink`: least height of a word's ink, image px.
+def set_block(texts: list[list[str]], style: Style, chinese: bool, reach: float, min_ink: float) -> TypesetBlock | None:
+    """Typeset lines of words. reach: length of the longest line, and min_ink: minimum height of a word's ink, image px.
 
-    The scale grows until every word has its height; words that pass the reach are left out, but the first of a line
-    makes the scale shrink instead. None if both cannot be had."""
+    The scale is increased until every word has the minimum height. Words beyond the reach are dropped; if the first
+    word of a line exceeds it, the scale is reduced. None if both conditions cannot be met."""
     em = style.cap_height / CAP_PER_EM
     size = next((s for s in CANVAS_SIZES if s >= OVERSAMPLING * em), CANVAS_SIZES[-1])
     unit = size * CAP_PER_EM
-    reach_on_canvas = reach / em * size  # before the scale is settled; shrinking later only shortens lines
+    reach_on_canvas = reach / em * size  # before the scale is known; reducing it later only shortens lines
     lines = [_set_line(line, style, size, chinese, reach_on_canvas) for line in texts]
     smallest = min(len(word.mask) for line in lines for word in line)
     widest = max(line[0].mask.shape[1] for line in lines) + 2 * style.padding * unit
     scale = min(max(em / size, min_ink / smallest), reach / widest)
-    if scale * smallest < 0.999 * min_ink:  # a rounding error below is no reason
+    if scale * smallest < 0.999 * min_ink:  # tolerance for rounding errors
         return None
     limit = reach / scale - 2 * style.padding * unit
     fitting = [line[:1] + [word for word in line[1:] if word.x + word.mask.shape[1] <= limit] for line in lines]
     placed, canvas = _stack_lines(fitting, style, unit)
-    return Setting(placed, canvas, scale)
+    return TypesetBlock(placed, canvas, scale)
 
 
 def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: float) -> list[Word]:
-    """Words side by side from x = 0, their baseline at y = 0, until one begins beyond the reach (canvas px)."""
+    """Words side by side from x = 0, baseline at y = 0, until one starts beyond the reach (canvas px)."""
     unit = size * CAP_PER_EM
     words: list[Word] = []
     x = 0
@@ -79,7 +79,7 @@ def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: f
 
 
 def _stack_lines(lines: list[list[Word]], style: Style, unit: float) -> tuple[list[list[Word]], tuple[int, int]]:
-    """Put lines below each other. Returns the moved words and the canvas' (width, height), padding included."""
+    """Stack lines vertically. Returns the moved words and the canvas (width, height), with padding."""
     padding = round(style.padding * unit)
     widths = [line[-1].x + line[-1].mask.shape[1] for line in lines]
     y = padding
@@ -94,6 +94,6 @@ def _stack_lines(lines: list[list[Word]], style: Style, unit: float) -> tuple[li
 
 
 def _embolden(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The Chinese face has one weight: bold is drawn by spreading the ink by 1/30 em, inside its box."""
+    """Bold for the Chinese face, which has one weight: the ink is dilated by 1/30 em, inside its box."""
     side = 1 + max(1, round(size / 30))
     return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)

@@ -1,4 +1,4 @@
-"""From a block's canvas to the image: bending on a circle, homographies, and the outlines of words.
+"""From a block's canvas to the image: bending, homographies, and word polygons.
 
 Coordinates as in OpenCV: (0, 0) is the centre of the first pixel, so pixel i covers i - 0.5 .. i + 0.5.
 """
@@ -16,22 +16,22 @@ from resnet18_ocrdet.data.synthetic.scene import Bend, Block, Word
 from resnet18_ocrdet.geometry.polygon import transform
 from resnet18_ocrdet.structures import Polygon
 
-CURVE_STEPS = 5  # vertices along the top and along the bottom of a bent word: 10 in all, as CTW1500 uses 14 for a line
+CURVE_STEPS = 5  # vertices along the top and the bottom of a bent word, 10 in total
 
 
-class View(NamedTuple):
-    """How a surface is seen."""
+class Perspective(NamedTuple):
+    """Shear and perspective of a surface."""
 
-    shear: float  # x moved per y
-    across: float  # perspective: relative change of scale across the width
-    down: float  # and across the height
+    shear: float  # change of x per y
+    across: float  # relative change of scale over the width
+    down: float  # relative change of scale over the height
 
 
-LEVEL_VIEW = View(0.0, 0.0, 0.0)
+FRONTAL = Perspective(0.0, 0.0, 0.0)
 
 
 def bent_size(flat_size: tuple[int, int], bend: Bend) -> tuple[int, int]:
-    """Width and height of the box that holds a bent canvas, px."""
+    """Width and height of the bounding box of a bent canvas, px."""
     width, height = flat_size
     half_angle = width / bend.radius / 2
     outer, inner = bend.radius + height / 2, bend.radius - height / 2
@@ -39,7 +39,7 @@ def bent_size(flat_size: tuple[int, int], bend: Bend) -> tuple[int, int]:
 
 
 def bend_points(points: NDArray[np.float64], flat_size: tuple[int, int], bend: Bend) -> NDArray[np.float64]:
-    """(V, 2) points of the flat canvas, laid on the circle; in the frame of `bent_size`."""
+    """Bend (V, 2) points of the flat canvas; the result is in the frame of `bent_size`."""
     width, height = flat_size
     side = 1.0 if bend.upwards else -1.0
     angle = (points[:, 0] - width / 2) / bend.radius
@@ -51,7 +51,7 @@ def bend_points(points: NDArray[np.float64], flat_size: tuple[int, int], bend: B
 
 
 def bend_mask(mask: NDArray[np.uint8], bend: Bend) -> NDArray[np.uint8]:
-    """Lay a flat (h, w) mask on the circle; returns a mask of `bent_size`."""
+    """Bend a flat (h, w) mask; returns a mask of `bent_size`."""
     height, width = mask.shape
     new_width, new_height = bent_size((width, height), bend)
     x = np.arange(new_width) - new_width / 2
@@ -64,10 +64,9 @@ def bend_mask(mask: NDArray[np.uint8], bend: Bend) -> NDArray[np.uint8]:
 
 
 def warp_mask(mask: NDArray[np.uint8], matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Carry a mask through a (3, 3) matrix into a picture of `size` (width, height).
+    """Warp a mask with a (3, 3) matrix into an image of `size` (width, height).
 
-    cv2.warpPerspective does the same, but differs by a grey level between CPUs, which JPEG then makes 5; plain numpy
-    arithmetic does not."""
+    In numpy: cv2.warpPerspective differs by a grey level between CPUs, which JPEG compression can make 5."""
     back = np.linalg.inv(matrix)
     back = (back / back[2, 2]).astype(np.float32)
     x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)[:, None]
@@ -84,11 +83,11 @@ def _sample(mask: NDArray[np.uint8], from_x: NDArray[np.floating], from_y: NDArr
 
 
 def placement_matrix(
-    size: tuple[float, float], scale: float, centre: tuple[float, float], angle: float, view: View = LEVEL_VIEW
+    size: tuple[float, float], scale: float, centre: tuple[float, float], angle: float, view: Perspective = FRONTAL
 ) -> NDArray[np.float64]:
-    """(3, 3) matrix that carries a canvas of `size` (width, height) to the image.
+    """(3, 3) matrix from a canvas of `size` (width, height) to the image.
 
-    scale: image px per canvas px at the centre. centre: where the canvas' centre goes, image px. angle: degrees,
+    scale: image px per canvas px at the centre. centre: position of the canvas centre, image px. angle: degrees,
     clockwise on screen."""
     width, height = size
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -110,7 +109,7 @@ def canvas_quad(size: tuple[float, float], matrix: NDArray[np.float64]) -> NDArr
 
 
 def word_outline(word: Word, block: Block) -> Polygon:
-    """The (V, 2) polygon round a word's ink in image px: 4 corners, or 10 points along an arc."""
+    """The (V, 2) polygon around a word's ink in image px: 4 corners, or 10 points along an arc."""
     height, width = word.mask.shape
     left, right = word.x - 0.5, word.x + width - 0.5
     top, bottom = word.y - 0.5, word.y + height - 0.5

@@ -1,4 +1,4 @@
-"""What the signs say: English words, numbers and Chinese phrases, as they stand in streets and shops."""
+"""Texts of the scenes: English words, numbers and Chinese phrases from streets and shops."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NUMBER_SHARE = 0.17  # of Latin words; prices, times and house numbers are about
 
 
 def draw_latin_word(rng: np.random.Generator, case: str) -> str:
-    """One English word in `case` ("upper", "title" or "lower"), or a number as signs write it."""
+    """One English word in `case` ("upper", "title" or "lower"), or a number as on signs."""
     if rng.random() < NUMBER_SHARE:
         return _draw_number(rng)
     word = ENGLISH[int(rng.integers(len(ENGLISH)))]
