@@ -79,7 +79,7 @@ class Advice(NamedTuple):
     @property
     def text(self) -> str:
         """One line for the terminal."""
-        return f"advice: {self.what}: {self.reason}" + (f": {self.override}" if self.override else "")
+        return f"advice: {self.what}: {self.reason}" + (f" -> {self.override}" if self.override else "")
 
 
 def advise(case: AdviceInput) -> list[Advice]:

@@ -136,12 +136,12 @@ def _label_names(name: str) -> set[str]:
 
 
 def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Callable[[], None]) -> None:
-    whole = {part: [_masked(record) for record in records] for part, records in parts.items()}
-    every = [record for records in whole.values() for record in records]
+    masked = {split: [_masked(record) for record in records] for split, records in parts.items()}
+    every = [record for records in masked.values() for record in records]
     quads = all(len(polygon) == 4 for record in every for polygon in record.polygons)
     dense = iter(regions_to_densify(every))
-    for part, records in whole.items():
-        images, labels = folder / f"{part}_images", folder / f"{part}_gts"
+    for split, records in masked.items():
+        images, labels = folder / f"{split}_images", folder / f"{split}_gts"
         images.mkdir()
         labels.mkdir()
         for record, name in zip(records, copy_names([record.image_path for record in records]), strict=True):

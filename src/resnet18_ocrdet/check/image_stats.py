@@ -57,13 +57,13 @@ def measure_images(
     """Measure every image, several at a time; the results of each split are in the order of its records.
 
     advance: called after each image, in the thread of the caller. threads: None for one per core."""
-    records = [record for part in parts.values() for record in part]
+    records = [record for inside in parts.values() for record in inside]
     stats = _in_order(records, threads or min(MAX_THREADS, _cores()))
     found: dict[str, list[ImageStats]] = {}
-    for part, inside in parts.items():
-        found[part] = []
+    for split, inside in parts.items():
+        found[split] = []
         for _ in inside:
-            found[part].append(next(stats))
+            found[split].append(next(stats))
             advance()
     return found
 

@@ -31,8 +31,8 @@ def check_images(
     """Add findings from the statistics, except those that the report already has."""
     known = {(finding.code, finding.image or finding.path) for finding in report}
     broken = {path for code, path in known if code in _BROKEN}
-    for part, records in parts.items():
-        for record, image in zip(records, stats[part], strict=True):
+    for split, records in parts.items():
+        for record, image in zip(records, stats[split], strict=True):
             path = record.image_path
             if image.fault is not None:
                 if path not in broken:
@@ -97,25 +97,25 @@ def _add_duplicates(
     Of copies in two splits, the one used in training is reported."""
     first: dict[bytes, tuple[str, Path]] = {}
     again: set[Path] = set()
-    names = [part for part in ("test", "val", "train") if part in parts]  # the copy in training is the one to remove
-    for part in names:
-        for record, image in zip(parts[part], stats[part], strict=True):
+    names = [split for split in ("test", "val", "train") if split in parts]  # train last: its copy is reported
+    for split in names:
+        for record, image in zip(parts[split], stats[split], strict=True):
             if image.fault is not None or image.constant:
                 continue
-            there, owner = first.setdefault(image.digest, (part, record.image_path))
-            if owner == record.image_path and there == part:
+            there, owner = first.setdefault(image.digest, (split, record.image_path))
+            if owner == record.image_path and there == split:
                 continue
-            code = "FS072" if there == part else "IM072"
-            detail = f"the same pixels as {owner}" + ("" if there == part else f" of {there}")
+            code = "FS072" if there == split else "IM072"
+            detail = f"the same pixels as {owner}" + ("" if there == split else f" of {there}")
             report.add(code, record.image_path, 0, detail, record.image_path)
             again.add(record.image_path)
-    for number, part in enumerate(names):
+    for number, split in enumerate(names):
         for other in names[number + 1 :]:
-            for mine, theirs in near_pairs(stats[part], stats[other]):
-                path, owner = parts[other][theirs].image_path, parts[part][mine].image_path
+            for mine, theirs in near_pairs(stats[split], stats[other]):
+                path, owner = parts[other][theirs].image_path, parts[split][mine].image_path
                 if path not in again:
                     again.add(path)
-                    report.add("IM072", path, 0, f"nearly the same pixels as {owner} of {part}", path)
+                    report.add("IM072", path, 0, f"nearly the same pixels as {owner} of {split}", path)
 
 
 def near_pairs(mine: Sequence[ImageStats], theirs: Sequence[ImageStats]) -> list[tuple[int, int]]:

@@ -52,7 +52,7 @@ class SplitStats(NamedTuple):
 
 def check_regions(
     root: Path,
-    part: str,
+    split: str,
     records: Sequence[LabelRecord],
     images: Sequence[ImageStats],
     make: TargetMaker,
@@ -104,8 +104,8 @@ def check_regions(
     )
     if small:
         least = f"below {make.min_text_size:g} px after the resize"
-        report.add("PG036", root, 0, f"{part}: {share(small, stats.care, 'care region')} {least}")
-    _add_totals(root, part, records, stats, report)
+        report.add("PG036", root, 0, f"{split}: {share(small, stats.care, 'care region')} {least}")
+    _add_totals(root, split, records, stats, report)
     return stats
 
 
@@ -148,21 +148,21 @@ def _add(report: Report, code: str, record: LabelRecord, region: int, detail: st
     report.add(code, record.label_path or record.image_path, record.line(region), detail, record.image_path)
 
 
-def _add_totals(root: Path, part: str, records: Sequence[LabelRecord], stats: SplitStats, report: Report) -> None:
+def _add_totals(root: Path, split: str, records: Sequence[LabelRecord], stats: SplitStats, report: Report) -> None:
     """Findings about a whole split."""
     labelled = [record for record in records if len(record.polygons)]
     masked = sum(bool(record.ignore.all()) for record in labelled)
-    if part == "train" and not stats.care:
+    if split == "train" and not stats.care:
         what = f"all {stats.regions} regions are don't-care" if stats.regions else "no regions"
-        report.add("GT014", root, 0, f"{part}: {what}")
+        report.add("GT014", root, 0, f"{split}: {what}")
     elif labelled and masked > HALF * len(records):
-        report.add("GT013", root, 0, f"{part}: {share(masked, len(records), 'image')}")
+        report.add("GT013", root, 0, f"{split}: {share(masked, len(records), 'image')}")
     unlabelled = {finding.image for finding in report.of("GT001")}
     without = sum(
         not len(record.polygons) and not record.lost and record.image_path not in unlabelled for record in records
     )
     if without and not report.of("GT002"):
-        report.add("GT002", root, 0, f"{part}: {share(without, len(records), 'image')}")
+        report.add("GT002", root, 0, f"{split}: {share(without, len(records), 'image')}")
     bare = sum(not text and not ignore for r in records for text, ignore in zip(r.texts, r.ignore, strict=True))
     if bare and not report.of("GT010"):
-        report.add("GT010", root, 0, f"{part}: {share(bare, stats.care, 'care region')}")
+        report.add("GT010", root, 0, f"{split}: {share(bare, stats.care, 'care region')}")

@@ -23,9 +23,9 @@ DEFAULT_POLICY: tuple[OnError, MissingGt] = ("fix", "fail")  # of conf/data
 def summary(root: Path, reading: Reading) -> list[str]:
     """Format and size of the data set."""
     parts = ", ".join(
-        f"{part} {count(len(records), 'image')} with {count(sum(len(r.polygons) for r in records), 'region')}, "
+        f"{split} {count(len(records), 'image')} with {count(sum(len(r.polygons) for r in records), 'region')}, "
         f"{sum(int(r.ignore.sum()) for r in records)} don't-care"
-        for part, records in reading.parts.items()
+        for split, records in reading.parts.items()
     )
     lines = [f"data: {reading.dialect} ({reading.why}) in {root}", parts]
     return [*lines, reading.exif] if reading.exif else lines
