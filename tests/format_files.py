@@ -1,4 +1,4 @@
-"""Files and folders for the tests of label formats, and what was found in them."""
+"""Files and folders for the tests of label formats, and the findings in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PICTURE = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 
 
 def build(root: Path, files: dict) -> Path:
-    """Write files by their path below root: images where the content is None, text or bytes as is, all else as JSON."""
+    """Write files by their path below root: an image for None, text and bytes unchanged, everything else as JSON."""
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,19 +23,22 @@ def build(root: Path, files: dict) -> Path:
         elif isinstance(content, bytes):
             path.write_bytes(content)
         else:
-            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+            path.write_bytes((content if isinstance(content, str) else json.dumps(content)).encode())
     return root
 
 
 def read_all(reader, root: Path):
-    """Read with the marks of the format; the parts and the report."""
+    """Read with the don't-care marks of the format. Returns the splits and the report."""
     report = Report()
     return reader.read(root, report, reader.IGNORE_MARKS), report
 
 
-def found(report: Report, root: Path) -> list[tuple[str, str, int]]:
-    """Code, file below root and line of all findings."""
-    return [(finding.code, finding.path.relative_to(root).as_posix(), finding.line) for finding in report]
+def found(report: Report, root: Path | None = None) -> list[tuple[str, str, int]]:
+    """Code, file (below root, or only its name) and line of all findings."""
+    return [
+        (finding.code, finding.path.relative_to(root).as_posix() if root else finding.path.name, finding.line)
+        for finding in report
+    ]
 
 
 def corners(record) -> list:
@@ -44,11 +47,11 @@ def corners(record) -> list:
 
 
 def names(parts: dict) -> dict[str, list[str]]:
-    """Image names by part."""
+    """Image names by split."""
     return {part: [record.image_path.name for record in records] for part, records in parts.items()}
 
 
-# What a folder of each other kind looks like. None of them may be taken for another one.
+# A folder of each format. Each may be recognised by one reader only.
 MASA = '[{"transcription": "MASA", "points": [[310, 104], [416, 141], [418, 216], [312, 179]]}]'
 FOLDERS: dict[str, dict] = {
     "ppocr": {"Label.txt": f"det/1.png\t{MASA}\n", "1.png": None},
@@ -117,6 +120,6 @@ FOLDERS: dict[str, dict] = {
 
 
 def recognised(recognise, root: Path) -> dict[str, str]:
-    """Which of FOLDERS a reader takes for its own, and what it says of them."""
+    """The FOLDERS that a reader recognises, and what it reports for them."""
     said = {name: recognise(build(root / name, files)) for name, files in FOLDERS.items()}
     return {name: text for name, text in said.items() if text is not None}

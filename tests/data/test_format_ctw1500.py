@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from format_files import build, found
 from label_files import CORNERS, OFFSETS, OUTLINE, XML
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import ctw1500
 from resnet18_ocrdet.errors import UserError
-
-
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def box(segs, label="word"):
@@ -27,17 +20,13 @@ def xml(*boxes):
 
 
 def read_train(root, content, suffix="xml", **arguments):
-    write(root, {"train_images/0001.jpg": "", f"ctw1500_train_labels/0001.{suffix}": content})
+    build(root, {"train_images/0001.jpg": "", f"ctw1500_train_labels/0001.{suffix}": content})
     report = Report()
     return ctw1500.read(root, report, **arguments)["train"], report
 
 
-def found(report):
-    return [(finding.code, finding.path.name, finding.line) for finding in report]
-
-
 def test_xml_of_the_second_release(tmp_path):
-    root = write(tmp_path, {"train_images/0200.jpg": "", "ctw1500_train_labels/0200.xml": XML})
+    root = build(tmp_path, {"train_images/0200.jpg": "", "ctw1500_train_labels/0200.xml": XML})
     assert ctw1500.recognise(root) == "ctw1500_train_labels/0200.xml has <Annotations>, <image>, <box> and <segs>"
     report = Report()
     parts = ctw1500.read(root, report)
@@ -50,7 +39,7 @@ def test_xml_of_the_second_release(tmp_path):
 
 def test_text_of_the_test_half(tmp_path):
     lines = f"{OUTLINE},####OLATHE\n{OUTLINE},#######\n{OUTLINE},####a, 照片 #1\n{OUTLINE},####\n"
-    root = write(tmp_path, {"test_images/1001.jpg": "", "gt_ctw1500/0001001.txt": lines})
+    root = build(tmp_path, {"test_images/1001.jpg": "", "gt_ctw1500/0001001.txt": lines})
     assert ctw1500.recognise(root) == "gt_ctw1500/0001001.txt starts with 28 numbers and ####"
     report = Report()
     (record,) = ctw1500.read(root, report)["test"]
@@ -63,7 +52,7 @@ def test_text_of_the_test_half(tmp_path):
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_offsets_of_the_first_release(tmp_path, part):
     folder = f"{part}/text_label_curve"
-    root = write(tmp_path, {f"{part}/text_image/0200.jpg": "", f"{folder}/0200.txt": OFFSETS + "\n"})
+    root = build(tmp_path, {f"{part}/text_image/0200.jpg": "", f"{folder}/0200.txt": OFFSETS + "\n"})
     assert ctw1500.recognise(root) == f"{folder}/0200.txt starts with 32 numbers"
     (record,) = ctw1500.read(root, Report())[part]
     assert [polygon.tolist() for polygon in record.polygons] == [CORNERS]
@@ -153,7 +142,7 @@ def test_files_that_are_not_read(tmp_path, content, line):
 
 
 def test_files_that_are_empty_missing_or_left_over(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {f"train_images/{number}.jpg": "" for number in ("0001", "0002", "0003", "x")}
         | {
@@ -181,7 +170,7 @@ def test_files_that_are_empty_missing_or_left_over(tmp_path):
 def test_two_images_of_one_number(tmp_path):
     files = {"test_images/1001.jpg": "", "test_images/01001.jpg": "", "gt_ctw1500/0001001.txt": ""}
     report = Report()
-    assert ctw1500.read(write(tmp_path, files), report) == {"test": []}
+    assert ctw1500.read(build(tmp_path, files), report) == {"test": []}
     assert found(report) == [("FS076", "0001001.txt", 0)] * 2
 
 
@@ -205,4 +194,4 @@ def test_nothing_there(tmp_path):
     ],
 )
 def test_other_folders_are_not_recognised(tmp_path, files):
-    assert ctw1500.recognise(write(tmp_path, {"train_images/1.jpg": "", **files})) is None
+    assert ctw1500.recognise(build(tmp_path, {"train_images/1.jpg": "", **files})) is None

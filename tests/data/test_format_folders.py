@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import cv2
-import numpy as np
 import pytest
 
+from format_files import build
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.folders import read_list_line
@@ -16,17 +15,6 @@ from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.errors import UserError
 
 BOX = "10,20,30,20,30,40,10,40"
-
-
-def write(root, **files):
-    """Write files by path; images where the content is None."""
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            path.write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
-        else:
-            path.write_bytes(content.encode())
 
 
 def read_custom(root, report=None):
@@ -51,9 +39,9 @@ def names(records):
     ],
 )
 def test_list_lines_and_label_names(tmp_path, line, label):
-    write(tmp_path, **{"train_images/1.jpg": None, f"train_gts/{label}": BOX})
+    build(tmp_path, {"train_images/1.jpg": None, f"train_gts/{label}": BOX})
     if line is not None:
-        write(tmp_path, **{"train_list.txt": line})
+        build(tmp_path, {"train_list.txt": line})
     parts = read_custom(tmp_path)
     assert list(parts) == ["train"]
     assert names(parts["train"]) == [("1.jpg", label)]
@@ -63,29 +51,29 @@ def test_list_lines_and_label_names(tmp_path, line, label):
 @pytest.mark.parametrize("stem", ["1", "a.b", "照片 (1), #50%", "my a.jpg copy"])
 def test_list_lines_with_label_files(tmp_path, line, stem):
     image, label = f"train_images/{stem}.JPG", f"train_gts/{stem}.txt"
-    write(tmp_path, **{image: None, label: BOX})
+    build(tmp_path, {image: None, label: BOX})
     text = line.format(image=image, label=label)
     if line.startswith("/"):
         text = f"{tmp_path}/{image} {tmp_path}/{label}"
-    write(tmp_path, **{"train_list.txt": text})
+    build(tmp_path, {"train_list.txt": text})
     assert names(read_custom(tmp_path)["train"]) == [(f"{stem}.JPG", f"{stem}.txt")]
 
 
 def test_all_parts_and_the_plain_folder(tmp_path):
     for part in ("train", "val", "test"):
-        write(tmp_path / "a", **{f"{part}_images/{part}.jpg": None, f"{part}_gts/{part}.txt": BOX})
+        build(tmp_path / "a", {f"{part}_images/{part}.jpg": None, f"{part}_gts/{part}.txt": BOX})
     assert {part: len(records) for part, records in read_custom(tmp_path / "a").items()} == dict(train=1, val=1, test=1)
-    write(tmp_path / "b", **{"images/sub/10.jpg": None, "images/sub/9.jpg": None})
-    write(tmp_path / "b", **{"labels/sub/10.txt": BOX, "labels/sub/9.txt": BOX})
+    build(tmp_path / "b", {"images/sub/10.jpg": None, "images/sub/9.jpg": None})
+    build(tmp_path / "b", {"labels/sub/10.txt": BOX, "labels/sub/9.txt": BOX})
     assert names(read_custom(tmp_path / "b")["train"]) == [("9.jpg", "9.txt"), ("10.jpg", "10.txt")]
 
 
 def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
-    write(tmp_path, **{"images/1.jpg": None, "labels/1.txt": f"{BOX},1,000\n" * 9 + f"{BOX},1,000,000\n{BOX},word\n"})
+    build(tmp_path, {"images/1.jpg": None, "labels/1.txt": f"{BOX},1,000\n" * 9 + f"{BOX},1,000,000\n{BOX},word\n"})
     (quads,) = read_custom(tmp_path)["train"]
     assert {polygon.shape for polygon in quads.polygons} == {(4, 2)}
     assert quads.texts[8:] == ("1,000", "1,000,000", "word")
-    write(tmp_path, **{"labels/1.txt": f"0,0,5,0,9,5,5,9,0,9,0,5,word\n0,0,5,0,9,5,5,9,0,9,###\n{BOX},word\n"})
+    build(tmp_path, {"labels/1.txt": f"0,0,5,0,9,5,5,9,0,9,0,5,word\n0,0,5,0,9,5,5,9,0,9,###\n{BOX},word\n"})
     (polygons,) = read_custom(tmp_path)["train"]
     assert [len(polygon) for polygon in polygons.polygons] == [6, 5, 4]
     assert polygons.ignore.tolist() == [False, True, False]
@@ -102,7 +90,7 @@ def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
     ],
 )
 def test_unusable_folders_are_told(tmp_path, files, message):
-    write(tmp_path, **files)
+    build(tmp_path, files)
     with pytest.raises(UserError, match=message) as caught:
         read_custom(tmp_path)
     assert "\n" not in str(caught.value)
@@ -152,7 +140,7 @@ GOOD = {"train_images/good.jpg": None, "train_gts/good.txt": f"{BOX},a"}
     ],
 )
 def test_what_has_no_partner_is_reported_and_the_rest_read(tmp_path, files, code, place, message):
-    write(tmp_path, **GOOD, **files)
+    build(tmp_path, GOOD | files)
     report = Report()
     records = read_custom(tmp_path, report)["train"]
     assert "good.jpg" in [record.image_path.name for record in records]
@@ -162,16 +150,15 @@ def test_what_has_no_partner_is_reported_and_the_rest_read(tmp_path, files, code
 
 
 def test_what_is_not_read_among_the_images(tmp_path):
-    write(
-        tmp_path, **GOOD, **{"train_images/1.HEIC": "x", "train_images/a.jpg/b.txt": "x", "train_images/._g.pdf": "x"}
-    )
+    others = {"train_images/1.HEIC": "x", "train_images/a.jpg/b.txt": "x", "train_images/._g.pdf": "x"}
+    build(tmp_path, GOOD | others)
     report = read_data(tmp_path).report
     unread = [(finding.code, finding.path.name) for finding in report.of("IM071", "IM054")]
     assert unread == [("IM071", "1.HEIC"), ("IM054", "a.jpg")]
 
 
 def test_links_to_images_that_are_gone(tmp_path):
-    write(tmp_path, **GOOD)
+    build(tmp_path, GOOD)
     (tmp_path / "train_images" / "2.jpg").symlink_to("gone.jpg")
     report = Report()
     assert len(read_custom(tmp_path, report)["train"]) == 1
@@ -186,7 +173,7 @@ def test_list_line_is_cut_at_every_image_suffix():
 
 
 def test_loading_gives_image_and_labels(tmp_path):
-    write(tmp_path, **{"images/图 1.png": None, "labels/图 1.txt": f"{BOX},###"})
+    build(tmp_path, {"images/图 1.png": None, "labels/图 1.txt": f"{BOX},###"})
     sample = LabelledImages(read_custom(tmp_path)["train"]).load(0)
     assert sample.name == "图 1.png" and sample.image.shape == (8, 8, 3)
     assert sample.ignore.tolist() == [True] and sample.polygons[0].shape == (4, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from format_files import build, found
 from label_files import FOOTPATH
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2013
@@ -12,20 +13,8 @@ from resnet18_ocrdet.errors import UserError
 TEST = '38, 43, 920, 215, "Tiredness"\r\n275, 264, 665, 450, "kills"\r\n0, 699, 77, 830, "A"\r\n'
 
 
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
-
-
-def found(report):
-    return [(finding.code, finding.path.name, finding.line) for finding in report]
-
-
 def test_official_folders(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "Challenge2_Training_Task12_Images/100.jpg": "",
@@ -56,7 +45,7 @@ def test_official_folders(tmp_path):
 @pytest.mark.parametrize("labels", ["train_gts", "train_labels"])
 def test_plain_folders(tmp_path, labels, name):
     report = Report()
-    parts = icdar2013.read(write(tmp_path, {"train_images/1.jpg": "", f"{labels}/{name}": FOOTPATH}), report)
+    parts = icdar2013.read(build(tmp_path, {"train_images/1.jpg": "", f"{labels}/{name}": FOOTPATH}), report)
     assert len(parts["train"][0].polygons) == 3 and len(report) == 0
 
 
@@ -85,7 +74,7 @@ def test_texts(rest, text, ignored, separator):
 
 
 def test_other_marks_and_odd_numbers(tmp_path):
-    root = write(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": "-1 2.5 nan 4 *\n1 2 3 4 ###\n"})
+    root = build(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": "-1 2.5 nan 4 *\n1 2 3 4 ###\n"})
     report = Report()
     (record,) = icdar2013.read(root, report, ("*",))["train"]
     assert record.ignore.tolist() == [True, False] and len(report) == 0
@@ -103,7 +92,7 @@ def test_other_marks_and_odd_numbers(tmp_path):
     ],
 )
 def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
-    root = write(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": f'1,2,3,4,"a"\n\n{line}\n5 6 7 8 b\n'})
+    root = build(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": f'1,2,3,4,"a"\n\n{line}\n5 6 7 8 b\n'})
     report = Report()
     (record,) = icdar2013.read(root, report)["train"]
     assert found(report) == [(code, "1.txt", 3)]
@@ -112,7 +101,7 @@ def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
 
 
 def test_files_that_are_empty_missing_or_left_over(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "train_images/1.jpg": "",
@@ -147,8 +136,8 @@ def test_nothing_there(tmp_path):
 
 
 def test_only_the_official_folders_are_recognised(tmp_path):
-    official = write(
+    official = build(
         tmp_path / "a", {"Challenge2_Test_Task12_Images/img_1.jpg": "", "Challenge2_Test_Task1_GT/gt_img_1.txt": TEST}
     )
     assert icdar2013.recognise(official) == "Challenge2_Test_Task12_Images/"
-    assert icdar2013.recognise(write(tmp_path / "b", {"train_images/1.jpg": "", "train_gts/1.txt": TEST})) is None
+    assert icdar2013.recognise(build(tmp_path / "b", {"train_images/1.jpg": "", "train_gts/1.txt": TEST})) is None

@@ -7,26 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from format_files import build, found
 from label_files import IMG_0030
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import msra_td500
 from resnet18_ocrdet.errors import UserError
 
 
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
-
-
-def found(report):
-    return [(finding.code, finding.path.name, finding.line) for finding in report]
-
-
 def test_official_folders(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "train/IMG_0030.JPG": "",
@@ -54,7 +43,7 @@ def test_a_quarter_turn_is_clockwise_on_screen():
 
 
 def test_marks_play_no_part(tmp_path):
-    root = write(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030})
+    root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030})
     (record,) = msra_td500.read(root, Report(), marks=("",))["train"]
     assert record.ignore.tolist() == [False, True]
 
@@ -75,7 +64,7 @@ def test_numbers_that_are_not_finite_are_handed_over():
     ],
 )
 def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
-    root = write(tmp_path, {"train/a.JPG": "", "train/a.gt": f"0 0 1 2 3 4 0\n\n{line}\n0, 0, 1, 2, 3, 4, 0\n"})
+    root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": f"0 0 1 2 3 4 0\n\n{line}\n0, 0, 1, 2, 3, 4, 0\n"})
     report = Report()
     (record,) = msra_td500.read(root, report)["train"]
     assert found(report) == [(code, "a.gt", 3)]
@@ -84,7 +73,7 @@ def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
 
 
 def test_files_that_are_empty_missing_or_left_over(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "train/照片 1.JPG": "",
@@ -107,7 +96,7 @@ def test_files_that_are_empty_missing_or_left_over(tmp_path):
 
 
 def test_a_link_to_nowhere_is_left_out(tmp_path):
-    root = write(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030, "train/b.gt": IMG_0030})
+    root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030, "train/b.gt": IMG_0030})
     (root / "train/b.JPG").symlink_to(root / "gone.JPG")
     report = Report()
     assert len(msra_td500.read(root, report)["train"]) == 1
@@ -116,7 +105,7 @@ def test_a_link_to_nowhere_is_left_out(tmp_path):
 
 def test_nothing_there(tmp_path):
     with pytest.raises(UserError, match="0 images found"):
-        msra_td500.read(write(tmp_path, {"train/a.gt": IMG_0030}), Report())
+        msra_td500.read(build(tmp_path, {"train/a.gt": IMG_0030}), Report())
 
 
 @pytest.mark.parametrize(
@@ -131,4 +120,4 @@ def test_nothing_there(tmp_path):
     ],
 )
 def test_other_folders_are_not_recognised(tmp_path, files):
-    assert msra_td500.recognise(write(tmp_path, files)) is None
+    assert msra_td500.recognise(build(tmp_path, files)) is None

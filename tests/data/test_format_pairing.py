@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from format_files import build
 from label_files import FOOTPATH, IMG11, IMG_0030, OFFSETS, OUTLINE, XML
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import ctw1500, icdar2013, msra_td500, totaltext
@@ -30,14 +31,6 @@ FOLDERS = {
 }
 
 
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    return root
-
-
 def pair(root, report, names=("{stem}.txt",), **arguments):
     images = root / "images"
     pairs = pair_by_stem(list_images(images), images, root / "labels", names, report, **arguments)
@@ -46,7 +39,7 @@ def pair(root, report, names=("{stem}.txt",), **arguments):
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_each_folder_has_one_reader(tmp_path, name):
-    root = write(tmp_path, FOLDERS[name])
+    root = build(tmp_path, FOLDERS[name])
     readers = [reader for reader in (totaltext, ctw1500, msra_td500, icdar2013) if reader.recognise(root)]
     wanted = {"totaltext": [totaltext], "ctw1500": [ctw1500], "msra_td500": [msra_td500]}
     assert readers == wanted.get(name.split()[0], [])
@@ -56,7 +49,7 @@ def test_sub_folders_dots_and_signs(tmp_path):
     names = ["a.b", "sub/a.b", "{stem} %", "照片 #1"]
     files = {f"images/{name}.jpg": "" for name in names} | {f"labels/{name}.txt": "" for name in names}
     report = Report()
-    pairs = pair(write(tmp_path, files), report)
+    pairs = pair(build(tmp_path, files), report)
     assert sorted(pairs) == sorted((f"images/{name}.jpg", f"labels/{name}.txt") for name in names)
     assert len(report) == 0
 
@@ -64,19 +57,19 @@ def test_sub_folders_dots_and_signs(tmp_path):
 def test_an_exact_name_goes_before_a_number(tmp_path):
     files = {"images/1.jpg": "", "labels/1.txt": "", "labels/0001.txt": ""}
     report = Report()
-    assert pair(write(tmp_path, files), report, by_number=True) == [("images/1.jpg", "labels/1.txt")]
+    assert pair(build(tmp_path, files), report, by_number=True) == [("images/1.jpg", "labels/1.txt")]
     assert [(finding.code, finding.path.name) for finding in report] == [("GT027", "0001.txt")]
 
 
 def test_folders_that_link_to_each_other(tmp_path):
-    root = write(tmp_path, {"images/1.jpg": "", "labels/1.txt": ""})
+    root = build(tmp_path, {"images/1.jpg": "", "labels/1.txt": ""})
     (root / "labels/loop").symlink_to(root / "labels")
     report = Report()
     assert pair(root, report) == [("images/1.jpg", "labels/1.txt")] and len(report) == 0
 
 
 def test_find_folder(tmp_path):
-    write(tmp_path, {"Images/TRAIN/1.jpg": "", "file": ""})
+    build(tmp_path, {"Images/TRAIN/1.jpg": "", "file": ""})
     assert find_folder(tmp_path, ("other", "images/train")) == tmp_path / "Images/TRAIN"
     assert find_folder(tmp_path, ("file", "images/test")) is None
 

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 
+from format_files import build, found
 from label_files import IMG11
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import matlab, totaltext
@@ -16,27 +17,15 @@ from resnet18_ocrdet.errors import UserError
 SQUARE = "x: [[0 9 9 0]], y: [[0 0 9 9]]"
 
 
-def write(root, files):
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
-
-
 def read_one(root, content, marks=totaltext.IGNORE_MARKS):
-    write(root, {"Images/Train/img1.jpg": "", "Groundtruth/Polygon/Train/poly_gt_img1.txt": content})
+    build(root, {"Images/Train/img1.jpg": "", "Groundtruth/Polygon/Train/poly_gt_img1.txt": content})
     report = Report()
     (record,) = totaltext.read(root, report, marks)["train"]
     return record, report
 
 
-def found(report):
-    return [(finding.code, finding.path.name, finding.line) for finding in report]
-
-
 def test_official_folders(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "Images/Train/img11.jpg": "",
@@ -67,7 +56,7 @@ def test_official_folders(tmp_path):
     [("train_images", "train_gts"), ("images/train", "gt/train"), ("Images/Train", "Groundtruth/Polygon/Train")],
 )
 def test_other_layouts_and_names(tmp_path, images, labels, label):
-    root = write(tmp_path, {f"{images}/img11.jpg": "", f"{labels}/{label}": IMG11})
+    root = build(tmp_path, {f"{images}/img11.jpg": "", f"{labels}/{label}": IMG11})
     assert totaltext.recognise(root) == f"{labels}/{label} starts with 'x: [['"
     report = Report()
     (record,) = totaltext.read(root, report)["train"]
@@ -142,7 +131,7 @@ def test_entries_that_cannot_be_located(tmp_path, entry, code, detail):
 
 
 def test_files_that_are_empty_missing_or_left_over(tmp_path):
-    root = write(
+    root = build(
         tmp_path,
         {
             "train_images/img1.jpg": "",
@@ -170,7 +159,7 @@ def test_files_that_are_empty_missing_or_left_over(tmp_path):
 
 
 def test_two_images_with_one_label_file(tmp_path):
-    root = write(tmp_path, {"train_images/1.jpg": "", "train_images/1.png": "", "train_gts/1.txt": IMG11})
+    root = build(tmp_path, {"train_images/1.jpg": "", "train_images/1.png": "", "train_gts/1.txt": IMG11})
     report = Report()
     assert totaltext.read(root, report) == {"train": []}
     assert found(report) == [("FS076", "1.txt", 0)] * 2
@@ -202,7 +191,7 @@ def test_nothing_there(tmp_path):
     ],
 )
 def test_other_folders_are_not_recognised(tmp_path, files):
-    assert totaltext.recognise(write(tmp_path, files)) is None
+    assert totaltext.recognise(build(tmp_path, files)) is None
 
 
 def mat_file(path, rows, name="polygt", compressed=False):
@@ -226,7 +215,7 @@ def test_matlab_files(tmp_path):
             ([0.5, 9, 9], [0, 0, 9], "", "h"),
         ],
     )
-    write(tmp_path, {"Images/Train/img11.jpg": ""})
+    build(tmp_path, {"Images/Train/img11.jpg": ""})
     assert "poly_gt_img11.mat is a MATLAB file" in totaltext.recognise(tmp_path)
     report = Report()
     (record,) = totaltext.read(tmp_path, report)["train"]
@@ -239,7 +228,7 @@ def test_matlab_files(tmp_path):
 
 def test_text_goes_before_matlab(tmp_path):
     mat_file(tmp_path / "train_gts/poly_gt_1.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")])
-    write(tmp_path, {"train_images/1.jpg": "", "train_gts/poly_gt_1.txt": f"{SQUARE}, transcriptions: [u'txt']"})
+    build(tmp_path, {"train_images/1.jpg": "", "train_gts/poly_gt_1.txt": f"{SQUARE}, transcriptions: [u'txt']"})
     report = Report()
     (record,) = totaltext.read(tmp_path, report)["train"]
     assert record.texts == ("txt",) and len(report) == 0
@@ -251,7 +240,7 @@ def test_broken_matlab_files(tmp_path):
     mat_file(folder / "2.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")], name="rectgt")
     mat_file(folder / "3.mat", [])
     whole = (folder / "1.mat").read_bytes()
-    write(
+    build(
         tmp_path,
         {
             "train_gts/1.mat": whole[: len(whole) // 2],
