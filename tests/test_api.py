@@ -1,4 +1,4 @@
-"""from resnet18_ocrdet import Detector"""
+"""The public Detector."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def detector(tiny_run: Path) -> Detector:
     return Detector(tiny_run / "checkpoints/last.pt", input_size=(96, 128), box_thresh=0.0)
 
 
-def test_it_finds_what_the_command_finds(detector: Detector, tiny_run: Path, tmp_path: Path, monkeypatch):
+def test_it_finds_the_same_as_the_command(detector: Detector, tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = SyntheticScenes(1, 96, 160, seed=4).load(0).image
     write(tmp_path / "a.png", image)
@@ -39,7 +39,7 @@ def test_it_finds_what_the_command_finds(detector: Detector, tiny_run: Path, tmp
         assert np.array_equal(one.polygon, same.polygon) and one.score == same.score
 
 
-def test_threads_share_one(detector: Detector):
+def test_threads_can_share_a_detector(detector: Detector):
     scenes = SyntheticScenes(8, 96, 128, seed=5)
     images = [scenes.load(index).image for index in range(8)]
     alone = [detector(image) for image in images]
@@ -49,7 +49,7 @@ def test_threads_share_one(detector: Detector):
         assert [each.score for each in one] == pytest.approx([each.score for each in other])
 
 
-def test_what_it_refuses(detector: Detector, tmp_path: Path):
+def test_invalid_arguments_are_refused(detector: Detector, tmp_path: Path):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
         with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):
             detector(image)
@@ -105,7 +105,7 @@ def test_an_exported_file_runs_without_torch(size, shape, tmp_path: Path, monkey
     assert json.loads(done.stdout) == [[each.polygon.tolist(), each.score] for each in expected]
 
 
-def test_the_block_of_the_test_above_stops_a_checkpoint(tiny_run: Path, tmp_path: Path):
+def test_a_checkpoint_needs_torch(tiny_run: Path, tmp_path: Path):
     code = WITHOUT_TORCH.replace("m.onnx", str(tiny_run / "checkpoints/last.pt"))
     done = subprocess.run(
         [sys.executable, "-c", code, "quad"], cwd=tmp_path, capture_output=True, text=True, timeout=120

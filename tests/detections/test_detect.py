@@ -1,4 +1,4 @@
-"""ocrdet-detect: results for what can be read, a list of what cannot, whatever things are called."""
+"""ocrdet-detect: results for images that can be read, a list of the others, any file names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def words_for_crops(run: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def found(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
-    """A folder with 5 photos, a sub-folder, and things that are no images: output, exit code and text."""
+    """Output, exit code and text of a call on a folder with 5 photos, a subfolder, and things that are not images."""
     folder = tmp_path_factory.mktemp("detect")
     photos = folder / "照片 (1), a=b"
     fill(photos, 5)
@@ -58,7 +58,7 @@ def found(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder / "out", done.returncode, done.stdout + done.stderr
 
 
-def test_the_rest_is_done_and_the_code_says_so(found):
+def test_images_that_can_be_read_are_done_and_the_exit_code_is_1(found):
     output, code, text = found
     assert code == 1, text
     errors = json.loads((output / "errors.json").read_text())
@@ -73,7 +73,7 @@ def test_results_mirror_the_folders(found):
     assert len(list((output / "vis").rglob("*.jpg"))) == 6
 
 
-def test_detections_json_is_whole_and_consistent(found):
+def test_detections_json_is_complete_and_consistent(found):
     output, _, _ = found
     content = json.loads((output / "detections.json").read_text())
     assert content["version"] == 2 and len(content["model_sha256"]) == 64
@@ -84,7 +84,7 @@ def test_detections_json_is_whole_and_consistent(found):
         assert (image["height"], image["width"]) == (96, 128)
         assert len(image["polygons"]) == len(image["scores"]) == len(image["quads"])
         for quad, polygon in zip(image["quads"], image["polygons"], strict=True):
-            # the same corners; which one comes first is a matter of rounding in a square that stands on a corner
+            # the same corners; which one is first depends on rounding for a square rotated by 45 degrees
             assert np.allclose(np.sort(quad, axis=0), np.sort(polygon, axis=0), atol=0.2)
         points = np.array(image["polygons"], float).reshape(-1, 2)
         assert ((points >= 0) & (points <= (127, 95))).all()
@@ -125,7 +125,7 @@ def test_a_folder_holds_the_results_of_one_call(tiny_run: Path, tmp_path: Path, 
 
 
 @pytest.mark.slow
-def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_upright_regions_are_written_and_outdated_ones_removed(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in/more", 3)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]
@@ -139,7 +139,7 @@ def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path
         assert sorted(p.relative_to("out/crops").as_posix() for p in Path("out/crops").rglob("*.jpg")) == names
         return counts
 
-    assert run_command("detect", _detect, [*words, "decode.box_thresh=0"]) == 0  # without regions: none are written
+    assert run_command("detect", _detect, [*words, "decode.box_thresh=0"]) == 0  # crops=false
     assert not Path("out/crops").exists()
     assert run_command("detect", _detect, [*words, "decode.box_thresh=0", "crops=true"]) == 0
     assert "3 of them done" not in capsys.readouterr().out
@@ -156,7 +156,7 @@ def test_regions_are_written_upright_and_those_of_before_are_gone(tiny_run: Path
     assert sum(regions().values()) < sum(many.values())
 
 
-def test_a_folder_named_like_a_picture_is_no_result_of_another_image(tiny_run: Path, tmp_path: Path, monkeypatch):
+def test_a_folder_named_like_a_picture_is_not_a_result(tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in/x.jpg", 1)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
@@ -166,14 +166,14 @@ def test_a_folder_named_like_a_picture_is_no_result_of_another_image(tiny_run: P
 
 
 @pytest.mark.slow
-def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_folder_with_foreign_regions_is_refused_and_they_stay(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)
     words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false", "decode.box_thresh=0"]
     theirs = tmp_path / "first/crops/photo 0_0001.jpg"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"theirs")
-    assert run_command("detect", _detect, [*words, "output=first"]) == 2  # no settings: not of ocrdet-detect
+    assert run_command("detect", _detect, [*words, "output=first"]) == 2  # no settings: not written by ocrdet-detect
     assert theirs.read_bytes() == b"theirs"
     assert run_command("detect", _detect, [*words, "output=second"]) == 0
     (tmp_path / "second/crops").mkdir()
@@ -185,14 +185,14 @@ def test_regions_of_somebody_else_are_left_and_the_folder_refused(tiny_run: Path
         "holds 1 result of images that are not in the input (first: crops/holiday_2024.jpg)" in capsys.readouterr().err
     )
     assert run_command("detect", _detect, [*words, "output=second", "crops=true", "overwrite=true"]) == 0
-    for name in ("holiday_2024.jpg", "notes.jpg"):  # of other names than this call writes
+    for name in ("holiday_2024.jpg", "notes.jpg"):  # names that this call does not write
         assert (tmp_path / "second/crops" / name).read_bytes() == b"theirs"
 
 
-def test_no_region_of_an_image_that_changed_or_failed_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
+def test_regions_of_an_image_that_changed_or_failed_are_removed(tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
-    long = "a" * 247  # res_….txt and ….jpg can be written, …_0001.jpg cannot
+    long = "a" * 247  # short enough for res_….txt and ….jpg, too long for …_0001.jpg
     (tmp_path / "in/photo 0.jpg").rename(tmp_path / f"in/{long}.jpg")
     fill(tmp_path / "more", 2)
     (tmp_path / "more/photo 1.jpg").rename(tmp_path / "in/b.jpg")
@@ -203,13 +203,13 @@ def test_no_region_of_an_image_that_changed_or_failed_stays(tiny_run: Path, tmp_
     assert [path.name for path in Path("out/txt").iterdir()] == ["res_b.txt"]
     assert [path.name for path in Path("out/vis").iterdir()] == ["b.jpg"]
     before = len(list(Path("out/crops").iterdir()))
-    Path("out/crops/b_0001.jpg").unlink()  # as a kill between two deletions would leave it
-    (tmp_path / "in/b.jpg").write_bytes((tmp_path / f"in/{long}.jpg").read_bytes()[:500])  # cannot be read any more
+    Path("out/crops/b_0001.jpg").unlink()  # as after a kill between two deletions
+    (tmp_path / "in/b.jpg").write_bytes((tmp_path / f"in/{long}.jpg").read_bytes()[:500])  # truncated
     assert run_command("detect", _detect, words) == 1
     assert before > 2 and not list(Path("out/crops").iterdir())
 
 
-def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_one_image_is_not_plural(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     fill(tmp_path / "in", 1)
     monkeypatch.chdir(tmp_path)
     words = ["input=in/photo 0.jpg", f"checkpoint={tiny_run}/checkpoints/last.pt", "output=out", "vis=false"]
@@ -218,7 +218,7 @@ def test_one_image_is_called_one(tiny_run: Path, tmp_path: Path, monkeypatch, ca
     assert "1 image in in/photo 0.jpg" in out and "in 1 image," in out
 
 
-def test_stems_that_collide_keep_their_extension():
+def test_images_with_the_same_stem_keep_their_extension():
     images = [Path("a.jpg"), Path("a.png"), Path("b.jpg"), Path("sub/a.jpg")]
     assert name_results(images) == [Path("a.jpg"), Path("a.png"), Path("b"), Path("sub/a")]
     images = [Path("a.jpg"), Path("a.png"), Path("a.jpg.png")]
@@ -246,7 +246,7 @@ def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-# -- for labelling tools
+# -- labelling tools
 
 
 def test_detections_json_follows_its_schema(found):
@@ -259,7 +259,7 @@ def test_detections_json_follows_its_schema(found):
         jsonschema.validate(content, schema)
 
 
-def test_labelling_tools_get_sheets_that_can_be_trained_on(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_labelme_and_coco_files_can_be_trained_on(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)
     fill(tmp_path / "in/more", 1)
@@ -284,10 +284,10 @@ def test_labelling_tools_get_sheets_that_can_be_trained_on(tiny_run: Path, tmp_p
     assert run_command("detect", _detect, [*words, "output=in/out", "labelme=true"]) == 0
     capsys.readouterr()
     assert run_command("detect", _detect, [*words, "output=in/out", "labelme=true"]) == 0
-    assert "3 images in in, 3 of them done already" in capsys.readouterr().out  # its own links are no images
+    assert "3 images in in, 3 of them done already" in capsys.readouterr().out  # its own links are skipped
 
 
-# -- going on, and shards
+# -- repeated calls, and shards
 
 
 def records(folder: Path) -> dict[str, dict]:
@@ -309,7 +309,7 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     assert run_command("detect", _detect, words) == 0
     whole, times = without_seconds(Path("out")), {path: path.stat().st_mtime_ns for path in Path("out/txt").iterdir()}
     lines = Path("out/detections.jsonl").read_text("utf-8").split("\n")
-    # stopped in the middle of a line; one text was lost, one image replaced by a newer one
+    # killed in the middle of a line; one text is missing, one image is newer
     Path("out/detections.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:30], "utf-8")
     Path("out/detections.json").unlink()
     Path("out/txt/res_photo 0.txt").unlink()
@@ -324,13 +324,13 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 2
     assert "holds results written with other settings (bin_thresh 0.3 → 0.2)" in capsys.readouterr().err
     assert without_seconds(Path("out")) == whole
-    assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2", "overwrite=true"]) == 0  # all anew
+    assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2", "overwrite=true"]) == 0
     assert "done already" not in capsys.readouterr().out
     assert json.loads(Path("out/detections.json").read_text())["bin_thresh"] == 0.2
 
 
 @pytest.mark.slow
-def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_shards_give_the_results_of_one_call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 5)
     (tmp_path / "in/broken.jpg").write_text("no image")
@@ -354,7 +354,7 @@ def test_shards_together_are_one_call(tiny_run: Path, tmp_path: Path, monkeypatc
     assert "shard=3/2: there are shards 1/2 to 2/2" in capsys.readouterr().err
 
 
-def test_what_is_not_ours_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
+def test_files_with_other_names_stay(tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
     mine = ["detections_final.json", "settings.json", "errors_old.json", "my.txt", ".lock"]
@@ -366,7 +366,7 @@ def test_what_is_not_ours_stays(tiny_run: Path, tmp_path: Path, monkeypatch):
     assert all(Path("out", name).read_text() == "mine" for name in mine)
 
 
-def test_results_of_another_input_are_not_taken_for_this_one(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_results_of_another_input_are_not_reused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for number, folder in enumerate(("one", "two")):
         Path(folder).mkdir()
@@ -384,7 +384,7 @@ def test_results_of_another_input_are_not_taken_for_this_one(tiny_run: Path, tmp
     assert found[0] != found[1]
 
 
-def test_gathering_takes_the_record_of_the_image_as_it_is(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_merging_shards_uses_the_record_of_the_current_image(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 3)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
@@ -398,7 +398,7 @@ def test_gathering_takes_the_record_of_the_image_as_it_is(tiny_run: Path, tmp_pa
     assert len(Path("out/txt/res_photo 0.txt").read_text().splitlines()) == len(image["polygons"])
 
 
-def test_a_result_that_is_not_ours_is_left_and_the_folder_refused(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_folder_with_a_foreign_result_is_refused_and_it_stays(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
     Path("out").mkdir()
@@ -409,7 +409,7 @@ def test_a_result_that_is_not_ours_is_left_and_the_folder_refused(tiny_run: Path
     assert Path("out/detections.json").read_text() == "mine" and not Path("out/txt").exists()
 
 
-def test_an_image_of_the_same_stem_that_came_later(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_an_image_with_the_same_stem_is_added_later(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt"]
@@ -420,7 +420,7 @@ def test_an_image_of_the_same_stem_that_came_later(tiny_run: Path, tmp_path: Pat
     assert len(records(Path("out"))) == 2
 
 
-def test_a_name_too_long_for_its_results_costs_that_image(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_an_image_fails_if_its_name_is_too_long_for_its_results(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
     shutil.copy("in/photo 0.jpg", "in/" + "x" * 248 + ".jpg")
@@ -431,7 +431,7 @@ def test_a_name_too_long_for_its_results_costs_that_image(tiny_run: Path, tmp_pa
     assert list(records(Path("out"))) == ["photo 0.jpg"]
 
 
-def test_a_disk_that_takes_nothing_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_a_full_disk_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)
 
@@ -444,7 +444,7 @@ def test_a_disk_that_takes_nothing_is_one_line(tiny_run: Path, tmp_path: Path, m
     assert "output=out: cannot be written (No space left on device)" in capsys.readouterr().out
 
 
-def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path: Path):
+def test_pictures_of_earlier_calls_are_skipped(tmp_path: Path):
     for folder in ("in", "in/found/vis", "in/mine/vis", "elsewhere/vis", "elsewhere/labelme"):
         (tmp_path / folder).mkdir(parents=True)
         write(tmp_path / folder / "a.jpg", np.zeros((8, 8, 3), np.uint8))
@@ -458,20 +458,20 @@ def test_pictures_of_earlier_calls_are_no_images_and_other_pictures_are(tmp_path
         find_items(tmp_path / "elsewhere/vis", tmp_path / "out", crops=True)
 
 
-def test_kinds_that_are_not_read_are_told(tmp_path: Path):
+def test_formats_that_are_not_read_are_counted(tmp_path: Path):
     for name in ("a.heic", "more/b.HEIC", "c.pdf", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "._a.heic").touch()  # of a desktop
+    (tmp_path / "._a.heic").touch()  # written by macOS
     with pytest.raises(UserError, match=r"0 images found .*; 2 \.heic, 1 \.pdf: not read"):
         find_items(tmp_path, tmp_path / "out", crops=False)
     write(tmp_path / "d.jpg", np.zeros((8, 8, 3), np.uint8))
-    told = "2 .heic, 1 .pdf: not read, convert to JPEG or PNG"
-    assert find_items(tmp_path, tmp_path / "out", crops=False).unread == told
+    line = "2 .heic, 1 .pdf: not read, convert to JPEG or PNG"
+    assert find_items(tmp_path, tmp_path / "out", crops=False).unread == line
     assert find_items(tmp_path / "d.jpg", tmp_path / "out", crops=False).unread == ""
 
 
-def test_photos_in_a_folder_called_crops_are_images_until_regions_are_written_there(tmp_path: Path):
+def test_photos_in_a_folder_called_crops_are_images_unless_regions_are_written_there(tmp_path: Path):
     (tmp_path / "crops").mkdir()
     for name in ("a.jpg", "crops/b.jpg"):
         write(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
@@ -512,36 +512,36 @@ def test_order_batches_and_failures(tmp_path: Path):
         items.append(Item(path, path.name, Path(path.stem)))
     items[1].path.write_text("no image")
     written: list[str] = []
-    detector = FakePredictor()
+    predictor = FakePredictor()
     found = list(
-        detect_all(detector, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
+        detect_all(predictor, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
     )
     assert [done.item for done in found] == items
     assert [isinstance(done, Done) for done in found] == [number != 1 for number in range(8)]
     assert [done.record.scores[0] for done in found if isinstance(done, Done)] == [0, 2, 3, 4, 5, 6, 250]
-    assert detector.batches == [1, 1, 2, 2, 1]  # 0 | 2, cut off by the broken one | 3 4 | 5 6 | 7
+    assert predictor.batches == [1, 1, 2, 2, 1]  # 0 | 2, after the failure of 1 | 3 4 | 5 6 | 7
     assert written == [item.relative for item in items if item is not items[1]]
 
 
-def test_a_batch_that_does_not_fit_is_done_one_by_one(tmp_path: Path):
+def test_a_batch_too_large_for_memory_is_done_one_by_one(tmp_path: Path):
     for number in range(2):
         write(tmp_path / f"{number}.png", np.full((64, 64, 3), 250, np.uint8))
     items = [Item(tmp_path / f"{n}.png", f"{n}.png", Path(f"{n}")) for n in range(2)]
-    detector = FakePredictor()
-    found = list(detect_all(detector, items, lambda *_: None, batch_size=2))  # type: ignore[arg-type]
-    assert detector.batches == [1, 1] and [type(done) for done in found] == [Done, Done]
+    predictor = FakePredictor()
+    found = list(detect_all(predictor, items, lambda *_: None, batch_size=2))  # type: ignore[arg-type]
+    assert predictor.batches == [1, 1] and [type(done) for done in found] == [Done, Done]
 
 
-def test_a_fault_of_ours_is_not_taken_for_a_bad_image(tmp_path: Path):
+def test_a_bug_is_not_reported_as_a_bad_image(tmp_path: Path):
     write(tmp_path / "0.png", np.zeros((64, 64, 3), np.uint8))
-    detector = FakePredictor()
-    detector.decode = lambda prob_map, transform: [][0]  # type: ignore[method-assign]
+    predictor = FakePredictor()
+    predictor.decode = lambda prob_map, transform: [][0]  # type: ignore[method-assign]
     with pytest.raises(IndexError):
-        list(detect_all(detector, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))  # type: ignore[arg-type]
+        list(detect_all(predictor, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_it_does_each_image_once(tiny_run: Path, tmp_path: Path):
+def test_after_kills_each_image_is_done_once(tiny_run: Path, tmp_path: Path):
     fill(tmp_path / "in", 60)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0"]
     program = Path(sys.executable).with_name("ocrdet-detect")
@@ -563,7 +563,7 @@ def test_killed_and_started_again_it_does_each_image_once(tiny_run: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_shards_that_start_together_leave_each_other_alone(tiny_run: Path, tmp_path: Path):
+def test_shards_can_start_at_the_same_time(tiny_run: Path, tmp_path: Path):
     fill(tmp_path / "in", 12)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "vis=false"]
     program = Path(sys.executable).with_name("ocrdet-detect")
@@ -573,14 +573,14 @@ def test_shards_that_start_together_leave_each_other_alone(tiny_run: Path, tmp_p
         )
         for n in range(1, 5)
     ]
-    told = [process.communicate()[0] for process in shards]
-    assert [process.returncode for process in shards] == [0] * 4, told
+    outputs = [process.communicate()[0] for process in shards]
+    assert [process.returncode for process in shards] == [0] * 4, outputs
     done = installed("ocrdet-detect", *words, cwd=tmp_path)
     assert done.returncode == 0 and "12 images in in, 12 of them done already" in done.stdout
 
 
 @pytest.mark.slow
-def test_the_thousandth_image_needs_no_more_memory_than_the_hundredth(tiny_run: Path, tmp_path: Path):
+def test_memory_does_not_grow_with_the_number_of_images(tiny_run: Path, tmp_path: Path):
     fill(tmp_path / "in", 20)
     for number in range(20, 1000):
         os.link(tmp_path / f"in/photo {number % 20}.jpg", tmp_path / f"in/photo {number}.jpg")
@@ -591,7 +591,7 @@ def test_the_thousandth_image_needs_no_more_memory_than_the_hundredth(tiny_run: 
     while process.poll() is None:
         time.sleep(0.02)
         done = path.read_bytes().count(b"\n") if path.is_file() else 0
-        with suppress(OSError, IndexError):  # it may have ended since
+        with suppress(OSError, IndexError):  # the process may have ended
             used[done] = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     assert process.returncode == 0 and len(records(tmp_path / "out")) == 1000
     first, last = (max(used[done] for done in used if low <= done < high) for low, high in ((100, 200), (900, 1000)))

@@ -1,4 +1,4 @@
-"""A folder of everything that is called an image: what can be read is searched, the rest listed with its reason."""
+"""A folder of all kinds of image files: those that can be read are searched, the others listed with a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
 EXIF_ORIENTATION = 0x0112
 SIDES = [(96, 128), (97, 131), (33, 400), (64, 64), (20, 30), (1, 1), (5, 2000), (300, 31), (1, 700), (96, 1300)]
-MODES = {  # kind -> mode of the stored pixels, format, what else it is saved with
+MODES = {  # kind -> mode of the stored pixels, format, further arguments of save
     "colour.jpg": ("RGB", "JPEG", {}),
     "progressive.JPG": ("RGB", "JPEG", {"progressive": True}),
     "grey.jpeg": ("L", "JPEG", {}),
@@ -44,7 +44,7 @@ REASONS = {
 
 
 def write_readable(folder: Path, kind: str, number: int) -> None:
-    """One image of its kind, of the number-th size, in a folder of its own."""
+    """One image of a kind, in the number-th size, in its own folder."""
     mode, form, more = MODES[kind]
     height, width = SIDES[number]
     pixels = SyntheticScenes(1, 96, 128, seed=number).load(0).image
@@ -62,7 +62,7 @@ def write_readable(folder: Path, kind: str, number: int) -> None:
 
 
 def write_unreadable(folder: Path, kind: str, number: int) -> None:
-    """One file that is no image, or not a whole one."""
+    """One file that is not an image, or is truncated."""
     picture = PIL.Image.fromarray(np.random.default_rng(number).integers(0, 256, (90, 120, 3), dtype=np.uint8))
     (folder / str(number)).mkdir(parents=True, exist_ok=True)
     path = folder / str(number) / kind

@@ -1,4 +1,4 @@
-"""Regions cut out: the pixels that lie in them, the upper side on top."""
+"""Regions cut out and rotated upright."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from resnet18_ocrdet.detections.upright import quad_of, upright
 
 
 def picture() -> np.ndarray:
-    """Every pixel tells where it is: red 4·row, green 4·column."""
+    """Every pixel encodes its position: red 4·row, green 4·column."""
     rows, columns = np.mgrid[0:60, 0:60]
     return np.stack([4 * rows, 4 * columns, np.zeros((60, 60))], axis=-1).astype(np.uint8)
 
 
-def test_a_level_region_is_a_piece_of_the_image():
+def test_a_horizontal_region_is_a_slice_of_the_image():
     quad = np.array([[10, 20], [40, 20], [40, 30], [10, 30]], np.float32)
     assert np.array_equal(upright(picture(), quad), picture()[20:30, 10:40])
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_the_top_left_corner_comes_first_wherever_the_outline_begins(first):
-    high = np.array([[40, 10], [50, 10], [50, 40], [40, 40]], np.float32)  # text that runs downwards stays so
+def test_the_top_left_corner_is_first_whatever_the_first_vertex(first):
+    high = np.array([[40, 10], [50, 10], [50, 40], [40, 40]], np.float32)  # text that runs downwards stays vertical
     assert np.array_equal(upright(picture(), np.roll(high, first, axis=0)), picture()[10:40, 40:50])
 
 
-def test_a_tilted_region_keeps_its_sides():
+def test_a_rotated_region_keeps_its_size():
     quad = np.array([[10, 20], [34, 10], [39, 22], [15, 32]], np.float32)  # sides 26 and 13
     cut = upright(picture(), quad)
     assert cut.shape == (13, 26, 3)
     assert np.abs(cut[0, 0, :2].astype(int) - [80, 40]).max() <= 2
-    assert np.abs(cut[-1, -1, :2].astype(int) - [4 * 22, 4 * 39]).max() <= 8  # a pixel before the corner
+    assert np.abs(cut[-1, -1, :2].astype(int) - [4 * 22, 4 * 39]).max() <= 8  # one pixel before the corner
 
 
 @pytest.mark.parametrize("corners", [[[5, 5], [5, 5], [5, 5], [5, 5]], [[5, 5], [20, 5], [20, 5], [5, 5]]])
-def test_what_has_no_area_is_a_pixel_high(corners):
+def test_a_region_without_area_is_one_pixel_high(corners):
     assert upright(picture(), np.array(corners, np.float32)).shape[0] == 1
 
 
-def test_beyond_the_image_its_border_goes_on():
+def test_beyond_the_image_its_border_is_repeated():
     quad = np.array([[-10, -10], [5, -10], [5, 5], [-10, 5]], np.float32)
     cut = upright(picture(), quad)
     assert cut.shape == (15, 15, 3) and np.array_equal(cut[:10, :10], np.zeros((10, 10, 3)))
 
 
-def test_many_corners_have_the_smallest_rectangle():
+def test_a_polygon_gives_its_smallest_rectangle():
     polygon = np.array([[10, 20], [25, 18], [40, 20], [40, 30], [10, 30]], np.float32)
     assert np.allclose(quad_of(polygon), [[10, 18], [40, 18], [40, 30], [10, 30]], atol=0.01)
     quad = np.array([[10, 20], [40, 25], [40, 35], [10, 30]], np.float32)
     assert quad_of(quad) is quad
-    turned = np.roll(np.array([[10, 20], [40, 20], [40, 30], [10, 30]], np.float32), 1, axis=0)  # as a polygon may be
+    turned = np.roll(np.array([[10, 20], [40, 20], [40, 30], [10, 30]], np.float32), 1, axis=0)  # another first vertex
     assert np.allclose(quad_of(turned), [[10, 20], [40, 20], [40, 30], [10, 30]])

@@ -1,4 +1,4 @@
-"""ocrdet-export: a file that says the same as its checkpoint, knows its contract, and is run in its place."""
+"""ocrdet-export: a file with the output of its checkpoint, its contract in the metadata, run by detect and eval."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ PLAIN = Path(__file__).parents[2] / "scripts/plain_onnx.py"
 
 @pytest.fixture(scope="module")
 def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with model.onnx of a tiny run, and what the installed command printed, in told.txt."""
+    """A folder with model.onnx of a tiny run, and stdout of the installed command in stdout.txt."""
     folder = tmp_path_factory.mktemp("export")
     words = (f"checkpoint={tiny_run}/checkpoints/best.pt", "output=model.onnx", "input_size=96x128")
     done = installed("ocrdet-export", *words, "decode.box_thresh=0", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "told.txt").write_text(done.stdout)
+    (folder / "stdout.txt").write_text(done.stdout)
     return folder
 
 
@@ -58,7 +58,7 @@ def fill(folder: Path, count: int, height: int, width: int) -> None:
         write(folder / f"{number}.png", scenes.load(number).image)
 
 
-def test_the_shipped_network_is_the_trained_one():
+def test_the_exported_layers_compute_the_trained_function():
     net = DBNet().eval()
     image = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
     with torch.inference_mode():
@@ -77,8 +77,8 @@ def test_fit_puts_the_whole_image_on_a_canvas_of_the_size():
     assert canvas.shape == (96, 128, 3) and (canvas[:, :24] == 255).all() and (canvas[:, 24:] == 0).all()
 
 
-class Says:
-    """A detector that finds one rectangle, moved by so much, on a map that is higher by `more`."""
+class FakePredictor:
+    """Predicts one rectangle, shifted by `shift` px, with a probability higher by `more`."""
 
     def __init__(self, shift: int, more: float = 0.0) -> None:
         self.shift, self.more, self.decode = shift, more, Decoder(box_thresh=0.1)
@@ -94,23 +94,23 @@ class Says:
     ("shift", "more", "largest", "hmean", "holds"),
     [(0, 0.0, 0.0, 1.0, True), (0, 5e-5, 5e-5, 1.0, True), (0, 1e-3, 1e-3, 1.0, False), (40, 0.0, 0.8, 0.0, False)],
 )
-def test_what_differs_is_seen(shift, more, largest, hmean, holds):
+def test_differences_are_measured(shift, more, largest, hmean, holds):
     image = np.full((64, 96, 3), 9, np.uint8)
-    parity = measure_parity(Says(0), Says(shift, more), [image, image])  # type: ignore[arg-type]
+    parity = measure_parity(FakePredictor(0), FakePredictor(shift, more), [image, image])  # type: ignore[arg-type]
     assert (parity.images, parity.boxes, parity.holds(TOLERANCES["fp32"])) == (2, 2, holds)
     assert parity.largest == pytest.approx(largest, rel=1e-3) and parity.hmean == hmean
 
 
-def test_nothing_found_by_both_agrees_and_nan_does_not():
+def test_two_empty_results_agree_and_nan_does_not():
     blank = np.zeros((64, 96, 3), np.uint8)
-    assert measure_parity(Says(0), Says(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
-    parity = measure_parity(Says(0), Says(0, float("nan")), [blank + 9, blank])  # type: ignore[arg-type]
+    assert measure_parity(FakePredictor(0), FakePredictor(0), [blank]) == Parity(1, 0.0, 0, 1.0)  # type: ignore[arg-type]
+    parity = measure_parity(FakePredictor(0), FakePredictor(0, float("nan")), [blank + 9, blank])  # type: ignore[arg-type]
     assert np.isnan(parity.largest)
     for allowed in TOLERANCES.values():
         assert not parity.holds(allowed) and not Parity(1, float("nan"), 5, 1.0).holds(allowed)
 
 
-def test_a_file_of_one_image_gets_them_one_by_one():
+def test_a_file_with_a_batch_of_one_gets_images_one_by_one():
     seen = []
 
     def run(pixels):
@@ -120,7 +120,7 @@ def test_a_file_of_one_image_gets_them_one_by_one():
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
     net = ExportedNetwork(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
     maps = net([np.zeros((64, 96, 3), np.uint8)] * 3)
-    assert seen == [((1, 3, 64, 96), np.float32)] * 4  # the first one when it was opened
+    assert seen == [((1, 3, 64, 96), np.float32)] * 4  # one more when it is opened
     assert np.array_equal(maps, np.full((3, 64, 96), 0.25, np.float32))
     net.check_size(64, 96, "fit")
     for wrong in ((64, 64, "fit"), (64, 96, "keep")):
@@ -169,7 +169,7 @@ def test_mistakes_are_one_line(command, job, words, message, tmp_path: Path, mon
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == ["a.png", "folder.onnx", "m.onnx"]
 
 
-def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_an_existing_file_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("m.onnx").write_bytes(b"mine")
     Path("m.onnx.json").write_text("{}")
@@ -183,7 +183,7 @@ def test_a_file_in_the_way_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_p
     assert Path("m.onnx").read_bytes() == b"mine"
 
 
-def test_where_an_exported_file_runs():
+def test_device_and_precision_of_an_exported_file():
     def trained(runtime: str, precision: str = "fp32") -> LoadedModel:
         file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
         return LoadedModel(file.path, {"contract": {"precision": precision}, "config": {}, "about": {}}, None, file)
@@ -204,7 +204,7 @@ def test_where_an_exported_file_runs():
             where_to_run(trained(runtime, "int8"), "auto", "bf16")
 
 
-def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+def test_a_missing_runtime_is_reported_with_its_extra(monkeypatch):
     monkeypatch.setattr("resnet18_ocrdet.inference.backends.find_spec", lambda name: None)
     for runtime, words in (
         ("auto", r"a\.onnx: needs ONNX Runtime: pip install 'resnet18-ocrdet\[export\]'"),
@@ -215,7 +215,7 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_an_export_that_differs_is_not_written(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.pt2").write_text("an earlier one")
     apart = Parity(4, 0.01, 10, 0.9)
@@ -224,17 +224,17 @@ def test_an_export_that_differs_leaves_no_file(tiny_run: Path, tmp_path: Path, m
     assert run_command("export", _export, words) == 2
     assert "model.pt2: exists without its model.pt2.json" in capsys.readouterr().err
     assert run_command("export", _export, [*words, "overwrite=true"]) == 2
-    told = capsys.readouterr()
-    assert "model.pt2: not written: exported output differs beyond tolerance" in told.err
+    captured = capsys.readouterr()
+    assert "model.pt2: not written: exported output differs beyond tolerance" in captured.err
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
     assert (tmp_path / "model.pt2").read_text() == "an earlier one"
 
 
 @pytest.mark.slow
-def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
-    told = (exported / "told.txt").read_text()
-    assert "WARNING: the checkpoint was trained at 64x64, this file is for 96x128" in told
-    assert "compared on 4 rendered scenes with the checkpoint in fp32: largest difference of a probability " in told
+def test_the_metadata_of_the_file(exported: Path, tiny_run: Path):
+    output = (exported / "stdout.txt").read_text()
+    assert "WARNING: the checkpoint was trained at 64x64, this file is for 96x128" in output
+    assert "compared on 4 rendered scenes with the checkpoint in fp32: largest difference of a probability " in output
     content = (exported / "model.onnx").read_bytes()
     assert str(tiny_run).encode() not in content and not any(place in content for place in PLACES)
     card = json.loads((exported / "model.onnx.json").read_text())
@@ -248,7 +248,7 @@ def test_the_file_says_what_it_is(exported: Path, tiny_run: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 64), (96, 160), (224, 32)])
-def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exported: Path, tiny_run: Path, size):
+def test_the_map_equals_the_checkpoints_for_every_size_and_batch(exported: Path, tiny_run: Path, size):
     from resnet18_ocrdet import build
     from resnet18_ocrdet.inference.loading import load_model
 
@@ -264,7 +264,7 @@ def test_every_size_and_number_of_images_gives_the_map_of_the_checkpoint(exporte
 
 
 @pytest.mark.slow
-def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monkeypatch, capsys):
+def test_detect_and_eval_run_the_exported_file(exported: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 3, 96, 128)
     assert run_command("detect", _detect, ["input=in", f"checkpoint={exported}/model.onnx", "output=found"]) == 0
@@ -281,7 +281,7 @@ def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monk
     assert run_command("eval", _evaluate, words) == 0
     metrics = json.loads((tmp_path / "score/metrics.json").read_text())
     assert metrics["images"] == 2 and metrics["loss"] == {}
-    # the plain program finds the same boxes, to a pixel
+    # the example program finds the same boxes
     boxes = [image["polygons"] for image in found["images"] if image["polygons"]]
     assert boxes
     for image in found["images"]:
@@ -296,7 +296,7 @@ def test_it_is_run_in_the_checkpoints_place(exported: Path, tmp_path: Path, monk
 
 
 @pytest.mark.slow
-def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+def test_fixed_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "dynamic_shapes=false", "input_size=96x160"]
     assert run_command("export", _export, [*words, "output=fixed.onnx", "input_dtype=float"]) == 0
@@ -310,7 +310,7 @@ def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, 
     assert run_command("detect", _detect, wrong) == 2
     assert "fixed.onnx: takes images of 96x160 only" in capsys.readouterr().err
     assert run_command("export", _export, [*words[:1], "output=m.pt2"]) == 0
-    with zipfile.ZipFile("m.pt2") as archive:  # nothing of this machine
+    with zipfile.ZipFile("m.pt2") as archive:  # no paths of this machine
         assert not any(place in archive.read(name) for name in archive.namelist() for place in PLACES)
     program = torch.export.load("m.pt2", extra_files=(extra := {"card.json": ""}))
     assert Contract.from_dict(json.loads(extra["card.json"])["contract"]).resize == "keep"
@@ -318,7 +318,7 @@ def test_one_size_and_torch_export(tiny_run: Path, tmp_path: Path, monkeypatch, 
 
 
 @pytest.mark.slow
-def test_int8_is_small_and_finds_the_same(exported: Path, tmp_path: Path, monkeypatch, capsys):
+def test_int8_is_small_and_finds_the_same_regions(exported: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 6, 320, 480)
     words = ["output=small.onnx", "precision=int8", "input=in", "input_size=320x480"]
@@ -340,8 +340,8 @@ def test_int8_is_small_and_finds_the_same(exported: Path, tmp_path: Path, monkey
 
 
 @pytest.mark.slow
-def test_int8_that_loses_too_much_is_not_written(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)  # a network of a few steps, whose maps are close to the threshold everywhere
+def test_int8_that_differs_too_much_is_not_written(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # after a few steps of training, maps are close to the threshold everywhere
     write(tmp_path / "a.png", SyntheticScenes(1, 96, 128, seed=1).load(0).image)
     words = [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=small.onnx", "precision=int8", "input=a.png"]
     assert run_command("export", _export, [*words, "decode.box_thresh=0"]) == 2

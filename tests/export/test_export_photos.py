@@ -1,4 +1,4 @@
-"""The exported network says what the checkpoint says, on photos and at every size."""
+"""The exported network agrees with its checkpoint on photos, at every size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIZES = [(640, 640), (800, 800), (1024, 1024), (736, 1280)]
 def test_one_file_agrees_at_every_size(tmp_path: Path):
     cpu = torch.device("cpu")
     trained = load_model(BUNDLED_PATH)
-    # low thresholds: many boxes, and most of them doubtful ones that a small difference could lose
+    # low thresholds: many boxes, most of them near a threshold, where small differences matter
     contract = replace(Contract.from_dict(trained.content["contract"]), bin_thresh=0.1, box_thresh=0.1)
     net = load_dbnet(trained, cpu)
     write_onnx(

@@ -1,4 +1,4 @@
-"""Graphs of strangers: what is no map of probabilities is told, and what does not end is not waited for."""
+"""Crafted ONNX graphs: outputs that are not a map of probabilities, and loops that do not end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNTIMES = ("onnxruntime", "openvino")
 
 
 def after(*nodes: Any) -> list[Any]:
-    """Nodes behind one that makes the right map, called "map"."""
+    """Nodes after a valid map, called "map"."""
     return [*brightness("map"), *nodes]
 
 
@@ -62,7 +62,9 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("graph", "message"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
-def test_what_is_no_map_is_told_when_the_file_is_opened(runtime: str, graph: dict[str, Any], message: str, tmp_path):
+def test_an_output_that_is_not_a_map_is_refused_when_the_file_is_opened(
+    runtime: str, graph: dict[str, Any], message: str, tmp_path
+):
     write_onnx(tmp_path / "a.onnx", card(), **graph)
     with pytest.raises(UserError, match=message) as caught:
         ExportedNetwork(open_exported(tmp_path / "a.onnx", runtime))
@@ -70,8 +72,8 @@ def test_what_is_no_map_is_told_when_the_file_is_opened(runtime: str, graph: dic
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_map_that_goes_wrong_later_is_told_too(runtime: str, tmp_path: Path):
-    """0 / 0 is no number, and that is not what a black image gives here."""
+def test_a_map_that_is_wrong_for_a_later_image_is_refused(runtime: str, tmp_path: Path):
+    """A graph that is valid for a black image only."""
     nodes = [*brightness("map"), helper.make_node("Log", ["map"], ["out"])]  # 1 for white, -infinity for black
     write_onnx(tmp_path / "log.onnx", card(), nodes)
     with pytest.raises(UserError, match="gives values from -inf to"):
@@ -83,13 +85,13 @@ def test_a_map_that_goes_wrong_later_is_told_too(runtime: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_right_graph_is_taken(runtime: str, tmp_path: Path):
+def test_a_valid_graph_runs(runtime: str, tmp_path: Path):
     net = ExportedNetwork(open_exported(write_onnx(tmp_path / "a.onnx", card()), runtime))
     canvas = np.full((32, 64, 3), 51, np.uint8)
     assert np.allclose(net([canvas, canvas]), np.full((2, 32, 64), 0.2))
 
 
-def test_a_command_says_it_in_one_line(tmp_path: Path, monkeypatch, capsys):
+def test_a_command_reports_it_in_one_line(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "a.png", np.full((64, 64, 3), 9, np.uint8))
     write_onnx(tmp_path / "a.onnx", card(), turn("ReduceMean", keepdims=0))
@@ -100,7 +102,7 @@ def test_a_command_says_it_in_one_line(tmp_path: Path, monkeypatch, capsys):
     assert capsys.readouterr().err == "ocrdet-eval: a.onnx: gives () instead of a map of (1, 1, 64, 64)\n"
 
 
-def test_what_is_found_is_json(tmp_path: Path, monkeypatch):
+def test_detections_are_valid_json(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = np.zeros((64, 64, 3), np.uint8)
     image[20:40, 10:50] = 255
@@ -127,31 +129,31 @@ detect()
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_loop_without_an_end_is_not_waited_for(runtime: str, tmp_path: Path):
+def test_an_endless_loop_at_opening_is_stopped(runtime: str, tmp_path: Path):
     write(tmp_path / "a.png", np.full((64, 64, 3), 9, np.uint8))
     write_onnx(tmp_path / "a.onnx", card(), endless())
     done = subprocess.run(
         [sys.executable, "-c", ENDLESS, runtime], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
-    told = "ocrdet-detect: a.onnx: not opened and run on a first image within 2 s\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    message = "ocrdet-detect: a.onnx: not opened and run on a first image within 2 s\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow)])
-def test_a_loop_that_begins_later_is_not_waited_for(runtime: str, tmp_path: Path, monkeypatch):
+def test_an_endless_loop_on_a_later_image_is_stopped(runtime: str, tmp_path: Path, monkeypatch):
     net = ExportedNetwork(open_exported(write_onnx(tmp_path / "a.onnx", card(), endless("bright")), runtime))
     image = np.zeros((1, 3, 64, 64), np.uint8)
     assert net.prob_maps(image).max() == 0
     monkeypatch.setattr(exported, "PASS_SECONDS", 0.2)
-    told = rf"a\.onnx: {runtime} has not ended after 0\.2 s on an image"
-    with pytest.raises(UserError, match=told):
+    message = rf"a\.onnx: {runtime} has not ended after 0\.2 s on an image"
+    with pytest.raises(UserError, match=message):
         net.prob_maps(image + 1)
     monkeypatch.setattr(exported, "within", None)
-    with pytest.raises(UserError, match=told):  # nothing is run any more
+    with pytest.raises(UserError, match=message):  # the network is not run again
         net.prob_maps(image)
 
 
-def test_within_hands_on_what_is_returned_and_raised():
+def test_within_passes_on_results_and_errors():
     assert within(5.0, lambda: 3) == 3
     with pytest.raises(ZeroDivisionError):
         within(5.0, lambda: 1 // 0)

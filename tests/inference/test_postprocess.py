@@ -31,7 +31,7 @@ def shrunk(polygon):
 
 
 def prob_map(*polygons, level=0.9, size=(HEIGHT, WIDTH)):
-    """What a perfect network would say: `level` on the polygons, 0 elsewhere."""
+    """The map of a perfect network: `level` on the polygons, 0 elsewhere."""
     plane = np.zeros(size, np.float32)
     for polygon in polygons:
         cv2.fillPoly(plane, [np.rint(polygon).astype(np.int32)], level)
@@ -57,10 +57,10 @@ def iou(left, right):
     ids=["square", "2:1", "30 degrees", "-70 degrees", "diamond"],
 )
 @pytest.mark.parametrize("shape", ["quad", "polygon"])
-def test_what_was_shrunk_by_the_rule_comes_back(region, shape):
+def test_decoding_undoes_the_shrinking_of_the_targets(region, shape):
     (detection,) = Decoder(shape=shape)(prob_map(shrunk(region)), SAME)
     assert iou(detection.polygon, region) > 0.9
-    assert 0.84 < detection.score < 0.9001  # the outline counts, and of a turned quad some of it lies outside
+    assert 0.84 < detection.score < 0.9001  # the outline counts, and part of a rotated quad's is outside
     assert detection.polygon.dtype == np.float32
     assert isinstance(detection.score, float)
 
@@ -88,18 +88,18 @@ def test_the_whole_map_can_be_text():
     assert detection.score == 1.0
 
 
-def test_bin_thresh_decides_about_pixels():
+def test_bin_thresh_applies_to_pixels():
     # two words at 0.9 joined by a bridge at 0.4: one region below it, two above
     plane = prob_map(box(100, 70, 120, 90), level=0.4)
     plane = np.maximum(plane, prob_map(box(20, 60, 100, 100), box(120, 60, 200, 100), level=0.9))
     assert len(Decoder(bin_thresh=0.3)(plane, SAME)) == 1
     assert len(Decoder(bin_thresh=0.5)(plane, SAME)) == 2
-    # "above" the threshold: a map that sits on it is not text
+    # "above" the threshold: a map equal to it is not text
     level = np.full((HEIGHT, WIDTH), 0.5, np.float32)
     assert Decoder(bin_thresh=0.5, box_thresh=0.1)(level, SAME) == []
 
 
-def test_box_thresh_decides_about_regions():
+def test_box_thresh_applies_to_regions():
     plane = np.maximum(prob_map(box(20, 20, 80, 50), level=0.5), prob_map(box(120, 20, 180, 50), level=0.8))
     scores = {thresh: sorted(d.score for d in Decoder(box_thresh=thresh)(plane, SAME)) for thresh in (0.4, 0.6, 0.9)}
     assert scores[0.4] == pytest.approx([0.5, 0.8])
@@ -124,19 +124,19 @@ def test_mean_inside_by_hand():
     plane[2:5, 1:4] = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
     assert mean_inside(plane, box(1, 2, 3, 4)) == pytest.approx(0.5)
     assert mean_inside(plane, box(1, 2, 2, 3)) == pytest.approx((0.1 + 0.2 + 0.4 + 0.5) / 4)
-    # a row more, of zeros
+    # and one more row, of zeros
     assert mean_inside(plane, box(1, 2, 3, 5)) == pytest.approx(4.5 / 12)
-    # triangle with its outline: two corners, the hypotenuse and what lies below it
+    # triangle with its outline: two corners, the hypotenuse and the pixels below it
     assert mean_inside(plane, np.float32([[1, 2], [1, 4], [3, 4]])) == pytest.approx(
         (0.1 + 0.4 + 0.5 + 0.7 + 0.8 + 0.9) / 6
     )
 
 
 @pytest.mark.parametrize("polygon", [box(-5, -5, 2, 2), box(5, 3, 20, 20), box(-9, -9, 30, 30)])
-def test_mean_inside_takes_polygons_over_the_border(polygon):
+def test_mean_inside_accepts_polygons_beyond_the_border(polygon):
     plane = np.full((6, 8), 0.7, np.float32)
     assert mean_inside(plane, polygon) == pytest.approx(0.7)
-    assert mean_inside(plane, polygon + np.float32(100)) == 0  # nothing of it is on the map
+    assert mean_inside(plane, polygon + np.float32(100)) == 0  # outside of the map
 
 
 def test_max_candidates():
@@ -156,7 +156,7 @@ def test_thin_regions_are_noise(rows, regions):
 
 
 @pytest.mark.parametrize(("side", "regions"), [(4, 0), (8, 1)])
-def test_what_stays_small_after_growing_is_noise(side, regions):
+def test_regions_still_small_after_growing_are_noise(side, regions):
     # 4 x 4 pixels span 3 x 3 px: above the first limit; A / L · 0.5 = 9 / 12 · 0.5 = 0.4 adds no whole pixel
     assert MIN_UNCLIPPED_SIDE_PX == 5
     plane = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -188,11 +188,11 @@ def test_curved_text_keeps_its_curve_as_a_polygon():
     grown = offset(banana(), area(banana()) * 1.5 / shapely.Polygon(banana()).length)[0]
     assert iou(polygon.polygon, grown) > 0.9
     assert iou(quad.polygon, grown) < 0.7
-    # the quad holds much that is no text, and its score says so
+    # much of the quad is not text, which lowers its score
     assert polygon.score > 0.85 > 0.6 > quad.score
 
 
-def test_each_region_is_found_where_it_is():
+def test_each_region_is_found_at_its_place():
     regions = [box(15, 15, 75, 45), box(120, 20, 200, 60), turned(80, 30, 20, (70, 115))]
     found = Decoder()(prob_map(*map(shrunk, regions)), SAME)
     assert len(found) == 3
@@ -208,7 +208,7 @@ def test_padding_is_ignored():
     on_padding = prob_map(word, box(160, 20, 210, 60), box(20, 110, 120, 150))
     (detection,) = Decoder()(on_padding, transform)
     np.testing.assert_array_equal(detection.polygon, clean[0].polygon)
-    # a region that runs on into the padding ends at the image's border and is scored by its part inside
+    # a region across the padding ends at the border of the image and is scored on its part inside
     across = prob_map(box(100, 20, 149, 60), level=0.9) + prob_map(box(150, 20, 210, 60), level=0.35)
     (cut,) = Decoder()(across, transform)
     assert cut.polygon[:, 0].max() == 149
@@ -253,7 +253,7 @@ def test_analytic_growth_of_a_square():
 
 
 @pytest.mark.parametrize("degrees", [0, 13, -40, 77])
-def test_both_ways_to_grow_give_nearly_the_same_box(degrees):
+def test_clipper_and_analytic_give_nearly_the_same_box(degrees):
     plane = prob_map(shrunk(turned(90, 40, degrees)))
     ((exact,), (analytic,)) = (Decoder(unclip=way)(plane, SAME) for way in ("clipper", "analytic"))
     assert analytic.score == exact.score
@@ -261,7 +261,7 @@ def test_both_ways_to_grow_give_nearly_the_same_box(degrees):
     assert iou(analytic.polygon, exact.polygon) > 0.9
 
 
-def test_polygons_grow_by_pyclipper_in_both_ways():
+def test_polygons_always_grow_by_pyclipper():
     plane = prob_map(box(60, 50, 100, 90), box(120, 20, 200, 60))
     exact, analytic = (Decoder(shape="polygon", unclip=way)(plane, SAME) for way in ("clipper", "analytic"))
     assert len(exact) == 2

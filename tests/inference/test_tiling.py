@@ -1,4 +1,4 @@
-"""Large images in tiles: every pixel once, no seams, nothing found twice."""
+"""Tiles of large images: every pixel once, no seams, no region twice."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_spans_cover_a_side_once(length: int, strides: int):
         assert left.keep_to == right.keep_from
         assert left.stop - right.start >= min(OVERLAP, tile // 2)
         assert left.stop - left.keep_to >= least and right.keep_from - right.start >= least
-    assert len(found) <= 1 + 2 * length / tile  # a network made for small images must not need thousands
+    assert len(found) <= 1 + 2 * length / tile  # small tiles must not overlap by more than half
 
 
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("size", [(300, 2000), (1500, 200), (1111, 1777)])
-def test_the_map_is_put_together_pixel_by_pixel(size, exact):
+def test_the_map_is_joined_pixel_by_pixel(size, exact):
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     asked = set()
 
@@ -60,7 +60,7 @@ def box(x: float, y: float, w: float, h: float, score: float = 0.9) -> Detection
     return Detection(np.float32([[x, y], [x + w, y], [x + w, y + h], [x, y + h]]), score)
 
 
-def test_large_text_is_that_of_the_whole_image():
+def test_large_text_comes_from_the_whole_image():
     small = [box(0, 0, 100, 30), box(500, 500, 300, 250), box(2000, 2000, 80, 20)]
     large = [box(480, 480, 900, 300), box(0, 0, 110, 32)]  # 300 px is more than a quarter of 736; 32 is not
     found = joined(small, large, 736)
@@ -70,7 +70,7 @@ def test_large_text_is_that_of_the_whole_image():
 
 
 @pytest.mark.slow
-def test_a_mosaic_of_photos_gives_the_words_that_the_photos_give(icdar2015: Path):
+def test_tiles_find_the_words_of_single_photos_in_a_mosaic(icdar2015: Path):
     records = {r.image_path.name: r for r in read_data(icdar2015, "icdar2015").parts["train"]}
     detector, without = (Detector(input_size=(736, 1280), tiling=tiling) for tiling in (True, False))
     mosaic, truth, alone = np.zeros((4000, 6000, 3), np.uint8), [], []
@@ -94,4 +94,4 @@ def test_a_mosaic_of_photos_gives_the_words_that_the_photos_give(icdar2015: Path
     words = found(alone)
     assert words > 35
     assert found([whole]) >= 0.95 * words
-    assert found([whole._replace(detections=without(mosaic))]) < 0.5 * words  # what tiles are for
+    assert found([whole._replace(detections=without(mosaic))]) < 0.5 * words  # without tiles
