@@ -1,4 +1,4 @@
-"""Label files as published sets have them, for the tests of their readers."""
+"""Label files of published data sets, for the tests of their formats."""
 
 from __future__ import annotations
 

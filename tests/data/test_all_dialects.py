@@ -1,4 +1,4 @@
-"""One data set written in every dialect loads to the same records."""
+"""One data set, written in every format, loads to the same records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def same(polygons, points, tolerance):
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
-def test_it_loads_to_what_was_written(written):
+def test_each_format_loads_what_was_written(written):
     way, root, pictures = written
     reading = read_data(root)
     assert reading.dialect == BY_KEY[way.key].NAME
@@ -56,7 +56,7 @@ def test_it_loads_to_what_was_written(written):
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
-def test_one_dialect_takes_it_for_its_own(written):
+def test_exactly_one_format_is_recognised(written):
     way, root, _ = written
     wanted = [] if way.key == "folders" else [way.key]
     assert [reader.KEY for reader in FORMATS if reader is not FALLBACK and reader.recognise(root)] == wanted
@@ -64,7 +64,7 @@ def test_one_dialect_takes_it_for_its_own(written):
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
-def test_the_check_names_it_and_its_copy_holds_the_same(written, tmp_path, capsys):
+def test_check_names_the_format_and_its_copy_is_equal(written, tmp_path, capsys):
     way, root, pictures = written
     run_command("check", _check, [f"data.root={root}", f"output={tmp_path}/out", "fix=true"])
     assert capsys.readouterr().out.startswith(f"data: {BY_KEY[way.key].NAME} (")
@@ -75,11 +75,11 @@ def test_the_check_names_it_and_its_copy_holds_the_same(written, tmp_path, capsy
         if record is not None:
             assert same(record.polygons, [word.points for word in picture.words], way.tolerance)
             assert record.ignore.tolist() == [word.ignore for word in picture.words]
-    assert copied.images == len({pixels(picture) for picture in pictures})  # the same picture once
+    assert copied.images == len({pixels(picture) for picture in pictures})  # duplicates once
 
 
 @pytest.mark.parametrize("written", WAYS, indirect=True)
-def test_a_training_gets_the_same_samples(written):
+def test_training_gets_the_same_samples(written):
     way, root, pictures = written
     splits = custom(root)
     sources = [source for source in (splits.train, splits.val, splits.test) if source is not None]
@@ -113,10 +113,10 @@ def test_curved_polygons_survive_from_file_to_score(written):
     wanted = sum(not word.ignore for words in curves.values() for word in words)
     assert (exact.result().hmean, exact.result().matched) == (1.0, wanted)
     assert exact.best_iou == pytest.approx(1.0, abs=1e-9)
-    assert boxes.result().hmean < 0.7  # boxes round the same regions find few: the score depends on the curves
+    assert boxes.result().hmean < 0.7  # quads around the same regions match few: the score depends on the curves
 
 
-def test_the_set_has_what_the_dialects_differ_in():
+def test_the_data_set_covers_the_differences_of_the_formats():
     """Guards the writers: a set from which everything hard was cut would prove nothing."""
     pictures = {name: way.expressible() for name, way in WAYS.items()}
     for name, way in WAYS.items():
@@ -129,7 +129,7 @@ def test_the_set_has_what_the_dialects_differ_in():
     assert set(",\"'\\ö東<&[") <= set(everything)
 
 
-def test_the_folders_of_icdar_2015_alone_are_told_from_those_beside_other_labels(tmp_path):
+def test_icdar_2015_folders_beside_other_labels_are_not_recognised(tmp_path):
     (tmp_path / "ch4_test_images").mkdir()
     assert detect_format(tmp_path) == (BY_KEY["icdar2015"], "ch4_test_images/")  # its reader names the missing labels
     (tmp_path / "test_icdar2015_label.txt").write_text("ch4_test_images/img_1.jpg\t[]\n")

@@ -1,4 +1,4 @@
-"""Random views: what happens to the pixels happens to the polygons."""
+"""Augmentation changes pixels and polygons in the same way."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def compare(view):
     for polygon in view.polygons:
         cv2.fillPoly(labelled, [np.rint(polygon).astype(np.int32)], 1)
     iou = (bright & (labelled == 1)).sum() / (bright | (labelled == 1)).sum()
-    weight = view.image[:, :, 0].astype(np.float64)  # grey edges count by their share: finer than a pixel
+    weight = view.image[:, :, 0].astype(np.float64)  # grey edges count partially: sub-pixel precision
     ys, xs = np.mgrid[: weight.shape[0], : weight.shape[1]]
     centre = np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
     (polygon,) = view.polygons
@@ -55,22 +55,22 @@ def compare(view):
     return iou, float(np.hypot(*(centre - np.array([moments["m10"], moments["m01"]]) / moments["m00"])))
 
 
-def test_zeros_leave_an_image_of_the_right_size_alone():
+def test_zeros_leave_an_image_of_the_right_size_unchanged():
     image = noise(96, 128)
     for crop in (False, True):
         view = Augment(**STILL, crop=crop)(sample(image, QUAD / 2), 96, 128, np.random.default_rng(0))
-        if not crop:  # a crop may lie anywhere, also where a part of the window is empty
+        if not crop:  # a crop may be anywhere, also partly outside the image
             np.testing.assert_array_equal(view.image, image)
             np.testing.assert_allclose(view.polygons, [QUAD / 2])
         assert view.image.shape == (96, 128, 3)
 
 
 @pytest.mark.parametrize("size", [(160, 200), (320, 400), (80, 100), (160, 64)])
-def test_without_crop_the_whole_image_stays_with_its_labels(size):
+def test_without_crop_the_whole_image_is_shown(size):
     source = drawn(QUAD, 160, 200)
     view = Augment(**STILL, crop=False)(source, *size, np.random.default_rng(0))
     assert view.image.shape == (*size, 3)
-    # one scale for both sides, the image in the top-left corner
+    # one scale for both sides, the image at the top left
     scale = min(size[0] / 160, size[1] / 200)
     np.testing.assert_allclose(view.polygons[0], (QUAD + 0.5) * scale - 0.5, atol=0.7)
     iou, apart = compare(view)
@@ -131,7 +131,7 @@ def test_polygons_follow_the_pixels(options):
             continue
         iou, apart = compare(view)
         assert iou > 0.9, seed
-        # measured: up to 0.12. Half a pixel would be seen: a wrong pixel centre, or a mirror about the wrong axis
+        # measured: up to 0.12. Half a pixel would fail: a wrong pixel centre, or mirroring about the wrong axis
         assert apart < 0.2, seed
         seen += 1
     assert seen >= 8
@@ -152,7 +152,7 @@ def test_strong_reductions_stay_aligned(zoom, options):
 
 
 def test_a_reduction_averages_instead_of_picking_pixels():
-    # lines one pixel wide, every fourth: a quarter of 255 = 64 everywhere once they cannot be told apart
+    # every fourth column is white: a quarter of 255 = 64 everywhere once they blur
     image = np.zeros((800, 800, 3), np.uint8)
     image[:, ::4] = 255
     augment = Augment(**STILL | {"scale_min": 0.125, "scale_max": 0.125})
@@ -179,7 +179,7 @@ def test_the_same_random_numbers_give_the_same_view():
 
 
 @pytest.mark.parametrize("crop", [True, False])
-def test_the_sample_that_came_in_is_unchanged(crop):
+def test_the_input_sample_is_unchanged(crop):
     source = sample(noise(120, 150), QUAD / 2, QUAD - 90, ignore=[False, True])
     image, polygons, flags = source.image.copy(), [p.copy() for p in source.polygons], source.ignore.copy()
     augment = Augment(perspective=0.1, blur=1.0, crop=crop)
@@ -195,7 +195,7 @@ def test_the_sample_that_came_in_is_unchanged(crop):
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (96, 32)])
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (300, 5), (70, 90)])
-def test_views_have_exactly_the_asked_size(size, shape):
+def test_views_have_exactly_the_requested_size(size, shape):
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * np.float32([shape[1] - 1, shape[0] - 1])
     for crop in (True, False):
         for source in (sample(noise(*shape)), sample(noise(*shape), corners)):
@@ -217,14 +217,14 @@ def box(left, top, right, bottom):
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
-def test_regions_outside_are_gone():
+def test_regions_outside_are_dropped():
     view = still_view(box(110, 10, 130, 20), box(10, 10, 40, 20), box(-50, 5, -10, 9), ignore=[False, True, False])
     assert len(view.polygons) == 1
     np.testing.assert_array_equal(view.polygons[0], box(10, 10, 40, 20))
     assert view.ignore.tolist() == [True]
 
 
-def test_cut_regions_are_clipped_and_strokes_become_dont_care():
+def test_cut_regions_are_clipped_and_small_rests_become_dont_care():
     # 99 is the last pixel centre: of 100 px, 39 and 29 are left
     view = still_view(box(60, 10, 160, 20), box(70, 30, 170, 40), box(60, 50, 160, 60), ignore=[False, False, True])
     assert MIN_VISIBLE == 0.3
@@ -232,8 +232,8 @@ def test_cut_regions_are_clipped_and_strokes_become_dont_care():
     assert view.ignore.tolist() == [False, True, True]
 
 
-def test_the_pieces_of_one_region_share_its_fate():
-    # a U standing on its head outside: two arms 10 x 50 of 1000 + 80 x 30 = 3400 are left, 29 %
+def test_all_pieces_of_a_region_are_dont_care_or_none():
+    # a U whose base is outside: two arms 10 x 50 of 1000 + 80 x 30 = 3400 are left, 29 %
     deep = np.array([[10, 50], [20, 50], [20, 110], [80, 110], [80, 50], [90, 50], [90, 140], [10, 140]], np.float32)
     view = still_view(deep)
     # 49 rows of 10, twice; whole: 80 · 90 - 60 · 60 = 3600; 980 / 3600 = 27 %
@@ -266,7 +266,7 @@ def test_colour_changes_stay_in_range_and_keep_the_geometry():
         changed = cv2.transform(image, color_matrix(0.25, np.random.default_rng(seed)))
         assert changed.shape == image.shape and changed.dtype == np.uint8
         assert not np.array_equal(changed, image)
-        # order of levels is kept in each channel: a line that rises
+        # the order of levels is kept in each channel
         for channel in range(3):
             levels = changed[:, :, channel].ravel()[np.argsort(image[:, :, channel].ravel(), kind="stable")]
             assert (np.diff(levels.astype(int)) >= 0).all()
@@ -275,7 +275,7 @@ def test_colour_changes_stay_in_range_and_keep_the_geometry():
 
 
 def test_a_small_crop_shows_text_at_the_scale_of_the_evaluation():
-    # 100x200 would be evaluated at 200x400, twice as large: so it is taught, whatever the size of the crop
+    # 100x200 would be evaluated at 200x400, twice as large: training uses the same scale for any crop size
     whole = sample(noise(100, 200), QUAD / 2)
     augment = Augment(**STILL, evaluated_at=(200, 400))
     for size in ((96, 128), (160, 96), (200, 400)):

@@ -1,4 +1,4 @@
-"""What docs/bad-input.md says of files, folders and lists, where no other file shows it."""
+"""Files, folders and lists of docs/bad-input.md that no other test covers."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def told(reading: Reading) -> list[tuple[str, str, int]]:
     "name",
     ["照片 1", "emoji😀", "#50% (1)", "a=b,c", "q\"u'o;te", "two\nlines", "a.b.c", "-x", " .lead", "caf\udce9"],
 )
-def test_any_name_of_picture_and_labels(tmp_path: Path, name: str):
+def test_any_file_name(tmp_path: Path, name: str):
     reading = read_data(write(tmp_path, f"images/{name}.png", **{f"labels/{name}.txt": WORD}))
     assert texts(reading) == {f"{name}.png": ("word",)} and told(reading) == []
 
 
-def test_a_finding_stays_one_line_whatever_the_name(tmp_path: Path):
+def test_a_finding_is_one_line_for_any_file_name(tmp_path: Path):
     reading = read_data(write(tmp_path, "images/a.png", "images/two\nlines.png", **{"labels/a.txt": WORD}))
     (finding,) = reading.report
     assert finding.code == "GT001" and "two\\nlines.png" in finding.text and "\n" not in finding.text
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_suffixes_in_capitals(tmp_path: Path, listed: bool):
+def test_upper_case_suffixes(tmp_path: Path, listed: bool):
     root = write(
         tmp_path,
         "train_images/a.PNG",
@@ -68,14 +68,14 @@ def test_suffixes_in_capitals(tmp_path: Path, listed: bool):
     assert texts(reading) == {"a.PNG": ("word",), "b.Png": ("other",)} and told(reading) == []
 
 
-def test_two_label_files_that_differ_in_capitals(tmp_path: Path):
+def test_two_label_files_that_differ_in_case(tmp_path: Path):
     root = write(tmp_path, "images/a.png", **{"labels/a.txt": WORD, "labels/a.TXT": OTHER})
     if len(list((root / "labels").iterdir())) == 1:
         pytest.skip("this disk takes both names for one")
     assert told(read_data(root)) == [("GT026", "a.TXT", 0)]
 
 
-def test_dots_in_a_name_are_part_of_it(tmp_path: Path):
+def test_dots_in_file_names(tmp_path: Path):
     root = write(tmp_path, "images/a.b.png", "images/a.png", **{"labels/a.b.txt": WORD, "labels/a.txt": OTHER})
     assert texts(read_data(root)) == {"a.b.png": ("word",), "a.png": ("other",)}
 
@@ -86,10 +86,10 @@ def test_one_stem_with_two_suffixes(tmp_path: Path):
     (root / "labels/1.png.txt").rename(root / "labels/1.txt")
     (root / "labels/1.jpg.txt").unlink()
     reading = read_data(root)
-    assert told(reading) == [("FS076", "1.txt", 0)] * 2 and not reading.parts["train"]  # whose it is nobody knows
+    assert told(reading) == [("FS076", "1.txt", 0)] * 2 and not reading.parts["train"]  # unknown owner
 
 
-def test_links_in_circles_and_files_of_the_desktop(tmp_path: Path):
+def test_cyclic_links_and_desktop_files(tmp_path: Path):
     root = write(tmp_path, "images/1.png", **{"labels/1.txt": WORD})
     (root / "images/circle").symlink_to(root)
     for name in ("._1.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
@@ -101,7 +101,7 @@ def test_links_in_circles_and_files_of_the_desktop(tmp_path: Path):
     assert told(read_data(root)) == [("FS077", "self.png", 0)]
 
 
-def test_whatever_stands_in_a_list(tmp_path: Path):
+def test_any_content_of_a_list(tmp_path: Path):
     root = write(
         tmp_path,
         *(f"train_images/{name}.png" for name in ("1", "2", "3", "a b")),
@@ -139,7 +139,7 @@ def test_a_list_in_another_encoding(tmp_path: Path):
         ({"train_list.txt": "\n# 1.png\n"}, "train_list.txt: 0 images found (looked for lines such as 1.jpg"),
     ],
 )
-def test_nothing_there_is_one_line(tmp_path: Path, files: dict[str, str], message: str, capsys):
+def test_an_empty_folder_is_reported_in_one_line(tmp_path: Path, files: dict[str, str], message: str, capsys):
     root = write(tmp_path / "set", **files)
     root.mkdir(exist_ok=True)
     assert run_command("check", _check, [f"data.root={root}", f"output={tmp_path}/out"]) == 2
@@ -151,7 +151,7 @@ def test_nothing_there_is_one_line(tmp_path: Path, files: dict[str, str], messag
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-def test_names_of_folders_above_the_set_decide_nothing(tmp_path: Path):
+def test_names_of_parent_folders_do_not_matter(tmp_path: Path):
     test = write(tmp_path / "train/train_images/set", "test_images/1.png", **{"test_gts/1.txt": WORD})
     splits = custom(test)
     assert isinstance(splits.train, EmptySource) and splits.test is not None and len(splits.test) == 1
@@ -160,7 +160,7 @@ def test_names_of_folders_above_the_set_decide_nothing(tmp_path: Path):
     assert custom(train).test is None and len(custom(train).train) == 1
 
 
-def test_a_folder_is_found_from_where_the_command_was_typed(tmp_path: Path, monkeypatch):
+def test_relative_paths_start_at_the_working_directory(tmp_path: Path, monkeypatch):
     write(tmp_path / "set", "images/1.png", **{"labels/1.txt": WORD})
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
@@ -168,8 +168,8 @@ def test_a_folder_is_found_from_where_the_command_was_typed(tmp_path: Path, monk
     assert (tmp_path / "below/out/report.html").is_file()
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root, who may write anywhere, runs this test too
+def test_a_folder_without_write_permission(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # also when run as root
     with pytest.raises(UserError, match=r"run_dir=.*run: cannot be written to"):
         make_folder("run_dir", tmp_path / "run")
     (tmp_path / "file").touch()
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch):
         make_folder("output", tmp_path / "file/out")
 
 
-def test_a_disk_that_fails_under_a_label_file(tmp_path: Path, monkeypatch):
+def test_a_read_error_in_a_label_file(tmp_path: Path, monkeypatch):
     root = write(tmp_path, "images/1.png", "images/2.png", **{"labels/1.txt": WORD, "labels/2.txt": WORD})
     read = text_file.read_regular
 

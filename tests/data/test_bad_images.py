@@ -1,4 +1,4 @@
-"""What docs/bad-input.md says of images, where no other file shows it."""
+"""Images of docs/bad-input.md that no other test covers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
 @pytest.mark.parametrize(("suffix", "mode"), [(suffix, mode) for suffix, modes in FORMATS.items() for mode in modes])
-def test_the_head_knows_how_the_pixels_will_lie(tmp_path: Path, suffix: str, mode: str, orientation: int):
+def test_the_header_gives_the_upright_size(tmp_path: Path, suffix: str, mode: str, orientation: int):
     """Labels are turned by what the head says: it must be what reading does, for every kind of file."""
     path = tmp_path / f"a{suffix}"
     exif = PIL.Image.Exif()
@@ -79,7 +79,7 @@ def test_the_head_knows_how_the_pixels_will_lie(tmp_path: Path, suffix: str, mod
 
 
 @pytest.mark.parametrize(("mode", "colour"), [("RGB", (1, 2, 3)), ("L", 3), ("P", 3)])
-def test_one_clear_colour_of_a_png(tmp_path: Path, mode: str, colour: object):
+def test_a_transparent_colour_of_a_png(tmp_path: Path, mode: str, colour: object):
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     marked(mode).save(tmp_path / "a.png", exif=exif, transparency=colour)
@@ -106,7 +106,7 @@ def adobe_jpeg(cmyk: np.ndarray, transform: int) -> bytes:
     return bytes(data)
 
 
-def test_print_colours_with_and_without_ycck(tmp_path: Path):
+def test_cmyk_with_and_without_ycck(tmp_path: Path):
     # a fifth of cyan, no magenta, all yellow, no black: red 255 * 0.8 = 204, green 255, blue 0
     ink = np.full((16, 16, 4), (51, 0, 255, 0), np.uint8)
     (tmp_path / "cmyk.jpg").write_bytes(adobe_jpeg(ink, 0))
@@ -119,7 +119,7 @@ def test_print_colours_with_and_without_ycck(tmp_path: Path):
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
-def test_the_first_of_several_pictures(tmp_path: Path, suffix: str):
+def test_the_first_of_several_frames_is_read(tmp_path: Path, suffix: str):
     first, second = (PIL.Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (10, 200))
     options = {"lossless": True} if suffix == ".webp" else {}
     first.save(tmp_path / f"a{suffix}", save_all=True, append_images=[second], **options)
@@ -127,14 +127,14 @@ def test_the_first_of_several_pictures(tmp_path: Path, suffix: str):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
-def test_a_damaged_colour_profile_is_not_read(tmp_path: Path, suffix: str):
+def test_a_damaged_colour_profile_is_ignored(tmp_path: Path, suffix: str):
     path = tmp_path / f"a{suffix}"
     PIL.Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(path, icc_profile=b"rubbish" * 20)
     assert read_head(path)[:2] == (8, 8) and (read_image(path) == 90).all()
 
 
 @pytest.mark.parametrize("exif", [b"rubbish", b"MM\0*\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12"])
-def test_damaged_exif_costs_nothing_and_is_not_talked_about(tmp_path: Path, exif: bytes):
+def test_damaged_exif_is_ignored(tmp_path: Path, exif: bytes):
     PIL.Image.fromarray(np.full((16, 24, 3), 90, np.uint8)).save(tmp_path / "whole.jpg")
     data, segment = (tmp_path / "whole.jpg").read_bytes(), b"Exif\0\0" + exif
     (tmp_path / "a.jpg").write_bytes(
@@ -148,7 +148,7 @@ def test_damaged_exif_costs_nothing_and_is_not_talked_about(tmp_path: Path, exif
 
 @pytest.mark.parametrize("share", [0.3, 0.999])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif", ".gif", ".jp2", ".ppm"])
-def test_a_file_cut_short_is_known_before_anything_starts(tmp_path: Path, suffix: str, share: float):
+def test_a_truncated_file_is_found_before_the_run_starts(tmp_path: Path, suffix: str, share: float):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     data = cv2.imencode(suffix, noise)[1].tobytes()
     path = tmp_path / f"a{suffix}"
@@ -160,7 +160,7 @@ def test_a_file_cut_short_is_known_before_anything_starts(tmp_path: Path, suffix
     assert caught.value.code == "IM052" and str(caught.value).startswith(f"{path}: ")
 
 
-def test_damage_in_the_middle_is_found_by_the_check(tmp_path: Path):
+def test_damage_in_the_middle_is_found_by_check(tmp_path: Path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     data = bytearray(cv2.imencode(".webp", noise, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
     data[30:-30] = bytes(len(data) - 60)
@@ -172,7 +172,7 @@ def test_damage_in_the_middle_is_found_by_the_check(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])
-def test_pixels_without_a_range_are_known_before_anything_starts(tmp_path: Path, kind: type, shape: tuple[int, ...]):
+def test_float_pixels_are_found_before_the_run_starts(tmp_path: Path, kind: type, shape: tuple[int, ...]):
     path = tmp_path / "a.tif"
     path.write_bytes(cv2.imencode(".tif", np.ones(shape, kind))[1].tobytes())
     with pytest.raises(ImageFault, match=f"pixels are {kind.__name__}") as caught:
@@ -180,7 +180,7 @@ def test_pixels_without_a_range_are_known_before_anything_starts(tmp_path: Path,
     assert caught.value.code == "IM060"
 
 
-def test_a_bomb_is_known_by_its_head(tmp_path: Path, monkeypatch):
+def test_a_decompression_bomb_is_found_in_the_header(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 89_500_000)
     pieces = [(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(99)))]
     packed = [
@@ -193,7 +193,7 @@ def test_a_bomb_is_known_by_its_head(tmp_path: Path, monkeypatch):
     assert caught.value.code == "IM064"
 
 
-def test_a_disk_that_fails_is_told_and_not_asked_again(tmp_path: Path, monkeypatch):
+def test_a_read_error_is_reported_once(tmp_path: Path, monkeypatch):
     asked = []
 
     def fails(path: Path) -> None:
@@ -230,7 +230,7 @@ def odd_images(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_odd_shapes_are_trained_on_and_searched(odd_images: Path, tiny_run: Path, tmp_path: Path, monkeypatch):
+def test_extreme_shapes_work_in_training_and_detection(odd_images: Path, tiny_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [*(word for word in TINY if not word.startswith("data.")), "train.epochs=1", "run_dir=run"]
     names = tmp_path / "names.txt"

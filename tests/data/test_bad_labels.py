@@ -1,4 +1,4 @@
-"""What docs/bad-input.md says of label files and regions, where no other file shows it."""
+"""Label files and regions of docs/bad-input.md that no other test covers."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def used(root: Path) -> list[LabelRecord]:
     return apply_error_policy(reading.parts, reading.report).parts["train"]
 
 
-def test_an_empty_file_says_that_there_is_no_text(tmp_path: Path):
+def test_an_empty_label_file_means_no_text(tmp_path: Path):
     first, second = used(write(tmp_path, " \r\n\n", WORD))
     assert first.polygons == () and first.lost == 0 and len(second.polygons) == 1
     assert codes(tmp_path) == [("GT002", "1.txt", 0)]
 
 
-def test_line_ends_of_an_old_macintosh(tmp_path: Path):
+def test_carriage_returns_as_line_ends(tmp_path: Path):
     (record,) = used(write(tmp_path, f"{WORD}\r{OTHER}"))
     assert record.texts == ("word", "other") and codes(tmp_path) == []
 
 
-def test_only_the_whole_text_is_a_mark_and_a_star_is_text(tmp_path: Path):
+def test_a_mark_is_the_whole_text_and_a_star_is_text(tmp_path: Path):
     lines = [PLACE.replace("20,20", f"{20 + n},20", 1) + text for n, text in enumerate(("###", "*", "#", "foo,###"))]
     (record,) = used(write(tmp_path, "\n".join(lines)))
     assert record.ignore.tolist() == [True, False, False, False]
 
 
-def test_json_in_a_text_file_is_named_with_its_line(tmp_path: Path):
+def test_json_in_a_text_file_is_reported_with_its_line(tmp_path: Path):
     line = '[{"points": [[20,20],[60,20],[60,40],[20,40]], "transcription": "a"}]'
     assert codes(write(tmp_path, f"{WORD}\n{line}")) == [("GT020", "1.txt", 2)]
 
 
-def test_two_corners_are_a_box_only_where_that_was_asked_for(tmp_path: Path):
+def test_two_corners_are_a_box_only_on_request(tmp_path: Path):
     assert codes(write(tmp_path, f"{WORD}\n20,60,60,80")) == [("GT018", "1.txt", 2)]
     for folder, name in (("images", "train_images"), ("labels", "train_gts")):
         (tmp_path / folder).rename(tmp_path / name)
@@ -77,11 +77,11 @@ def test_two_corners_are_a_box_only_where_that_was_asked_for(tmp_path: Path):
         "20,60,60,60,1e9,80,20,80,word",
     ],
 )
-def test_what_has_no_place_is_never_taught_as_background(tmp_path: Path, line: str):
+def test_lost_regions_are_never_trained_on_as_background(tmp_path: Path, line: str):
     first, second = used(write(tmp_path, f"{WORD}\n{line}\n", OTHER))
     planes = TargetMaker(min_text_size=4)(first.polygons, first.ignore, 96, 128)
     assert planes.prob_map.any()
-    np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # the other word counts, and nothing else
+    np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # only the other word is trained on
     assert TargetMaker(min_text_size=4)(second.polygons, second.ignore, 96, 128).prob_mask.all()
 
 
@@ -100,13 +100,13 @@ def test_a_region_outside_its_image_is_counted_and_dropped(tmp_path: Path):
     assert len(first.polygons) == 1 and not first.ignore.any() and codes(tmp_path) == [("PG040", "1.txt", 2)]
 
 
-def test_a_triangle_is_taught_as_one(tmp_path: Path):
+def test_a_triangle_stays_a_triangle(tmp_path: Path):
     (record,) = used(write(tmp_path, "10,10,90,10,50,80"))
     planes = TargetMaker()(record.polygons, record.ignore, 96, 128)
     assert planes.prob_map[30, 50] and not planes.prob_map[70, 20] and codes(tmp_path)[-1][0] == "PG030"
 
 
-def test_a_line_without_area_is_masked_where_it_lies(tmp_path: Path):
+def test_a_region_without_area_is_masked_along_its_corners(tmp_path: Path):
     record, _ = used(write(tmp_path, f"{OTHER}\n20,20,60,20,40,20,30,20,word\n", WORD))
     planes = TargetMaker(min_text_size=4)(record.polygons, record.ignore, 96, 128)
     assert not planes.prob_mask[20, 20:61].any() and planes.prob_mask[23].all() and planes.prob_map.any()

@@ -1,4 +1,4 @@
-"""The hash of a data set: what changes it, and that nothing else does."""
+"""The hash of a data set: what changes it and what does not."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def hash_of(records):
     return data_hash(LabelledImages(records))
 
 
-def test_hash_is_hexadecimal_and_the_same_wherever_the_data_lie(tmp_path):
+def test_hash_is_hexadecimal_and_independent_of_the_folder(tmp_path):
     first, second = labelled(tmp_path / "here"), labelled(tmp_path / "far" / "away")
     assert hash_of(first) == hash_of(first) == hash_of(second)
     assert len(hash_of(first)) == 64 and int(hash_of(first), 16) > 0
 
 
-def test_hash_of_a_folder_that_was_moved(tmp_path):
+def test_hash_of_a_moved_folder(tmp_path):
     for root in (tmp_path / "a", tmp_path / "b" / "c"):
         for folder in ("images", "labels"):
             (root / folder / "sub").mkdir(parents=True)
@@ -85,7 +85,7 @@ def test_a_region_that_moves_to_the_next_image_changes_the_hash(tmp_path):
     assert hash_of(three_one) != hash_of(two_two)
 
 
-def test_name_and_size_of_an_image_count(tmp_path):
+def test_name_and_size_of_an_image_change_the_hash(tmp_path):
     records = labelled(tmp_path)
     before = hash_of(records)
     renamed = records[0].image_path.rename(tmp_path / "other.jpg")
@@ -96,22 +96,22 @@ def test_name_and_size_of_an_image_count(tmp_path):
     assert hash_of(records) != before
 
 
-def test_what_does_not_count(tmp_path):
+def test_what_does_not_change_the_hash(tmp_path):
     records = labelled(tmp_path)
     before = hash_of(records)
-    records[0].image_path.write_bytes(b"\xff" * 10)  # other pixels in as many bytes: the stated limit
+    records[0].image_path.write_bytes(b"\xff" * 10)  # other pixels in the same number of bytes: a documented limit
     os.utime(records[1].image_path, (0, 0))
     assert hash_of([replace(record, label_path=None) for record in records]) == before
 
 
-def test_an_image_that_is_gone_changes_the_hash_and_stops_nothing(tmp_path):
+def test_a_deleted_image_changes_the_hash(tmp_path):
     records = labelled(tmp_path)
     before = hash_of(records)
     records[0].image_path.unlink()
     assert hash_of(records) != before
 
 
-def test_names_and_texts_that_are_no_utf_8(tmp_path):
+def test_names_and_texts_that_are_not_utf_8(tmp_path):
     records = labelled(tmp_path)
     odd = replace(records[0], image_path=tmp_path / "caf\udce9.jpg", texts=("\udce9", "照片"))
     assert hash_of([odd]) != hash_of(records[:1])
@@ -128,7 +128,7 @@ for source in (LabelledImages(read_data(Path(sys.argv[1])).parts["train"]), Synt
 """  # the chunks rather than their hash, because `provenance` takes seconds to load torch
 
 
-def test_the_seed_of_pythons_hashes_does_not_matter(tmp_path):
+def test_pythons_hash_seed_does_not_matter(tmp_path):
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
     for number in range(5):
@@ -149,7 +149,7 @@ def test_the_seed_of_pythons_hashes_does_not_matter(tmp_path):
     assert "4.jpg" in printed[0] and "seed 1" in printed[0]
 
 
-def test_a_thousand_images_cost_less_than_a_tenth_of_a_second(tmp_path):
+def test_hashing_a_thousand_images_takes_less_than_a_tenth_of_a_second(tmp_path):
     source = LabelledImages(labelled(tmp_path, 1000))
 
     def seconds():
@@ -160,7 +160,7 @@ def test_a_thousand_images_cost_less_than_a_tenth_of_a_second(tmp_path):
     assert min(seconds() for _ in range(3)) < 0.1
 
 
-def test_everything_that_scenes_depend_on_counts():
+def test_everything_that_scenes_depend_on_changes_the_hash():
     given = {"count": 4, "height": 64, "width": 96, "seed": 1, "first": 0}
     others = [given, *({**given, name: value + 1} for name, value in given.items())]
     assert len({data_hash(SyntheticScenes(**arguments)) for arguments in others}) == 6
@@ -168,7 +168,7 @@ def test_everything_that_scenes_depend_on_counts():
     assert data_hash(SyntheticScenes(**turned)) != data_hash(SyntheticScenes(**given))
 
 
-def test_fonts_and_backgrounds_count_by_name_and_size(tmp_path):
+def test_names_and_sizes_of_fonts_and_backgrounds_change_the_hash(tmp_path):
     matplotlib = pytest.importorskip("matplotlib", reason="a font file is needed")
     font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     for root in ("a", "b"):
@@ -182,7 +182,7 @@ def test_fonts_and_backgrounds_count_by_name_and_size(tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     hashes = [scenes(None, None), scenes(a, None), scenes(None, a), scenes(a, a)]
     assert len(set(hashes)) == 4
-    assert scenes(b, b) == hashes[3]  # where they lie does not count
+    assert scenes(b, b) == hashes[3]  # their folder does not matter
     (b / "wall.jpg").rename(b / "floor.jpg")
     assert scenes(b, b) != hashes[3]
     (a / "wall.jpg").write_bytes(bytes(11))

@@ -1,4 +1,4 @@
-"""What becomes of images with findings: fail, skip, fix."""
+"""What happens to images with findings: fail, skip, fix."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ def test_fix_masks_the_whole_image_but_its_other_text(folder):
     (record,) = [record for record in train(root) if record.image_path.stem == "2"]
     assert record.ignore.tolist() == [False, True] and record.texts == ("word", "###")
     planes = TargetMaker()(record.polygons, record.ignore, 96, 96)
-    assert planes.prob_map.sum() > 0  # the word is taught
-    np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # and nothing as background
+    assert planes.prob_map.sum() > 0  # the word is trained on
+    np.testing.assert_array_equal(planes.prob_mask, planes.prob_map)  # and nothing is background
     notes = custom(root).notes
     assert notes[0].startswith("data: folders or lists with ICDAR lines (images/), 4 images")
     assert any("GT020" in line and "2.txt:2" in line and "don't-care" in line for line in notes)
 
 
-def test_skip_leaves_the_image_out(folder):
+def test_skip_drops_the_image(folder):
     assert named(train(folder(4, _2=BAD), on_error="skip")) == ["0", "1", "3"]
 
 
-def test_fail_names_the_first_ten(folder):
+def test_fail_lists_the_first_ten(folder):
     root = folder(4, _2="1,2,3,word\n" * 12)
     with pytest.raises(UserError, match=r"12 x GT020 .*data.on_error=fix") as caught:
         train(root, on_error="fail")
@@ -70,26 +70,26 @@ def test_fail_names_the_first_ten(folder):
     assert len(lines) == 12 and "2.txt:1:" in lines[1] and lines[-1].startswith("  ... and 2 more; ocrdet-check")
 
 
-def test_one_bad_image_is_masked_in_any_set_and_two_of_ten_stop(folder):
+def test_one_bad_image_is_allowed_and_two_of_ten_are_refused(folder):
     assert len(train(folder(10, _2=BAD))) == 10
     with pytest.raises(UserError, match=r"2 of 10 images, .*5%"):
         train(folder(10, _2=BAD, _3=BAD))
     assert len(train(folder(10, _2=BAD, _3=BAD), on_error="skip")) == 8
 
 
-def test_a_set_of_which_nothing_is_left_says_why(folder):
+def test_a_data_set_without_usable_images_is_refused(folder):
     root = folder(1)
     (root / "images" / "0.png").write_bytes(b"<html>")
     with pytest.raises(UserError, match="IM053 not an image; 1 of 1 images"):
         train(root)
 
 
-def test_many_regions_outside_are_a_mistake_made_once(folder):
+def test_many_regions_outside_are_refused(folder):
     outside = "500,20,560,20,560,40,500,40,word\n"
     few = {"_0": f"{BOX},a\n{BOX},b\n{outside}5{outside}"}
     with pytest.raises(UserError, match=r"PG040 .* 40.0% of all regions"):
         train(folder(2, **few))
-    (record, _) = train(folder(2, _0=f"{BOX},a\n{outside}"))  # one alone says nothing
+    (record, _) = train(folder(2, _0=f"{BOX},a\n{outside}"))  # a single one is allowed
     assert len(record.polygons) == 1 and not record.ignore.any()
     many = "".join(f"{n % 30},{n // 10},90,60,90,70,{n % 30},70,{n}\n" for n in range(300))
     assert len(train(folder(2, _0=many + outside + f"5{outside}"))) == 2
@@ -106,7 +106,7 @@ def test_images_without_a_label_file(folder, missing_gt, names):
     assert all(record.polygons == () for record in records if record.image_path.stem == "1")
 
 
-def test_all_that_is_in_the_way_is_said_at_once(folder):
+def test_all_problems_are_reported_at_once(folder):
     root = folder(10, _2=BAD, _3=BAD)
     (root / "labels" / "1.txt").unlink()
     with pytest.raises(UserError) as caught:
@@ -115,7 +115,7 @@ def test_all_that_is_in_the_way_is_said_at_once(folder):
     assert len(reasons) == 2 and "1 x GT001" in reasons[0] and "2 of 10 images" in reasons[1]
 
 
-def test_marks_can_be_chosen(folder):
+def test_marks_can_be_configured(folder):
     root = folder(2, _0=f"{BOX},*\n", _1=f"{BOX},###\n")
     by_name = {record.image_path.stem: record for record in train(root, ignore_marks="* xxx")}
     assert by_name["0"].ignore.tolist() == [True] and by_name["1"].ignore.tolist() == [False]
@@ -123,12 +123,12 @@ def test_marks_can_be_chosen(folder):
 
 def test_masking_needs_no_label_line():
     record = to_record(Path("1.jpg"), None, [Region(np.zeros((3, 2), np.float32))], lost=2)
-    assert mask_lost(record) is record  # of an image nobody looked at
+    assert mask_lost(record) is record  # of an image that was not checked
     empty = to_record(Path("1.jpg"), None, [])
     assert mask_lost(empty) is empty
 
 
-def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
+def test_unknown_folders_and_configured_formats(tmp_path, folder):
     with pytest.raises(UserError, match=r"the folder is empty .looked for ICDAR 2015"):
         read_data(tmp_path)
     reading = read_data(folder(1), "folders")
@@ -137,7 +137,7 @@ def test_folders_of_no_kind_and_dialects_that_are_asked_for(tmp_path, folder):
         read_data(tmp_path, "icdar2015")
 
 
-def test_a_folder_of_images_alone_is_told_what_labels_are_called(tmp_path):
+def test_images_without_labels_are_told_the_label_names(tmp_path):
     """Its parent is no data set, so it is not what was meant."""
     root = tmp_path / "photos"
     root.mkdir()
@@ -146,7 +146,7 @@ def test_a_folder_of_images_alone_is_told_what_labels_are_called(tmp_path):
         read_data(root)
 
 
-def test_what_lies_there_instead_is_said(tmp_path, folder):
+def test_the_contents_of_an_unknown_folder_are_reported(tmp_path, folder):
     (tmp_path / "notes.docx").touch()
     with pytest.raises(UserError, match=r"no images; .*notes\.docx"):
         read_data(tmp_path)
@@ -167,7 +167,7 @@ def test_images_and_labels_side_by_side(tmp_path, folder):
     assert [record.texts for record in reading.parts["train"]] == [("word",)] * 3 and not len(reading.report)
 
 
-def test_every_dialect_has_the_same_face():
+def test_every_format_has_the_members_of_the_protocol():
     for reader in FORMATS:
         assert reader.NAME and isinstance(reader.IGNORE_MARKS, tuple) and callable(reader.recognise)
 

@@ -8,8 +8,8 @@ import pytest
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import coco
 
-# The fields of https://cocodataset.org/#format-data, "Data format" and "Object Detection"; the numbers of the first
-# annotation are those of an example of the format in Roboflow's documentation ("COCO Run-Length Encoding").
+# The fields of https://cocodataset.org/#format-data, "Data format" and "Object Detection"; the first annotation is
+# from an example in Roboflow's documentation ("COCO Run-Length Encoding").
 OUTLINE = [1550.78, 748.65, 1548.38, 770.21, 1638.96, 779.7, 1640.35, 757.28, 1640.83, 726.62, 1557.96, 718.72]
 INSTANCES = {
     "info": {"year": 2022, "version": "n/a", "description": "Exported from Darwin", "contributor": "n/a"},
@@ -75,7 +75,7 @@ COCO_TEXT = {
     "info": {},
 }
 
-# TextOCR as shown by MMOCR, dataset_zoo/textocr/sample_anno.md, with numbers in the places of its words.
+# TextOCR as shown by MMOCR, dataset_zoo/textocr/sample_anno.md, with numbers instead of its words.
 TEXTOCR = {
     "imgs": {
         "OpenImages_ImageID_1": {
@@ -100,7 +100,7 @@ TEXTOCR = {
 }
 
 
-def test_a_part_in_the_image_name_leads_to_no_folder_of_another_part(tmp_path):
+def test_a_split_in_the_image_name_does_not_match_another_split(tmp_path):
     image = {"id": 1, "file_name": "train/1.png", "height": 8, "width": 8}
     content = {"images": [image], "annotations": [{"image_id": 1, "bbox": [0, 0, 4, 4]}], "categories": []}
     build(tmp_path, {"annotations/instances_all.json": content, "test_images/1.png": None})
@@ -191,8 +191,8 @@ def test_where_images_are(tmp_path, at):
     assert list(parts) == ["train", "val"]
 
 
-def test_annotations_in_the_folder_of_each_part(tmp_path):
-    for part in ("train", "valid"):  # as Roboflow exports them
+def test_annotations_in_the_folder_of_each_split(tmp_path):
+    for part in ("train", "valid"):  # as exported by Roboflow
         build(tmp_path, {f"{part}/_annotations.coco.json": wrap({"bbox": [1, 2, 3, 4]}), f"{part}/1.png": None})
     assert coco.recognise(tmp_path) == "train/_annotations.coco.json: has images and annotations with boxes"
     parts, report = read_all(coco, tmp_path)
@@ -251,11 +251,11 @@ def test_a_bad_image_loses_only_itself(tmp_path, image, code, words):
     assert names(parts) == {"train": ["1.png"]} and len(parts["train"][0].polygons) == 1
     assert (report.findings[0].code, report.findings[0].line) == (code, 2)
     assert words in report.findings[0].detail
-    known = isinstance(image, dict) and image.get("id") == 2  # its annotation is then not looked for any more
+    known = isinstance(image, dict) and image.get("id") == 2  # its annotation is then ignored
     assert found(report, tmp_path)[1:] == ([] if known else [("FS079", "train.json", 2)])
 
 
-def test_two_images_of_one_id_are_left_out_both(tmp_path):
+def test_two_images_with_one_id_are_both_skipped(tmp_path):
     data = wrap({"image_id": 1, "bbox": [0, 0, 4, 4]}, {"image_id": 3, "bbox": [0, 0, 4, 4]})
     data["images"] += [{"id": 1, "file_name": "2.png"}, {"id": 3, "file_name": "3.png"}]
     build(tmp_path, {"train.json": data, "1.png": None, "2.png": None, "3.png": None})
@@ -264,7 +264,7 @@ def test_two_images_of_one_id_are_left_out_both(tmp_path):
     assert [(finding.code, finding.line, finding.image) for finding in report] == [("GT022", 2, tmp_path / "1.png")]
 
 
-def test_shapes_of_a_segmentation_that_others_write(tmp_path):
+def test_nesting_of_segmentations(tmp_path):
     triangle = [[0, 0], [4, 0], [4, 4]]
     flat = [0, 0, 4, 0, 4, 4]
     segmentations = [flat, [flat], triangle, [triangle], [["0", 0, 4, 0, 4, 4.0]]]

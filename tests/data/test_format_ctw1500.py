@@ -37,7 +37,7 @@ def test_xml_of_the_second_release(tmp_path):
     assert (record.lost, record.frame) == (0, "unknown")
 
 
-def test_text_of_the_test_half(tmp_path):
+def test_text_files_of_the_test_set(tmp_path):
     lines = f"{OUTLINE},####OLATHE\n{OUTLINE},#######\n{OUTLINE},####a, 照片 #1\n{OUTLINE},####\n"
     root = build(tmp_path, {"test_images/1001.jpg": "", "gt_ctw1500/0001001.txt": lines})
     assert ctw1500.recognise(root) == "gt_ctw1500/0001001.txt starts with 28 numbers and ####"
@@ -81,7 +81,7 @@ def test_marks_and_characters_of_xml(tmp_path):
         ('<box height="1" left="0" top="0" width="1"/>', "GT022", "a <box> without <segs>"),
     ],
 )
-def test_boxes_that_cannot_be_located(tmp_path, bad, code, detail):
+def test_boxes_without_a_readable_position(tmp_path, bad, code, detail):
     (record,), report = read_train(tmp_path, xml(box(OUTLINE), bad, box("0,0,9,0,9,9,")))
     assert found(report) == [(code, "0001.xml", 4)]
     assert report.findings[0].detail.startswith(detail) and report.findings[0].image == record.image_path
@@ -102,7 +102,7 @@ def test_boxes_that_cannot_be_located(tmp_path, bad, code, detail):
         ("####word", "GT020", "number 1 is ''"),
     ],
 )
-def test_lines_that_cannot_be_located(tmp_path, bad, code, detail):
+def test_lines_without_a_readable_position(tmp_path, bad, code, detail):
     good = f"{OUTLINE},####good"
     (record,), report = read_train(tmp_path, f"{good}\n\n{bad}\n{good}\n", suffix="txt")
     assert found(report) == [(code, "0001.txt", 3)]
@@ -141,7 +141,7 @@ def test_files_that_are_not_read(tmp_path, content, line):
     assert "\n" not in report.findings[0].detail
 
 
-def test_files_that_are_empty_missing_or_left_over(tmp_path):
+def test_empty_missing_and_unmatched_files(tmp_path):
     root = build(
         tmp_path,
         {f"train_images/{number}.jpg": "" for number in ("0001", "0002", "0003", "x")}
@@ -174,7 +174,7 @@ def test_two_images_of_one_number(tmp_path):
     assert found(report) == [("FS076", "0001001.txt", 0)] * 2
 
 
-def test_nothing_there(tmp_path):
+def test_an_empty_folder(tmp_path):
     with pytest.raises(UserError, match="0 images found"):
         ctw1500.read(tmp_path, Report())
 

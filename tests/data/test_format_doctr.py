@@ -7,7 +7,7 @@ import pytest
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import doctr
 
-# The two examples of docTR, references/detection/README.md, "Data format", with numbers in the places of x1, y1, ...
+# The two examples of docTR, references/detection/README.md, "Data format", with numbers instead of x1, y1, ...
 ONE_CLASS = {
     "sample_img_01.png": {
         "img_dimensions": [900, 600],
@@ -72,14 +72,14 @@ def test_width_before_height(tmp_path):
 @pytest.mark.parametrize(
     "dimensions", [None, "a", [], [900], [None, 600], [0, 600], [9.5, 600], [1e400, 2], [10**400, 2]]
 )
-def test_dimensions_that_say_nothing(tmp_path, dimensions):
+def test_invalid_dimensions_are_ignored(tmp_path, dimensions):
     label = {"polygons": [SQUARE], "img_dimensions": dimensions}
     build(tmp_path, {"labels.json": {"1.png": label}, "images/1.png": None})
     parts, report = read_all(doctr, tmp_path)
     assert parts["train"][0].stated is None and not len(report)
 
 
-def test_parts_by_folder(tmp_path):
+def test_splits_by_folder(tmp_path):
     for part in ("train", "validation", "test"):
         build(tmp_path, {f"{part}/labels.json": {"照片.png": {"polygons": [SQUARE]}}, f"{part}/images/照片.png": None})
     parts, report = read_all(doctr, tmp_path)

@@ -1,4 +1,4 @@
-"""The folder and list dialects of one's own data."""
+"""Folders and lists of ICDAR labels."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_list_lines_with_label_files(tmp_path, line, stem):
     assert names(read_custom(tmp_path)["train"]) == [(f"{stem}.JPG", f"{stem}.txt")]
 
 
-def test_all_parts_and_the_plain_folder(tmp_path):
+def test_all_splits_and_the_plain_folder(tmp_path):
     for part in ("train", "val", "test"):
         build(tmp_path / "a", {f"{part}_images/{part}.jpg": None, f"{part}_gts/{part}.txt": BOX})
     assert {part: len(records) for part, records in read_custom(tmp_path / "a").items()} == dict(train=1, val=1, test=1)
@@ -89,7 +89,7 @@ def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):
         ({"train_list.txt": "1.jpg\n2.jpg\n"}, "train_list.txt: 0 images found"),
     ],
 )
-def test_unusable_folders_are_told(tmp_path, files, message):
+def test_unusable_folders_raise_a_user_error(tmp_path, files, message):
     build(tmp_path, files)
     with pytest.raises(UserError, match=message) as caught:
         read_custom(tmp_path)
@@ -139,7 +139,7 @@ GOOD = {"train_images/good.jpg": None, "train_gts/good.txt": f"{BOX},a"}
         ),
     ],
 )
-def test_what_has_no_partner_is_reported_and_the_rest_read(tmp_path, files, code, place, message):
+def test_unmatched_files_are_reported_and_the_rest_is_read(tmp_path, files, code, place, message):
     build(tmp_path, GOOD | files)
     report = Report()
     records = read_custom(tmp_path, report)["train"]
@@ -149,7 +149,7 @@ def test_what_has_no_partner_is_reported_and_the_rest_read(tmp_path, files, code
     assert finding.place == f"{tmp_path}/{place}" and re.search(message, finding.text) and "\n" not in finding.text
 
 
-def test_what_is_not_read_among_the_images(tmp_path):
+def test_unread_files_among_the_images(tmp_path):
     others = {"train_images/1.HEIC": "x", "train_images/a.jpg/b.txt": "x", "train_images/._g.pdf": "x"}
     build(tmp_path, GOOD | others)
     report = read_data(tmp_path).report
@@ -157,7 +157,7 @@ def test_what_is_not_read_among_the_images(tmp_path):
     assert unread == [("IM071", "1.HEIC"), ("IM054", "a.jpg")]
 
 
-def test_links_to_images_that_are_gone(tmp_path):
+def test_broken_links_to_images(tmp_path):
     build(tmp_path, GOOD)
     (tmp_path / "train_images" / "2.jpg").symlink_to("gone.jpg")
     report = Report()
@@ -165,7 +165,7 @@ def test_links_to_images_that_are_gone(tmp_path):
     assert [finding.code for finding in report] == ["FS077"] and "a link to gone.jpg" in report.findings[0].text
 
 
-def test_list_line_is_cut_at_every_image_suffix():
+def test_a_list_line_is_split_at_every_image_suffix():
     assert read_list_line(" a b.jpg c d.txt ") == [("a b.jpg", "c d.txt")]
     assert read_list_line("a.jpg b.jpg\tc.txt") == [("a.jpg", "b.jpg\tc.txt"), ("a.jpg b.jpg", "c.txt")]
     assert read_list_line("a b.jpg") == [("a b.jpg", None)]

@@ -1,4 +1,4 @@
-"""ICDAR 2013's boxes of two corners."""
+"""ICDAR 2013's boxes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_other_marks_and_odd_numbers(tmp_path):
         ("1,2,3,4,5,6,7,8,word", "GT022", "8 numbers: a box has 4"),
     ],
 )
-def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
+def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     root = build(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": f'1,2,3,4,"a"\n\n{line}\n5 6 7 8 b\n'})
     report = Report()
     (record,) = icdar2013.read(root, report)["train"]
@@ -100,7 +100,7 @@ def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
     assert (record.texts, record.lost, record.lines.tolist()) == (("a", "b"), 1, [1, 4])
 
 
-def test_files_that_are_empty_missing_or_left_over(tmp_path):
+def test_empty_missing_and_unmatched_files(tmp_path):
     root = build(
         tmp_path,
         {
@@ -130,7 +130,7 @@ def test_files_that_are_empty_missing_or_left_over(tmp_path):
     ]
 
 
-def test_nothing_there(tmp_path):
+def test_an_empty_folder(tmp_path):
     with pytest.raises(UserError, match=r"0 images found .*Challenge2_Training_Task12_Images"):
         icdar2013.read(tmp_path, Report())
 

@@ -138,7 +138,7 @@ def test_images_without_labels_and_labels_without_text(tmp_path):
     assert report.findings[0].image == tmp_path / "1.png"
 
 
-def test_parts_by_folder(tmp_path):
+def test_splits_by_folder(tmp_path):
     files = {"train/images/test_1.png": None, "val/test_1.png": None}
     build(tmp_path, files | {"train/images/test_1.json": sheet(), "val/test_1.json": sheet()})
     parts, report = read_all(labelme, tmp_path)

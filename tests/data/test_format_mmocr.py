@@ -57,7 +57,7 @@ def test_the_documented_example(tmp_path):
     assert record.label_path == tmp_path / "textdet_train.json"
 
 
-def test_parts_and_folders(tmp_path):
+def test_splits_and_folders(tmp_path):
     files = {}
     for part in ("train", "test"):  # as tools/dataset_converters/prepare_dataset.py lays them out
         entry = {"img_path": f"textdet_imgs/{part}/照片 1.png", "instances": []}
@@ -77,7 +77,7 @@ def test_parts_and_folders(tmp_path):
     b = build(tmp_path / "b", {"instances_training.json": wrap(), "instances_val.json": wrap()})
     parts, report = read_all(mmocr, build(b, {"imgs/test/1.png": None, "imgs/training/1.png": None}))
     assert [record.image_path for record in parts["train"]] == [b / "imgs/training/1.png"]
-    assert parts["val"] == []  # the one of test is another image
+    assert parts["val"] == []  # the image in test is another one
     assert found(report, b) == [("FS079", "instances_val.json", 1)]
 
 
@@ -145,7 +145,7 @@ def test_a_bad_entry_loses_only_itself(tmp_path, entry, code, words):
 def test_a_bad_file_loses_only_itself(tmp_path, content, code, line, words):
     build(tmp_path, {"textdet_train.json": wrap(), "textdet_val.json": content, "1.png": None})
     parts, report = read_all(mmocr, tmp_path)
-    if code == "GT022":  # no file of the format by its keys
+    if code == "GT022":  # not recognised by its keys
         assert names(parts) == {"train": ["1.png"]} and not len(report)
         return
     assert names(parts) == {"train": ["1.png"], "val": []}

@@ -29,7 +29,7 @@ def test_official_folders(tmp_path):
     parts = msra_td500.read(root, report)
     assert list(parts) == ["train", "test"] and len(report) == 0
     (record,) = parts["train"]
-    # Centre (772.5, 912.5), half sides 23.5 and 52.5, cos 0.99884631, sin -0.04802152, worked by hand.
+    # Centre (772.5, 912.5), half sides 23.5 and 52.5, cos 0.99884631, sin -0.04802152, computed by hand.
     corners = [[746.506, 861.189], [793.452, 858.932], [798.494, 963.811], [751.548, 966.068]]
     np.testing.assert_allclose(record.polygons[0], corners, atol=1e-3)
     assert record.ignore.tolist() == [False, True]
@@ -42,13 +42,13 @@ def test_a_quarter_turn_is_clockwise_on_screen():
     np.testing.assert_allclose(region.polygon, [[30, -10], [30, 30], [10, 30], [10, -10]], atol=1e-5)
 
 
-def test_marks_play_no_part(tmp_path):
+def test_marks_are_not_used(tmp_path):
     root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030})
     (record,) = msra_td500.read(root, Report(), marks=("",))["train"]
     assert record.ignore.tolist() == [False, True]
 
 
-def test_numbers_that_are_not_finite_are_handed_over():
+def test_numbers_that_are_not_finite_are_kept():
     assert not np.isfinite(msra_td500.parse_line("0 0 nan 0 40 20 0").polygon[:, 0]).any()
     assert not np.isfinite(msra_td500.parse_line("0 0 0 0 40 20 inf").polygon).any()
     assert np.isinf(msra_td500.parse_line("0 0 1e300 0 40 20 0").polygon[:, 0]).all()
@@ -63,7 +63,7 @@ def test_numbers_that_are_not_finite_are_handed_over():
         ("0 0 ٧ 860 40 105 0.1", "GT020", "number 3 is '٧'"),
     ],
 )
-def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
+def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": f"0 0 1 2 3 4 0\n\n{line}\n0, 0, 1, 2, 3, 4, 0\n"})
     report = Report()
     (record,) = msra_td500.read(root, report)["train"]
@@ -72,7 +72,7 @@ def test_lines_that_cannot_be_located(tmp_path, line, code, detail):
     assert record.lost == 1 and record.lines.tolist() == [1, 4]
 
 
-def test_files_that_are_empty_missing_or_left_over(tmp_path):
+def test_empty_missing_and_unmatched_files(tmp_path):
     root = build(
         tmp_path,
         {
@@ -95,7 +95,7 @@ def test_files_that_are_empty_missing_or_left_over(tmp_path):
     ]
 
 
-def test_a_link_to_nowhere_is_left_out(tmp_path):
+def test_a_broken_link_is_skipped(tmp_path):
     root = build(tmp_path, {"train/a.JPG": "", "train/a.gt": IMG_0030, "train/b.gt": IMG_0030})
     (root / "train/b.JPG").symlink_to(root / "gone.JPG")
     report = Report()
@@ -103,7 +103,7 @@ def test_a_link_to_nowhere_is_left_out(tmp_path):
     assert ("FS077", "b.JPG", 0) in found(report)
 
 
-def test_nothing_there(tmp_path):
+def test_an_empty_folder(tmp_path):
     with pytest.raises(UserError, match="0 images found"):
         msra_td500.read(build(tmp_path, {"train/a.gt": IMG_0030}), Report())
 

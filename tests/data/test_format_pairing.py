@@ -1,4 +1,4 @@
-"""What the readers of one label file an image share, and that none takes another one's folder."""
+"""What formats with one label file per image share; each recognises only its own folders."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_folder_has_one_reader(tmp_path, name):
     assert readers == wanted.get(name.split()[0], [])
 
 
-def test_sub_folders_dots_and_signs(tmp_path):
+def test_sub_folders_and_special_characters(tmp_path):
     names = ["a.b", "sub/a.b", "{stem} %", "照片 #1"]
     files = {f"images/{name}.jpg": "" for name in names} | {f"labels/{name}.txt": "" for name in names}
     report = Report()
@@ -54,7 +54,7 @@ def test_sub_folders_dots_and_signs(tmp_path):
     assert len(report) == 0
 
 
-def test_an_exact_name_goes_before_a_number(tmp_path):
+def test_an_exact_name_is_preferred_to_a_number(tmp_path):
     files = {"images/1.jpg": "", "labels/1.txt": "", "labels/0001.txt": ""}
     report = Report()
     assert pair(build(tmp_path, files), report, by_number=True) == [("images/1.jpg", "labels/1.txt")]

@@ -1,4 +1,4 @@
-"""What the JSON formats share: names of parts, files named by labels, values of any kind."""
+"""What the JSON formats share: names of splits, files named by labels, values of any type."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_files_named_by_labels(tmp_path):
         assert find_image(name, folders) is None, name
 
 
-def test_names_in_two_forms_of_unicode(tmp_path):
-    build(tmp_path, {"cafe\u0301.png": None})  # as macOS writes them
+def test_unicode_normalization_of_names(tmp_path):
+    build(tmp_path, {"cafe\u0301.png": None})  # as written by macOS
     assert find_image("caf\u00e9.png", [tmp_path]) == tmp_path / "cafe\u0301.png"
 
 
@@ -86,7 +86,7 @@ def test_to_number(value, number):
     assert to_number(value) == number
 
 
-def test_numbers_beyond_all_floats():
+def test_numbers_larger_than_float():
     assert to_number(10**400) == np.inf and to_number(-(10**400)) == -np.inf
     assert parse_json(f"[{'9' * 5000}, 12]") == [np.inf, 12]
     assert isinstance(parse_json(f"[{'9' * 5000}, 12]")[1], int)

@@ -39,8 +39,8 @@ def test_the_documented_example(tmp_path):
 @pytest.mark.parametrize(
     ("name", "at"),
     [
-        ("set/1.png", "1.png"),  # PPOCRLabel: with the name of the folder that was opened
-        ("other/1.png", "1.png"),  # ... which was renamed since
+        ("set/1.png", "1.png"),  # PPOCRLabel writes the name of the opened folder
+        ("other/1.png", "1.png"),  # renamed later
         ("1.png", "1.png"),
         ("sub/1.png", "sub/1.png"),
         ("sub\\1.png", "sub/1.png"),
@@ -60,7 +60,7 @@ def test_where_images_are(tmp_path, name, at):
     assert not len(report)
 
 
-def test_an_image_beside_the_root_is_not_taken_for_a_missing_one(tmp_path):
+def test_an_image_beside_the_root_is_not_used_for_a_missing_one(tmp_path):
     root = build(tmp_path / "set", {"../1.png": None, "Label.txt": f"other/1.png\t[{BOX}]\nhttp://a.b/1.png\t[]\n"})
     parts, report = read_all(ppocr, root)
     assert parts == {"train": []}
@@ -77,11 +77,11 @@ def test_names_of_label_files(tmp_path, name):
     assert list(parts) == [split_of(name) or "train"] and not len(report)
 
 
-def test_parts_by_file_and_by_folder(tmp_path):
+def test_splits_by_file_and_by_folder(tmp_path):
     files = {f"{part}.txt": f"{part}/{part}.png\t[{BOX}]\n" for part in ("train", "val", "test")}
     a = build(tmp_path / "a", files | {f"{part}/{part}.png": None for part in ("train", "val", "test")})
     everything = "".join(f"{part}/{part}.png\t[]\n" for part in ("train", "val", "test")) + "new.png\t[]\n"
-    build(a, {"Label.txt": everything, "new.png": None})  # what the parts were cut from, and one image more
+    build(a, {"Label.txt": everything, "new.png": None})  # the complete list, with one more image
     parts, report = read_all(ppocr, a)
     assert names(parts) == {"train": ["train.png", "new.png"], "val": ["val.png"], "test": ["test.png"]}
     assert not len(report)
@@ -115,7 +115,7 @@ def test_a_bad_line_loses_only_itself(tmp_path, line, code, words):
     parts, report = read_all(ppocr, tmp_path)
     (finding,) = report
     assert finding.code == code and words in finding.detail
-    if "\0" in line:  # the whole file is no text
+    if "\0" in line:  # the whole file is not text
         assert finding.line == 0 and parts == {"train": []}
         return
     assert finding.place == f"{tmp_path / 'Label.txt'}:3"
@@ -152,7 +152,7 @@ def test_a_bad_region_is_counted_as_lost(tmp_path, entry, code, words):
     assert record.lost == 1 and len(record.polygons) == 2
 
 
-def test_numbers_and_texts_as_they_are_written(tmp_path):
+def test_numbers_and_texts_of_any_json_type(tmp_path):
     huge = "9" * 5000
     entries = [
         '{"transcription": 12, "points": [["1", " 2.5 "], [-3, 1e1], [3, 4]]}',

@@ -88,7 +88,7 @@ def test_texts(tmp_path, rest, text, ignored):
     assert len(report) == 0
 
 
-def test_signs_in_two_halves_and_half_a_sign(tmp_path):
+def test_surrogate_pairs_and_halves(tmp_path):
     record, _ = read_one(
         tmp_path, f"{SQUARE}, transcriptions: [u'\\ud83d\\ude00']\n{SQUARE}, transcriptions: [u'a\\ud83d']\n"
     )
@@ -121,7 +121,7 @@ def test_other_marks(tmp_path):
         ("0,0,9,0,9,9,0,9,word", "GT022", "needs 'x: "),
     ],
 )
-def test_entries_that_cannot_be_located(tmp_path, entry, code, detail):
+def test_entries_without_a_readable_position(tmp_path, entry, code, detail):
     good = f"{SQUARE}, ornt: [u'h'], transcriptions: [u'good']"
     record, report = read_one(tmp_path, f"{good}\n\n{entry}\n{good}\n")
     assert found(report) == [(code, "poly_gt_img1.txt", 3)]
@@ -130,7 +130,7 @@ def test_entries_that_cannot_be_located(tmp_path, entry, code, detail):
     assert (record.texts, record.lost, record.lines.tolist()) == (("good", "good"), 1, [1, 4])
 
 
-def test_files_that_are_empty_missing_or_left_over(tmp_path):
+def test_empty_missing_and_unmatched_files(tmp_path):
     root = build(
         tmp_path,
         {
@@ -174,7 +174,7 @@ def test_encodings_are_noted(tmp_path):
         assert [finding.code for finding in report] == codes
 
 
-def test_nothing_there(tmp_path):
+def test_an_empty_folder(tmp_path):
     with pytest.raises(UserError, match=r"0 images found \(looked for images/train\|train_images with "):
         totaltext.read(tmp_path, Report())
 
@@ -226,7 +226,7 @@ def test_matlab_files(tmp_path):
     assert found(report) == [("GT019", "poly_gt_img11.mat", 3)]
 
 
-def test_text_goes_before_matlab(tmp_path):
+def test_text_files_are_preferred_to_matlab_files(tmp_path):
     mat_file(tmp_path / "train_gts/poly_gt_1.mat", [([0, 1, 2], [0, 1, 0], "mat", "h")])
     build(tmp_path, {"train_images/1.jpg": "", "train_gts/poly_gt_1.txt": f"{SQUARE}, transcriptions: [u'txt']"})
     report = Report()
@@ -258,7 +258,7 @@ def test_broken_matlab_files(tmp_path):
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_damaged_matlab_files_are_refused_in_words(tmp_path, compressed):
+def test_damaged_matlab_files_raise_value_error(tmp_path, compressed):
     mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "照片", "h")], compressed=compressed)
     whole = (tmp_path / "1.mat").read_bytes()
     rows = [["x:", [0, 1, 2], "y:", [0, 1, 0], "照片", "h"]]
@@ -278,7 +278,7 @@ def test_damaged_matlab_files_are_refused_in_words(tmp_path, compressed):
     assert refused > 200
 
 
-def test_matlab_files_do_not_grow_without_end(tmp_path, monkeypatch):
+def test_the_unpacked_size_of_matlab_files_is_limited(tmp_path, monkeypatch):
     mat_file(tmp_path / "1.mat", [([0, 1, 2], [0, 1, 0], "a" * 10_000, "h")], compressed=True)
     data = (tmp_path / "1.mat").read_bytes()
     assert len(data) < 1000 and len(matlab.read_cells(data, "polygt")[0][4]) == 10_000

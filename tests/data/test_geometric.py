@@ -1,4 +1,4 @@
-"""Where views lie: drawn before a pixel is read, exact for reduced images, fair to every region."""
+"""Geometric augmentation: drawn before the pixels are read, exact for reduced images, fair to every region."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def scaled(factor):
     return np.diag([factor, factor, 1.0])
 
 
-def test_a_jpeg_is_reduced_as_far_as_nothing_is_enlarged():
+def test_a_jpeg_is_reduced_unless_the_view_would_enlarge_it():
     size = (4000, 4000)
     cases = [(1.0, 1), (0.6, 1), (0.5, 2), (0.3, 2), (0.25, 4), (0.126, 4), (0.125, 8), (0.01, 8)]
     for factor, expected in cases:
         assert reduction(scaled(factor), size, 100, 100) == expected, factor
-    # a tilt: twice as large on the right side as on the left one, where 0.5 would do
+    # a tilt: twice as large on the right side as on the left one
     tilted = scaled(0.5) @ np.array([[1, 0, 0], [0, 1, 0], [-1e-4, 0, 1.0]])
     assert reduction(tilted, size, 2000, 2000) == 1
 
@@ -41,7 +41,7 @@ def test_a_jpeg_is_reduced_as_far_as_nothing_is_enlarged():
 @pytest.mark.parametrize("reduce", [2, 4, 8])
 @pytest.mark.parametrize("size", [(320, 480), (317, 475)])
 def test_reduced_pixels_lie_where_the_matrix_says(tmp_path, reduce, size):
-    # a soft blob, whose centre of mass is found to a fraction of a pixel
+    # a soft blob, whose centre of mass has sub-pixel precision
     ys, xs = np.mgrid[: size[0], : size[1]]
     blob = 255 * np.exp(-((ys - 151) ** 2 + (xs - 203) ** 2) / (2 * 25.0**2))
     cv2.imwrite(str(tmp_path / "a.jpg"), blob.astype(np.uint8), (cv2.IMWRITE_JPEG_QUALITY, 98))
@@ -65,7 +65,7 @@ def with_orientation(path, value):
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_turned_photos_are_reduced_upright_or_not_at_all(tmp_path, orientation):
+def test_rotated_photos_are_reduced_upright_or_not_at_all(tmp_path, orientation):
     for size, divides in (((64, 96), True), ((63, 97), False)):
         pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
         path = tmp_path / f"{divides}.jpg"
@@ -75,7 +75,7 @@ def test_turned_photos_are_reduced_upright_or_not_at_all(tmp_path, orientation):
         assert whole.shape[:2] == (size if orientation == 3 else size[::-1])
         if divides:
             mean = whole.reshape(whole.shape[0] // 2, 2, whole.shape[1] // 2, 2, 3).mean(axis=(1, 3))
-            assert np.abs(half - mean).mean() < 3  # measured: 0.6; turned otherwise, about 60
+            assert np.abs(half - mean).mean() < 3  # measured: 0.6; with a wrong rotation about 60
         else:
             np.testing.assert_array_equal(half, whole)
 
@@ -108,7 +108,7 @@ def test_a_view_of_a_large_jpeg_is_the_same_with_and_without_reduced_decoding(tm
     assert set(asked) >= {2, 4}
 
 
-def test_only_what_is_asked_for_is_read():
+def test_pixels_are_read_only_on_render():
     asked = []
 
     def pixels(reduce):
@@ -123,7 +123,7 @@ def test_only_what_is_asked_for_is_read():
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.2])
-def test_the_part_that_is_warped_gives_the_pixels_of_the_whole(tilt):
+def test_warping_only_the_visible_part_gives_the_same_pixels(tilt):
     for seed in range(25):
         rng = np.random.default_rng(seed)
         image = rng.integers(0, 256, (150, 220, 3), dtype=np.uint8)
@@ -134,7 +134,7 @@ def test_the_part_that_is_warped_gives_the_pixels_of_the_whole(tilt):
         assert np.abs(ours.astype(int) - plain).max() <= 2, seed
 
 
-def test_every_region_that_is_taught_may_be_aimed_at():
+def test_every_care_region_may_be_shown():
     # five words in a large picture; at this zoom a window holds one of them
     words = [box(100 + 400 * i, 300 * (i % 3) + 50, 140 + 400 * i, 300 * (i % 3) + 62) for i in range(5)]
     source = Sample("a", np.zeros((1000, 2000, 3), np.uint8), tuple(words), np.array([False] * 5))
@@ -145,12 +145,12 @@ def test_every_region_that_is_taught_may_be_aimed_at():
             middle = transform(word.mean(axis=0, keepdims=True), drawn.matrix)[0]
             if (middle >= 0).all() and (middle < 96).all():
                 seen.add(number)
-    assert seen == set(range(5))  # the last one too
+    assert seen == set(range(5))  # including the last one
 
 
-def test_padding_is_not_taught_as_text():
+def test_padding_is_not_trained_on_as_text():
     inside, half, sliver = box(10, 10, 40, 20), box(80, 10, 120, 20), box(95, 30, 180, 40)
-    exact = box(60, 60, 100, 70)  # up to the column behind the last one
+    exact = box(60, 60, 100, 70)  # up to the column after the last one
     polygons, ignore = regions_in_image((inside, half, sliver, exact), np.zeros(4, bool), (100, 100))
     assert [float(polygon[:, 0].max()) for polygon in polygons] == [40, 99, 99, 100]
     assert ignore.tolist() == [False, False, True, False]
@@ -173,14 +173,14 @@ def scenes(draw):
 
 @given(scenes(), st.integers(0, 2**31), st.sampled_from([0.0, 0.1, 0.5]))
 @settings(max_examples=150, deadline=None)
-def test_no_region_of_which_something_is_visible_is_dropped(scene, seed, tilt):
+def test_no_visible_region_is_dropped(scene, seed, tilt):
     augment = Augment(perspective=tilt, rotate=30.0)
     drawn = augment.draw_transform(scene, 96, 128, np.random.default_rng(seed))
     size = (scene.height, scene.width)
     for polygon, flag in zip(scene.polygons, scene.ignore, strict=True):
         (one, ignore) = move_regions((polygon,), np.array([flag]), drawn.matrix, size, 96, 128)
         if drawn.matrix[2, :2].any() and ((polygon @ drawn.matrix[2, :2] + drawn.matrix[2, 2]) <= 0.05).any():
-            continue  # beside the camera: only its part in the image has a place
+            continue  # behind the camera: only its part in the image can be projected
         moved = transform(polygon, drawn.matrix)
         pieces = clip_to_image(moved, 96, 128)
         assert len(one) == len(pieces)

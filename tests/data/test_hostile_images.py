@@ -1,4 +1,4 @@
-"""Image files that are made to take memory or to hang: known by their head, in one line, before they are decoded."""
+"""Image files made to exhaust memory or to hang: refused in one line before they are decoded."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_a_png_whose_chunk_is_longer_than_the_file(content: bytes, tmp_path: Pat
         )
 
 
-def test_rubbish_behind_the_end_of_a_png_is_no_damage(tmp_path: Path):
+def test_data_after_the_end_of_a_png_is_ignored(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(encoded(".png") + b"\xff" * 100)
     assert read_head(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the largest memory")
-def test_forty_bytes_take_no_memory(tmp_path: Path):
+def test_a_large_announced_size_allocates_no_memory(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(ENDLESS["PLTE"])
     program = (
         "import sys, resource; from pathlib import Path; from resnet18_ocrdet.data.image_io import read_image\n"
@@ -116,7 +116,7 @@ def test_forty_bytes_take_no_memory(tmp_path: Path):
 @pytest.mark.parametrize("most", [2399, 1000])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.usefixtures("no_decoder")
-def test_one_limit_of_pixels_for_every_kind_and_command(suffix: str, most: int, tmp_path: Path, monkeypatch):
+def test_the_pixel_limit_holds_for_every_format_and_command(suffix: str, most: int, tmp_path: Path, monkeypatch):
     (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most and most / 2)
     for code, text in ways(tmp_path / f"a{suffix}"):
@@ -126,13 +126,13 @@ def test_one_limit_of_pixels_for_every_kind_and_command(suffix: str, most: int, 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("most", [2400, None])
-def test_up_to_the_limit_all_are_read(suffix: str, most: int | None, tmp_path: Path, monkeypatch):
+def test_images_up_to_the_limit_are_read(suffix: str, most: int | None, tmp_path: Path, monkeypatch):
     (tmp_path / f"a{suffix}").write_bytes(encoded(suffix))
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most and most / 2)
     assert read_image(tmp_path / f"a{suffix}").shape == (40, 60, 3)
 
 
-def test_a_jpeg_that_hides_its_size_from_a_quick_look_is_measured_all_the_same(tmp_path: Path, monkeypatch):
+def test_the_size_of_a_jpeg_with_unusual_markers_is_found(tmp_path: Path, monkeypatch):
     data = encoded(".jpg")
     (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])  # fill bytes
     assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
@@ -147,7 +147,7 @@ def test_a_jpeg_that_hides_its_size_from_a_quick_look_is_measured_all_the_same(t
 
 @UNIX
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
-def test_what_never_ends_is_not_opened(make: Callable[[Path], None], tmp_path: Path):
+def test_pipes_and_devices_are_not_opened(make: Callable[[Path], None], tmp_path: Path):
     def late(*_: object) -> None:
         raise AssertionError("it hangs")
 
@@ -159,18 +159,20 @@ def test_what_never_ends_is_not_opened(make: Callable[[Path], None], tmp_path: P
     signal.alarm(0)
 
 
-def test_a_fault_can_be_made_again_of_its_text():
-    fault = ImageFault("a.png: gone")  # as torch does with what a loader process raised
+def test_an_image_fault_can_be_created_from_its_message():
+    fault = ImageFault("a.png: gone")  # as torch re-raises it from a loader process
     assert str(fault) == "a.png: gone" and fault.code
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("opaque", [True, False])
-def test_in_strips_the_pixels_are_the_same(kind: type, channels: int, opaque: bool, tmp_path: Path, monkeypatch):
+def test_conversion_in_strips_gives_the_same_pixels(
+    kind: type, channels: int, opaque: bool, tmp_path: Path, monkeypatch
+):
     pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (23, 17, channels), kind, endpoint=True)
     if channels == 4 and not opaque:
-        pixels[:12, :, 3] = 0  # of some strips, but not of all
+        pixels[:12, :, 3] = 0  # in some strips only
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     whole = read_image(tmp_path / "a.png")
     monkeypatch.setattr(image_io, "STRIP_PIXELS", 40)
@@ -180,7 +182,7 @@ def test_in_strips_the_pixels_are_the_same(kind: type, channels: int, opaque: bo
 @pytest.mark.usefixtures("no_decoder")
 @pytest.mark.parametrize("between", [b"", b"\xff\xfe\0\4\xff\xd9"], ids=["plain", "an end in a comment"])
 @pytest.mark.parametrize("progressive", [True, False])
-def test_a_jpeg_that_goes_over_its_pixels_for_ever(progressive: bool, between: bytes, tmp_path: Path):
+def test_a_jpeg_with_too_many_scans(progressive: bool, between: bytes, tmp_path: Path):
     file = io.BytesIO()
     PIL.Image.fromarray(PIXELS).save(file, "JPEG", progressive=progressive)
     data = file.getvalue()
@@ -193,7 +195,7 @@ def test_a_jpeg_that_goes_over_its_pixels_for_ever(progressive: bool, between: b
 
 
 @pytest.mark.parametrize("marker", [b"\xff\0", b"\xff\1", b"\xff\xd0", b"\xff\xd7"])
-def test_a_frame_hidden_behind_a_marker_without_a_length_is_seen(marker: bytes, tmp_path: Path, monkeypatch):
+def test_a_frame_after_a_marker_without_a_length_is_found(marker: bytes, tmp_path: Path, monkeypatch):
     data = encoded(".jpg")
     frame = data.index(b"\xff\xc0")
     body = data[frame + 4 : frame + 4 + int.from_bytes(data[frame + 2 : frame + 4], "big") - 2]
@@ -206,16 +208,16 @@ def test_a_frame_hidden_behind_a_marker_without_a_length_is_seen(marker: bytes, 
         read_image(tmp_path / "a.jpg")
 
 
-def test_a_png_that_pillow_gives_up_is_measured_all_the_same(tmp_path: Path, monkeypatch):
+def test_the_size_of_a_png_that_pillow_rejects_is_found(tmp_path: Path, monkeypatch):
     data = encoded(".png")
     broken = chunk(b"tEXt", b"a\0b")[:-1] + b"!"
-    (tmp_path / "a.png").write_bytes(data[:33] + broken + data[33:])  # behind IHDR
+    (tmp_path / "a.png").write_bytes(data[:33] + broken + data[33:])  # after IHDR
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1199)
     for code, text in ways(tmp_path / "a.png"):
         assert code == "IM064" and "max_megapixels" in text
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
-def test_what_stands_behind_an_image_does_not_count_as_scans(suffix: str, tmp_path: Path):
+def test_data_after_the_end_of_a_jpeg_is_not_counted_as_scans(suffix: str, tmp_path: Path):
     (tmp_path / f"a{suffix}").write_bytes(encoded(suffix) + b"\xff\xda" * 200 + b"\xff\xd9")
     assert read_image(tmp_path / f"a{suffix}").shape == (40, 60, 3)

@@ -1,4 +1,4 @@
-"""Label files and lists that are made to hang, to take memory or to break: in every dialect, a finding or one line."""
+"""Label files and lists made to hang or to exhaust memory: a finding or one line in every format."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
 @UNIX
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
 @pytest.mark.usefixtures("in_time")
-def test_a_label_file_that_never_ends_is_not_opened(written, make: Callable[[Path], None]):
+def test_a_pipe_is_not_opened_as_label_file(written, make: Callable[[Path], None]):
     key, root, files = written
     for file in files:
         file.unlink()
@@ -94,19 +94,19 @@ def test_a_label_file_that_never_ends_is_not_opened(written, make: Callable[[Pat
     found = told(key, root)
     assert all("\n" not in text for _, text in found)
     assert {code for code, _ in found} <= {"GT001", "GT006", ""}, "not there, not read, or refused"
-    if not found:  # nothing shows which of the files are meant: there are no labels
+    if not found:  # not recognised: there are no labels
         with pytest.raises(UserError):
             detect_format(root)
 
 
-def test_a_label_file_above_the_limit_is_named_with_the_key(written):
+def test_a_label_file_above_the_limit_is_reported_with_the_key(written):
     key, root, _ = written
     assert {code for code, text in told(key, root, max_label_mb=0) if "data.max_label_mb" in text} <= {"GT006", ""}
     assert any("larger than 0 MB (data.max_label_mb)" in text for _, text in told(key, root, max_label_mb=0))
     assert not any("data.max_label_mb" in text for _, text in told(key, root, max_label_mb=1))
 
 
-def test_the_limit_reaches_the_readers_of_a_training(tmp_path: Path):
+def test_the_limit_applies_in_training(tmp_path: Path):
     WAYS["images and labels"].write(tmp_path, WAYS["images and labels"].expressible())
     (label, *_) = sorted(tmp_path.rglob("*.txt"))
     label.write_bytes(label.read_bytes() + b"\n" * 1_000_001)
@@ -114,7 +114,7 @@ def test_the_limit_reaches_the_readers_of_a_training(tmp_path: Path):
         custom(tmp_path, max_label_mb=1, on_error="fail")
 
 
-def test_more_regions_than_an_image_holds_are_lost_in_every_dialect(written, monkeypatch):
+def test_too_many_regions_are_lost_in_every_format(written, monkeypatch):
     key, root, _ = written
     many = {record.image_path: len(record.polygons) for records in read_data(root).parts.values() for record in records}
     for module in (text_file, icdar_text, pairing, points, ctw1500):
@@ -126,7 +126,7 @@ def test_more_regions_than_an_image_holds_are_lost_in_every_dialect(written, mon
     assert all(records[image].lost and not records[image].polygons for image in found)
 
 
-def test_a_huge_file_of_lines_becomes_no_huge_list(tmp_path: Path):
+def test_a_huge_file_of_lines_is_not_kept_in_memory(tmp_path: Path):
     path = tmp_path / "1.txt"
     path.write_bytes(b"1,2,3,4,5,6,7,8,a\n" * 400_000)
     tracemalloc.start()
@@ -138,7 +138,7 @@ def test_a_huge_file_of_lines_becomes_no_huge_list(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", ["1e300", "-1e300", "9" * 400])
-def test_a_number_beyond_every_range_warns_of_nothing(written, number: str):
+def test_a_number_beyond_every_range_causes_no_warning(written, number: str):
     key, root, files = written
     texts = [file for file in files if file.suffix != ".mat"]
     if not texts:
@@ -231,14 +231,14 @@ def seconds(parse: Callable[[str], object], text: str) -> float:
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_no_line_takes_longer_than_its_length(name: str):
+def test_parsing_time_is_linear_in_the_line_length(name: str):
     parse, slow = PARSERS[name], []
     for beginning in BEGINNINGS.get(name, ("",)):
         for sign in SIGNS:
             line = beginning + sign * (LONG // len(sign)) + "x"
-            if (whole := seconds(parse, line)) > 0.1:  # at this length a square takes seconds
+            if (whole := seconds(parse, line)) > 0.1:  # quadratic time would take seconds at this length
                 part = min(seconds(parse, beginning + sign * (LONG // 4 // len(sign)) + "x") for _ in range(2))
-                if min(whole, seconds(parse, line)) > 8 * part:  # four times as long; a square would take sixteen
+                if min(whole, seconds(parse, line)) > 8 * part:  # 4 times the length; quadratic time would be 16 times
                     slow.append((beginning, sign, whole))
     assert not slow
 
@@ -259,7 +259,7 @@ def name_of(length: int, part: int) -> str:
         ("a\0b", "holds a NUL"),
     ],
 )
-def test_what_is_no_name_of_a_file(name: str, why: str, tmp_path: Path):
+def test_invalid_file_names(name: str, why: str, tmp_path: Path):
     assert why in invalid_name(name) and invalid_name("a" * 255) == invalid_name(name_of(4000, 200)) == ""
     report = Report()
     assert locate(name, [tmp_path], Location(report, tmp_path / "x.json", 1)) is None
@@ -279,7 +279,7 @@ def odd_names() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["mmocr", "coco", "labelme", "doctr", "ppocr", "folders"])
-def test_an_image_with_an_impossible_name_loses_only_itself(kind: str, tmp_path: Path):
+def test_an_image_with_an_invalid_name_loses_only_itself(kind: str, tmp_path: Path):
     (tmp_path / "images").mkdir()
     for name in ("1.png", "images/1.png"):
         (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
@@ -315,18 +315,18 @@ def test_an_image_with_an_impossible_name_loses_only_itself(kind: str, tmp_path:
     assert [record.image_path.name for record in reading.parts["train"]] == ["1.png"]
     assert len(reading.report.of("FS079")) >= 4
     assert all("\n" not in finding.text and len(finding.text) < 1000 for finding in reading.report)
-    "".join(finding.text for finding in reading.report).encode()  # a screen takes it
+    "".join(finding.text for finding in reading.report).encode()  # it can be printed
 
 
 @pytest.mark.parametrize("stem", ["a" * 248, "ä" * 125])
-def test_a_long_stem_beside_which_no_label_can_lie(stem: str, tmp_path: Path):
+def test_a_stem_too_long_for_a_label_file(stem: str, tmp_path: Path):
     (tmp_path / f"{stem}.png").write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
     (tmp_path / f"{stem}.txt").write_text("2,2,30,2,30,20,2,20,a\n")
     (tmp_path / "train_list.txt").write_text(f"{stem}.png\n", "utf-8")
     assert told("folders", tmp_path)[0][0] in ("GT001", "")
 
 
-def test_a_list_line_of_many_images_takes_no_memory(tmp_path: Path):
+def test_a_list_line_with_many_images_needs_little_memory(tmp_path: Path):
     tracemalloc.start()
     assert folders.read_list_line("a.jpg " * 11_000) == []
     assert len(folders.read_list_line("a.jpg " * 30)) == 30
@@ -336,7 +336,7 @@ def test_a_list_line_of_many_images_takes_no_memory(tmp_path: Path):
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_a_small_matlab_file_that_holds_much(compressed: bool, tmp_path: Path):
+def test_a_small_matlab_file_with_large_content(compressed: bool, tmp_path: Path):
     scipy_io = pytest.importorskip("scipy.io")
     cells = np.empty((1, 6), object)
     cells[0, :] = ["x:", np.zeros((1, 10**6), np.uint8), "y:", np.zeros((1, 10**6), np.uint8), "a", "c"]
@@ -351,14 +351,14 @@ def test_a_small_matlab_file_that_holds_much(compressed: bool, tmp_path: Path):
 
 
 @pytest.mark.parametrize("spec", ["9" * 5000 + "-3", "a" * 300, "a\0b"])
-def test_a_split_that_is_no_name_of_a_file(spec: str, tmp_path: Path):
+def test_a_split_that_is_not_a_file_name(spec: str, tmp_path: Path):
     WAYS["images and labels"].write(tmp_path, WAYS["images and labels"].expressible())
     with pytest.raises(UserError, match=r"not a fraction, a range"):
         custom(tmp_path, val=spec)
 
 
 @pytest.mark.parametrize("corners", [60, 300, 5000])
-def test_an_outline_that_is_a_tangle_takes_no_minutes(corners: int):
+def test_an_outline_with_many_crossings_is_fast(corners: int):
     points = np.random.default_rng(0).uniform(0, 1000, (corners, 2)).astype(np.float32)
     record = to_record(NOWHERE, NOWHERE, [Region(points, "a"), Region(np.array([[0, 0], [9, 0], [9, 9]], np.float32))])
     began = time.process_time()

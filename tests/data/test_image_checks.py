@@ -1,4 +1,4 @@
-"""A look at the head of every image: broken files, sizes, EXIF, labels that do not fit."""
+"""Checks of image headers: broken files, sizes, EXIF, labels that do not fit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def surveyed(image, *boxes, **options):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_point_lies_where_the_turned_picture_shows_it(tmp_path, orientation):
+def test_a_rotated_point_matches_the_rotated_image(tmp_path, orientation):
     path = photo(tmp_path / "a", orientation, "jpg")
     image = read_image(path)
     head = read_head(path)
@@ -58,7 +58,7 @@ def test_a_turned_point_lies_where_the_turned_picture_shows_it(tmp_path, orienta
 
 
 @pytest.mark.parametrize("orientation", [6, 8, 5, 7])
-def test_labels_of_raw_pixels_are_turned_with_their_image(tmp_path, orientation):
+def test_labels_of_raw_pixels_are_rotated_with_their_image(tmp_path, orientation):
     path = photo(tmp_path / "a", orientation, "jpg")
     raw = box(92, 30), box(*MARK)
     (record,), report, line = surveyed(path, *raw)
@@ -69,14 +69,14 @@ def test_labels_of_raw_pixels_are_turned_with_their_image(tmp_path, orientation)
     assert sample.image[round(float(y)), round(float(x)), 0] > 128
 
 
-def test_labels_of_the_upright_picture_stay(tmp_path):
+def test_labels_of_the_upright_image_are_kept(tmp_path):
     path = photo(tmp_path / "a", 6, "jpg")
     (record,), report, line = surveyed(path, box(30, 92))
     assert not len(report) and line.endswith("the upright pixels")
     np.testing.assert_array_equal(record.polygons[0], box(30, 92))
 
 
-def test_the_set_decides_for_images_that_fit_both_ways(tmp_path):
+def test_the_data_set_decides_for_images_that_fit_both_ways(tmp_path):
     report = Report()
     records = []
     for number, place in enumerate([(92, 30), (92, 20), (30, 30)]):  # the last one fits both ways
@@ -89,7 +89,7 @@ def test_the_set_decides_for_images_that_fit_both_ways(tmp_path):
     np.testing.assert_array_equal(asked.polygons[0], box(30, 30))
 
 
-def test_a_stated_size_says_which_pixels_are_meant(tmp_path):
+def test_a_stated_size_decides_the_frame(tmp_path):
     path = photo(tmp_path / "a", 6, "jpg")
     record = to_record(path, None, [Region(box(30, 30))], stated=(HEIGHT, WIDTH))
     report = Report()
@@ -108,7 +108,7 @@ def test_labels_that_state_another_size_are_scaled(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
-def test_a_tiff_without_its_last_pixels_is_known_before_it_is_read(tmp_path, options):
+def test_a_truncated_tiff_is_found_before_it_is_read(tmp_path, options):
     path = tmp_path / "a.tif"
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
     PIL.Image.fromarray(noise).save(path, **options)
@@ -119,7 +119,7 @@ def test_a_tiff_without_its_last_pixels_is_known_before_it_is_read(tmp_path, opt
     assert fault.value.code == "IM052"
 
 
-def test_shares_that_reach_over_the_border(tmp_path):
+def test_normalized_regions_that_exceed_the_border(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
     photo(tmp_path / "images" / "a")
@@ -132,7 +132,7 @@ def test_shares_that_reach_over_the_border(tmp_path):
     np.testing.assert_allclose(record.polygons[1][:, 0], [0.5 * WIDTH, 1.01 * WIDTH, 1.01 * WIDTH, 0.5 * WIDTH])
 
 
-def test_shares_of_the_sides(tmp_path):
+def test_normalized_coordinates(tmp_path):
     shares = np.array([[0.1, 0.1], [0.3, 0.1], [0.3, 0.5], [0.1, 0.5]], np.float32)
     (record,), report, _ = surveyed(photo(tmp_path / "a"), shares)
     assert [finding.code for finding in report] == ["GT023"] and record.lost == 1 and not record.polygons
@@ -147,7 +147,7 @@ def test_shares_of_the_sides(tmp_path):
         ([box(30, 92), box(20, 80)], ["GT025"], 0, 2),
         ([box(190, 110), box(150, 100), box(120, 30)], ["GT024"], 0, 3),
         ([box(50, 30), box(51, 31), box(500, 30)], ["PG040"], 2, 0),
-        ([box(50, 30), box(98, 58)], ["PG039"], 2, 0),  # cut where it is used, kept here
+        ([box(50, 30), box(98, 58)], ["PG039"], 2, 0),  # kept here, clipped later
         ([box(50, 30), box(0, 0)], ["PG039"], 2, 0),
         ([box(95, 55), box(4, 4)], [], 2, 0),
         ([box(97, 57)], [], 1, 0),  # 101 of 99: tools round up
@@ -183,7 +183,7 @@ def broken(path, kind):
         ("absent", "IM055", "No such file"),
     ],
 )
-def test_what_is_no_image_is_reported_and_left_out(tmp_path, kind, code, message):
+def test_files_that_are_not_images_are_reported_and_skipped(tmp_path, kind, code, message):
     path = broken(tmp_path / "a.jpg", kind)
     good = to_record(photo(tmp_path / "b"), None, [Region(box(50, 30))])
     report = Report()
@@ -203,7 +203,7 @@ def test_without_permission(tmp_path):
     assert caught.value.code == "IM055"
 
 
-def test_far_too_many_pixels(tmp_path, monkeypatch):
+def test_too_many_pixels(tmp_path, monkeypatch):
     path = photo(tmp_path / "a")
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 5999 / 2)
     told = r"0.006 megapixels; at most 0.005999 \(max_megapixels\)$"
@@ -214,13 +214,13 @@ def test_far_too_many_pixels(tmp_path, monkeypatch):
     assert read_head(path)[:2] == (60, 100)
 
 
-def test_rubbish_behind_the_end_of_a_jpeg_is_no_damage(tmp_path):
+def test_data_after_the_end_of_a_jpeg_is_ignored(tmp_path):
     path = photo(tmp_path / "a", suffix="jpg")
     path.write_bytes(path.read_bytes() + b"x" * 10_000)
     assert read_head(path)[:2] == (HEIGHT, WIDTH)
 
 
-def test_a_stated_size_that_cannot_be_right_scales_nothing(tmp_path):
+def test_an_impossible_stated_size_is_ignored(tmp_path):
     record = to_record(photo(tmp_path / "a"), None, [Region(box(60, 30))], stated=(HEIGHT * 2, WIDTH * 2))
     report = Report()
     (found,) = check_image_headers({"train": [record]}, report)[0]["train"]
@@ -231,7 +231,7 @@ def test_a_stated_size_that_cannot_be_right_scales_nothing(tmp_path):
     np.testing.assert_array_equal(found.polygons[0], box(150, 100) / 2)
 
 
-def test_a_set_with_y_before_x_is_told_by_the_images_that_fit_only_so(tmp_path):
+def test_y_before_x_is_detected_from_images_that_fit_only_exchanged(tmp_path):
     places = [(30, 80), (20, 90), (40, 20), (30, 30)]  # y, x: the first two leave the image, the others fit both ways
     records = [
         to_record(photo(tmp_path / str(number)), None, [Region(box(*place)), Region(box(25, 25))])
@@ -241,12 +241,12 @@ def test_a_set_with_y_before_x_is_told_by_the_images_that_fit_only_so(tmp_path):
     found = check_image_headers({"train": records}, report)[0]["train"]
     assert [(finding.code, finding.image.name) for finding in report] == [("GT025", "0.png"), ("GT025", "1.png")]
     assert [record.lost for record in found] == [2, 2, 0, 0]
-    proof = to_record(photo(tmp_path / "4"), None, [Region(box(90, 30))])  # fits only as it is written
+    proof = to_record(photo(tmp_path / "4"), None, [Region(box(90, 30))])  # fits only without exchange
     report = Report()
     check_image_headers({"train": [records[0], proof, records[2]]}, report)
     assert [finding.code for finding in report] == ["PG040"]
 
 
-def test_a_turned_photo_whose_labels_fit_both_ways_is_to_be_looked_at(tmp_path):
+def test_a_rotated_photo_whose_labels_fit_both_ways_gets_a_hint(tmp_path):
     _, _, line = surveyed(photo(tmp_path / "a", 6, "jpg"), box(30, 30))
     assert "the upright pixels" in line and "data.exif=raw" in line

@@ -1,4 +1,4 @@
-"""Image files: what is found, what is read and how, what is refused with its name."""
+"""Finding and reading image files."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_sixteen_bits_are_scaled_by_their_range(read, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_transparency_is_laid_on_white(read, suffix):
+def test_transparency_is_blended_with_white(read, suffix):
     bgra = np.zeros((1, 3, 4), np.uint8)
     bgra[0, :, 0], bgra[0, :, 3] = 100, (255, 0, 51)  # blue 100; opaque, clear, 20 %
     # 51 / 255 = 0.2: blue 0.2 · 100 + 0.8 · 255 = 224, red and green 0.8 · 255 = 204
     assert read(encode(suffix, bgra)).tolist() == [[[0, 0, 100], [255, 255, 255], [204, 204, 224]]]
 
 
-def test_an_alpha_plane_of_zeros_is_not_meant(read):
+def test_an_alpha_plane_of_zeros_is_ignored(read):
     bgra = np.full((4, 4, 4), 90, np.uint8)
     bgra[..., 3] = 0
     assert (read(encode(".bmp", bgra)) == 90).all()
@@ -108,13 +108,13 @@ def noise(height=64, width=64):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
-def test_cut_short(read, suffix, share):
+def test_truncated_files(read, suffix, share):
     data = encode(suffix, noise())
     with pytest.raises(UserError, match=r"image\.jpg: a .*truncated (JPEG|PNG|WebP|TIFF|BMP) file"):
         read(data[: int(len(data) * share)])
 
 
-def test_a_thumbnail_has_an_end_of_its_own(read):
+def test_the_end_marker_of_a_thumbnail_is_ignored(read):
     data = encode(".jpg", noise())
     segment = b"Exif\0\0" + encode(".jpg", RED_BLUE)
     data = data[:2] + b"\xff\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
@@ -125,7 +125,7 @@ def test_a_thumbnail_has_an_end_of_its_own(read):
 
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("tail", [b"", bytes(1000)])
-def test_jpeg_without_its_end_does_not_pass_as_grey(read, progressive, tail):
+def test_a_jpeg_without_an_end_marker_is_refused(read, progressive, tail):
     data = encode(".jpg", noise(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
     assert read(data + b"what cameras append").shape == (64, 64, 3)
     for cut in (data[:-2], data[: len(data) // 2]):
@@ -142,12 +142,12 @@ def test_jpeg_without_its_end_does_not_pass_as_grey(read, progressive, tail):
         (b"\xff\xd8\xff", r"image\.jpg: a damaged .*JPEG file"),
     ],
 )
-def test_no_image(read, content, message):
+def test_files_that_are_not_images(read, content, message):
     with pytest.raises(UserError, match=message):
         read(content)
 
 
-def test_a_bomb_is_refused_by_its_header(read):
+def test_a_decompression_bomb_is_refused_by_its_header(read):
     header = b"IHDR" + (10**5).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
     data = b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + zlib.crc32(header).to_bytes(4, "big")
     with pytest.raises(UserError, match=r"image\.jpg: ") as caught:
@@ -160,7 +160,7 @@ def test_float_pixels_are_refused(read):
         read(encode(".tif", np.ones((4, 4), np.float32)))
 
 
-def test_what_is_no_file(tmp_path):
+def test_missing_files_and_folders(tmp_path):
     with pytest.raises(UserError, match=r"none\.jpg: cannot be read: No such file"):
         read_image(tmp_path / "none.jpg")
     (tmp_path / "folder.jpg").mkdir()
@@ -189,14 +189,14 @@ def test_natural_order_and_suffixes(tmp_path):
     assert listed(tmp_path) == ["a.b.webp", "IMG_2.png", "img_9.JPG", "img_10.jpg"]
 
 
-def test_hidden_files_and_folders_are_left_out(tmp_path):
+def test_hidden_files_and_folders_are_skipped(tmp_path):
     (tmp_path / ".cache").mkdir()
     for name in (".hidden.jpg", "._1.jpg", ".cache/2.jpg", "3.jpg"):
         (tmp_path / name).touch()
     assert listed(tmp_path) == ["3.jpg"]
 
 
-def test_folders_named_like_images_are_walked_not_listed(tmp_path):
+def test_folders_named_like_images_are_searched_not_listed(tmp_path):
     (tmp_path / "x.jpg").mkdir()
     (tmp_path / "x.jpg" / "1.jpg").touch()
     assert listed(tmp_path) == ["x.jpg/1.jpg"]
@@ -208,11 +208,11 @@ def test_links_and_loops(tmp_path):
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
     (tmp_path / "sub" / "self").symlink_to("self")
     (tmp_path / "2.jpg").symlink_to("sub/1.jpg")
-    (tmp_path / "3.jpg").symlink_to("gone.jpg")  # listed, so that whoever reads it names it
+    (tmp_path / "3.jpg").symlink_to("gone.jpg")  # listed, so that reading it reports it
     assert listed(tmp_path) == ["2.jpg", "3.jpg", "sub/1.jpg"]
 
 
-def test_a_linked_folder_is_listed_once_under_its_own_name(tmp_path):
+def test_a_linked_folder_is_listed_once_under_its_real_path(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "1.jpg").touch()
     (tmp_path / "a").symlink_to("b")
@@ -220,7 +220,7 @@ def test_a_linked_folder_is_listed_once_under_its_own_name(tmp_path):
     assert listed(tmp_path) == ["b/1.jpg"]
 
 
-def test_no_folder(tmp_path):
+def test_a_missing_folder(tmp_path):
     assert list_images(tmp_path) == []
     with pytest.raises(UserError, match="nowhere: cannot be listed as a folder: No such file"):
         list_images(tmp_path / "nowhere")
@@ -231,7 +231,7 @@ def test_no_folder(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_every_orientation_of_every_kind_is_applied(tmp_path, mode, orientation):
+def test_every_orientation_of_every_format_is_applied(tmp_path, mode, orientation):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (5, 7, {"RGB": 3, "RGBA": 4, "L": 1, "LA": 2}[mode]), dtype=np.uint8)
     stored = PIL.Image.fromarray(pixels[..., 0] if mode == "L" else pixels)

@@ -31,10 +31,10 @@ def parse(tmp_path):
     return write_and_parse
 
 
-def test_a_line_of_digits_takes_no_time(parse):
+def test_a_long_line_of_digits_is_fast(parse):
     began = time.perf_counter()
     assert parse("1" * 100_000 + "x").lost == 1
-    assert time.perf_counter() - began < 2  # hours, if each way to cut the digits in two were tried
+    assert time.perf_counter() - began < 2  # hours with exponential backtracking
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_a_line_of_digits_takes_no_time(parse):
         (",", "", False),
         ("", "", False),
         (",  ", "", False),
-        (",\u2028a", "a", False),  # a line separator of Unicode, no end of a line here
+        (",\u2028a", "a", False),  # a Unicode line separator is not a line end
         (",照片", "照片", False),
     ],
 )
-def test_what_follows_eight_numbers_is_the_text(parse, rest, text, ignored):
+def test_the_text_follows_eight_numbers(parse, rest, text, ignored):
     labels = parse(BOX + rest)
     np.testing.assert_array_equal(labels.polygons, [[[10, 20], [30, 20], [30, 40], [10, 40]]])
     assert labels.polygons[0].dtype == np.float32
@@ -82,7 +82,7 @@ def test_encodings(parse, encoding):
     assert parse(f"{BOX},照片\n".encode(encoding)).texts == ("照片",)
 
 
-def test_latin_1_costs_only_the_letter(parse):
+def test_latin_1_affects_only_the_transcription(parse):
     labels = parse(f"{BOX},caf\xe9\n{BOX},###\n".encode("latin-1"))
     assert len(labels.polygons) == 2
     assert labels.ignore.tolist() == [False, True]
@@ -94,7 +94,7 @@ def test_floats_and_signs(parse):
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff", " \r\n\r\n"])
-def test_no_lines_no_regions(parse, content):
+def test_an_empty_file_has_no_regions(parse, content):
     labels = parse(content)
     assert labels.polygons == () and labels.texts == ()
     assert labels.ignore.shape == (0,) and labels.ignore.dtype == bool
@@ -125,7 +125,7 @@ def test_polygons(parse):
         ("###", "GT020", "column 1: .* number 1 is '###'"),
     ],
 )
-def test_bad_lines_are_reported_and_the_others_kept(parse, line, code, message):
+def test_bad_lines_are_reported_and_others_are_kept(parse, line, code, message):
     labels = parse(f"{BOX},a\n\n{line}\n{BOX},b\n")
     assert labels.texts == ("a", "b") and labels.lost == 1 and labels.lines.tolist() == [1, 4]
     (finding,) = parse.report
@@ -134,7 +134,7 @@ def test_bad_lines_are_reported_and_the_others_kept(parse, line, code, message):
 
 
 @pytest.mark.parametrize("number", ["1e9", "1e999"])
-def test_numbers_outside_of_any_image_are_handed_on(parse, number):
+def test_coordinates_outside_any_image_are_kept(parse, number):
     labels = parse(f"1,2,{number},4,5,6,7,8,word")
     assert labels.polygons[0][1, 0] > MAX_COORDINATE and not len(parse.report)
 
@@ -157,14 +157,14 @@ def test_numbers_outside_of_any_image_are_handed_on(parse, number):
         (b"", "GT002", ()),
     ],
 )
-def test_odd_files_are_understood_and_reported(parse, content, code, texts):
+def test_unusual_files_are_read_and_reported(parse, content, code, texts):
     labels = parse(content)
     assert labels.texts == texts and labels.lost == 0
     assert all(polygon.tolist() == [[10, 20], [30, 20], [30, 40], [10, 40]] for polygon in labels.polygons)
     assert [finding.code for finding in parse.report] == [code]
 
 
-def test_a_price_is_no_score(parse):
+def test_a_price_is_not_a_score(parse):
     assert parse(f"{BOX},1.60\n{BOX},a\n{BOX},b\n").texts[0] == "1.60" and not len(parse.report)
 
 
@@ -178,7 +178,7 @@ def test_six_numbers_alone_are_a_triangle_also_among_quads(parse):
     assert [len(polygon) for polygon in labels.polygons] == [3, 4]
 
 
-def test_far_too_many_lines_are_no_labels(parse, monkeypatch):
+def test_too_many_lines_are_not_labels(parse, monkeypatch):
     monkeypatch.setattr(icdar_text, "MAX_REGIONS", 2)
     assert parse(f"{BOX},a\n" * 3).lost == 3
     assert [finding.code for finding in parse.report] == ["GT028"]
@@ -190,11 +190,11 @@ def test_a_hundred_thousand_lines_take_seconds(parse):
     once = time.process_time() - began
     began = time.process_time()
     assert len(parse(f"{BOX},a\n" * 80_000).polygons) == 80_000
-    assert time.process_time() - began < 12 * max(once, 0.05)  # four times the lines; a square would be sixteen
+    assert time.process_time() - began < 12 * max(once, 0.05)  # 4 times the lines; quadratic time would be 16 times
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n\0\0\0\r", b"1,2\0,3"])
-def test_binary_is_no_text(parse, content):
+def test_binary_files_are_not_text(parse, content):
     assert parse(content).lost == 1
     (finding,) = parse.report
     assert finding.code == "GT006" and "gt_img_1.txt: not a text file" in finding.text
@@ -212,7 +212,7 @@ def record(number, texts, vertices=4):
     return LabelRecord(Path(f"img_{number}.jpg"), Path(f"gt_{number}.txt") if number else None, polygons, ignore, texts)
 
 
-def test_packed_labels_come_back_as_they_were():
+def test_packing_keeps_the_labels():
     before = [record(0, ("a", "###")), record(1, ()), record(2, ("照片", "", "\udce9"), vertices=7)]
     packed = pickle.loads(pickle.dumps(LabelledImages(before)))
     assert len(packed) == 3
@@ -225,13 +225,13 @@ def test_packed_labels_come_back_as_they_were():
     assert LabelledImages([]).records == []
 
 
-def test_changing_a_record_does_not_reach_the_packed_labels():
+def test_changing_a_record_does_not_change_the_packed_labels():
     packed = LabelledImages([record(5, ("a",))])
     packed.record(0).polygons[0][:] = -1
     assert packed.record(0).polygons[0].min() == 5
 
 
-def test_official_training_half():
+def test_official_training_set():
     root = os.environ.get("OCRDET_ICDAR2015")
     if not root:
         pytest.skip("OCRDET_ICDAR2015 is not set: no real photos")

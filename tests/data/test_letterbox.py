@@ -1,4 +1,4 @@
-"""Fitting an image onto a canvas, and back."""
+"""Resizing and padding images, and mapping coordinates back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_stretch_fills_the_size():
 
 
 @pytest.mark.parametrize("resize", ["keep", "short_side", "stretch"])
-def test_the_right_size_is_left_alone(resize):
+def test_an_image_of_the_right_size_is_unchanged(resize):
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     before = image.copy()
     canvas, transform = letterbox(image, 64, 96, resize)
@@ -93,7 +93,7 @@ def test_a_very_wide_image(resize, shape, rows, columns):
 
 
 @pytest.mark.parametrize("size", [(1, 10000), (10000, 1)])
-def test_a_side_never_becomes_nothing(size):
+def test_a_side_has_at_least_one_pixel(size):
     # 1 x 10000 on 32 x 32: sqrt(1024 / 10000) = 0.32 of a pixel high, at least 1
     canvas, transform = letterbox(grey(*size), 32, 32, "keep")
     assert min(scaled_size(transform)) == 1
@@ -108,7 +108,7 @@ def test_pixel_centres_are_whole_numbers_on_both_sides():
     assert transform.to_original(np.array([[1.5, 0.5]], np.float32)).tolist() == [[0, 0]]
 
 
-def test_the_way_back_stays_inside_the_image():
+def test_original_coordinates_stay_inside_the_image():
     transform = ResizeTransform(10, 20, 2.0, 2.0)
     far = np.array([[-9, -9], [200, -9], [200, 200], [0, 19.5]], np.float32)
     # (19.5 + 0.5) / 2 - 0.5 = 9.5, beyond the last pixel centre 9; (0 + 0.5) / 2 - 0.5 = -0.25
@@ -123,7 +123,7 @@ def test_the_way_back_stays_inside_the_image():
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=6),
 )
 @settings(max_examples=100, deadline=None)
-def test_there_and_back(height, width, scale_y, scale_x, fractions):
+def test_round_trip(height, width, scale_y, scale_x, fractions):
     transform = ResizeTransform(height, width, scale_y, scale_x)
     polygon = np.array(fractions, np.float32) * np.array([width - 1, height - 1], np.float32)
     before = polygon.copy()
@@ -136,7 +136,7 @@ def test_there_and_back(height, width, scale_y, scale_x, fractions):
 
 @pytest.mark.parametrize("resize", ["keep", "short_side", "stretch"])
 @pytest.mark.parametrize("size", [(40, 60), (200, 120), (500, 333)])
-def test_the_polygon_lies_where_the_pixels_went(resize, size):
+def test_polygons_match_the_resized_pixels(resize, size):
     height, width = size
     image = np.zeros((*size, 3), np.uint8)
     left, top, right, bottom = width // 4, height // 3, width // 2, height * 2 // 3

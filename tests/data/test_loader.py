@@ -45,14 +45,14 @@ def test_each_image_at_most_once_and_only_full_batches():
     assert {index for _, index in keys} <= set(range(10))
 
 
-def test_the_order_depends_on_seed_and_epoch_alone():
+def test_the_order_depends_only_on_seed_and_epoch():
     first = orders(50, 4, 1, 2)
     np.random.default_rng(0)
     torch.manual_seed(9)
     np.random.seed(5)
     assert orders(50, 4, 1, 2) == first
     sampler = EpochBatches(50, 4, 1)
-    for epoch in (0, 1, 2):  # the epochs before leave no trace
+    for epoch in (0, 1, 2):  # independent of earlier epochs
         sampler.epoch = epoch
         last = list(sampler)
     assert last == first
@@ -61,7 +61,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 
 
 def test_over_the_epochs_every_image_is_used():
-    # 5 images in batches of 4: each epoch leaves out another one
+    # 5 images in batches of 4: each epoch drops a different one
     seen = {index for epoch in range(20) for batch in orders(5, 4, 0, epoch) for _, index in batch}
     assert seen == set(range(5))
 
@@ -81,7 +81,7 @@ def alone():
     return [[batch for (batch,) in loader.epoch(epoch)] for epoch in range(2)]
 
 
-def test_workers_change_nothing(alone):
+def test_results_do_not_depend_on_the_workers(alone):
     loader = train_loader(workers=2)
     assert len(loader) == 2 and loader.batch_size == 2
     for epoch in range(2):
@@ -91,19 +91,19 @@ def test_workers_change_nothing(alone):
             assert equal(ours, theirs)
 
 
-def test_an_epoch_can_be_asked_for_at_once(alone):
+def test_any_epoch_can_be_requested_first(alone):
     for ours, theirs in zip((batch for (batch,) in train_loader(workers=0).epoch(1)), alone[1], strict=True):
         assert equal(ours, theirs)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_epoch_can_be_left_and_gone_on_with(alone, workers):
+def test_an_epoch_can_be_interrupted_and_resumed(alone, workers):
     loader = train_loader(workers)
     assert equal(next(loader.epoch(0))[0], alone[0][0])
     rest = [batch for (batch,) in loader.epoch(0, 1)]
     assert len(rest) == 1 and equal(rest[0], alone[0][1])
     assert equal(next(loader.epoch(1))[0], alone[1][0])
-    assert equal(next(loader.epoch(0))[0], alone[0][0])  # back, in the middle of another one
+    assert equal(next(loader.epoch(0))[0], alone[0][0])  # back to epoch 0 within another one
     for epoch in range(2):
         batches = [batch for (batch,) in loader.epoch(epoch)]
         assert len(batches) == 2 and all(map(equal, batches, alone[epoch]))
@@ -122,12 +122,12 @@ class Watched(TrainDataset):
         return super().__getitem__(key)
 
 
-def test_the_next_epoch_is_begun_while_the_network_is_elsewhere():
+def test_the_next_epoch_is_prefetched():
     views = Watched(SCENES, Augment(), TargetMaker(), 32, 64, seed=3)
     loader = TrainLoader(views, EpochBatches(len(views), 2, 3), workers=1, pin=False)
     assert len(list(loader.epoch(0))) == 2
     until = time.monotonic() + 20.0
-    while views.latest.value < 1 and time.monotonic() < until:  # nobody has configured for epoch 1
+    while views.latest.value < 1 and time.monotonic() < until:  # epoch 1 was not requested
         time.sleep(0.01)
     assert views.latest.value >= 1
     loader.close()
@@ -145,7 +145,7 @@ def test_epochs_and_seeds_differ(alone):
         assert not any(torch.equal(images[left][name], images[right][name]) for name in common)
 
 
-def test_a_batch_has_the_shapes_and_types_it_promises(alone):
+def test_shapes_and_dtypes_of_a_batch(alone):
     batch = alone[0][0]
     assert batch.image.shape == (2, 3, 32, 64) and batch.image.dtype == torch.uint8
     assert batch.image.is_contiguous(memory_format=torch.channels_last)
@@ -157,7 +157,7 @@ def test_a_batch_has_the_shapes_and_types_it_promises(alone):
     assert all(transform == (32, 64, 1.0, 1.0) for transform in batch.transforms)
 
 
-def test_collate_keeps_each_image_at_its_place():
+def test_collate_keeps_the_order():
     views = EvalDataset(SCENES, TargetMaker(), 32, 64, "stretch")
     batch = collate([views[2], views[0]])
     for row, index in enumerate((2, 0)):
@@ -166,10 +166,10 @@ def test_collate_keeps_each_image_at_its_place():
         for plane, expected in zip(batch.targets, view.planes, strict=True):
             np.testing.assert_array_equal(plane[row].numpy(), expected)
         assert batch.names[row] == f"{index}.jpg"
-        # what is scored are the labels of the original, in its own pixels
+        # labels in pixels of the original image are scored
         np.testing.assert_array_equal(batch.polygons[row][0], SCENES.load(index).polygons[0])
         assert batch.transforms[row] == (48, 64, 32 / 48, 1.0)
-    assert views[0].original.image.size == 0  # it is not sent through the workers' queue
+    assert views[0].original.image.size == 0  # not sent between processes
 
 
 def test_one_batch_for_each_size():
@@ -180,7 +180,7 @@ def test_one_batch_for_each_size():
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_scoring_sees_every_image_once_in_order(workers):
+def test_evaluation_sees_every_image_once_in_order(workers):
     views = EvalDataset(SCENES, TargetMaker(), 32, 64, "keep")
     loader = EvalLoader(views, batch_size=2, workers=workers, pin=False)
     names = [name for group in loader for batch in group for name in batch.names]

@@ -1,4 +1,4 @@
-"""A loader process that dies: told where a batch is asked for, with what ended it, and nowhere else."""
+"""A loader process that dies: the cause is raised by the next request for a batch."""
 
 from __future__ import annotations
 
@@ -93,20 +93,20 @@ def only_child() -> int:
     return child.pid
 
 
-def test_nothing_is_raised_before_the_next_batch_is_asked_for():
+def test_nothing_is_raised_before_the_next_batch_is_requested():
     loader = train_loader(Slow)
     steps = loader.epoch(0)
     next(steps)
     child = only_child()
     os.kill(child, signal.SIGKILL)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # dead, and nobody has configured
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # dead, not waited for
     time.sleep(0.01)  # its SIGCHLD is handled between two lines of Python
     with pytest.raises(LoaderDied, match=rf"^loader process {child} was ended by signal 9 \(Killed\)$"):
         next(steps)
     loader.close()
 
 
-def test_waiting_for_one_loader_the_death_of_another_is_not_told():
+def test_the_death_of_another_loader_is_not_raised():
     training = train_loader(TrainDataset)
     steps = training.epoch(0)
     next(steps)
@@ -114,13 +114,13 @@ def test_waiting_for_one_loader_the_death_of_another_is_not_told():
     views = Late(SCENES, TargetMaker(), 32, 64, "keep")
     scoring = iter(EvalLoader(views, batch_size=5, workers=1, pin=False))
     threading.Timer(0.3, os.kill, (child, signal.SIGKILL)).start()
-    assert len(next(scoring)) == 1  # this one is waited for meanwhile
+    assert len(next(scoring)) == 1  # wait for this one meanwhile
     with pytest.raises(LoaderDied, match=f"process {child} "):
         next(steps)
     training.close()
 
 
-def test_a_batch_that_is_waited_for_ends_with_its_process():
+def test_waiting_for_a_batch_ends_if_its_process_dies():
     loader = train_loader(Slow)
     assert len(list(loader.epoch(0))) == 2
     child = only_child()
@@ -130,28 +130,28 @@ def test_a_batch_that_is_waited_for_ends_with_its_process():
     loader.close()
 
 
-def test_a_process_that_ends_by_itself_is_told_with_its_exit_code():
+def test_the_exit_code_of_an_ended_process_is_reported():
     loader = train_loader(Leaving)
     with pytest.raises(LoaderDied, match=r"ended with exit code 3$"):
         next(loader.epoch(0))
     loader.close()
 
 
-def test_a_loader_that_scores_tells_it_too():
+def test_the_eval_loader_raises_too():
     views = Unreadable(SCENES, TargetMaker(), 32, 64, "keep")
     with pytest.raises(LoaderDied, match="ended by signal 9"):
         list(EvalLoader(views, batch_size=1, workers=1, pin=False))
 
 
-@pytest.mark.slow  # torch asks every five seconds
-def test_an_exit_code_of_nought_is_an_end_too():
+@pytest.mark.slow  # torch checks every five seconds
+def test_exit_code_0_is_reported_too():
     loader = train_loader(Finished)
     with pytest.raises(LoaderDied, match=r"ended with exit code 0$"):
         next(loader.epoch(0))
     loader.close()
 
 
-def test_a_death_while_a_loader_begins_again_is_left_for_the_batch_that_is_asked_for():
+def test_a_death_during_a_restart_is_raised_with_the_next_batch():
     loader = train_loader(TrainDataset)
     assert len(list(loader.epoch(0))) == 2
     child = only_child()
@@ -163,7 +163,7 @@ def test_a_death_while_a_loader_begins_again_is_left_for_the_batch_that_is_asked
     loader.close()
 
 
-def test_other_peoples_loaders_are_told_by_torch_as_before():
+def test_other_loaders_raise_torchs_own_error():
     loader = train_loader(TrainDataset)
     next(loader.epoch(0))
     (ours,) = active_children()
@@ -175,7 +175,7 @@ def test_other_peoples_loaders_are_told_by_torch_as_before():
     loader.close()
 
 
-def test_the_loader_after_a_dead_one_is_not_blamed_for_it():
+def test_a_new_loader_after_a_dead_one_works():
     dead = train_loader(Leaving)
     with pytest.raises(LoaderDied):
         next(dead.epoch(0))
@@ -193,7 +193,7 @@ def test_the_loader_after_a_dead_one_is_not_blamed_for_it():
         ("itself: too many open files", "workers=0, or allow more open files (ulimit -n 1024)"),
     ],
 )
-def test_what_to_do_depends_on_what_ended_it(how: str, remedy: str):
+def test_the_advice_depends_on_the_cause(how: str, remedy: str):
     advice = LoaderDied(f"loader process 12 was ended by {how}").advice("workers")
     assert how in advice and remedy in advice
 
@@ -210,12 +210,12 @@ def test_too_many_open_files_are_not_a_full_shared_memory(capfd):
                 raise error
 
 
-def test_an_image_that_is_gone_is_one_line_and_no_accident_at_the_end():
+def test_a_missing_image_is_reported_in_one_line():
     loader = train_loader(Gone)
     with pytest.raises(UserError) as caught:
         next(loader.epoch(0))
     assert str(caught.value) == "gone.png: cannot be read: No such file or directory"
     (process,) = active_children()
-    del loader  # its iterator lives on in the frames of what was raised
+    del loader  # the traceback keeps its iterator alive
     process.terminate()
-    process.join()  # torch's handler of SIGCHLD is asked meanwhile
+    process.join()  # torch's SIGCHLD handler runs meanwhile

@@ -1,4 +1,4 @@
-"""Decoded pixels kept for the next epoch, in memory or in a file."""
+"""The cache of decoded pixels, in memory or in a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def records(tmp_path):
         pixels = np.random.default_rng(number).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), dtype=np.uint8)
         cv2.imwrite(str(path), cv2.resize(pixels, (width, height)))
         quad = np.array([[2, 2], [9, 2], [9, 9], [2, 9]], np.float32)
-        size = (height, width) if number else None  # of one, nobody has looked
+        size = (height, width) if number else None  # unknown for one image
         made.append(LabelRecord(path, None, (quad,), np.array([False]), ("",), size=size))
     return made
 
@@ -60,7 +60,7 @@ def test_each_image_is_decoded_once(records, kind, monkeypatch):
         picture = source.open(index)
         assert (picture.height, picture.width) == SIZES[index]
         np.testing.assert_array_equal(picture.pixels(), read_image(record.image_path))
-        np.testing.assert_array_equal(picture.pixels(2), first[index])  # whole: reduced ones are for decoding
+        np.testing.assert_array_equal(picture.pixels(2), first[index])  # full size: only decoding reduces
         np.testing.assert_array_equal(source.load(index).image, first[index])
         with pytest.raises(ValueError, match="read-only"):
             picture.pixels()[0, 0] = 0
@@ -79,7 +79,7 @@ def _load_all(source):
         source.load(index)
 
 
-def test_what_one_process_decodes_the_others_see(records, kind, monkeypatch):
+def test_processes_share_decoded_images(records, kind, monkeypatch):
     source = LabelledImages(records, cache=kind)
     worker = get_context("fork").Process(target=_load_all, args=(source,))
     worker.start()
@@ -90,7 +90,7 @@ def test_what_one_process_decodes_the_others_see(records, kind, monkeypatch):
         np.testing.assert_array_equal(source.load(index).image, read_image(record.image_path))
 
 
-def test_the_next_run_finds_the_file_again_and_a_changed_set_does_not(records, kind, monkeypatch, tmp_path):
+def test_the_next_run_reuses_the_file_unless_the_images_changed(records, kind, monkeypatch, tmp_path):
     if kind == "ram":
         pytest.skip("memory ends with the run")
     _load_all(LabelledImages(records, cache=kind))
@@ -107,12 +107,12 @@ def test_the_next_run_finds_the_file_again_and_a_changed_set_does_not(records, k
         other.load(1)
 
 
-def test_a_copy_for_another_machine_or_process_does_without_memory(records, kind):
+def test_a_pickled_copy_works_without_the_memory(records, kind):
     source = pickle.loads(pickle.dumps(LabelledImages(records, cache=kind)))
     np.testing.assert_array_equal(source.load(2).image, read_image(records[2].image_path))
 
 
-def test_an_image_that_fits_its_place_no_longer_is_told(records, kind):
+def test_an_image_whose_size_changed_is_reported(records, kind):
     source = LabelledImages(records, cache=kind)
     cv2.imwrite(str(records[1].image_path), np.zeros((20, 30, 3), np.uint8))
     with pytest.raises(UserError, match=r"1\.jpg: 30x20 px are in the file, 17x31 were expected"):
@@ -137,7 +137,7 @@ def test_caches_of_all_splits_share_the_memory(records, monkeypatch):
     train = LabelledImages(records, cache="ram")
     with pytest.raises(UserError, match=r"data\.cache=ram: 3 .* the other splits"):
         LabelledImages(records, cache="ram")
-    _load_all(train)  # its images are in memory now: they no longer count, as they are not free any more
+    _load_all(train)  # its images are in memory now, so the free memory no longer includes them
     assert len(LabelledImages(records, cache="ram")) == 3
     del train
 
@@ -164,23 +164,23 @@ class _Usage:
     free = cache_module.DISK_RESERVE + 1000
 
 
-def test_a_folder_that_cannot_be_written(records, monkeypatch, tmp_path):
+def test_a_cache_folder_without_write_permission(records, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match=r"data\.cache=disk: .*cannot hold"):
         LabelledImages(records, cache="disk")
 
 
-def test_no_images_need_no_room(kind):
+def test_a_cache_of_no_images(kind):
     assert len(LabelledImages([], cache=kind)) == 0
 
 
-def test_free_memory_is_known_on_linux():
+def test_free_memory_is_plausible():
     free = cache_module.free_memory()
     assert free is None or 0 < free < 1 << 50
 
 
-def test_without_a_home_the_disk_cache_says_what_to_name(monkeypatch, records):
+def test_without_a_home_folder_the_disk_cache_needs_a_folder(monkeypatch, records):
     def unknown() -> None:
         raise RuntimeError("Could not determine home directory.")
 

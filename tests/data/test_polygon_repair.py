@@ -1,4 +1,4 @@
-"""Regions as they are written to regions that can be drawn."""
+"""Repair of labelled polygons."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_outlines_are_made_simple(outline, code, left):
 
 
 @pytest.mark.parametrize("outline", [[[10, 10], [20, 20], [40, 40], [30, 30]], [[5, 5], [25, 5], [5, 5], [25, 5]]])
-def test_without_area_a_stroke_is_masked(outline):
+def test_regions_without_area_become_a_dont_care_stroke(outline):
     record, report = cleaned(outline)
     assert [finding.code for finding in report] == ["PG035"]
     assert record.ignore.tolist() == [True]
@@ -72,13 +72,13 @@ def test_a_single_point_is_dropped():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e9])
-def test_what_is_no_coordinate_is_lost(bad):
+def test_invalid_coordinates_are_lost(bad):
     record, report = cleaned([[bad, 1], [5, 1], [5, 9], [1, 9]], SQUARE)
     assert [(finding.code, finding.line) for finding in report] == [("GT021", 1)]
     assert len(record.polygons) == 1 and record.lost == 1
 
 
-def test_the_same_line_twice_counts_once_and_another_text_is_another_region():
+def test_duplicate_regions_are_dropped_unless_their_texts_differ():
     record, report = cleaned(SQUARE, SQUARE, SQUARE, texts=["a", "a", "b"])
     assert record.texts == ("a", "b")
     assert [(finding.code, finding.line) for finding in report] == [("GT029", 2)]
@@ -95,7 +95,7 @@ def test_dont_care_flags_stay_with_their_regions():
     assert record.texts == ("###", "word") and record.lines.tolist() == [1, 3]
 
 
-def test_direction_and_first_corner_change_no_target():
+def test_targets_do_not_depend_on_direction_and_first_corner():
     make = TargetMaker()
     planes = [
         make([polygon(points)], np.array([False]), 64, 64) for points in (SQUARE, SQUARE[::-1], SQUARE[1:] + SQUARE[:1])
@@ -109,7 +109,7 @@ points = st.tuples(st.integers(-5, 60), st.integers(-5, 60))
 
 
 @given(st.lists(points, min_size=0, max_size=9))
-def test_whatever_comes_out_is_simple_with_an_area_or_masked(outline):
+def test_repaired_polygons_are_simple_with_an_area_or_dont_care(outline):
     done = repair_polygon(polygon(outline).reshape(-1, 2))
     assert (done.polygon is None) <= (done.code == "PG035")
     if done.polygon is not None:
@@ -122,12 +122,12 @@ def test_whatever_comes_out_is_simple_with_an_area_or_masked(outline):
 def test_four_corners_in_any_order_are_the_same_region(corners):
     hull = shapely.MultiPoint(corners).convex_hull
     if hull.geom_type != "Polygon" or len(hull.exterior.coords) != 5:
-        return  # one lies inside the triangle of the others, or on a line: several outlines are possible
+        return  # one lies inside the triangle of the others, or on a line: ambiguous
     done = repair_polygon(polygon(corners))
     assert shapely.Polygon(done.polygon).area == pytest.approx(hull.area)
 
 
-def test_what_falls_off_a_crossing_outline_is_masked():
+def test_smaller_pieces_of_a_crossing_outline_are_dont_care():
     figure_eight = [[0, 0], [10, 0], [20, 10], [30, 10], [30, 0], [20, 0], [10, 10], [0, 10]]
     record, report = cleaned(figure_eight, SQUARE)
     assert [area(outline) for outline in record.polygons[:2]] == pytest.approx([125, 125])

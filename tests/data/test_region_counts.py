@@ -1,4 +1,4 @@
-"""How many regions a training can learn from: each kind counted, refusals and notes with their numbers."""
+"""Counts of usable regions, and the errors and notes about them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_each_kind_is_counted():
     assert found.shares("640x640") == "20% don't-care (###), 20% too small at 640x640, 20% outside their image"
 
 
-def test_a_dont_care_region_is_nothing_else():
+def test_a_dont_care_region_is_counted_once():
     found = count_regions(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE, as_it_is)
     assert found == RegionCounts(2, 2, 0, 0, 0, 0.0)
 
@@ -70,7 +70,7 @@ def test_a_region_is_measured_after_the_resize():
     assert (found.too_small, found.height) == (1, pytest.approx(7.5))
 
 
-def test_what_has_no_area_is_too_small():
+def test_a_region_without_area_is_too_small():
     line = (np.array([[10, 10], [60, 10], [60, 10], [10, 10]], np.float32), False)
     assert count_regions(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0), as_it_is).too_small == 1
 
@@ -79,7 +79,7 @@ def test_a_region_partly_inside_is_inside():
     assert count_regions(Labels([(box(190, 10, 60, 20), False)]), MAKE, as_it_is).usable == 1
 
 
-def test_of_a_large_set_some_are_looked_at_and_all_before_a_refusal(monkeypatch: pytest.MonkeyPatch):
+def test_a_large_data_set_is_sampled_and_read_completely_before_a_refusal(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(region_counts, "MAX_SAMPLED", 3)
     good = Labels(*[[WORD]] * 9)
     assert count_regions(good, MAKE, as_it_is).usable == 3
@@ -114,22 +114,22 @@ def test_one_usable_region_is_enough_to_start():
     ],
     ids=["no labels", "don't-care", "small", "half and half", "outside"],
 )
-def test_a_refusal_names_the_shares_and_the_remedy_of_the_largest(found: RegionCounts, parts: list[str]):
+def test_the_error_names_the_shares_and_the_remedy_for_the_largest(found: RegionCounts, parts: list[str]):
     line = no_usable_region_error(found, "640x640, zoomed 3 times", 8)
     assert line is not None and line.startswith("data: ")
     for part in parts:
         assert part in line, line
 
 
-def test_half_of_what_counts_is_enough_to_be_silent():
+def test_no_note_if_half_of_the_care_regions_are_usable():
     assert low_usability_note(RegionCounts(10, 0, 5, 0, 5, 20.0), "training", "640x640", 8) is None
     assert low_usability_note(RegionCounts(10, 6, 0, 2, 2, 20.0), "training", "640x640", 8) is None  # 2 of 4
     assert (
         low_usability_note(RegionCounts(10, 9, 0, 0, 1, 20.0), "training", "640x640", 8) is None
-    )  # 90% don't-care, not more
+    )  # exactly 90% don't-care
 
 
-def test_hardly_any_region_that_counts_is_noted():
+def test_a_note_if_almost_all_regions_are_dont_care():
     line = low_usability_note(RegionCounts(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8)
     assert line == "validation: 95% of the regions are don't-care (###)"
     assert low_usability_note(RegionCounts(9, 9, 0, 0, 0, 0.0), "training", "640x640", 8) == (
@@ -140,7 +140,7 @@ def test_hardly_any_region_that_counts_is_noted():
     )
 
 
-def test_a_note_tells_the_factor_that_the_size_needs():
+def test_a_note_gives_the_factor_for_the_input_size():
     # ICDAR2015-like, at 256 px: 2510 of 3543 are 71%
     line = low_usability_note(RegionCounts(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
     assert line is not None and line.startswith("training: 1033 of 3543 care regions usable: 71% too small")
@@ -154,17 +154,17 @@ def test_a_note_tells_the_factor_that_the_size_needs():
 @pytest.mark.parametrize(
     "found",
     [
-        RegionCounts(10, 0, 5, 5, 0, 5.0),  # too small is half, not more: the size is not the reason
-        RegionCounts(10, 2, 1, 5, 2, 8.0),  # in the middle it is large enough
+        RegionCounts(10, 0, 5, 5, 0, 5.0),  # exactly half are too small: the size is not the reason
+        RegionCounts(10, 2, 1, 5, 2, 8.0),  # the median is large enough
         RegionCounts(10, 0, 10, 0, 0, 0.0),
     ],
 )
-def test_no_factor_where_the_size_is_not_the_reason(found: RegionCounts):
+def test_no_factor_if_the_size_is_not_the_reason(found: RegionCounts):
     line = low_usability_note(found, "training", "640x640", 8)
     assert line is not None and "input_size" not in line
 
 
-def test_a_part_without_labels():
+def test_a_split_without_labels():
     nothing = RegionCounts(0, 0, 0, 0, 0, 0.0)
     assert low_usability_note(nothing, "training", "640x640", 8) == "the training images have no labelled regions"
     assert low_usability_note(nothing, "validation", "640x640", 8) == (

@@ -1,4 +1,4 @@
-"""Whole training samples from hostile images and labels, and the memory that loader processes take."""
+"""Training samples from hostile images and labels, and the memory of loader processes."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def check(number):
     for plane in (prob_map, prob_mask, thresh_mask):
         assert plane.max() <= 1
     assert thresh_map.min() >= 76 and thresh_map.max() <= 179  # 255 · 0.3 and 255 · 0.7
-    assert (prob_mask[prob_map == 1] == 1).all()  # no text is left out of the loss
+    assert (prob_mask[prob_map == 1] == 1).all()  # all text is in the loss
     alone = [make([polygon], np.array([flag]), height, width) for polygon, flag in zip(polygons, ignore, strict=True)]
     text = np.zeros((height, width), np.uint8)
     background = np.ones((height, width), np.uint8)
     for polygon, flag, planes in zip(polygons, ignore, alone, strict=True):
-        if flag or not planes.thresh_mask.any():  # not taught: masked, all of it
+        if flag or not planes.thresh_mask.any():  # ignored in training: fully masked
             cv2.fillPoly(background, [np.rint(polygon).astype(np.int32)], 0)
             assert not planes.prob_map.any()
         text |= planes.prob_map
@@ -100,13 +100,13 @@ def check(number):
     np.testing.assert_array_equal(thresh_map, again.planes.thresh_map)
 
 
-def test_hostile_samples_hold_every_invariant():
+def test_hostile_samples_keep_every_invariant():
     for number in range(200):
         check(number)
 
 
 @pytest.mark.slow
-def test_ten_thousand_hostile_samples_hold_every_invariant():
+def test_ten_thousand_hostile_samples_keep_every_invariant():
     for number in range(200, 10_200):
         check(number)
 

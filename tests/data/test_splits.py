@@ -1,4 +1,4 @@
-"""Which images are taught, which choose the epoch, which are reported."""
+"""Training, validation and test images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_half(root, folders, count, line="0,0,5,0,5,5,0,5,word", name="img_{}")
         (root / folder).mkdir()
     for number in range(1, count + 1):
         stem = name.format(number)
-        (root / folders[0] / f"{stem}.jpg").write_bytes(PIXELS + bytes(number))  # none is a copy
+        (root / folders[0] / f"{stem}.jpg").write_bytes(PIXELS + bytes(number))  # all different
         (root / folders[1] / f"gt_{stem}.txt").write_text(f"\ufeff{line}\n", "utf-8")
 
 
@@ -37,7 +37,7 @@ def numbers(source):
     return [int(record.image_path.stem.split("_")[1]) for record in source.records]
 
 
-def test_a_tenth_validates_unless_told_otherwise(root):
+def test_a_tenth_is_validation_by_default(root):
     splits = icdar2015(root)
     assert (len(splits.train), len(splits.val), splits.test) == (18, 2, None)
     assert sorted(numbers(splits.train) + numbers(splits.val)) == list(range(1, 21))
@@ -70,18 +70,18 @@ def test_names_file(root, tmp_path):
     assert numbers(icdar2015(root, val=str(names)).val) == [3, 12]
 
 
-def test_a_train_fraction_is_drawn_from_what_val_left(root):
+def test_a_train_fraction_is_drawn_from_images_not_in_val(root):
     splits = icdar2015(root, train=0.5, val="1-10")
     assert numbers(splits.train) == list(range(11, 21))
     assert len(icdar2015(root, train="0.25", val="1-10").train) == 5
 
 
-def test_overlap_is_allowed_and_told(root):
+def test_overlap_is_allowed_and_reported(root):
     splits = icdar2015(root, train="1-10", val="10-11")
     assert [Path(path).name for path in overlap(splits)] == ["img_10.jpg"]
 
 
-def test_a_copy_under_another_name_is_told(tmp_path):
+def test_a_copy_under_another_name_is_reported(tmp_path):
     for part, levels in {"train": (0, 100), "val": (100, 200)}.items():
         for folder in ("images", "gts"):
             (tmp_path / f"{part}_{folder}").mkdir()
@@ -110,7 +110,7 @@ def test_no_validation(root):
         ("val.txt", "val=val.txt: not a fraction, a range such as 801-900"),
     ],
 )
-def test_unusable_splits_are_told(root, spec, message):
+def test_invalid_splits_raise_a_user_error(root, spec, message):
     with pytest.raises(UserError, match=message):
         icdar2015(root, val=spec)
 
@@ -139,7 +139,7 @@ def test_the_size_limit_of_label_files_holds_for_files_of_names(root, tmp_path):
         icdar2015(root, val=str(names), max_label_mb=1)
 
 
-def test_both_halves_and_only_the_test_half(root, tmp_path_factory):
+def test_training_and_test_set_or_only_the_test_set(root, tmp_path_factory):
     write_half(root, TEST, 3)
     assert len(icdar2015(root).test) == 3
     alone = tmp_path_factory.mktemp("alone")
@@ -168,7 +168,7 @@ def test_icdar2015_folders_that_cannot_be_used(tmp_path):
 
 
 @pytest.mark.parametrize("read", [custom, icdar2015])
-def test_a_root_that_is_not_there_says_where_it_was_looked_for(read, tmp_path, monkeypatch):
+def test_a_missing_root_is_reported_with_the_working_directory(read, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=re.escape(f"data.root=nowhere: no such folder (looked in {tmp_path})")):
         read("nowhere")
@@ -177,13 +177,13 @@ def test_a_root_that_is_not_there_says_where_it_was_looked_for(read, tmp_path, m
         read(tmp_path / "file")
 
 
-def test_images_are_the_same_however_the_way_to_them_is_typed(root, monkeypatch):
+def test_images_are_the_same_for_any_spelling_of_the_path(root, monkeypatch):
     monkeypatch.chdir(root / TRAIN[0])
     train, val = icdar2015(root, val="1-2").val, icdar2015("..", val="2-3").val
     assert len(overlap(Splits(train, val, None))) == 1
 
 
-def test_custom_parts(tmp_path):
+def test_custom_splits(tmp_path):
     write_half(tmp_path, ("train_images", "train_gts"), 10)
     splits = custom(tmp_path)
     assert (len(splits.train), len(splits.val), splits.test) == (9, 1, None)
@@ -194,7 +194,7 @@ def test_custom_parts(tmp_path):
     splits = custom(tmp_path)
     assert (len(splits.train), len(splits.val), len(splits.test)) == (10, 2, 4)
     assert numbers(custom(tmp_path, train="1-6").train) == [1, 2, 3, 4, 5, 6]
-    assert len(custom(tmp_path, val=0.5).val) == 5  # asked for: drawn from the train part
+    assert len(custom(tmp_path, val=0.5).val) == 5  # drawn from the train split
 
 
 def test_custom_with_only_test_images(tmp_path):
@@ -203,7 +203,7 @@ def test_custom_with_only_test_images(tmp_path):
     assert (len(splits.train), len(splits.val), len(splits.test)) == (0, 0, 4)
 
 
-def test_synthetic_parts_share_no_scene():
+def test_synthetic_splits_share_no_scene():
     splits = synthetic(2, 3, 4, 96, 128, seed=0)
     assert splits.test is not None
     assert (len(splits.train), len(splits.val), len(splits.test)) == (2, 3, 4)
@@ -216,7 +216,7 @@ def test_empty_source():
     assert len(EmptySource()) == 0
 
 
-def test_official_training_half():
+def test_official_training_set():
     folder = os.environ.get("OCRDET_ICDAR2015")
     if not folder:
         pytest.skip("OCRDET_ICDAR2015 is not set: no real photos")

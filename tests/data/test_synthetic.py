@@ -1,4 +1,4 @@
-"""The renderer's contract. Its statistics are stated once, in docs/synthetic.md, and read from there."""
+"""The statistics of the synthetic scenes, which are read from docs/synthetic.md."""
 
 import pickle
 import re
@@ -67,7 +67,7 @@ def labels(scenes: list[Scene]) -> list[list[SceneRegion]]:
 # Determinism
 
 
-def test_the_same_scene_twice(source):
+def test_a_scene_is_reproducible(source):
     assert same(source.load(3), SyntheticScenes(10, SIDE, SIDE, seed=0).load(3))
 
 
@@ -83,19 +83,19 @@ def test_first_shifts_the_numbers(source):
     assert same(shifted, source.load(5))
 
 
-def test_another_number_seed_or_size_is_another_scene(source):
+def test_number_seed_and_size_change_the_scene(source):
     one = source.load(0)
     assert not np.array_equal(one.image, source.load(1).image)
     assert not np.array_equal(one.image, SyntheticScenes(1, SIDE, SIDE, seed=1).load(0).image)
     assert not np.array_equal(one.image, SyntheticScenes(1, SIDE, SIDE + 32, seed=0).load(0).image[:, :SIDE])
 
 
-def test_another_process_draws_the_same_pixels(source):
+def test_another_process_renders_the_same_pixels(source):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert same(pool.submit(source.load, 7).result(), source.load(7))
 
 
-def test_the_global_generator_is_left_alone(source):
+def test_the_global_random_generator_is_not_used(source):
     before = pickle.dumps(np.random.get_state())
     source.load(0)
     assert pickle.dumps(np.random.get_state()) == before
@@ -142,7 +142,7 @@ def test_words_do_not_overlap(labels):
 def test_curved_words_follow_the_arc(labels):
     whole = [r for regions in labels for r in regions if r.block.bend is not None and (r.polygon % 255 > 0).all()]
     assert {len(region.polygon) for region in whole} == {10}
-    # A quad round the same ink would hold more: bent outlines are not convex.
+    # A quad around the same ink would be larger: bent outlines are not convex.
     assert np.mean([cv2.isContourConvex(region.polygon) for region in whole]) < 0.1
 
 
@@ -171,7 +171,7 @@ def ink_only(scene: Scene) -> Scene:
     return Scene(scene.height, scene.width, PLAIN_WALL, blocks, (), NO_EFFECTS)
 
 
-def test_labels_hold_the_ink_and_little_else(scenes):
+def test_labels_fit_the_ink_tightly(scenes):
     inside_share, fill = [], []
     for scene in map(ink_only, scenes[:80]):
         step = cv2.absdiff(grey(scene), grey(without_text(scene)))
@@ -289,10 +289,10 @@ def test_statistics_at_640():
     assert outside(found, bands) == []
 
 
-# Folders of the user
+# Custom folders
 
 
-def test_own_backgrounds_are_drawn_on(tmp_path):
+def test_custom_backgrounds_are_used(tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), np.full((100, 150, 3), (200, 40, 10), np.uint8))  # blue, as BGR
     source = SyntheticScenes(100, SIDE, SIDE, seed=0, backgrounds=tmp_path)
     empty = next(i for i in range(100) if not source.scene(i).blocks and not source.scene(i).effects.shadow)
@@ -300,26 +300,26 @@ def test_own_backgrounds_are_drawn_on(tmp_path):
     assert blue > 100 > red
 
 
-def test_an_unreadable_background_is_named(tmp_path):
+def test_an_unreadable_background_is_reported(tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"photo\.jpg: not an image"):
         SyntheticScenes(1, SIDE, SIDE, seed=0, backgrounds=tmp_path).load(0)
 
 
 @pytest.mark.parametrize("kind", ["fonts", "backgrounds"])
-def test_an_empty_or_missing_folder_is_named(tmp_path, kind):
+def test_an_empty_or_missing_folder_is_reported(tmp_path, kind):
     with pytest.raises(UserError, match=rf"{kind}: no \*\..* below {re.escape(str(tmp_path))}"):
         SyntheticScenes(1, SIDE, SIDE, seed=0, **{kind: tmp_path})
     with pytest.raises(UserError, match=f"{kind}: .*nowhere is not a folder"):
         SyntheticScenes(1, SIDE, SIDE, seed=0, **{kind: tmp_path / "nowhere"})
 
 
-def test_a_file_that_is_no_font_is_named(tmp_path):
+def test_a_file_that_is_not_a_font_is_reported(tmp_path):
     (tmp_path / "junk.ttf").write_bytes(b"this is no font, and OpenCV 5.0.0 would crash on it")
     with pytest.raises(UserError, match=r"junk\.ttf is not a TrueType or OpenType font"):
         SyntheticScenes(1, SIDE, SIDE, seed=0, fonts=tmp_path)
 
 
-def test_too_small_a_scene_is_refused():
+def test_a_scene_that_is_too_small_is_refused():
     with pytest.raises(UserError, match="at least 64"):
         SyntheticScenes(1, 32, 256, seed=0)

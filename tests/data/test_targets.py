@@ -1,4 +1,4 @@
-"""Target planes: cases worked out by hand, and random regions against a second, literal implementation."""
+"""Training targets: cases computed by hand, and random regions against a literal implementation."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_square_of_side_40():
         (23, 24, 142),  # inside, 3 from one edge and 4 from the other: d = 3: 0.5571 -> 142.1
     ],
 )
-def test_threshold_falls_off_linearly_from_the_outline(x, y, level):
+def test_threshold_decreases_linearly_from_the_outline(x, y, level):
     assert targets(SQUARE).thresh_map[y, x] == level
 
 
@@ -70,7 +70,7 @@ def test_threshold_is_high_on_the_outline_and_low_far_away():
     assert plane.min() in FAR_LEVEL and plane.max() in BORDER_LEVEL
 
 
-def test_options_change_what_they_name():
+def test_options_change_the_targets():
     # r = 0.6: D = 1600 · 0.64 / 160 = 6.4: the text is 26.4 .. 53.6, 26 .. 54
     planes = targets(SQUARE, make=TargetMaker(shrink_ratio=0.6, thresh_min=0.2, thresh_max=0.8))
     assert planes.prob_map.sum() == 29 * 29
@@ -81,7 +81,7 @@ def test_options_change_what_they_name():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_planes_have_the_size_type_and_range_the_loss_expects(count):
+def test_size_dtype_and_range_of_the_maps(count):
     planes = targets(*[SQUARE + np.float32(5 * i) for i in range(count)], size=(64, 96))
     for plane in planes:
         assert plane.shape == (64, 96) and plane.dtype == np.uint8
@@ -112,7 +112,7 @@ def test_all_ignored():
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_text_inside_a_dont_care_region_stays_taught(order):
+def test_text_inside_a_dont_care_region_stays_text(order):
     region = np.array([[5, 5], [95, 5], [95, 75], [5, 75]], np.float32)
     polygons, ignore = [SQUARE, region], [False, True]
     planes = targets(*[polygons[i] for i in order], ignore=[ignore[i] for i in order])
@@ -120,12 +120,12 @@ def test_text_inside_a_dont_care_region_stays_taught(order):
     np.testing.assert_array_equal(planes.prob_map, alone.prob_map)
     np.testing.assert_array_equal(planes.thresh_map, alone.thresh_map)
     assert planes.prob_mask[alone.prob_map == 1].all()
-    # between the text and the region's outline nothing is taught
+    # between the text and the region's outline nothing is trained on
     assert planes.prob_mask[40, 22] == 0 and planes.prob_mask[2, 2] == 1
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 90, 137])
-def test_size_is_measured_across_the_text_however_it_is_turned(degrees):
+def test_size_is_measured_across_the_text_for_any_rotation(degrees):
     # at 45 degrees both of these are more than 40 px wide and high
     low, high = targets(turned(50, 7.8, degrees)), targets(turned(50, 8.2, degrees))
     assert not low.prob_map.any() and not low.thresh_mask.any()
@@ -133,7 +133,7 @@ def test_size_is_measured_across_the_text_however_it_is_turned(degrees):
     assert high.prob_map.any() and high.prob_mask.all() and high.thresh_mask.any()
 
 
-def test_what_shrinks_to_nothing_is_masked():
+def test_a_region_that_vanishes_when_shrunk_is_masked():
     # in whole pixels (40.1 and 40.8 both begin with 40) the strip has no height left to shrink
     strip = np.array([[20, 40.1], [80, 40.1], [80, 40.8], [20, 40.8]], np.float32)
     planes = targets(strip, make=TargetMaker(min_text_size=0.0))
@@ -142,7 +142,7 @@ def test_what_shrinks_to_nothing_is_masked():
     assert (planes.prob_mask == 0).sum() == 61 * 2
 
 
-def test_a_thin_region_keeps_a_target_although_it_vanishes_in_whole_pixels():
+def test_a_thin_region_that_vanishes_in_whole_pixels_keeps_a_target():
     # 400 x 2, 1:200: D = 800 · 0.84 / 804 = 0.84, so 0.33 px are left; in whole pixels 40.6 .. 42.6 shrinks to nothing
     ribbon = np.array([[20, 40.6], [420, 40.6], [420, 42.6], [20, 42.6]], np.float32)
     for polygon, size in ((ribbon, (80, 440)), (ribbon[:, ::-1].copy(), (440, 80))):
@@ -157,13 +157,13 @@ def test_a_thin_region_keeps_a_target_although_it_vanishes_in_whole_pixels():
     np.testing.assert_array_equal(planes.thresh_map[30, 41:43], [130, 105])
 
 
-def test_very_many_vertices_change_nothing_that_is_seen():
+def test_simplifying_many_vertices_changes_little():
     # a traced ring of 900 points, 0.2 px apart at most; its 64 and more vertices are cut to what half a pixel needs
     angles = np.arange(900) * 2 * np.pi / 900
     circle = np.array([50, 40]) + 28 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     circle = circle.astype(np.float32)
     assert 8 <= len(simplified(circle)) < 64
-    np.testing.assert_array_equal(simplified(circle[::20]), circle[::20])  # 45 of them are left alone
+    np.testing.assert_array_equal(simplified(circle[::20]), circle[::20])  # 45 vertices are kept
     planes, fine = targets(circle), make_targets([circle], np.array([False]), 80, 100)
     # A = 2463, L = 176: D = 11.76, radius 16.2 left: 102 px of outline, of which the half-pixel moves few
     assert (planes.prob_map != fine.prob_map).sum() < 60 and planes.prob_map.sum() > 700
@@ -182,8 +182,8 @@ def test_very_many_vertices_change_nothing_that_is_seen():
     ],
     ids=["point", "line", "bow tie"],
 )
-def test_an_outline_without_area_is_masked_not_taught(polygon):
-    # no area, so no distance to shrink by: neither text nor background can be said here
+def test_an_outline_without_area_is_masked(polygon):
+    # no area, so no distance to shrink by: neither text nor background
     planes = targets(polygon)
     assert not planes.prob_map.any() and not planes.thresh_mask.any()
     assert (planes.prob_mask == 0).any()
@@ -221,14 +221,14 @@ def test_overlapping_regions_keep_the_higher_threshold():
 
 
 @pytest.mark.parametrize("shift", [(300, 0), (-300, 0), (0, 300), (0, -300), (300, 300)])
-def test_a_region_off_the_image_leaves_no_trace(shift):
+def test_a_region_outside_the_image_changes_nothing(shift):
     for ignore in (False, True):
         planes = targets(SQUARE + np.float32(shift), ignore=[ignore])
         for plane, empty in zip(planes, targets(), strict=True):
             np.testing.assert_array_equal(plane, empty)
 
 
-def test_a_repeated_vertex_and_the_direction_change_nothing():
+def test_repeated_vertices_and_direction_do_not_matter():
     plain = targets(SQUARE)
     for same in (SQUARE[::-1], SQUARE[[0, 0, 1, 2, 2, 3]], np.roll(SQUARE, 2, axis=0)):
         for plane, expected in zip(targets(same), plain, strict=True):
@@ -283,7 +283,7 @@ def test_equal_to_the_literal_implementation(labelled, ratio):
     polygons = [polygon for polygon, _ in labelled]
     ignore = np.array([flag for _, flag in labelled])
     make = TargetMaker(shrink_ratio=ratio)
-    # nobody says on which side of 8 px a rectangle of exactly 8 falls, or which of two equally small ones counts
+    # a rectangle of exactly 8 px may be on either side, and so may one of two equal minimum rectangles
     for polygon in polygons:
         heights = text_heights(polygon)
         assume(max(heights) < 7.99 or min(heights) > 8.01)
@@ -292,13 +292,13 @@ def test_equal_to_the_literal_implementation(labelled, ratio):
     np.testing.assert_array_equal(ours.prob_map, reference.prob_map)
     np.testing.assert_array_equal(ours.prob_mask, reference.prob_mask)
     np.testing.assert_array_equal(ours.thresh_mask, reference.thresh_mask)
-    # 0.5: rounding to bytes; 0.05: float32, measured at 0.004 (the promise is 1)
+    # 0.5: rounding to bytes; 0.05: float32, measured at 0.004 (the limit is 1)
     level = ours.thresh_map.astype(np.float64)
     assert (level >= reference.thresh_low * 255 - 0.55).all()
     assert (level <= reference.thresh_high * 255 + 0.55).all()
 
 
-def test_the_pieces_of_a_region_are_those_that_are_taught():
+def test_pieces_counts_the_trained_pieces():
     make = TargetMaker()
     word = np.array([[10, 10], [90, 10], [90, 30], [10, 30]], np.float32)
     assert make.pieces(word) == 1
