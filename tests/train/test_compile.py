@@ -12,16 +12,10 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
+from train_runner import train
 
 WORDS = (*TINY, "device=cpu", "precision=fp32", "optimizer.lr=1e-4", "train.ema=0.9")
-
-
-def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
-    return run_command("train", _train)
 
 
 def losses(run: Path) -> list[dict[str, float]]:

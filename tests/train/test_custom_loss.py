@@ -14,14 +14,13 @@ from torch.nn import functional as F
 
 from conftest import TINY
 from resnet18_ocrdet import build
-from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Maps, Targets
 from resnet18_ocrdet.train.diagnosis import FLAT_SPOT, Diagnosis
 from resnet18_ocrdet.train.engine import StepRecord
 from resnet18_ocrdet.train.guard import Verdict
+from train_runner import train
 
 SEEN: list[float] = []  # how far hard negatives were mined, call by call
 
@@ -52,11 +51,6 @@ class PlainLoss(nn.Module):
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resnet18_ocrdet.model.loss.DBLoss", PlainLoss)
     SEEN.clear()
-
-
-def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
-    return run_command("train", _train)
 
 
 def test_a_loss_without_hard_negatives_trains_and_logs_its_own_terms(plain, tmp_path: Path, monkeypatch, capsys):

@@ -106,7 +106,7 @@ def test_reasons_have_the_numbers(case: StartingPoint, place: int, parts: list[s
     assert [part for part in parts if part not in reason] == [], reason
 
 
-def test_shares_of_the_labels():
+def test_fractions_of_the_labels():
     # 100 regions, 60 don't-care, 30 of the other 40 usable
     labels = RegionCounts(regions=100, dont_care=60, outside=4, too_small=6, usable=30, height=12.0)
     assert starting_point(7, labels, 0.5) == start(7, 0.75, 0.6, 0.5)
@@ -194,7 +194,7 @@ def test_a_run_chooses_its_values_and_reports_before_and_after(words, tiny_run, 
     assert told in (tmp_path / "run/summary.txt").read_text().splitlines()
 
 
-def test_the_thresholds_of_the_starting_weights_are_kept_unless_typed(tiny_run: Path, tmp_path: Path, capsys):
+def test_the_thresholds_of_the_starting_weights_are_used_unless_overridden(tiny_run: Path, tmp_path: Path, capsys):
     content = load_checkpoint(tiny_run / "checkpoints/last.pt")
     content["contract"] |= {"bin_thresh": 0.45, "box_thresh": 0.5}
     path = tmp_path / "tuned.pt"
@@ -213,7 +213,7 @@ def test_the_thresholds_of_the_starting_weights_are_kept_unless_typed(tiny_run: 
 
 @pytest.mark.slow
 def test_a_run_with_chosen_values_equals_one_with_the_same_overrides(words, near, tmp_path, monkeypatch, capsys):
-    """To the last bit: measuring first changes nothing but what it chooses."""
+    """Bit for bit: the measurement changes nothing else."""
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/chosen") == 0
     assert near == [0.0]
     out = capsys.readouterr().out

@@ -10,19 +10,13 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model import loss
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import LossParts
+from train_runner import train
 
 WORDS = (*TINY, "data.train_size=20", "train.epochs=2", "train.val_every=2")  # 10 steps an epoch
-
-
-def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
-    return run_command("train", _train)
 
 
 @pytest.fixture

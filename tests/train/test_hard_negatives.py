@@ -1,4 +1,4 @@
-"""How the mining of hard negatives grows."""
+"""How many hard negatives are mined, and how the mining grows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 import math
 
 import pytest
+import torch
 
+from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.structures import Maps, Targets
 from resnet18_ocrdet.train.hard_negatives import MiningWarmup, constant_prediction_loss
 
 UP, DOWN = MiningWarmup.UP, MiningWarmup.DOWN
@@ -109,3 +112,31 @@ def test_a_resumed_warm_up_equals_an_uninterrupted_one(taken):
         whole.update(0.2)
         second.update(0.2)
         assert second.state_dict() == whole.state_dict()
+
+
+def test_a_minimum_of_negatives_raises_the_gradient_of_images_without_text():
+    """16 pixels, one of them wrong: with the floor of 2 its gradient is 8 times that of the mean over all."""
+    logits = torch.full((1, 1, 4, 4), -6.0)
+    logits[0, 0, 0, 0] = 6.0
+    zeros = torch.zeros(1, 4, 4, dtype=torch.uint8)
+    targets = Targets(zeros, torch.ones_like(zeros), zeros, zeros)
+    slopes = []
+    for floor in (0, 2):
+        leaf = logits.clone().requires_grad_()
+        DBLoss(min_negatives=floor)(Maps(leaf, torch.zeros_like(leaf)), targets).prob.backward()
+        slopes.append(float(leaf.grad[0, 0, 0, 0]))
+    assert slopes[0] == pytest.approx(torch.sigmoid(torch.tensor(6.0)).item() / 16)
+    assert slopes[1] == pytest.approx(8 * slopes[0])
+
+
+def test_the_minimum_counts_per_image_and_applies_below_the_ratio():
+    logits = torch.linspace(-3, 3, 128).reshape(2, 1, 8, 8)
+    text = torch.zeros(2, 8, 8, dtype=torch.uint8)
+    text[0, 0, :4] = 1  # 4 text pixels in the batch: 12 hard negatives at 3 to 1
+    targets = Targets(text, torch.ones_like(text), text, text)
+
+    def prob(floor: int) -> float:
+        return float(DBLoss(min_negatives=floor)(Maps(logits, logits), targets).prob)
+
+    assert prob(6) == prob(0)  # 2 x 6 are those 12
+    assert prob(7) != prob(0)

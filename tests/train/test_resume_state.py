@@ -134,3 +134,17 @@ def test_a_damaged_checkpoint_is_not_resumed(change, told: str, tiny_run: Path, 
     error = capsys.readouterr().err
     assert told in error and len(error.strip().splitlines()) == 1, error
     assert [path.name for path in run.iterdir() if path.suffix != ".lock"] == ["checkpoints"]
+
+
+def test_a_resume_reads_its_checkpoint_once(tiny_run: Path, tmp_path: Path, monkeypatch):
+    run, read = damaged(tiny_run, tmp_path, lambda saved: None), []
+
+    def count(path: Path) -> Any:
+        read.append(path)
+        return load_checkpoint(path)
+
+    for module in ("resume", "train_start"):
+        monkeypatch.setattr(f"resnet18_ocrdet.commands.{module}.load_checkpoint", count)
+    monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)
+    assert run_command("train", _train, [f"resume={run}", "train.epochs=3"]) == 0
+    assert read == [run / "checkpoints/last.pt"]

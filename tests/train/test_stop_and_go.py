@@ -16,12 +16,11 @@ import pytest
 import torch
 
 from conftest import TINY, installed
-from resnet18_ocrdet.cli import _train
-from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.runtime.signals import Interrupt
 from resnet18_ocrdet.train import engine
 from resnet18_ocrdet.train.engine import StepRecord
+from train_runner import train
 
 WORDS = (
     *TINY,
@@ -49,11 +48,6 @@ class Spy:
             return made
 
         monkeypatch.setattr(engine, "StepRecord", record)
-
-
-def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
-    return run_command("train", _train)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,87 @@
+"""Frozen parts, and learning rates by layer and batch size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import TINY
+from resnet18_ocrdet.model.dbnet import DBNet
+from resnet18_ocrdet.train.optim import param_groups
+from resnet18_ocrdet.train.schedule import Poly, Scaled
+from train_runner import last, train
+
+WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 steps of 2
+
+
+@pytest.mark.parametrize(
+    ("up_to", "frozen"),
+    [(None, []), ("stem", ["conv1", "bn1"]), ("layer2", ["conv1", "bn1", "layer1", "layer2"])],
+)
+def test_frozen_parts_do_not_change(up_to, frozen):
+    torch.manual_seed(0)
+    net = DBNet()
+    net.freeze(up_to)
+    net.train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    optimizer = torch.optim.SGD(param_groups(net, 0.0), lr=0.1)
+    maps = net(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
+    (maps.prob_logits.mean() + maps.thresh_logits.mean()).backward()
+    optimizer.step()
+    moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    still = {name for name in before if name.startswith(tuple(f"backbone.{part}." for part in frozen))}
+    assert not moved & still
+    assert {"backbone.layer4.1.conv2.weight", "backbone.layer3.0.bn1.running_mean"} <= moved
+    assert ("backbone.conv1.weight" in moved) is (up_to is None)
+
+
+def test_frozen_statistics_leave_the_weights_trainable():
+    net = DBNet()
+    net.freeze(None, statistics=True)
+    net.train()
+    assert not net.backbone.bn1.training and net.backbone.training and net.neck.training
+    assert all(parameter.requires_grad for parameter in net.parameters())
+    net.eval()
+    assert not net.training
+
+
+@pytest.mark.slow
+def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys):
+    assert train(monkeypatch, *WORDS, "train.freeze=layer1", f"run_dir={tmp_path}/run") == 0
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.freeze=null") == 2
+    assert "train.freeze and optimizer.layer_decay say which weights" in capsys.readouterr().err
+
+
+def test_layer_decay_lowers_the_rates_of_earlier_layers():
+    net = DBNet()
+    groups = param_groups(net, 0.01, layer_decay=0.5)
+    factor = {id(p): group["lr_factor"] for group in groups for p in group["params"]}
+    named = dict(net.named_parameters())
+    wanted = {"conv1.weight": 1 / 32, "layer1.0.conv1.weight": 1 / 16, "layer4.0.conv1.weight": 1 / 2}
+    assert {name: factor[id(named[f"backbone.{name}"])] for name in wanted} == wanted
+    assert factor[id(named["prob_head.0.weight"])] == 1.0
+    assert len(factor) == len(named) == sum(len(group["params"]) for group in groups)
+    assert all(p.ndim > 1 for group in groups if group["weight_decay"] for p in group["params"])
+    net.freeze("stem")
+    assert all(group["lr_factor"] != 1 / 32 for group in param_groups(net, 0.01, layer_decay=0.5))
+
+
+@pytest.mark.slow
+def test_training_uses_the_rate_factor_of_each_group(tmp_path: Path, monkeypatch):
+    assert train(monkeypatch, *WORDS, "optimizer.layer_decay=0.5", f"run_dir={tmp_path}/run") == 0
+    rates = {round(group["lr"] / 0.007, 5) for group in last(tmp_path / "run")["optimizer"]["param_groups"]}
+    assert rates == {0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0}
+
+
+@pytest.mark.slow
+def test_the_rate_for_another_batch_size_is_scaled_and_reported(tmp_path: Path, monkeypatch, capsys, records):
+    words = (*WORDS, "optimizer.base_batch_size=16", f"run_dir={tmp_path}/run")
+    assert train(monkeypatch, *words) == 0
+    line = (
+        "optimizer.lr=0.007 is for 16 images per step; a step has 2 (1 x 2 x 1), so all rates are multiplied by 0.125"
+    )
+    assert line in capsys.readouterr().out
+    assert records[0].lr == pytest.approx(0.007 / 8)
+    assert Scaled(Poly(0.1, 10), 3.0)(5.0) == pytest.approx(3.0 * Poly(0.1, 10)(5.0))
