@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .contract import Contract
+from .dbnet import DBNet
 from .normalize import IMAGENET_MEAN, IMAGENET_STD
 from .tensor_names import COUNTER, DEFORMABLE, state_in
 
@@ -156,8 +157,6 @@ def _backbone(bare: State) -> str:
 
 def _mapped(bare: State, layout: Layout, backbone: str) -> tuple[State, str]:
     """The state dict under our names, and a note if the file has no threshold head."""
-    from .dbnet import DBNet  # imports torchvision, which takes a second
-
     wanted = DBNet(backbone=backbone).state_dict()
     theirs = {name: layout.rename(name) for name in bare if not re.match(layout.unused, name)}
     found = {ours: name for name, ours in theirs.items() if ours is not None}
