@@ -29,7 +29,7 @@ def check(*words):
 
 
 def contents(root: Path) -> dict[str, tuple[str, int]]:
-    """Every file and link below a folder: what it holds, and when it was written."""
+    """Content and time of every file and link below a folder."""
     found = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
@@ -40,7 +40,7 @@ def contents(root: Path) -> dict[str, tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def defective(tmp_path_factory):
-    """The set, what has to be found, the report on it, and the folder of the copy."""
+    """The set, the expected findings, the exit code, the report, and the folder of the copy."""
     folder = tmp_path_factory.mktemp("defective")
     root = folder / "set"
     wanted = build(root)
@@ -69,11 +69,15 @@ def test_forty_defects_are_reported_with_file_and_line(defective):
 
 def test_nothing_else_is_reported(defective):
     root, wanted, _, report, _ = defective
-    whole_set = {".": {"PG036", "GT010", "GT002"}}  # sums over the set
+    whole_set = {".": {"PG036", "GT010", "GT002"}}  # totals of the set
     more = [
         place for place in found_in(report, root) if place not in wanted and place[0] not in whole_set.get(place[1], ())
     ]
-    consequences = {"GT002": 1, "GT010": 1, "FS076": 1}  # a blank page, a triangle without text, the other of a pair
+    consequences = {
+        "GT002": 1,
+        "GT010": 1,
+        "FS076": 1,
+    }  # a blank page, a triangle, the other of a pair
     assert not Counter(place[0] for place in more) - Counter(consequences), more
 
 
@@ -83,7 +87,7 @@ def test_the_copy_is_clean_and_a_training_on_it_runs(defective, tmp_path):
     check(f"data.root={fixed}", f"output={tmp_path}/out", "input_size=96x128")
     report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert not report["levels"]["error"] and not report["levels"]["repair"], report["kinds"]
-    questions = {"IM066", "IM067", "PG042", "PG043"}  # a long image, a blank one, odd regions: a human has to say
+    questions = {"IM066", "IM067", "PG042", "PG043"}  # a long image, a blank one, odd regions: only a person can decide
     assert {kind["code"] for kind in report["kinds"] if kind["level"] == "warning"} == questions
     words = ["data=custom", f"data.root={fixed}", f"run_dir={tmp_path}/run", "input_size=64x64", "train.epochs=1"]
     assert run_command("train", _train, [*words, "train.workers=0", "data.on_error=fail"]) == 0
@@ -109,7 +113,7 @@ def test_an_image_in_training_and_validation_stays_in_validation(tmp_path):
     assert copied == ["train_1.png", "train_2.png", "val_3.png", "val_4.png"]
 
 
-def test_a_list_that_names_a_file_for_both_parts(tmp_path):
+def test_a_file_listed_in_both_splits(tmp_path):
     root = tmp_path / "set"
     for number in (1, 2, 3):
         for folder in ("images", "gts"):
@@ -134,11 +138,11 @@ def test_a_report_inside_the_set_is_refused(tmp_path, inside, capsys, monkeypatc
     assert check(f"data.root={tmp_path}/set", f"output={tmp_path}/set/{inside}") == 2
     assert "which is never written to" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path / "set")
-    assert check("data.root=.") == 2  # whose reports would go to ./runs
+    assert check("data.root=.") == 2  # its reports would go to ./runs
     assert contents(tmp_path / "set") == before
 
 
-def test_a_region_that_the_border_cuts_in_two_is_kept_or_masked():
+def test_the_smaller_piece_of_a_region_cut_by_the_border_becomes_dont_care():
     bridge = np.array([[10, -20], [90, -20], [90, 40], [70, 40], [70, -10], [30, -10], [30, 60], [10, 60]], np.float32)
     regions = [Region(bridge, "arch", line=3), Region(bridge[:4] + 20, "beam", True, 4)]
     record = replace(to_record(Path("1.jpg"), Path("1.txt"), regions), size=(100, 120))
@@ -148,7 +152,7 @@ def test_a_region_that_the_border_cuts_in_two_is_kept_or_masked():
     assert cut.lines.tolist() == [3, 3, 4]
 
 
-def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
+def test_images_left_out_of_the_copy_are_counted(tmp_path, capsys):
     for number in (1, 2, 3):
         image = tmp_path / "set" / "images" / f"{number}.png"
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +164,7 @@ def test_images_that_are_not_in_the_copy_are_counted(tmp_path, capsys):
 
 
 def test_a_training_accepts_the_suggested_commands(tmp_path, capsys):
-    """Images without labels would be refused: the words leave them out."""
+    """Images without labels would be refused, so the suggested overrides skip them."""
     for number in range(1, 7):
         image = tmp_path / "set" / "images" / f"{number}.png"
         image.parent.mkdir(parents=True, exist_ok=True)

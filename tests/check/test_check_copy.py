@@ -1,4 +1,4 @@
-"""The cleaned copy: what was written is what is read, the source stays as it was, and nothing is left half done."""
+"""The cleaned copy: it can be read back unchanged, the source is not written to, and a failure leaves nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def image(path: Path, level: int = 0) -> Path:
 
 
 def regions_of(records: list[LabelRecord]) -> list[list[tuple[str, bool, list[list[float]]]]]:
-    """Texts, marks and corners; of don't-care regions the text is of no account."""
+    """Texts, don't-care flags and corners; the text of don't-care regions is ignored."""
     return [
         [
             ("" if ignore else text, bool(ignore), polygon.tolist())
@@ -73,7 +73,7 @@ def regions_of(records: list[LabelRecord]) -> list[list[tuple[str, bool, list[li
     ]
 
 
-def test_quads_with_texts_like_numbers_come_back(tmp_path: Path):
+def test_quads_with_texts_like_numbers_can_be_read_back(tmp_path: Path):
     regions = [Region(QUAD, text) for text in TEXTS] + [Region(QUAD + 1, "*", ignore=True)]
     records = [to_record(image(tmp_path / "in" / f"{i}.png"), None, regions) for i in range(3)]
     parts = {"train": records[:2], "val": records[2:]}
@@ -87,7 +87,7 @@ def test_quads_with_texts_like_numbers_come_back(tmp_path: Path):
 
 @pytest.mark.parametrize("corners", [3, 5, 6, 14])
 @pytest.mark.parametrize("quads", [0, 300])
-def test_polygons_come_back_however_few_there_are(tmp_path: Path, corners: int, quads: int):
+def test_any_number_of_polygons_can_be_read_back(tmp_path: Path, corners: int, quads: int):
     polygons = [Region(ring(corners), text) for text in TEXTS[: 13 if quads == 0 else 1]]
     regions = [*polygons, *(Region(QUAD, TEXTS[i % 13]) for i in range(quads))]
     records = [to_record(image(tmp_path / "in" / "1.png"), None, regions)]
@@ -101,7 +101,7 @@ def test_polygons_come_back_however_few_there_are(tmp_path: Path, corners: int, 
         assert area(one) == pytest.approx(area(other), rel=1e-5)
 
 
-def test_only_sets_of_polygons_are_thickened():
+def test_only_polygon_labels_get_more_points():
     quads = to_record(Path("a"), None, [Region(QUAD)] * 500)
     assert regions_to_densify([quads]) == [set()]
     mixed = to_record(Path("b"), None, [Region(QUAD)] * 150 + [Region(ring(5))] + [Region(ring(8))])
@@ -110,7 +110,7 @@ def test_only_sets_of_polygons_are_thickened():
     assert regions_to_densify([to_record(Path("d"), None, [])]) == [set()]
 
 
-def test_a_thickened_outline_is_the_same_region():
+def test_a_polygon_with_more_points_is_the_same_region():
     more = densified(QUAD)
     assert len(more) == 6 and area(more) == pytest.approx(area(QUAD))
     assert [15.5, 2.25] in more.tolist(), "the middle of the upper side"
@@ -121,7 +121,7 @@ def test_a_thickened_outline_is_the_same_region():
     st.lists(st.floats(-1e6, 1e6, width=32), min_size=8, max_size=8),
     st.text(st.characters(exclude_categories=("Cs",)), max_size=12),
 )
-def test_any_quad_and_any_text_is_read_as_it_was(numbers: list[float], text: str):
+def test_any_quad_and_any_text_can_be_read_back(numbers: list[float], text: str):
     quad = np.array(numbers, np.float32).reshape(4, 2)
     (line,) = text_lines(line_of(quad, text).encode(), "memory")
     for quads in (True, False):
@@ -134,7 +134,7 @@ def test_any_quad_and_any_text_is_read_as_it_was(numbers: list[float], text: str
     assert looks_like_quads([line])
 
 
-def test_what_cannot_be_written_as_it_is(tmp_path: Path):
+def test_labels_that_icdar_text_cannot_represent(tmp_path: Path):
     broken = [np.full((4, 2), np.nan, np.float32), np.zeros((2, 2), np.float32)]
     assert not any(map(is_writable, broken))
     texts = ["two\r\nlines", "a\tb", "nul\0", "###", "  padded ", "\ud800"]
@@ -162,7 +162,7 @@ def test_the_source_is_only_read(tmp_path: Path):
     assert not any(copy.is_symlink() or copy.stat().st_nlink > 1 for copy in copies)
 
 
-def test_a_link_is_copied_as_the_file_it_names(tmp_path: Path):
+def test_a_link_is_copied_as_its_target(tmp_path: Path):
     target = image(tmp_path / "store" / "x.bin.png", 7)
     link = tmp_path / "in" / "1.png"
     link.parent.mkdir()
@@ -187,7 +187,7 @@ def test_names_that_would_share_a_label_file_are_changed():
     assert sum(map(len, labels)) == len(set().union(*labels)), "no label file fits two images"
 
 
-def test_awkward_names_come_back(tmp_path: Path):
+def test_unusual_file_names_can_be_read_back(tmp_path: Path):
     names = [
         "照片 (1), #50%.png",
         "a.b.png",
@@ -208,7 +208,7 @@ def test_awkward_names_come_back(tmp_path: Path):
         assert back[record.image_path.read_bytes()].polygons[0].tolist() == record.polygons[0].tolist()
 
 
-def test_an_image_with_lost_regions_teaches_no_background(tmp_path: Path):
+def test_an_image_with_lost_regions_becomes_dont_care(tmp_path: Path):
     record = to_record(image(tmp_path / "in" / "1.png"), None, [Region(QUAD, "word")], lost=2)
     write_fixed_copy({"train": [record]}, tmp_path / "out")
     (back,) = read_back(tmp_path / "out")["train"]
@@ -216,7 +216,7 @@ def test_an_image_with_lost_regions_teaches_no_background(tmp_path: Path):
     assert back.polygons[1].tolist() == [[0, 0], [SIDE - 1, 0], [SIDE - 1, SIDE - 1], [0, SIDE - 1]]
 
 
-def test_folders_that_are_refused(tmp_path: Path):
+def test_refused_folders(tmp_path: Path):
     source = image(tmp_path / "in" / "images" / "1.png")
     parts = {"train": [to_record(source, None, [])]}
     (tmp_path / "full").mkdir()
@@ -238,7 +238,7 @@ def test_folders_that_are_refused(tmp_path: Path):
     assert (tmp_path / "in/fixed/train_images/1.png").is_file()
 
 
-def test_nothing_is_left_of_a_copy_that_failed(tmp_path: Path):
+def test_a_failed_copy_leaves_nothing(tmp_path: Path):
     records = [to_record(path, None, []) for path in (image(tmp_path / "in" / "1.png"), tmp_path / "in" / "gone.png")]
     with pytest.raises(UserError, match=r"gone\.png: No such file"):
         write_fixed_copy({"train": records}, tmp_path / "new" / "out")

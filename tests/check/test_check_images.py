@@ -55,7 +55,7 @@ def found(**parts: list[LabelRecord]) -> list[tuple[str, str]]:
     return [(finding.code, finding.path.name) for finding in report]
 
 
-def test_a_step_rises_within_a_pixel_and_a_blurred_one_does_not():
+def test_sharpness_of_a_step_and_of_a_blurred_step():
     step = np.full((64, 64), 50, np.uint8)
     step[:, 32:] = 150
     assert edge_sharpness(step) == 1.0
@@ -95,7 +95,7 @@ def test_low_contrast_of_the_whole_and_of_the_text(tmp_path: Path):
     assert found(train=[record(save(tmp_path / "faint.png", faint), Region(WORD))]) == [("QA101", "faint.png")]
 
 
-def test_one_colour(tmp_path: Path):
+def test_one_color(tmp_path: Path):
     for name, level in (("black.png", 0), ("white.jpg", 255)):
         blank = save(tmp_path / name, np.full((100, 100), level, np.uint8))
         assert found(train=[record(blank)]) == [("IM067", name)]
@@ -115,7 +115,7 @@ def test_shapes(tmp_path: Path):
     assert not [code for code, _ in found(train=[record(exact)]) if code.startswith("IM")]
 
 
-def test_broken_files_are_told_apart(tmp_path: Path):
+def test_broken_files_have_different_codes(tmp_path: Path):
     whole = cv2.imencode(".jpg", scene())[1].tobytes()
     contents = {
         "empty.jpg": (b"", "IM051"),
@@ -140,7 +140,7 @@ def png_head(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
-def test_too_many_pixels_are_no_damage(tmp_path: Path):
+def test_too_many_pixels_have_their_own_code(tmp_path: Path):
     sizes = {"many.png": (40_000, 40_000), "long.png": (2**20 + 1, 2), "cut.png": (500, 500)}
     for name, size in sizes.items():
         (tmp_path / name).write_bytes(png_head(*size))
@@ -148,7 +148,7 @@ def test_too_many_pixels_are_no_damage(tmp_path: Path):
     assert codes == [("IM064", "many.png"), ("IM064", "long.png"), ("IM052", "cut.png")]
 
 
-def test_what_the_report_holds_already_is_not_said_again(tmp_path: Path):
+def test_known_findings_are_not_added_again(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"")
     blank = save(tmp_path / "b.png", np.zeros((64, 64), np.uint8))
     parts = {"train": [record(tmp_path / "a.jpg"), record(blank)]}
@@ -159,7 +159,7 @@ def test_what_the_report_holds_already_is_not_said_again(tmp_path: Path):
     assert len(report) == 2
 
 
-def test_a_file_of_several_pictures(tmp_path: Path):
+def test_a_file_with_several_images(tmp_path: Path):
     import PIL.Image
 
     frames = [PIL.Image.fromarray(scene(seed=seed)) for seed in range(3)]
@@ -169,7 +169,7 @@ def test_a_file_of_several_pictures(tmp_path: Path):
     assert measure_image(record(tmp_path / "b.gif")).pages == 1
 
 
-def test_equal_pixels_are_found_whatever_the_file(tmp_path: Path):
+def test_equal_pixels_are_found_in_any_format(tmp_path: Path):
     a, b = save(tmp_path / "a.png", scene()), save(tmp_path / "b.bmp", scene())
     c = save(tmp_path / "val" / "c.png", scene())
     other = save(tmp_path / "d.png", scene(seed=1))
@@ -180,7 +180,7 @@ def test_equal_pixels_are_found_whatever_the_file(tmp_path: Path):
     assert found(train=[record(a), record(a)]) == []  # one file listed twice is another finding
 
 
-def test_a_copy_scaled_or_saved_anew_is_found_across_parts_only(tmp_path: Path):
+def test_a_scaled_or_resaved_copy_is_found_across_splits_only(tmp_path: Path):
     grey = scene()
     first = save(tmp_path / "a.png", grey)
     small = cv2.resize(grey, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
@@ -213,7 +213,7 @@ def test_results_are_in_order_and_each_image_counts_once(tmp_path: Path):
     assert [image.height for image in found["val"]] == [200 + 10 * i for i in range(20)]
 
 
-def test_regions_that_cannot_be_drawn_do_no_harm(tmp_path: Path):
+def test_invalid_regions_do_no_harm(tmp_path: Path):
     odd = [
         np.array([[np.nan, 0], [1, 1], [2, 2], [0, 3]], np.float32),
         np.array([[5, 5], [5, 5]], np.float32),
@@ -226,7 +226,7 @@ def test_regions_that_cannot_be_drawn_do_no_harm(tmp_path: Path):
     assert stats.fault is None and stats.curved == ()
 
 
-def test_text_is_measured_in_its_own_height():
+def test_text_is_measured_relative_to_its_height():
     big = cv2.resize(scene(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     one, four = text_quality(scene(), WORD), text_quality(np.asarray(big, np.uint8), WORD * 4)
     assert one is not None and four is not None
@@ -235,7 +235,7 @@ def test_text_is_measured_in_its_own_height():
     assert text_quality(scene(), np.array([[0, 0], [90, 0], [90, 9], [0, 9]], np.float32)) is None
 
 
-def test_reduced_keeps_the_shape_and_small_images():
+def test_scaling_down_keeps_the_aspect_ratio_and_small_images():
     assert scaled_down(np.zeros((720, 1280), np.uint8)).shape == (360, 640)
     assert scaled_down(np.zeros((3, 6400), np.uint8)).shape == (1, 640)
     assert scaled_down(np.zeros((640, 20), np.uint8)).shape == (640, 20)
@@ -306,14 +306,14 @@ def test_near_pairs_need_content():
 
 
 @pytest.mark.slow
-def test_real_photos_are_neither_dull_nor_blurred(icdar2015: Path):
+def test_real_photos_have_no_quality_findings(icdar2015: Path):
     records = dialect.read(icdar2015, Report())["train"]
     assert records is not None
     chosen = [item for item in records if int(item.image_path.stem.split("_")[1]) <= 900][::6]
     assert found(train=chosen[::2], val=chosen[1::2]) == []
 
 
-def test_a_damaged_second_page_is_no_obstacle(tmp_path):
+def test_a_damaged_second_page_does_no_harm(tmp_path):
     path = tmp_path / "two.tif"
     page = PIL.Image.fromarray(np.zeros((20, 30, 3), np.uint8))
     page.save(path, save_all=True, append_images=[page])

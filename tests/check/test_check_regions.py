@@ -51,7 +51,7 @@ def test_an_ordinary_word_has_no_finding():
     assert (stats.heights, stats.aspects) == (pytest.approx([30]), pytest.approx([100 / 30]))
 
 
-def test_small_text_is_counted_once_for_the_part():
+def test_small_text_is_one_finding_per_split():
     small = record(box(10, 10, 60, 7.9), box(10, 50, 60, 8.1), box(10, 90, 60, 5))
     report, stats = check(small, record(box(0, 0, 60, 3), ignore=True))
     assert [finding.text for finding in report] == ["set: train: 2 of 3 care regions (67%) below 8 px after the resize"]
@@ -207,7 +207,7 @@ def test_neighbors_are_care_regions():
     assert len(neighbors(record()).gap) == 0
 
 
-def test_a_share_is_never_rounded_to_all_or_nothing():
+def test_a_share_is_not_rounded_to_0_or_100_percent():
     assert share(1, 3, "region") == "1 of 3 regions (33%)"
     assert share(999, 1000, "region") == "999 of 1000 regions (99%)"
     assert share(6, 1000, "region") == "6 of 1000 regions (0.6%)"

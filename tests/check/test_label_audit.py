@@ -50,7 +50,7 @@ def test_a_false_label_is_as_suspicious_as_text_of_its_height_is_findable():
     assert issue == ("false label", (1,), (), pytest.approx(0.9 * 0.7))
 
 
-def test_halves_of_a_word():
+def test_two_halves_of_a_word():
     (issue,) = issues([box(0, 0, 50, 20), box(50, 0, 50, 20)], [WORD])
     assert issue == ("split", (0, 1), (0,), pytest.approx(0.9))  # they touch, and together are what is seen
 
@@ -133,8 +133,8 @@ def test_a_set_is_ranked(tmp_path):
 
 
 @pytest.mark.parametrize("bin_thresh", [0.3, 0.5])
-def test_a_bent_word_on_the_probability_map_is_found_with_the_thresholds_of_a_detector(bin_thresh):
-    """As the network answers: the shrunk text, painted; a quad round it would hold too much background to count."""
+def test_a_curved_word_on_a_probability_map_is_found_with_usual_thresholds(bin_thresh):
+    """The map has the shrunk text; a quad around it would contain too much background to pass the box threshold."""
     text = arc(150, 40, 90)
     (core,) = offset(text, -shrink_distance(text, 0.4))
     prob_map = np.zeros((400, 400), np.float32)

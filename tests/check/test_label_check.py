@@ -58,7 +58,7 @@ def check(*words):
 
 @pytest.fixture(scope="module")
 def report(scenes):
-    """By the weights that come with the package."""
+    """With the bundled weights."""
     code = check(f"data.root={scenes}", "checkpoint=bundled", f"output={scenes.parent}/out")
     assert code in (0, 1)
     return json.loads((scenes.parent / "out/report.json").read_text())
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_does_not_exist(scenes, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_unreadable_images_and_broken_outlines_do_not_stop_it(scenes, tmp_path):
+def test_unreadable_images_and_invalid_polygons_do_no_harm(scenes, tmp_path):
     root = tmp_path / "set"
     (root / "train_images").mkdir(parents=True)
     (root / "train_gts").mkdir()
@@ -137,7 +137,7 @@ def records():
     return [to_record(Path(f"img_{n}.jpg"), None, regions) for n in range(40)]
 
 
-def test_as_many_mistakes_as_promised_and_nothing_else():
+def test_the_number_of_added_mistakes():
     wrong, made = label_errors.with_errors(records(), np.random.default_rng(0))
     assert {kind: sum(each.kind == kind for each in made) for kind in label_errors.FOUND_AS} == dict.fromkeys(
         label_errors.FOUND_AS, 30
@@ -154,7 +154,7 @@ def test_as_many_mistakes_as_promised_and_nothing_else():
         assert len(areas) == {"delete": 0, "split": 2}.get(each.kind, 1)
 
 
-def test_pairs_stand_in_a_line():
+def test_pairs_are_neighbors_on_a_line():
     places = label_errors.neighbours(7, records()[0])
     assert places == [(7, (0, 1)), (7, (2, 3))]
 

@@ -1,4 +1,4 @@
-"""Mistakes by hand, and that none is lost or counted twice."""
+"""Mistakes by hand; none is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_merged_words():
     assert found_in(words, [box(0, 0, 105, 20)]) == [Mistake(0, "merged", (0, 1), (0,), pytest.approx(10 / 21))]
 
 
-def test_a_word_lost_to_the_box_of_its_neighbour():
+def test_a_word_covered_by_the_box_of_its_neighbor():
     # the box finds the longer word, 1600 of 2100, and covers the shorter one
     words = [box(0, 0, 80, 20), box(85, 0, 20, 20)]
     assert found_in(words, [box(0, 0, 105, 20)]) == [Mistake(0, "merged", (1,), (0,), pytest.approx(4 / 21))]
 
 
-def test_detections_that_found_nothing():
+def test_false_and_duplicate_detections():
     boxes = [WORD, box(0, 0, 100, 18), box(300, 300, 40, 20)]
     assert found_in([WORD], boxes) == [
         Mistake(0, "duplicate", (), (1,), pytest.approx(0.9)),
@@ -62,13 +62,13 @@ def test_a_piece_of_a_found_word_is_a_duplicate():
     ]
 
 
-def test_far_from_the_word_it_is_missed_and_the_box_is_false():
+def test_a_distant_box_is_false_and_the_word_is_missed():
     # 5 of 100 px in common: IoU 1 / 39
     kinds = [mistake.kind for mistake in found_in([WORD], [box(95, 0, 100, 20)])]
     assert kinds == ["missed", "false"]
 
 
-def test_every_piece_within_a_word_belongs_to_its_mistake():
+def test_all_pieces_in_a_word_belong_to_one_mistake():
     # 45 % of the word and a speck; three small pieces
     assert found_in([WORD], [box(0, 0, 45, 20), box(92, 0, 8, 20)]) == [
         Mistake(0, "split", (0,), (0, 1), pytest.approx(0.45))
@@ -78,24 +78,24 @@ def test_every_piece_within_a_word_belongs_to_its_mistake():
     assert found_in([WORD], [box(92, 0, 8, 20)]) == [Mistake(0, "too tight", (0,), (0,), pytest.approx(0.08))]
 
 
-def test_a_word_under_half_of_the_box_of_another_is_missed_with_its_iou():
+def test_a_word_partly_covered_by_the_box_of_another_is_missed():
     # the box finds the upper word, 2000 of 2800, and covers 800 of the lower one: 800 / 4000
     (mistake,) = found_in([WORD, box(0, 20, 100, 20)], [box(0, 0, 100, 28)])
     assert mistake == Mistake(0, "missed", (1,), (), pytest.approx(0.2))
 
 
-def test_a_detection_is_in_one_mistake_though_regions_lie_in_each_other():
+def test_a_detection_is_in_one_mistake_if_regions_overlap():
     regions = [box(0, 0, 300, 40), box(0, 0, 60, 20), box(70, 0, 60, 20)]
     mistakes = found_in(regions, [box(0, 0, 140, 25), box(160, 0, 100, 25)])
     assert sorted(m for mistake in mistakes for m in mistake.detections) == [0, 1]
 
 
-def test_dont_care_makes_no_mistake():
+def test_dont_care_regions_have_no_mistakes():
     assert found_in([WORD, box(200, 0, 100, 20)], [WORD, box(200, 0, 100, 19)], [False, True]) == []
     assert found_in([WORD], [], [True]) == []
 
 
-def test_counts_are_those_of_regions_or_of_detections():
+def test_counts_of_regions_or_of_detections():
     words = [box(0, 0, 50, 20), box(55, 0, 50, 20), box(0, 100, 50, 20)]
     counts = count_mistakes(found_in(words, [box(0, 0, 105, 20), box(300, 0, 9, 9), box(320, 0, 9, 9)]))
     assert {kind: number for kind, number in counts.items() if number} == {"merged": 2, "missed": 1, "false": 2}
@@ -104,7 +104,7 @@ def test_counts_are_those_of_regions_or_of_detections():
 
 @settings(max_examples=200, deadline=None)
 @given(images(), images())
-def test_each_is_in_one_mistake(first, second):
+def test_everything_is_in_exactly_one_mistake(first, second):
     samples = [
         EvalSample(str(n), tuple(p), ignore, list(found)) for n, (p, ignore, found) in enumerate([first, second])
     ]

@@ -57,7 +57,7 @@ def size_of(path):
     return width, height
 
 
-def test_plotted_are_the_records():
+def test_the_plotted_values_are_those_of_the_records():
     pytest.importorskip("matplotlib")
     records = [record(1, val=False), record(2, hmean=0.7), record(3, val=False), record(4, hmean=0.6)]
     lines = lines_of(figure_of(records))
@@ -92,15 +92,15 @@ ODD = {
 
 
 @pytest.mark.parametrize("records", ODD.values(), ids=ODD.keys())
-def test_any_records_give_a_picture_of_the_stated_size(tmp_path, records):
+def test_any_records_give_a_picture_of_fixed_size(tmp_path, records):
     pytest.importorskip("matplotlib")
     assert draw_curves(records, tmp_path / "照片.png") is True
-    assert [path.name for path in tmp_path.iterdir()] == ["照片.png"]  # nothing is left beside it
+    assert [path.name for path in tmp_path.iterdir()] == ["照片.png"]  # no other file
     pixels = cv2.imdecode(np.fromfile(tmp_path / "照片.png", np.uint8), cv2.IMREAD_COLOR)
     assert pixels.shape == (*CURVES_PX[::-1], 3)
 
 
-def test_a_record_without_an_epoch_counts_by_its_place():
+def test_a_record_without_an_epoch_counts_by_its_position():
     pytest.importorskip("matplotlib")
     lines = lines_of(figure_of([{"lr": 0.2}, {"lr": None}, {"lr": 0.1}]))
     assert [list(part) for part in lines["learning rate"]] == [[1, 3], [0.2, 0.1]]
@@ -125,8 +125,8 @@ def test_precision_recall_picture(tmp_path, count):
     assert size_of(tmp_path / "curve.png") == PRECISION_RECALL_PX
     image = precision_recall_image(*curve, None)
     assert image.shape == (*PRECISION_RECALL_PX[::-1], 3) and image.dtype == np.uint8
-    assert (image[0, 0] == 255).all()  # white paper
-    assert (image < 128).any()  # and ink
+    assert (image[0, 0] == 255).all()  # white background
+    assert (image < 128).any()  # with lines
 
 
 def test_the_end_is_marked_in_red():
@@ -144,7 +144,7 @@ def test_without_matplotlib_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_keeps_the_picture_before_it(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_previous_picture(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     path = tmp_path / "curves.png"
     path.write_bytes(b"before")
@@ -159,7 +159,7 @@ def test_a_failed_write_keeps_the_picture_before_it(tmp_path, monkeypatch):
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("curves.png", b"before")]
 
 
-def test_matplotlib_is_loaded_only_to_draw_and_pyplot_never(tmp_path):
+def test_matplotlib_is_loaded_only_to_draw_and_pyplot_is_not_loaded(tmp_path):
     pytest.importorskip("matplotlib")
     code = (
         "import sys, pathlib\nfrom resnet18_ocrdet.viz import charts\nprint('matplotlib' in sys.modules)\n"

@@ -1,4 +1,4 @@
-"""The pictures of a validation: which tiles they have, in which order, how large."""
+"""Validation pictures: their tiles, order and size."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_without_the_threshold_head():
     overlays.add(batch, maps_of(batch), [[]])
     (picture,) = overlays.pictures
     assert picture.shape == (32, 4 * 64, 3)
-    assert (np.split(picture, 4, axis=1)[2] == WHITE).all()  # the probability target comes right behind the answer
+    assert (np.split(picture, 4, axis=1)[2] == WHITE).all()  # the probability target follows the prediction
 
 
 def test_bfloat16_maps():
@@ -76,7 +76,7 @@ def test_the_limit_holds_over_batches():
     assert len(overlays.pictures) == 3
 
 
-def test_wide_rows_are_reduced():
+def test_wide_rows_are_scaled_down():
     batch = batch_of(1, 320, 1024)  # 5 tiles: 5120 px, twice too wide
     overlays = Overlays(limit=1)
     overlays.add(batch, maps_of(batch, thresh=0.0), [[]])
@@ -84,5 +84,5 @@ def test_wide_rows_are_reduced():
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_preview_has_a_row_an_image_and_eight_at_most(count):
+def test_a_preview_has_one_row_per_image_and_at_most_eight(count):
     assert preview(batch_of(count)).shape == (min(count, 8) * (32 + 4), 4 * 64, 3)
