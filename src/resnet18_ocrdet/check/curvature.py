@@ -16,8 +16,8 @@ from ..structures import Polygon
 from .sharpness import Grey
 
 STRIP_ROWS = 32
-MIN_ASPECT = 1.8  # length / height: shorter boxes have too few letters
-MAX_ASPECT = 16  # longer boxes are scaled to it
+MIN_STRIP_ASPECT = 1.8  # length / height: shorter boxes have too few letters
+MAX_STRIP_ASPECT = 16  # longer boxes are scaled to it
 MIN_HEIGHT = 14.0  # px: smaller letters have too few pixels
 LETTER = np.ones((1, 21), np.uint8)  # about one letter wide: its highest and lowest ink are the edges of the line
 MIN_CONTRAST = 40  # levels between ink and paper
@@ -63,9 +63,9 @@ def strip_of(grey: Grey, quad: Polygon) -> Grey | None:
     length, height = float(sides[0] + sides[2]) / 2, float(sides[1] + sides[3]) / 2
     if length < height:
         quad, length, height = np.roll(quad, -1, axis=0), height, length
-    if height < MIN_HEIGHT or length < MIN_ASPECT * height:
+    if height < MIN_HEIGHT or length < MIN_STRIP_ASPECT * height:
         return None
-    columns = round(STRIP_ROWS * min(length / height, MAX_ASPECT))
+    columns = round(STRIP_ROWS * min(length / height, MAX_STRIP_ASPECT))
     right, low = columns - 1, STRIP_ROWS - 1
     target = np.array([[0, 0], [right, 0], [right, low], [0, low]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad, target)

@@ -22,9 +22,9 @@ from ..geometry.overlap import shared_areas, to_shapes
 from ..structures import Detection, Polygon
 from .curvature import bend_of
 
-Kind = Literal["missing label", "false label", "split", "merged", "too tight", "too loose", "curved in a quad"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MEANING: dict[Kind, str] = {
+IssueKind = Literal["missing label", "false label", "split", "merged", "too tight", "too loose", "curved in a quad"]
+KINDS: tuple[IssueKind, ...] = get_args(IssueKind)
+MEANING: dict[IssueKind, str] = {
     "missing label": "text without a label",
     "false label": "a label without text, although the network finds text of that height elsewhere",
     "split": "several labels where the network predicts one region",
@@ -53,7 +53,7 @@ class Predictions(NamedTuple):
 class LabelIssue(NamedTuple):
     """One disagreement between labels and predictions."""
 
-    kind: Kind
+    kind: IssueKind
     regions: tuple[int, ...]  # labels; empty for a missing label
     detections: tuple[int, ...]
     suspicion: float  # 0..1
@@ -90,13 +90,13 @@ class LabelAudit(NamedTuple):
     train_overlap: int | None  # images that the network was trained on; None: unknown
     images: tuple[AuditedImage, ...]  # all that could be read
 
-    def ranked(self, kind: Kind) -> list[tuple[AuditedImage, LabelIssue]]:
+    def ranked(self, kind: IssueKind) -> list[tuple[AuditedImage, LabelIssue]]:
         """All issues of a kind, most suspicious first."""
         found = [(image, issue) for image in self.images for issue in image.issues if issue.kind == kind]
         return sorted(found, key=lambda pair: -pair[1].suspicion)
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[IssueKind]:
         """Kinds with an issue."""
         present = {issue.kind for image in self.images for issue in image.issues}
         return [kind for kind in KINDS if kind in present]

@@ -26,7 +26,7 @@ WHOLE_IMAGE = 0.9  # of the image's area
 SAME_PLACE = 0.8  # intersection over union of two regions
 CHUNK = 32  # regions compared at once
 MAX_CORNERS = 100
-MAX_ASPECT = 100.0  # length / height
+MAX_ELONGATION = 100.0  # length / height
 HALF = 0.5
 
 ResizeFactors = Callable[[int, int], tuple[float, float]]
@@ -140,7 +140,7 @@ def _shape_findings(
             yield "PG042", f"covers {min(covered, 1):.0%} of the image"
     if len(polygon) > MAX_CORNERS:
         yield "PG045", f"{len(polygon)} corners"
-    if height > 0 and length > MAX_ASPECT * height:
+    if height > 0 and length > MAX_ELONGATION * height:
         yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
 
 

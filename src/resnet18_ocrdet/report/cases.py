@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .analysis import ErrorAnalysis
-from .mistakes import Kind
+from .mistakes import MistakeKind
 from .sizes import SizeBin, sizes_of
 
 
@@ -20,7 +20,7 @@ class Case(NamedTuple):
     note: str  # for the caption
 
 
-def mistakes_of_kind(analysis: ErrorAnalysis, kind: Kind) -> list[Case]:
+def mistakes_of_kind(analysis: ErrorAnalysis, kind: MistakeKind) -> list[Case]:
     """All mistakes of one kind."""
     return [
         Case(image, regions, detections, f"best IoU {iou:.2f}")

@@ -77,7 +77,7 @@ def write_report(
         "baseline": baseline,
     }
     if baseline is not None:
-        values |= {"changes": _changes(analysis, baseline), "verdict": describe_change(baseline.change)}
+        values |= {"changes": _changes(analysis, baseline), "difference": describe_change(baseline.change)}
     write_page(path, "evaluation.html", title=title, **values)
 
 

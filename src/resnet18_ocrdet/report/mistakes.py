@@ -16,9 +16,9 @@ from ..evaluation.metrics import CHUNK, ImageScore
 from ..evaluation.records import EvalSample
 from ..geometry.overlap import find_overlaps, starts
 
-Kind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MEANING: dict[Kind, str] = {
+MistakeKind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
+KINDS: tuple[MistakeKind, ...] = get_args(MistakeKind)
+MEANING: dict[MistakeKind, str] = {
     "missed": "a region without a detection",
     "split": "a region covered by several detections",
     "merged": "a region that shares its detection with another region",
@@ -37,7 +37,7 @@ class Mistake(NamedTuple):
     """One mistake in one image."""
 
     image: int  # index in the set
-    kind: Kind
+    kind: MistakeKind
     regions: tuple[int, ...]  # regions not found for this reason; empty for false and duplicate
     detections: tuple[int, ...]  # the wrong detections; empty for missed. A merged one may have found another region
     iou: float  # best of these regions with these detections (if one is empty: with any), 0..1
@@ -54,7 +54,7 @@ def find_mistakes(samples: Sequence[EvalSample], rows: Sequence[ImageScore]) -> 
     return found
 
 
-def count_mistakes(mistakes: Sequence[Mistake]) -> dict[Kind, int]:
+def count_mistakes(mistakes: Sequence[Mistake]) -> dict[MistakeKind, int]:
     """Regions not found for each reason; for "false" and "duplicate", the number of detections."""
     counts = dict.fromkeys(KINDS, 0)
     for mistake in mistakes:
@@ -62,7 +62,7 @@ def count_mistakes(mistakes: Sequence[Mistake]) -> dict[Kind, int]:
     return counts
 
 
-_Classified = tuple[Kind, tuple[int, ...], tuple[int, ...], float]
+_Classified = tuple[MistakeKind, tuple[int, ...], tuple[int, ...], float]
 
 
 class _Pair(NamedTuple):
@@ -133,7 +133,7 @@ class _ImageMistakes:
                 yield "duplicate", (), (found,), _best(on)
 
 
-def _size_of(pair: _Pair) -> Kind:
+def _size_of(pair: _Pair) -> MistakeKind:
     if max(pair.covered, pair.inside) < INSIDE:
         return "misplaced"
     return "too tight" if pair.inside > pair.covered else "too loose"
