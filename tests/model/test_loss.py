@@ -99,7 +99,7 @@ def test_no_more_negatives_than_there_are():
 
 
 def test_hard_negatives_are_chosen_over_the_whole_batch():
-    # an image without text teaches through its neighbour's: 3 negatives, the hardest of both images
+    # the text of one image counts for both: 3 negatives, the hardest of both images
     text = torch.tensor([[[1, 0], [0, 0]], [[0, 0], [0, 0]]], dtype=torch.uint8)
     prob = torch.tensor([[[0.5, 0.1], [0.2, 0.1]], [[0.9, 0.1], [0.8, 0.1]]], dtype=torch.float64)
     targets = Targets(text, torch.ones_like(text), text, torch.zeros_like(text))

@@ -11,7 +11,7 @@ import pytest
 
 from resnet18_ocrdet.runtime.allocator import OPT_OUT
 
-# A tensor of 64 MiB taken and freed ten times, after some for the heap to settle: the pages it had to be given anew.
+# A tensor of 64 MiB allocated and freed ten times, after a few to let the heap settle: the new pages that it needed.
 PROBE = """
 import resource, sys, torch
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory

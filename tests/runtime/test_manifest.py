@@ -1,4 +1,4 @@
-"""Which files a command wrote itself."""
+"""Which files a command wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of sentences."""
+"""Formatting of messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results are replaced only by the command that wrote them, with the same settings, and all of them or none."""
+"""Results are replaced only by the command that wrote them with the same settings, all or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is saved with: versions, the machine, the revision of the code."""
+"""What a run records: versions, the machine, the revision of the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that run at the same moment lose nothing of each other's."""
+"""Commands that run at the same time do not damage each other's results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only regular files are read, and never more than was agreed."""
+"""Only regular files are read, up to a limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run a resume means, and what is said when there is none."""
+"""Which run a resume means, and the error if there is none."""
 
 from __future__ import annotations
 

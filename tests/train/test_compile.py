@@ -1,4 +1,4 @@
-"""train.compile: the same training by a compiled network, checkpoints that do not know of it, and a clear refusal."""
+"""train.compile: the same training with a compiled network, plain checkpoints, and a clear refusal."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_a_compiled_run_equals_a_plain_one_and_resumes_without_compiling(tmp_pat
     count = saved["model"]["backbone.bn1.num_batches_tracked"]
     assert count == 2  # the trial of the compiled network is no step
     assert train(monkeypatch, f"resume={tmp_path}/compiled", "train.epochs=2", "train.compile=false") == 0
-    told = capsys.readouterr().out
-    assert "resume: train.compile was True, is now False" in told and "compiling" not in told
+    out = capsys.readouterr().out
+    assert "resume: train.compile was True, is now False" in out and "compiling" not in out
     for ours, theirs in zip(losses(tmp_path / "compiled"), losses(tmp_path / "plain"), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
 
@@ -64,5 +64,5 @@ def test_a_checkpoint_without_newer_keys_is_resumed(tiny_run, tmp_path, monkeypa
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     torch.save(dict(content), tmp_path / "run/checkpoints/last.pt")
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=3") == 0
-    told = capsys.readouterr().out
-    assert "resumed at epoch 3" in told and "train.compile" not in told and "plain" not in told
+    out = capsys.readouterr().out
+    assert "resumed at epoch 3" in out and "train.compile" not in out and "plain" not in out

@@ -1,4 +1,4 @@
-"""Each sign appears when its condition is complete, once, with the numbers it was seen in."""
+"""Each sign is reported once, as soon as its condition is met, with its numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def step(
     return StepRecord(number, epoch, 0.007, loss, 1.0, Verdict.GOOD, mining, text, 0.0, 1.0, ("a.jpg",))
 
 
-def told(diagnosis: Diagnosis, records: list[StepRecord]) -> list[tuple[int, str]]:
+def reported(diagnosis: Diagnosis, records: list[StepRecord]) -> list[tuple[int, str]]:
     """(how many steps it took, line) of every sign."""
     lines = [diagnosis.step(record) for record in records]
     return [(place, line) for place, line in enumerate(lines, start=1) if line is not None]
@@ -51,7 +51,7 @@ def flat(**changes: Any) -> StepRecord:
 
 
 def test_fifty_steps_without_text_are_reported_once():
-    ((place, line),) = told(watch(), [step(text=False)] * 3 * WITHOUT_TEXT)
+    ((place, line),) = reported(watch(), [step(text=False)] * 3 * WITHOUT_TEXT)
     assert place == WITHOUT_TEXT == 50
     assert "no pixel was text in the last 50 steps" in line and "total 4.000" in line and "binary 0.300" in line
     assert "train.preview=true" in line
@@ -59,19 +59,19 @@ def test_fifty_steps_without_text_are_reported_once():
 
 def test_one_step_with_text_restarts_the_count():
     almost = [step(text=False)] * (WITHOUT_TEXT - 1)
-    assert told(watch(), [*almost, step(), *almost]) == []
-    assert [place for place, _ in told(watch(), [*almost, step(), *almost, step(text=False)])] == [2 * WITHOUT_TEXT]
+    assert reported(watch(), [*almost, step(), *almost]) == []
+    assert [place for place, _ in reported(watch(), [*almost, step(), *almost, step(text=False)])] == [2 * WITHOUT_TEXT]
 
 
 def test_the_flat_spot_is_reported_once_after_a_hundred_steps():
-    ((place, line),) = told(watch(), [flat()] * 3 * FLAT_SPOT)
+    ((place, line),) = reported(watch(), [flat()] * 3 * FLAT_SPOT)
     assert place == FLAT_SPOT == 100
     assert "for 100 steps" in line and "binary 0.99, cross-entropy 0.562" in line and "has 0.562" in line
     assert line.endswith("optimizer.lr, scheduler.warmup_epochs=1 or init.backbone=imagenet")
 
 
 def test_without_the_mining_warm_up_the_remedy_is_to_switch_it_on():
-    ((_, line),) = told(watch(warmed_up=False), [flat()] * FLAT_SPOT)
+    ((_, line),) = reported(watch(warmed_up=False), [flat()] * FLAT_SPOT)
     assert line.endswith("train.mining_warmup=true")
 
 
@@ -89,14 +89,14 @@ def test_without_the_mining_warm_up_the_remedy_is_to_switch_it_on():
     ],
 )
 def test_what_is_a_flat_spot(changes: dict[str, float], flat_spot: bool):
-    assert bool(told(watch(), [flat(**changes)] * FLAT_SPOT)) == flat_spot
+    assert bool(reported(watch(), [flat(**changes)] * FLAT_SPOT)) == flat_spot
 
 
 @pytest.mark.parametrize("between", [flat(mining=0.5), flat(text=False)], ids=["easier loss", "no text"])
 def test_a_step_of_another_kind_restarts_the_hundred(between: StepRecord):
     almost = [flat()] * (FLAT_SPOT - 1)
-    assert told(watch(), [*almost, between, *almost]) == []
-    assert [place for place, _ in told(watch(), [*almost, between, *almost, flat()])] == [2 * FLAT_SPOT]
+    assert reported(watch(), [*almost, between, *almost]) == []
+    assert [place for place, _ in reported(watch(), [*almost, between, *almost, flat()])] == [2 * FLAT_SPOT]
 
 
 def epochs(
@@ -164,7 +164,7 @@ def test_a_resumed_run_does_not_know_how_the_epochs_before_it_were_mined():
     records = epochs([8, 7, 6, 5, 4, 3, 2], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
     warmed, plain = watch(), watch(warmed_up=False)
     for diagnosis in (warmed, plain):
-        diagnosis.step(step(epoch=4.5))  # goes on in the fifth epoch
+        diagnosis.step(step(epoch=4.5))  # resumed in the fifth epoch
     assert warmed.epoch(records) == []
     (line,) = plain.epoch(records)
     assert line.startswith("over-fitting")

@@ -1,4 +1,4 @@
-"""Bad steps are left out, spoilt weights put back, hopeless runs ended."""
+"""Bad steps are skipped, then the last good weights restored, then the run stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does when memory, the loader processes or the folder fail it; docs/bad-input.md."""
+"""What a run does when memory, loader processes or its folder fail; docs/bad-input.md."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ TRACEBACK = "Caught {0} in DataLoader worker process 0.\nOriginal Traceback (mos
 )  # fmt: skip
 def test_faults_of_the_machine_are_one_line(error: Exception, line: str):
     (cfg,) = configs("train")
-    told = explain(error, cfg, World())
-    assert told is not None and line in told
-    assert "Traceback" not in told
+    reason = explain(error, cfg, World())
+    assert reason is not None and line in reason
+    assert "Traceback" not in reason
 
 
 def test_a_dead_loader_process_in_a_preview_is_one_line(tmp_path: Path, monkeypatch, capsys):

@@ -1,6 +1,6 @@
-"""Several processes of torchrun on one CPU, over gloo, against one alone.
+"""Several processes of torchrun on one CPU, over gloo, compared with a single one.
 
-torchrun gives each process one thread; so has the one alone here, as sums depend on the number of threads."""
+Sums depend on the number of threads: torchrun gives each process one, so the single process has one too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(run / "checkpoints/last.pt")["model"]
 
 
-def journal(run: Path) -> list[dict]:
+def metrics(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -91,7 +91,7 @@ def test_two_processes_train_like_one_with_two_accumulated_batches(pair: Path, t
     for name, value in ours.items():
         if "running_" not in name and "num_batches" not in name:
             torch.testing.assert_close(value, theirs[name], rtol=0, atol=1e-5)
-    for one, other in zip(journal(pair), journal(tmp_path / "alone"), strict=True):
+    for one, other in zip(metrics(pair), metrics(tmp_path / "alone"), strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], abs=1e-4)
         assert one["step"] == other["step"]
 
@@ -133,7 +133,7 @@ def test_a_resumed_pair_equals_an_uninterrupted_pair(pair: Path, tmp_path: Path)
     ours, theirs = weights(pair), weights(tmp_path / "halves")
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     machine = ("seconds", "images_per_second", "data_wait", "memory_gib")
-    whole, halves = ([{k: v for k, v in line.items() if k not in machine} for line in journal(run)]
+    whole, halves = ([{k: v for k, v in line.items() if k not in machine} for line in metrics(run)]
                      for run in (pair, tmp_path / "halves"))  # fmt: skip
     assert whole == halves
 

@@ -1,4 +1,4 @@
-"""ICDAR2015's own photos and labels, where they are at hand."""
+"""Photos and labels of ICDAR2015, if they are available."""
 
 from __future__ import annotations
 

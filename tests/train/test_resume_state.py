@@ -1,4 +1,4 @@
-"""What a resume takes from a file: all of it as a run saves it, or one line that names the part."""
+"""A resume accepts a checkpoint as a run saves it, or names the damaged part in one line."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ def test_an_incomplete_optimizer_state_is_refused():
     del saved["optimizer"]["state"][1]["exp_avg_sq"]
     with pytest.raises(UserError, match="'optimizer' is not what a run saves"):
         check_parts(saved, own)
-    check_parts(made("SGD")[0], own)  # of another kind: told with what to do about it
+    check_parts(made("SGD")[0], own)  # of another kind: refused later, with a remedy
 
 
 def test_errors_of_the_libraries_are_one_line():
-    told = r"^resume: the checkpoint's 'random' cannot be restored \(a b\)$"
-    with pytest.raises(UserError, match=told), naming("random"):
+    message = r"^resume: the checkpoint's 'random' cannot be restored \(a b\)$"
+    with pytest.raises(UserError, match=message), naming("random"):
         raise RuntimeError("a\n  b")
 
 
@@ -117,7 +117,7 @@ def damaged(tiny_run: Path, folder: Path, change: Callable[[Any], None]) -> Path
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda saved: saved["mining"].update(share=NAN), "'mining' is not what a run saves: the file is damaged"),
         (lambda saved: saved["random"].update(torch=torch.zeros(3)), "'random' cannot be restored ("),
@@ -128,11 +128,11 @@ def damaged(tiny_run: Path, folder: Path, change: Callable[[Any], None]) -> Path
     ],
 )  # fmt: skip
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_not_resumed(change, told: str, tiny_run: Path, tmp_path: Path, capsys):
+def test_a_damaged_checkpoint_is_not_resumed(change, message: str, tiny_run: Path, tmp_path: Path, capsys):
     run = damaged(tiny_run, tmp_path, change)
     assert run_command("train", _train, [f"resume={run}", "train.epochs=3"]) == 2
     error = capsys.readouterr().err
-    assert told in error and len(error.strip().splitlines()) == 1, error
+    assert message in error and len(error.strip().splitlines()) == 1, error
     assert [path.name for path in run.iterdir() if path.suffix != ".lock"] == ["checkpoints"]
 
 

@@ -1,4 +1,4 @@
-"""What a training step costs an image, counted and not timed: a change that makes it dearer has to say so here.
+"""The cost of a training step per image, counted instead of timed: a change that raises it must change these numbers.
 
 All figures are differences between a batch of two and a batch of one, so that what the weights cost drops out.
 """
@@ -32,7 +32,7 @@ class Cost(NamedTuple):
 
 
 class Counted(TorchDispatchMode):
-    """Adds up what is copied and what is written into memory of its own."""
+    """Adds up what is copied and what is written into new memory."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A run that is stopped, whenever and however, and resumed is the run that was never stopped."""
+"""A run that is stopped at any time and resumed equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def same(one: Any, other: Any) -> bool:
 def test_a_signal_loses_nothing(whole, number, step, tmp_path: Path, monkeypatch, capsys):
     run, losses = whole
     if signal.getsignal(number) == signal.SIG_IGN:
-        pytest.skip("these tests were told to ignore this signal, by nohup say, and so is a run")
+        pytest.skip("this signal is ignored here, for example by nohup")
     spy = Spy(monkeypatch)
     spy.at[step] = lambda: os.kill(os.getpid(), number)
     assert train(monkeypatch, *WORDS, f"run_dir={tmp_path}/run") == 128 + number
@@ -246,7 +246,7 @@ def test_sigterm_to_the_whole_group_saves_and_exits_with_143(loaders_too: bool, 
 
 
 def start(*words: str, cwd: Path, output: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """In a process group of its own, as from a shell."""
+    """In a separate process group, as from a shell."""
     program = Path(sys.executable).with_name("ocrdet-train")
     return subprocess.Popen([program, *words], cwd=cwd, stdout=output, stderr=output, start_new_session=True)
 

@@ -1,4 +1,4 @@
-"""ocrdet-train: what a run leaves behind, that it repeats itself, and that it goes on where it stood."""
+"""ocrdet-train: the files of a run, its reproducibility, and its resume."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KEYS = ["epoch", "step", "lr", "train_loss", "val_loss", "precision", "recall", 
 
 
 def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """The command in this process; importing torch anew for each test would take longer than the tests."""
+    """The command in this process; importing torch again for each test would take longer than the tests."""
     monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
     return run_command("train", _train)
 
 
-def journal(run: Path) -> list[dict[str, Any]]:
+def metrics(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -43,7 +43,7 @@ def test_a_run_leaves_every_file_of_the_table(tiny_run: Path):
 
 
 def test_metrics_have_the_documented_keys(tiny_run: Path):
-    first, second = journal(tiny_run)
+    first, second = metrics(tiny_run)
     assert [key for key in KEYS if key in first] == KEYS
     assert set(first["train_loss"]) == set(first["val_loss"]) == set(LossParts._fields)
     assert (first["epoch"], second["epoch"], second["step"]) == (1, 2, 4)
@@ -80,7 +80,7 @@ def test_two_runs_with_one_seed_are_identical(tmp_path: Path, monkeypatch: pytes
     for name, workers in (("a", 0), ("b", 2)):
         words = (*TINY, "train.epochs=2", f"train.workers={workers}", f"run_dir={tmp_path}/{name}")
         assert train(monkeypatch, *words) == 0
-        losses.append([(line["train_loss"], line["val_loss"]) for line in journal(tmp_path / name)])
+        losses.append([(line["train_loss"], line["val_loss"]) for line in metrics(tmp_path / name)])
     assert losses[0] == losses[1]
     first, second = (load_checkpoint(tmp_path / name / "checkpoints/last.pt")["model"] for name in "ab")
     assert all(torch.equal(first[key], second[key]) for key in first)
@@ -92,7 +92,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: py
     assert train(monkeypatch, *words, "train.epochs=4", f"run_dir={tmp_path}/whole") == 0
     assert train(monkeypatch, *words, "train.epochs=3", f"run_dir={tmp_path}/halves") == 0
     assert train(monkeypatch, f"resume={tmp_path}/halves", "train.epochs=4") == 0
-    whole, halves = journal(tmp_path / "whole"), journal(tmp_path / "halves")
+    whole, halves = metrics(tmp_path / "whole"), metrics(tmp_path / "halves")
     assert [line["lr"] for line in halves] == pytest.approx([0.007, 0.007, 0.0007, 0.0007])
     for one, other in zip(whole, halves, strict=True):
         assert one["train_loss"] == other["train_loss"]
@@ -114,7 +114,7 @@ def test_resume_auto_takes_the_newest_unfinished_run(tmp_path: Path, monkeypatch
     assert train(monkeypatch, *TINY, "train.epochs=1", "run_dir=runs/train/one") == 0
     (tmp_path / "runs/train/one/summary.txt").unlink()  # as if it had been stopped
     assert train(monkeypatch, "resume=auto", "train.epochs=2") == 0
-    assert [line["epoch"] for line in journal(tmp_path / "runs/train/one")] == [1, 2]
+    assert [line["epoch"] for line in metrics(tmp_path / "runs/train/one")] == [1, 2]
 
 
 def test_resume_with_another_batch_size_is_refused(tiny_run: Path, monkeypatch, capsys):
@@ -164,11 +164,11 @@ def test_a_broken_photo_in_mid_run_is_one_line_and_the_training_is_saved(tmp_pat
     (line,) = [text for text in captured.out.splitlines() if text.startswith("stopped: ")]
     assert code == 1 and "3.jpg" in line and captured.err == ""
     content = load_checkpoint(tmp_path / "r/checkpoints/last.pt")
-    assert (content["epoch"], content["step"]) == (0, 1)  # taught, not yet validated
+    assert (content["epoch"], content["step"]) == (0, 1)  # trained, not yet validated
     assert train(monkeypatch, f"resume={tmp_path}/r") == 1  # still broken
     write(broken, scenes.load(3).image)
     assert train(monkeypatch, f"resume={tmp_path}/r") == 0
-    assert [entry["epoch"] for entry in journal(tmp_path / "r")] == [1]
+    assert [entry["epoch"] for entry in metrics(tmp_path / "r")] == [1]
     assert (tmp_path / "r/checkpoints/best.pt").is_file()
 
 
@@ -271,9 +271,9 @@ def test_a_group_typed_at_a_resume_replaces_only_that_group(tmp_path: Path, monk
     assert "resume: train.epochs was 1, is now 2" in changes
 
 
-@pytest.mark.parametrize(("hmean", "told"), [(0.25, True), (0.0, False)])
-def test_an_epoch_without_a_match_is_not_called_the_best(hmean: float, told: bool):
+@pytest.mark.parametrize(("hmean", "shown"), [(0.25, True), (0.0, False)])
+def test_an_epoch_without_a_match_is_not_called_the_best(hmean: float, shown: bool):
     losses = {"total": 1.0}
     record = {"epoch": 1, "lr": 0.007, "train_loss": losses, "val_loss": losses, "seconds": 2.0}
     scores = dict.fromkeys(("precision", "recall", "hmean", "ap"), hmean)
-    assert (" best" in epoch_line(record | scores, 3, best=True)) == told
+    assert (" best" in epoch_line(record | scores, 3, best=True)) == shown

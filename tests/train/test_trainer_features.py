@@ -26,13 +26,13 @@ WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 s
 def test_the_average_follows_the_hand_worked_numbers():
     net = nn.Linear(1, 1, bias=False)
     average = ModelEma(net, decay=0.5)
-    told = []
+    averages = []
     for value in (1.0, 2.0, 4.0):
         net.weight.data.fill_(value)
         average.update(net)
-        told.append(average.model.weight.item())
+        averages.append(average.model.weight.item())
     # copied first; then the share kept is min(0.5, (1 + n) / (10 + n)): 2/11 after one, 3/12 after two
-    assert told == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
+    assert averages == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
     other = ModelEma(nn.Linear(1, 1, bias=False), decay=0.5)
     other.load_state_dict(average.state_dict())
     net.weight.data.fill_(8.0)

@@ -1,4 +1,4 @@
-"""How often a training step would make the CPU wait for a GPU: each value read from the device is one wait.
+"""How often a training step makes the CPU wait for a GPU: once per value that is read from the device.
 
 Counted on the CPU: reading a tensor counts, unless it came from `Tensor.cpu()`, which counts itself."""
 

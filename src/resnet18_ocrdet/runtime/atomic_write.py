@@ -20,7 +20,7 @@ except ImportError:  # Windows: without locks, leftovers are not removed
     fcntl = None  # type: ignore[assignment]
 
 HIDDEN = re.compile(r"\.ocrdet-tmp-[0-9a-f]{12}(\.[^/]{1,15})?")
-MAX_SUFFIX = 15  # characters; a longer one is left out, as names are limited to 255 bytes
+MAX_SUFFIX = 15  # characters; a longer one is omitted, as names are limited to 255 bytes
 MAX_TRIES = 100
 
 

@@ -125,7 +125,7 @@ class World:
 def join_world(device: str) -> Iterator[World]:
     """Join the processes that torchrun started, or be a single one. device: of the config; decides gloo or NCCL.
 
-    Raises UserError when another launcher started several processes: each would be a training of its own."""
+    Raises UserError when another launcher started several processes: each would train independently."""
     missing = [name for name in STARTED_BY_TORCHRUN if name not in os.environ]
     if missing:
         for name, alone in (("WORLD_SIZE", "1"), ("RANK", "0")):

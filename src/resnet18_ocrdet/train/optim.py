@@ -1,4 +1,4 @@
-"""What the optimizer is given."""
+"""Parameter groups for the optimizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..model.dbnet import DBNet
 
 
 def param_groups(model: DBNet, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
-    """Convolution weights, which decay, and batch-norm and bias parameters, which do not; frozen ones left out.
+    """Convolution weights, which decay, and batch-norm and bias parameters, which do not; without frozen ones.
 
     layer_decay: rate of each part of the backbone relative to the one after it, 0..1; neck and heads have the full
     rate. Each group has `lr_factor`, by which its rate differs from the run's (BEiT, Bao et al. 2022, for ResNets)."""
