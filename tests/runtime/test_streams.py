@@ -150,9 +150,6 @@ def test_a_loader_process_that_is_killed_is_one_line_and_everything_is_saved(tmp
     text = (tmp_path / "out").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("stopped: ")]
     assert f"loader process {child} was ended by signal 9 (Killed); possible causes are a damaged image" in line
-        f"loader process {child} was ended by signal 9 (Killed); possible causes are a damaged image or too little memory"
-        in line
-    )
     assert "train.workers=0 shows which image" in line and "Traceback" not in text
     step = load_checkpoint(last)["step"]
     assert f"stopped; step {step} is saved; resume with: ocrdet-train resume=run" in text

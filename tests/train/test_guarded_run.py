@@ -92,7 +92,7 @@ def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
     from resnet18_ocrdet.data.loader import collate
     from resnet18_ocrdet.data.targets import TargetMaker
     from resnet18_ocrdet.structures import ResizeTransform, Sample
-    from resnet18_ocrdet.train.bad_batch import write_evidence
+    from resnet18_ocrdet.train.bad_batch import write_bad_batch
 
     whole = np.array([[-500, -500], [600, -500], [600, 600], [-500, 600]], np.float32)  # shrinks to more than the image
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -102,7 +102,7 @@ def test_constant_images_and_extreme_targets_are_named(tmp_path: Path):
         sample = Sample(f"{number}.jpg", image, polygons, np.array(ignore, bool))
         planes = TargetMaker(0.4, 0.3, 0.7, 8)(sample.polygons, sample.ignore, 64, 64)
         views.append(DatasetItem(image, planes, ResizeTransform(64, 64, 1.0, 1.0), sample, len(views)))
-    lines = write_evidence(tmp_path, [collate(views)])
+    lines = write_bad_batch(tmp_path, [collate(views)])
     assert "0.jpg: constant image" in lines[0]
     assert "1.jpg: 100% of it is labelled as text" in lines[1]
     assert "2.jpg: 100% of it is don't-care" in lines[2]

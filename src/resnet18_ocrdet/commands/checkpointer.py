@@ -70,10 +70,10 @@ class Checkpointer:
         with naming("scaler"):
             if content["scaler"]:  # empty unless it was fp16
                 state.scaler.load_state_dict(content["scaler"])
-        if state.average is not None:  # if switched on by this resume, it begins with the weights
+        if state.ema is not None:  # if switched on by this resume, it begins with the weights
             average = content["average"] or {"steps": 0, "model": content["model"]}
-            load_weights(state.average.model, average["model"], path)
-            state.average.load_state_dict(average)
+            load_weights(state.ema.model, average["model"], path)
+            state.ema.load_state_dict(average)
         state.mining.load_state_dict(content["mining"])
         state.guard.load_state_dict(content["guard"])
         state.epoch, state.step, state.best_hmean = content["epoch"], content["step"], content["best_hmean"]
@@ -94,7 +94,7 @@ class Checkpointer:
         self.display.line(
             f"resumed at epoch {state.epoch + 1}, step {done} of {self.steps}: {line}; "
             f"optimizer, schedule, mining warm-up, guard, random states, best hmean"
-            f"{', averaged weights' if state.average is not None else ''}"
+            f"{', averaged weights' if state.ema is not None else ''}"
         )
 
     def _check_steps(self, content: Checkpoint, path: Path) -> None:
@@ -138,7 +138,7 @@ class Checkpointer:
             config=build.plain(self.cfg),
             about=self.about,
             model=state.model.state_dict(),
-            average=state.average.state_dict() if state.average is not None else None,
+            average=state.ema.state_dict() if state.ema is not None else None,
             optimizer=state.optimizer.state_dict(),
             scaler=state.scaler.state_dict(),
             mining=dict(state.mining.state_dict()),

@@ -26,7 +26,7 @@ from ..runtime.memory import peak_memory
 from ..runtime.run_folder import RunFolder
 from ..runtime.signals import Interrupt
 from ..structures import Batch, Detection, Maps
-from ..train.bad_batch import write_evidence
+from ..train.bad_batch import write_bad_batch
 from ..train.diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..train.engine import LossSums, StepRecord, train_one_epoch
 from ..train.guard import Verdict
@@ -193,7 +193,13 @@ class Training:
                     raise KeyboardInterrupt  # saved before the validation began
 
             result = evaluate(
-                self.state.judged, parts.val_loader, parts.criterion, parts.decoder.trace, metric, parts.compute, watch
+                self.state.eval_model,
+                parts.val_loader,
+                parts.criterion,
+                parts.decoder.trace,
+                metric,
+                parts.compute,
+                watch,
             )
         for number, picture in enumerate(overlays.pictures):
             self.logger.picture(f"val/image_{number}", picture, self.state.step)
@@ -247,9 +253,9 @@ class Training:
         """Save the last good weights and the batch at which the run stopped."""
         self.display.line(f"stopped: {stop}")
         self.saves.last()
-        folder = self.folder.evidence
+        folder = self.folder.stopped
         try:
-            lines = write_evidence(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batches)
+            lines = write_bad_batch(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batches)
         except OSError as error:
             lines = [f"  its images could not be written: {error}"]
         for line in lines:

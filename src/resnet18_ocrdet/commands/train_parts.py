@@ -91,7 +91,7 @@ def assemble(
         scaler=gradient_scaler(device, precision),
         mining=build.build_mining(cfg, criterion),
         guard=build.build_guard(cfg, criterion),
-        average=build.build_ema(cfg.train, net),
+        ema=build.build_ema(cfg.train, net),
         sums=LossSums([0.0] * len(criterion.terms)),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)

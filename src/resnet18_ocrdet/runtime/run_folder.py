@@ -28,7 +28,7 @@ class RunFolder:
         self.lock = root / "run.lock"
         self.config = root / "config.yaml"
         self.log = root / "train.log"
-        self.evidence = root / "stopped"
+        self.stopped = root / "stopped"
         self.preview, self.previewed = root / "preview.jpg", root / ".ocrdet-preview.files.jsonl"
         self.about = root / "about.json"
         self.curves = root / "curves.png"
@@ -71,7 +71,7 @@ class RunFolder:
     def _written(self) -> list[Path]:
         """What a run writes, except its checkpoints, which are replaced and never written through a link."""
         files = [self.config, self.log, self.about, self.curves, self.precision_recall, self.finished]
-        return [*files, self.metrics, self.faults, self.events, self.evidence]
+        return [*files, self.metrics, self.faults, self.events, self.stopped]
 
     @classmethod
     def of(cls, checkpoint: Path) -> RunFolder:

@@ -15,7 +15,7 @@ FLAT = 2.0  # grey levels of standard deviation; below it an image is called con
 SATURATED = 0.9  # share of an image; a target that covers more is called extreme
 
 
-def write_evidence(folder: Path, batches: Sequence[Batch]) -> list[str]:
+def write_bad_batch(folder: Path, batches: Sequence[Batch]) -> list[str]:
     """Write the images as the network got them, their labels and report.json; returns lines for the user.
 
     report.json: per image its name, the standard deviation of its values, the shares of text pixels and of pixels used

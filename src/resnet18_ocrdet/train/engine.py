@@ -68,7 +68,7 @@ class TrainState:
     scaler: GradScaler
     mining: Mining
     guard: Guard
-    average: ModelEma | None = None
+    ema: ModelEma | None = None
     epoch: int = 0  # finished, validation included
     step: int = 0  # finished
     best_hmean: float | None = None
@@ -98,12 +98,12 @@ class TrainState:
     @property
     def parts(self) -> list[Stateful]:
         """What a roll-back restores."""
-        return [self.model, self.optimizer, *([self.average] if self.average is not None else [])]
+        return [self.model, self.optimizer, *([self.ema] if self.ema is not None else [])]
 
     @property
-    def judged(self) -> nn.Module:
+    def eval_model(self) -> nn.Module:
         """The network that is validated and shipped."""
-        return self.model if self.average is None else self.average.model
+        return self.model if self.ema is None else self.ema.model
 
 
 @dataclass
@@ -167,8 +167,8 @@ def train_one_epoch(
         if verdict is Verdict.GOOD:
             state.guard.keep(*state.parts)
             state.scaler.step(state.optimizer)
-            if state.average is not None:
-                state.average.update(state.model)
+            if state.ema is not None:
+                state.ema.update(state.model)
             if mining < 1.0 and has_text:
                 state.mining.update(cross_entropy)
         elif verdict is Verdict.ROLL_BACK or compute.world.any(not _buffers_finite(state.model)):
