@@ -78,11 +78,11 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             if world.first:
                 write_preview(parts, folder, display)
             return 0
-        saves = Checkpointer(parts, cfg, folder, display)
+        checkpointer = Checkpointer(parts, cfg, folder, display)
         if content is None:
             world.from_first(lambda: claim_folder(folder, held, cfg.overwrite))
         else:
-            saves.restore(content, path)
+            checkpointer.restore(content, path)
             parts.about.update({name: content["about"][name] for name in ("start",) if name in content["about"]})
             content = None  # frees its memory
         interrupt = held.enter_context(Interrupt())
@@ -90,7 +90,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             OmegaConf.save(cfg, folder.config)
             write_about(folder, parts.about)
             display.log_to(folder.log)
-        return Training(cfg, parts, saves, folder, display, interrupt).fit()
+        return Training(cfg, parts, checkpointer, folder, display, interrupt).fit()
 
 
 class Training:
@@ -100,12 +100,12 @@ class Training:
         self,
         cfg: DictConfig,
         parts: Parts,
-        saves: Checkpointer,
+        checkpointer: Checkpointer,
         folder: RunFolder,
         display: Display,
         interrupt: Interrupt,
     ) -> None:
-        self.cfg, self.parts, self.saves = cfg, parts, saves
+        self.cfg, self.parts, self.checkpointer = cfg, parts, checkpointer
         self.folder, self.display, self.interrupt = folder, display, interrupt
         self.state, self.loader = parts.state, parts.loader
         self.world: World = parts.compute.world
@@ -124,15 +124,15 @@ class Training:
                 if self._stops_early():
                     break
                 self._train_epoch(epoch)
-                self.saves.last()  # before the validation: if that fails, the steps are not lost
+                self.checkpointer.last()  # before the validation: if that fails, the steps are not lost
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
                 self._finish_epoch(*(self._validate() if due else (None, None)))
         except TrainingStopped as stop:
             return self._give_up(stop)
         except KeyboardInterrupt:
-            self.display.line(self.saves.farewell("interrupted"))
+            self.display.line(self.checkpointer.farewell("interrupted"))
             return self.interrupt.exit_code
-        except (Exception, MemoryError) as error:
+        except Exception as error:
             return self._break_off(error)
         finally:
             self.logger.close()
@@ -141,7 +141,7 @@ class Training:
         if self.world.first:
             seconds, start = time.perf_counter() - began, self.parts.about.get("start")
             write_summary(self.folder, self.logger.records(), seconds, self.display, start)
-        return 0 if self.saves.complete else 1
+        return 0 if self.checkpointer.complete else 1
 
     def _train_epoch(self, epoch: int) -> None:
         """The steps of an epoch that are not done yet."""
@@ -157,9 +157,9 @@ class Training:
                 self._report(record)
                 advance(1, step_note(record))
                 if self.world.any(self.interrupt.signal is not None):
-                    self.saves.last()
+                    self.checkpointer.last()
                     raise KeyboardInterrupt
-                self.saves.last_if_due()
+                self.checkpointer.last_if_due()
         if before is not None:
             taken = min(steps - done, state.sums.steps)
             if line := standing_still(before.share(state.model), taken, self.cfg.optimizer.lr):
@@ -217,12 +217,12 @@ class Training:
         state.epoch, state.sums = state.epoch + 1, LossSums([0.0] * len(self.parts.criterion.terms))
         self.logger.epoch(record)  # before the save: a resumed run drops lines of epochs that it has not finished
         # best.pt first: if killed in between, the resumed run validates again and finds the same
-        if best and not self.saves.best():
+        if best and not self.checkpointer.best():
             state.best_hmean = before
         if metric is not None:
             path = self.folder.precision_recall if best else None
             show_precision_recall(metric, record["ap"], self.logger, state.step, path)
-        self.saves.last()
+        self.checkpointer.last()
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
         for line in self._signs(record, validation, metric):
             self.display.line(f"warning: {line}")
@@ -252,7 +252,7 @@ class Training:
     def _give_up(self, stop: TrainingStopped) -> int:
         """Save the last good weights and the batch at which the run stopped."""
         self.display.line(f"stopped: {stop}")
-        self.saves.last()
+        self.checkpointer.last()
         folder = self.folder.stopped
         try:
             lines = write_bad_batch(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batches)
@@ -272,8 +272,8 @@ class Training:
         if not self.world.lost_peer(error):
             self.world.report_error(reason or repr(error))
         if self.state.undo():  # otherwise the save before it is the last exact one
-            self.saves.last()
-        self.display.line(self.saves.farewell("interrupted" if ended_with_the_run else "stopped"))
+            self.checkpointer.last()
+        self.display.line(self.checkpointer.farewell("interrupted" if ended_with_the_run else "stopped"))
         if ended_with_the_run:  # the signal went to the whole process group and ended the loader processes
             return self.interrupt.exit_code
         if reason is None:
