@@ -1,4 +1,6 @@
-"""The statistics of the synthetic scenes, which are read from docs/synthetic.md."""
+"""Synthetic scenes: reproducible, with exact labels."""
+
+from __future__ import annotations
 
 import pickle
 import re
@@ -6,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from multiprocessing import get_context
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +22,6 @@ from resnet18_ocrdet.geometry.polygon import area
 from resnet18_ocrdet.structures import Sample
 
 SIDE = 256
-STATED = Path(__file__).parents[2] / "docs" / "synthetic.md"
 NO_EFFECTS = Effects(gain=1.0, shadow=None, blur=0.0, motion=None, noise=0.0, noise_shift=(0, 0), jpeg=0)
 PLAIN_WALL = Background(seed=0, luminance=128.0, spread=0.0, texture=0.0, clutter=())
 
@@ -64,9 +64,6 @@ def labels(scenes: list[Scene]) -> list[list[SceneRegion]]:
     return [label_scene(scene) for scene in scenes]
 
 
-# Determinism
-
-
 def test_a_scene_is_reproducible(source):
     assert same(source.load(3), SyntheticScenes(10, SIDE, SIDE, seed=0).load(3))
 
@@ -99,9 +96,6 @@ def test_the_global_random_generator_is_not_used(source):
     before = pickle.dumps(np.random.get_state())
     source.load(0)
     assert pickle.dumps(np.random.get_state()) == before
-
-
-# Samples
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (192, 320), (640, 640)])
@@ -158,9 +152,6 @@ def test_cut_words_are_dont_care(scenes):
     assert all(region.ignore for region in regions if region.block.legibility != "clear")
 
 
-# Ink and label
-
-
 def ink_only(scene: Scene) -> Scene:
     """The same clear words on a plain wall, nothing else."""
     blocks = tuple(
@@ -204,11 +195,6 @@ def test_care_words_stand_out(scenes, labels):
                 assert np.percentile(step[filled(region.polygon) > 0], 98) >= 30
 
 
-def test_care_words_are_large_enough(labels):
-    care = [region for regions in labels for region in regions if not region.ignore]
-    assert min(text_height(region) for region in care) >= 9.0
-
-
 def test_gaps_between_words_and_lines_are_visible(scenes):
     """Gaps on the flat canvas, in heights of the taller ink: 0.45 between words, 0.25 between lines."""
     blocks = [block for scene in scenes for block in scene.blocks if block.legibility == "clear"]
@@ -219,77 +205,6 @@ def test_gaps_between_words_and_lines_are_visible(scenes):
     for upper, lower in (pair for block in blocks for pair in pairwise(block.lines)):
         gap = min(word.y for word in lower.words) - max(word.y + len(word.mask) for word in upper.words)
         assert gap >= 0.25 * max(len(word.mask) for word in upper.words + lower.words)
-
-
-# Statistics
-
-
-def text_height(region: SceneRegion) -> float:
-    return len(region.word.mask) * region.block.scale
-
-
-def measure(scenes: list[Scene], labels: list[list[SceneRegion]]) -> dict[str, float]:
-    """The quantities of docs/synthetic.md by name."""
-    regions = [region for in_scene in labels for region in in_scene]
-    care = [region for region in regions if not region.ignore]
-    counts = np.array([len(in_scene) for in_scene in labels])
-    angle = np.abs([region.block.angle for region in regions])
-    found = {
-        "angle below 5°": (angle < 5).mean(),
-        "angle 5° to 30°": ((angle >= 5) & (angle < 30)).mean(),
-        "angle above 30°": (angle >= 30).mean(),
-        "perspective or shear": np.mean([region.block.to_image[2, 0] != 0 for region in regions]),
-        "curved": np.mean([region.block.bend is not None for region in regions]),
-        "Chinese": np.mean([region.word.chinese for region in regions]),
-        "don't-care": np.mean([region.ignore for region in regions]),
-        "on a panel": np.mean([region.block.panel is not None for region in regions]),
-        "regions per image, mean": counts.mean(),
-        "regions per image, 95 %": np.percentile(counts, 95),
-        "images without text": (counts == 0).mean(),
-        "cluttered background": np.mean([bool(scene.background.clutter) for scene in scenes]),
-        "shadow": np.mean([scene.effects.shadow is not None for scene in scenes]),
-        "blur": np.mean([scene.effects.blur > 0 for scene in scenes]),
-        "motion blur": np.mean([scene.effects.motion is not None for scene in scenes]),
-        "noise": np.mean([scene.effects.noise > 0 for scene in scenes]),
-        "JPEG": np.mean([scene.effects.jpeg > 0 for scene in scenes]),
-        "contrast below 40": np.mean([region.line.contrast < 40 for region in care]),
-    }
-    for percent in (5, 25, 50, 75, 95):
-        found[f"text height, {percent} %"] = np.percentile([text_height(region) for region in regions], percent)
-        found[f"contrast, {percent} %"] = np.percentile([region.line.contrast for region in care], percent)
-    return found
-
-
-def stated_bands(side: int) -> dict[str, tuple[float, float]]:
-    """Rows `| name | measured | low | high |` below the heading of this size."""
-    section = STATED.read_text(encoding="utf-8").split(f"## {side} × {side}")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", section, re.MULTILINE)
-    return {name.strip(): (float(low), float(high)) for name, low, high in rows}
-
-
-def outside(found: dict[str, float], bands: dict[str, tuple[float, float]]) -> list[str]:
-    return [
-        f"{name}: {found[name]:.3f} not in {low}..{high}"
-        for name, (low, high) in bands.items()
-        if not low <= found[name] <= high
-    ]
-
-
-def test_statistics_at_256(scenes, labels):
-    found, bands = measure(scenes, labels), stated_bands(256)
-    assert set(bands) == set(found)
-    assert outside(found, bands) == []
-
-
-def test_statistics_at_640():
-    source = SyntheticScenes(100, 640, 640, seed=0)
-    scenes = [source.scene(index) for index in range(len(source))]
-    found, bands = measure(scenes, [label_scene(scene) for scene in scenes]), stated_bands(640)
-    assert len(bands) >= 8
-    assert outside(found, bands) == []
-
-
-# Custom folders
 
 
 def test_custom_backgrounds_are_used(tmp_path):
