@@ -11,22 +11,23 @@ import cv2
 import numpy as np
 import pytest
 
+from resnet18_ocrdet.evaluation.metrics import PrecisionRecall
 from resnet18_ocrdet.viz import draw
 from resnet18_ocrdet.viz.charts import (
     CURVES_PX,
     PRECISION_RECALL_PX,
     best_epoch,
     draw_curves,
-    draw_precision_recall,
     figure_of,
     histogram,
     precision_recall_curve,
     precision_recall_figure,
     precision_recall_image,
+    write_png,
 )
 from resnet18_ocrdet.viz.html import environment
 
-PRECISION, RECALL, SCORE = np.array([1.0, 0.5, 2 / 3]), np.array([0.25, 0.25, 0.5]), np.array([0.9, 0.8, 0.6])
+CURVE = PrecisionRecall(np.array([1.0, 0.5, 2 / 3]), np.array([0.25, 0.25, 0.5]), np.array([0.9, 0.8, 0.6]))
 
 
 def record(epoch, hmean=0.5, val=True):
@@ -108,9 +109,9 @@ def test_a_record_without_an_epoch_counts_by_its_position():
 
 def test_precision_recall_marks_the_end_of_the_curve():
     pytest.importorskip("matplotlib")
-    figure = precision_recall_figure(PRECISION, RECALL, SCORE, 0.4167)
+    figure = precision_recall_figure(CURVE, 0.4167)
     lines = lines_of(figure)
-    np.testing.assert_array_equal(lines["by decreasing score"], (RECALL, PRECISION))
+    np.testing.assert_array_equal(lines["by decreasing score"], (CURVE.recall, CURVE.precision))
     # hmean 2 · (2/3 · 1/2) / (2/3 + 1/2) = 4/7
     working_point = lines["all detections: hmean 0.571\nP 0.667, R 0.500, score ≥ 0.60"]
     assert [list(part) for part in working_point] == [[0.5], [2 / 3]]
@@ -120,10 +121,10 @@ def test_precision_recall_marks_the_end_of_the_curve():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_precision_recall_picture(tmp_path, count):
     pytest.importorskip("matplotlib")
-    curve = PRECISION[:count], RECALL[:count], SCORE[:count]
-    assert draw_precision_recall(*curve, 0.4, tmp_path / "curve.png") is True
+    curve = PrecisionRecall(*(values[:count] for values in CURVE))
+    image = precision_recall_image(curve, None if count == 1 else 0.4)
+    write_png(tmp_path / "curve.png", image)
     assert size_of(tmp_path / "curve.png") == PRECISION_RECALL_PX
-    image = precision_recall_image(*curve, None)
     assert image.shape == (*PRECISION_RECALL_PX[::-1], 3) and image.dtype == np.uint8
     assert (image[0, 0] == 255).all()  # white background
     assert (image < 128).any()  # with lines
@@ -131,7 +132,7 @@ def test_precision_recall_picture(tmp_path, count):
 
 def test_the_end_is_marked_in_red():
     pytest.importorskip("matplotlib")
-    image = precision_recall_image(PRECISION, RECALL, SCORE, None).astype(int)
+    image = precision_recall_image(CURVE, None).astype(int)
     assert (image[:, :, 0] - image[:, :, 2] > 100).any()  # red in its place: the channels are RGB
 
 
@@ -139,8 +140,7 @@ def test_without_matplotlib_nothing_is_written(tmp_path, monkeypatch):
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
         monkeypatch.setitem(sys.modules, name, None)
     assert draw_curves([record(1)], tmp_path / "curves.png") is False
-    assert draw_precision_recall(PRECISION, RECALL, SCORE, 0.4, tmp_path / "curve.png") is False
-    assert precision_recall_image(PRECISION, RECALL, SCORE, 0.4) is None
+    assert precision_recall_image(CURVE, 0.4) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -192,8 +192,8 @@ def test_a_histogram_counts_every_value():
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_curve_of_a_page_has_every_point(count):
-    curve = precision_recall_curve(PRECISION[:count], RECALL[:count])
-    assert curve.points == list(zip(RECALL[:count].tolist(), PRECISION[:count].tolist(), strict=True))
+    curve = precision_recall_curve(PrecisionRecall(*(values[:count] for values in CURVE)))
+    assert curve.points == list(zip(CURVE.recall.tolist(), CURVE.precision.tolist(), strict=True))[:count]
     text = rendered("unit_curve", curve)
     assert len(re.findall(r"<circle ", text)) == min(count, 1)
     if count:  # (0.25, 1) of a square of 320 px from 20 to 340
@@ -202,5 +202,5 @@ def test_the_curve_of_a_page_has_every_point(count):
 
 def test_a_long_curve_is_reduced_and_keeps_its_ends():
     recall = np.linspace(0, 1, 10_000)
-    curve = precision_recall_curve(1 - recall, recall)
+    curve = precision_recall_curve(PrecisionRecall(1 - recall, recall, 1 - recall))
     assert len(curve.points) <= 400 and (curve.points[0], curve.points[-1]) == ((0, 1), (1, 0))

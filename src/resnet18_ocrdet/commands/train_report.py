@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..runtime.run_folder import RunFolder
 from ..train.engine import StepRecord
 from ..train.guard import Guard, Verdict
 from ..train.logger import NullLogger, RunLogger
-from ..viz.charts import INSTALL, draw_curves, draw_precision_recall, precision_recall_image
+from ..viz.charts import INSTALL, draw_curves, precision_recall_image, write_png
 from .train_parts import Parts
 
 LONG_CPU_RUN_SECONDS = 3600.0
@@ -120,14 +121,13 @@ def show_precision_recall(
     metric: IcdarMetric, ap: float | None, logger: RunLogger | NullLogger, step: int, path: Path | None
 ) -> None:
     """The curve of one validation into TensorBoard, and into `path` if one is given."""
-    points = metric.curve()
-    if points is None or isinstance(logger, NullLogger):
+    curve = metric.curve()
+    if curve is None or isinstance(logger, NullLogger) or (picture := precision_recall_image(curve, ap)) is None:
         return
-    picture = precision_recall_image(*points, ap)
-    if picture is not None:
-        logger.picture("val/precision_recall", picture, step)
+    logger.picture("val/precision_recall", picture, step)
     if path is not None:
-        _try(lambda: draw_precision_recall(*points, ap, path))  # a full disk does not end a run
+        with suppress(OSError):  # a full disk does not end a run
+            write_png(path, picture)
 
 
 def write_summary(

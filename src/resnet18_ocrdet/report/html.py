@@ -59,7 +59,6 @@ def write_report(
 ) -> None:
     """Write the page. lines: what was scored; read: returns image n of the set. Raises OSError."""
     draw = partial(_figure, analysis, lru_cache(maxsize=8)(read))
-    curve = analysis.curve
     values: dict[str, Any] = {
         "lines": lines,
         "interval": f"{LEVEL:.0%} interval",
@@ -71,7 +70,7 @@ def write_report(
         ],
         "heights": recall_bars(analysis.heights, "recall by text height in the image, px", "height"),
         "aspects": recall_bars(analysis.aspects, "recall by length / height", "aspect"),
-        "curve": None if curve is None else precision_recall_curve(curve.precision, curve.recall),
+        "curve": None if analysis.curve is None else precision_recall_curve(analysis.curve),
         "worst": [figure for case in worst_images(analysis, WORST) if (figure := draw(case, whole=True))],
         "sections": [_section(analysis, draw, *content) for content in _sections(analysis, baseline)],
         "baseline": baseline,

@@ -3,7 +3,7 @@
 The PNG files need matplotlib, the extra `plots`. It is imported when a chart is drawn; where it is missing, the result
 is False or None, not an error. Figures are drawn without pyplot: no window, no global state.
 
-Legend: E epochs, M detections of a set, H W pixels. Records are the lines of metrics.jsonl, see docs/train.md.
+Legend: H W pixels. Records are the lines of metrics.jsonl, see docs/train.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.metrics import harmonic_mean
+from ..evaluation.metrics import PrecisionRecall, harmonic_mean
 from ..runtime.atomic_write import atomic_write
 from ..structures import Image
 from . import draw
@@ -87,8 +87,9 @@ def histogram(
     return BarChart(title, bars, None if limit is None else limit / step)
 
 
-def precision_recall_curve(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> UnitCurve:
-    """Precision against recall, best score first, reduced to `MOST_POINTS`. Arguments: (M,) each; M may be 0."""
+def precision_recall_curve(curve: PrecisionRecall) -> UnitCurve:
+    """Precision against recall, best score first, reduced to `MOST_POINTS`."""
+    precision, recall, _ = curve
     title = "precision (up) against recall (right), 0 to 1"
     if not len(recall):
         return UnitCurve(title, [])
@@ -110,37 +111,24 @@ def draw_curves(records: Sequence[Record], path: Path) -> bool:
         image = _render(figure_of(records))
     except ImportError:
         return False
-    _write(path, image)
+    write_png(path, image)
     return True
 
 
-def draw_precision_recall(
-    precision: NDArray[np.float64],
-    recall: NDArray[np.float64],
-    score: NDArray[np.float64],
-    ap: float | None,
-    path: Path,
-) -> bool:
-    """Write `precision_recall_image` as a PNG, replacing an older one; the file is never half written.
-
-    False, and nothing is written, without matplotlib. Raises OSError."""
-    image = precision_recall_image(precision, recall, score, ap)
-    if image is None:
-        return False
-    _write(path, image)
-    return True
-
-
-def precision_recall_image(
-    precision: NDArray[np.float64], recall: NDArray[np.float64], score: NDArray[np.float64], ap: float | None
-) -> Image | None:
+def precision_recall_image(curve: PrecisionRecall, ap: float | None) -> Image | None:
     """Draw a set's curve, its last point marked; (H, W, 3) of `PRECISION_RECALL_PX`, None without matplotlib.
 
-    precision, recall, score: (M,) each, as `IcdarMetric.curve` gives them; M may be 0. ap: 0..1, None if undefined."""
+    ap: 0..1, None if undefined."""
     try:
-        return _render(precision_recall_figure(precision, recall, score, ap))
+        return _render(precision_recall_figure(curve, ap))
     except ImportError:
         return None
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Write a picture, replacing an older one; the file is never half written. Raises OSError."""
+    with atomic_write(path) as written:
+        draw.write(written, image)
 
 
 def figure_of(records: Sequence[Record]) -> Figure:
@@ -162,12 +150,11 @@ def figure_of(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def precision_recall_figure(
-    precision: NDArray[np.float64], recall: NDArray[np.float64], score: NDArray[np.float64], ap: float | None
-) -> Figure:
-    """Plot precision against recall, best score first; arguments as in `precision_recall_image`. Raises ImportError.
+def precision_recall_figure(curve: PrecisionRecall, ap: float | None) -> Figure:
+    """Plot precision against recall, best score first. Raises ImportError.
 
     The end of the curve is marked: the score of all detections above the box threshold."""
+    precision, recall, score = curve
     figure = _figure(PRECISION_RECALL_PX)
     axes = figure.subplots()
     axes.plot(recall, precision, label="by decreasing score")
@@ -255,8 +242,3 @@ def _render(figure: Figure) -> Image:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.array(canvas.buffer_rgba(), np.uint8)[:, :, :3].copy()  # type: ignore[no-untyped-call]
-
-
-def _write(path: Path, image: Image) -> None:
-    with atomic_write(path) as written:
-        draw.write(written, image)
