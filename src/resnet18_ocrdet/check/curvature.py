@@ -71,9 +71,8 @@ def strip_of(grey: Grey, quad: Polygon) -> Grey | None:
     matrix = cv2.getPerspectiveTransform(quad, target)
     if height > 2 * STRIP_ROWS:  # sampling with a large step would pick noise
         grey, matrix = _reduced(grey, quad, target, height)
-    return np.asarray(
-        cv2.warpPerspective(grey, matrix, (columns, STRIP_ROWS), borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    strip = cv2.warpPerspective(grey, matrix, (columns, STRIP_ROWS), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(strip, np.uint8)
 
 
 def fit_curve(strip: Grey) -> InkCurve | None:

@@ -69,12 +69,10 @@ def check_regions(
         size = record.size or ((image.height, image.width) if image.height else None)
         factors = scale(*size) if size else (1.0, 1.0)
         for region, polygon in enumerate(record.polygons):
-            if not is_polygon(polygon):
+            if record.ignore[region] or not is_polygon(polygon):
                 continue
             corners, height = min_area_quad(polygon)
             length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
-            if record.ignore[region]:
-                continue
             for code, detail in _shape_findings(polygon, length, height, size):
                 _add(report, code, record, region, detail)
             aspects.append(length / max(height, 1e-3))

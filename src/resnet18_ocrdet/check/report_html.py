@@ -65,12 +65,10 @@ def write_report_html(path: Path, result: CheckResult) -> None:
         sections=[_section(code, report.of(code), records, result.root) for code in codes_found(result)],
         charts=_charts(result),
         labels=labels,
-        label_sections=[] if labels is None else _label_sections(labels, result.root),
-        worst=[]
-        if labels is None
-        else [
+        label_sections=_label_sections(labels, result.root) if labels else [],
+        worst=[
             [image.name(result.root), len(image.issues), f"{image.suspicion:.2f}"]
-            for image in labels.worst[:WORST_IMAGES]
+            for image in (labels.worst[:WORST_IMAGES] if labels else ())
         ],
     )
 

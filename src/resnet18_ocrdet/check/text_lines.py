@@ -105,10 +105,8 @@ def _beside(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float
         one, other = other, one
     axis = max((one[1] - one[0], one[2] - one[1]), key=lambda side: float(np.linalg.norm(side)))
     axis = axis / np.linalg.norm(axis)
-    along, across = (
-        np.stack([one @ axis, other @ axis]),
-        np.stack([one @ _perpendicular(axis), other @ _perpendicular(axis)]),
-    )
+    normal = np.array([-axis[1], axis[0]], np.float32)
+    along, across = np.stack([one @ axis, other @ axis]), np.stack([one @ normal, other @ normal])
     low, high = across.min(axis=1), across.max(axis=1)
     heights = high - low
     if min(high) - max(low) < SAME_BAND * heights.max():
@@ -123,10 +121,6 @@ def _beside(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float
 def _packed(found: list[tuple[int, int, float, float]]) -> Pairs:
     columns = np.array(found, np.float64).reshape(-1, 4).T
     return Pairs(columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3])
-
-
-def _perpendicular(axis: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.array([-axis[1], axis[0]], np.float32)
 
 
 def _aspect(corners: NDArray[np.float32]) -> float:

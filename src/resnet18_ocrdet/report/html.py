@@ -85,10 +85,8 @@ def recall_bars(bins: Sequence[SizeBin], title: str, link: str) -> BarChart:
     bars = []
     for number, each in enumerate(bins):
         span = range_text(each.low, each.high)
-        tooltip, value = (
-            f"{span}: {each.found} of {each.regions} found",
-            "" if each.recall is None else f"{each.recall:.2f}",
-        )
+        tooltip = f"{span}: {each.found} of {each.regions} found"
+        value = "" if each.recall is None else f"{each.recall:.2f}"
         bars.append(Bar(each.recall or 0.0, tooltip, span, value, f"of {each.regions}", f"{link}-{number}"))
     return BarChart(title, bars)
 
