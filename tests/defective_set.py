@@ -1,7 +1,7 @@
-"""A folder of labelled pictures with a defect in most of them, and what each has to be reported as.
+"""A folder of labelled images, most of them with a defect, and the finding for each.
 
-The layout is images/ with labels/ and ICDAR lines; picture and label file of a defect bear its name. Pictures are
-noise on grey, so that none is another's copy, dull, blurred or of one colour unless it is meant to be.
+The layout is images/ with labels/ and ICDAR lines; image and label file are named after the defect. The images are all
+different, sharp and of high contrast, unless that is the defect.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ OTHER = "70,50,110,50,110,70,70,70,other"
 
 
 class Defect(NamedTuple):
-    """What stands in the label file of one picture, and what is to be said of it."""
+    """Label file of one image, and the expected finding."""
 
     code: str
-    line: int  # 0: the file as a whole
+    line: int  # 0: the whole file
     label: str | bytes | None  # None: no label file
-    file: str = "label"  # which file is named: "label" or "image"
+    file: str = "label"  # reported file: "label" or "image"
 
 
 def after(line: str) -> str:
-    """The line as the second of three."""
+    """A label file with the line as the second of three."""
     return f"{WORD}\n{line}\n{OTHER}\n"
 
 
-LABELS = {  # by the name of the picture
+LABELS = {  # by name
     "no_label": Defect("GT001", 0, None, "image"),
     "empty_label": Defect("GT002", 0, " \r\n"),
     "byte_order_mark": Defect("GT003", 0, f"\ufeff{WORD}\n"),
@@ -81,11 +81,11 @@ LABELS = {  # by the name of the picture
     "long": Defect("IM066", 0, WORD, "image"),
 }
 SUFFIXES = {"cut_short": ".jpg", "animation": ".gif", "floating_point": ".tiff"}
-GOOD = 12  # pictures with nothing wrong
+GOOD = 12  # images without a defect
 
 
 def build(root: Path) -> dict[tuple[str, str, int], str]:
-    """Write the set below `root`. Returns what has to be found: code, file below `root` and line, by the defect."""
+    """Write the data set. Returns the expected findings: code, file below `root` and line -> name of the defect."""
     (root / "images").mkdir(parents=True)
     (root / "labels").mkdir()
     wanted: dict[tuple[str, str, int], str] = {}
@@ -103,7 +103,7 @@ def build(root: Path) -> dict[tuple[str, str, int], str]:
 
 
 def write_between_files(root: Path, wanted: dict[tuple[str, str, int], str]) -> None:
-    """Defects that lie between files."""
+    """Defects that concern several files."""
     for number, name in enumerate(("two_labels.png", "shared.png", "shared.jpg")):
         write_image("good", root / "images" / name, 2000 + number)
     write_label(root / "labels" / "two_labels.txt", WORD)
@@ -114,11 +114,11 @@ def write_between_files(root: Path, wanted: dict[tuple[str, str, int], str]) -> 
     wanted["GT026", "labels/two_labels.txt", 0] = "two label files"
     wanted["FS076", "labels/shared.txt", 0] = "two images with one label file"
     wanted["GT027", "labels/nobody.txt", 0] = "labels without an image"
-    wanted["IM071", "images/photo.HEIC", 0] = "an image of a kind that is not read"
+    wanted["IM071", "images/photo.HEIC", 0] = "an image of an unsupported kind"
 
 
 def write_image(name: str, path: Path, number: int) -> None:
-    """The picture of a defect."""
+    """The image of a defect."""
     if name == "broken_link":
         path.symlink_to("gone.png")
     elif name == "empty_image":
@@ -145,7 +145,7 @@ def write_image(name: str, path: Path, number: int) -> None:
 
 
 def picture(number: int, sides: tuple[int, int] = SIDES) -> np.ndarray:
-    """Two sharp words where the labels have them, and a third below, others for every number; (H, W, 3) uint8."""
+    """Two sharp words where the labels are, and a third below, different for each number; (H, W, 3) uint8."""
     rng = np.random.default_rng(number)
     image = np.full((*sides, 3), 225, np.uint8)
     for left, bottom, size in ((22, 37, 0.5), (73, 67, 0.5), (21, 77, 0.4)):

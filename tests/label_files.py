@@ -20,7 +20,7 @@ XML = f"""\
   </image>
 </Annotations>
 """
-# The same box as the first release wrote it, by the same README: its rectangle, then what is left of each corner.
+# The same box in the first release, by the same README: its rectangle, then the corners relative to its top left.
 OFFSETS = (
     "131,49,530,246,0,9,77,0,148,7,215,27,281,52,342,92,399,143,379,197,327,161,274,126,219,102,160,88,97,84,34,85"
 )
@@ -28,8 +28,8 @@ OFFSETS = (
 FOOTPATH = '158 128 411 181 "Footpath"\r\n443 128 501 169 "To"\r\n64 200 363 243 "Colchester"\r\n'
 # train/IMG_0030.gt of the set (http://www.iapr-tc11.org, MSRA Text Detection 500 Database).
 IMG_0030 = "0 0 749 860 47 105 -0.048040\n1 1 728 919 16 44 -0.023252\n"
-# Entries of poly_gt_img11.txt as the set's own .txt release has them (https://github.com/cs-chan/Total-Text-Dataset);
-# the longest one wrapped as numpy wraps what it prints.
+# Entries of poly_gt_img11.txt of the official .txt release (https://github.com/cs-chan/Total-Text-Dataset);
+# the longest one wrapped as numpy prints it.
 IMG11 = """\
 x: [[115 503 494 115]], y: [[322 346 426 404]], ornt: [u'm'], transcriptions: [u'nauGHTY']
 x: [[ 734 1058 1061  744]], y: [[360 369 449 430]], ornt: [u'm'], transcriptions: [u'NURIS']

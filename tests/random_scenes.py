@@ -8,7 +8,7 @@ from resnet18_ocrdet.structures import Sample
 
 
 class Scenes:
-    """Images of random bytes with one word each, of the sizes given."""
+    """Images of random bytes with one word each, of the given sizes."""
 
     def __init__(self, sizes):
         self.sizes = sizes
@@ -23,7 +23,7 @@ class Scenes:
         image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         return Sample(f"{index}.jpg", image, (word,), np.array([index % 2 == 1]))
 
-    open = load  # a sample is a picture that has been read
+    open = load  # a `Sample` is also a `Picture`
 
 
 SCENES = Scenes([(48, 64)] * 5)
