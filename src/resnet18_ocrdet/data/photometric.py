@@ -1,7 +1,7 @@
 """Photometric augmentation: each change is drawn by one function, which returns what to apply to the image.
 
-To add one: write a `draw_…` function here, add a field for it to `Augment`, and its key to conf/augment/*.yaml and
-config/options.py. Every change is cheap compared with decoding a photo. Legend: H W pixels, (H, W, 3) uint8 RGB.
+To add one: write a `draw_…` function here, a field for it in `Augment`, and its key in conf/augment/*.yaml. Every change
+is cheap compared with decoding a photo. Legend: H W pixels, (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations

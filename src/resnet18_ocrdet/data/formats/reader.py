@@ -1,7 +1,7 @@
 """The contract of a label format, and the list of all label formats.
 
-To add one: write a module here with the members of `LabelFormat`, add it to FORMATS, add its key to the choices of
-`data.dialect` (config/options.py), and write conf/data/<key>.yaml.
+To add one: write a module here with the members of `LabelFormat`, list it in FORMATS, and write conf/data/<key>.yaml,
+which makes the key a choice of `data.dialect`.
 """
 
 from __future__ import annotations
