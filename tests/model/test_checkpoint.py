@@ -205,5 +205,5 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     state = {key: tensor.clone() for key, tensor in net.state_dict().items()}
     state["1.running_var"][1] = value
     message = refusal(load_weights, net, state, tmp_path / "best.pt")
-    assert "1 tensors hold NaN or infinity (first: 1.running_var)" in message
+    assert "1 tensor with NaN or infinity (first: 1.running_var)" in message
     assert same(net.state_dict(), before)

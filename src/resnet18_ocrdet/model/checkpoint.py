@@ -23,7 +23,7 @@ from ..runtime.messages import one_line
 from .checkpoint_schema import check_content, check_tensors, is_count
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint
-from .tensor_names import compare_tensors, describe_tensors, explain_names, not_finite
+from .tensor_names import LONGEST_LINE, describe_tensors, mismatch
 from .zip_check import refuse_compressed
 
 SCHEMA = 3
@@ -32,17 +32,9 @@ NOT_LOADED = {
     ".pt2": "a torch.export file is for your own programs (torch.export.load); use an .onnx, or the .pt it was "
     "exported from",
 }
-LONGEST_LINE = 1000  # characters of an error message
 WRITER = "inline_container"  # torch names this file in the RuntimeError for a full disk
 PICKLED_CODE = re.compile(r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)")  # torch's message with weights_only
-ADDED_IN_3: dict[str, Any] = {
-    "average": None,
-    "scaler": {},
-    "not_better": 0,
-    "images_per_step": None,
-    "world": 1,
-    "about": {},
-}
+ADDED_IN_3 = ("average", "scaler", "not_better", "images_per_step", "world", "about")
 
 
 class Checkpoint(Metadata):
@@ -144,7 +136,8 @@ def _all_keys(content: object) -> Checkpoint:
     """The content of a file of this or the previous schema."""
     needed = Checkpoint.__required_keys__
     if isinstance(content, dict) and is_count(content.get("schema")) and content["schema"] == 2:
-        content = {**ADDED_IN_3, **content}
+        defaults: dict[str, Any] = {**weights_only({}, {}, {}, {})}
+        content = {**{key: defaults[key] for key in ADDED_IN_3}, **content}
     if not isinstance(content, dict) or not needed <= content.keys():
         first = min(needed - (set(content) if isinstance(content, dict) else set()))
         raise UserError(f"not written by ocrdet-train ('{first}' is missing){describe_tensors(content, needed)}")
@@ -187,15 +180,8 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
 
     Returns one line that counts them. Raises UserError if names or shapes differ, or a value is not finite."""
     wanted = model.state_dict()
-    missing, unknown, reshaped = compare_tensors(wanted, state)
-    if first := (reshaped + missing + unknown)[:1]:
-        problem = (
-            f"{len(wanted) - len(missing) - len(reshaped)} of {len(wanted)} tensors fit; {len(missing)} missing, "
-            f"{len(unknown)} unknown, {len(reshaped)} of another shape (first: {first[0]})"
-        )
-        raise UserError(f"checkpoint {path}: {one_line(problem + explain_names(wanted, unknown), LONGEST_LINE)}")
-    if bad := not_finite(state):
-        raise UserError(f"checkpoint {path}: {len(bad)} tensors hold NaN or infinity (first: {bad[0]})")
+    if (problem := mismatch(wanted, state)) is not None:
+        raise UserError(f"checkpoint {path}: {problem}")
     model.load_state_dict(state)
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
 

@@ -9,11 +9,10 @@ from urllib.error import URLError
 import torch
 
 from ..errors import UserError
-from ..runtime.messages import count, one_line
 from ..runtime.regular_file import open_regular
 from .backbone import Backbone
 from .checkpoint_schema import check_tensors, is_state
-from .tensor_names import COUNTER, compare_tensors, not_finite
+from .tensor_names import COUNTER, mismatch
 from .zip_check import refuse_compressed
 
 
@@ -28,14 +27,8 @@ def load_imagenet(backbone: Backbone, source: str) -> str:
         state = {key: value for key, value in state.items() if not key.startswith(backbone.classifier)}
     wanted = backbone.state_dict()
     counters = {key for key in wanted if key.endswith(COUNTER)}  # absent in older files
-    missing, unknown, reshaped = compare_tensors(wanted, state, counters)
-    if first := (missing + unknown + reshaped)[:1]:
-        raise UserError(
-            f"init.backbone={source}: not weights of {backbone.name}: {count(len(missing), 'tensor')} missing, "
-            f"{len(unknown)} unknown, {len(reshaped)} of another shape (first: {one_line(first[0])})"
-        )
-    if bad := not_finite(state):
-        raise UserError(f"init.backbone={source}: {count(len(bad), 'tensor')} with NaN or infinity (first: {bad[0]})")
+    if (problem := mismatch(wanted, state, counters)) is not None:
+        raise UserError(f"init.backbone={source}: not weights of {backbone.name}: {problem}")
     backbone.load_state_dict(state, strict=False)  # checked above; only counters may be missing
     loaded = len(wanted) - len(counters)
     return f"backbone: {loaded} of {loaded} tensors from {source}"

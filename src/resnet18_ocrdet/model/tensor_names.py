@@ -8,8 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..runtime.messages import count, one_line
+
 COUNTER = "num_batches_tracked"  # of batch norm: absent in old files, not used in inference
 DEFORMABLE = "conv2_offset"  # the layer that computes the offsets, in MhLiao/DB and its descendants
+LONGEST_LINE = 1000  # characters of an error message
 MOST_PARTS = 8  # of a tensor's name in this network, at least
 WRAPPERS = {  # first part of a tensor's name -> where it comes from
     "module": " (of DistributedDataParallel: save the state dict of its .module)",
@@ -17,19 +20,20 @@ WRAPPERS = {  # first part of a tensor's name -> where it comes from
 }
 
 
-def compare_tensors(
-    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], optional: Collection[str] = ()
-) -> tuple[list[str], list[str], list[str]]:
-    """Names that are missing, unknown, or have another shape; `optional` ones may be missing."""
+def mismatch(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], optional: Collection[str] = ()) -> str | None:
+    """Why a network cannot load a state dict, in one line; None if it can. optional: names that may be missing."""
     missing = sorted(wanted.keys() - given.keys() - set(optional))
     unknown = sorted(given.keys() - wanted.keys())
     reshaped = sorted(key for key in wanted.keys() & given.keys() if wanted[key].shape != given[key].shape)
-    return missing, unknown, reshaped
-
-
-def not_finite(state: Mapping[str, Tensor]) -> list[str]:
-    """Names of tensors with NaN or infinity."""
-    return [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if first := (reshaped + missing + unknown)[:1]:
+        total = len(wanted) - len(optional)
+        return one_line(
+            f"{total - len(missing) - len(reshaped)} of {total} tensors fit; {len(missing)} missing, {len(unknown)} "
+            f"unknown, {len(reshaped)} of another shape (first: {first[0]}){_explain(wanted, unknown)}",
+            LONGEST_LINE,
+        )
+    bad = [key for key, value in given.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    return f"{count(len(bad), 'tensor')} with NaN or infinity (first: {bad[0]})" if bad else None
 
 
 def state_in(content: object) -> dict[str, Tensor] | None:
@@ -40,7 +44,7 @@ def state_in(content: object) -> dict[str, Tensor] | None:
     return None
 
 
-def explain_names(wanted: Collection[str], unknown: Sequence[str]) -> str:
+def _explain(wanted: Collection[str], unknown: Sequence[str]) -> str:
     """The likely reason for unknown names: a prefix, or another architecture; empty if there is none."""
     longer = Counter(name.removesuffix(tail) for name in unknown if (tail := _tail(name, wanted)))
     if longer:
