@@ -121,5 +121,6 @@ def test_fp16_halves_an_overflowing_scale_and_continues(tmp_path: Path, monkeypa
     assert "step 1: fp16 gradients overflowed; the loss scale is halved" in out
     content = last(tmp_path / "run")
     assert content["guard"]["skipped"] == 0 and content["scaler"]["scale"] < 2.0**40
+    assert "lower optimizer.lr" not in out and not (tmp_path / "run/guard.jsonl").exists()  # it is not a bad step
     assert content["contract"]["precision"] == "fp16"
     assert all(torch.isfinite(value).all() for value in content["model"].values() if value.is_floating_point())
