@@ -71,7 +71,7 @@ def test_large_text_comes_from_the_whole_image():
 
 @pytest.mark.slow
 def test_tiles_find_the_words_of_single_photos_in_a_mosaic(icdar2015: Path):
-    records = {r.image_path.name: r for r in read_data(icdar2015, "icdar2015").parts["train"]}
+    records = {r.image_path.name: r for r in read_data(icdar2015, "icdar2015").splits["train"]}
     detector, without = (Detector(input_size=(736, 1280), tiling=tiling) for tiling in (True, False))
     mosaic, truth, alone = np.zeros((4000, 6000, 3), np.uint8), [], []
     for place, number in enumerate(range(801, 821)):
