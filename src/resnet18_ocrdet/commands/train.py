@@ -30,7 +30,7 @@ from ..train.bad_batch import write_bad_batch
 from ..train.diagnosis import Diagnosis, Displacement, standing_still, waiting
 from ..train.engine import LossSums, StepRecord, train_one_epoch
 from ..train.guard import Verdict
-from ..train.logger import NullLogger, RunLogger
+from ..train.logger import RunLogger
 from ..viz.overlays import Overlays
 from .checkpointer import Checkpointer
 from .cross_checks import suspicions
@@ -110,9 +110,8 @@ class Training:
         self.state, self.loader = parts.state, parts.loader
         self.world: World = parts.compute.world
         self.diagnosis = Diagnosis(parts.criterion, bool(cfg.train.mining_warmup))
-        self.logger: RunLogger | NullLogger = NullLogger()
-        if self.world.first:
-            self.logger = RunLogger(folder.root, self.state.epoch, self.state.step, display.line)
+        written = folder.root if self.world.first else None
+        self.logger = RunLogger(written, self.state.epoch, self.state.step, display.line)
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
@@ -219,7 +218,7 @@ class Training:
         # best.pt first: if killed in between, the resumed run validates again and finds the same
         if best and not self.checkpointer.best():
             state.best_hmean = before
-        if metric is not None:
+        if metric is not None and self.world.first:
             path = self.folder.precision_recall if best else None
             show_precision_recall(metric, record["ap"], self.logger, state.step, path)
         self.checkpointer.last()

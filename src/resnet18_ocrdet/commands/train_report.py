@@ -19,7 +19,7 @@ from ..runtime.messages import count
 from ..runtime.run_folder import RunFolder
 from ..train.engine import StepRecord
 from ..train.guard import Guard, Verdict
-from ..train.logger import NullLogger, RunLogger
+from ..train.logger import RunLogger
 from ..viz.charts import INSTALL, draw_curves, precision_recall_image, write_png
 from .train_parts import Parts
 
@@ -118,11 +118,11 @@ def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
 
 
 def show_precision_recall(
-    metric: IcdarMetric, ap: float | None, logger: RunLogger | NullLogger, step: int, path: Path | None
+    metric: IcdarMetric, ap: float | None, logger: RunLogger, step: int, path: Path | None
 ) -> None:
     """The curve of one validation into TensorBoard, and into `path` if one is given."""
     curve = metric.curve()
-    if curve is None or isinstance(logger, NullLogger) or (picture := precision_recall_image(curve, ap)) is None:
+    if curve is None or (picture := precision_recall_image(curve, ap)) is None:
         return
     logger.picture("val/precision_recall", picture, step)
     if path is not None:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class RunLogger:
     """Writes `metrics.jsonl`, `guard.jsonl` and TensorBoard's event file in a run folder."""
 
-    def __init__(self, run_dir: Path, epoch: int, step: int, warn: Callable[[str], None]) -> None:
-        """epoch, step: finished ones; later lines are dropped, as a resumed run writes them again.
-
-        warn: called once, with a line, when something cannot be written."""
+    def __init__(self, run_dir: Path | None, epoch: int, step: int, warn: Callable[[str], None]) -> None:
+        """run_dir: None for a process that writes nothing. epoch, step: finished ones; later lines are dropped, as a
+        resumed run writes them again. warn: called once, with a line, when something cannot be written."""
         self._warn: Callable[[str], None] | None = warn
-        self._epochs, self._faults = JsonLines(run_dir / "metrics.jsonl"), JsonLines(run_dir / "guard.jsonl")
-        self._events, self._purge_step = run_dir / "tensorboard", step + 1 if step else None
+        self._epochs = JsonLines(run_dir and run_dir / "metrics.jsonl")
+        self._faults = JsonLines(run_dir and run_dir / "guard.jsonl")
+        self._events, self._purge_step = run_dir and run_dir / "tensorboard", step + 1 if step else None
         with self._tolerant():
             self._epochs.keep(lambda record: record["epoch"] <= epoch)
             self._faults.keep(lambda record: record["step"] <= step)
@@ -56,9 +56,7 @@ class RunLogger:
         }
         if memory is not None:
             values["memory_gib"] = memory
-        with self._tolerant():
-            for name, value in values.items():
-                self._board.add_scalar(f"train/{name}", value, record.step)
+        self._scalars("train", values, record.step)
 
     def fault(self, record: StepRecord) -> None:
         """A bad step; see docs/train.md for the keys."""
@@ -75,15 +73,13 @@ class RunLogger:
             self._epochs.append(record)
         values = {f"loss_{name}": value for name, value in (record["val_loss"] or {}).items()}
         values |= {name: record[name] for name in ("precision", "recall", "hmean", "ap") if record[name] is not None}
-        with self._tolerant():
-            for name, value in values.items():
-                self._board.add_scalar(f"val/{name}", value, record["step"])
-            self._board.flush()
+        self._scalars("val", values, record["step"], flush=True)
 
     def picture(self, tag: str, image: Image, step: int) -> None:
         """An overlay, (H, W, 3) uint8."""
-        with self._tolerant():
-            self._board.add_image(tag, image, step, dataformats="HWC")
+        if self._events is not None:
+            with self._tolerant():
+                self._board.add_image(tag, image, step, dataformats="HWC")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the epochs so far."""
@@ -95,6 +91,15 @@ class RunLogger:
             with self._tolerant():
                 self._board.close()
 
+    def _scalars(self, group: str, values: dict[str, float], step: int, flush: bool = False) -> None:
+        if self._events is None:
+            return
+        with self._tolerant():
+            for name, value in values.items():
+                self._board.add_scalar(f"{group}/{name}", value, step)
+            if flush:
+                self._board.flush()
+
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
         try:
@@ -105,48 +110,23 @@ class RunLogger:
             self._warn = None
 
 
-class NullLogger:
-    """For the processes that write nothing: keeps the epochs, ignores the rest."""
-
-    def __init__(self) -> None:
-        self._records: list[dict[str, Any]] = []
-
-    def step(self, record: StepRecord, memory: float | None = None) -> None:
-        """Ignored."""
-
-    def fault(self, record: StepRecord) -> None:
-        """Ignored."""
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """Keep it for `records`."""
-        self._records.append(record)
-
-    def picture(self, tag: str, image: Image, step: int) -> None:
-        """Ignored."""
-
-    def records(self) -> list[dict[str, Any]]:
-        """What `epoch` got."""
-        return self._records
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
 class JsonLines:
     """A file of one JSON object per line, with all of its records in memory."""
 
-    def __init__(self, path: Path) -> None:
-        """Read what exists; a line that a kill cut off is dropped. Raises OSError."""
+    def __init__(self, path: Path | None) -> None:
+        """Read what exists; a line that a kill cut off is dropped. path: None keeps in memory only. Raises OSError."""
         self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if path is not None and path.is_file() else []
         self.records = [record for line in lines if (record := _parse(line)) is not None]
         self._complete = True  # whether the file holds all records
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record. After a failure the next call writes the whole file. Raises OSError."""
         self.records.append(record)
+        if self._path is None:
+            return
         if not self._complete:
-            self._rewrite()
+            self._rewrite(self._path)
             return
         self._complete = False
         with self._path.open("a", encoding="utf-8") as file:
@@ -156,12 +136,12 @@ class JsonLines:
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop all other records. Raises OSError."""
         self.records = [record for record in self.records if wanted(record)]
-        if self._path.is_file():
-            self._rewrite()
+        if self._path is not None and self._path.is_file():
+            self._rewrite(self._path)
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, path: Path) -> None:
         self._complete = False
-        with atomic_write(self._path) as hidden:
+        with atomic_write(path) as hidden:
             hidden.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")
         self._complete = True
 
