@@ -139,7 +139,7 @@ def outcome(kind: str, made: Sequence[LabelError], findings: Sequence[dict[str, 
 
 def photos(root: Path, span: str) -> list[LabelRecord]:
     """The labels of the photos first-last. Raises UserError if there are none."""
-    records = read_data(root, "icdar2015").parts.get("train", [])
+    records = read_data(root, "icdar2015").splits.get("train", [])
     return [records[index] for index in choose(records, range(len(records)), span, 0, "--photos")]
 
 

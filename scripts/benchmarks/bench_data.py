@@ -119,7 +119,7 @@ def sources(folder: Path) -> dict[str, LabelledImages]:
 
 def real_photos(root: Path) -> LabelledImages:
     """The first photos of the training half of ICDAR2015."""
-    return LabelledImages(read_data(root).parts["train"][:PHOTOS])
+    return LabelledImages(read_data(root).splits["train"][:PHOTOS])
 
 
 def sample_rows(name: str, size: int, times: Times) -> list[Row]:

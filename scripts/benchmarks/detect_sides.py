@@ -95,7 +95,7 @@ def write_inputs(folder: Path, photos: int) -> str:
     """Write N.jpg (or a link to a photo) and N.npy, the map of its labels. Returns what the images are."""
     root = os.environ.get("OCRDET_ICDAR2015")
     scenes = None if root else SyntheticScenes(photos, 720, WIDTH, seed=0)
-    records = read_data(Path(root)).parts["train"][800:900] if root else []
+    records = read_data(Path(root)).splits["train"][800:900] if root else []
     for number in range(photos):
         picture = folder / f"{number}.jpg"
         if scenes is None:

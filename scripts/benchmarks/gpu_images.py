@@ -66,7 +66,7 @@ def training_images(options: Options, kept: CacheKind = "none") -> tuple[Labelle
 
 @cache
 def _photos(root: Path) -> list[LabelRecord]:
-    return read_data(root).parts["train"][:PHOTOS]
+    return read_data(root).splits["train"][:PHOTOS]
 
 
 def _record(path: Path, quads: list[list[list[float]]]) -> LabelRecord:

@@ -89,7 +89,7 @@ def write(path: Path, data: bytes) -> None:
 def read_labels(root: Path, dialect: str) -> None:
     """As a training does, before the images are decoded."""
     reading = read_data(root, dialect)
-    parts = apply_error_policy(reading.parts, reading.report, "fix", "negative", limit=None).parts
+    parts = apply_error_policy(reading.splits, reading.report, "fix", "negative", limit=None).splits
     records = [record for part in parts.values() for record in part]
     packed = LabelledImages(records)
     for _ in packed.fingerprint():
@@ -110,7 +110,7 @@ def check_labels(root: Path) -> None:
     output.mkdir(exist_ok=True)
     write_report_json(output / "report.json", result)
     write_report_html(output / "report.html", result)
-    clean_records(reading.parts, reading.report)
+    clean_records(reading.splits, reading.report)
 
 
 def look_and_read(root: Path) -> None:

@@ -66,7 +66,7 @@ def test_report_json(result: CheckResult, tmp_path: Path):
     assert report["levels"] == {"error": 1, "warning": 3, "repair": 0, "info": 3}
     assert report["advice"] == [{"what": "learning rate", "reason": "few <images>", "override": "optimizer.lr=0.005"}]
     images = [Path(finding["image"]) for finding in report["findings"] if finding["image"]]
-    assert result.reading.parts["train"][1].image_path in images, "a file name that is not UTF-8 can be read back"
+    assert result.reading.splits["train"][1].image_path in images, "a file name that is not UTF-8 can be read back"
 
 
 def test_the_number_of_examples_is_limited_and_all_findings_are_listed(result: CheckResult, tmp_path: Path):
@@ -80,7 +80,7 @@ def test_the_number_of_examples_is_limited_and_all_findings_are_listed(result: C
 
 
 def test_report_html_is_self_contained(result: CheckResult, tmp_path: Path):
-    image = result.reading.parts["train"][0].image_path
+    image = result.reading.splits["train"][0].image_path
     result.reading.report.add("QA102", image, 0, HOSTILE, image)
     write_report_html(tmp_path / "report.html", result)
     text = (tmp_path / "report.html").read_bytes().decode("utf-8")

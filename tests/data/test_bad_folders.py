@@ -32,7 +32,7 @@ def write(root: Path, *pictures: str, **labels: str) -> Path:
 
 
 def texts(reading: Reading) -> dict[str, tuple[str, ...]]:
-    return {record.image_path.name: record.texts for record in reading.parts["train"]}
+    return {record.image_path.name: record.texts for record in reading.splits["train"]}
 
 
 def told(reading: Reading) -> list[tuple[str, str, int]]:
@@ -86,7 +86,7 @@ def test_one_stem_with_two_suffixes(tmp_path: Path):
     (root / "labels/1.png.txt").rename(root / "labels/1.txt")
     (root / "labels/1.jpg.txt").unlink()
     reading = read_data(root)
-    assert told(reading) == [("FS076", "1.txt", 0)] * 2 and not reading.parts["train"]  # unknown owner
+    assert told(reading) == [("FS076", "1.txt", 0)] * 2 and not reading.splits["train"]  # unknown owner
 
 
 def test_cyclic_links_and_desktop_files(tmp_path: Path):
@@ -190,4 +190,4 @@ def test_a_read_error_in_a_label_file(tmp_path: Path, monkeypatch):
     reading = read_data(root)
     assert told(reading) == [("GT006", "2.txt", 0)]
     assert reading.report.findings[0].detail == "cannot be read: Input/output error"
-    assert {record.image_path.name: record.lost for record in reading.parts["train"]} == {"1.png": 0, "2.png": 1}
+    assert {record.image_path.name: record.lost for record in reading.splits["train"]} == {"1.png": 0, "2.png": 1}

@@ -33,7 +33,7 @@ def codes(root: Path, **options: str) -> list[tuple[str, str, int]]:
 
 def used(root: Path) -> list[LabelRecord]:
     reading = read_data(root)
-    return apply_error_policy(reading.parts, reading.report).parts["train"]
+    return apply_error_policy(reading.splits, reading.report).splits["train"]
 
 
 def test_an_empty_label_file_means_no_text(tmp_path: Path):
@@ -63,7 +63,7 @@ def test_two_corners_are_a_box_only_on_request(tmp_path: Path):
     for folder, name in (("images", "train_images"), ("labels", "train_gts")):
         (tmp_path / folder).rename(tmp_path / name)
     (tmp_path / "train_gts/1.txt").write_text('20,60,60,80,"word"\n')
-    (record,) = read_data(tmp_path, "icdar2013").parts["train"]
+    (record,) = read_data(tmp_path, "icdar2013").splits["train"]
     assert record.polygons[0].tolist() == [[20, 60], [60, 60], [60, 80], [20, 80]]
 
 
@@ -89,7 +89,7 @@ def test_labels_of_a_larger_image_name_the_ratio(tmp_path: Path):
     root = write(tmp_path, "256,20,300,20,300,40,256,40,a\n200,120,300,120,300,150,200,150,b", WORD)
     with pytest.raises(UserError, match="GT024") as caught:
         reading = read_data(root)
-        apply_error_policy(reading.parts, reading.report, "fail")
+        apply_error_policy(reading.splits, reading.report, "fail")
     assert "2 of 2 regions lie outside, up to 2.34 times the image, 128 px wide, 96 high" in str(
         caught.value
     )  # 300 / 128

@@ -123,7 +123,7 @@ from pathlib import Path
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-for source in (LabelledImages(read_data(Path(sys.argv[1])).parts["train"]), SyntheticScenes(4, 64, 96, seed=1)):
+for source in (LabelledImages(read_data(Path(sys.argv[1])).splits["train"]), SyntheticScenes(4, 64, 96, seed=1)):
     print(list(source.fingerprint()))
 """  # the chunks rather than their hash, because `provenance` takes seconds to load torch
 

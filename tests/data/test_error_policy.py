@@ -164,7 +164,7 @@ def test_images_and_labels_side_by_side(tmp_path, folder):
     for path in [*root.glob("images/*"), *root.glob("labels/*")]:
         path.rename(flat / path.name)
     reading = read_data(flat)
-    assert [record.texts for record in reading.parts["train"]] == [("word",)] * 3 and not len(reading.report)
+    assert [record.texts for record in reading.splits["train"]] == [("word",)] * 3 and not len(reading.report)
 
 
 def test_every_format_has_the_members_of_the_protocol():

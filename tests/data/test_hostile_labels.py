@@ -113,13 +113,15 @@ def test_the_limit_applies_in_training(tmp_path: Path):
 
 def test_too_many_regions_are_lost_in_every_format(written, monkeypatch):
     key, root, _ = written
-    many = {record.image_path: len(record.polygons) for records in read_data(root).parts.values() for record in records}
+    many = {
+        record.image_path: len(record.polygons) for records in read_data(root).splits.values() for record in records
+    }
     for module in (text_file, icdar_text, pairing, points, ctw1500):
         monkeypatch.setattr(module, "MAX_REGIONS", 0)
     reading = read_data(root, key)
     found = {finding.image for finding in reading.report.of("GT028")}
     assert found == {image for image, number in many.items() if number} and found
-    records = {record.image_path: record for records in reading.parts.values() for record in records}
+    records = {record.image_path: record for records in reading.splits.values() for record in records}
     assert all(records[image].lost and not records[image].polygons for image in found)
 
 

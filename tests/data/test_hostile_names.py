@@ -102,7 +102,7 @@ def test_an_image_with_an_invalid_name_loses_only_itself(kind: str, tmp_path: Pa
     began = time.process_time()
     reading = read_data(tmp_path, kind)
     assert time.process_time() - began < 2
-    assert [record.image_path.name for record in reading.parts["train"]] == ["1.png"]
+    assert [record.image_path.name for record in reading.splits["train"]] == ["1.png"]
     assert len(reading.report.of("FS079")) >= 4
     assert all("\n" not in finding.text and len(finding.text) < 1000 for finding in reading.report)
     "".join(finding.text for finding in reading.report).encode()  # it can be printed

@@ -127,7 +127,7 @@ def test_normalized_regions_that_exceed_the_border(tmp_path):
         "0.1,0.1,0.3,0.1,0.3,0.5,0.1,0.5,x\n0.5,0.5,1.01,0.5,1.01,0.9,0.5,0.9,y\n"
     )
     reading = read_data(tmp_path, coords="normalized")
-    (record,) = reading.parts["train"]
+    (record,) = reading.splits["train"]
     assert record.lost == 0 and not record.ignore.any() and not reading.report.at("error")
     np.testing.assert_allclose(record.polygons[1][:, 0], [0.5 * WIDTH, 1.01 * WIDTH, 1.01 * WIDTH, 0.5 * WIDTH])
 

@@ -136,7 +136,7 @@ def test_labelme_and_coco_files_can_be_trained_on(tiny_run: Path, tmp_path: Path
         if dialect == "coco":
             shutil.copytree("in", "set/images")
             shutil.copy("out/coco.json", "set")
-        parts = read_data(Path(root), dialect).parts
+        parts = read_data(Path(root), dialect).splits
         regions = [len(record.polygons) for part in parts.values() for record in part]
         assert sorted(regions) == sorted(len(image["polygons"]) for image in images.values())
     assert run_command("detect", _detect, [*words, "output=in/out", "labelme=true"]) == 0

@@ -46,13 +46,13 @@ def check_dataset(
     """Check everything once and add the findings to the report of the reading. advance: called after each image.
 
     make, scale, height, width: targets, resize and input size of the planned training."""
-    images = measure_images(reading.parts, advance)
-    check_images(reading.parts, images, reading.report)
+    images = measure_images(reading.splits, advance)
+    check_images(reading.splits, images, reading.report)
     splits = {
         split: check_regions(root, split, records, images[split], make, scale, reading.report)
-        for split, records in reading.parts.items()
+        for split, records in reading.splits.items()
     }
-    check_lines(root, reading.parts, reading.report)
+    check_lines(root, reading.splits, reading.report)
     return CheckResult(root, reading, images, splits, height, width, make.min_text_size)
 
 
@@ -63,7 +63,7 @@ def advice_input(result: CheckResult, planned: AdviceInput) -> AdviceInput:
     split = "train" if "train" in result.splits else next(iter(result.splits), "")
     if not split:
         return planned._replace(images=0, care=0, usable=0, bad_images=0, text_height=0.0, small_text=0.0)
-    stats, records, images = result.splits[split], result.reading.parts[split], result.images[split]
+    stats, records, images = result.splits[split], result.reading.splits[split], result.images[split]
     heights = stats.heights
     held_out = 0 if "val" in result.splits else max(1, round(VAL_FRACTION * stats.images))
     return planned._replace(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.error_policy import Parts, mask_lost
+from ..data.error_policy import RecordsBySplit, mask_lost
 from ..data.findings import Report
 from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
 from ..data.image_head import read_head
@@ -26,14 +26,14 @@ NO_IMAGE = "FS079"  # a name without an image
 COPIES = ("FS072", "IM072")
 
 
-def clean_records(parts: Parts, report: Report) -> tuple[Parts, int]:
+def clean_records(parts: RecordsBySplit, report: Report) -> tuple[RecordsBySplit, int]:
     """The records for the copy, and the number of images left out: broken, unlabelled and duplicate ones.
 
     An image in two splits stays in the one that is not used for training."""
     broken = {finding.image for finding in report.of("GT001", *UNUSABLE)}
     copies = {finding.image for finding in report.of(*COPIES)}
     listed: Counter[Path | None] = Counter(record.image_path for records in parts.values() for record in records)
-    kept: Parts = {}
+    kept: RecordsBySplit = {}
     for split, records in sorted(parts.items(), key=lambda item: item[0] == "train"):
         present = {record.image_path for found in kept.values() for record in found}
         duplicate = {path for path in copies if path in present or listed[path] == 1}

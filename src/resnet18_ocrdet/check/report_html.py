@@ -50,7 +50,7 @@ class LabelSection(NamedTuple):
 
 def write_report_html(path: Path, result: CheckResult) -> None:
     """Write the report; the images of its examples are read again. Raises OSError."""
-    records = {record.image_path: record for records in result.reading.parts.values() for record in records}
+    records = {record.image_path: record for records in result.reading.splits.values() for record in records}
     report, labels = result.reading.report, result.labels
     write_page(
         path,

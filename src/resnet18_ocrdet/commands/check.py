@@ -49,7 +49,7 @@ def run(cfg: DictConfig) -> int:
     outcome = training_outcome(reading, cfg.data.on_error, cfg.data.missing_gt)
     needed = needed_overrides(reading, cfg.data.on_error, cfg.data.missing_gt)
     if cfg.fix:
-        refuse_folder(reading.parts, folder / FIXED, cfg.overwrite, REMEDY)
+        refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
     output = OutputFolder(folder, "check", build.plain(cfg), cfg.overwrite)
     with output.claimed(REPORTS):
@@ -131,7 +131,7 @@ def _check(
 def _fix(result: CheckResult, folder: Path, overwrite: bool, display: Display) -> None:
     """Write the cleaned copy."""
     report = result.reading.report
-    parts, skipped = clean_records(result.reading.parts, report)
+    parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
         copied = write_fixed_copy(parts, folder, advance, overwrite)
     for line in copy_messages(report, folder, copied, skipped):

@@ -25,7 +25,7 @@ def summary(root: Path, reading: Reading) -> list[str]:
     parts = ", ".join(
         f"{split} {count(len(records), 'image')} with {count(sum(len(r.polygons) for r in records), 'region')}, "
         f"{sum(int(r.ignore.sum()) for r in records)} don't-care"
-        for split, records in reading.parts.items()
+        for split, records in reading.splits.items()
     )
     lines = [f"data: {reading.dialect} ({reading.why}) in {root}", parts]
     return [*lines, reading.exif] if reading.exif else lines
@@ -45,7 +45,7 @@ def finding_messages(result: CheckResult) -> list[str]:
 def training_outcome(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> str:
     """What ocrdet-train would do with the data set."""
     try:
-        left = apply_error_policy(reading.parts, reading.report, on_error, missing_gt).parts
+        left = apply_error_policy(reading.splits, reading.report, on_error, missing_gt).splits
     except UserError as error:
         reasons = [line.removeprefix("data: ") for line in str(error).splitlines() if line.startswith("data: ")]
         return f"ocrdet-train would refuse this data set: {'; and '.join(reasons)}"
@@ -61,7 +61,7 @@ def needed_overrides(reading: Reading, on_error: OnError, missing_gt: MissingGt)
     candidates: tuple[tuple[OnError, MissingGt], ...] = (DEFAULT_POLICY, (on_error, missing_gt), (on_error, "skip"))
     for policy in candidates:
         with suppress(UserError):
-            apply_error_policy(reading.parts, reading.report, *policy)
+            apply_error_policy(reading.splits, reading.report, *policy)
             named = zip(("data.on_error", "data.missing_gt"), policy, DEFAULT_POLICY, strict=True)
             return [f"{key}={value}" for key, value, default in named if value != default]
     return None
@@ -74,7 +74,7 @@ def suggested_commands(result: CheckResult, needed: list[str] | None, has_weight
     data = ["data=custom", f"data.root={result.root}", *needed]
     overrides = [word for advice in result.advice for word in advice.override.split()]
     lines = [f"together: ocrdet-train {shlex.join([*data, *overrides])}"] if overrides else []
-    if len(result.reading.parts.get("train", ())) < FEW_IMAGES and not has_weights:
+    if len(result.reading.splits.get("train", ())) < FEW_IMAGES and not has_weights:
         lines.append(
             f"with fewer than {FEW_IMAGES} images, start from trained weights; the preset sets the rest: "
             f"ocrdet-train experiment=finetune init.weights={BUNDLED} {shlex.join(data)}"

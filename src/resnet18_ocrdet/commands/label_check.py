@@ -44,7 +44,7 @@ class LabelAuditor:
     def __call__(self, reading: Reading, display: Display) -> LabelAudit:
         """Predict all images that have labels and can be read."""
         unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
-        records = [r for part in reading.parts.values() for r in part if r.image_path not in unlabelled]
+        records = [r for part in reading.splits.values() for r in part if r.image_path not in unlabelled]
         if self.adopted is not None:
             display.line(self.adopted)
         train_overlap = records_in_training(self.content, self.contract, records)
@@ -67,7 +67,7 @@ class LabelAuditor:
         return audit_labels(self.name, train_overlap, images)
 
     def _predict(self, record: LabelRecord, image: Image) -> Predictions:
-        prob_map, transform = self.predictor.look(image)
+        prob_map, transform = self.predictor.predict_map(image)
         found = self.predictor.decode(prob_map, transform)
         quads, _ = min_area_quads([each.polygon for each in found])
         boxes = [each._replace(polygon=quad) for each, quad in zip(found, quads, strict=True)]

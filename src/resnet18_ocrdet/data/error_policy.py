@@ -27,18 +27,18 @@ MAX_OUTSIDE = 0.01  # share of the regions outside their images
 MAX_LISTED = 10  # findings in an error message
 NOT_LISTED = ("PG034", "PG039")  # repairs that are too common to mention
 NO_LABELS = "GT001"  # decided by `data.missing_gt`
-Parts = dict[str, list[LabelRecord]]
+RecordsBySplit = dict[str, list[LabelRecord]]
 
 
 class PolicyResult(NamedTuple):
     """The records to use, and notes about the others."""
 
-    parts: Parts
+    splits: RecordsBySplit
     notes: tuple[str, ...]  # one line for each kind of finding
 
 
 def apply_error_policy(
-    parts: Parts,
+    splits: RecordsBySplit,
     report: Report,
     on_error: OnError = "fix",
     missing_gt: MissingGt = "fail",
@@ -55,17 +55,17 @@ def apply_error_policy(
     if on_error == "fail" and errors:
         problems.append(_refusal(errors, "data.on_error=fail; data.on_error=fix makes lost regions don't-care"))
     if on_error == "fix" and limit is not None:
-        problems += _too_many_errors(parts, report, errors, limit)
+        problems += _too_many_errors(splits, report, errors, limit)
     if problems:
         raise UserError("\n".join(problems))
-    parts, unlabelled = _without_labels(parts, report, missing_gt)
+    splits, unlabelled = _without_labels(splits, report, missing_gt)
     affected = {finding.image for finding in errors}
     kept = {
-        part: [record for record in records if on_error != "skip" or record.image_path not in affected]
-        for part, records in parts.items()
+        split: [record for record in records if on_error != "skip" or record.image_path not in affected]
+        for split, records in splits.items()
     }
     if on_error == "fix":
-        kept = {part: [mask_lost(record) for record in records] for part, records in kept.items()}
+        kept = {split: [mask_lost(record) for record in records] for split, records in kept.items()}
     return PolicyResult(kept, (*unlabelled, *finding_notes(report, on_error)))
 
 
@@ -100,28 +100,28 @@ def finding_notes(report: Report, on_error: OnError) -> list[str]:
     return lines
 
 
-def _without_labels(parts: Parts, report: Report, missing_gt: MissingGt) -> tuple[Parts, list[str]]:
+def _without_labels(splits: RecordsBySplit, report: Report, missing_gt: MissingGt) -> tuple[RecordsBySplit, list[str]]:
     """Apply `data.missing_gt` to images that have no label file."""
     missing = report.of(NO_LABELS)
     if not missing:
-        return parts, []
+        return splits, []
     if missing_gt == "negative":
-        return parts, [f"{count(len(missing), 'image')} without labels, used as images without text"]
+        return splits, [f"{count(len(missing), 'image')} without labels, used as images without text"]
     out = {finding.image for finding in missing}
-    kept = {part: [record for record in records if record.image_path not in out] for part, records in parts.items()}
+    kept = {split: [record for record in records if record.image_path not in out] for split, records in splits.items()}
     return kept, [f"{count(len(missing), 'image')} without labels, skipped"]
 
 
-def _too_many_errors(parts: Parts, report: Report, errors: Sequence[Finding], limit: float) -> list[str]:
+def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Finding], limit: float) -> list[str]:
     """Why a data set is refused: so many errors suggest a systematic mistake, which masking would hide."""
-    regions = sum(len(record.polygons) + record.lost for records in parts.values() for record in records)
+    regions = sum(len(record.polygons) + record.lost for records in splits.values() for record in records)
     outside = report.of("PG040")
     if len(outside) > max(1, MAX_OUTSIDE * (regions + len(outside))):
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size and orientation?"
         return [_refusal(outside, hint)]
     affected = _images(errors)
-    images = {record.image_path for records in parts.values() for record in records} | affected
+    images = {record.image_path for records in splits.values() for record in records} | affected
     if len(affected) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
         hint = (
             f"{len(affected)} of {len(images)} images, at most {limit:.0%} may have errors: data.on_error=skip skips "

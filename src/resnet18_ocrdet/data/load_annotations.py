@@ -23,14 +23,14 @@ class Reading(NamedTuple):
 
     dialect: str  # name of the format in messages
     why: str  # what shows the format, or that the config names it
-    parts: dict[str, list[LabelRecord]]  # the splits that exist: "train", "val", "test"
+    splits: dict[str, list[LabelRecord]]  # those that exist: "train", "val", "test"
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
 
     @property
     def images(self) -> int:
         """Count the images of all splits."""
-        return sum(map(len, self.parts.values()))
+        return sum(map(len, self.splits.values()))
 
 
 def read_data(

@@ -1,7 +1,7 @@
 """Photometric augmentation: each change is drawn by one function, which returns what to apply to the image.
 
-To add one: write a `draw_…` function here, a field for it in `Augment`, and its key in conf/augment/*.yaml. Every change
-is cheap compared with decoding a photo. Legend: H W pixels, (H, W, 3) uint8 RGB.
+To add one: write a `draw_…` function here, a field for it in `Augment`, and its key in conf/augment/default.yaml.
+Every change is cheap compared with decoding a photo. Legend: H W pixels, (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations

@@ -125,9 +125,9 @@ def _labelled(
     ignore_marks: texts that mean don't-care, separated by spaces; None: those of the format."""
     marks = None if ignore_marks is None else ignore_marks.split()
     reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
-    parts, lines = apply_error_policy(reading.parts, reading.report, on_error, missing_gt)
-    records, test = parts.get("train", []), parts.get("test", [])
-    own_val = parts.get("val") if val is None else None
+    by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
+    records, test = by_split.get("train", []), by_split.get("test", [])
+    own_val = by_split.get("val") if val is None else None
     drawn = None if own_val else val_fraction if val is None else val
     train_records, val_records = split(records, train, drawn, seed, root, max_label_mb)
     notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
