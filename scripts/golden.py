@@ -1,6 +1,6 @@
 """Record what the commands answer, so that a change of the code can be compared with the code before it.
 
-    python scripts/golden.py FOLDER                write a record of the code as it is
+    python scripts/golden.py FOLDER                write a record of the current code
     python scripts/golden.py FOLDER --compare OLD  write one, then compare it with the record OLD; exit 1 if they differ
 
 Help texts and composed configs are compared as text; losses, scores, boxes and network outputs as numbers.

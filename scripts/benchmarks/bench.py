@@ -2,7 +2,7 @@
 
     python scripts/benchmarks/bench.py [--json bench.json]
 
-About nine minutes on 2 cores; nothing else should run. The exit status is 1 when a benchmark misses a goal. Real photos
+About 8 minutes on 2 cores; nothing else should run. The exit status is 1 when a benchmark misses a goal. Real photos
 are read from OCRDET_ICDAR2015; if it is not set, rows use rendered scenes or are left out, and say so.
 """
 
