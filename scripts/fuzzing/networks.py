@@ -27,7 +27,7 @@ from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference import exported_card
-from resnet18_ocrdet.inference.exported import Exported, ExportedNetwork
+from resnet18_ocrdet.inference.exported import ExportedFile, ExportedNetwork
 from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import load_weights, shipped_weights
@@ -74,7 +74,7 @@ def read_card(root: Path) -> None:
     use_config(card["config"])
     json.dumps(card["about"], allow_nan=False).encode()
     if contract.height * contract.width < MAX_TRIAL_PIXELS:
-        exported = Exported(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
+        exported = ExportedFile(path, "onnxruntime", card, lambda precision: blank_map, lambda: None)
         ExportedNetwork(exported).check_size(contract.height, contract.width, contract.resize)
 
 

@@ -44,7 +44,7 @@ def test_one_file_agrees_at_every_size(tmp_path: Path):
     )
     compute, _ = build.build_compute(cpu, "fp32")
     networks = TorchNetwork(net, compute), ExportedNetwork(open_exported(tmp_path / "net.onnx", "onnxruntime"))
-    photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).parts["train"][800:900:6]]
+    photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).splits["train"][800:900:6]]
     boxes = 0
     for height, width in SIZES:
         at = replace(contract, height=height, width=width)

@@ -16,7 +16,7 @@ class FakePredictor:
     def __init__(self, shift: int, more: float = 0.0) -> None:
         self.shift, self.more, self.decode = shift, more, Decoder(box_thresh=0.1)
 
-    def look(self, image):
+    def predict_map(self, image):
         prob_map = np.zeros((64, 96), np.float32)
         if image.any():
             prob_map[20:40, 10 + self.shift : 60 + self.shift] = 0.8 + self.more

@@ -1,4 +1,4 @@
-"""Exported networks: sizes, batches, devices, precisions and runtimes."""
+"""ExportedFile networks: sizes, batches, devices, precisions and runtimes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.export.graph import ExportNet
 from resnet18_ocrdet.inference.backends import open_exported
-from resnet18_ocrdet.inference.exported import Exported, ExportedNetwork
+from resnet18_ocrdet.inference.exported import ExportedFile, ExportedNetwork
 from resnet18_ocrdet.inference.loading import LoadedModel
 from resnet18_ocrdet.inference.torch_network import where_to_run
 from resnet18_ocrdet.model.dbnet import DBNet
@@ -38,7 +38,7 @@ def test_a_file_with_a_batch_of_one_gets_images_one_by_one():
         return np.full((len(pixels), 1, *pixels.shape[2:]), 0.25, np.float32)
 
     card = {"input": {"dtype": "float", "shape": [1, 3, 64, 96]}}
-    net = ExportedNetwork(Exported(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
+    net = ExportedNetwork(ExportedFile(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
     maps = net([np.zeros((64, 96, 3), np.uint8)] * 3)
     assert seen == [((1, 3, 64, 96), np.float32)] * 4  # one more when it is opened
     assert np.array_equal(maps, np.full((3, 64, 96), 0.25, np.float32))
@@ -50,7 +50,7 @@ def test_a_file_with_a_batch_of_one_gets_images_one_by_one():
 
 def test_device_and_precision_of_an_exported_file():
     def trained(runtime: str, precision: str = "fp32") -> LoadedModel:
-        file = Exported(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
+        file = ExportedFile(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
         return LoadedModel(file.path, {"contract": {"precision": precision}, "config": {}, "about": {}}, None, file)
 
     cpu = torch.device("cpu")

@@ -67,8 +67,8 @@ def run(cfg: DictConfig) -> int:
                 display.line(f"note: {count(left_out, 'picture')} of earlier detections skipped")
             began = time.perf_counter()
             totals = _detect(predictor, folder, left, display)
-            sheets = assemble(folder, mine, totals.errors)
-            display.line(f"{_summary(totals, sheets, time.perf_counter() - began)}; results in {folder.root}")
+            label_files = assemble(folder, mine, totals.errors)
+            display.line(f"{_summary(totals, label_files, time.perf_counter() - began)}; results in {folder.root}")
             for line in _notes(cfg, predictor, folder, totals):
                 display.line(line)
             return 1 if totals.errors else 0
@@ -94,14 +94,14 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
     return Totals(images, regions, large, enlarged, errors)
 
 
-def _summary(totals: Totals, sheets: int, seconds: float) -> str:
+def _summary(totals: Totals, label_files: int, seconds: float) -> str:
     if totals.images:
         text = f"{count(totals.regions, 'region')} in {count(totals.images, 'image')}, {duration(seconds)}"
     elif totals.errors:
         text = f"no image done, {len(totals.errors)} failed"
     else:
         text = "all images were done already"
-    return f"{text}; {count(sheets, 'LabelMe file')} written" if sheets else text
+    return f"{text}; {count(label_files, 'LabelMe file')} written" if label_files else text
 
 
 def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: Totals) -> Iterator[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from .folder import ResultFolder
 from .formats import coco
 from .item import Item
+from .label_files import write_label_file
 from .records import ImageRecord
-from .sheets import write_sheet
 
 
 def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[str, str]]) -> int:
@@ -18,7 +18,7 @@ def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[s
     Records are copied line by line: all of them may not fit into memory. mine: the images of this call. errors: "image"
     and "error" of each one that failed."""
     offsets: dict[str, int] = {}
-    sheets = 0
+    label_files = 0
     with folder.records.open("rb") as file:
         while raw := file.readline():
             offsets[json.loads(raw)["image"]] = file.tell() - len(raw)
@@ -40,6 +40,6 @@ def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[s
             folder.write_whole(f"coco{folder.tag}.json", coco(lambda: map(ImageRecord.from_json, lines())))
         if "labelme" in folder.formats:
             for item, line in zip(done, lines(), strict=True):
-                sheets += write_sheet(folder.files, item, ImageRecord.from_json(line))
+                label_files += write_label_file(folder.files, item, ImageRecord.from_json(line))
     folder.write_whole(f"errors{folder.tag}.json", [json.dumps(list(errors), ensure_ascii=False, indent=1)])
-    return sheets
+    return label_files

@@ -15,7 +15,7 @@ from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
 from ..viz import draw
 from .item import Item
-from .names import CROPS, OF_IMAGE, PICTURES, SHEETS, TEXTS
+from .names import CROPS, LABEL_FILES, OF_IMAGE, PICTURES, TEXTS
 from .records import ImageRecord
 from .upright import upright
 
@@ -39,9 +39,9 @@ class ImageFiles:
         """A region, counted from 1."""
         return self.root / CROPS / name.parent / f"{name.name}_{number:04}.jpg"
 
-    def sheet(self, name: Path) -> Path:
+    def label_file(self, name: Path) -> Path:
         """Its label file for LabelMe."""
-        return self.root / SHEETS / name.parent / f"{name.name}.json"
+        return self.root / LABEL_FILES / name.parent / f"{name.name}.json"
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
         """All files of one image, or none. Raises UserError if its name is too long for them, OSError for the disk."""
@@ -88,7 +88,7 @@ class ImageFiles:
                     if (match := pattern.fullmatch(name)) and not HIDDEN.fullmatch(name):
                         image = Path(place).relative_to(self.root / folder) / match[1]
                         path = Path(place, name)
-                        if folder != SHEETS or self.manifest.lists(path):
+                        if folder != LABEL_FILES or self.manifest.lists(path):
                             found.setdefault(image, []).append(path)
         return found
 

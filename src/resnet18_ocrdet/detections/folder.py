@@ -23,6 +23,7 @@ from ..runtime.messages import count
 from ..runtime.run_folder import REMEDY
 from .files import ImageFiles, remove
 from .item import Item
+from .label_files import image_links
 from .names import (
     ERROR_FILE,
     LOCK_FILE,
@@ -31,15 +32,14 @@ from .names import (
     RECORD_FILE,
     SETTINGS,
     TEXT_MODE,
+    is_label_file,
     is_own,
     is_shard_file,
-    is_sheet,
     own_files,
     tag_of,
 )
 from .records import ImageRecord, Stamp, lines_at, read_records
 from .settings import INPUT, changed_settings, create_settings, read_settings
-from .sheets import links_beside
 
 SHARD_REMEDY = "choose another folder, or remove this one"  # overwrite=true would remove the files of other shards
 
@@ -137,13 +137,13 @@ class ResultFolder:
         old: list[Path] = []
         for item in todo:
             existing = self._existing.get(item.result, ())
-            old += [path for path in existing if item.relative in replaced or not is_sheet(self.root, path)]
+            old += [path for path in existing if item.relative in replaced or not is_label_file(self.root, path)]
         for item in mine:
             short = item.result.with_name(item.path.stem)  # its name before another image had the same stem
             old += self._existing.get(short, ()) if short not in names else ()
         if "labelme" in self.formats:  # one that this command wrote stays, corrected or not
-            sheets = (self.files.sheet(item.result) for item in mine)
-            old += [sheet for sheet in sheets if os.path.lexists(sheet) and not self.manifest.lists(sheet)]
+            files = (self.files.label_file(item.result) for item in mine)
+            old += [file for file in files if os.path.lexists(file) and not self.manifest.lists(file)]
         return old
 
     def _refuse_foreign(self) -> None:
@@ -163,7 +163,7 @@ class ResultFolder:
             self._refuse_settings(before)
         names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
         unknown = chain.from_iterable(paths for name, paths in self._existing.items() if name not in names)
-        others = sorted(path for path in unknown if not is_sheet(self.root, path))
+        others = sorted(path for path in unknown if not is_label_file(self.root, path))
         if others:
             raise UserError(
                 f"output={self.root}: holds {count(len(others), 'result')} of images that are not in the input (first: "
@@ -190,7 +190,7 @@ class ResultFolder:
         """old: files to be replaced. replaced: images whose file is not the one of their record."""
         if (path := self.manifest.first_foreign(old)) is not None:
             why = self.manifest.reason(path)
-            if is_sheet(self.root, path) and self.manifest.lists(path):
+            if is_label_file(self.root, path) and self.manifest.lists(path):
                 why = f"{path.relative_to(self.root)} was corrected, and its image has changed"
             raise UserError(f"output={self.root}: {why}: {self._remedy}")
         before = (read_settings(self.root) or {}).get(INPUT)
@@ -205,12 +205,12 @@ class ResultFolder:
         stay unless this call writes them."""
         stays = set[Path]()
         for path in [path for path in self.manifest.files if is_own(self.root, path)]:
-            if is_sheet(self.root, path) and "labelme" not in self.formats:
+            if is_label_file(self.root, path) and "labelme" not in self.formats:
                 stays.add(path)
                 continue
-            if is_sheet(self.root, path):
+            if is_label_file(self.root, path):
                 self.lost_corrections += path.exists() and not self.manifest.wrote(path)
-                remove(links_beside(path))
+                remove(image_links(path))
             remove([path])
         for name in (RECORD_FILE, ERROR_FILE, MANIFEST_FILE):
             remove(own_files(self.root, name))

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ..data.image_io import IMAGE_SUFFIXES, UNREAD_SUFFIXES, has_image_suffix, list_images
 from ..errors import UserError
 from .item import Item
-from .names import CROPS, PICTURES, SETTINGS, SHEETS
+from .names import CROPS, LABEL_FILES, PICTURES, SETTINGS
 
-PICTURE_FOLDERS = (PICTURES, CROPS, SHEETS)  # of an output
+PICTURE_FOLDERS = (PICTURES, CROPS, LABEL_FILES)  # of an output
 
 
 class Found(NamedTuple):

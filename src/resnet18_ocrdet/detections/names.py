@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = "detections.settings.json"
-TEXTS, PICTURES, CROPS, SHEETS = "txt", "vis", "crops", "labelme"
+TEXTS, PICTURES, CROPS, LABEL_FILES = "txt", "vis", "crops", "labelme"
 OF_IMAGE = {  # folder -> names of its files, with the image's in group 1
     TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
     PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
     CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
-    SHEETS: re.compile(r"(.+)\.json", re.DOTALL),
+    LABEL_FILES: re.compile(r"(.+)\.json", re.DOTALL),
 }
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
@@ -50,6 +50,6 @@ def is_own(root: Path, path: Path) -> bool:
     return any(pattern.fullmatch(folder) for pattern in (RECORD_FILE, ERROR_FILE, COCO_FILE, MANIFEST_FILE))
 
 
-def is_sheet(root: Path, path: Path) -> bool:
+def is_label_file(root: Path, path: Path) -> bool:
     """Whether it is a label file for LabelMe."""
-    return path.relative_to(root).parts[0] == SHEETS
+    return path.relative_to(root).parts[0] == LABEL_FILES

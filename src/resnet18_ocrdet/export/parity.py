@@ -46,7 +46,7 @@ def measure_parity(
     """Run both on every image. They must have the same contract."""
     largest, samples = 0.0, []
     for number, image in enumerate(images):
-        (expected, transform), (actual, _) = first.look(image), second.look(image)
+        (expected, transform), (actual, _) = first.predict_map(image), second.predict_map(image)
         largest = float(np.maximum(largest, np.abs(expected - actual).max()))  # NaN stays
         truth = tuple(each.polygon for each in first.decode(expected, transform))
         detections = second.decode(actual, transform)

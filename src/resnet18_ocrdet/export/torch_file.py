@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from ..inference.exported import Exported
+from ..inference.exported import ExportedFile
 
 TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # source lines with paths of this machine
 CARD = "card.json"  # in the archive
@@ -28,7 +28,7 @@ def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> N
         torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
 
 
-def open_torch(path: Path, card: dict[str, Any]) -> Exported:
+def open_torch(path: Path, card: dict[str, Any]) -> ExportedFile:
     """Open a file that was just written."""
     with path.open("rb") as file:
         network = torch.export.load(file).module()
@@ -37,4 +37,4 @@ def open_torch(path: Path, card: dict[str, Any]) -> Exported:
     def run(images: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(network(torch.from_numpy(images)).numpy(), np.float32)
 
-    return Exported(path, "torch", card, lambda precision: run)
+    return ExportedFile(path, "torch", card, lambda precision: run)

@@ -11,16 +11,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .exported import Exported, Run, limit_opening, short_reason
+from .exported import ExportedFile, Run, limit_opening, short_reason
 from .exported_card import KEY, read_card
 
 EXTRAS = {"onnxruntime": "export", "openvino": "openvino"}  # runtime -> the extra that installs it; preferred first
 PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
 
-Opened = tuple[Mapping[str, str], Callable[[str], Run], Callable[[], None]]  # metadata; start and stop of Exported
+Opened = tuple[Mapping[str, str], Callable[[str], Run], Callable[[], None]]  # metadata; start and stop of ExportedFile
 
 
-def open_exported(path: Path, runtime: str = "auto") -> Exported:
+def open_exported(path: Path, runtime: str = "auto") -> ExportedFile:
     """Open a file written by ocrdet-export.
 
     runtime: "onnxruntime", "openvino", or "auto" for the first one that is installed.
@@ -34,7 +34,7 @@ def open_exported(path: Path, runtime: str = "auto") -> Exported:
         raise UserError(f"runtime={runtime}: not installed: pip install 'resnet18-ocrdet[{EXTRAS[runtime]}]'")
     opener = {"onnxruntime": _onnxruntime, "openvino": _openvino}[runtime]
     metadata, start, stop = limit_opening(path, lambda: opener(path))
-    return Exported(path, runtime, read_card(path, metadata), start, stop)
+    return ExportedFile(path, runtime, read_card(path, metadata), start, stop)
 
 
 def _onnxruntime(path: Path) -> Opened:

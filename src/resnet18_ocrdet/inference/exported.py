@@ -28,7 +28,7 @@ TOLERANCE = 1e-3  # a probability may be outside of 0..1 by this much: int8 arit
 Run = Callable[[NDArray[Any]], Any]  # (N, 3, H, W) in the file's dtype -> its output, expected to be (N, 1, H, W)
 
 
-class Exported(NamedTuple):
+class ExportedFile(NamedTuple):
     """An opened file."""
 
     path: Path
@@ -43,7 +43,7 @@ class ExportedNetwork:
 
     batch_size = 1  # a CPU is not faster with more images at a time
 
-    def __init__(self, file: Exported, precision: str = "fp32") -> None:
+    def __init__(self, file: ExportedFile, precision: str = "fp32") -> None:
         """precision: one that the runtime supports. Raises UserError for a file whose first output is not a map."""
         self.path, self.runtime, self.stop = file.path, file.runtime, file.stop
         self.dtype = np.uint8 if file.card["input"]["dtype"] == "uint8" else np.float32

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..model.contract import Contract
 from ..model.metadata import Metadata, open_checkpoint
 from .backends import PRECISIONS, open_exported
-from .exported import Exported
+from .exported import ExportedFile
 
 if TYPE_CHECKING:
     from ..model.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ class LoadedModel(NamedTuple):
     path: Path
     content: Metadata
     checkpoint: Checkpoint | None  # with weights, to run in torch, fine-tune or calibrate
-    exported: Exported | None  # can only be run
+    exported: ExportedFile | None  # can only be run
 
     @classmethod
     def of(cls, path: Path, checkpoint: Checkpoint) -> LoadedModel:

@@ -45,7 +45,7 @@ class Predictor:
     """Image in, regions out. Holds no state between images."""
 
     def __init__(self, network: Network, contract: Contract, decode: Decoder, tiling: bool = False) -> None:
-        """contract: how the network's images are prepared. tiling: large images are also looked at in tiles."""
+        """contract: how the network's images are prepared. tiling: large images are also searched in tiles."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
 
     def __call__(self, image: Image) -> list[Detection]:
@@ -59,7 +59,7 @@ class Predictor:
         canvas, transform = letterbox(image, *size)
         return Prepared(canvas, transform, min(scale_to(image.shape[0], image.shape[1], *size)))
 
-    def look(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
+    def predict_map(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
         """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
         return self._map(self.prepare(image))
 

@@ -1,4 +1,4 @@
-"""What a checkpoint or an exported file says about itself beside its weights, from a source that is not trusted."""
+"""The metadata of a checkpoint or an exported file, from a source that is not trusted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Metadata(TypedDict):
 
 
 def open_checkpoint(path: Path) -> BinaryIO:
-    """Open the file of a checkpoint or an exported network. Raises UserError where it is not a regular file."""
+    """Open the file of a checkpoint or an exported network. Raises UserError if it is not a regular file."""
     try:
         return open_regular(path)
     except FileNotFoundError:

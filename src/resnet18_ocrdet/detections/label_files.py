@@ -15,18 +15,18 @@ from .item import Item
 from .records import ImageRecord
 
 
-def write_sheet(files: ImageFiles, item: Item, record: ImageRecord) -> bool:
+def write_label_file(files: ImageFiles, item: Item, record: ImageRecord) -> bool:
     """Write the label file of an image unless it exists, and link the image next to it; returns whether it was written.
 
     The folder can then be opened in LabelMe, and trained on. Raises OSError."""
-    sheet = files.sheet(item.result)
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    image = sheet.parent / item.path.name
+    label_file = files.label_file(item.result)
+    label_file.parent.mkdir(parents=True, exist_ok=True)
+    image = label_file.parent / item.path.name
     _link(files, image, item.path.resolve())
-    if sheet.exists():
+    if label_file.exists():
         return False
     text = json.dumps(labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
-    files.manifest.put(sheet, (text + "\n").encode("utf-8", "backslashreplace"))
+    files.manifest.put(label_file, (text + "\n").encode("utf-8", "backslashreplace"))
     return True
 
 
@@ -46,7 +46,7 @@ def _link(files: ImageFiles, image: Path, target: Path) -> None:
         hidden.replace(image)
 
 
-def links_beside(sheet: Path) -> list[Path]:
+def image_links(label_file: Path) -> list[Path]:
     """The links to its image next to a label file."""
-    names = (sheet.parent / sheet.stem, *sheet.parent.glob(f"{escape(sheet.stem)}.*"))
+    names = (label_file.parent / label_file.stem, *label_file.parent.glob(f"{escape(label_file.stem)}.*"))
     return [path for path in names if path.is_symlink()]
