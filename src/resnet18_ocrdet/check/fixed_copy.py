@@ -14,7 +14,7 @@ import numpy as np
 from ..data.error_policy import RecordsBySplit, mask_lost
 from ..data.findings import Report
 from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
-from ..data.image_head import read_head
+from ..data.image_header import read_header
 from ..data.image_io import has_image_suffix
 from ..data.record import LabelRecord
 from ..errors import UserError
@@ -153,4 +153,4 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
 
 def _masked(record: LabelRecord) -> LabelRecord:
     """Like `mask_lost`, but reads the image size if it is unknown. Raises UserError if that fails."""
-    return mask_lost(replace(record, size=record.size or read_head(record.image_path)[:2]) if record.lost else record)
+    return mask_lost(replace(record, size=record.size or read_header(record.image_path)[:2]) if record.lost else record)
