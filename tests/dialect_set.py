@@ -24,7 +24,7 @@ class Word(NamedTuple):
 class Picture(NamedTuple):
     """One image of the data set."""
 
-    part: str  # "train" or "test"
+    split: str  # "train" or "test"
     name: str
     height: int
     width: int

@@ -48,14 +48,14 @@ class Dialect:
     empty: bool = True  # whether a text may be empty
     digits_first: bool = True  # whether a text may start with a digit
     names: Callable[[int], str] = field(default=lambda number: FREE_NAMES[number - 1])  # of image number 1, 2, ...
-    parts: tuple[str, str] = ("train", "test")  # names of the two splits
+    splits: tuple[str, str] = ("train", "test")  # names of the two splits
     tolerance: float = 0.0  # px
 
     def expressible(self) -> list[Picture]:
         """The data set as this format can hold it, with its names and splits."""
         return [
             picture._replace(
-                part=self.parts[picture.part == "test"],
+                split=self.splits[picture.split == "test"],
                 name=self.names(number),
                 words=tuple(self._word(word) for word in picture.words if self._holds(word)),
             )
@@ -81,7 +81,7 @@ _QUADS = Dialect("folders", listed_folders, kinds=FOUR_CORNERS, mark="###")
 _POLYGONS = Dialect("folders", scanned_folders, mark="###", digits_first=False)
 _ALL_TRAIN = ("train", "train")
 _TRAIN_VAL = ("train", "val")
-_COCO_TEXT = Dialect("coco", partial(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, parts=_TRAIN_VAL)
+_COCO_TEXT = Dialect("coco", partial(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, splits=_TRAIN_VAL)
 
 WAYS: dict[str, Dialect] = {
     "icdar2015": Dialect("icdar2015", icdar2015, kinds=FOUR_CORNERS, mark="###", names="img_{}.jpg".format),
@@ -89,7 +89,7 @@ WAYS: dict[str, Dialect] = {
     "lists": _QUADS,
     "lists of pairs": replace(_QUADS, write=paired_lists),
     "folders without lists": _POLYGONS,
-    "images and labels": replace(_POLYGONS, write=plain_folders, parts=_ALL_TRAIN),
+    "images and labels": replace(_POLYGONS, write=plain_folders, splits=_ALL_TRAIN),
     "totaltext .txt": _TOTAL_TEXT,
     "totaltext .mat": replace(_TOTAL_TEXT, write=totaltext_mat),
     "ctw1500 XML": _CTW1500,
@@ -104,13 +104,13 @@ WAYS: dict[str, Dialect] = {
         tolerance=0.05,
     ),
     "ppocr": Dialect("ppocr", ppocr, mark="###", names="img_{}.jpg".format),
-    "PPOCRLabel": Dialect("ppocr", ppocr_label, parts=_ALL_TRAIN),
+    "PPOCRLabel": Dialect("ppocr", ppocr_label, splits=_ALL_TRAIN),
     "mmocr": Dialect("mmocr", partial(mmocr, "textdet"), texts=False),
     "mmocr spotting": Dialect("mmocr", partial(mmocr, "textspotting")),
     "labelme": Dialect("labelme", labelme, mark="###", empty=False),
     "coco": Dialect("coco", coco, texts=False),
     "coco-text": _COCO_TEXT,
     "coco-text 1": replace(_COCO_TEXT, write=partial(coco_text, "polygon")),
-    "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, parts=_TRAIN_VAL),
+    "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, splits=_TRAIN_VAL),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
 }

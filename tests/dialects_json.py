@@ -18,11 +18,11 @@ def ppocr(root: Path, pictures: list[Picture]) -> None:
     images = {"train": "icdar_c4_train_imgs", "test": "ch4_test_images"}
     lines: dict[str, list[str]] = {"train": [], "test": []}
     for picture in pictures:
-        put(root / images[picture.part] / picture.name, pixels(picture))
+        put(root / images[picture.split] / picture.name, pixels(picture))
         words = [{"transcription": word.text, "points": [list(p) for p in word.points]} for word in picture.words]
-        lines[picture.part].append(f"{images[picture.part]}/{picture.name}\t{json.dumps(words)}\n")
-    for part, found in lines.items():
-        put(root / f"{part}_icdar2015_label.txt", "".join(found))
+        lines[picture.split].append(f"{images[picture.split]}/{picture.name}\t{json.dumps(words)}\n")
+    for split, found in lines.items():
+        put(root / f"{split}_icdar2015_label.txt", "".join(found))
 
 
 def ppocr_label(root: Path, pictures: list[Picture]) -> None:
@@ -50,7 +50,7 @@ def mmocr(task: str, root: Path, pictures: list[Picture]) -> None:
     metainfo = {"dataset_type": kind, "task_name": task, "category": [{"id": 0, "name": "text"}]}
     listed: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
     for picture in pictures:
-        image = f"textdet_imgs/{picture.part}/{picture.name}"
+        image = f"textdet_imgs/{picture.split}/{picture.name}"
         put(root / image, pixels(picture))
         instances = []
         for word in picture.words:
@@ -58,9 +58,9 @@ def mmocr(task: str, root: Path, pictures: list[Picture]) -> None:
             instance |= {"text": word.text} if task == "textspotting" else {}
             instances.append(instance | {"ignore": word.ignore})
         entry = {"img_path": image, "height": picture.height, "width": picture.width, "instances": instances}
-        listed[picture.part].append(entry)
-    for part, entries in listed.items():
-        put_json(root / f"{task}_{part}.json", {"metainfo": metainfo, "data_list": entries})
+        listed[picture.split].append(entry)
+    for split, entries in listed.items():
+        put_json(root / f"{task}_{split}.json", {"metainfo": metainfo, "data_list": entries})
 
 
 # LabelMe 5, https://github.com/wkentaro/labelme
@@ -68,7 +68,7 @@ def mmocr(task: str, root: Path, pictures: list[Picture]) -> None:
 
 def labelme(root: Path, pictures: list[Picture]) -> None:
     for picture in pictures:
-        put(root / picture.part / picture.name, pixels(picture))
+        put(root / picture.split / picture.name, pixels(picture))
         shapes = []
         for word in picture.words:
             is_box = word.kind == "rectangle"
@@ -93,17 +93,17 @@ def labelme(root: Path, pictures: list[Picture]) -> None:
             "imageHeight": picture.height,
             "imageWidth": picture.width,
         }
-        put_json(root / picture.part / f"{Path(picture.name).stem}.json", sheet, ensure_ascii=False, indent=2)
+        put_json(root / picture.split / f"{Path(picture.name).stem}.json", sheet, ensure_ascii=False, indent=2)
 
 
 # COCO, https://cocodataset.org/#format-data, and COCO-Text, https://bgshih.github.io/cocotext
 
 
 def coco(root: Path, pictures: list[Picture]) -> None:
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         images, annotations = [], []
-        for number, picture in enumerate((p for p in pictures if p.part == part), start=11):
-            put(root / f"{part}2017" / picture.name, pixels(picture))
+        for number, picture in enumerate((p for p in pictures if p.split == split), start=11):
+            put(root / f"{split}2017" / picture.name, pixels(picture))
             size = {"height": picture.height, "width": picture.width}
             images.append({"id": number, "file_name": picture.name, "license": 1, **size})
             for word in picture.words:
@@ -120,7 +120,7 @@ def coco(root: Path, pictures: list[Picture]) -> None:
                 )
         categories = [{"supercategory": "text", "id": 1, "name": "text"}]
         whole = {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
-        put_json(root / "annotations" / f"instances_{part}2017.json", whole)
+        put_json(root / "annotations" / f"instances_{split}2017.json", whole)
 
 
 def coco_text(outline: str, root: Path, pictures: list[Picture]) -> None:
@@ -133,7 +133,7 @@ def coco_text(outline: str, root: Path, pictures: list[Picture]) -> None:
     for number, picture in enumerate(pictures, start=11):
         put(root / "train2014" / picture.name, pixels(picture))
         size = {"width": picture.width, "height": picture.height}
-        imgs[str(number)] = {"id": number, "set": picture.part, "file_name": picture.name, **size}
+        imgs[str(number)] = {"id": number, "set": picture.split, "file_name": picture.name, **size}
         of_image[str(number)] = []
         for word in picture.words:
             key = 1000 + len(anns)
@@ -155,15 +155,15 @@ def coco_text(outline: str, root: Path, pictures: list[Picture]) -> None:
 
 def textocr(root: Path, pictures: list[Picture]) -> None:
     """https://textvqa.org/textocr/dataset: one file per split, all images in one folder."""
-    for part in ("train", "val"):
+    for split in ("train", "val"):
         imgs: dict[str, Any] = {}
         anns: dict[str, Any] = {}
         of_image: dict[str, list[str]] = {}
-        for picture in (picture for picture in pictures if picture.part == part):
+        for picture in (picture for picture in pictures if picture.split == split):
             put(root / "train_images" / picture.name, pixels(picture))
             key = Path(picture.name).stem
             size = {"width": picture.width, "height": picture.height}
-            imgs[key] = {"id": key, **size, "set": part, "file_name": f"train/{picture.name}"}
+            imgs[key] = {"id": key, **size, "set": split, "file_name": f"train/{picture.name}"}
             of_image[key] = [f"{key}_{number}" for number in range(1, len(picture.words) + 1)]
             for name, word in zip(of_image[key], picture.words, strict=True):
                 anns[name] = {
@@ -174,7 +174,7 @@ def textocr(root: Path, pictures: list[Picture]) -> None:
                     "points": [float(number) for number in numbers(word.points)],
                     "area": area(word.points),
                 }
-        put_json(root / f"TextOCR_0.1_{part}.json", {"imgs": imgs, "anns": anns, "img2Anns": of_image})
+        put_json(root / f"TextOCR_0.1_{split}.json", {"imgs": imgs, "anns": anns, "img2Anns": of_image})
 
 
 # docTR, https://github.com/mindee/doctr/tree/main/references/detection
@@ -183,11 +183,11 @@ def textocr(root: Path, pictures: list[Picture]) -> None:
 def doctr(root: Path, pictures: list[Picture]) -> None:
     sheets: dict[str, dict[str, Any]] = {"train": {}, "test": {}}
     for picture in pictures:
-        put(root / picture.part / "images" / picture.name, pixels(picture))
-        sheets[picture.part][picture.name] = {
+        put(root / picture.split / "images" / picture.name, pixels(picture))
+        sheets[picture.split][picture.name] = {
             "img_dimensions": (picture.height, picture.width),
             "img_hash": hashlib.sha256(pixels(picture)).hexdigest(),
             "polygons": [[list(point) for point in word.points] for word in picture.words],
         }
-    for part, sheet in sheets.items():
-        put_json(root / part / "labels.json", sheet)
+    for split, sheet in sheets.items():
+        put_json(root / split / "labels.json", sheet)

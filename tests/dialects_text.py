@@ -21,7 +21,7 @@ def icdar2015(root: Path, pictures: list[Picture]) -> None:
         "test": ("ch4_test_images", "Challenge4_Test_Task1_GT"),
     }
     for picture in pictures:
-        images, labels = folders[picture.part]
+        images, labels = folders[picture.split]
         put(root / images / picture.name, pixels(picture))
         put(root / labels / f"gt_{Path(picture.name).stem}.txt", "\ufeff" + icdar_lines(picture, "\r\n"))
 
@@ -33,7 +33,7 @@ def icdar2013(root: Path, pictures: list[Picture]) -> None:
         "test": ("Challenge2_Test_Task12_Images", "Challenge2_Test_Task1_GT", ", "),
     }
     for picture in pictures:
-        images, labels, between = folders[picture.part]
+        images, labels, between = folders[picture.split]
         put(root / images / picture.name, pixels(picture))
         lines = []
         for word in picture.words:
@@ -47,28 +47,28 @@ def icdar2013(root: Path, pictures: list[Picture]) -> None:
 
 def listed_folders(root: Path, pictures: list[Picture]) -> None:
     """Lists of image names, labels by the image's stem."""
-    for part in ("train", "test"):
-        put(root / f"{part}_list.txt", "".join(f"{p.name}\n" for p in pictures if p.part == part))
+    for split in ("train", "test"):
+        put(root / f"{split}_list.txt", "".join(f"{p.name}\n" for p in pictures if p.split == split))
     for picture in pictures:
-        put(root / f"{picture.part}_images" / picture.name, pixels(picture))
-        put(root / f"{picture.part}_gts" / f"{Path(picture.name).stem}.txt", icdar_lines(picture))
+        put(root / f"{picture.split}_images" / picture.name, pixels(picture))
+        put(root / f"{picture.split}_gts" / f"{Path(picture.name).stem}.txt", icdar_lines(picture))
 
 
 def paired_lists(root: Path, pictures: list[Picture]) -> None:
     """Lists of image and label file separated by a tab, as in DBNet.pytorch."""
     for picture in pictures:
-        image, label = f"{picture.part}_images/{picture.name}", f"{picture.part}_gts/{picture.name}.txt"
+        image, label = f"{picture.split}_images/{picture.name}", f"{picture.split}_gts/{picture.name}.txt"
         put(root / image, pixels(picture))
         put(root / label, icdar_lines(picture))
-        path = root / f"{picture.part}_list.txt"
+        path = root / f"{picture.split}_list.txt"
         put(path, (path.read_text("utf-8") if path.exists() else "") + f"{image}\t{label}\n")
 
 
 def scanned_folders(root: Path, pictures: list[Picture]) -> None:
     """Without lists, labels named after the image with its suffix, as in MhLiao/DB."""
     for picture in pictures:
-        put(root / f"{picture.part}_images" / picture.name, pixels(picture))
-        put(root / f"{picture.part}_gts" / f"{picture.name}.txt", icdar_lines(picture))
+        put(root / f"{picture.split}_images" / picture.name, pixels(picture))
+        put(root / f"{picture.split}_gts" / f"{picture.name}.txt", icdar_lines(picture))
 
 
 def plain_folders(root: Path, pictures: list[Picture]) -> None:
@@ -81,9 +81,9 @@ def plain_folders(root: Path, pictures: list[Picture]) -> None:
 
 
 def total_text_image(root: Path, picture: Picture, suffix: str) -> Path:
-    part = picture.part.capitalize()
-    put(root / "Images" / part / picture.name, pixels(picture))
-    return root / "Groundtruth" / "Polygon" / part / f"poly_gt_{Path(picture.name).stem}{suffix}"
+    split = picture.split.capitalize()
+    put(root / "Images" / split / picture.name, pixels(picture))
+    return root / "Groundtruth" / "Polygon" / split / f"poly_gt_{Path(picture.name).stem}{suffix}"
 
 
 def orientation(word: Word) -> str:
@@ -129,8 +129,8 @@ def ctw1500_xml(root: Path, pictures: list[Picture]) -> None:
             )
         inner = "\n".join(boxes)
         image = f'<Annotations>\n  <image file="{picture.name}">\n{inner}\n</image>\n</Annotations>\n'
-        put(root / f"{picture.part}_images" / picture.name, pixels(picture))
-        put(root / f"ctw1500_{picture.part}_labels" / f"{Path(picture.name).stem}.xml", image)
+        put(root / f"{picture.split}_images" / picture.name, pixels(picture))
+        put(root / f"ctw1500_{picture.split}_labels" / f"{Path(picture.name).stem}.xml", image)
 
 
 def ctw1500_offsets(root: Path, pictures: list[Picture]) -> None:
@@ -141,14 +141,14 @@ def ctw1500_offsets(root: Path, pictures: list[Picture]) -> None:
             left, top, right, bottom = bounds(word.points)
             offsets = tuple((x - left, y - top) for x, y in word.points)
             lines.append(f"{left},{top},{right},{bottom},{joined(offsets)}\n")
-        put(root / picture.part / "text_image" / picture.name, pixels(picture))
-        put(root / picture.part / "text_label_curve" / f"{Path(picture.name).stem}.txt", "".join(lines))
+        put(root / picture.split / "text_image" / picture.name, pixels(picture))
+        put(root / picture.split / "text_label_curve" / f"{Path(picture.name).stem}.txt", "".join(lines))
 
 
 def ctw1500_text(root: Path, pictures: list[Picture]) -> None:
     """The official sets: XML for training; corners and ####text in files with longer names for testing."""
-    ctw1500_xml(root, [picture for picture in pictures if picture.part == "train"])
-    for picture in (picture for picture in pictures if picture.part == "test"):
+    ctw1500_xml(root, [picture for picture in pictures if picture.split == "train"])
+    for picture in (picture for picture in pictures if picture.split == "test"):
         lines = [f"{joined(word.points)},####{word.text}\n" for word in picture.words]
         put(root / "test_images" / picture.name, pixels(picture))
         put(root / "gt_ctw1500" / f"000{Path(picture.name).stem}.txt", "".join(lines))
@@ -166,5 +166,5 @@ def msra_td500(root: Path, pictures: list[Picture]) -> None:
             left, top = (x0 + x2) / 2 - width / 2, (y0 + y2) / 2 - height / 2
             theta = math.atan2(y1 - y0, x1 - x0)
             lines.append(f"{index} {int(word.ignore)} {left:.0f} {top:.0f} {width:.0f} {height:.0f} {theta:.6f}\n")
-        put(root / picture.part / picture.name, pixels(picture))
-        put(root / picture.part / f"{Path(picture.name).stem}.gt", "".join(lines))
+        put(root / picture.split / picture.name, pixels(picture))
+        put(root / picture.split / f"{Path(picture.name).stem}.gt", "".join(lines))

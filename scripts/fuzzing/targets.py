@@ -26,7 +26,7 @@ from resnet18_ocrdet.check.report_json import write_report_json
 from resnet18_ocrdet.commands.check_messages import finding_messages, needed_overrides, training_outcome
 from resnet18_ocrdet.data.error_policy import apply_error_policy
 from resnet18_ocrdet.data.formats.reader import BY_KEY
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.letterbox import scale_to
@@ -116,7 +116,7 @@ def check_labels(root: Path) -> None:
 def look_and_read(root: Path) -> None:
     """As every command does with an image."""
     (path,) = root.iterdir()
-    read_head(path)
+    read_header(path)
     for reduce in (1, 4):
         read_image(path, reduce)
 

@@ -43,12 +43,12 @@ def test_each_format_loads_what_was_written(written):
     reading = read_data(root)
     assert reading.dialect == BY_KEY[way.key].NAME
     assert [finding.text for level in ("error", "warning", "repair") for finding in reading.report.at(level)] == []
-    assert set(reading.splits) == {picture.part for picture in pictures}
-    records = {(part, record.image_path.name): record for part, found in reading.splits.items() for record in found}
-    assert set(records) == {(picture.part, picture.name) for picture in pictures}
+    assert set(reading.splits) == {picture.split for picture in pictures}
+    records = {(split, record.image_path.name): record for split, found in reading.splits.items() for record in found}
+    assert set(records) == {(picture.split, picture.name) for picture in pictures}
     assert reading.images == len(pictures)
     for picture in pictures:
-        record = records[picture.part, picture.name]
+        record = records[picture.split, picture.name]
         assert same(record.polygons, [word.points for word in picture.words], way.tolerance)
         assert record.ignore.tolist() == [word.ignore for word in picture.words]
         assert record.texts == tuple(word.text for word in picture.words)
@@ -69,9 +69,9 @@ def test_check_names_the_format_and_its_copy_is_equal(written, tmp_path, capsys)
     run_command("check", _check, [f"data.root={root}", f"output={tmp_path}/out", "fix=true"])
     assert capsys.readouterr().out.startswith(f"data: {BY_KEY[way.key].NAME} (")
     copied = read_data(tmp_path / "out" / "fixed")
-    records = {(part, record.image_path.name): record for part, found in copied.splits.items() for record in found}
+    records = {(split, record.image_path.name): record for split, found in copied.splits.items() for record in found}
     for picture in pictures:
-        record = records.get((picture.part, picture.name))
+        record = records.get((picture.split, picture.name))
         if record is not None:
             assert same(record.polygons, [word.points for word in picture.words], way.tolerance)
             assert record.ignore.tolist() == [word.ignore for word in picture.words]

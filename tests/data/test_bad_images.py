@@ -23,7 +23,7 @@ from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data import image_io
 from resnet18_ocrdet.data.image_checks import to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
@@ -72,7 +72,7 @@ def test_the_header_gives_the_upright_size(tmp_path: Path, suffix: str, mode: st
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
     marked(mode).save(path, exif=exif)
-    head, image = read_head(path), read_image(path)
+    head, image = read_header(path), read_image(path)
     assert image.shape == (head.height, head.width, 3)
     (point,) = to_upright(np.array([MARK], np.float32), head.orientation, HEIGHT, WIDTH)
     assert centre(image) == pytest.approx(tuple(point), abs=0.6)
@@ -83,7 +83,7 @@ def test_a_transparent_colour_of_a_png(tmp_path: Path, mode: str, colour: object
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     marked(mode).save(tmp_path / "a.png", exif=exif, transparency=colour)
-    head = read_head(tmp_path / "a.png")
+    head = read_header(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").shape[:2] == (head.height, head.width)
 
 
@@ -130,7 +130,7 @@ def test_the_first_of_several_frames_is_read(tmp_path: Path, suffix: str):
 def test_a_damaged_colour_profile_is_ignored(tmp_path: Path, suffix: str):
     path = tmp_path / f"a{suffix}"
     PIL.Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(path, icc_profile=b"rubbish" * 20)
-    assert read_head(path)[:2] == (8, 8) and (read_image(path) == 90).all()
+    assert read_header(path)[:2] == (8, 8) and (read_image(path) == 90).all()
 
 
 @pytest.mark.parametrize("exif", [b"rubbish", b"MM\0*\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12"])
@@ -142,7 +142,7 @@ def test_damaged_exif_is_ignored(tmp_path: Path, exif: bytes):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert read_head(tmp_path / "a.jpg") == (16, 24, 1)
+        assert read_header(tmp_path / "a.jpg") == (16, 24, 1)
     assert read_image(tmp_path / "a.jpg").shape == (16, 24, 3)
 
 
@@ -153,10 +153,10 @@ def test_a_truncated_file_is_found_before_the_run_starts(tmp_path: Path, suffix:
     data = cv2.imencode(suffix, noise)[1].tobytes()
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
-    assert read_head(path) == (64, 64, 1)
+    assert read_header(path) == (64, 64, 1)
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ImageFault) as caught:
-        read_head(path)
+        read_header(path)
     assert caught.value.code == "IM052" and str(caught.value).startswith(f"{path}: ")
 
 
@@ -165,7 +165,7 @@ def test_damage_in_the_middle_is_found_by_check(tmp_path: Path):
     data = bytearray(cv2.imencode(".webp", noise, (cv2.IMWRITE_WEBP_QUALITY, 101))[1].tobytes())
     data[30:-30] = bytes(len(data) - 60)
     (tmp_path / "a.webp").write_bytes(data)
-    assert read_head(tmp_path / "a.webp") == (64, 64, 1)
+    assert read_header(tmp_path / "a.webp") == (64, 64, 1)
     fault = measure_image(to_record(tmp_path / "a.webp", None, [])).fault
     assert fault is not None and fault.code == "IM052"
 
@@ -176,7 +176,7 @@ def test_float_pixels_are_found_before_the_run_starts(tmp_path: Path, kind: type
     path = tmp_path / "a.tif"
     path.write_bytes(cv2.imencode(".tif", np.ones(shape, kind))[1].tobytes())
     with pytest.raises(ImageFault, match=f"pixels are {kind.__name__}") as caught:
-        read_head(path)
+        read_header(path)
     assert caught.value.code == "IM060"
 
 
@@ -189,7 +189,7 @@ def test_a_decompression_bomb_is_found_in_the_header(tmp_path: Path, monkeypatch
     ]
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
     with pytest.raises(ImageFault, match=r"30000 high, 900 megapixels; at most 179 \(max_megapixels\)$") as caught:
-        read_head(tmp_path / "a.png")
+        read_header(tmp_path / "a.png")
     assert caught.value.code == "IM064"
 
 

@@ -22,9 +22,9 @@ import pytest
 from resnet18_ocrdet.check.image_stats import measure_image
 from resnet18_ocrdet.data import image_io
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
-from resnet18_ocrdet.data.jpeg_head import jpeg_head
+from resnet18_ocrdet.data.jpeg_header import parse_jpeg_header
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
 
@@ -69,7 +69,7 @@ def no_decoder(monkeypatch) -> None:
 
 def ways(path: Path) -> Iterator[tuple[str, str]]:
     """Code and text of what reading, the look at the head and the check say."""
-    for read in (read_image, read_head):
+    for read in (read_image, read_header):
         with pytest.raises(ImageFault) as caught:
             read(path)
         yield caught.value.code, str(caught.value)
@@ -90,7 +90,7 @@ def test_a_png_whose_chunk_is_longer_than_the_file(content: bytes, tmp_path: Pat
 
 def test_data_after_the_end_of_a_png_is_ignored(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(encoded(".png") + b"\xff" * 100)
-    assert read_head(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
+    assert read_header(tmp_path / "a.png")[:2] == read_image(tmp_path / "a.png").shape[:2] == (40, 60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the largest memory")
@@ -135,7 +135,7 @@ def test_images_up_to_the_limit_are_read(suffix: str, most: int | None, tmp_path
 def test_the_size_of_a_jpeg_with_unusual_markers_is_found(tmp_path: Path, monkeypatch):
     data = encoded(".jpg")
     (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])  # fill bytes
-    assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
+    assert parse_jpeg_header((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
     frame = data.index(b"\xff\xc0")
     (tmp_path / "b.jpg").write_bytes(data[:frame] + b"rubbish" + data[frame:])
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 50)
@@ -202,7 +202,7 @@ def test_a_frame_after_a_marker_without_a_length_is_found(marker: bytes, tmp_pat
     small = b"\xff\xc0" + (len(body) + 2).to_bytes(2, "big") + body[:1] + b"\0\10\0\10" + body[5:]
     hidden = marker + (2 + len(data[frame:])).to_bytes(2, "big")
     (tmp_path / "a.jpg").write_bytes(data[:frame] + small + hidden + data[frame:])
-    assert jpeg_head((tmp_path / "a.jpg").read_bytes()).size is None
+    assert parse_jpeg_header((tmp_path / "a.jpg").read_bytes()).size is None
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(ImageFault):
         read_image(tmp_path / "a.jpg")

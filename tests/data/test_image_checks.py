@@ -13,7 +13,7 @@ import pytest
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_checks import check_image_headers, to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -50,7 +50,7 @@ def surveyed(image, *boxes, **options):
 def test_a_rotated_point_matches_the_rotated_image(tmp_path, orientation):
     path = photo(tmp_path / "a", orientation, "jpg")
     image = read_image(path)
-    head = read_head(path)
+    head = read_header(path)
     assert (head.height, head.width) == image.shape[:2] and head.orientation == orientation
     (point,) = to_upright(np.array([MARK], np.float32), orientation, HEIGHT, WIDTH)
     rows, columns = np.nonzero(image[..., 0] > 128)
@@ -112,10 +112,10 @@ def test_a_truncated_tiff_is_found_before_it_is_read(tmp_path, options):
     path = tmp_path / "a.tif"
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
     PIL.Image.fromarray(noise).save(path, **options)
-    assert read_head(path)[:2] == (HEIGHT, WIDTH)
+    assert read_header(path)[:2] == (HEIGHT, WIDTH)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageFault) as fault:
-        read_head(path)
+        read_header(path)
     assert fault.value.code == "IM052"
 
 
@@ -199,7 +199,7 @@ def test_without_permission(tmp_path):
     path = photo(tmp_path / "a")
     path.chmod(0)
     with pytest.raises(ImageFault, match="Permission denied") as caught:
-        read_head(path)
+        read_header(path)
     assert caught.value.code == "IM055"
 
 
@@ -208,16 +208,16 @@ def test_too_many_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 5999 / 2)
     told = r"0.006 megapixels; at most 0.005999 \(max_megapixels\)$"
     with pytest.raises(ImageFault, match=told) as caught:
-        read_head(path)
+        read_header(path)
     assert caught.value.code == "IM064"
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 3000)
-    assert read_head(path)[:2] == (60, 100)
+    assert read_header(path)[:2] == (60, 100)
 
 
 def test_data_after_the_end_of_a_jpeg_is_ignored(tmp_path):
     path = photo(tmp_path / "a", suffix="jpg")
     path.write_bytes(path.read_bytes() + b"x" * 10_000)
-    assert read_head(path)[:2] == (HEIGHT, WIDTH)
+    assert read_header(path)[:2] == (HEIGHT, WIDTH)
 
 
 def test_an_impossible_stated_size_is_ignored(tmp_path):

@@ -11,7 +11,7 @@ import PIL.Image
 import PIL.ImageOps
 import pytest
 
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import list_images, read_image
 from resnet18_ocrdet.errors import UserError
 
@@ -242,5 +242,5 @@ def test_every_orientation_of_every_format_is_applied(tmp_path, mode, orientatio
     upright = PIL.ImageOps.exif_transpose(PIL.Image.open(tmp_path / "a.png")).convert("RGBA")
     expected = PIL.Image.alpha_composite(PIL.Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     image = read_image(tmp_path / "a.png")
-    assert read_head(tmp_path / "a.png")[:2] == image.shape[:2] == (expected.height, expected.width)
+    assert read_header(tmp_path / "a.png")[:2] == image.shape[:2] == (expected.height, expected.width)
     np.testing.assert_allclose(image.astype(int), np.asarray(expected).astype(int), atol=1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_head import ImageHead, read_head
+from resnet18_ocrdet.data.image_header import ImageHeader, read_header
 from resnet18_ocrdet.data.image_io import QUARTER_TURNS
 from resnet18_ocrdet.data.polygon_repair import is_normalized
 from resnet18_ocrdet.data.record import LabelRecord
@@ -43,34 +43,34 @@ def check_image_headers(
     coords: "normalized": labels are fractions of width and height, converted to pixels here.
     Returns the records, with polygons in upright pixels and known sizes, and one line about rotated images ("" if
     there are none)."""
-    heads = {split: _read_heads(records, report) for split, records in splits.items()}
-    pairs = [pair for found in heads.values() for pair in found]
+    headers = {split: _read_headers(records, report) for split, records in splits.items()}
+    pairs = [pair for found in headers.values() for pair in found]
     raw, line = _choose_frame(pairs, exif)
     exchanged = coords == "pixels" and not raw and looks_exchanged(pairs)
     fitted = {
-        split: [_fit(record, head, raw, exchanged, coords, report) for record, head in found]
-        for split, found in heads.items()
+        split: [_fit(record, header, raw, exchanged, coords, report) for record, header in found]
+        for split, found in headers.items()
     }
     return fitted, line
 
 
-def _read_heads(records: Iterable[LabelRecord], report: Report) -> list[tuple[LabelRecord, ImageHead]]:
+def _read_headers(records: Iterable[LabelRecord], report: Report) -> list[tuple[LabelRecord, ImageHeader]]:
     found = []
     for record in records:
         try:
-            found.append((record, read_head(record.image_path)))
+            found.append((record, read_header(record.image_path)))
         except ImageFault as fault:
             detail = str(fault).removeprefix(f"{record.image_path}: ")
             report.add(fault.code, record.image_path, detail=detail, image=record.image_path)
     return found
 
 
-def _choose_frame(pairs: Sequence[tuple[LabelRecord, ImageHead]], exif: Exif) -> tuple[bool, str]:
+def _choose_frame(pairs: Sequence[tuple[LabelRecord, ImageHeader]], exif: Exif) -> tuple[bool, str]:
     """Whether labels refer to raw pixels, and the reason in one line."""
-    rotated = [(record, head) for record, head in pairs if head.orientation != 1]
+    rotated = [(record, header) for record, header in pairs if header.orientation != 1]
     if not rotated:
         return False, ""
-    votes = [frame_of(record, head) for record, head in rotated]
+    votes = [frame_of(record, header) for record, header in rotated]
     upright, raw = votes.count("upright"), votes.count("raw")
     chosen = exif == "raw" or (exif == "auto" and raw > upright)
     how = f"data.exif={exif}" if exif != "auto" else f"read as made for the {'stored' if chosen else 'upright'} pixels"
@@ -81,33 +81,33 @@ def _choose_frame(pairs: Sequence[tuple[LabelRecord, ImageHead]], exif: Exif) ->
     )
 
 
-def looks_exchanged(pairs: Sequence[tuple[LabelRecord, ImageHead]]) -> bool:
+def looks_exchanged(pairs: Sequence[tuple[LabelRecord, ImageHeader]]) -> bool:
     """Whether the labels of a data set are y before x: those of several images fit only with x and y exchanged.
 
     Images whose labels fit both ways are not counted."""
     as_is, swapped = 0, 0
-    for record, head in pairs:
+    for record, header in pairs:
         if record.polygons and not is_normalized(record):
-            fits = _inside(record.polygons, head.height, head.width)
-            fits_swapped = _inside(record.polygons, head.width, head.height)
+            fits = _inside(record.polygons, header.height, header.width)
+            fits_swapped = _inside(record.polygons, header.width, header.height)
             as_is += fits and not fits_swapped
             swapped += fits_swapped and not fits
     return swapped >= MIN_EXCHANGED and swapped > as_is
 
 
-def frame_of(record: LabelRecord, head: ImageHead) -> Literal["upright", "raw", "either"]:
+def frame_of(record: LabelRecord, header: ImageHeader) -> Literal["upright", "raw", "either"]:
     """Which pixels the labels of one rotated image fit."""
     if record.frame != "unknown":
         return record.frame
-    raw = head.width, head.height
-    if head.orientation not in QUARTER_TURNS:
-        raw = head.height, head.width
-    if record.stated is not None and head.orientation in QUARTER_TURNS and raw != (head.height, head.width):
+    raw = header.width, header.height
+    if header.orientation not in QUARTER_TURNS:
+        raw = header.height, header.width
+    if record.stated is not None and header.orientation in QUARTER_TURNS and raw != (header.height, header.width):
         if record.stated == raw:
             return "raw"
-        if record.stated == (head.height, head.width):
+        if record.stated == (header.height, header.width):
             return "upright"
-    fits = [_inside(record.polygons, *size) for size in ((head.height, head.width), raw)]
+    fits = [_inside(record.polygons, *size) for size in ((header.height, header.width), raw)]
     if fits[0] == fits[1]:
         return "either"
     return "upright" if fits[0] else "raw"
@@ -122,17 +122,18 @@ def _inside(polygons: Sequence[Polygon], height: int, width: int) -> bool:
 
 
 def _fit(
-    record: LabelRecord, head: ImageHead, raw: bool, exchanged: bool, coords: Coords, report: Report
+    record: LabelRecord, header: ImageHeader, raw: bool, exchanged: bool, coords: Coords, report: Report
 ) -> LabelRecord:
     """The record with a known size and its polygons in upright pixels; labels that do not fit are lost.
 
     exchanged: whether the data set has y before x, see `looks_exchanged`."""
     where = record.label_path or record.image_path
-    record = replace(record, size=(head.height, head.width))
+    record = replace(record, size=(header.height, header.width))
     if not record.polygons:
         return replace(record, frame="upright")
     raw = record.frame == "raw" or (raw and record.frame == "unknown")
-    frame = (head.width, head.height) if raw and head.orientation in QUARTER_TURNS else (head.height, head.width)
+    is_turned = raw and header.orientation in QUARTER_TURNS
+    frame = (header.width, header.height) if is_turned else (header.height, header.width)
     if coords == "normalized":
         record = _scaled(record, np.array([frame[1], frame[0]], np.float32))
     elif record.stated not in (None, frame) and _same_aspect(record.stated, frame):
@@ -143,16 +144,16 @@ def _fit(
         detail = f"labels are for an image {sides(stated_h, stated_w)}, this one is {sides(h, w)}: {done}"
         report.add("GT124", where, detail=detail, image=record.image_path)
         record = record if fits else _scaled(record, np.array([w / stated_w, h / stated_h], np.float32))
-    if raw and head.orientation != 1:
-        detail = f"orientation {head.orientation}: labels rotated with the image"
+    if raw and header.orientation != 1:
+        detail = f"orientation {header.orientation}: labels rotated with the image"
         report.add("IM063", record.image_path, detail=detail, image=record.image_path)
-        record = _rotated(record, head.orientation, frame)
+        record = _rotated(record, header.orientation, frame)
     record = replace(record, frame="upright")
-    if misfit := _misfit(record, head, exchanged):
+    if misfit := _misfit(record, header, exchanged):
         code, detail = misfit
         report.add(code, where, detail=detail, image=record.image_path)
         return _without(record, range(len(record.polygons)), lost=True)
-    return _drop_outside(record, head, report)
+    return _drop_outside(record, header, report)
 
 
 def _same_aspect(a: tuple[int, int] | None, b: tuple[int, int]) -> bool:
@@ -187,20 +188,20 @@ def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> P
     return np.stack(mapped[orientation], axis=1)
 
 
-def _misfit(record: LabelRecord, head: ImageHead, exchanged: bool) -> tuple[str, str] | None:
+def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[str, str] | None:
     """Code and detail if the labels as a whole cannot belong to this image."""
     points = np.concatenate(record.polygons)
-    size = sides(head.height, head.width)
+    size = sides(header.height, header.width)
     largest = points.max(axis=0)
-    if is_normalized(record) and min(head.height, head.width) > MAX_TINY_SIDE:
+    if is_normalized(record) and min(header.height, header.width) > MAX_TINY_SIDE:
         return "GT023", f"all coordinates lie between 0 and 1, the image is {size}"
-    outside = _outside(record, head)
-    fits_exchanged = _inside(record.polygons, head.width, head.height)
-    if fits_exchanged and (outside.mean() > OUTSIDE_SHARE or (exchanged and not _inside(record.polygons, *head[:2]))):
+    outside = _outside(record, header)
+    fits_exchanged = _inside(record.polygons, header.width, header.height)
+    if fits_exchanged and (outside.mean() > OUTSIDE_SHARE or (exchanged and not _inside(record.polygons, *header[:2]))):
         return "GT025", f"regions lie outside the image, {size}; with x and y exchanged all lie inside"
     if outside.mean() <= OUTSIDE_SHARE:
         return None
-    ratio = float(max(largest[0] / head.width, largest[1] / head.height))
+    ratio = float(max(largest[0] / header.width, largest[1] / header.height))
     if len(outside) > 1 and ratio > 1:
         return (
             "GT024",
@@ -209,22 +210,22 @@ def _misfit(record: LabelRecord, head: ImageHead, exchanged: bool) -> tuple[str,
     return None
 
 
-def _outside(record: LabelRecord, head: ImageHead) -> NDArray[np.bool_]:
+def _outside(record: LabelRecord, header: ImageHeader) -> NDArray[np.bool_]:
     """(K,): whether the region's box lies entirely outside the image."""
     low = np.array([polygon.min(axis=0) for polygon in record.polygons])
     high = np.array([polygon.max(axis=0) for polygon in record.polygons])
-    most = np.array([head.width - 1, head.height - 1])
+    most = np.array([header.width - 1, header.height - 1])
     return np.asarray(((high < 0) | (low > most)).any(axis=1))
 
 
-def _drop_outside(record: LabelRecord, head: ImageHead, report: Report) -> LabelRecord:
+def _drop_outside(record: LabelRecord, header: ImageHeader, report: Report) -> LabelRecord:
     """Drop regions entirely outside; report those partly outside, which are clipped when they are used."""
     where = record.label_path or record.image_path
-    outside = _outside(record, head)
-    most = np.array([head.width - 1, head.height - 1]) + SLACK_PX
+    outside = _outside(record, header)
+    most = np.array([header.width - 1, header.height - 1]) + SLACK_PX
     for region, polygon in enumerate(record.polygons):
         detail = f"x {polygon[:, 0].min():.6g}..{polygon[:, 0].max():.6g}, y {polygon[:, 1].min():.6g}.."
-        detail += f"{polygon[:, 1].max():.6g} in an image {sides(head.height, head.width)}"
+        detail += f"{polygon[:, 1].max():.6g} in an image {sides(header.height, header.width)}"
         if outside[region]:
             report.add("PG040", where, record.line(region), detail, record.image_path)
         elif (polygon < -SLACK_PX).any() or (polygon > most).any():

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.file_names import is_broken_link, is_folder_entry
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
-from resnet18_ocrdet.data.jpeg_head import END, JPEG, JpegHead, jpeg_head, scan_count
+from resnet18_ocrdet.data.jpeg_header import END, JPEG, JpegHeader, parse_jpeg_header, scan_count
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.runtime.regular_file import open_regular
@@ -74,11 +74,11 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     Raises ImageFault, with the file's name, if it cannot be opened, is empty, not an image, too large, or truncated."""
     raw = _read_bytes(path)
     is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB directly
-    head = jpeg_head(raw) if is_jpeg else JpegHead(None, 0)
-    size = head.size or _stored_size(path, raw)
+    header = parse_jpeg_header(raw) if is_jpeg else JpegHeader(None, 0)
+    size = header.size or _stored_size(path, raw)
     if size is not None:
         check_size(path, *size)
-    if is_jpeg and (scans := scan_count(raw, head, MAX_SCANS)) > MAX_SCANS:
+    if is_jpeg and (scans := scan_count(raw, header, MAX_SCANS)) > MAX_SCANS:
         raise ImageFault(f"{path}: a JPEG with {scans} scans; at most {MAX_SCANS} are decoded", "IM052")
     uneven = is_jpeg and reduce > 1 and _divides_unevenly(raw, size, reduce)
     data = np.frombuffer(raw, np.uint8)
@@ -93,7 +93,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     except MemoryError:
         raise ImageFault(f"{path}: larger than the free memory", "IM064") from None
     # without the end marker OpenCV invents the missing rows; a thumbnail in the header has an end marker too
-    if pixels is None or (is_jpeg and raw.rfind(END) < head.end):
+    if pixels is None or (is_jpeg and raw.rfind(END) < header.end):
         raise _undecoded(path, raw)
     check_size(path, *pixels.shape[:2])  # OpenCV may find another size than the header
     if pixels.dtype not in (np.uint8, np.uint16):

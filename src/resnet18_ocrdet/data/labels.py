@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.cache import CacheKind, PixelCache, make_cache
 from resnet18_ocrdet.data.fingerprint import file_chunks
-from resnet18_ocrdet.data.image_head import read_head
+from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
@@ -58,7 +58,7 @@ class LabelledImages:
     def open(self, index: int) -> LazyPicture:
         """Return the labels of image `index` and its size, read from the image header if the record has none."""
         path, (first, last) = Path(self._image_paths[index]), self._span(index)
-        height, width = self._size(index) or read_head(path)[:2]
+        height, width = self._size(index) or read_header(path)[:2]
 
         def pixels(reduce: int) -> Image:
             image = self._pixels(index, path, reduce)
@@ -88,7 +88,7 @@ class LabelledImages:
             return None
         paths = [Path(self._image_paths[index]) for index in range(len(self))]
         for index in np.flatnonzero((self._sizes == UNKNOWN_SIZE).all(axis=1)).tolist():
-            self._sizes[index] = read_head(paths[index])[:2]
+            self._sizes[index] = read_header(paths[index])[:2]
         return make_cache(self._kind, paths, self._sizes, self._cache_folder)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class LabelledImages:
     def outline(self, index: int) -> Outline:
         """Labels and size of image `index`, without its pixels. Raises UserError if it is not an image."""
         record = self.record(index)
-        return Outline(*(record.size or read_head(record.image_path)[:2]), record.polygons, record.ignore)
+        return Outline(*(record.size or read_header(record.image_path)[:2]), record.polygons, record.ignore)
 
     def _span(self, index: int) -> tuple[int, int]:
         """First and last (exclusive) region of an image. Raises IndexError."""

@@ -15,14 +15,14 @@ _BARE = (0x00, 0x01, *range(0xD0, 0xDA))  # markers without a segment
 _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # between entropy-coded data, in which 0xFF is followed by 0
 
 
-class JpegHead(NamedTuple):
+class JpegHeader(NamedTuple):
     """What precedes the first scan."""
 
     size: tuple[int, int] | None  # stored height and width; None if the markers are not reliable
     end: int  # offset of the first scan, if there is one
 
 
-def jpeg_head(raw: bytes) -> JpegHead:
+def parse_jpeg_header(raw: bytes) -> JpegHeader:
     """Parse the markers up to the first scan, or up to the first invalid byte."""
     start, size = 2, None
     while start + 1 < len(raw) and raw[start] == 0xFF and raw[start + 1] not in (*_BARE, SCAN[1]):
@@ -30,16 +30,16 @@ def jpeg_head(raw: bytes) -> JpegHead:
         if marker in _FRAMES:
             size = int.from_bytes(raw[start + 5 : start + 7], "big"), int.from_bytes(raw[start + 7 : start + 9], "big")
         start += 1 if marker == _FILL else _segment(raw, start)
-    return JpegHead(size if raw.startswith(SCAN, start) else None, start)
+    return JpegHeader(size if raw.startswith(SCAN, start) else None, start)
 
 
-def scan_count(raw: bytes, head: JpegHead, enough: int) -> int:
+def scan_count(raw: bytes, header: JpegHeader, enough: int) -> int:
     """Number of scans of a JPEG: each may take as long to decode as the first, but needs only ten bytes in the file.
 
     enough: up to this number, a quick upper bound is returned."""
-    if (most := raw.count(SCAN)) <= enough or head.size is None:
+    if (most := raw.count(SCAN)) <= enough or header.size is None:
         return most
-    scans, offset = 0, head.end
+    scans, offset = 0, header.end
     while (found := _MARKER.search(raw, offset)) and found[0] != END:  # other data may follow the end marker
         scans += found[0] == SCAN
         offset = found.start() + _segment(raw, found.start())

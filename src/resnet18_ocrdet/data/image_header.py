@@ -15,7 +15,7 @@ from resnet18_ocrdet.runtime.regular_file import open_regular
 
 TAIL_BYTES = 4096  # at the end of a JPEG or PNG, in which the end marker is searched
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format
-_HEAD_IS_ENOUGH = (
+_HEADER_IS_ENOUGH = (
     "JPEG",
     "MPO",
     "PNG",
@@ -27,7 +27,7 @@ _TIFF_DATA = ((273, 279), (324, 325))  # tags of the offsets and sizes of strips
 _UNCLEAR_DEPTH = ("F", "I")  # Pillow's modes for 32 bits per channel; they may be 16 bits
 
 
-class ImageHead(NamedTuple):
+class ImageHeader(NamedTuple):
     """Size and orientation of an image."""
 
     height: int  # px, of the upright image, as `read_image` gives it
@@ -35,7 +35,7 @@ class ImageHead(NamedTuple):
     orientation: int  # EXIF, 1..8; 1 if there is none
 
 
-def read_head(path: Path) -> ImageHead:
+def read_header(path: Path) -> ImageHeader:
     """Read size and orientation from the header; decode the file if the header does not show whether it is complete.
 
     Raises ImageFault for a file that is missing, empty, not an image, truncated, or larger than `check_size` allows."""
@@ -43,17 +43,17 @@ def read_head(path: Path) -> ImageHead:
         with open_regular(path) as file:
             if not os.fstat(file.fileno()).st_size:
                 raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
-            head, kind = _parse_head(path, file)
+            header, kind = _parse_header(path, file)
     except OSError as error:
         raise open_fault(path, error) from None
-    if head is None:
+    if header is None:
         return _decoded(path, kind)
-    if head.orientation in QUARTER_TURNS:
-        return ImageHead(head.width, head.height, head.orientation)
-    return head
+    if header.orientation in QUARTER_TURNS:
+        return ImageHeader(header.width, header.height, header.orientation)
+    return header
 
 
-def _parse_head(path: Path, file: BinaryIO) -> tuple[ImageHead | None, str]:
+def _parse_header(path: Path, file: BinaryIO) -> tuple[ImageHeader | None, str]:
     """Stored size with the orientation, and the format; None instead of the size if the file must be decoded.
 
     Raises ImageFault."""
@@ -63,10 +63,10 @@ def _parse_head(path: Path, file: BinaryIO) -> tuple[ImageHead | None, str]:
             kind, (height, width) = str(image.format), _stored_size(image)
             orientation = orientation_of(image)
             whole = not isinstance(image, PIL.TiffImagePlugin.TiffImageFile) or _has_strips(image, file)
-            sure = kind in _HEAD_IS_ENOUGH and image.mode not in _UNCLEAR_DEPTH and whole
+            sure = kind in _HEADER_IS_ENOUGH and image.mode not in _UNCLEAR_DEPTH and whole
     except PILLOW_FAULTS:
         return None, ""
-    return (ImageHead(height, width, orientation) if sure and _ends(file, kind) else None), kind
+    return (ImageHeader(height, width, orientation) if sure and _ends(file, kind) else None), kind
 
 
 def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
@@ -86,7 +86,7 @@ def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, file: BinaryIO) -> boo
     return False
 
 
-def _decoded(path: Path, kind: str) -> ImageHead:
+def _decoded(path: Path, kind: str) -> ImageHeader:
     """Decode a file to check it. kind: format from its header, "" if none. Raises ImageFault."""
     try:
         height, width = read_image(path).shape[:2]
@@ -95,7 +95,7 @@ def _decoded(path: Path, kind: str) -> ImageHead:
             raise
         message = f"{path}: a {kind} file that cannot be decoded: damaged, truncated, or of an unsupported kind"
         raise ImageFault(message, "IM052") from None
-    return ImageHead(height, width, 1)
+    return ImageHeader(height, width, 1)
 
 
 def _ends(file: BinaryIO, kind: str) -> bool:
