@@ -74,15 +74,17 @@ def test_invalid_arguments_are_refused(detector: Detector, tmp_path: Path):
         _ = resnet18_ocrdet.Detektor
 
 
-WITHOUT_TORCH = """
+BLOCK_TORCH = """
 import json, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("torch", "torchvision"):
-            raise ImportError(f"{name} is blocked")
+            raise ImportError(name + " is blocked")
 
 sys.meta_path.insert(0, Blocked())
+"""
+WITHOUT_TORCH = f"""{BLOCK_TORCH}
 from resnet18_ocrdet import Detector
 
 found = Detector("m.onnx", shape=sys.argv[1])("a.png")
@@ -111,3 +113,15 @@ def test_a_checkpoint_needs_torch(tiny_run: Path, tmp_path: Path):
         [sys.executable, "-c", code, "quad"], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1 and "ImportError: torch" in done.stderr
+
+
+def test_the_command_runs_an_exported_file_without_torch(tmp_path: Path):
+    write_onnx(tmp_path / "m.onnx", card())
+    write(tmp_path / "a.png", np.full((64, 64, 3), 9, np.uint8))
+    code = f"{BLOCK_TORCH}\nfrom resnet18_ocrdet.cli import detect\ndetect()"
+    words = ["input=a.png", "checkpoint=m.onnx", "output=out"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/detections.json").is_file()

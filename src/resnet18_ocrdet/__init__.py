@@ -1,4 +1,5 @@
-"""ResNet-18 DBNet text detection: train, evaluate, detect. Importing this does nothing; `Detector` loads torch.
+"""ResNet-18 DBNet text detection: train, evaluate, detect. Importing this does nothing; `Detector` imports torch for
+checkpoints, not for exported files.
 
 `UserError` is what `Detector` raises for a file that cannot be used."""
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """`resnet18_ocrdet.Detector`, imported when somebody asks for it: a command answers before torch is loaded."""
+    """`resnet18_ocrdet.Detector`, imported on first use, so that commands start fast."""
     if name == "Detector":
         from .api import Detector
 
