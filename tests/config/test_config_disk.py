@@ -101,7 +101,7 @@ def test_a_resume_does_not_need_the_weights_the_run_began_with():
 @pytest.mark.parametrize("run_dir", ["photos/images/run", "photos/train_images", "photos/ch4_training_images/a/b"])
 def test_a_run_among_the_images_is_refused(run_dir: str, capsys):
     err = answer(capsys, "train", "data=custom", "data.root=photos", f"run_dir={run_dir}")
-    assert f"run_dir={run_dir} lies among the images of data.root=photos" in err
+    assert f"run_dir={run_dir} is among the images of data.root=photos" in err
 
 
 @pytest.mark.parametrize("run_dir", ["photos/runs/1", "photos", "run", "images/run"])
@@ -111,7 +111,7 @@ def test_a_run_beside_the_images_is_fine(run_dir: str):
 
 def test_a_run_started_among_the_images_is_refused(folder: Path, monkeypatch, capsys):
     monkeypatch.chdir(folder / "photos" / "images")
-    assert "run_dir=runs lies among the images" in answer(capsys, "train", "data=custom", "data.root=..")
+    assert "run_dir=runs is among the images" in answer(capsys, "train", "data=custom", "data.root=..")
 
 
 def test_what_a_run_writes_down_is_found_from_every_folder(folder: Path):

@@ -1,4 +1,4 @@
-"""Settings that are fine alone and not together."""
+"""Settings that are valid alone but not together."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         if index > parts:
             found.append(f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}")
     if command == "detect" and tree["shard"] is not None and tree["overwrite"]:
-        found.append("overwrite=true would remove what other shards write: remove the folder, then start all of them")
+        found.append("overwrite=true would remove the results of other shards: remove the folder, then start all shards")
     if command in ("eval", "detect") and tree["runtime"] != "auto":
         networks = [tree.get(name) for name in ("checkpoint", "baseline")]
         if not any(network is not None and network.endswith(EXPORTED) for network in networks):
             found.append(f"runtime={tree['runtime']} runs exported networks: checkpoint=….onnx, made by ocrdet-export")
     if command == "export" and tree["precision"] == "int8":
         if tree["input"] is None:
-            found.append("precision=int8 measures the range of every layer on images like yours: add input=FOLDER")
+            found.append("precision=int8 measures the range of every layer on your images: add input=FOLDER")
         if (tree["output"] or "").endswith(".pt2"):
             found.append("precision=int8 writes ONNX: output=….onnx")
     if command == "eval":
@@ -59,7 +59,7 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         found.append("checkpoint and predictions are both given: evaluate one of them")
     if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
         found.append(
-            "predictions=… needs the truth to compare with: add data=icdar2015 data.root=FOLDER or data=custom"
+            "predictions=… needs labels to compare with: add data=icdar2015 data.root=FOLDER or data=custom"
         )
     return found
 
@@ -68,15 +68,15 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
     if not tree["calibrate"]:
         return []
     if tree["predictions"] is not None:
-        return ["calibrate=true needs a network: result files hold boxes that are decoded already"]
+        return ["calibrate=true needs a network: result files hold boxes that are already decoded"]
     if tree["checkpoint"] in (None, BUNDLED):
-        return ["calibrate=true writes into the checkpoint, and the bundled one stays as it is: checkpoint=PATH"]
+        return ["calibrate=true writes into the checkpoint, and the bundled one is never changed: checkpoint=PATH"]
     if tree["checkpoint"].endswith(EXPORTED):
         return ["calibrate=true writes into a checkpoint: calibrate the .pt, then export it"]
     if tree["baseline"] is not None:
-        return ["calibrate=true changes a checkpoint, baseline=… compares two: one call for each"]
+        return ["calibrate=true changes a checkpoint, baseline=… compares two: run them separately"]
     if tree["split"] == "train":
-        return ["calibrate=true split=train: on images that taught the network every threshold looks good; split=val"]
+        return ["calibrate=true split=train: calibrating on training images is over-optimistic; split=val"]
     typed = [f"decode.{name}" for name, value in tree["decode"].items() if value is not None]
     if tree["input_size"] is not None or typed:
         named = ", ".join(["input_size"] * (tree["input_size"] is not None) + typed)
@@ -85,10 +85,10 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
 
 
 def not_given(tree: Tree, command: str) -> list[str]:
-    """What a run of this command cannot do without and no single key can ask for."""
+    """Settings that this command needs and that no single key requires."""
     if command == "eval" and tree["data"] is None and tree["checkpoint"] in (None, BUNDLED):
         return [
-            "data=… is missing: the bundled weights bring no images; add data=icdar2015 data.root=FOLDER, or score a "
+            "data=… is missing: the bundled weights come without images; add data=icdar2015 data.root=FOLDER, or score a "
             "run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
     if (
@@ -130,7 +130,7 @@ def _range_contradictions(tree: Tree) -> list[str]:
     for low, high in pairs:
         section, name = low.split(".")
         least, most = tree[section][name], tree[section][high.split(".")[1]]
-        # Equal zooms are a fixed zoom; equal thresholds leave nothing to learn.
+        # Equal zooms are a fixed zoom; with equal thresholds the threshold map is constant.
         if least > most or (section == "train" and least == most):
             found.append(f"{low}={least:g} must be below {high}={most:g}")
     return found
@@ -141,7 +141,7 @@ def _crop_contradictions(augment: Tree) -> list[str]:
         return []
     if not augment["crop"]:
         return [
-            "augment.crop_size needs augment.crop=true; without it every image is shown whole: augment.crop_size=null"
+            "augment.crop_size needs augment.crop=true; without it every image is used whole: augment.crop_size=null"
         ]
     problem = pair_problem(augment["crop_size"])
     return [f"augment.crop_size={augment['crop_size']}: {problem}"] if problem else []
@@ -152,15 +152,15 @@ def _data_contradictions(data: Tree) -> list[str]:
     for part in ("train", "val"):
         span = re.fullmatch(r"(\d+)-(\d+)", str(data.get(part)))
         if span and int(span[1]) > int(span[2]):
-            found.append(f"data.{part}={data[part]}: a range goes upwards, {span[2]}-{span[1]}")
+            found.append(f"data.{part}={data[part]}: a range must go upwards, {span[2]}-{span[1]}")
     shares = [data.get("train"), data.get("val")]
     if all(isinstance(share, float) for share in shares) and sum(shares) > 1:  # type: ignore[arg-type]
-        found.append(f"data.train={shares[0]} and data.val={shares[1]} add up to more than the data set")
+        found.append(f"data.train={shares[0]} and data.val={shares[1]} add up to more than 1")
     return found
 
 
 def suspicions(cfg: DictConfig) -> list[str]:
-    """Legal settings of a training run that are probably not meant, one plain line each."""
+    """Valid settings of a training run that are probably a mistake, one line each."""
     tree = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(tree, dict)
     run: Tree = {str(name): node for name, node in tree.items()}
@@ -201,9 +201,9 @@ def _doubtful_schedule(tree: Tree) -> list[str]:
 def _doubtful_starts(tree: Tree) -> list[str]:
     found = []
     if tree["train"]["batch_size"] == 1:
-        found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more learn better")
+        found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more train better")
     if tree["resume"] is not None and tree["init"]["weights"] is not None:
-        found.append("init.weights is not used: resume brings the weights of the run it goes on with")
+        found.append("init.weights is not used: resume loads the weights of the run it continues")
     if tree["init"]["weights"] is not None and tree["init"]["backbone"] is not None:
         found.append("init.backbone is not used: init.weights replaces the whole network")
     data = tree["data"]

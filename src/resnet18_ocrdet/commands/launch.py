@@ -57,7 +57,7 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
 def _compose_and_run(request: Request, job: Job) -> int:
     from .cross_checks import check_settings
     from .path_checks import check_disk
-    from .resume_words import goes_on, implied_words
+    from .resume_words import continues_saved, implied_words
 
     library = Library(request.command, request.config_dir)
     with hydra_session(request.command) as hydra:
@@ -73,7 +73,7 @@ def _compose_and_run(request: Request, job: Job) -> int:
             return run_sweep(hydra, request, job, words, library)
         showing = bool(request.cfg or request.info)
         cfg = checked(hydra, request, words, complete=not showing)
-        resumed = request.command == "train" and goes_on(request.words)
+        resumed = request.command == "train" and continues_saved(request.words)
         if not resumed:  # a resumed run has settings of its own: they are checked together when they are known
             check_settings(cfg, request.command, complete=not showing)
         if showing:

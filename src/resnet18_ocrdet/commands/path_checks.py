@@ -1,4 +1,4 @@
-"""What the settings say of the disk: paths that must be there, told before torch is loaded, and kept findable."""
+"""Paths in the settings: checked before torch is loaded, and made absolute where a run records them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
 
 
 def check_disk(cfg: DictConfig, command: str) -> None:
-    """Refuse paths that cannot work; make those that a training run writes down lead there from every folder.
+    """Refuse paths that cannot work; make those absolute that a training run records.
 
     Raises UserError with one line per mistake."""
     problems = misplaced(cfg, command)
@@ -78,13 +78,13 @@ def _absence(what: str, path: Path, kind: str, note: str = "") -> str:
 
 
 def _loop(key: str, path: Path) -> str:
-    """A link that leads to itself: nothing can be written there."""
+    """A link that points to itself: nothing can be written there."""
     try:
         path.stat()
     except OSError as error:
         return f"{key}={path}: {error.strerror}" if error.errno == errno.ELOOP else ""
     except ValueError:  # a zero byte
-        return f"{key}={path}: no name of a folder"
+        return f"{key}={path}: not a valid folder name"
     return ""
 
 
@@ -107,7 +107,7 @@ def _checkpoint_problem(key: str, path: Path) -> str:
 
 
 def _run_dir_problem(cfg: DictConfig) -> str:
-    """A run among the images of a data set: its pictures would be listed as images, and refused as not labelled."""
+    """A run among the images of a data set: images that it writes would be refused as images without labels."""
     root, run_dir = _path(cfg, "data.root"), Path(cfg.run_dir or "runs")
     if root is None or cfg.resume is not None or not _real(run_dir).is_relative_to(_real(root)):
         return ""
@@ -115,7 +115,7 @@ def _run_dir_problem(cfg: DictConfig) -> str:
     if not any(name == "images" or name.endswith("_images") for name in between):
         return ""
     return (
-        f"run_dir={run_dir} lies among the images of data.root={root}: pictures that the run writes would be taken "
+        f"run_dir={run_dir} is among the images of data.root={root}: images that the run writes would be taken "
         f"for images without labels; choose a folder outside"
     )
 
@@ -125,12 +125,12 @@ def _output_problem(cfg: DictConfig) -> str:
     root, output = _path(cfg, "data.root"), Path(cfg.output or "runs")
     if root is None or not _real(output).is_relative_to(_real(root)):
         return ""
-    where = f"output={output}" if cfg.output else "the report's own place, runs/check,"
-    return f"{where} lies inside data.root={root}, which is never written to: output=FOLDER outside of it"
+    where = f"output={output}" if cfg.output else "the default output, runs/check,"
+    return f"{where} is inside data.root={root}, which is never written to: choose an output=FOLDER outside"
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads; `Path.resolve` raises for a link that leads to itself."""
+    """Where a path leads; `Path.resolve` raises for a link that points to itself."""
     return Path(os.path.realpath(path))
 
 

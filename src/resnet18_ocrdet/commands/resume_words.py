@@ -1,4 +1,4 @@
-"""The groups that a resumed run was started with, so that its keys may be typed without naming them again."""
+"""The groups of a resumed run, so that their keys can be typed without naming the groups again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST_FILE = 2**16  # bytes of a config.yaml; they have about five thousand
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Without aliases, which no run writes: a few lines of them may stand for more than fits into memory."""
+    """Without aliases: no run writes them, and a few lines of them can expand to more than fits into memory."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -30,12 +30,12 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 def implied_words(words: list[str], library: Library) -> list[str]:
     """`resume=RUN data.train=…` -> `data=custom`, `data.root=…` as RUN has them; for groups that are not typed."""
-    if not goes_on(words):
+    if not continues_saved(words):
         return []
     typed = {word.key: word.value for word in map(Word.split, words)}
     saved = _saved_config(typed["resume"] or "", typed.get("run_dir"))
     implied = []
-    if LIMIT in saved and LIMIT not in typed:  # it holds before the run is opened
+    if LIMIT in saved and LIMIT not in typed:  # it applies before the run is opened
         implied.append(f"{LIMIT}={saved[LIMIT]}")
     for group, default in library.groups.items():
         if group in typed:
@@ -50,14 +50,14 @@ def implied_words(words: list[str], library: Library) -> list[str]:
     return implied
 
 
-def goes_on(words: list[str]) -> bool:
-    """Whether a run is resumed with the settings it was saved with, as far as nothing else is typed."""
+def continues_saved(words: list[str]) -> bool:
+    """Whether a run is resumed with its saved settings, except for what is typed."""
     typed = {word.key: word.value for word in map(Word.split, words)}
     return typed.get("resume") not in (None, "null") and "experiment" not in typed
 
 
 def _saved_config(resume: str, run_dir: str | None) -> dict[str, Any]:
-    """The run's config.yaml; empty when there is none: what is wrong is told when the run is opened."""
+    """The run's config.yaml; empty when there is none: errors are reported when the run is opened."""
     try:
         run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
         said = yaml.load(read_regular(run / "config.yaml", LARGEST_FILE), _Loader)
