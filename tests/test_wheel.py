@@ -43,6 +43,7 @@ def call(site: Path, command: str, *words: str, cwd: Path) -> str:
 
 def test_the_wheel_contains_the_config(site: Path, tmp_path: Path):
     assert (site / "resnet18_ocrdet/conf/train.yaml").is_file()
+    assert list((site / "resnet18_ocrdet/viz/templates").glob("*.html*"))
     shown = call(site, "train", "--cfg", "job", cwd=tmp_path)
     assert "lr: 0.007" in shown and "batch_size: 8" in shown
     assert list(tmp_path.iterdir()) == []
