@@ -10,13 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..structures import Picture, Resize, Sample
-from .geometric import (
-    GeometricTransform,
-    crop_matrix,
-    fit_whole,
-    reduction,
-    whole_matrix,
-)
+from .geometric import GeometricTransform, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
 from .letterbox import scale_to
 from .photometric import Change, Stage, change, draw_blur, draw_color, draw_jpeg, draw_noise, draw_shading
 from .region_clipping import move_regions, regions_in_image
@@ -65,14 +59,13 @@ class Augment:
     def draw_transform(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> GeometricTransform:
         """Draw the geometry of a view of height×width from the image's size and labels."""
         size = (picture.height, picture.width)
-        scales = (self.scale_min, self.scale_max)
+        drawn = (self.scale_min, self.scale_max), self.rotate, self.flip, self.perspective
         if self.crop:
             fit = scale_to(*size, *(self.evaluated_at or (height, width)), self.resize)
-            matrix = crop_matrix(picture, fit, scales, self.rotate, self.flip, self.perspective, height, width, rng)
-        elif self.flip or self.rotate or self.perspective or scales != (1.0, 1.0):
-            matrix = whole_matrix(
-                size, scales, self.rotate, self.flip, self.perspective, height, width, self.resize, rng
-            )
+            matrix = draw_matrix(size, fit, *drawn, rng)
+            matrix = draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)
+        elif drawn != ((1.0, 1.0), 0.0, 0.0, 0.0):
+            matrix = whole_matrix(size, *drawn, height, width, self.resize, rng)
         else:
             return fit_whole(size, height, width, self.resize)
         return GeometricTransform(matrix, reduction(matrix, size, height, width))

@@ -78,23 +78,6 @@ def whole_matrix(
     return _place_anywhere(size, np.diag([shrink, shrink, 1.0]) @ matrix, height, width, rng)
 
 
-def crop_matrix(
-    picture: Picture,
-    fit: tuple[float, float],
-    scales: tuple[float, float],
-    rotate: float,
-    flip: float,
-    perspective: float,
-    height: int,
-    width: int,
-    rng: np.random.Generator,
-) -> Matrix:
-    """Rotate, mirror, zoom and tilt an image, and show a random window of height×width. See `draw_matrix`."""
-    size = (picture.height, picture.width)
-    matrix = draw_matrix(size, fit, scales, rotate, flip, perspective, rng)
-    return draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)
-
-
 def draw_matrix(
     size: tuple[int, int],
     fit: tuple[float, float],

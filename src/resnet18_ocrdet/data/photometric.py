@@ -145,7 +145,7 @@ def shade(
 def add_noise(image: Image, std: float, row: int, column: int) -> Image:
     """Gaussian noise of `std` grey levels, mostly grey, from the noise tile at (row, column)."""
     height, width = image.shape[:2]
-    tile = _noise_tile()
+    tile = noise_tile()
     if max(height, width) > NOISE_TILE:
         tile = np.tile(tile, (math.ceil(height / NOISE_TILE), math.ceil(width / NOISE_TILE), 1))
     y, x = row % (len(tile) - height + 1), column % (tile.shape[1] - width + 1)
@@ -163,7 +163,7 @@ def _between(limits: tuple[float, float], share: float) -> float:
 
 
 @lru_cache(maxsize=1)
-def _noise_tile() -> NDArray[np.uint8]:
+def noise_tile() -> NDArray[np.uint8]:
     """(NOISE_TILE, NOISE_TILE, 3); the same in every process."""
     rng = np.random.default_rng(0)
     common = rng.standard_normal((NOISE_TILE, NOISE_TILE, 1), np.float32)

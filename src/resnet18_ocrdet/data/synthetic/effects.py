@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.photometric import NOISE_TILE, TILE_MEAN, TILE_STD, noise_tile
 from resnet18_ocrdet.data.synthetic.scene import Effects, Shadow
 from resnet18_ocrdet.structures import Image
 
-NOISE_TILE = 1024  # px; shifting one noise tile for each image costs a hundredth of new noise
-TILE_STD = 32.0  # grey levels, around TILE_MEAN
-TILE_MEAN = 128
 SHADOW_SHRINK = 8  # factor by which the shadow is drawn smaller: its edge is soft
 
 
@@ -67,21 +64,10 @@ def _expose(image: Image, effects: Effects) -> Image:
     if not effects.noise:
         return cv2.convertScaleAbs(image, alpha=effects.gain)  # type: ignore[return-value]
     height, width = image.shape[:2]
-    tile = _noise_tile()
+    tile = noise_tile()
     if max(height, width) > NOISE_TILE:
         tile = np.tile(tile, (math.ceil(height / NOISE_TILE), math.ceil(width / NOISE_TILE), 1))
     y, x = (shift % max(1, NOISE_TILE - side) for shift, side in zip(effects.noise_shift, (height, width), strict=True))
     noise = tile[y : y + height, x : x + width]
     strength = effects.noise / TILE_STD
     return cv2.addWeighted(image, effects.gain, noise, strength, -strength * TILE_MEAN)  # type: ignore[return-value]
-
-
-@lru_cache(maxsize=1)
-def _noise_tile() -> NDArray[np.uint8]:
-    """(NOISE_TILE, NOISE_TILE, 3) of Gaussian noise, mostly grey; the same in every process."""
-    rng = np.random.default_rng(0)
-    shape = (NOISE_TILE, NOISE_TILE)
-    common = rng.standard_normal((*shape, 1), np.float32)
-    own = rng.standard_normal((*shape, 3), np.float32)
-    tile = TILE_MEAN + TILE_STD * (0.9 * common + 0.436 * own)  # 0.9² + 0.436² = 1
-    return np.clip(np.rint(tile), 0, 255).astype(np.uint8)
