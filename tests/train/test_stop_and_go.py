@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(whole, tmp_pat
     spy.at.clear()
     assert train(monkeypatch, f"resume={tmp_path}/run") == 0
     out = capsys.readouterr().out
-    assert f"{last}: not a checkpoint, or damaged" in out and "going on from the save before it" in out
+    assert f"{last}: not a checkpoint, or damaged" in out and "continuing from" in out
     assert spy.losses == losses
     assert_same_run(run, tmp_path / "run")
     assert last.with_name("last.pt.damaged").is_file()  # no rotation may put it over a whole file
