@@ -21,7 +21,7 @@ CURVED = [name for name, way in WAYS.items() if "curve" in way.kinds]
 
 @pytest.fixture
 def written(request, tmp_path):
-    """The way, the folder it was written to, and what of the set it holds."""
+    """The dialect, its folder, and the images written to it."""
     way = WAYS[request.param]
     root = tmp_path / "my photos"
     root.mkdir()
@@ -117,7 +117,7 @@ def test_curved_polygons_survive_from_file_to_score(written):
 
 
 def test_the_data_set_covers_the_differences_of_the_formats():
-    """Guards the writers: a set from which everything hard was cut would prove nothing."""
+    """The writers must not drop the difficult cases."""
     pictures = {name: way.expressible() for name, way in WAYS.items()}
     for name, way in WAYS.items():
         words = [word for picture in pictures[name] for word in picture.words]

@@ -30,7 +30,7 @@ def sample(image, *polygons, ignore=None):
 
 
 def drawn(polygon, height, width):
-    """White text on black: the polygon filled as its label says."""
+    """White text on black: the labelled polygon, filled."""
     image = np.zeros((height, width, 3), np.uint8)
     cv2.fillPoly(image, [np.rint(polygon).astype(np.int32)], (255, 255, 255))
     return sample(image, polygon)
@@ -41,7 +41,7 @@ def noise(height, width):
 
 
 def compare(view):
-    """IoU of the bright pixels with the filled polygons, and how far their centres lie apart, px."""
+    """IoU of the bright pixels with the filled polygons, and the distance of their centres, px."""
     bright = view.image[:, :, 0] > 127
     labelled = np.zeros(bright.shape, np.uint8)
     for polygon in view.polygons:
@@ -208,7 +208,7 @@ def test_views_have_exactly_the_requested_size(size, shape):
 
 
 def still_view(*polygons, ignore=None):
-    """The image shown as it is, 100 x 100: what lies outside it is outside the view."""
+    """An unchanged view of a 100 x 100 image."""
     source = sample(np.zeros((100, 100, 3), np.uint8), *polygons, ignore=ignore)
     return Augment(**STILL, crop=False)(source, 100, 100, np.random.default_rng(0))
 

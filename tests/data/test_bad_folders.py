@@ -19,7 +19,7 @@ from resnet18_ocrdet.runtime.run_folder import make_folder
 
 
 def write(root: Path, *pictures: str, **labels: str) -> Path:
-    """Pictures by their path below the root, and label files by theirs."""
+    """Write images and label files by their paths below the root."""
     for number, name in enumerate(pictures):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ FORMATS = {
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
 @pytest.mark.parametrize(("suffix", "mode"), [(suffix, mode) for suffix, modes in FORMATS.items() for mode in modes])
 def test_the_header_gives_the_upright_size(tmp_path: Path, suffix: str, mode: str, orientation: int):
-    """Labels are turned by what the head says: it must be what reading does, for every kind of file."""
+    """Labels are rotated by the header's orientation, which must match reading, for every format."""
     path = tmp_path / f"a{suffix}"
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
@@ -96,7 +96,7 @@ def test_one_bit_and_palette(tmp_path: Path, mode: str):
 
 
 def adobe_jpeg(cmyk: np.ndarray, transform: int) -> bytes:
-    """A JPEG of (H, W, 4) ink, 0 to 255; transform 2: the four planes given are YCCK and are said to be."""
+    """A JPEG of (H, W, 4) ink, 0 to 255; transform 2: the planes are YCCK."""
     file = io.BytesIO()
     PIL.Image.fromarray(cmyk, "CMYK").save(file, "JPEG", quality=100, subsampling=0)
     data = bytearray(file.getvalue())
@@ -216,7 +216,7 @@ ODD = {"one": (1, 1), "flat": (5, 2000), "receipt": (20_000, 100)}  # height, wi
 
 @pytest.fixture
 def odd_images(tmp_path: Path) -> Path:
-    """Images of odd shapes, and one black and one white, without labels but for the last."""
+    """Images of extreme shapes, one black and one white; only the last has labels."""
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
     pixels = {name: np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8) for name, size in ODD.items()}

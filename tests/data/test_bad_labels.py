@@ -18,7 +18,7 @@ PLACE = WORD.removesuffix("word")  # 8 numbers and a comma
 
 
 def write(root: Path, *labels: str | bytes) -> Path:
-    """A set of 96x128 pictures, 1.png with the first label file, and so on."""
+    """A data set of 96x128 images, 1.png with the first label file, and so on."""
     for folder in ("images", "labels"):
         (root / folder).mkdir(exist_ok=True)
     for number, label in enumerate(labels, start=1):

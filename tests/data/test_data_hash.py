@@ -25,7 +25,7 @@ BOX = np.array([[1, 1], [9, 1], [9, 5], [1, 5]], np.float32)
 
 
 def labelled(root, count=2):
-    """`count` records below a folder, each with two regions, and image files of a size of their own."""
+    """`count` records below a folder, each with two regions, and image files of different sizes."""
     root.mkdir(parents=True, exist_ok=True)
     records = []
     for number in range(count):

@@ -21,7 +21,7 @@ BOX = "10,20,60,20,60,40,10,40"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Writes a set of `count` images of 96x96, each with one good word; other label texts by number."""
+    """Write a data set of `count` images of 96x96, each with one good word; other label texts by number."""
 
     def write(count=4, **texts):
         for name in ("images", "labels"):
@@ -138,7 +138,7 @@ def test_unknown_folders_and_configured_formats(tmp_path, folder):
 
 
 def test_images_without_labels_are_told_the_label_names(tmp_path):
-    """Its parent is no data set, so it is not what was meant."""
+    """Its parent is not a data set, so it is not suggested."""
     root = tmp_path / "photos"
     root.mkdir()
     (root / "shop 7.jpg").touch()

@@ -16,7 +16,7 @@ SQUARE = "x: [[0 9 9 0]], y: [[0 0 9 9]]"
 
 
 def mat_file(path, rows, name="polygt", compressed=False):
-    """Write a MATLAB 5 file with SciPy: a cell array of what the set's readme lists as columns 1 to 6."""
+    """Write a MATLAB 5 file with SciPy: a cell array with columns 1 to 6 of the official readme."""
     savemat = pytest.importorskip("scipy.io").savemat
     table = np.empty((len(rows), 6), object)
     for number, (x, y, text, orientation) in enumerate(rows):
@@ -109,7 +109,7 @@ def test_the_unpacked_size_of_matlab_files_is_limited(tmp_path, monkeypatch):
 
 
 def test_big_endian_matlab_file():
-    """Bytes laid out by hand after the tables of MathWorks' "MAT-File Format": polygt = {[7 260], 'ab'}."""
+    """Bytes written by hand after the tables of MathWorks' "MAT-File Format": polygt = {[7 260], 'ab'}."""
 
     def element(kind, data):
         return struct.pack(">II", kind, len(data)) + data + bytes(-len(data) % 8)

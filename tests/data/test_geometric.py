@@ -57,7 +57,7 @@ def test_reduced_pixels_lie_where_the_matrix_says(tmp_path, reduce, size):
 
 
 def with_orientation(path, value):
-    """Put an EXIF block with one entry, the orientation, behind the first marker of a JPEG."""
+    """Put an EXIF block with one entry, the orientation, after the first marker of a JPEG."""
     entry = b"\x12\x01\x03\x00\x01\x00\x00\x00" + bytes([value, 0, 0, 0])
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + entry + b"\x00\x00\x00\x00"
     data = path.read_bytes()

@@ -68,7 +68,7 @@ def no_decoder(monkeypatch) -> None:
 
 
 def ways(path: Path) -> Iterator[tuple[str, str]]:
-    """Code and text of what reading, the look at the head and the check say."""
+    """Codes and messages of reading, of reading the header, and of the check."""
     for read in (read_image, read_header):
         with pytest.raises(ImageFault) as caught:
             read(path)

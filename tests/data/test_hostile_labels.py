@@ -51,7 +51,7 @@ NOWHERE = Path("nowhere")
 
 @pytest.fixture(params=WAYS)
 def written(request, tmp_path: Path) -> tuple[str, Path, list[Path]]:
-    """The kind of set, its folder, and its label files, without lists."""
+    """The format, its folder, and its label files, without lists."""
     way = WAYS[request.param]
     way.write(tmp_path, way.expressible())
     files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file() and not has_image_suffix(path.name)]
@@ -60,7 +60,7 @@ def written(request, tmp_path: Path) -> tuple[str, Path, list[Path]]:
 
 @pytest.fixture
 def in_time() -> Iterator[None]:
-    """A pipe that is opened after all ends the test instead of stopping it for ever."""
+    """Opening a pipe fails the test instead of blocking it."""
 
     def late(*_: object) -> None:
         raise AssertionError("it hangs")
@@ -72,7 +72,7 @@ def in_time() -> Iterator[None]:
 
 
 def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
-    """Codes and texts of the findings; of a refusal its one line."""
+    """Codes and texts of the findings; for a UserError its message."""
     try:
         reading: Reading = read_data(root, key, **options)
     except UserError as error:

@@ -25,7 +25,7 @@ from resnet18_ocrdet.errors import UserError
 
 
 def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
-    """Codes and texts of the findings; of a refusal its one line."""
+    """Codes and texts of the findings; for a UserError its message."""
     try:
         reading: Reading = read_data(root, key, **options)
     except UserError as error:

@@ -112,7 +112,7 @@ def test_an_epoch_can_be_interrupted_and_resumed(alone, workers):
 
 
 class Watched(TrainDataset):
-    """Notes the latest epoch that a loader process has begun."""
+    """Records the latest epoch that a loader process has started."""
 
     latest = multiprocessing.get_context("fork").Value("i", -1)
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="this sys
 
 
 class Slow(TrainDataset):
-    """The second epoch never comes."""
+    """Blocks in the second epoch."""
 
     def __getitem__(self, key):
         if key[0] > 0:
@@ -34,14 +34,14 @@ class Slow(TrainDataset):
 
 
 class Leaving(TrainDataset):
-    """Its process ends by itself, as one does whose batch cannot be handed over."""
+    """Its process exits, as if a batch could not be sent."""
 
     def __getitem__(self, key):
         os._exit(3)
 
 
 class Unsendable(TrainDataset):
-    """Its process may open no more files."""
+    """Its process has too many open files."""
 
     def __getitem__(self, key):
         _exit_unsent(

@@ -24,7 +24,7 @@ MIB = 1 << 20
 
 
 class Hostile:
-    """Images from 1x1 on, with regions that are tiny, huge, thin, crossed, flat, repeated, traced, off the image."""
+    """Images from 1x1, with regions that are tiny, huge, thin, crossed, flat, repeated, traced or outside the image."""
 
     def __len__(self):
         return 1 << 30
@@ -67,7 +67,7 @@ class Hostile:
 
 
 def check(number):
-    """Everything the loss relies on, of one sample."""
+    """Check what the loss relies on, for one sample."""
     height, width = SIZES[number % len(SIZES)]
     make = TargetMaker(min_text_size=(8.0, 2.0, 0.0)[number % 3])
     views = TrainDataset(Hostile(), AUGMENTS[number % len(AUGMENTS)], make, height, width, 0)
@@ -112,7 +112,7 @@ def test_ten_thousand_hostile_samples_keep_every_invariant():
 
 
 def own_bytes(process):
-    """Memory that a process shares with no other one, as Linux counts it."""
+    """Private memory of a process on Linux."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 

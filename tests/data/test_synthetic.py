@@ -153,7 +153,7 @@ def test_cut_words_are_dont_care(scenes):
 
 
 def ink_only(scene: Scene) -> Scene:
-    """The same clear words on a plain wall, nothing else."""
+    """The same scene with only its clear words on a plain wall."""
     blocks = tuple(
         replace(block, panel=None, lines=tuple(replace(line, outline=False) for line in block.lines))
         for block in scene.blocks
@@ -186,7 +186,7 @@ def test_labels_fit_the_ink_tightly(scenes):
 
 
 def test_care_words_stand_out(scenes, labels):
-    """Every care word differs from what lies behind it by 30 grey levels or more, before camera effects."""
+    """Every care word differs from its background by 30 grey levels or more, before camera effects."""
     for scene, regions in zip(scenes[:80], labels[:80], strict=True):
         calm = replace(scene, effects=NO_EFFECTS)
         step = cv2.absdiff(grey(calm), grey(without_text(calm)))
