@@ -43,7 +43,7 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         if index > parts:
             found.append(f"shard={tree['shard']}: there are shards 1/{parts} to {parts}/{parts}")
     if command == "detect" and tree["shard"] is not None and tree["overwrite"]:
-        found.append("overwrite=true would remove the results of other shards: remove the folder, then start all shards")
+        found.append("overwrite=true would remove results of other shards: remove the folder, then start all shards")
     if command in ("eval", "detect") and tree["runtime"] != "auto":
         networks = [tree.get(name) for name in ("checkpoint", "baseline")]
         if not any(network is not None and network.endswith(EXPORTED) for network in networks):
@@ -58,9 +58,7 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
         found.append("checkpoint and predictions are both given: evaluate one of them")
     if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
-        found.append(
-            "predictions=… needs labels to compare with: add data=icdar2015 data.root=FOLDER or data=custom"
-        )
+        found.append("predictions=… needs labels to compare with: add data=icdar2015 data.root=FOLDER or data=custom")
     return found
 
 
@@ -88,8 +86,8 @@ def not_given(tree: Tree, command: str) -> list[str]:
     """Settings that this command needs and that no single key requires."""
     if command == "eval" and tree["data"] is None and tree["checkpoint"] in (None, BUNDLED):
         return [
-            "data=… is missing: the bundled weights come without images; add data=icdar2015 data.root=FOLDER, or score a "
-            "run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
+            "data=… is missing: the bundled weights come without images; add data=icdar2015 data.root=FOLDER, or score "
+            "a run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
     if (
         command == "train"
