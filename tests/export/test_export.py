@@ -62,7 +62,7 @@ def fill(folder: Path, count: int, height: int, width: int) -> None:
             "export",
             _export,
             ["precision=int8"],
-            "precision=int8 measures the range of every layer on images like yours",
+            "precision=int8 measures the range of every layer",
         ),
         ("export", _export, ["precision=int8", "input=a.png", "output=m.pt2"], "precision=int8 writes ONNX: output="),
         ("detect", _detect, ["input=.", "checkpoint=n.onnx"], "checkpoint n.onnx: no such file"),
