@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.load_annotations import read_data
+from resnet18_ocrdet.errors import UserError
 
 PICTURE = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 
@@ -123,3 +125,12 @@ def recognised(recognise, root: Path) -> dict[str, str]:
     """The FOLDERS that a reader recognises, and what it reports for them."""
     said = {name: recognise(build(root / name, files)) for name, files in FOLDERS.items()}
     return {name: text for name, text in said.items() if text is not None}
+
+
+def findings_of(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
+    """Codes and texts of the findings; for a UserError its message."""
+    try:
+        reading = read_data(root, key, **options)
+    except UserError as error:
+        return [("", str(error))]
+    return [(finding.code, finding.text) for finding in reading.report]

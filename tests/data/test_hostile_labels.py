@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from dialect_writers import WAYS
+from format_files import findings_of
 from resnet18_ocrdet.data import findings, text_file
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
@@ -35,7 +36,7 @@ from resnet18_ocrdet.data.formats.matlab import read_cells
 from resnet18_ocrdet.data.formats.pairing import RegionError
 from resnet18_ocrdet.data.formats.points import Location
 from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.load_annotations import Reading, detect_format, read_data
+from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.polygon_repair import repair_record
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
@@ -71,15 +72,6 @@ def in_time() -> Iterator[None]:
     signal.alarm(0)
 
 
-def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
-    """Codes and texts of the findings; for a UserError its message."""
-    try:
-        reading: Reading = read_data(root, key, **options)
-    except UserError as error:
-        return [("", str(error))]
-    return [(finding.code, finding.text) for finding in reading.report]
-
-
 @UNIX
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
 @pytest.mark.usefixtures("in_time")
@@ -88,7 +80,7 @@ def test_a_pipe_is_not_opened_as_label_file(written, make: Callable[[Path], None
     for file in files:
         file.unlink()
         make(file)
-    found = told(key, root)
+    found = findings_of(key, root)
     assert all("\n" not in text for _, text in found)
     assert {code for code, _ in found} <= {"GT001", "GT006", ""}, "not there, not read, or refused"
     if not found:  # not recognised: there are no labels
@@ -98,9 +90,10 @@ def test_a_pipe_is_not_opened_as_label_file(written, make: Callable[[Path], None
 
 def test_a_label_file_above_the_limit_is_reported_with_the_key(written):
     key, root, _ = written
-    assert {code for code, text in told(key, root, max_label_mb=0) if "data.max_label_mb" in text} <= {"GT006", ""}
-    assert any("larger than 0 MB (data.max_label_mb)" in text for _, text in told(key, root, max_label_mb=0))
-    assert not any("data.max_label_mb" in text for _, text in told(key, root, max_label_mb=1))
+    found = findings_of(key, root, max_label_mb=0)
+    assert {code for code, text in found if "data.max_label_mb" in text} <= {"GT006", ""}
+    assert any("larger than 0 MB (data.max_label_mb)" in text for _, text in found)
+    assert not any("data.max_label_mb" in text for _, text in findings_of(key, root, max_label_mb=1))
 
 
 def test_the_limit_applies_in_training(tmp_path: Path):

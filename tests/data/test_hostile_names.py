@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dialect_writers import WAYS
+from format_files import findings_of
 from resnet18_ocrdet.data.file_names import MAX_PARTS, invalid_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
@@ -19,18 +20,9 @@ from resnet18_ocrdet.data.formats import (
 )
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.points import Location
-from resnet18_ocrdet.data.load_annotations import Reading, read_data
+from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.errors import UserError
-
-
-def told(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
-    """Codes and texts of the findings; for a UserError its message."""
-    try:
-        reading: Reading = read_data(root, key, **options)
-    except UserError as error:
-        return [("", str(error))]
-    return [(finding.code, finding.text) for finding in reading.report]
 
 
 def name_of(length: int, part: int) -> str:
@@ -113,7 +105,7 @@ def test_a_stem_too_long_for_a_label_file(stem: str, tmp_path: Path):
     (tmp_path / f"{stem}.png").write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
     (tmp_path / f"{stem}.txt").write_text("2,2,30,2,30,20,2,20,a\n")
     (tmp_path / "train_list.txt").write_text(f"{stem}.png\n", "utf-8")
-    assert told("folders", tmp_path)[0][0] in ("GT001", "")
+    assert findings_of("folders", tmp_path)[0][0] in ("GT001", "")
 
 
 def test_a_list_line_with_many_images_needs_little_memory(tmp_path: Path):

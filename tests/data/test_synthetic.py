@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene, render_scene
+from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.scene import Background, Effects, Scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
@@ -47,21 +47,6 @@ def grey(scene: Scene) -> np.ndarray:
 def filled(polygon: np.ndarray) -> np.ndarray:
     mask = np.zeros((SIDE, SIDE), np.uint8)
     return cv2.fillPoly(mask, [np.rint(polygon * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
-
-
-@pytest.fixture(scope="module")
-def source() -> SyntheticScenes:
-    return SyntheticScenes(400, SIDE, SIDE, seed=0)
-
-
-@pytest.fixture(scope="module")
-def scenes(source: SyntheticScenes) -> list[Scene]:
-    return [source.scene(index) for index in range(len(source))]
-
-
-@pytest.fixture(scope="module")
-def labels(scenes: list[Scene]) -> list[list[SceneRegion]]:
-    return [label_scene(scene) for scene in scenes]
 
 
 def test_a_scene_is_reproducible(source):

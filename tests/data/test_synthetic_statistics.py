@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene
 from resnet18_ocrdet.data.synthetic.scene import Scene
@@ -14,21 +13,6 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
 SIDE = 256
 STATED = Path(__file__).parents[2] / "docs" / "synthetic.md"
-
-
-@pytest.fixture(scope="module")
-def source() -> SyntheticScenes:
-    return SyntheticScenes(400, SIDE, SIDE, seed=0)
-
-
-@pytest.fixture(scope="module")
-def scenes(source: SyntheticScenes) -> list[Scene]:
-    return [source.scene(index) for index in range(len(source))]
-
-
-@pytest.fixture(scope="module")
-def labels(scenes: list[Scene]) -> list[list[SceneRegion]]:
-    return [label_scene(scene) for scene in scenes]
 
 
 def text_height(region: SceneRegion) -> float:

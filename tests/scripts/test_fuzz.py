@@ -127,6 +127,7 @@ def test_every_kind_of_fault_is_reported_and_kept(tmp_path: Path):
     assert "SIGSEGV" in reports["crash"] and "seed 0" in reports["slow"]
 
 
+@pytest.mark.slow
 def test_the_package_passes_300_inputs(tmp_path: Path):
     done = fuzz("--inputs", "300", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
