@@ -132,13 +132,12 @@ def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> lis
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(current) as entries:
-                for entry in sorted(entries, key=lambda entry: entry.name):
-                    if entry.name.startswith("."):
-                        continue
-                    if is_folder_entry(entry):  # links last: a folder below `folder` is listed under its own path
-                        queue.insert(0 if entry.is_symlink() else len(queue), Path(entry.path))
-                    elif has_image_suffix(entry.name, suffixes) and (entry.is_symlink() or entry.is_file()):
-                        found.append(Path(entry.path))
+                visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+            for entry in visible:
+                if is_folder_entry(entry):  # links last: a folder below `folder` is listed under its own path
+                    queue.insert(0 if entry.is_symlink() else len(queue), Path(entry.path))
+                elif has_image_suffix(entry.name, suffixes) and (entry.is_symlink() or entry.is_file()):
+                    found.append(Path(entry.path))
         except OSError as error:
             raise UserError(f"{current}: cannot be listed as a folder: {error.strerror or error}") from None
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))

@@ -84,12 +84,11 @@ class ImageFiles:
             for place, folders, names in os.walk(self.root / folder):
                 if link := next((each for each in map(Path(place).joinpath, folders) if each.is_symlink()), None):
                     raise UserError(f"output={self.root}: {link.relative_to(self.root)} is a link to another folder")
-                for name in names:
-                    if (match := pattern.fullmatch(name)) and not HIDDEN.fullmatch(name):
-                        image = Path(place).relative_to(self.root / folder) / match[1]
-                        path = Path(place, name)
-                        if folder != LABEL_FILES or self.manifest.lists(path):
-                            found.setdefault(image, []).append(path)
+                matches = [(name, pattern.fullmatch(name)) for name in names if not HIDDEN.fullmatch(name)]
+                for path, match in ((Path(place, name), match) for name, match in matches if match):
+                    image = Path(place).relative_to(self.root / folder) / match[1]
+                    if folder != LABEL_FILES or self.manifest.lists(path):
+                        found.setdefault(image, []).append(path)
         return found
 
 

@@ -161,10 +161,8 @@ def zip_files(path: Path) -> Iterator[ResultFile]:
             if sum(entry.file_size for entry in entries if is_result_name(_name_in_zip(entry))) > limit:
                 raise UserError(f"{path}: its files are more than {MAX_EXPANSION} times as large as the zip")
             for entry in entries:
-                where, name, data = printable(f"{path}/{entry.filename}"), _name_in_zip(entry), b""
-                if is_result_name(name):
-                    with archive.open(entry) as packed:
-                        data = packed.read(MAX_FILE_BYTES + 1)
+                where, name = printable(f"{path}/{entry.filename}"), _name_in_zip(entry)
+                data = _start_of(archive, entry) if is_result_name(name) else b""
                 if len(data) > MAX_FILE_BYTES:
                     raise UserError(f"{where}: a result file must not be larger than {MAX_FILE_BYTES} bytes")
                 yield ResultFile(where, name, data)
@@ -174,6 +172,12 @@ def zip_files(path: Path) -> Iterator[ResultFile]:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = " ".join(reason.split()) or type(error).__name__
         raise UserError(f"{path}: cannot be read as a zip: {reason}") from None
+
+
+def _start_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """One byte more than a file may have, at most."""
+    with archive.open(entry) as packed:
+        return packed.read(MAX_FILE_BYTES + 1)
 
 
 def _name_in_zip(entry: zipfile.ZipInfo) -> str:

@@ -50,10 +50,9 @@ def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = (
             is_absolute = form.startswith("/") or _DRIVE.match(form)
             tries = [(form, folders)]
             tries += [(rest, shortened or folders) for rest in _shortened(form) if shortened or is_absolute]
-            for relative, where in tries:
-                for folder in where:
-                    if (path := _file_at(folder, relative)) is not None:
-                        return path
+            paths = (_file_at(folder, relative) for relative, where in tries for folder in where)
+            if path := next(filter(None, paths), None):
+                return path
     return None
 
 
