@@ -18,7 +18,6 @@ import torch
 import reference_detect
 import reference_eval
 from resnet18_ocrdet import build
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -35,6 +34,7 @@ from resnet18_ocrdet.inference.exported import ExportedNetwork
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.inference.predictor import Network, Predictor
 from resnet18_ocrdet.inference.torch_network import TorchNetwork
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .config.bundled import BUNDLED, weights_path
 from .config.library import train_keys
 from .config.spec import Key, declared_key
 from .config.values import convert
 from .data.image_io import read_image
 from .inference.loading import load_model
 from .inference.predictor import open_predictor
+from .model.bundled import BUNDLED, weights_path
 from .model.contract import Contract
 from .structures import Detection, Image
 

@@ -1,8 +1,9 @@
-"""Run config to objects. The only caller of `instantiate`; components get plain arguments."""
+"""Run config to objects; components get plain arguments. Nothing else is built by its name."""
 
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,8 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from .config.bundled import weights_path
-from .config.instantiate import instantiate
+from .config.library import targets
 from .data.augment import Augment
 from .data.loader import default_workers
 from .data.splits import Splits
@@ -19,6 +19,7 @@ from .data.targets import TargetMaker
 from .errors import UserError
 from .inference.exported import ExportedNetwork
 from .inference.loading import LoadedModel
+from .model.bundled import weights_path
 from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .model.contract import Contract
 from .model.convert import to_imagenet_normalization
@@ -27,6 +28,7 @@ from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .runtime.compute import Compute
 from .runtime.device import autocast, choose_precision
 from .runtime.distributed import World
+from .runtime.messages import as_typed, one_line
 from .train.ema import ModelEma
 from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
@@ -36,6 +38,21 @@ from .train.schedule import Scaled, Schedule
 # make their first batches.
 if TYPE_CHECKING:
     from .model.dbnet import DBNet
+
+
+def instantiate(node: DictConfig, **more: Any) -> Any:
+    """Call the node's `_target_` with its other keys. Raises UserError for a target that no schema declares.
+
+    Whoever calls has checked the config; that nothing else is ever called does not depend on it. Not hydra's
+    `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
+    raises."""
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    target = values.pop("_target_", None)
+    if not isinstance(target, str) or target not in targets():
+        raise UserError(one_line(f"_target_={as_typed(target)}: only what the options in conf/ name can be built"))
+    module, _, name = target.rpartition(".")
+    return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)
 
 
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:

@@ -14,10 +14,10 @@ import pytest
 from html_page import Page
 from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.formats.write_icdar import write_icdar_text
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.geometry.polygon import area
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.model.release import digest
 from scored_images import box

@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from conftest import TINY, assert_mentions
 from hostile_files import card, raw, write_onnx
 from resnet18_ocrdet import build
+from resnet18_ocrdet.build import instantiate
 from resnet18_ocrdet.cli import _check, _detect, _evaluate, _export, _train
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.instantiate import instantiate
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference.backends import open_exported

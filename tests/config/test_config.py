@@ -16,8 +16,7 @@ from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts
 from resnet18_ocrdet import __version__
 from resnet18_ocrdet.commands.job import Job
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.library import COMMANDS, all_leaves, schema_of, train_keys
-from resnet18_ocrdet.config.paths import conf_dir
+from resnet18_ocrdet.config.library import COMMANDS, all_leaves, conf_dir, schema_of, train_keys
 from resnet18_ocrdet.errors import UserError
 
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))

@@ -7,8 +7,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from resnet18_ocrdet.config.library import Library, all_leaves, schema_of
-from resnet18_ocrdet.config.paths import conf_dir
+from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir, schema_of
 
 KEYS = {
     "train": """

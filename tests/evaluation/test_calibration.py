@@ -19,10 +19,10 @@ from conftest import installed
 from resnet18_ocrdet import build
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.evaluation.calibration import Thresholds, ThresholdSweep, best_of
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.structures import Maps, ResizeTransform
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from resnet18_ocrdet import build
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.export.card import make_card
@@ -23,6 +22,7 @@ from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.inference.torch_network import TorchNetwork, load_dbnet
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.contract import Contract
 
 ROOT = os.environ.get("OCRDET_ICDAR2015")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.config.library import train_keys
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.pretrained import load_imagenet

@@ -13,8 +13,8 @@ import torch
 from conftest import installed
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.bundled import BUNDLED_PATH
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.release import is_stripped

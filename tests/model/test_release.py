@@ -15,9 +15,9 @@ import torch
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config import bundled
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.model import bundled
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
 from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped, strip_checkpoint
 from resnet18_ocrdet.viz.draw import write

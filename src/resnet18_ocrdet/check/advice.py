@@ -28,7 +28,7 @@ PIXEL_BYTES = {"resnet18": 1900, "resnet34": 2050, "resnet50": 3550}
 MEMORY_FRACTION = 0.8  # of the free memory may be used; loader processes and the system need the rest
 
 
-SchedulerName = Literal["step", "cosine", "onecycle", "poly"]
+SchedulerName = Literal["step", "cosine", "onecycle", "poly", "other"]
 
 
 class AdviceInput(NamedTuple):

@@ -8,7 +8,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ..config.bundled import weights_path
 from ..config.check import check_run
 from ..config.override_grammar import typed_keys
 from ..data.loader import EvalLoader
@@ -17,6 +16,7 @@ from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
 from ..evaluation.metrics import IcdarMetric
 from ..evaluation.records import Score
+from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
 from ..runtime.compute import Compute

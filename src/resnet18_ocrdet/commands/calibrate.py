@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config.bundled import BUNDLED_PATH
 from ..errors import UserError
 from ..evaluation.calibration import Thresholds, ThresholdSweep, best_of
 from ..inference.postprocess import Decoder
+from ..model.bundled import BUNDLED_PATH
 from ..model.checkpoint import Checkpoint, save_checkpoint
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World

@@ -107,7 +107,7 @@ def planned_training(cfg: DictConfig) -> AdviceInput:
         epochs=cfg.train.epochs,
         optimizer="adamw" if "betas" in cfg.optimizer else "sgd",
         lr=cfg.optimizer.lr,
-        scheduler=SCHEDULERS[cfg.scheduler._target_.rsplit(".", 1)[-1]],
+        scheduler=SCHEDULERS.get(cfg.scheduler._target_.rsplit(".", 1)[-1], "other"),
         step_size=cfg.scheduler.get("step_size"),
         backbone=cfg.model.backbone,
         perspective=cfg.augment.perspective,

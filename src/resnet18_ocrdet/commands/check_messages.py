@@ -9,11 +9,11 @@ from pathlib import Path
 from ..check.dataset import CheckResult
 from ..check.fixed_copy import COPIES, UNUSABLE
 from ..check.report_json import codes_found
-from ..config.bundled import BUNDLED
 from ..data.error_policy import MissingGt, OnError, apply_error_policy
 from ..data.findings import CODES, Report
 from ..data.load_annotations import Reading
 from ..errors import UserError
+from ..model.bundled import BUNDLED
 from ..runtime.messages import count
 from ..train.lr_rules import FEW_IMAGES
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..config.bundled import BUNDLED, EXPORTED
 from ..config.size import pair_problem
 from ..errors import UserError
+from ..model.bundled import BUNDLED, EXPORTED
 from ..runtime.messages import count
 
 Tree = Mapping[str, Any]
@@ -36,6 +36,8 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     found = _data_contradictions(tree.get("data") or {})
     if command == "train":
         found += _rate_contradictions(tree) + _range_contradictions(tree)
+    if command == "check" and "root" not in tree["data"]:
+        found.append("data=synthetic has no labels to check: add data=custom data.root=FOLDER, or another label format")
     if command in ("train", "check"):
         found += _crop_contradictions(tree["augment"])
     if command == "detect" and tree["shard"] is not None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from ..config.bundled import BUNDLED, weights_path
 from ..detections.assemble import assemble
 from ..detections.files import ImageFiles
 from ..detections.folder import ResultFolder
@@ -19,6 +18,7 @@ from ..detections.names import CROPS, PICTURES, TEXT_MODE, manifest_file
 from ..detections.pipeline import Failed, detect_all
 from ..inference.loading import contract_of, load_model
 from ..inference.predictor import Predictor, open_predictor
+from ..model.bundled import BUNDLED, weights_path
 from ..runtime.console import Display, duration
 from ..runtime.manifest import Manifest
 from ..runtime.messages import count

@@ -10,7 +10,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from .. import build
-from ..config.bundled import BUNDLED, BUNDLED_PATH, weights_path
 from ..data.datasets import EvalDataset
 from ..data.loader import EvalLoader, too_many_workers
 from ..data.loader_processes import LoaderDied
@@ -23,6 +22,7 @@ from ..evaluation.zero_score import explain_zero
 from ..inference.loading import contract_of, load_model
 from ..inference.postprocess import Decoder
 from ..inference.torch_network import where_to_run
+from ..model.bundled import BUNDLED, BUNDLED_PATH, weights_path
 from ..model.contract import Contract
 from ..runtime.console import Display, duration
 from ..runtime.distributed import World

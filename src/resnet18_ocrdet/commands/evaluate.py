@@ -9,10 +9,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from .. import build
-from ..config.bundled import BUNDLED, weights_path
 from ..errors import UserError
 from ..evaluation.icdar_files import holds_results
 from ..evaluation.metrics import IcdarMetric
+from ..model.bundled import BUNDLED, weights_path
 from ..report.analysis import ErrorAnalysis, analyze
 from ..report.compare import compare_scores, describe_change
 from ..report.files import (

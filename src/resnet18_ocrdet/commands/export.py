@@ -15,7 +15,6 @@ import torch
 from omegaconf import DictConfig
 
 from .. import build
-from ..config.bundled import BUNDLED, weights_path
 from ..data.image_io import list_images, read_image
 from ..data.synthetic.source import SyntheticScenes
 from ..errors import UserError
@@ -32,6 +31,7 @@ from ..inference.loading import LoadedModel, contract_of
 from ..inference.postprocess import Decoder
 from ..inference.predictor import Network, Predictor
 from ..inference.torch_network import TorchNetwork, load_dbnet
+from ..model.bundled import BUNDLED, weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.contract import Contract
 from ..runtime.atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder

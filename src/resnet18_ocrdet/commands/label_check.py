@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 from ..check.label_audit import LabelAudit, Predictions, audit_labels
 from ..check.sharpness import is_polygon
-from ..config.bundled import BUNDLED_PATH, weights_path
 from ..data.image_io import read_image
 from ..data.load_annotations import Reading
 from ..data.record import LabelRecord
@@ -22,6 +21,7 @@ from ..geometry.polygon import offset, shrink_distance
 from ..inference.loading import load_model
 from ..inference.postprocess import ProbMap, means_inside
 from ..inference.predictor import open_predictor
+from ..model.bundled import BUNDLED_PATH, weights_path
 from ..model.contract import Contract
 from ..runtime.console import Display
 from ..runtime.messages import count

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..config.bundled import BUNDLED
 from ..config.interpolation import escape_interpolation
 from ..config.library import train_keys
 from ..errors import UserError
+from ..model.bundled import BUNDLED
 from ..runtime.messages import looked_in
 
 FOLDERS = ("data.root", "data.fonts", "data.backgrounds")

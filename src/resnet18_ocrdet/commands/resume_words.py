@@ -38,7 +38,7 @@ def implied_words(words: list[str], library: Library) -> list[str]:
     if LIMIT in saved and LIMIT not in typed:  # it applies before the run is opened
         implied.append(f"{LIMIT}={saved[LIMIT]}")
     for group, default in library.groups.items():
-        if group in typed:
+        if group in typed and not (typed[group] or "").startswith("{"):
             continue
         section: dict[str, Any] = saved.get(group) or {}
         target = section.get("_target_")

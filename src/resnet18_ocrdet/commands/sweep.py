@@ -17,7 +17,7 @@ from ..config.check import check_run
 from ..config.compose import Request, checked
 from ..config.interpolation import escape_interpolation
 from ..config.library import Library
-from ..config.override_check import single_settings
+from ..config.override_check import each_value_once, single_settings
 from ..config.override_grammar import quote
 from ..errors import UserError
 from ..runtime.run_folder import reserve_folder
@@ -46,21 +46,29 @@ def run_sweep(hydra: Any, request: Request, job: Job, words: list[str], library:
 
 
 def _check_jobs(hydra: Any, request: Request, words: list[str], library: Library) -> str | None:
-    """Returns the folder that the user gave for the sweep."""
-    if any(word.startswith("hydra/sweeper=") for word in words):
-        return None  # a search draws its own values; each job is checked when it starts
+    """Returns the folder that the user gave for the sweep. Raises UserError with every mistake of every job."""
+    searched = any(word.startswith("hydra/sweeper=") for word in words)  # it draws its own combinations
+    jobs: list[Sequence[str]] = (
+        [*each_value_once(words, library)]
+        if searched
+        else [*product(*(single_settings(word, library) for word in words))]
+    )
     named = None
-    for settings in product(*(single_settings(word, library) for word in words)):
+    problems: dict[str, list[str]] = {}  # line -> the jobs that have it
+    for settings in jobs:
         try:
-            cfg = checked(hydra, request, list(settings))
+            cfg = checked(hydra, request, settings)
             check_settings(cfg, request.command)
             check_disk(cfg, request.command)
         except UserError as error:
-            swept = [text.lstrip("+") for text in settings if text not in words]
-            place = f"{', '.join(swept)}: " if swept else ""
-            raise UserError("\n".join(place + line for line in str(error).splitlines())) from None
+            swept = ", ".join(text.lstrip("+") for text in settings if text not in words)
+            for line in str(error).splitlines():
+                problems.setdefault(line, []).append(f"{swept}: " if swept else "")
+            continue
         named = named or cfg[FOLDER_KEY[request.command]]
-    return named
+    if problems:
+        raise UserError("\n".join(line if len(of) == len(jobs) else of[0] + line for line, of in problems.items()))
+    return None if searched else named
 
 
 def _run_job(request: Request, job: Job, cfg: DictConfig) -> int:

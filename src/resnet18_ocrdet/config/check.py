@@ -24,10 +24,10 @@ def check_run(cfg: DictConfig, command: str, complete: bool = True, typed: Colle
 
     complete: False lets values that must be given be absent, to look at a config (`--cfg`). typed: keys of the command
     line; others that are unknown are in a config file."""
-    checker = Checker(command, _resolved(cfg), complete, typed or ())
+    checker = Checker(command, _resolved(cfg), complete, typed or (), derived=_interpolated(cfg))
     tree = checker.section(checker.library.schema, checker.tree)
-    if checker.problems:
-        raise UserError("\n".join(dict.fromkeys(checker.problems)))
+    if problems := checker.problems or checker.derived_problems:
+        raise UserError("\n".join(dict.fromkeys(problems)))
     checked = OmegaConf.create(escaped(tree))
     assert isinstance(checked, DictConfig)
     OmegaConf.set_struct(checked, True)
@@ -44,6 +44,18 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
         raise UserError(place + str(error).splitlines()[0]) from None
     assert isinstance(tree, dict)
     return {str(name): node for name, node in tree.items()}
+
+
+def _interpolated(node: DictConfig, prefix: str = "") -> set[str]:
+    """Dotted names of values that are taken from another key."""
+    found = set()
+    for name in map(str, node):
+        full = f"{prefix}{name}"
+        if OmegaConf.is_interpolation(node, name):
+            found.add(full)
+        elif not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig) and full != "hydra":
+            found |= _interpolated(node[name], f"{full}.")
+    return found
 
 
 def escaped(node: Any) -> Any:
@@ -65,23 +77,28 @@ class Checker:
         complete: bool,
         typed: Collection[str] | None,
         spared: Callable[[str], bool] = lambda name: False,
+        derived: Collection[str] = (),
     ) -> None:
         """tree: plain values. complete: False lets values be `???`. typed: keys of the command line, others are from a
-        config file; None where neither is known. spared: whether a key, by its dotted name, may be absent."""
+        config file; None where neither is known. spared: whether a key, by its dotted name, may be absent.
+        derived: keys whose values are interpolations."""
         self.tree, self.complete, self.typed, self.spared = tree, complete, typed, spared
         self.library = Library(command)
         self.known = leaves(self.library.schema, tree)
         self.problems: list[str] = []
+        self.derived = derived  # their problems are those of the keys that they are taken from
+        self.derived_problems: list[str] = []
 
-    def section(self, schema: Schema, node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-        """One node in its declared types."""
+    def section(
+        self, schema: Schema, node: Mapping[str, Any], prefix: str = "", target: str | None = None
+    ) -> dict[str, Any]:
+        """One node in its declared types. target: of a group's node."""
         for name in node:
             full = f"{prefix}{name}"
-            if name not in schema and name != "_target_":
+            if name not in schema and (name != "_target_" or target is None):
                 typed = self.typed is None or any(full == key or full.startswith(f"{key}.") for key in self.typed)
                 problem = unknown_key(full, self.known, self.library, self._chosen())
                 self.problems.append(problem + ("" if typed else " (in a config file)"))
-        target = node.get("_target_")
         clean: dict[str, Any] = {"_target_": target} if target else {}
         for name, key in schema.items():
             if name not in node and self.spared(prefix + name):
@@ -111,7 +128,8 @@ class Checker:
         try:
             return convert(value, key)
         except ValueError as error:
-            self.problems.append(f"{name}={as_typed(value)}: {error}")
+            problems = self.derived_problems if name in self.derived else self.problems
+            problems.append(f"{name}={as_typed(value)}: {error}")
             return value
 
     def _node(self, section: Section, value: Any, name: str) -> Any:
@@ -130,7 +148,7 @@ class Checker:
             targets = " and ".join(filter(None, section.options)) or "nothing"
             self.problems.append(f"{name}._target_={as_typed(value.get('_target_'))}: only {targets} can be built")
             return None
-        return self.section(schema, value, name + ".")
+        return self.section(schema, value, name + ".", value.get("_target_"))
 
     def _remedy(self, name: str) -> str:
         """For an option file of the user's own that leaves keys out."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from .library import Library
-from .paths import conf_dir
+from .library import Library, conf_dir
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
     from omegaconf import DictConfig
@@ -47,27 +46,48 @@ def prepared_words(hydra: Any, request: Request, library: Library, implied: Sequ
     """The words as Hydra takes them, `implied` ones first. Raises UserError with one line for each mistake.
 
     Where some words are wrong, the others are checked too, so that all mistakes are reported at once."""
-    from .override_check import prepare
+    from .override_check import each_value_once, prepare
 
     extra = [*_search_words(request), *implied]
     words, problems = prepare(request.words, request.multirun, library)
-    if problems and not request.multirun:
+    if not problems:
+        shown = request.multirun or request.cfg or request.info  # in names of folders, and to the user
+        return [*extra, *(_without_prefixes(hydra, request, [*extra, *words], library) if shown else words)]
+    for settings in each_value_once([*extra, *words], library):
         try:
-            checked(hydra, request, [*extra, *words], complete=False)
+            checked(hydra, request, settings, complete=False)
         except UserError as error:
             problems += str(error).splitlines()
-    if problems:
-        raise UserError("\n".join(dict.fromkeys(problems)))
-    return [*extra, *words]
+    raise UserError("\n".join(dict.fromkeys(problems)))
 
 
-def checked(hydra: Any, request: Request, words: list[str], complete: bool = True, together: bool = True) -> DictConfig:
-    """The config of these words, composed and checked. complete, together: as of `check_run`. Raises UserError."""
+def _without_prefixes(hydra: Any, request: Request, words: list[str], library: Library) -> list[str]:
+    """The words without the `++` that keys need only where their parent is null."""
+    from omegaconf import OmegaConf
+
+    from .override_check import single_settings
+
+    choices = {word: single_settings(word, library) for word in words if not word.startswith("++")}
+    cfg = _compose(hydra, request, [settings[0] for settings in choices.values()])
+    swept = {word.partition("=")[0] for word, settings in choices.items() if len(settings) > 1}
+
+    def bare(word: str) -> str:
+        parent, _, name = word.removeprefix("++").partition("=")[0].rpartition(".")
+        node = OmegaConf.select(cfg, parent) if parent else cfg
+        always = node is not None and name in node and not swept & {"experiment", parent.partition(".")[0]}
+        return word.removeprefix("++") if always else word
+
+    return [bare(word) for word in words]
+
+
+def checked(hydra: Any, request: Request, words: Sequence[str], complete: bool = True) -> DictConfig:
+    """The config of these words, composed and checked. complete: as of `check_run`. Raises UserError."""
     from .check import check_run
-    from .override_grammar import Word
+    from .override_grammar import Word, typed_keys
 
-    typed: Collection[str] = {word.key for word in map(Word.split, request.words)}
-    return check_run(_compose(hydra, request, words), request.command, complete, typed)
+    library = Library(request.command, request.config_dir)
+    typed = [word for word in map(Word.split, request.words) if word.in_braces or word.key not in library.groups]
+    return check_run(_compose(hydra, request, words), request.command, complete, typed_keys(map(str, typed)))
 
 
 def _search_words(request: Request) -> list[str]:
@@ -79,7 +99,7 @@ def _search_words(request: Request) -> list[str]:
     return [f"hydra.searchpath=[{quote_grammar(f'file://{request.config_dir.resolve()}')}]"]
 
 
-def _compose(hydra: Any, request: Request, words: list[str]) -> DictConfig:
+def _compose(hydra: Any, request: Request, words: Sequence[str]) -> DictConfig:
     """One composed config, Hydra's node included; what Hydra objects to becomes a UserError that names the user's own
     option files."""
     from hydra.types import RunMode

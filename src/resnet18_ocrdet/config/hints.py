@@ -60,6 +60,8 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
     chosen: group -> option."""
     if word == "experiment" or word.startswith("experiment."):
         return f"no key '{word}': a preset file begins with the line '# @package _global_'"
+    if word == "train.loss":
+        return "'train.loss' is now the group 'loss': loss.prob_weight=…"
     if RENAMED.get(word) in known:
         return f"'{word}' is now {RENAMED[word]}"
     group, _, rest = word.partition(".")

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import yaml  # type: ignore[import-untyped]
 
-from .paths import conf_dir
 from .spec import MORE, Key, declared_key
 
 COMMANDS = ("train", "eval", "detect", "check", "export")
@@ -88,9 +87,10 @@ class Library:
         return conf_file(self.shipped / group / f"{option}.yaml").values
 
     def options_for(self, group: str, target: str | None) -> list[str]:
-        """Shipped options of a group that build `target`, without those that are derived from another one."""
+        """Shipped options of a group that build `target`; derived ones only where there is no other."""
         files = {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
-        return [name for name, file in files.items() if file.values.get("_target_") == target and not file.defaults]
+        found = [name for name, file in files.items() if file.values.get("_target_") == target]
+        return [name for name in found if not files[name].defaults] or found
 
     def _group(self, group: str, default: str | None) -> Section:
         """The keys of each target: those of its options, declared there or in any other option of the group."""
@@ -101,7 +101,9 @@ class Library:
             own = _declared(file)
             keys = options.setdefault(file.values.get("_target_"), {})
             for name in (name for name in file.values if name != "_target_"):
-                keys[name] = _completed(own.get(name, anywhere[name]), files)
+                key = own.get(name) or anywhere.get(name)
+                key = key or declared_key(name, file.comments.get(name, ""), file.values[name])
+                keys[name] = _completed(key, files)
         return Section(options, optional=default is None)
 
     def _section(self, values: Mapping[str, Any], prefix: str) -> dict[str, Key | Section]:
@@ -127,13 +129,19 @@ class Library:
         return replace(key, optional=key.optional or value is None, rule=rule)
 
 
-def conf_file(path: Path) -> ConfFile:
-    """Read a file of conf/, once."""
-    return _conf_file(path, path.stat().st_mtime_ns)
+def conf_dir() -> Path:
+    """Inside the installed package, else at the root of the checkout it was installed from."""
+    here = Path(__file__).resolve()
+    package, checkout = here.parents[1], here.parents[3]
+    for folder in (package / "conf", checkout / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"no conf/train.yaml in {package} or {checkout}: reinstall the package")
 
 
 @cache
-def _conf_file(path: Path, _stamp: int) -> ConfFile:
+def conf_file(path: Path) -> ConfFile:
+    """Read a file of conf/, once."""
     text = path.read_text("utf-8")
     values = yaml.load(text, Loader) or {}
     comments = dict(_comments(yaml.compose(text, Loader), text.splitlines(), ""))

@@ -5,7 +5,7 @@ Whether a key exists and takes its value is checked in the composed config (chec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
             problems.append(problem)
         elif word.key.startswith(("hydra.", "hydra/")):
             hydra.append(word)  # Hydra's own settings pass unseen
-        elif word.key in library.groups and not _is_dict(word):
+        elif word.key in library.groups and not word.in_braces:
             expanded, wrong = expand_size(word, library, multirun) if word.key == "input_size" else (word, [])
             problems += wrong
             if expanded is not word:
@@ -70,8 +70,13 @@ def single_settings(text: str, library: Library) -> list[str]:
     return each_setting(word, library.options(word.key) if word.key in library.groups else None)
 
 
-def _is_dict(word: Word) -> bool:
-    return (word.value or "").startswith("{")
+def each_value_once(words: Sequence[str], library: Library) -> Iterator[list[str]]:
+    """Single settings in which each value of a sweep occurs, without going through all combinations."""
+    choices = [single_settings(word, library) for word in words]
+    yield [values[0] for values in choices]
+    for place, values in enumerate(choices):
+        for value in values[1:]:
+            yield [value if number == place else first[0] for number, first in enumerate(choices)]
 
 
 def _form_problem(word: Word, following: Word | None, library: Library, known: Iterable[str]) -> str:
@@ -88,7 +93,7 @@ def _form_problem(word: Word, following: Word | None, library: Library, known: I
         return f"'{word}': settings are written key=value, without spaces around the '='"
     if "@" in word.key:
         return f"{word}: packages ('@') are not supported here"
-    if word.prefix and word.key in library.groups and not _is_dict(word):
+    if word.prefix and word.key in library.groups and not word.in_braces:
         return f"{word}: write it without {word.prefix}"
     return ""
 

@@ -41,6 +41,11 @@ class Word:
         """As it is typed."""
         return f"{self.prefix}{self.key}" + ("" if self.value is None else f"={self.value}")
 
+    @property
+    def in_braces(self) -> bool:
+        """`augment={flip: 0}`, which sets keys of a section."""
+        return (self.value or "").startswith("{")
+
     def read(self) -> Override:
         """The value as Hydra's grammar understands it. Raises UserError."""
         try:
@@ -58,7 +63,7 @@ def typed_keys(words: Iterable[str]) -> set[str]:
     for text in words:
         word = Word.split(text)
         found.add(word.key)
-        if word.key in sections and (word.value or "").startswith("{"):
+        if word.key in sections and word.in_braces:
             found |= set(_inside(word.read().value(), word.key))
     return found
 
@@ -92,6 +97,8 @@ def each_setting(word: Word, options: list[str] | None = None) -> list[str]:
     if not is_sweep(override):
         return [str(word)]
     name = word.prefix + word.key
+    if isinstance(override._value, IntervalSweep):
+        return [f"{name}={override._value.start}", f"{name}={override._value.end}"]
     if isinstance(override._value, Glob):
         return [f"{name}={option}" for option in override._value.filter(options or [])]
     return [f"{name}={text}" for text in override.sweep_string_iterator()]

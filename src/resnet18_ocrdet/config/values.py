@@ -35,8 +35,8 @@ def _cast(value: Any, kind: Any, alone: bool) -> Any:
             return None
         typed = [_cast(item, part, alone) for item, part in zip(value, parts, strict=True)]
         return None if None in typed else typed
-    if kind is bool:
-        return value if isinstance(value, bool) else None
+    if kind in (bool, list):
+        return value if isinstance(value, kind) else None
     if kind in (int, float):
         return _number(value, kind)
     if isinstance(value, str):
@@ -100,8 +100,8 @@ def describe(key: Key) -> str:
 
 def _describe_type(key: Key) -> str:
     kind, rule = key.kind, key.rule
-    if kind is bool:
-        return "true or false"
+    if kind in (bool, list):
+        return "true or false" if kind is bool else "a list in brackets"
     if kind is str:
         return "a path" if rule.path else "text"
     limits = _describe_limits(rule)

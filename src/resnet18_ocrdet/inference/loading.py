@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import DictConfig
 
-from ..config.bundled import EXPORTED
 from ..errors import UserError
+from ..model.bundled import EXPORTED
 from ..model.contract import Contract
 from ..model.metadata import Metadata, open_checkpoint
 from .backends import PRECISIONS, open_exported

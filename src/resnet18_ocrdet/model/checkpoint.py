@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, cast
 import torch
 from torch import Tensor, nn
 
-from ..config.bundled import EXPORTED
 from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, link_or_copy, staging_folder
 from ..runtime.messages import one_line
+from .bundled import EXPORTED
 from .checkpoint_schema import check_content, check_tensors, is_count
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint

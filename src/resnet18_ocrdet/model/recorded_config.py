@@ -9,7 +9,7 @@ from typing import Any
 from ..config.check import MISSING, Checker, escaped
 from ..config.hints import RENAMED
 from ..config.interpolation import literal
-from ..config.library import Library, Section
+from ..config.library import Library
 from ..errors import UserError
 from ..runtime.messages import one_line
 from .plain_values import described, not_plain
@@ -18,6 +18,7 @@ PACKAGE = "resnet18_ocrdet"
 MOST_VALUES = 1000  # of a config: it has about a hundred
 MOST_TEXT = 100_000  # characters: names and texts of a config have about two thousand
 ADDED = ("max_megapixels", "overwrite")  # keys outside of sections that older versions did not have
+UNTARGETED = ("model", "loss")  # groups that older versions recorded without a target: it was the default's
 MOVED_TARGETS = {  # older `_target_` -> where that class is now
     f"{PACKAGE}.schedule.{name}": f"{PACKAGE}.train.schedule.{name}"
     for name in ("StepLR", "Cosine", "OneCycle", "Poly")
@@ -60,16 +61,14 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
         if isinstance(defaults, dict) and name in made:
             made[name] = _filled(made[name], defaults)
     for group in library.groups.keys() & made.keys():
-        section = library.schema.get(group)
-        if isinstance(section, Section):
-            made[group] = _group_filled(made[group], group, section, library)
+        made[group] = _group_filled(made[group], group, library)
     return made
 
 
-def _group_filled(node: Any, group: str, section: Section, library: Library) -> Any:
-    """A group's node with the defaults of the option that builds its target, which may be the only one."""
-    only = next(iter(section.options)) if len(section.options) == 1 else None
-    target = node.get("_target_", only) if isinstance(node, dict) else None
+def _group_filled(node: Any, group: str, library: Library) -> Any:
+    """A group's node with the defaults of the option that builds its target."""
+    default = library.values(group, library.groups[group] or "")["_target_"] if group in UNTARGETED else None
+    target = node.get("_target_", default) if isinstance(node, dict) else None
     options = library.options_for(group, target) if isinstance(target, str) else []
     if not options:
         return node
