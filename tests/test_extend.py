@@ -65,6 +65,23 @@ def test_new_keys_are_listed_checked_and_composed(extended: Path, tmp_path: Path
         assert done.returncode == 2 and named in done.stderr, done.stderr
 
 
+def test_older_checkpoints_and_the_check_work_beside_them(extended: Path, tmp_path: Path):
+    """The bundled weights were recorded before the loss was a group; ocrdet-check gives advice for any scheduler."""
+    code = (
+        "from resnet18_ocrdet.model.bundled import BUNDLED_PATH; from resnet18_ocrdet.model.checkpoint import *;"
+        "print(load_checkpoint(BUNDLED_PATH)['config']['loss']['_target_'])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(extended / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=100)
+    assert done.stdout.strip().endswith("model.loss.DBLoss"), done.stderr
+    (tmp_path / "set").mkdir()
+    cv2.imwrite(str(tmp_path / "set/0.png"), np.full((96, 128, 3), 200, np.uint8))
+    (tmp_path / "set/boxes.txt").write_text("0.png\t8,28,100,40\tWord\n", "utf-8")
+    words = ("data=box_lines", "data.root=set", "scheduler=exponential", "output=out")
+    done = run(extended, "check", *words, cwd=tmp_path)
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
+
+
 @pytest.mark.slow
 def test_a_training_uses_all_of_them(extended: Path, tmp_path: Path):
     (tmp_path / "set").mkdir()

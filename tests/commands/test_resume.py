@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet.commands.resume import resumed_config
+from resnet18_ocrdet.commands.resume_words import implied_words
+from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.config.override_grammar import typed_keys
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.console import Display
 
 SAVED = ("data=custom", "data.root=x", "input_size=640x640", "augment=light", "run_dir=r")
@@ -34,6 +39,24 @@ def test_a_section_in_braces_changes_its_keys_alone(word: str, changed: dict[str
         OmegaConf.update(expected, key, value)
     assert after == expected
     assert all(f"resume: {key} was " in capsys.readouterr().out for key in list(changed)[:1])
+
+
+def test_a_section_in_braces_keeps_the_saved_group(tmp_path: Path):
+    (saved,) = configs("train", *SAVED, "optimizer=adamw")
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/checkpoints/last.pt").touch()
+    OmegaConf.save(saved, tmp_path / "run/config.yaml")
+    implied = implied_words([f"resume={tmp_path}/run", "data={cache: ram}", "input_size=320x320"], Library("train"))
+    assert {"data=custom", "data.root='x'", "optimizer=adamw"} <= set(implied)
+    assert not any(word.startswith("input_size=") for word in implied)
+
+
+def test_another_loss_cannot_continue_a_run():
+    (saved,) = configs("train", *SAVED)
+    composed = saved.copy()
+    composed.loss._target_ = "resnet18_ocrdet.model.focal_loss.FocalLoss"
+    with pytest.raises(UserError, match=r"FocalLoss cannot continue a run with .*DBLoss; .*init\.weights"):
+        resumed_config(composed, OmegaConf.to_container(saved), ["loss=focal"], Display())
 
 
 def test_typed_keys():

@@ -156,6 +156,30 @@ def test_one_mistake_is_one_line(capsys: pytest.CaptureFixture[str]):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["seed=-1"], ["seed=-1: needs"]),
+        (["input_size.height=-32"], ["input_size.height=-32: needs"]),
+        (["-m", "optimizer.lr=0.1,bad", "train.epochs=x"], ["train.epochs=x: needs", "optimizer.lr=bad: "]),
+        (["-m", "optimizer.lr=0.1,bad", "epochs=3"], ["no key 'epochs'", "optimizer.lr=bad: needs"]),
+        (["-m", "hydra/sweeper=basic", "train.epochs=abc", "seed=1,2"], ["train.epochs=abc: needs"]),
+        (["train.loss={prob_weight: 3}"], ["'train.loss' is now the group 'loss'"]),
+        (["train.loss.prob_weight=3"], ["'train.loss.prob_weight' is now loss.prob_weight"]),
+        (["model.weights=bundled"], ["'model.weights' is now init.weights"]),
+    ],
+)
+def test_each_mistake_is_one_line(words: list[str], lines: list[str], capsys: pytest.CaptureFixture[str]):
+    assert run_command("train", pytest.fail, words) == 2
+    found = capsys.readouterr().err.splitlines()
+    assert len(found) == len(lines) and all(part in line for part, line in zip(lines, found, strict=True)), found
+
+
+def test_rendered_scenes_have_no_labels_to_check(capsys: pytest.CaptureFixture[str]):
+    assert run_command("check", pytest.fail, ["data=synthetic"]) == 2
+    assert "data.root=FOLDER" in capsys.readouterr().err
+
+
 def test_all_mistakes_are_told_at_once(capsys: pytest.CaptureFixture[str]):
     words = ["optimzer.lr=1", "train.epochs=x", "scheduler=stepp", "input_size=640", "optimizer.lr=-1", "word"]
     assert run_command("train", pytest.fail, words) == 2

@@ -21,6 +21,11 @@ def sweep(*words: str) -> list[DictConfig]:
     return configs("train", "-m", *words)
 
 
+def test_folders_of_jobs_have_the_names_that_were_typed(tmp_path: Path):
+    words = ("hydra.sweep.dir=s", "hydra.sweep.subdir=${hydra.job.override_dirname}", "optimizer.lr=0.01,0.02")
+    assert [cfg.run_dir for cfg in sweep(*words)] == ["s/optimizer.lr=0.01", "s/optimizer.lr=0.02"]
+
+
 def test_one_job_per_value():
     assert [cfg.optimizer.lr for cfg in sweep("optimizer.lr=0.003,0.005")] == [0.003, 0.005]
 

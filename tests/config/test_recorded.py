@@ -85,6 +85,7 @@ def test_weights_of_other_programs_say_little():
         ({"train": {"epochs": True}}, "train.epochs=true: needs a whole number, 1 or more"),
         ({"train": {"epochs": 10**30}}, "holds a whole number"),
         ({"train": {"epoch": 3}}, "no key 'train.epoch': did you mean train.epochs?"),
+        ({"_target_": "os.system"}, "no key '_target_'"),
         ({"train": None}, "train is not set: 'train' is a section"),
         ({"evil": 3}, "no key 'evil'"),
         ({"decode": {"bin_thresh": float("nan")}}, "holds the number nan"),

@@ -28,6 +28,7 @@ PIXEL_BYTES = {"resnet18": 1900, "resnet34": 2050, "resnet50": 3550}
 MEMORY_FRACTION = 0.8  # of the free memory may be used; loader processes and the system need the rest
 
 
+LARGER = ("resnet34", "resnet50")  # than resnet18, which the rates are for
 SchedulerName = Literal["step", "cosine", "onecycle", "poly", "other"]
 
 
@@ -104,7 +105,7 @@ def _rate(case: AdviceInput) -> Advice:
         return Advice(what, f"the rates are for SGD; optimizer.lr={case.lr:g} stays", "")
     strong = case.perspective > 0 or case.scale_max >= STRONG_ZOOM * case.scale_min
     higher = ["the augmentation is strong"] if strong else []
-    higher += [f"{case.backbone} is larger than resnet18"] if case.backbone != "resnet18" else []
+    higher += [f"{case.backbone} is larger than resnet18"] if case.backbone in LARGER else []
     rate, reason = learning_rate(case.data, higher=higher)
     if math.isclose(rate, case.lr):
         return Advice(what, f"{reason}: {rate:g} is right", "")

@@ -26,7 +26,7 @@ from ..model.bundled import BUNDLED, BUNDLED_PATH, weights_path
 from ..model.contract import Contract
 from ..runtime.console import Display, duration
 from ..runtime.distributed import World
-from ..runtime.messages import count
+from ..runtime.messages import count, one_line
 from ..runtime.regular_file import sha256
 from ..structures import Batch, Detection, Maps
 from .calibrate import Calibration, checkpoint_locked
@@ -85,9 +85,11 @@ class CheckpointScorer:
                 self.model, self.digest = load_model(self.path), None  # a run may have saved in the meantime
                 return self._score(display, world)
         except RuntimeError as error:
-            if not world.lost_peer(error):
-                raise
-            raise UserError("another process of this evaluation ended; see its message") from None
+            if world.lost_peer(error):
+                raise UserError("another process of this evaluation ended; see its message") from None
+            if world.exchange_failed(error):
+                raise UserError(f"the exchange with the other processes failed: {one_line(str(error), 500)}") from None
+            raise
 
     def _score(self, display: Display, world: World) -> EvalResult:
         contract, source = self.contract, self.split.source
@@ -111,7 +113,12 @@ class CheckpointScorer:
             try:
                 result = evaluate(model, loader, criterion, decoder.trace, metric, compute, watch)
             except LoaderDied as error:
-                raise UserError(error.advice("workers")) from None
+                reason = error.advice("workers")
+                world.report_error(reason)  # at once: the other processes end this one when they notice
+                raise UserError(reason) from None
+            except UserError as error:
+                world.report_error(str(error))
+                raise
         loader.close()
         if not all(map(math.isfinite, result.loss.values())):
             raise UserError(f"{self.name}: its loss is NaN: the weights of its threshold map cannot be used")
@@ -155,12 +162,16 @@ class CheckpointScorer:
 
 def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:
     """The data set named with data=, else the one recorded in the checkpoint `path`, which may have moved."""
-    if cfg.data is not None:
-        return build.build_splits(cfg.data, contract)
-    if recorded is None:
+    data = (recorded if cfg.data is None else cfg.data) or None
+    if data is not None and "cache" in data:
+        data = OmegaConf.merge(data, {"cache": "none"})  # each image is read once
+        assert isinstance(data, DictConfig)
+    if cfg.data is not None and data is not None:
+        return build.build_splits(data, contract)
+    if data is None:
         raise UserError(f"{path} records no data set: choose one with data=… data.root=…")
     try:
-        return build.build_splits(recorded, contract)
+        return build.build_splits(data, contract)
     except UserError as error:
         raise UserError(f"{error}; recorded in {path}: choose another data set with data=… data.root=…") from None
 

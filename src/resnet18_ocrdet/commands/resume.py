@@ -64,6 +64,11 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     rate_typed = "optimizer.lr" in typed or "scheduler" in groups
     if "max_lr" in after.scheduler and rate_typed and "scheduler.max_lr" not in typed:
         after.scheduler.max_lr = after.optimizer.lr  # it follows the rate, as it did when first composed
+    if after.loss._target_ != before.loss._target_:
+        raise UserError(
+            f"resume: {after.loss._target_} cannot continue a run with {before.loss._target_}; start a new run with "
+            f"init.weights=PATH"
+        )
     after = check_run(after, "train")
     check_settings(after, "train")
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):

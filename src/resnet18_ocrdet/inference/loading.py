@@ -4,6 +4,7 @@ Torch is imported for the first two only."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -87,9 +88,10 @@ def exported_precision(model: LoadedModel, device: str, precision: str) -> str:
         instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"
         raise UserError(f"precision={precision}: {path} is run by {runtime}, in {' or '.join(able)}; {instead}")
     if precision == "auto" and len(able) > 1:
-        import torch
+        with suppress(ImportError):  # torch knows whether the CPU has bf16; without torch it is not asked
+            import torch
 
-        from ..runtime.device import choose_precision
+            from ..runtime.device import choose_precision
 
-        return choose_precision("auto", torch.device("cpu"))
+            return choose_precision("auto", torch.device("cpu"))
     return able[0] if precision == "auto" else precision

@@ -56,12 +56,12 @@ def missed_of_size(analysis: ErrorAnalysis, size: SizeBin, by_height: bool) -> l
 
 def gained(before: ErrorAnalysis, now: ErrorAnalysis) -> list[Case]:
     """Regions found only by `now`, with its detections."""
-    return [
-        Case(image, (region,), (detection,), f"region {region}")
-        for image, (old, new) in enumerate(zip(before.rows, now.rows, strict=True))
-        for region, detection in sorted(new.pairs)
-        if region not in dict(old.pairs)
-    ]
+    cases = []
+    for image, (old, new) in enumerate(zip(before.rows, now.rows, strict=True)):
+        found = dict(old.pairs)
+        pairs = [pair for pair in sorted(new.pairs) if pair[0] not in found]
+        cases += [Case(image, (region,), (detection,), f"region {region}") for region, detection in pairs]
+    return cases
 
 
 def lost(before: ErrorAnalysis, now: ErrorAnalysis) -> list[Case]:

@@ -37,12 +37,14 @@ class RunLogger:
             self._faults.keep(lambda record: record["step"] <= step)
 
     @cached_property
-    def _board(self) -> SummaryWriter:
-        """Opened when first written to: its import must not delay the first step."""
+    def _board(self) -> SummaryWriter | None:
+        """Opened when first written to: its import must not delay the first step. None if it cannot be opened."""
         from torch.utils.tensorboard import SummaryWriter
 
         _silence_writer_thread()
-        return SummaryWriter(self._events, purge_step=self._purge_step)
+        with self._tolerant():
+            return SummaryWriter(self._events, purge_step=self._purge_step)
+        return None
 
     def step(self, record: StepRecord, memory: float | None = None) -> None:
         """Loss terms, rate and throughput of one step. memory: peak so far, GiB."""
@@ -77,9 +79,9 @@ class RunLogger:
 
     def picture(self, tag: str, image: Image, step: int) -> None:
         """An overlay, (H, W, 3) uint8."""
-        if self._events is not None:
+        if self._events is not None and (board := self._board) is not None:
             with self._tolerant():
-                self._board.add_image(tag, image, step, dataformats="HWC")
+                board.add_image(tag, image, step, dataformats="HWC")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the epochs so far."""
@@ -87,18 +89,18 @@ class RunLogger:
 
     def close(self) -> None:
         """Flush everything."""
-        if "_board" in vars(self):
+        if (board := vars(self).get("_board")) is not None:
             with self._tolerant():
-                self._board.close()
+                board.close()
 
     def _scalars(self, group: str, values: dict[str, float], step: int, flush: bool = False) -> None:
-        if self._events is None:
+        if self._events is None or (board := self._board) is None:
             return
         with self._tolerant():
             for name, value in values.items():
-                self._board.add_scalar(f"{group}/{name}", value, step)
+                board.add_scalar(f"{group}/{name}", value, step)
             if flush:
-                self._board.flush()
+                board.flush()
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:

@@ -29,7 +29,6 @@ INSTALL = "pip install 'resnet18-ocrdet[plots]'"
 DPI = 100  # sets the size of letters relative to the picture
 CURVES_PX = (1200, 800)  # width, height
 PRECISION_RECALL_PX = (600, 600)
-TERMS = ("total", "prob", "thresh", "binary")
 SCORES = ("hmean", "precision", "recall", "ap")
 WIDE_RANGE = 10.0  # largest / smallest value from which an axis is logarithmic
 MOST_POINTS = 400  # of a curve on a page
@@ -192,9 +191,10 @@ def best_epoch(records: Sequence[Record]) -> tuple[int, float] | None:
 
 
 def _plot_losses(axes: Axes, records: Sequence[Record]) -> None:
-    for number, term in enumerate(TERMS):
+    terms = list(dict.fromkeys(term for record in records for term in record.get("train_loss") or {}))
+    for number, term in enumerate(terms):
         _plot(axes, series(records, "train_loss", term), f"train {term}", color=f"C{number}")
-    for number, term in enumerate(TERMS):
+    for number, term in enumerate(terms):
         _plot(axes, series(records, "val_loss", term), f"val {term}", color=f"C{number}", linestyle="--")
     _scale_axis(axes)
     axes.set_title("loss: the weighted total, and its terms without weights")
