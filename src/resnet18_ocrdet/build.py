@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def instantiate(node: DictConfig, **more: Any) -> Any:
     """Call the node's `_target_` with its other keys. Raises UserError for a target that no schema declares.
 
-    Whoever calls has checked the config; that nothing else is ever called does not depend on it. Not hydra's
+    The list of targets is enforced here as well, although callers have checked the config. Not Hydra's
     `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
     raises."""
     values = OmegaConf.to_container(node, resolve=True)

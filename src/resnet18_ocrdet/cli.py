@@ -1,4 +1,4 @@
-"""The entry points. Each hands its words to the checks, then the checked config to the command.
+"""The entry points. Each checks its command line, then passes the checked config to the command.
 
 What a command needs is imported when it runs, so that --help and a refused word answer at once.
 """

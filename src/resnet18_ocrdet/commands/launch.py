@@ -29,7 +29,7 @@ INTERRUPTED = 130  # Ctrl-C, as a shell reports it
 
 
 def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
-    """Run `ocrdet-<command>` and return its exit code. Mistakes of the user end in one line and 2.
+    """Run `ocrdet-<command>` and return its exit code. A user error prints one line and returns 2.
 
     job gets the checked config, with its output folder filled in, and the words of the command line; it returns an exit
     code. What it raises passes through, except UserError."""

@@ -1,4 +1,4 @@
-"""A trained network on one image after the other."""
+"""Runs a trained network on images."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Criterion(Protocol):
 
     @property
     def initial_loss(self) -> float:
-        """Expected total of an untrained network; the guard takes a loss far above it for a fault."""
+        """Expected total of an untrained network; a loss far above it is treated as a bad step by the guard."""
 
     def __call__(self, maps: Maps, targets: Targets, mining: float = 1.0, /) -> LossTerms:
         """Compare maps (N, 1, H, W) with targets (N, H, W).

@@ -108,7 +108,7 @@ class TrainState:
 
 @dataclass
 class LossSums:
-    """Sums over the epoch so far; of a skipped step only the time counts."""
+    """Sums over the epoch so far; a skipped step adds its time only."""
 
     terms: list[float] = field(default_factory=list)  # of each term of the loss; empty before the first step
     steps: int = 0  # good ones
@@ -223,7 +223,7 @@ def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
 
 
 def read_back(means: StepMeans, norm: Tensor) -> tuple[LossTerms, bool, float, float]:
-    """Copy what a step decides by to the CPU in one piece: each copy would make the CPU wait for the GPU again.
+    """Copy all values that a step depends on to the CPU at once: a copy makes the CPU wait for the GPU.
 
     Returns the loss in CPU tensors, whether there was any text, the cross-entropy of the batches with text (NaN without
     text) and the gradient's norm."""
@@ -232,7 +232,7 @@ def read_back(means: StepMeans, norm: Tensor) -> tuple[LossTerms, bool, float, f
 
 
 def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
-    """The guard's verdict. In fp16, a gradient overflow with a finite loss is handled by the scaler and no fault."""
+    """The guard's verdict. In fp16, an overflow of the gradient with a finite loss is left to the scaler."""
     overflow = math.isfinite(loss) and not math.isfinite(gradient)
     if overflow and state.scaler.is_enabled() and state.scaler.get_scale() > 1.0:
         return Verdict.OVERFLOW
