@@ -7,21 +7,26 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))  # scripts are no package
 
-from golden import changed, record_losses  # noqa: E402
+from golden import changed, cpu, record_losses  # noqa: E402
 
 
 @pytest.mark.slow
 def test_the_loss_curve_is_the_recorded_one(tmp_path: Path):
-    """To the bit on the machine that recorded it; other CPUs round differently."""
+    """To the bit with the CPU and torch that recorded it. Others round differently, which 40 steps amplify."""
     (tmp_path / "out").mkdir()
     record_losses(tmp_path / "out", tmp_path)
     found = json.loads((tmp_path / "out/losses.json").read_text())
     recorded = json.loads((ROOT / "tests/golden/quickstart_losses.json").read_text())
-    assert found == pytest.approx(recorded, rel=1e-3)
+    losses = recorded["losses"]
+    if (recorded["cpu"], recorded["torch"]) == (cpu(), torch.__version__):
+        assert found == losses
+    assert found[:5] == pytest.approx(losses[:5], rel=1e-3)
+    assert sum(found[-10:]) == pytest.approx(sum(losses[-10:]), rel=0.1)
 
 
 def test_two_records_are_compared_place_by_place():
