@@ -65,6 +65,7 @@ def test_new_keys_are_listed_checked_and_composed(extended: Path, tmp_path: Path
         assert done.returncode == 2 and named in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_older_checkpoints_and_the_check_work_beside_them(extended: Path, tmp_path: Path):
     """The bundled weights were recorded before the loss was a group; ocrdet-check gives advice for any scheduler."""
     code = (

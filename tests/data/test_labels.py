@@ -184,6 +184,7 @@ def test_too_many_lines_are_not_labels(parse, monkeypatch):
     assert [finding.code for finding in parse.report] == ["GT028"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_take_seconds(parse):
     began = time.process_time()
     assert len(parse(f"{BOX},a\n" * 20_000).polygons) == 20_000

@@ -39,6 +39,7 @@ def test_it_is_stripped_and_contains_no_paths():
     assert not re.search(rb"/(home|tmp|work|root|Users)/", BUNDLED_PATH.read_bytes())
 
 
+@pytest.mark.slow
 def test_detect_needs_no_checkpoint(tmp_path: Path):
     for number in range(3):
         write(tmp_path / f"in/{number}.png", _scene(number))

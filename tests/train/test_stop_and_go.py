@@ -90,7 +90,7 @@ def same(one: Any, other: Any) -> bool:
 @pytest.mark.parametrize(
     ("number", "step"),
     [
-        (signal.SIGTERM, 6),
+        pytest.param(signal.SIGTERM, 6, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 4, marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, 7, marks=pytest.mark.slow),
