@@ -18,13 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 COMMANDS = ("train", "eval", "detect", "export", "check")
+MOMENTARY = ("seconds", "modified_ns", "checkpoint", "model_sha256", "root")  # of one machine, folder or call
 FEW_STEPS = ("experiment=quickstart", "data.train_size=320", "data.val_size=8", "precision=fp32")  # 40 steps
 
 
@@ -51,14 +52,15 @@ def record_photos(out: Path, work: Path) -> None:
     """Scores of the bundled weights on photos 801 to 900, with the report's tables, and the regions of ten photos."""
     root = Path(os.environ["OCRDET_ICDAR2015"])
     run("eval", "data=icdar2015", f"data.root={root}", "data.val=801-900", "split=val", f"output={work / 'eval'}")
-    for name in ("metrics.json", "per_image.csv", "mistakes.csv"):
+    copy_json(work / "eval/metrics.json", out / "photos_metrics.json")
+    for name in ("per_image.csv", "mistakes.csv"):
         shutil.copy(work / "eval" / name, out / f"photos_{name}")
     photos = work / "photos"
     photos.mkdir()
     for number in range(801, 811):
         shutil.copy(root / f"ch4_training_images/img_{number}.jpg", photos)
     run("detect", f"input={photos}", f"output={work / 'found'}", "vis=false")
-    shutil.copy(work / "found/detections.json", out)
+    copy_json(work / "found/detections.json", out / "detections.json")
 
 
 def record_onnx(out: Path, work: Path) -> None:
@@ -78,7 +80,7 @@ def record_quickstart(out: Path, work: Path) -> None:
     run("train", "experiment=quickstart", f"run_dir={work / 'quick'}")
     best = work / "quick/checkpoints/best.pt"
     run("eval", f"checkpoint={best}", "data=synthetic", "split=test", f"output={work / 'test'}")
-    shutil.copy(work / "test/metrics.json", out / "quickstart_metrics.json")
+    copy_json(work / "test/metrics.json", out / "quickstart_metrics.json")
 
 
 PARTS: dict[str, Callable[[Path, Path], None]] = {
@@ -111,6 +113,18 @@ def cpu() -> str:
 def write_json(path: Path, value: Any) -> None:
     """One line of JSON."""
     path.write_text(json.dumps(value) + "\n")
+
+
+def copy_json(source: Path, target: Path) -> None:
+    """Without times, paths and hashes of files that hold either."""
+    write_json(target, without(json.loads(source.read_text()), MOMENTARY))
+
+
+def without(value: Any, keys: Collection[str]) -> Any:
+    """A JSON value without these keys, at any depth."""
+    if isinstance(value, dict):
+        return {key: without(each, keys) for key, each in value.items() if key not in keys}
+    return [without(each, keys) for each in value] if isinstance(value, list) else value
 
 
 def compare(new: Path, old: Path) -> int:

@@ -12,7 +12,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))  # scripts are no package
 
-from golden import changed, cpu, record_losses  # noqa: E402
+from golden import MOMENTARY, changed, cpu, record_losses, without  # noqa: E402
 
 
 @pytest.mark.slow
@@ -33,3 +33,11 @@ def test_two_records_are_compared_place_by_place():
     old, new = {"a": [1, 2], "b": {"c": 3}}, {"a": [1, 4], "b": {"c": 3, "d": 5}}
     assert changed(old, new) == [(".a[1]", 2, 4), (".b.d", None, 5)]
     assert changed(old, old) == []
+
+
+def test_a_record_holds_nothing_of_one_machine_or_call():
+    found = {"hmean": 0.8, "seconds": 3.1, "images": [{"image": "a.jpg", "modified_ns": 5}], "data": {"root": "/x"}}
+    assert without(found, MOMENTARY) == {"hmean": 0.8, "images": [{"image": "a.jpg"}], "data": {}}
+    for path in (ROOT / "tests/golden/record").glob("*.json"):
+        value = json.loads(path.read_text())
+        assert without(value, MOMENTARY) == value, path.name
