@@ -63,9 +63,13 @@ class Library:
         pairs = [pair for entry in self.file.defaults if isinstance(entry, dict) for pair in entry.items()]
         return {group: option for group, option in pairs if not group.startswith("override ")}
 
-    @cached_property
+    @property
     def schema(self) -> Schema:
         """The keys of a run of this command, groups with all of their shipped options."""
+        return schema_of(self.command)
+
+    def build_schema(self) -> Schema:
+        """Called once per command, by `schema_of`."""
         groups = {name: self._group(name, default) for name, default in self.groups.items() if name != "experiment"}
         return {**groups, **self._section(self.primary, "")}
 
@@ -197,7 +201,7 @@ def targets() -> frozenset[str]:
 @cache
 def schema_of(command: str) -> Schema:
     """The keys of a command."""
-    return Library(command).schema
+    return Library(command).build_schema()
 
 
 def leaves(schema: Schema, tree: Mapping[str, Any], prefix: str = "") -> dict[str, Key]:
