@@ -9,32 +9,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import UserError
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
-from .override_grammar import Word, each_setting, each_value, is_sweep, quote, quote_path
+from .override_grammar import Word, each_setting, each_value, quote, quote_path, sweep_problem
 from .size import expand_size
 from .spec import Key
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
-PATH_KEY = {
-    "train": "data.root",
-    "check": "data.root",
-    "eval": "checkpoint",
-    "detect": "input",
-    "export": "checkpoint",
-}  # a bare path
+# The key that a bare path is probably meant for.
+PATH_KEY = {"train": "data.root", "check": "data.root", "eval": "checkpoint", "detect": "input", "export": "checkpoint"}
 
 
 def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[list[str], list[str]]:
     """The words as Hydra must get them, without those that are wrong, and one line for each of these."""
     keys = {name: key for name, key, _ in all_leaves(library.schema)}
     words = [Word.split(text) for text in texts]
+    searched = any(word.key == "hydra/sweeper" for word in words)
     problems: list[str] = []
-    hydra: list[Word] = []
-    groups: list[Word] = []
-    sizes: list[Word] = []
-    settings: list[Word] = []
+    sorted_words: tuple[list[Word], ...] = ([], [], [], [])
+    hydra, groups, sizes, settings = sorted_words
     bad_groups: set[str] = set()
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else None
@@ -50,16 +43,17 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
             if expanded is not word:
                 sizes += [] if wrong else [expanded]
             elif not wrong:
-                found, wrong = _group_word(word, library, multirun)
+                found, wrong = _group_word(word, library, multirun, searched)
                 groups += found if not wrong else []
                 problems += wrong
             bad_groups |= {word.key} if wrong else set()
         else:
             if word.key in keys and keys[word.key].rule.path:
                 word = quote_path(word, keys[word.key].rule, multirun)
-            wrong = _key_problems(word, keys, library, multirun)
-            problems += wrong
-            settings += [] if wrong else [replace(word, prefix="++")]
+            if problem := _key_problem(word, keys, library, multirun, searched):
+                problems.append(problem)
+            else:
+                settings.append(replace(word, prefix="++"))
     settings = [word for word in settings if word.key.partition(".")[0] not in bad_groups]
     return [str(word) for word in [*hydra, *groups, *sizes, *settings]], problems
 
@@ -113,7 +107,7 @@ def _is_value_of(word: Word, following: Word, known: Iterable[str]) -> bool:
     return word.value is None and word.key in known and following.value is None and following.key not in known
 
 
-def _group_word(word: Word, library: Library, multirun: bool) -> tuple[list[Word], list[str]]:
+def _group_word(word: Word, library: Library, multirun: bool, searched: bool) -> tuple[list[Word], list[str]]:
     """The word for Hydra, and what is wrong with its options."""
     options = library.options(word.key)
     if word.value in options:  # any file name will do, also one that Hydra's grammar does not read
@@ -121,24 +115,14 @@ def _group_word(word: Word, library: Library, multirun: bool) -> tuple[list[Word
         return [word if plain.isalnum() and plain.isascii() else replace(word, value=quote(word.value))], []
     if word.value == "null" and library.groups[word.key] is None:
         return [], []  # Hydra has no word for "none of them", which is the default
-    try:
-        override = word.read()
-    except UserError as error:
-        return [], [str(error)]
-    if is_sweep(override) and not multirun:
-        return [], [f"{word}: several values; add -m for a sweep"]
-    values = ["null" if value is None else str(value) for value in each_value(override, options)]
+    if problem := sweep_problem(word, options, multirun, searched):
+        return [], [problem]
+    values = ["null" if value is None else str(value) for value in each_value(word.read(), options)]
     return [word], [unknown_option(word.key, value, library) for value in values if value not in options]
 
 
-def _key_problems(word: Word, keys: dict[str, Key], library: Library, multirun: bool) -> list[str]:
+def _key_problem(word: Word, keys: dict[str, Key], library: Library, multirun: bool, searched: bool) -> str:
     inside = any(name == word.key or name.startswith(f"{word.key}.") for name in keys)
     if not inside and not word.key.endswith("._target_"):
-        return [unknown_key(word.key, keys, library, {})]
-    try:
-        override = word.read()
-    except UserError as error:
-        return [str(error)]
-    if is_sweep(override) and not multirun:
-        return [f"{word}: several values; add -m for a sweep (a list is written in brackets)"]
-    return []
+        return unknown_key(word.key, keys, library, {})
+    return sweep_problem(word, None, multirun, searched)

@@ -104,6 +104,27 @@ def each_setting(word: Word, options: list[str] | None = None) -> list[str]:
     return [f"{name}={text}" for text in override.sweep_string_iterator()]
 
 
+def sweep_problem(word: Word, options: list[str] | None, multirun: bool, searched: bool) -> str:
+    """Why a value cannot be read, or no sweep can run through several; empty where nothing is wrong.
+
+    options: of a group. searched: whether a `hydra/sweeper` draws the values."""
+    try:
+        override = word.read()
+    except UserError as error:
+        return str(error)
+    if not is_sweep(override):
+        return ""
+    if not multirun:
+        return f"{word}: several values; add -m for a sweep" + ("" if options else " (a list is written in brackets)")
+    if isinstance(override._value, IntervalSweep) and not searched:
+        return f"{word}: interval() needs a search (hydra/sweeper=…); list the values, as 0.003,0.005"
+    try:
+        settings = each_setting(word, options)
+    except ValueError as error:  # of range()
+        return f"{word}: {error}"
+    return "" if settings else f"{word}: no value"
+
+
 def quote(text: str) -> str:
     """A value that means exactly this text: nothing in it is grammar or interpolation."""
     return quote_grammar(escape_interpolation(text))
