@@ -9,7 +9,7 @@ from .folder import ResultFolder
 from .formats import coco
 from .item import Item
 from .label_files import write_label_file
-from .records import ImageRecord
+from .records import ImageRecord, lines_at, read_records
 
 
 def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[str, str]]) -> int:
@@ -17,29 +17,24 @@ def assemble(folder: ResultFolder, mine: Sequence[Item], errors: Sequence[dict[s
 
     Records are copied line by line: all of them may not fit into memory. mine: the images of this call. errors: "image"
     and "error" of each one that failed."""
-    offsets: dict[str, int] = {}
+    offsets = {record.image: offset for record, offset in read_records(folder.records)}
+    done = [item for item in mine if item.relative in offsets]
+
+    def lines() -> Iterator[str]:
+        return lines_at((folder.records, offsets[item.relative]) for item in done)
+
+    def detections() -> Iterator[str]:
+        yield json.dumps(folder.about, ensure_ascii=False)[:-1] + ', "images": ['
+        for number, line in enumerate(lines(), start=1):
+            yield line + ("," if number < len(done) else "")
+        yield f'], "errors": {json.dumps(list(errors), ensure_ascii=False)}}}'
+
+    folder.write_whole(f"detections{folder.tag}.json", detections())
+    if "coco" in folder.formats:
+        folder.write_whole(f"coco{folder.tag}.json", coco(lambda: map(ImageRecord.from_json, lines())))
     label_files = 0
-    with folder.records.open("rb") as file:
-        while raw := file.readline():
-            offsets[json.loads(raw)["image"]] = file.tell() - len(raw)
-        done = [item for item in mine if item.relative in offsets]
-
-        def lines() -> Iterator[str]:
-            for item in done:
-                file.seek(offsets[item.relative])
-                yield file.readline().decode("utf-8").rstrip("\n")
-
-        def detections() -> Iterator[str]:
-            yield json.dumps(folder.about, ensure_ascii=False)[:-1] + ', "images": ['
-            for number, line in enumerate(lines(), start=1):
-                yield line + ("," if number < len(done) else "")
-            yield f'], "errors": {json.dumps(list(errors), ensure_ascii=False)}}}'
-
-        folder.write_whole(f"detections{folder.tag}.json", detections())
-        if "coco" in folder.formats:
-            folder.write_whole(f"coco{folder.tag}.json", coco(lambda: map(ImageRecord.from_json, lines())))
-        if "labelme" in folder.formats:
-            for item, line in zip(done, lines(), strict=True):
-                label_files += write_label_file(folder.files, item, ImageRecord.from_json(line))
+    if "labelme" in folder.formats:
+        for item, line in zip(done, lines(), strict=True):
+            label_files += write_label_file(folder.files, item, ImageRecord.from_json(line))
     folder.write_whole(f"errors{folder.tag}.json", [json.dumps(list(errors), ensure_ascii=False, indent=1)])
     return label_files
