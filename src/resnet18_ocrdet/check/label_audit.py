@@ -158,8 +158,7 @@ class _ImageAudit:
         self.predictions, self.findable = predictions, findable
         quads = [found.polygon for found in predictions.quads]
         self.scores = np.array([found.score for found in predictions.quads], np.float64)
-        (shared,) = shared_areas([polygons], [quads], [""])
-        self.iou, self.of_label, self.of_found, self.label_area, self.found_area = shared
+        self.iou, self.of_label, self.of_found, self.label_area, self.found_area = shared_areas(polygons, quads)
         self.label_sizes, self.found_sizes = (np.stack(text_sizes(each), axis=1) for each in (polygons, quads))
         self.shapes = to_shapes([polygons], [""])
         self.corners = [len(polygon) for polygon in polygons]

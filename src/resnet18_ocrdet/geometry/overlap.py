@@ -10,7 +10,7 @@ hull. An outline without area matches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -77,22 +77,14 @@ class Shared(NamedTuple):
     detection_area: Areas  # (M,)
 
 
-def shared_areas(
-    regions: Sequence[Sequence[Polygon]], detections: Sequence[Sequence[Polygon]], names: Sequence[str]
-) -> Iterator[Shared]:
-    """`find_overlaps` of N images, split by image. Raises as it does."""
-    overlaps = find_overlaps(regions, detections, names)
-    first_region, first_detection = starts(regions), starts(detections)
-    region_area, detection_area = overlaps.region_area, overlaps.detection_area
-    of_region = overlaps.area / region_area[overlaps.region]
-    of_detection = overlaps.area / detection_area[overlaps.detection]
-    shares = np.stack([overlaps.iou, of_region, of_detection])
-    first = np.searchsorted(overlaps.region, first_region).tolist()
-    for n in range(len(names)):
-        own, (k, k_end), (m, m_end) = slice(*first[n : n + 2]), first_region[n : n + 2], first_detection[n : n + 2]
-        planes = np.zeros((3, k_end - k, m_end - m))
-        planes[:, overlaps.region[own] - k, overlaps.detection[own] - m] = shares[:, own]
-        yield Shared(planes[0], planes[1], planes[2], region_area[k:k_end], detection_area[m:m_end])
+def shared_areas(regions: Sequence[Polygon], detections: Sequence[Polygon]) -> Shared:
+    """`find_overlaps` of one image, as tables. Raises as it does."""
+    overlaps = find_overlaps([regions], [detections], [""])
+    of_region = overlaps.area / overlaps.region_area[overlaps.region]
+    of_detection = overlaps.area / overlaps.detection_area[overlaps.detection]
+    planes = np.zeros((3, len(regions), len(detections)))
+    planes[:, overlaps.region, overlaps.detection] = overlaps.iou, of_region, of_detection
+    return Shared(planes[0], planes[1], planes[2], overlaps.region_area, overlaps.detection_area)
 
 
 def first_come_pairs(regions: Numbers, detections: Numbers) -> NDArray[np.intp]:

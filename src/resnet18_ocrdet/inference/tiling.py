@@ -74,7 +74,7 @@ def joined(small: list[Detection], large: list[Detection], tile_height: int) -> 
     kept = [each for each, height in zip(large, heights, strict=True) if height > LARGE_TEXT * tile_height]
     if not kept or not small:
         return [*kept, *small]
-    (shared,) = shared_areas([[each.polygon for each in kept]], [[each.polygon for each in small]], [""])
+    shared = shared_areas([each.polygon for each in kept], [each.polygon for each in small])
     pieces = shared.of_detection.max(axis=0) > INSIDE
     return [*kept, *(each for each, piece in zip(small, pieces, strict=True) if not piece)]
 
