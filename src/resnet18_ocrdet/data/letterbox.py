@@ -10,6 +10,7 @@ import numpy as np
 
 from ..structures import Image, Resize, ResizeTransform
 
+EXACT: tuple[Resize, ...] = ("fit", "stretch")  # the canvas is always exactly height×width
 MAX_ASPECT = 16  # above it, scaling the shorter side would need too much memory
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..inference.records import DecodeStats
 from ..model.contract import Contract
 from ..runtime.messages import count
+from .metrics import MATCH_IOU
 from .records import Score
 
 NOISE = 10  # contours per region; text that is merely small gives about one
@@ -21,7 +22,7 @@ def explain_zero(
     steps = (
         f"hmean 0, step by step: {count(score.care_regions, 'region')} to find → highest probability "
         f"{stats.max_prob:.2f} → {count(stats.contours, 'contour')} above bin_thresh → {stats.large} large enough → "
-        f"{stats.confident} above box_thresh → {boxes} → best IoU {best_iou:.2f} (must be above 0.5)"
+        f"{stats.confident} above box_thresh → {boxes} → best IoU {best_iou:.2f} (must be above {MATCH_IOU:g})"
     )
     return [steps, f"lost at: {_lost_at(score, stats, best_iou, contract, warming_up)}"]
 
@@ -51,7 +52,7 @@ def _lost_at(score: Score, stats: DecodeStats, best_iou: float, contract: Contra
         )
     if stats.boxes == 0:
         return f"size: every box is thinner than 5 px after unclip_ratio={contract.unclip_ratio:g}"
-    if best_iou > 0.5:
+    if best_iou > MATCH_IOU:
         return "matching: all boxes are on don't-care regions"
     if best_iou > 0.3:
         return (

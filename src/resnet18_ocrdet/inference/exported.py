@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.letterbox import EXACT
 from ..errors import UserError
 from ..runtime.messages import one_line
 from ..runtime.time_limit import within
@@ -61,7 +62,7 @@ class ExportedNetwork:
     def check_size(self, height: int, width: int, resize: str) -> None:
         """Raises UserError if images prepared like this do not fit: a file may take one size only."""
         only = tuple(self.sides[2:])
-        if isinstance(only[0], int) and ((height, width) != only or resize not in ("fit", "stretch")):
+        if isinstance(only[0], int) and ((height, width) != only or resize not in EXACT):
             raise UserError(
                 f"{self.path}: takes images of {only[0]}x{only[1]} only: leave out input_size and decode.resize, or "
                 f"export it with dynamic_shapes=true"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from ..data.letterbox import letterbox, scale_to
+from ..data.letterbox import EXACT, letterbox, scale_to
 from ..model.contract import Contract
 from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
@@ -71,7 +71,7 @@ class Predictor:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
         whole = self.decode(*self._map(prepared))
         height, width = self.contract.height, self.contract.width
-        exact = self.contract.resize in ("fit", "stretch")  # an exported network may take one size only
+        exact = self.contract.resize in EXACT  # an exported network may take one size only
         prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
