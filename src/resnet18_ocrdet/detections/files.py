@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ..data.file_names import is_file
 from ..errors import UserError
 from ..evaluation.icdar_files import format_detections
 from ..runtime.atomic_write import HIDDEN
@@ -71,7 +72,7 @@ class ImageFiles:
             files.append(self.picture(item.result))
         if self.crops:
             files += [self.crop(item.result, number) for number in range(1, len(record.polygons) + 1)]
-        return all(map(os.path.isfile, files))  # False where Path.is_file raises
+        return all(map(is_file, files))
 
     def existing(self) -> dict[Path, list[Path]]:
         """Every existing file, by the name of its image. LabelMe files only if they were written here: others may have
