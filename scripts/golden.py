@@ -165,6 +165,10 @@ def main() -> int:
     parser.add_argument("--compare", type=Path, metavar="OLD")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
+    if "photos" in options.parts and not os.environ.get("OCRDET_ICDAR2015"):
+        parser.error("OCRDET_ICDAR2015 is not set: choose --parts without photos")
+    if options.compare and not any(options.compare.glob("*.*")):
+        parser.error(f"--compare {options.compare}: holds no record")
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         for part in options.parts:
