@@ -125,7 +125,7 @@ def _state_of(folder: Path) -> str:
     run = RunFolder(folder)
     if run.finished.is_file():
         return FINISHED
-    if run.stopped.is_dir() or any(fault["verdict"] == "stop" for fault in lr_rows.read_lines(folder / "guard.jsonl")):
+    if run.stopped.is_dir():
         return STOPPED
     return UNFINISHED if any(run.checkpoints.glob("last*.pt")) else NOT_STARTED
 

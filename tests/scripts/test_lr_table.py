@@ -60,7 +60,8 @@ def test_a_job_belongs_to_the_rate_in_its_config(tmp_path: Path):
     make_job(tmp_path / "sweep/0", 0.01, saved=False)  # killed before its first save
     done = make_job(tmp_path / "sweep/1", 0.003, finished=True)
     (make_job(tmp_path / "sweep/2", 0.005) / "config.yaml").write_text("optimi")  # killed while it was written
-    stopped = make_job(tmp_path / "sweep/3", 0.007, faults=((3, "stop", False),))
+    stopped = make_job(tmp_path / "sweep/3", 0.007)
+    (stopped / "stopped").mkdir()
     half = make_job(tmp_path / "sweep-2/0", 0.01)
     make_job(tmp_path / "sweep-2/1", 0.003)  # not as far as the finished one
     assert lr_table.find_jobs(tmp_path) == {
