@@ -21,7 +21,9 @@ def main(model: str, photo: str) -> None:
     """Print the boxes of one photo."""
     card = json.loads(Path(model + ".json").read_text(encoding="utf-8"))
     contract, network_input, sizes = card["contract"], card["input"], card["decode"]
-    image = cv2.cvtColor(cv2.imread(photo), cv2.COLOR_BGR2RGB)
+    if (pixels := cv2.imread(photo)) is None:
+        sys.exit(f"{photo}: not an image")
+    image = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     height, width, (image_h, image_w) = contract["height"], contract["width"], image.shape[:2]
     scales = {
         "keep": 2 * (math.sqrt(height * width / (image_h * image_w)),),  # the area of height x width
