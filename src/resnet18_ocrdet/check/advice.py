@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from ..structures import Resize
 from ..train.lr_rules import DEFAULT_LR, FEW_IMAGES, MANY_IMAGES, TrainingSet, learning_rate
+from .images import STRIDE
 
 TYPICAL_STEPS = 3000  # 30 epochs of 800 images in batches of 8
 MAX_EPOCHS = 300
@@ -18,7 +19,6 @@ DROPS = 3  # StepLR drops at the ends of so many parts of a run
 STRONG_ZOOM = 8.0  # scale_max / scale_min from which augmentation is strong; the default has 6
 
 SMALL_TEXT = 0.05  # this fraction of the text may be too small
-STRIDE = 32  # px, of the network
 MAX_SIDE = 2048  # px
 MIN_BATCH = 4  # images, for useful batch-norm statistics
 BASE_BYTES = 0.8 * 2**30  # of a training process before its first batch: libraries, weights, momentum
