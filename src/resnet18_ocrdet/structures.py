@@ -51,49 +51,26 @@ class Sample:
         return self.image
 
 
-class Picture(Protocol):
+class LazyPicture(NamedTuple):
     """A labelled image whose pixels are read on demand."""
 
-    @property
-    def name(self) -> str:
-        """As `Sample.name`."""
-
-    @property
-    def height(self) -> int:
-        """Pixels of the upright image."""
-
-    @property
-    def width(self) -> int:
-        """Pixels of the upright image."""
-
-    @property
-    def polygons(self) -> tuple[Polygon, ...]:
-        """K regions, in pixels of the whole image."""
-
-    @property
-    def ignore(self) -> NDArray[np.bool_]:
-        """(K,): don't-care regions."""
+    name: str  # as `Sample.name`
+    height: int  # px, of the upright image
+    width: int
+    polygons: tuple[Polygon, ...]  # K, in pixels of the whole image
+    ignore: NDArray[np.bool_]  # (K,)
+    read: Callable[[int], Image]  # what `pixels` calls
 
     def pixels(self, reduce: int = 1) -> Image:
         """Read or render the image, read-only.
 
         reduce: n = 1, 2, 4 or 8. If that is cheaper, the sides are divided by n, rounded up: each pixel covers n×n, the
         first one those from (0, 0). Otherwise the whole image is returned."""
-
-
-class LazyPicture(NamedTuple):
-    """A `Picture` that a function reads."""
-
-    name: str
-    height: int
-    width: int
-    polygons: tuple[Polygon, ...]
-    ignore: NDArray[np.bool_]
-    read: Callable[[int], Image]  # see `Picture.pixels`
-
-    def pixels(self, reduce: int = 1) -> Image:
-        """See `Picture.pixels`."""
         return self.read(reduce)
+
+
+Picture: TypeAlias = Sample | LazyPicture
+"""A labelled image, read or not yet."""
 
 
 class Outline(NamedTuple):
@@ -168,6 +145,11 @@ class Batch(NamedTuple):
     polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
     indices: tuple[int, ...]  # N: in their source
+
+    def pinned(self) -> Batch:
+        """A copy in pinned memory, for asynchronous copies to a GPU."""
+        targets = Targets(*(plane.pin_memory() for plane in self.targets))
+        return self._replace(image=self.image.pin_memory(), targets=targets)
 
 
 class Maps(NamedTuple):
