@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .commands.job import Job
@@ -17,6 +17,20 @@ from .runtime.streams import exit_code, protect_streams, set_notice
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+def _job(module: str) -> Job:
+    """`run` of a module of commands/, which is imported when it runs."""
+
+    def job(cfg: DictConfig, words: list[str]) -> int:
+        _set_up_process(cfg)
+        code: int = import_module(f"{__package__}.commands.{module}").run(cfg, words)
+        return code
+
+    return job
+
+
+_train, _evaluate, _detect, _export, _check = map(_job, ("train", "evaluate", "detect", "export", "check"))
 
 
 def train() -> None:
@@ -49,41 +63,6 @@ def _run(command: str, job: Job) -> None:
     sys.exit(exit_code(run_command(command, job)))
 
 
-def _train(cfg: DictConfig, words: list[str]) -> int:
-    _set_up_process(cfg)
-    from .commands.train import run
-
-    return run(cfg, words)
-
-
-def _evaluate(cfg: DictConfig, _: list[str]) -> int:
-    _set_up_process(cfg)
-    from .commands.evaluate import run
-
-    return run(cfg)
-
-
-def _detect(cfg: DictConfig, _: list[str]) -> int:
-    _set_up_process(cfg)
-    from .commands.detect import run
-
-    return run(cfg)
-
-
-def _export(cfg: DictConfig, _: list[str]) -> int:
-    _set_up_process(cfg)
-    from .commands.export import run
-
-    return run(cfg)
-
-
-def _check(cfg: DictConfig, _: list[str]) -> int:
-    _set_up_process(cfg)
-    from .commands.check import run
-
-    return run(cfg)
-
-
 def _set_up_process(cfg: DictConfig) -> None:
     """Settings of the whole process."""
     from .errors import UserError
@@ -91,7 +70,6 @@ def _set_up_process(cfg: DictConfig) -> None:
 
     keep_freed_memory()
     set_notice("stdout is closed; continuing, results are in files")
-    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # we report it in one line
     max_pixels = round(cfg.max_megapixels * 1e6)
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # read once, when OpenCV is loaded
     try:

@@ -36,7 +36,7 @@ FIXED = "fixed"
 SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "OneCycle": "onecycle", "Poly": "poly"}
 
 
-def run(cfg: DictConfig) -> int:
+def run(cfg: DictConfig, _: list[str]) -> int:
     """Run the check. Returns 1 if there are errors or warnings, or if the reports cannot be written; else 0."""
     display, root, folder = Display(), Path(cfg.data.root), Path(cfg.output)
     began = time.perf_counter()

@@ -40,7 +40,7 @@ class Totals(NamedTuple):
     errors: list[dict[str, str]]  # "image" and "error" of each one that failed
 
 
-def run(cfg: DictConfig) -> int:
+def run(cfg: DictConfig, _: list[str]) -> int:
     """Detect as `cfg` says. Returns 0, or 1 if some images failed."""
     display = Display()
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)

@@ -43,7 +43,7 @@ BOX_FILES = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # written to the output
 FILES = (METRICS, REPORT, PER_IMAGE, MISTAKES, RESULTS, SUBMISSION, SUBMISSION_WITH_SCORES)
 
 
-def run(cfg: DictConfig) -> int:
+def run(cfg: DictConfig, _: list[str]) -> int:
     """Evaluate. Returns the exit code."""
     with join_world(cfg.device) as world, ExitStack() as claims:
         display = Display(quiet=not world.first)
