@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,9 @@ from .model.contract import Contract
 from .model.convert import to_imagenet_normalization
 from .model.loss import Criterion
 from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
-from .runtime.compute import Compute
-from .runtime.device import autocast, choose_precision
+from .runtime.device import Compute, choose_precision
 from .runtime.distributed import World
 from .runtime.messages import as_typed, one_line
-from .train.ema import ModelEma
 from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
 from .train.schedule import Scaled, Schedule
@@ -72,13 +69,11 @@ def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     net: DBNet = instantiate(cfg.model)
     net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     loaded: list[str] = []
-    if not with_weights:
-        return net, loaded
-    if init.backbone is not None:
+    if with_weights and init.backbone is not None:
         from .model.pretrained import load_imagenet
 
         loaded.append(load_imagenet(net.backbone, init.backbone))
-    if init.weights is not None:
+    if with_weights and init.weights is not None:
         path = weights_path(init.weights)
         content = load_checkpoint(path)
         state = to_imagenet_normalization(shipped_weights(content), content["contract"])
@@ -87,15 +82,13 @@ def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     return net, loaded
 
 
-def build_optimizer(optimizer: DictConfig, net: DBNet) -> Optimizer:
+def build_optimizer(cfg: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
     from .train.optim import param_groups
 
-    own = OmegaConf.masked_copy(
-        optimizer, [str(key) for key in optimizer if key not in ("base_batch_size", "layer_decay")]
-    )
-    groups = param_groups(net, optimizer.weight_decay, optimizer.layer_decay)
-    made: Optimizer = instantiate(own, params=groups)
+    optimizer = cfg.optimizer
+    own = OmegaConf.masked_copy(optimizer, [key for key in optimizer if key not in ("base_batch_size", "layer_decay")])
+    made: Optimizer = instantiate(own, params=param_groups(net, optimizer.weight_decay, optimizer.layer_decay))
     return made
 
 
@@ -125,17 +118,6 @@ def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
     schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
     meant_for = cfg.optimizer.base_batch_size
     return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
-
-
-def build_ema(train: DictConfig, net: DBNet) -> ModelEma | None:
-    """The running mean of the weights, where one is asked for."""
-    return None if train.ema is None else ModelEma(net, train.ema)
-
-
-def build_criterion(loss: DictConfig) -> Criterion:
-    """The training loss."""
-    criterion: Criterion = instantiate(loss)
-    return criterion
 
 
 def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:
@@ -206,15 +188,9 @@ def build_network(
     return ExportedModule(network)
 
 
-def place(net: DBNet, device: torch.device) -> DBNet:
-    """Onto the device, channels last: convolutions then read images as they lie in memory."""
-    return net.to(device).to(memory_format=torch.channels_last)
-
-
-def build_compute(device: torch.device, precision: str, world: World | None = None) -> tuple[Compute, str]:
-    """How the network runs, and the precision chosen: "fp32", "bf16" or "fp16"."""
-    chosen = choose_precision(precision, device)
-    return Compute(device, partial(autocast, device, chosen), world or World()), chosen
+def build_compute(device: torch.device, precision: str, world: World | None = None) -> Compute:
+    """How the network runs, with the precision chosen: "fp32", "bf16" or "fp16"."""
+    return Compute(device, choose_precision(precision, device), world or World())
 
 
 def count_workers(asked: int | None, processes: int = 1) -> int:

@@ -19,8 +19,8 @@ from ..evaluation.records import Score
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
-from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
+from ..runtime.device import Compute
 from ..runtime.messages import as_typed, count
 from ..train.finetune import KEYS, StartingPoint, choose_hparams
 from ..train.lr_rules import TrainingSet

@@ -95,10 +95,11 @@ class CheckpointScorer:
         contract, source = self.contract, self.split.source
         rank = world.local_rank if world.size > 1 else None
         device, precision = where_to_run(self.model, self.cfg.device, self.cfg.precision, rank)
-        compute, precision = build.build_compute(device, precision, world)
+        compute = build.build_compute(device, precision, world)
+        precision = compute.precision
         loader = self._loader(device, display, world)  # its processes start while torchvision is imported
         model = build.build_network(self.model, device, contract, precision)
-        criterion = None if self.model.exported is not None else build.build_criterion(self.saved.loss)
+        criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)
         metric, decoder = IcdarMetric(), Decoder.of(contract)
         calibration = Calibration(decoder) if self.cfg.calibrate else None
         with display.progress("evaluate", loader.images) as advance:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from .. import build
 from ..data.image_io import list_images, read_image
 from ..data.synthetic.source import SyntheticScenes
 from ..errors import UserError
@@ -36,6 +35,7 @@ from ..model.checkpoint import load_checkpoint
 from ..model.contract import Contract
 from ..runtime.atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder
 from ..runtime.console import Display
+from ..runtime.device import Compute
 from ..runtime.messages import count
 from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
@@ -47,7 +47,7 @@ SCENES, SCENE_SIZE = 4, (720, 1280)  # rendered if there is no input=
 MAX_COMPARED = 100  # images of a folder
 
 
-def run(cfg: DictConfig) -> int:
+def run(cfg: DictConfig, _: list[str]) -> int:
     """Export as `cfg` says. Returns 0. Raises UserError, and writes nothing, if the exported output differs."""
     display = Display()
     checkpoint = weights_path(cfg.checkpoint)
@@ -99,8 +99,7 @@ def _write(
     net = load_dbnet(model, torch.device("cpu"))
     program = trace(net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes)
     WRITERS[exported.suffix](program, card, exported)
-    compute, _ = build.build_compute(torch.device("cpu"), "fp32")
-    first = _predictor(TorchNetwork(net, compute), contract)
+    first = _predictor(TorchNetwork(net, Compute(torch.device("cpu"))), contract)
     if cfg.precision == "int8":
         measured = _evenly_spaced(images, MAX_IMAGES)
         display.line(f"measuring the range of every layer on {count(len(measured), 'image')}")

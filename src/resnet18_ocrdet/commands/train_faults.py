@@ -23,8 +23,6 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
     if isinstance(error, LoaderDied):
         return error.advice("train.workers")
     text = _message(error)
-    if "Pin memory thread" in text:  # a thread of the loader in this process; it has printed its own reason
-        return f"{text}; too few open files (ulimit -n) can do that: train.workers=0 does without"
     if ran_out(error):
         return _out_of_memory(text, cfg)
     if isinstance(error, OSError):
@@ -48,6 +46,6 @@ def _out_of_memory(text: str, cfg: DictConfig) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """The first line of its text; of a traceback from a loader process the last one."""
+    """The first line of its text."""
     lines = str(error).strip().splitlines() or ["no reason given"]
-    return lines[-1 if lines[0].startswith("Caught ") else 0].strip().removesuffix(".")
+    return lines[0].strip().removesuffix(".")

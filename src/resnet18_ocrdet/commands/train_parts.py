@@ -22,12 +22,12 @@ from ..inference.postprocess import Decoder
 from ..model.compiled import compile_network
 from ..model.contract import Contract
 from ..model.loss import Criterion
-from ..runtime.compute import Compute
 from ..runtime.console import Display, duration
-from ..runtime.device import choose_device, gradient_scaler
+from ..runtime.device import Compute, choose_device, gradient_scaler
 from ..runtime.distributed import World
 from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
+from ..train.ema import ModelEma
 from ..train.engine import LossSums, TrainState
 from ..train.schedule import Schedule
 from .auto_hparams import choose_values, measure, starting_point, take_thresholds
@@ -58,11 +58,11 @@ def assemble(
     changes `cfg`; None: no change."""
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
-    compute, precision = build.build_compute(device, cfg.precision, world)
+    compute = build.build_compute(device, cfg.precision, world)
     chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)
-    contract = build.build_contract(cfg, precision)
+    contract = build.build_contract(cfg, compute.precision)
     splits = build.build_splits(cfg.data)
     for line in splits.notes:
         display.line(line)
@@ -75,10 +75,12 @@ def assemble(
     model, loaded = build.build_model(cfg, with_weights=not resuming)
     for line in loaded:
         display.line(line)
-    net = build.place(model, device)
+    # channels last: convolutions then read images as they lie in memory
+    net = model.to(device).to(memory_format=torch.channels_last)
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
     about: dict[str, Any] = provenance(device) | {"data": hashes}
-    criterion, decoder = build.build_criterion(cfg.loss), Decoder.of(contract)
+    criterion: Criterion = build.instantiate(cfg.loss)
+    decoder = Decoder.of(contract)
     if chosen is not None:
         hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, starting_point(len(splits.train), labels, hmean), display)
@@ -87,11 +89,11 @@ def assemble(
     state = TrainState(
         model=net,
         network=world.wrap(_network(net, loader, cfg, compute, display)),
-        optimizer=build.build_optimizer(cfg.optimizer, net),
-        scaler=gradient_scaler(device, precision),
+        optimizer=build.build_optimizer(cfg, net),
+        scaler=gradient_scaler(device, compute.precision),
         mining=build.build_mining(cfg, criterion),
         guard=build.build_guard(cfg, criterion),
-        ema=build.build_ema(cfg.train, net),
+        ema=None if cfg.train.ema is None else ModelEma(net, cfg.train.ema),
         sums=LossSums([0.0] * len(criterion.terms)),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
