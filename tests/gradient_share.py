@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 import torch
 
@@ -14,8 +13,7 @@ from resnet18_ocrdet.data.splits import synthetic
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.runtime.compute import Compute
-from resnet18_ocrdet.runtime.device import autocast, gradient_scaler
+from resnet18_ocrdet.runtime.device import Compute, gradient_scaler
 from resnet18_ocrdet.runtime.distributed import join_world
 from resnet18_ocrdet.train.engine import TrainState, add_up_gradients, finish_gradients
 from resnet18_ocrdet.train.guard import Guard
@@ -34,7 +32,7 @@ def main(rounds: int, path: str) -> None:
         state = TrainState(net, world.wrap(net), optimizer, scaler, MiningWarmup(0), Guard(6.5))
         views = TrainDataset(synthetic(4, 1, 1, 96, 96, 0).train, Augment(), TargetMaker(), 96, 96, 0)
         loader = TrainLoader(views, EpochBatches(4, 2, 0, rounds, world.rank, world.size), workers=0, pin=False)
-        compute = Compute(device, partial(autocast, device, "fp32"), world)
+        compute = Compute(device, world=world)
         net.train()
         means = add_up_gradients(state, next(loader.epoch(0)), DBLoss(min_negatives=0), compute)
         norm = float(finish_gradients(state, None))

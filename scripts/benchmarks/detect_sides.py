@@ -170,7 +170,7 @@ def make_predictor(side: str, model: Path) -> Predictor:
     if backend in EXTRAS:
         network: Network = ExportedNetwork(open_exported(model, backend), precision)
     else:
-        network = TorchNetwork(build.place(DBNet(), CPU), build.build_compute(CPU, precision)[0])
+        network = TorchNetwork(build.place(DBNet(), CPU), build.build_compute(CPU, precision))
         if side == COMPILED:
             torch._inductor.config.freezing = True
             network.model = torch.compile(network.model)

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -15,8 +14,7 @@ from torch import nn
 
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.runtime.compute import Compute
-from resnet18_ocrdet.runtime.device import autocast, choose_precision, gradient_scaler
+from resnet18_ocrdet.runtime.device import Compute, choose_precision, gradient_scaler
 from resnet18_ocrdet.runtime.memory import peak_memory
 from resnet18_ocrdet.structures import Batch, Targets
 from resnet18_ocrdet.train.engine import StepRecord, TrainState, train_one_epoch
@@ -38,7 +36,7 @@ def make_model(device: torch.device, plain: bool = False) -> DBNet:
 def make_compute(device: torch.device, precision: str = "auto") -> tuple[Compute, str]:
     """How the network runs, and the precision that was chosen."""
     chosen = choose_precision(precision, device)
-    return Compute(device, partial(autocast, device, chosen)), chosen
+    return Compute(device, chosen), chosen
 
 
 def make_state(model: DBNet, device: torch.device, precision: str, network: nn.Module | None = None) -> TrainState:

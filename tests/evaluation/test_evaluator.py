@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,7 @@ from torch import nn
 from resnet18_ocrdet.evaluation.evaluator import evaluate
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
-from resnet18_ocrdet.runtime.compute import Compute
+from resnet18_ocrdet.runtime.device import Compute
 from resnet18_ocrdet.structures import Batch, LossParts, Maps, ResizeTransform, Targets
 from scored_images import box
 
@@ -69,7 +68,7 @@ class Unchanged(Compute):
 
 def score(loader, decode=None, watch=None):
     metric = IcdarMetric()
-    compute = Unchanged(torch.device("cpu"), nullcontext)
+    compute = Unchanged(torch.device("cpu"))
     more = {} if watch is None else {"watch": watch}
     return evaluate(Painter(), loader, criterion, decode or Decoder().trace, metric, compute, **more), metric
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet18_ocrdet import build
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.export.card import make_card
@@ -24,6 +23,7 @@ from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.inference.torch_network import TorchNetwork, load_dbnet
 from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.runtime.device import Compute
 
 ROOT = os.environ.get("OCRDET_ICDAR2015")
 SIZES = [(640, 640), (800, 800), (1024, 1024), (736, 1280)]
@@ -42,8 +42,7 @@ def test_one_file_agrees_at_every_size(tmp_path: Path):
         make_card(trained.content, contract, "uint8", dynamic_shapes=True),
         tmp_path / "net.onnx",
     )
-    compute, _ = build.build_compute(cpu, "fp32")
-    networks = TorchNetwork(net, compute), ExportedNetwork(open_exported(tmp_path / "net.onnx", "onnxruntime"))
+    networks = TorchNetwork(net, Compute(cpu)), ExportedNetwork(open_exported(tmp_path / "net.onnx", "onnxruntime"))
     photos = [read_image(record.image_path) for record in read_data(Path(str(ROOT))).splits["train"][800:900:6]]
     boxes = 0
     for height, width in SIZES:

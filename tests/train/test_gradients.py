@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_the_gradient_of_two_batches_is_the_mean_of_their_gradients():
         net.zero_grad()
         net(x).mean().backward()
         gradients.append(net.weight.grad.clone())
-    compute = engine.Compute(torch.device("cpu"), nullcontext)
+    compute = engine.Compute(torch.device("cpu"))
     ones = torch.ones(1, 2, 2, dtype=torch.uint8)
     targets = Targets(ones, ones, ones, ones)
     batches = [engine.Batch(x, targets, ("a",), (), (), (), ()) for x in inputs]
@@ -73,7 +72,7 @@ def test_the_mining_warm_up_follows_the_batches_with_text_only():
     def criterion(maps, targets, mining):
         return LossParts(maps.mean(), torch.tensor(next(values)), maps.mean(), maps.mean())
 
-    compute = engine.Compute(torch.device("cpu"), nullcontext)
+    compute = engine.Compute(torch.device("cpu"))
     means = engine.add_up_gradients(state, batches, criterion, compute)  # type: ignore[arg-type]
     loss, has_text, cross_entropy, _ = engine.read_back(means, torch.tensor(1.0))
     assert has_text and cross_entropy == pytest.approx(0.6)
@@ -102,7 +101,7 @@ def test_the_gradient_scaler_is_on_only_for_fp16():
 
     for precision, enabled in (("fp32", False), ("bf16", False), ("fp16", True)):
         assert gradient_scaler(torch.device("cpu"), precision).is_enabled() is enabled
-    assert build.build_compute(torch.device("cpu"), "fp16")[1] == "fp16"
+    assert build.build_compute(torch.device("cpu"), "fp16").precision == "fp16"
 
 
 @pytest.mark.slow

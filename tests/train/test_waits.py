@@ -4,7 +4,6 @@ Counted on the CPU: reading a tensor counts, unless it came from `Tensor.cpu()`,
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from itertools import islice, repeat
 
 import pytest
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.runtime.compute import Compute
+from resnet18_ocrdet.runtime.device import Compute
 from resnet18_ocrdet.structures import Batch, Targets
 from resnet18_ocrdet.train.engine import LossSums, TrainState, train_one_epoch
 from resnet18_ocrdet.train.guard import Guard, Verdict
@@ -70,7 +69,7 @@ def test_a_step_waits_for_the_device_twice(waits):
     targets = Targets(text, torch.ones_like(text), text * 100 + 76, text)
     image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     batch = Batch(image, targets, ("a", "b"), (), (), (), ())
-    compute = Compute(torch.device("cpu"), nullcontext)
+    compute = Compute(torch.device("cpu"))
     steps = train_one_epoch(state, repeat((batch,)), 100, lambda epoch: 1e-3, DBLoss(), compute, clip_norm=5.0)
     sums, counts = LossSums(), []
     for record in islice(steps, 3):

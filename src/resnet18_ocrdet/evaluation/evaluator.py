@@ -17,7 +17,7 @@ from torch import nn
 from ..inference.records import Decoded, DecodeStats
 from ..model.fold import folded
 from ..model.loss import Criterion
-from ..runtime.compute import Compute
+from ..runtime.device import Compute
 from ..structures import Batch, Detection, Maps, ResizeTransform
 from .records import EvalSample, Score
 

@@ -6,7 +6,6 @@ Legend: N images, H W pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -17,8 +16,7 @@ from ..model.checkpoint import load_weights, shipped_weights
 from ..model.contract import Contract
 from ..model.dbnet import DBNet
 from ..model.fold import folded
-from ..runtime.compute import Compute
-from ..runtime.device import autocast, choose_device, choose_precision
+from ..runtime.device import Compute, choose_device, choose_precision
 from ..structures import Image, Maps
 from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
@@ -77,8 +75,8 @@ def open_torch_network(model: LoadedModel, device: str, precision: str) -> tuple
 
     Raises UserError for a device or precision that is not available."""
     on = choose_device(device)
-    chosen = choose_precision(precision, on)
-    return TorchNetwork(load_dbnet(model, on), Compute(on, partial(autocast, on, chosen))), chosen
+    compute = Compute(on, choose_precision(precision, on))
+    return TorchNetwork(load_dbnet(model, on), compute), compute.precision
 
 
 def where_to_run(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..errors import UserError
-from ..runtime.compute import Compute
+from ..runtime.device import Compute
 from ..runtime.memory import ran_out
 
 LONGEST_REASON = 200  # characters of the compiler's message; the rest is its generated code

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from ..errors import UserError
+from .distributed import World
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Device, precision and processes of a run."""
+
+    device: torch.device
+    precision: str = "fp32"  # "fp32", "bf16" or "fp16"; "int8" is a property of an exported file
+    world: World = field(default_factory=World)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context the network runs in."""
+        reduced = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, reduced, enabled=self.precision in ("bf16", "fp16"))
+
+    def image(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 onto the device, memory layout kept."""
+        return image.to(self.device, non_blocking=True)
 
 
 def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
@@ -43,12 +64,6 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     if wanted == "auto":
         return "bf16" if native else "fp32"
     return wanted
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context the network runs in; "int8" is a property of an exported file."""
-    reduced = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, reduced, enabled=precision in ("bf16", "fp16"))
 
 
 def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from ..errors import TrainingStopped
 from ..model.loss import Criterion, LossTerms
-from ..runtime.compute import Compute
+from ..runtime.device import Compute
 from ..structures import Batch
 from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
