@@ -22,9 +22,7 @@ def train_loader(workers, seed=3, batch_size=2):
 
 
 def orders(length, batch_size, seed, epoch):
-    sampler = EpochBatches(length, batch_size, seed)
-    sampler.epoch = epoch
-    return list(sampler)
+    return list(EpochBatches(length, batch_size, seed).batches(epoch))
 
 
 def content(batch):
@@ -53,8 +51,7 @@ def test_the_order_depends_only_on_seed_and_epoch():
     assert orders(50, 4, 1, 2) == first
     sampler = EpochBatches(50, 4, 1)
     for epoch in (0, 1, 2):  # independent of earlier epochs
-        sampler.epoch = epoch
-        last = list(sampler)
+        last = list(sampler.batches(epoch))
     assert last == first
     indices = [[index for batch in orders(50, 4, *key) for _, index in batch] for key in [(1, 2), (1, 3), (2, 2)]]
     assert indices[0] != indices[1] and indices[0] != indices[2] and indices[1] != indices[2]

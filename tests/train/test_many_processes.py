@@ -54,14 +54,13 @@ def metrics(run: Path) -> list[dict]:
 def test_processes_and_rounds_share_the_epoch(processes, rounds):
     by_one = EpochBatches(26, 2, seed=5)
     shares = [EpochBatches(26, 2, 5, rounds, rank, processes) for rank in range(processes)]
-    turns = [list(share) for share in shares]
+    turns = [list(share.batches(0)) for share in shares]
     assert {len(share) for share in shares} == {13 // (rounds * processes)}
     # step after step, turn after turn, process after process: the order of one alone
     together = [share[turn] for turn in range(len(turns[0])) for share in turns]
-    assert together == list(by_one)[: len(together)]
+    assert together == list(by_one.batches(0))[: len(together)]
     resumed = EpochBatches(26, 2, 5, rounds, 0, processes)
-    resumed.first = 2
-    assert list(resumed) == turns[0][2 * rounds :]
+    assert list(resumed.batches(0, first=2)) == turns[0][2 * rounds :]
 
 
 @pytest.mark.parametrize(("length", "batch", "processes"), [(5, 2, 2), (6, 2, 2), (1, 4, 3), (7, 3, 1), (9, 2, 4)])

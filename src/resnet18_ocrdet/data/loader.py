@@ -6,33 +6,28 @@ Legend: N images of a batch, H W pixels.
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count as count_up
-from itertools import islice
-from multiprocessing import queues
-from typing import Any
+from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
 
 from ..errors import UserError
-from ..runtime.allocator import give_back_freed_memory, keep_freed_memory
 from ..runtime.messages import count
 from ..structures import Batch, Targets
 from .datasets import DatasetItem, EvalDataset, TrainDataset
-from .loader_processes import EXIT_NO_FILES, NO_FILES, LoaderProcesses
+from .loader_processes import LoaderProcesses
+from .pinning import PinnedAhead
+
+Item = TypeVar("Item")
 
 MAX_PER_CORE = 2  # loader processes; with more there is a note
-NICENESS = 10  # of a loader process if the network runs on the CPU, whose threads wait for the slowest
 
 
-class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """Shuffled full batches of (epoch, index); the order depends only on seed and epoch.
+class EpochBatches:
+    """Shuffled full batches of keys (epoch, index); the order depends only on seed and epoch.
 
     Batches are dealt to the processes in turn until each has `rounds` of them for one step. An incomplete last batch is
     dropped, unless it is the only one."""
@@ -40,7 +35,6 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     def __init__(self, length: int, batch_size: int, seed: int, rounds: int = 1, rank: int = 0, processes: int = 1):
         self.length, self.batch_size, self.seed = length, min(batch_size, length), seed
         self.rounds, self.rank, self.processes = rounds, rank, processes
-        self.epoch, self.first = 0, 0  # set before each epoch: its number, and the first step to do
         batches = length // self.batch_size
         if batches < rounds * processes:
             raise UserError(
@@ -52,9 +46,6 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         """Steps per epoch."""
         return self.length // (self.batch_size * self.rounds * self.processes)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.batches(self.epoch, self.first)
-
     def batches(self, epoch: int, first: int = 0) -> Iterator[list[tuple[int, int]]]:
         """The batches of one epoch, starting at step `first`."""
         order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
@@ -64,17 +55,11 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
                 yield [(epoch, int(index)) for index in chosen]
 
-
-class EndlessBatches(Sampler[list[tuple[int, int]]]):
-    """The batches of an order, from its current epoch and step, without end."""
-
-    def __init__(self, order: EpochBatches) -> None:
-        self._order = order
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        start, first = self._order.epoch, self._order.first
-        for epoch in count_up(start):
-            yield from self._order.batches(epoch, first if epoch == start else 0)
+    def endless(self, epoch: int, first: int) -> Iterator[list[tuple[int, int]]]:
+        """The batches from step `first` of one epoch on, then those of the epochs after it."""
+        yield from self.batches(epoch, first)
+        for later in count_up(epoch + 1):
+            yield from self.batches(later)
 
 
 class TrainLoader:
@@ -82,22 +67,9 @@ class TrainLoader:
     otherwise the network would wait for a whole batch at the start of each epoch."""
 
     def __init__(self, dataset: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
-        _before_fork(workers)
         self._order, self.workers, self.cores = order, workers, available_cores()
-        self._processes = LoaderProcesses()
-        self._loader: DataLoader[Any] = DataLoader(
-            dataset,
-            batch_sampler=EndlessBatches(self._order),
-            collate_fn=collate,
-            num_workers=workers,
-            multiprocessing_context=self._processes.context(workers),
-            pin_memory=pin,
-            persistent_workers=workers > 0,
-            worker_init_fn=partial(_start_worker, nice=not pin),  # pinned: the network runs on a GPU
-            generator=torch.Generator(),  # separate: an early start must not change the random weights
-        )
-        self._batches: Iterator[Batch] = iter(())
-        self._next: tuple[int, int] | None = None  # epoch and step of the next item of `_batches`; None: unknown
+        self._batches = _batches(partial(_load, dataset, collate), workers, pin, Batch.pinned)
+        self._next: tuple[int, int] | None = None  # epoch and step of the next batch; None: unknown
 
     def __len__(self) -> int:
         """Steps per epoch."""
@@ -115,9 +87,7 @@ class TrainLoader:
 
     def begin(self, epoch: int = 0, first: int = 0) -> None:
         """Start preparing the first batches that `epoch(epoch, first)` will return."""
-        self._order.epoch, self._order.first = epoch, first
-        with self._processes.starting():
-            self._batches = _one_line_errors(iter(self._loader))
+        self._batches.start(self._order.endless(epoch, first))
         self._next = (epoch, first)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
@@ -127,18 +97,17 @@ class TrainLoader:
         if self._next != (epoch, first):
             self.begin(epoch, first)
         for step in range(first, len(self)):
-            self._next = None  # until the batch arrives: an error ends the iterator
-            with self._processes.asking():
-                batches = tuple(islice(self._batches, self._order.rounds))
+            self._next = None  # until the batch arrives
+            batches = tuple(self._batches.take() for _ in range(self._order.rounds))
             self._next = (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
             yield batches
 
     def close(self) -> None:
-        """End the loader processes now; at exit, torch would report them as failed."""
-        del self._batches, self._loader
+        """End the loader processes."""
+        self._batches.close()
 
 
-class EvalBatches(Sampler[list[int]]):
+class EvalBatches:
     """All images in order, in batches dealt to the processes in turn."""
 
     def __init__(self, length: int, batch_size: int, rank: int = 0, processes: int = 1) -> None:
@@ -160,42 +129,34 @@ class EvalLoader:
     def __init__(
         self, dataset: EvalDataset, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
     ) -> None:
-        _before_fork(workers)
-        order = EvalBatches(len(dataset), batch_size, rank, processes)
-        self.images = sum(map(len, order))
-        self._processes = LoaderProcesses()
-        self._loader: DataLoader[Any] = DataLoader(
-            dataset,
-            batch_sampler=order,
-            collate_fn=collate_by_size,
-            num_workers=workers,
-            multiprocessing_context=self._processes.context(workers),
-            pin_memory=pin,
-            persistent_workers=workers > 0,
-            worker_init_fn=partial(_start_worker, nice=not pin),  # pinned: the network runs on a GPU
-        )
+        self._order = EvalBatches(len(dataset), batch_size, rank, processes)
+        self.images = sum(map(len, self._order))
+        self._batches = _batches(partial(_load, dataset, collate_by_size), workers, pin, _pin_all)
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """One pass. Raises like `TrainLoader.epoch`."""
-        batches: Iterator[list[Batch]] = iter(())
-        with self._processes.starting():
-            batches = _one_line_errors(iter(self._loader))
-        for _ in range(len(self._loader)):
-            with self._processes.asking():
-                batch = next(batches)
-            yield batch
+        self._batches.start(self._order)
+        for _ in range(len(self._order)):
+            yield self._batches.take()
 
     def close(self) -> None:
-        """End the loader processes, see `TrainLoader.close`."""
-        del self._loader
+        """End the loader processes."""
+        self._batches.close()
 
 
-def _one_line_errors(loader: Iterable[Any]) -> Iterator[Any]:
-    """Items of the loader; a UserError raised in a worker is re-raised without the worker's traceback."""
-    try:
-        yield from loader
-    except UserError as error:
-        raise UserError(str(error).strip().splitlines()[-1].split(f"{type(error).__name__}: ", 1)[-1]) from None
+def _batches(
+    make: Callable[[Any], Item], workers: int, pin: bool, pinned: Callable[[Item], Item]
+) -> LoaderProcesses[Any, Item] | PinnedAhead[Any, Item]:
+    processes = LoaderProcesses(make, workers, nice=not pin)  # pinned: the network runs on a GPU
+    return PinnedAhead(processes, pinned) if pin else processes
+
+
+def _load(dataset: Any, collate: Callable[[Sequence[DatasetItem]], Item], keys: Sequence[Any]) -> Item:
+    return collate([dataset[key] for key in keys])
+
+
+def _pin_all(batches: list[Batch]) -> list[Batch]:
+    return [batch.pinned() for batch in batches]
 
 
 def collate(items: Sequence[DatasetItem]) -> Batch:
@@ -243,35 +204,3 @@ def default_workers(processes: int = 1) -> int:
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _before_fork(workers: int) -> None:
-    """Close OpenCV's thread pool: a forked worker inherits it without its threads, and hangs."""
-    if workers > 0:
-        cv2.setNumThreads(1)
-
-
-def _start_worker(_: int, nice: bool) -> None:
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()  # Ctrl-C and `timeout` signal the whole group; the main process ends its workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main process ends its workers with it
-    queues.Queue._on_queue_feeder_error = staticmethod(_exit_unsent)  # type: ignore[attr-defined]
-    cv2.setNumThreads(1)  # one core per worker
-    give_back_freed_memory()
-    keep_freed_memory()  # half of the time to decode a photo is spent on new memory pages
-    if nice and hasattr(os, "nice"):
-        os.nice(NICENESS)
-
-
-def _exit_unsent(error: Exception, batch: object) -> None:
-    """Exit because a batch cannot be sent: the main process would wait for it forever."""
-    if NO_FILES in str(error).lower():
-        os._exit(EXIT_NO_FILES)
-    if "shared memory" in str(error) and hasattr(signal, "SIGBUS"):
-        # the same signal as for writing to a full /dev/shm, for which torch names the cause
-        signal.pthread_kill(threading.get_ident(), signal.SIGBUS)
-    os.write(2, f"loader process {os.getpid()}: cannot send a batch: {error}\n".encode())
-    os._exit(1)

@@ -1,160 +1,192 @@
-"""The worker processes of a loader: if one dies, the next request for a batch raises the cause."""
+"""The worker processes of a loader, each with a pipe of its own: if one dies, the next request for a batch says how.
+
+Not torch's DataLoader, which waits forever for a lock that a killed worker held (docs/adr/020)."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import pickle
 import re
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import copy
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
-from types import FrameType
-from typing import Any
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from multiprocessing.connection import Connection
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import cv2
+import torch
+import torch.multiprocessing  # Connection.send shares the memory of tensors
+
+from ..errors import UserError
+from ..runtime.allocator import give_back_freed_memory, keep_freed_memory
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 NO_FILES = "too many open files"
-_PID = re.compile(r"\(pid ([0-9]+)\)")  # in torch's error message
-EXIT_NO_FILES = 24  # of a loader process with too many open files: EMFILE on Linux
+_NO_FILES = re.compile(f"{NO_FILES}|items of ancdata", re.IGNORECASE)  # the latter: no number left for a received file
+AHEAD = 2  # keys per process that are in work or whose items wait in its pipe
+NICENESS = 10  # of a process if the network runs on the CPU, whose threads wait for the slowest
+ENDING = 5.0  # seconds within which the exit code of a process is known after its pipe has closed
 
 
 class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
-    """A loader process ended too early. The message says which and how."""
+    """A loader process ended too early, or could not send a batch. The message says which and how."""
 
     def advice(self, key: str) -> str:
         """The message and what to do, in one line. key: the config key for the number of loader processes."""
-        if NO_FILES in str(self):
+        if NO_FILES in str(self).lower():
             return f"{self}: use {key}=0, or allow more open files (ulimit -n 1024): sending a batch needs some"
-        if "Bus error" in str(self):  # caused by writing to a full /dev/shm
+        if "Bus error" in str(self) or "shared memory" in str(self):  # both mean a full /dev/shm
             return f"{self}: use {key}=0, or make /dev/shm larger: loader processes send batches through it"
         return f"{self}; possible causes are a damaged image or too little memory: {key}=0 shows which image"
 
 
-class LoaderProcesses:
-    """Processes of one loader. Only a block of `asking` raises LoaderDied if one has died. torch itself raises in a
-    signal handler at any time, for example while the network is built or a checkpoint is written."""
+class LoaderProcesses(Generic[Key, Item]):
+    """Items made from keys by `workers` processes, in the order of the keys; by this process if there are none."""
 
-    def __init__(self) -> None:
-        self._all: list[BaseProcess] = []
+    def __init__(self, make: Callable[[Key], Item], workers: int, nice: bool) -> None:
+        self._make, self._count, self._nice = make, workers, nice
+        self._workers: list[_Worker] = []
+        self._requested: deque[_Worker] = deque()  # one for each requested key, in order
+        self._keys: Iterator[Key] = iter(())
 
-    def context(self, workers: int) -> BaseContext | None:
-        """The context that starts the `workers` processes; None if there are none.
+    def start(self, keys: Iterable[Key]) -> None:
+        """Begin to make the first items of `keys`; items of earlier keys that were not taken are dropped.
 
-        By fork on Linux, even if the default differs: joblib's default in a sweep cannot start them."""
-        if workers == 0:
-            return None
-        context: Any = copy(multiprocessing.get_context("fork" if sys.platform == "linux" else None))
-        make = context.Process
+        Raises LoaderDied if the processes cannot be started; the end of one is reported when its item is taken."""
+        if not self._workers and self._count:
+            cv2.setNumThreads(1)  # a forked worker would inherit OpenCV's pool without its threads, and hang
+            self._workers = [_Worker(self._make, self._nice) for _ in range(self._count)]
+        for worker in self._requested:
+            worker.dropped += 1
+        self._requested.clear()
+        self._keys = iter(keys)
+        for worker in self._workers * AHEAD:
+            self._request_from(worker)
 
-        def process(*args: Any, **keywords: Any) -> BaseProcess:
-            self._all.append(make(*args, **keywords))
-            return self._all[-1]
+    def take(self) -> Item:
+        """The item of the next key, of which there must be one. Raises LoaderDied, or what `make` raised."""
+        if not self._count:
+            return self._make(next(self._keys))
+        worker = self._requested.popleft()
+        item: Item = worker.receive()
+        self._request_from(worker)
+        return item
 
-        context.Process = process
-        return context  # type: ignore[no-any-return]
+    def terminate(self) -> None:
+        """End the processes. A `take` in another thread raises LoaderDied."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
 
-    @contextmanager
-    def starting(self) -> Iterator[None]:
-        """A block in which the loader starts or restarts its processes. A death is raised later, by `asking`."""
+    def close(self) -> None:
+        """End the processes and close their pipes."""
+        self.terminate()
+        for worker in self._workers:
+            worker.pipe.close()
+        self._workers.clear()
+        self._requested.clear()
+
+    def _request_from(self, worker: _Worker) -> None:
+        for key in islice(self._keys, 1):  # nothing after the last one
+            worker.send(key)
+            self._requested.append(worker)
+
+
+class _Failed(NamedTuple):
+    """What a process sends instead of an item."""
+
+    error: Exception
+
+
+class _Worker:
+    """One process. Only this process and that one hold the ends of their pipe, so that a death closes it."""
+
+    def __init__(self, make: Callable[[Any], Any], nice: bool) -> None:
+        # by fork on Linux, even if the default differs: joblib's default in a sweep cannot start processes
+        context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+        self.dropped = 0  # items to skip before the next one
         try:
-            # not during the fork: Python calls hooks there, and only prints their exceptions
-            with _raising_for(self if self._all else None):
-                yield
-        except (RuntimeError, OSError) as error:
-            _raise_no_files(error)
-            if not self.dead():
+            self.pipe, theirs = context.Pipe()
+            self.process = context.Process(target=_serve, args=(theirs, self.pipe, make, nice), daemon=True)
+            self.process.start()
+        except OSError as error:
+            raise LoaderDied(f"loader processes cannot be started: {error}") from None
+        theirs.close()
+
+    def send(self, key: Any) -> None:
+        """Request an item. Nothing happens if the process has ended: `receive` will tell."""
+        with suppress(OSError):
+            self.pipe.send(key)
+
+    def receive(self) -> Any:
+        """The item of the oldest key that is still wanted."""
+        try:
+            while self.dropped:
+                self.pipe.recv()
+                self.dropped -= 1
+            item = self.pipe.recv()
+        except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+            if _NO_FILES.search(str(error)):
+                raise LoaderDied(f"batches of loader processes cannot be received: {NO_FILES}") from None
+            self.process.join(ENDING)
+            if self.process.exitcode is None:
                 raise
-        finally:
-            _defer(self)
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """A block that waits for a batch, which never arrives if its process dies while sending it."""
-        try:
-            with _raising_for(self):
-                self.raise_dead()
-                yield
-        except (RuntimeError, OSError) as error:
-            _raise_no_files(error)
-            self.raise_dead()
-            raise
-
-    def raise_dead(self) -> None:
-        """Raise LoaderDied if a process has ended."""
-        if dead := self.dead():
-            raise LoaderDied(", ".join(map(_how_ended, dead))) from None
-
-    def ids(self) -> list[int]:
-        """Process ids of the started processes."""
-        return [process.pid for process in self._all if process.pid is not None]
-
-    def dead(self) -> list[BaseProcess]:
-        """Processes that have ended: none should while batches are expected, even with exit code 0."""
-        return [process for process in self._all if process.exitcode is not None]
+            raise LoaderDied(f"loader process {self.process.pid} {_how_ended(self.process.exitcode)}") from None
+        if isinstance(item, _Failed):
+            raise item.error
+        return item
 
 
-def _raise_no_files(error: Exception) -> None:
-    """Raise LoaderDied if this process has too many open files."""
-    if NO_FILES in str(error).lower():
-        raise LoaderDied(f"loader processes cannot send batches: {NO_FILES}") from None
-
-
-def _how_ended(process: BaseProcess) -> str:
-    code = process.exitcode or 0
-    if code == EXIT_NO_FILES:
-        return f"loader process {process.pid} ended: {NO_FILES}"
+def _how_ended(code: int) -> str:
     if code >= 0:
-        return f"loader process {process.pid} ended with exit code {code}"
-    return f"loader process {process.pid} was ended by signal {-code} ({signal.strsignal(-code)})"
+        return f"ended with exit code {code}"
+    return f"was ended by signal {-code} ({signal.strsignal(-code)})"
 
 
-class _DeferredHandler:
-    """A SIGCHLD handler that lets torch's handler raise only while a batch of a dead process is expected."""
-
-    def __init__(self, torch_handler: Callable[[int, FrameType | None], Any]) -> None:
-        self._torch_handler = torch_handler
-        self.ours: set[int] = set()  # process ids, also of closed loaders whose processes have not ended yet
-        self.waiting: LoaderProcesses | None = None
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        try:
-            self._torch_handler(number, frame)
-        except RuntimeError as error:
-            waiting, self.waiting = self.waiting, None
-            if waiting is not None:
-                waiting.raise_dead()
-                self.waiting = waiting
-            if self.ours.isdisjoint(map(int, _PID.findall(str(error)))):  # of another loader
-                raise
-
-
-def _defer(processes: LoaderProcesses) -> None:
-    """Wrap torch's handler; only in the main thread, as torch installs none in others."""
-    torch_handler = _handler()
-    if callable(torch_handler) and not isinstance(torch_handler, _DeferredHandler) and _in_main_thread():
-        signal.signal(signal.SIGCHLD, _DeferredHandler(torch_handler))
-    if isinstance(handler := _handler(), _DeferredHandler):
-        handler.ours.update(processes.ids())
-
-
-@contextmanager
-def _raising_for(processes: LoaderProcesses | None) -> Iterator[None]:
-    handler = _handler()
-    if not isinstance(handler, _DeferredHandler) or not _in_main_thread():
-        yield
-        return
+def _serve(pipe: Connection, parents: Connection, make: Callable[[Any], Any], nice: bool) -> None:
+    """The life of a worker: answer keys with items until the main process closes the pipe or has gone."""
+    parents.close()  # else this process would keep its own pipe open
+    _prepare(nice)
     try:
-        handler.waiting = processes
-        yield
-    finally:
-        handler.waiting = None
+        while True:
+            key = pipe.recv()
+            try:
+                pipe.send(_make(make, key))
+            except BrokenPipeError:
+                return
+            except Exception as error:  # the item cannot be shared: too many open files, a full /dev/shm
+                pipe.send(_Failed(LoaderDied(f"loader process {os.getpid()} cannot send a batch: {error}")))
+    except (EOFError, OSError):
+        pass
 
 
-def _handler() -> Any:
-    return signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") else None
+def _make(make: Callable[[Any], Any], key: Any) -> Any:
+    try:
+        return make(key)
+    except (UserError, OSError, MemoryError) as error:
+        return _Failed(error)
+    except Exception:
+        return _Failed(RuntimeError(f"in a loader process:\n{traceback.format_exc()}"))
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _prepare(nice: bool) -> None:
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # Ctrl-C and `timeout` signal the whole group; the main process ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the main process ends its workers with it
+    cv2.setNumThreads(1)  # one core per worker
+    torch.set_num_threads(1)
+    give_back_freed_memory()
+    keep_freed_memory()  # half of the time to decode a photo is spent on new memory pages
+    if nice and hasattr(os, "nice"):
+        os.nice(NICENESS)
