@@ -16,7 +16,7 @@ from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts
 from resnet18_ocrdet import __version__
 from resnet18_ocrdet.commands.job import Job
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.config.library import COMMANDS, all_leaves, conf_dir, schema_of, train_keys
+from resnet18_ocrdet.config.library import COMMANDS, Library, all_leaves, conf_dir, train_keys
 from resnet18_ocrdet.errors import UserError
 
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))
@@ -71,7 +71,7 @@ def test_every_file_says_how_to_run_it(file: Path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_key_has_a_help_text(command: str):
-    assert [name for name, key, _ in all_leaves(schema_of(command)) if len(key.rule.doc) < 2] == []
+    assert [name for name, key, _ in all_leaves(Library(command).schema) if len(key.rule.doc) < 2] == []
 
 
 def test_cfg_job_prints_the_composed_config(capsys: pytest.CaptureFixture[str]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir, schema_of
+from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir
 
 KEYS = {
     "train": """
@@ -73,7 +73,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("command", list(KEYS))
 def test_public_keys(command: str):
-    assert {name for name, _, _ in all_leaves(schema_of(command))} == set(KEYS[command].split())
+    assert {name for name, _, _ in all_leaves(Library(command).schema)} == set(KEYS[command].split())
 
 
 def test_public_options():

@@ -47,8 +47,10 @@ def prepared_words(hydra: Any, request: Request, library: Library, implied: Sequ
 
     Where some words are wrong, the others are checked too, so that all mistakes are reported at once."""
     from .override_check import each_value_once, prepare
+    from .override_grammar import quote_grammar  # Hydra reads the search path without OmegaConf
 
-    extra = [*_search_words(request), *implied]
+    folder = [] if request.config_dir is None else [quote_grammar(f"file://{request.config_dir.resolve()}")]
+    extra = [*(f"hydra.searchpath=[{path}]" for path in folder), *implied]  # a sweep hands them on to its jobs
     words, problems = prepare(request.words, request.multirun, library)
     if not problems:
         shown = request.multirun or request.cfg or request.info  # in names of folders, and to the user
@@ -88,15 +90,6 @@ def checked(hydra: Any, request: Request, words: Sequence[str], complete: bool =
     library = Library(request.command, request.config_dir)
     typed = [word for word in map(Word.split, request.words) if word.in_braces or word.key not in library.groups]
     return check_run(_compose(hydra, request, words), request.command, complete, typed_keys(map(str, typed)))
-
-
-def _search_words(request: Request) -> list[str]:
-    """`--config-dir` as a word, which a sweep hands on to its jobs."""
-    from .override_grammar import quote_grammar  # Hydra reads this one word without OmegaConf
-
-    if request.config_dir is None:
-        return []
-    return [f"hydra.searchpath=[{quote_grammar(f'file://{request.config_dir.resolve()}')}]"]
 
 
 def _compose(hydra: Any, request: Request, words: Sequence[str]) -> DictConfig:

@@ -69,21 +69,16 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
         return f"no group '{word}' here; ocrdet-{library.command} takes {', '.join(library.groups)}"
     elsewhere = _options_that_have(word, library)
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
+    listed = f"; known here: {', '.join(sorted(siblings))}" if siblings else ""
     if elsewhere and rest and word not in known:
         now = f"with {group}={chosen.get(group)}" if chosen.get(group) else f"without {group}=…"
-        return f"no key '{word}' {now} ({' or '.join(elsewhere)} has it)" + (_listed(siblings) if siblings else "")
+        return f"no key '{word}' {now} ({' or '.join(elsewhere)} has it){listed}"
     near = nearest_key(word, known if rest else [*known, *library.groups])
     if near in library.groups:
         return f"no key '{word}': did you mean the group {near} ({', '.join(library.options(near))})?"
     if near:
         return f"no key '{word}': did you mean {near}?"
-    if siblings:
-        return f"no key '{word}'" + _listed(siblings)
-    return f"no key '{word}': ocrdet-{library.command} --help lists them all"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return f"; known here: {', '.join(sorted(names))}"
+    return f"no key '{word}'" + (listed or f": ocrdet-{library.command} --help lists them all")
 
 
 def _options_that_have(word: str, library: Library) -> list[str]:
@@ -91,8 +86,7 @@ def _options_that_have(word: str, library: Library) -> list[str]:
     group = word.partition(".")[0]
     if group not in library.groups:
         return []
-    holders = {target for name, _, target in all_leaves(library.schema) if name == word}
-    targets = sorted(filter(None, holders))
+    targets = sorted({target for name, _, target in all_leaves(library.schema) if name == word and target})
     return [f"{group}={option}" for target in targets for option in library.options_for(group, target)]
 
 

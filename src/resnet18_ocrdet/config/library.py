@@ -63,13 +63,9 @@ class Library:
         pairs = [pair for entry in self.file.defaults if isinstance(entry, dict) for pair in entry.items()]
         return {group: option for group, option in pairs if not group.startswith("override ")}
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """The keys of a run of this command, groups with all of their shipped options."""
-        return schema_of(self.command)
-
-    def build_schema(self) -> Schema:
-        """Called once per command, by `schema_of`."""
         groups = {name: self._group(name, default) for name, default in self.groups.items() if name != "experiment"}
         return {**groups, **self._section(self.primary, "")}
 
@@ -88,17 +84,21 @@ class Library:
 
     def values(self, group: str, option: str) -> dict[str, Any]:
         """What a shipped option sets."""
-        return conf_file(self.shipped / group / f"{option}.yaml").values
+        return self._files(group)[option].values
 
     def options_for(self, group: str, target: str | None) -> list[str]:
         """Shipped options of a group that build `target`; derived ones only where there is no other."""
-        files = {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
+        files = self._files(group)
         found = [name for name, file in files.items() if file.values.get("_target_") == target]
         return [name for name in found if not files[name].defaults] or found
 
+    def _files(self, group: str) -> dict[str, ConfFile]:
+        """Shipped option -> its file."""
+        return {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
+
     def _group(self, group: str, default: str | None) -> Section:
         """The keys of each target: those of its options, declared there or in any other option of the group."""
-        files = [conf_file(path) for path in sorted((self.shipped / group).glob("*.yaml"))]
+        files = list(self._files(group).values())
         anywhere = {name: key for file in reversed(files) for name, key in _declared(file).items()}
         options: dict[str | None, dict[str, Key | Section]] = {}
         for file in files:
@@ -119,18 +119,13 @@ class Library:
                 found[name] = Section({None: self._section(value, f"{full}.")})
                 continue
             own = self.file.comments.get(full, "")
-            if own.startswith("[") or self.command == "train":
+            key = None if own.startswith("[") or self.command == "train" else train_keys().get(full)
+            if key is None:
                 found[name] = declared_key(name, own, value)
             else:
-                found[name] = self._as_in_training(full, value, own)
+                rule = replace(key.rule, doc=own or key.rule.doc)
+                found[name] = replace(key, optional=key.optional or value is None, rule=rule)
         return found
-
-    def _as_in_training(self, full: str, value: Any, comment: str) -> Key:
-        key = train_keys().get(full)
-        if key is None:
-            return declared_key(full.rpartition(".")[2], comment, value)
-        rule = replace(key.rule, doc=comment) if comment else key.rule
-        return replace(key, optional=key.optional or value is None, rule=rule)
 
 
 def conf_dir() -> Path:
@@ -194,14 +189,8 @@ def train_keys() -> dict[str, Key]:
 @cache
 def targets() -> frozenset[str]:
     """Every `_target_` of the shipped options: all that is ever built by name."""
-    found = {target for command in COMMANDS for _, _, target in all_leaves(schema_of(command))}
+    found = {target for command in COMMANDS for _, _, target in all_leaves(Library(command).schema)}
     return frozenset(filter(None, found))
-
-
-@cache
-def schema_of(command: str) -> Schema:
-    """The keys of a command."""
-    return Library(command).build_schema()
 
 
 def leaves(schema: Schema, tree: Mapping[str, Any], prefix: str = "") -> dict[str, Key]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
-from .override_grammar import Word, each_setting, each_value, quote, quote_path, sweep_problem
+from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
 from .size import expand_size
 from .spec import Key
 
@@ -26,8 +26,8 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
     words = [Word.split(text) for text in texts]
     searched = any(word.key == "hydra/sweeper" for word in words)
     problems: list[str] = []
-    sorted_words: tuple[list[Word], ...] = ([], [], [], [])
-    hydra, groups, sizes, settings = sorted_words
+    sorted_words: tuple[list[Word], ...] = ([], [], [])
+    hydra, groups, settings = sorted_words
     bad_groups: set[str] = set()
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else None
@@ -38,15 +38,12 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
         elif word.key.startswith(("hydra.", "hydra/")):
             hydra.append(word)  # Hydra's own settings pass unseen
         elif word.key in library.groups and not word.in_braces:
-            expanded, wrong = expand_size(word, library, multirun) if word.key == "input_size" else (word, [])
+            found, wrong = _group_word(word, library, multirun, searched)
             problems += wrong
-            if expanded is not word:
-                sizes += [] if wrong else [expanded]
-            elif not wrong:
-                found, wrong = _group_word(word, library, multirun, searched)
-                groups += found if not wrong else []
-                problems += wrong
-            bad_groups |= {word.key} if wrong else set()
+            if wrong:
+                bad_groups.add(word.key)
+            else:
+                groups += found
         else:
             if word.key in keys and keys[word.key].rule.path:
                 word = quote_path(word, keys[word.key].rule, multirun)
@@ -55,7 +52,8 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
             else:
                 settings.append(replace(word, prefix="++"))
     settings = [word for word in settings if word.key.partition(".")[0] not in bad_groups]
-    return [str(word) for word in [*hydra, *groups, *sizes, *settings]], problems
+    groups.sort(key=lambda word: word.prefix)  # sizes, which have one, after the others
+    return [str(word) for word in [*hydra, *groups, *settings]], problems
 
 
 def single_settings(text: str, library: Library) -> list[str]:
@@ -110,6 +108,10 @@ def _is_value_of(word: Word, following: Word, known: Iterable[str]) -> bool:
 def _group_word(word: Word, library: Library, multirun: bool, searched: bool) -> tuple[list[Word], list[str]]:
     """The word for Hydra, and what is wrong with its options."""
     options = library.options(word.key)
+    if word.key == "input_size":
+        expanded, wrong = expand_size(word, library, multirun)
+        if wrong or expanded is not word:
+            return [expanded], wrong
     if word.value in options:  # any file name will do, also one that Hydra's grammar does not read
         plain = word.value.replace("_", "").replace("-", "").replace("/", "")
         return [word if plain.isalnum() and plain.isascii() else replace(word, value=quote(word.value))], []
@@ -117,7 +119,8 @@ def _group_word(word: Word, library: Library, multirun: bool, searched: bool) ->
         return [], []  # Hydra has no word for "none of them", which is the default
     if problem := sweep_problem(word, options, multirun, searched):
         return [], [problem]
-    values = ["null" if value is None else str(value) for value in each_value(word.read(), options)]
+    each = (Word.split(text).read().value() for text in each_setting(word, options))
+    values = ["null" if value is None else str(value) for value in each]
     return [word], [unknown_option(word.key, value, library) for value in values if value not in options]
 
 

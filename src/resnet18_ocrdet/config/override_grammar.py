@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 
 from ..errors import UserError
@@ -75,26 +75,12 @@ def _inside(value: Any, name: str) -> Iterator[str]:
             yield from _inside(below, f"{name}.{key}")
 
 
-def is_sweep(override: Override) -> bool:
-    """Whether a word holds several values, as `1,2`, `range(1,4)` or `choice(a,b)`."""
-    return bool(override.is_sweep_override())
-
-
-def each_value(override: Override, options: list[str] | None = None) -> list[Any]:
-    """All values of a word, one where it is no sweep. options: what `glob(…)` chooses from."""
-    if not is_sweep(override):
-        return [override.value()]
-    if isinstance(override._value, IntervalSweep):
-        return [override._value.start, override._value.end]
-    if isinstance(override._value, Glob):
-        return override._value.filter(options or [])
-    return [item.text if isinstance(item, QuotedString) else item for item in override.sweep_iterator()]
-
-
 def each_setting(word: Word, options: list[str] | None = None) -> list[str]:
-    """The single-valued words that a sweep over this word runs through."""
+    """The single-valued words that a sweep over this word runs through: `1,2`, `range(1,4)` or `choice(a,b)`.
+
+    options: what `glob(…)` chooses from."""
     override = word.read()
-    if not is_sweep(override):
+    if not override.is_sweep_override():
         return [str(word)]
     name = word.prefix + word.key
     if isinstance(override._value, IntervalSweep):
@@ -112,7 +98,7 @@ def sweep_problem(word: Word, options: list[str] | None, multirun: bool, searche
         override = word.read()
     except UserError as error:
         return str(error)
-    if not is_sweep(override):
+    if not override.is_sweep_override():
         return ""
     if not multirun:
         return f"{word}: several values; add -m for a sweep" + ("" if options else " (a list is written in brackets)")

@@ -28,28 +28,23 @@ def expand_size(word: Word, library: Library, multirun: bool) -> tuple[Word, lis
         return word, [f"{word}: several values; add -m for a sweep"]
     nodes, problems = [], []
     for text in texts:
-        problem = pair_problem(text)
-        if problem:
+        if problem := pair_problem(text):
             problems.append(f"input_size={text}: {problem}")
         else:
-            height, width = _sides(text)
+            height, width = map(int, re.split("[xX×]", text))
             nodes.append(f"{{height:{height},width:{width}}}")
     return Word("++", "input_size", ",".join(nodes)), problems
 
 
-def _sides(text: str) -> list[int]:
-    match = PAIR.fullmatch(text)
-    return [int(side) for side in match.groups()] if match else []
-
-
 def pair_problem(text: str) -> str:
     """Why this is no `HxW` of a training image; empty where it is one."""
+    rule = train_keys()["input_size.height"].rule
     if text.isascii() and text.isdigit():
-        near = nearest_multiples(int(text), train_keys()["input_size.height"].rule)
+        near = nearest_multiples(int(text), rule)
         return f"height x width is needed, did you mean {' or '.join(f'{side}x{side}' for side in near)}?"
-    sides, rule = _sides(text), train_keys()["input_size.height"].rule
-    if not sides:
+    if (match := PAIR.fullmatch(text)) is None:
         return "height x width is needed, such as 800x800 or 736x1280"
+    sides = [int(side) for side in match.groups()]
     valid = [nearest_multiples(side, rule) for side in sides]
     wrong = [side for side, choices in zip(sides, valid, strict=True) if side not in choices]
     if not wrong:

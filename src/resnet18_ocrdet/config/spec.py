@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from types import NoneType
 from typing import Any
 
 DECLARATION = re.compile(r"\s*(?:\[([^\]]*)\])?\s*(.*)")
@@ -50,15 +49,9 @@ class Key:
     """One key of a config: its type and its rule."""
 
     name: str
-    kind: Any  # a type
+    kind: Any  # a type, or several in a union
     optional: bool  # null is allowed
     rule: Rule
-
-    @property
-    def kinds(self) -> tuple[Any, ...]:
-        """Types that a value may have, NoneType last."""
-        kinds = tuple(getattr(self.kind, "__args__", ())) if self.kind == TYPES["split"] else (self.kind,)
-        return (*kinds, NoneType) if self.optional else kinds
 
 
 def declared_key(name: str, comment: str, default: Any) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from difflib import get_close_matches
-from types import NoneType
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 from .spec import Key, Rule
@@ -17,14 +17,12 @@ def convert(value: Any, key: Key) -> Any:
         return None
     if key.rule.path and value == "":
         raise ValueError("is empty: give a path" + (", or null" if key.optional else ""))
-    kinds = [kind for kind in key.kinds if kind is not NoneType]
-    for kind in kinds:
-        typed = _cast(value, kind, alone=len(kinds) == 1)
-        if typed is not None:
-            if _in_limits(typed, key.rule):
-                return typed
-            break
-    raise ValueError(_refusal(value, key))
+    kinds = get_args(key.kind) if isinstance(key.kind, UnionType) else (key.kind,)
+    casts = (_cast(value, kind, alone=len(kinds) == 1) for kind in kinds)
+    typed = next((cast for cast in casts if cast is not None), None)
+    if typed is None or not _in_limits(typed, key.rule):
+        raise ValueError(_refusal(value, key))
+    return typed
 
 
 def _cast(value: Any, kind: Any, alone: bool) -> Any:
