@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from resnet18_ocrdet.data.synthetic.compose import Scene
 from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene
-from resnet18_ocrdet.data.synthetic.scene import Scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
 

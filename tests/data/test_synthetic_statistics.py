@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from resnet18_ocrdet.data.photometric import add_noise, compress
+from resnet18_ocrdet.data.synthetic.compose import Scene
+from resnet18_ocrdet.data.synthetic.effects import blur, blur_motion, cast_shadow
 from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene
-from resnet18_ocrdet.data.synthetic.scene import Scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
 SIDE = 256
@@ -24,6 +26,7 @@ def measure(scenes: list[Scene], labels: list[list[SceneRegion]]) -> dict[str, f
     regions = [region for in_scene in labels for region in in_scene]
     care = [region for region in regions if not region.ignore]
     counts = np.array([len(in_scene) for in_scene in labels])
+    effects = [change.func for scene in scenes for change in scene.effects]
     angle = np.abs([region.block.angle for region in regions])
     found = {
         "angle below 5°": (angle < 5).mean(),
@@ -31,18 +34,18 @@ def measure(scenes: list[Scene], labels: list[list[SceneRegion]]) -> dict[str, f
         "angle above 30°": (angle >= 30).mean(),
         "perspective or shear": np.mean([region.block.to_image[2, 0] != 0 for region in regions]),
         "curved": np.mean([region.block.bend is not None for region in regions]),
-        "Chinese": np.mean([region.word.chinese for region in regions]),
+        "Chinese": np.mean([not region.word.text.isascii() for region in regions]),
         "don't-care": np.mean([region.ignore for region in regions]),
         "on a panel": np.mean([region.block.panel is not None for region in regions]),
         "regions per image, mean": counts.mean(),
         "regions per image, 95 %": np.percentile(counts, 95),
         "images without text": (counts == 0).mean(),
         "cluttered background": np.mean([bool(scene.background.clutter) for scene in scenes]),
-        "shadow": np.mean([scene.effects.shadow is not None for scene in scenes]),
-        "blur": np.mean([scene.effects.blur > 0 for scene in scenes]),
-        "motion blur": np.mean([scene.effects.motion is not None for scene in scenes]),
-        "noise": np.mean([scene.effects.noise > 0 for scene in scenes]),
-        "JPEG": np.mean([scene.effects.jpeg > 0 for scene in scenes]),
+        "shadow": effects.count(cast_shadow) / len(scenes),
+        "blur": effects.count(blur) / len(scenes),
+        "motion blur": effects.count(blur_motion) / len(scenes),
+        "noise": effects.count(add_noise) / len(scenes),
+        "JPEG": effects.count(compress) / len(scenes),
         "contrast below 40": np.mean([region.line.contrast < 40 for region in care]),
     }
     for percent in (5, 25, 50, 75, 95):

@@ -142,8 +142,8 @@ def shade(
     return np.asarray(cv2.multiply(image, cv2.merge([large] * 3), scale=1 / FULL), np.uint8)
 
 
-def add_noise(image: Image, std: float, row: int, column: int) -> Image:
-    """Gaussian noise of `std` grey levels, mostly grey, from the noise tile at (row, column)."""
+def add_noise(image: Image, std: float, row: int, column: int, gain: float = 1.0) -> Image:
+    """Scale by `gain`; add Gaussian noise of `std` grey levels, mostly grey, from the noise tile at (row, column)."""
     height, width = image.shape[:2]
     tile = noise_tile()
     if max(height, width) > NOISE_TILE:
@@ -151,7 +151,7 @@ def add_noise(image: Image, std: float, row: int, column: int) -> Image:
     y, x = row % (len(tile) - height + 1), column % (tile.shape[1] - width + 1)
     tile = tile[y : y + height, x : x + width]
     share = std / TILE_STD
-    return np.asarray(cv2.addWeighted(image, 1.0, tile, share, -share * TILE_MEAN), np.uint8)
+    return np.asarray(cv2.addWeighted(image, gain, tile, share, -share * TILE_MEAN), np.uint8)
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:

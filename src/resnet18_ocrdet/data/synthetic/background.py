@@ -1,7 +1,9 @@
-"""Paint the background of a scene, or crop it from a photo."""
+"""The background of a scene: drawn, then painted or cropped from a photo."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,31 +14,46 @@ from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
 from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
-from resnet18_ocrdet.data.synthetic.scene import Background
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SEED_RANGE = 2**31
+SMOOTH_SHARE = 0.30  # share of images with a background without clutter: walls, sky, boards
 SURFACE_TINT = 0.45  # walls and skies are paler than paint on signs
 FINEST_GRAIN_PX = 3  # size of the grain's cells; the noise effect adds finer grain
 
 
-def find_photos(folder: Path) -> tuple[Path, ...]:
-    """All image files below a folder, sorted. Raises UserError if there are none."""
-    if not folder.is_dir():
-        raise UserError(f"backgrounds: {folder} is not a folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not files:
-        raise UserError(f"backgrounds: no {', '.join('*' + suffix for suffix in PHOTO_SUFFIXES)} file below {folder}")
-    return tuple(files)
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A surface with layers of clutter."""
+
+    seed: int  # of the random generator that paints it
+    luminance: float  # mean, 0..255
+    spread: float  # largest deviation from the mean
+    texture: float  # amplitude of the surface's grain, grey levels
+    clutter: tuple[Callable[[np.random.Generator, Image], None], ...]  # painters of clutter.py, in drawing order
+
+
+def draw_background(rng: np.random.Generator) -> Background:
+    """A surface with up to three layers of clutter."""
+    smooth = rng.random() < SMOOTH_SHARE
+    layers = 0 if smooth else int(rng.integers(1, 4))
+    clutter = tuple(PAINTERS[index] for index in rng.integers(len(PAINTERS), size=layers))
+    return Background(
+        seed=int(rng.integers(SEED_RANGE)),
+        luminance=float(rng.uniform(45.0, 215.0)),
+        spread=float(rng.uniform(5.0, 70.0)),
+        texture=float(rng.uniform(0.0, 22.0)) if rng.random() < 0.7 else 0.0,
+        clutter=clutter,
+    )
 
 
 def paint_background(background: Background, height: int, width: int) -> Image:
     """A surface with soft light, grain and clutter: (height, width, 3)."""
     rng = np.random.default_rng(background.seed)
     image = _paint_surface(rng, background, height, width)
-    for name in background.clutter:
-        PAINTERS[name](rng, image)
+    for paint in background.clutter:
+        paint(rng, image)
     if background.texture:
         image = _add_grain(rng, image, background.texture)
     return image

@@ -6,21 +6,18 @@ They draw with integers only, so that a background has the same pixels on every 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
+from resnet18_ocrdet.data.synthetic.colour import Colour, draw_tint, tinted
+from resnet18_ocrdet.data.synthetic.layout import BASE_SIDE
 from resnet18_ocrdet.structures import Image
-
-Colour = tuple[int, int, int]
-BASE_AREA = 256 * 256
 
 
 def _count(rng: np.random.Generator, image: Image, low: int, high: int) -> int:
     """A random number in low..high - 1 at 256 × 256 px, which grows with the image's side."""
-    growth = math.sqrt(image.shape[0] * image.shape[1] / BASE_AREA)
+    growth = math.sqrt(image.shape[0] * image.shape[1] / BASE_SIDE**2)
     return round(int(rng.integers(low, high)) * growth)
 
 
@@ -30,9 +27,9 @@ def _colour(rng: np.random.Generator) -> Colour:
 
 def _near_colour(rng: np.random.Generator, image: Image, step: float) -> Colour:
     """A colour within `step` grey levels of the image's centre pixel."""
-    red, green, blue = (int(v) for v in image[image.shape[0] // 2, image.shape[1] // 2])
-    move = round(float(rng.uniform(-step, step)))
-    return (min(max(red + move, 0), 255), min(max(green + move, 0), 255), min(max(blue + move, 0), 255))
+    centre = image[image.shape[0] // 2, image.shape[1] // 2].astype(int)
+    red, green, blue = np.clip(centre + round(float(rng.uniform(-step, step))), 0, 255).tolist()
+    return red, green, blue
 
 
 def paint_shapes(rng: np.random.Generator, image: Image) -> None:
@@ -114,12 +111,4 @@ def paint_facade(rng: np.random.Generator, image: Image) -> None:
             cv2.rectangle(image, (x, y), (x + wide, y + tall), frame, 1 + wide // 16)
 
 
-PAINTERS: dict[str, Callable[[np.random.Generator, Image], None]] = {
-    "shapes": paint_shapes,
-    "discs": paint_discs,
-    "wires": paint_wires,
-    "strokes": paint_strokes,
-    "bricks": paint_bricks,
-    "stripes": paint_stripes,
-    "facade": paint_facade,
-}
+PAINTERS = (paint_shapes, paint_discs, paint_wires, paint_strokes, paint_bricks, paint_stripes, paint_facade)

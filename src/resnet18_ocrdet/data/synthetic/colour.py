@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnet18_ocrdet.data.synthetic.scene import Tint
+Colour = tuple[int, int, int]
+"""RGB, 0..255."""
 
+Tint = tuple[float, float, float]
+"""Colour without luminance, RGB, about -1..1, to be added to a grey level."""
+
+GREY: Tint = (0.0, 0.0, 0.0)
 WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, red green blue
 TINT_REACH = 110.0  # change of a channel by a tint of 1, grey levels, within 0..255
 
 
-def tinted(luminance: float, tint: Tint) -> tuple[int, int, int]:
+def tinted(luminance: float, tint: Tint) -> Colour:
     """The RGB colour of this luminance and tint; the tint is reduced where a channel would be clipped."""
     level = min(max(luminance, 0.0), 255.0)
     reach = TINT_REACH

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resnet18_ocrdet.data.photometric import Change
 from resnet18_ocrdet.data.synthetic import warp
-from resnet18_ocrdet.data.synthetic.atmosphere import draw_background, draw_effects, draw_props
+from resnet18_ocrdet.data.synthetic.background import Background, draw_background
 from resnet18_ocrdet.data.synthetic.colour import draw_tint
-from resnet18_ocrdet.data.synthetic.layout import Occupancy, place
-from resnet18_ocrdet.data.synthetic.scene import Bend, Block, Legibility, Line, Panel, Scene, Tint, Word
-from resnet18_ocrdet.data.synthetic.typeface import CHINESE_FACE, LATIN_FACES, Typeface
-from resnet18_ocrdet.data.synthetic.typeset import Style, set_block
+from resnet18_ocrdet.data.synthetic.effects import draw_effects
+from resnet18_ocrdet.data.synthetic.layout import BASE_SIDE, Layout
+from resnet18_ocrdet.data.synthetic.props import Prop, draw_props
+from resnet18_ocrdet.data.synthetic.scene import Block, Legibility, Line, Panel, Word
+from resnet18_ocrdet.data.synthetic.typeset import CHINESE_FACE, LATIN_FACES, Style, set_block
 from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_word
-
-BASE_SIDE = 256  # px; the side for which the numbers below are given
 
 MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
 EMPTY_SHARE = 0.065  # share of images without text
@@ -61,54 +61,63 @@ KINDS = (
 )
 
 
-def draw_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...] = LATIN_FACES) -> Scene:
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One image, not rendered yet."""
+
+    height: int
+    width: int
+    background: Background
+    blocks: tuple[Block, ...]
+    props: tuple[Prop, ...]
+    effects: tuple[Change, ...]
+
+
+def draw_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[str, ...] = LATIN_FACES) -> Scene:
     """Draw the content of a scene of height × width px."""
     background = draw_background(rng)
-    occupied = Occupancy(height, width)
+    layout = Layout(height, width)
     blocks: list[Block] = []
     regions, misses = 0, 0
-    growth = (height * width / BASE_SIDE**2) ** 0.7
-    wanted = 0 if rng.random() < EMPTY_SHARE else max(1, round(rng.uniform(1.5, 9.0) * growth))
+    wanted = 0 if rng.random() < EMPTY_SHARE else max(1, round(rng.uniform(1.5, 9.0) * layout.growth))
     while regions < wanted and misses < MAX_MISSES:
-        block = _draw_block(rng, height, width, faces, occupied)
+        block = _draw_block(rng, faces, layout)
         if block is None:
             misses += 1
         else:
             misses = 0
             blocks.append(block)
             regions += sum(len(line.words) for line in block.lines)
-    props = draw_props(rng, height, width, occupied)
-    return Scene(height, width, background, tuple(blocks), props, draw_effects(rng, blocks))
+    props = draw_props(rng, layout)
+    return Scene(height, width, background, tuple(blocks), props, draw_effects(rng, blocks, height, width))
 
 
-def _draw_block(
-    rng: np.random.Generator, height: int, width: int, faces: tuple[Typeface, ...], occupied: Occupancy
-) -> Block | None:
+def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout) -> Block | None:
     kind = KINDS[int(rng.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
     legibility = _draw_legibility(rng)
     chinese = bool(rng.random() < CHINESE_SHARE)
-    style = _draw_style(rng, kind, legibility, chinese, faces, math.sqrt(height * width))
+    style = _draw_style(rng, kind, legibility, chinese, faces, math.sqrt(layout.height * layout.width))
     angle = _draw_angle(rng)
-    reach = _reach(angle, height, width)
     texts = _draw_texts(rng, kind, legibility, chinese)
     panel = _draw_panel(rng) if rng.random() < kind.panel else None
     bend_draw, bend_upwards = rng.random(2)
     view = _draw_perspective(rng)
     overhang = CUT_OVERHANG if rng.random() < CUT_SHARE else 0.0
+    reach = _reach(angle, layout.height, layout.width)
     setting = set_block(texts, style, chinese, reach, 0.0 if legibility == "tiny" else MIN_INK_PX)
     if setting is None:
         return None
-    flat_size, scale = setting.size, setting.scale
+    words, flat_size, scale = setting
     bend = None
     if bend_draw < kind.bend and legibility == "clear":
         bend = _bend(flat_size, share=bend_draw / kind.bend, upwards=bool(bend_upwards < 0.65))
     size = warp.bent_size(flat_size, bend) if bend else flat_size
     outline = warp.canvas_quad(size, warp.placement_matrix(size, scale, (0.0, 0.0), angle, view))
-    centre = place(rng, outline, height, width, occupied, overhang)
+    centre = layout.place(rng, outline, overhang)
     if centre is None:
         return None
     matrix = warp.placement_matrix(size, scale, centre, angle, view)
-    lines = _draw_inks(rng, setting.lines, legibility)
+    lines = _draw_inks(rng, words, legibility)
     return Block(lines, size, matrix, scale, angle, legibility, bend, flat_size, panel)
 
 
@@ -124,7 +133,7 @@ def _draw_style(
     kind: BlockKind,
     legibility: Legibility,
     chinese: bool,
-    faces: tuple[Typeface, ...],
+    faces: tuple[str, ...],
     side: float,
 ) -> Style:
     growth = max(1.0, side / BASE_SIDE)
@@ -174,13 +183,13 @@ def _draw_texts(rng: np.random.Generator, kind: BlockKind, legibility: Legibilit
     return lines
 
 
-def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> Bend | None:
+def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> warp.Bend | None:
     """A circle to bend a line on, `share` 0..1 from slight to strong; None for a line that is too short."""
     width, height = flat_size
     strongest = min(1.9, width / (1.3 * height))  # radians; above it the inner side of the letters folds
     if strongest < 0.6:
         return None
-    return Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
+    return warp.Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
 
 
 def _draw_perspective(rng: np.random.Generator) -> warp.Perspective:
@@ -203,17 +212,16 @@ def _draw_panel(rng: np.random.Generator) -> Panel:
 
 def _draw_inks(rng: np.random.Generator, lines: list[list[Word]], legibility: Legibility) -> tuple[Line, ...]:
     """Ink for each line; most blocks use one ink for all lines."""
-    inks = [_draw_ink(rng, legibility) for _ in lines]
+    drawn = [_draw_line(rng, words, legibility) for words in lines]
     if rng.random() < ONE_INK_SHARE:
-        inks = inks[:1] * len(lines)
-    return tuple(Line(tuple(words), *ink) for words, ink in zip(lines, inks, strict=True))
+        drawn = [replace(drawn[0], words=line.words) for line in drawn]
+    return tuple(drawn)
 
 
-def _draw_ink(rng: np.random.Generator, legibility: Legibility) -> tuple[float, bool, Tint, bool]:
-    """The fields of a Line after `words`."""
+def _draw_line(rng: np.random.Generator, words: list[Word], legibility: Legibility) -> Line:
     low = rng.random() < LOW_CONTRAST_SHARE
     contrast = float(rng.uniform(*(LOW_CONTRAST if low else FULL_CONTRAST)))
     if legibility == "faint":
         contrast = float(rng.uniform(*FAINT_CONTRAST))
     outline = bool(rng.random() < 0.12) and legibility == "clear"
-    return contrast, bool(rng.random() < 0.5), draw_tint(rng), outline
+    return Line(tuple(words), contrast, bool(rng.random() < 0.5), draw_tint(rng), outline)

@@ -7,15 +7,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from resnet18_ocrdet.data.synthetic.background import SEED_RANGE
+from resnet18_ocrdet.data.synthetic.colour import Colour, draw_tint, tinted
+from resnet18_ocrdet.data.synthetic.layout import Layout
+from resnet18_ocrdet.data.synthetic.warp import canvas_quad, placement_matrix
 from resnet18_ocrdet.structures import Image
 
-Colour = tuple[int, int, int]
 Quad = list[list[float]]
 SUBPIXEL_BITS = 4  # fixed-point fraction of OpenCV's drawing functions: 1/16 px
+MOST_PROPS = 5  # tried at BASE_SIDE
+
+
+class Prop(NamedTuple):
+    """An object that a threshold may mistake for text."""
+
+    draw: Callable[[np.random.Generator, Image, Quad, Colour], None]
+    quad: Quad
+    colour: Colour
+    seed: int
+
+    def paint(self, image: Image) -> None:
+        """Draw the object into the image."""
+        self.draw(np.random.default_rng(self.seed), image, self.quad, self.colour)
+
+
+def draw_props(rng: np.random.Generator, layout: Layout) -> tuple[Prop, ...]:
+    """Objects in the gaps between the texts."""
+    props = []
+    for _ in range(round(int(rng.integers(0, MOST_PROPS + 1)) * layout.growth)):
+        long_side = float(rng.uniform(14.0, 80.0) * layout.growth**0.3)
+        size = (long_side, long_side * float(rng.uniform(0.25, 1.0)))
+        angle = float(rng.normal(0.0, 12.0))
+        centre = layout.place(rng, canvas_quad(size, placement_matrix(size, 1.0, (0.0, 0.0), angle)), overhang=0.2)
+        draw = DRAWERS[int(rng.integers(len(DRAWERS)))]
+        luminance, seed = float(rng.uniform(0.0, 255.0)), int(rng.integers(SEED_RANGE))
+        tint = draw_tint(rng)
+        if centre is not None:
+            quad = canvas_quad(size, placement_matrix(size, 1.0, centre, angle)).tolist()
+            props.append(Prop(draw, quad, tinted(luminance, tint), seed))
+    return tuple(props)
 
 
 def _at(quad: Quad, u: float, v: float) -> tuple[int, int]:
@@ -87,11 +122,4 @@ def draw_board(rng: np.random.Generator, image: Image, quad: Quad, colour: Colou
     _fill(image, quad, (inner, inner, 1 - inner, 1 - inner), (red, green, blue))
 
 
-DRAWERS: dict[str, Callable[[np.random.Generator, Image, Quad, Colour], None]] = {
-    "barcode": draw_barcode,
-    "grille": draw_grille,
-    "arrow": draw_arrow,
-    "ring": draw_ring,
-    "sticks": draw_sticks,
-    "board": draw_board,
-}
+DRAWERS = (draw_barcode, draw_grille, draw_arrow, draw_ring, draw_sticks, draw_board)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,15 +13,14 @@ from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
-from resnet18_ocrdet.data.synthetic.colour import tinted
-from resnet18_ocrdet.data.synthetic.effects import apply_effects
-from resnet18_ocrdet.data.synthetic.props import DRAWERS
-from resnet18_ocrdet.data.synthetic.scene import Block, Line, Panel, Prop, Scene, Word
-from resnet18_ocrdet.geometry.polygon import clip_to_image
+from resnet18_ocrdet.data.synthetic.colour import GREY, Colour, tinted
+from resnet18_ocrdet.data.synthetic.compose import Scene
+from resnet18_ocrdet.data.synthetic.props import SUBPIXEL_BITS
+from resnet18_ocrdet.data.synthetic.scene import Block, Line, Panel, Word
+from resnet18_ocrdet.geometry.polygon import clip_to_image, transform
 from resnet18_ocrdet.structures import Image, Polygon
 
-GREY: tuple[float, float, float] = (0.0, 0.0, 0.0)
-SUBPIXEL_BITS = 4
+CURVE_STEPS = 5  # vertices along the top and the bottom of a bent word, 10 in total
 CLUTTER_MARGIN = 1.0  # standard deviations of the background that are added to MIN_CONTRAST
 MIN_CONTRAST = 30.0
 BUSY_DEVIATION = 36.0  # grey levels; that of two halves which differ by 72
@@ -49,7 +47,7 @@ def label_scene(scene: Scene) -> list[SceneRegion]:
     for block in scene.blocks:
         for line in block.lines:
             for word in line.words:
-                outline = warp.word_outline(word, block)
+                outline = _word_outline(word, block)
                 pieces = clip_to_image(outline, scene.height, scene.width)
                 visible = cv2.contourArea(pieces[0]) if pieces else 0.0
                 if visible >= MIN_PIECE_PX2:
@@ -65,7 +63,7 @@ def render_scene(scene: Scene, photo: Path | None = None) -> Image:
     else:
         image = crop_photo(scene.background, photo, scene.height, scene.width)
     for prop in scene.props:
-        _draw_prop(image, prop)
+        prop.paint(image)
     for block in scene.blocks:
         if block.panel is not None:
             _draw_panel(image, block, block.panel)
@@ -73,13 +71,21 @@ def render_scene(scene: Scene, photo: Path | None = None) -> Image:
     for block in scene.blocks:
         for line in block.lines:
             _draw_line(image, bare, block, line)
-    return apply_effects(image, scene.effects)
+    for change in scene.effects:
+        image = change(image)
+    return image
 
 
-def _draw_prop(image: Image, prop: Prop) -> None:
-    rng = np.random.default_rng(prop.seed)
-    quad = warp.canvas_quad(prop.size, warp.placement_matrix(prop.size, 1.0, prop.centre, prop.angle))
-    DRAWERS[prop.kind](rng, image, quad.tolist(), tinted(prop.luminance, prop.tint))
+def _word_outline(word: Word, block: Block) -> Polygon:
+    """The (V, 2) polygon around a word's ink in image px: 4 corners, or 10 points along an arc."""
+    height, width = word.mask.shape
+    steps = 2 if block.bend is None else CURVE_STEPS
+    x = np.linspace(word.x - 0.5, word.x + width - 0.5, steps)
+    upper, lower = (np.stack([x, np.full(steps, y)], 1) for y in (word.y - 0.5, word.y + height - 0.5))
+    flat = np.concatenate([upper, lower[::-1]])
+    if block.bend is not None:
+        flat = warp.bend_points(flat, block.flat_size, block.bend)
+    return transform(flat.astype(np.float32), block.to_image)
 
 
 def _draw_panel(image: Image, block: Block, panel: Panel) -> None:
@@ -135,14 +141,10 @@ def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[n
     return canvas, block.to_image @ warp.shift(0, top)
 
 
-class _Levels(NamedTuple):
-    ink: float  # luminance of the text
-    rim: float  # luminance of the outline, on the other side of the background
-    busy: bool  # the background varies so much that text needs an outline
+def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tuple[float, float, bool]:
+    """Luminance of the text and of its outline, on both sides of the background, so that the line stands out.
 
-
-def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> _Levels:
-    """Luminance levels that make the line stand out from its background."""
+    The last value tells whether the background varies so much that the text needs the outline."""
     near = cv2.dilate(mask, np.ones((5, 5), np.uint8))
     mean_array, deviation_array = cv2.meanStdDev(bare, mask=near)
     mean, deviation = float(mean_array[0, 0]), float(deviation_array[0, 0])
@@ -155,17 +157,17 @@ def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> _L
         side = -side
     ink = min(max(mean + side * contrast, 0.0), 255.0)
     rim = min(max(mean - side * contrast, 0.0), 255.0)
-    return _Levels(ink, rim, block.legibility == "clear" and deviation > BUSY_DEVIATION)
+    return ink, rim, block.legibility == "clear" and deviation > BUSY_DEVIATION
 
 
-def _faint_colour(patch: MatLike, mask: MatLike, line: Line) -> tuple[int, int, int]:
+def _faint_colour(patch: MatLike, mask: MatLike, line: Line) -> Colour:
     """The background's colour, slightly lighter or darker: another hue of that luminance would be readable."""
     step = line.contrast if line.lighter else -line.contrast
     red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(patch, mask=mask))
     return red, green, blue
 
 
-def _blend(patch: Image, mask: MatLike, colour: tuple[int, int, int]) -> None:
+def _blend(patch: Image, mask: MatLike, colour: Colour) -> None:
     """Blend a colour into a part of the image. mask: opacity 0..255."""
     ink = cv2.merge([cv2.convertScaleAbs(mask, alpha=part / 255) for part in colour])
     rest = cv2.multiply(patch, cv2.merge([cv2.bitwise_not(mask)] * 3), scale=1 / 255)

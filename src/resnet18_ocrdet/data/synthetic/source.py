@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from resnet18_ocrdet.data.fingerprint import file_chunks
-from resnet18_ocrdet.data.synthetic.background import find_photos
-from resnet18_ocrdet.data.synthetic.compose import draw_scene
+from resnet18_ocrdet.data.synthetic.compose import Scene, draw_scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
-from resnet18_ocrdet.data.synthetic.scene import Scene
-from resnet18_ocrdet.data.synthetic.typeface import LATIN_FACES, load_typefaces
+from resnet18_ocrdet.data.synthetic.typeset import LATIN_FACES, check_font
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image, LazyPicture, Sample
+
+FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class SyntheticScenes:
@@ -39,8 +40,10 @@ class SyntheticScenes:
             raise UserError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
         self._count, self._height, self._width = count, height, width
         self._seed, self._first = seed, first
-        self._faces = LATIN_FACES + (load_typefaces(Path(fonts)) if fonts is not None else ())
-        self._photos = find_photos(Path(backgrounds)) if backgrounds is not None else ()
+        self._fonts = _find_files(fonts, FONT_SUFFIXES, "fonts")
+        for path in self._fonts:
+            check_font(path)
+        self._photos = _find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
 
     def __len__(self) -> int:
         """Count the scenes."""
@@ -48,7 +51,10 @@ class SyntheticScenes:
 
     def scene(self, index: int) -> Scene:
         """Content of scene `index`, not rendered."""
-        return draw_scene(self._rng(index), self._height, self._width, self._faces)
+        if not 0 <= index < self._count:
+            raise IndexError(f"scene {index} of {self._count}")
+        rng = np.random.default_rng([self._seed, self._first + index, self._height, self._width])
+        return draw_scene(rng, self._height, self._width, LATIN_FACES + tuple(map(str, self._fonts)))
 
     def open(self, index: int) -> LazyPicture:
         """Labels of scene `index`, 0 <= index < len(self); rendered when its pixels are requested, never reduced."""
@@ -72,13 +78,18 @@ class SyntheticScenes:
         """Yield what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.
 
         Not the code: in another version, the same chunks may mean other scenes."""
-        fonts = self._faces[len(LATIN_FACES) :]
         yield f"scenes {self._count} from {self._first}, {self._height}x{self._width}, seed {self._seed}".encode()
-        yield f"{len(fonts)} fonts, {len(self._photos)} backgrounds".encode()
-        yield from file_chunks(Path(face.source) for face in fonts)
-        yield from file_chunks(self._photos)
+        yield f"{len(self._fonts)} fonts, {len(self._photos)} backgrounds".encode()
+        yield from file_chunks((*self._fonts, *self._photos))
 
-    def _rng(self, index: int) -> np.random.Generator:
-        if not 0 <= index < self._count:
-            raise IndexError(f"scene {index} of {self._count}")
-        return np.random.default_rng([self._seed, self._first + index, self._height, self._width])
+
+def _find_files(folder: Path | None, suffixes: tuple[str, ...], kind: str) -> tuple[Path, ...]:
+    """The files below a folder with one of the suffixes, sorted. Raises UserError if there are none."""
+    if folder is None:
+        return ()
+    if not folder.is_dir():
+        raise UserError(f"{kind}: {folder} is not a folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    if not files:
+        raise UserError(f"{kind}: no {', '.join('*' + suffix for suffix in suffixes)} file below {folder}")
+    return tuple(files)

@@ -1,11 +1,16 @@
 """Typeset words in lines and lines in a block, on a flat canvas (see scene.py).
 
-Gaps are measured between the inks, so that the labels of neighbours do not touch.
+Gaps are measured between the inks, so that the labels of neighbours do not touch. Fonts are those of OpenCV 5, no font
+file is needed. In 5.0.0 "sans", "italic" and "uni" exist ("serif" silently becomes "sans"); only the first two are
+variable fonts, "uni" ignores the weight; missing glyphs are taken from "uni", so every face draws Chinese; a file that
+is not a font crashes the process, so its first bytes are checked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -13,8 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.synthetic.scene import Word
-from resnet18_ocrdet.data.synthetic.typeface import Typeface, draw_word
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.runtime.regular_file import open_regular
 
+LATIN_FACES = ("sans", "italic", "uni")
+CHINESE_FACE = "uni"
+FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
+INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink
 CAP_PER_EM = 0.7  # height of capitals in the built-in faces
 CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, so that glyphs are reused
 OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then shrinks, and edges stay clean
@@ -24,7 +34,7 @@ OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then sh
 class Style:
     """Style of a block; lengths without a unit are relative to the height of capitals."""
 
-    face: Typeface
+    face: str  # built-in name or path of a font file
     cap_height: float  # image px
     weight: int  # 100..900
     tracking: float  # extra space between letters
@@ -34,19 +44,25 @@ class Style:
     centred: bool
 
 
-class TypesetBlock(NamedTuple):
-    """A block that is not placed in the image yet."""
+def check_font(path: Path) -> None:
+    """Raise UserError for a file that OpenCV cannot use as a font."""
+    try:
+        with open_regular(path) as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise UserError(f"fonts: {path}: cannot be read: {error.strerror or error}") from None
+    if magic not in FONT_MAGICS or not cv2.FontFace().set(str(path)):
+        raise UserError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
 
-    lines: list[list[Word]]
-    size: tuple[int, int]  # canvas (width, height), px
-    scale: float  # image px per canvas px
 
-
-def set_block(texts: list[list[str]], style: Style, chinese: bool, reach: float, min_ink: float) -> TypesetBlock | None:
+def set_block(
+    texts: list[list[str]], style: Style, chinese: bool, reach: float, min_ink: float
+) -> tuple[list[list[Word]], tuple[int, int], float] | None:
     """Typeset lines of words. reach: length of the longest line, and min_ink: minimum height of a word's ink, image px.
 
     The scale is increased until every word has the minimum height. Words beyond the reach are dropped; if the first
-    word of a line exceeds it, the scale is reduced. None if both conditions cannot be met."""
+    word of a line exceeds it, the scale is reduced. None if both conditions cannot be met.
+    Returns the lines, the size of their canvas (width, height), and the scale, image px per canvas px."""
     em = style.cap_height / CAP_PER_EM
     size = next((s for s in CANVAS_SIZES if s >= OVERSAMPLING * em), CANVAS_SIZES[-1])
     unit = size * CAP_PER_EM
@@ -59,8 +75,7 @@ def set_block(texts: list[list[str]], style: Style, chinese: bool, reach: float,
         return None
     limit = reach / scale - 2 * style.padding * unit
     fitting = [line[:1] + [word for word in line[1:] if word.x + word.mask.shape[1] <= limit] for line in lines]
-    placed, canvas = _stack_lines(fitting, style, unit)
-    return TypesetBlock(placed, canvas, scale)
+    return *_stack_lines(fitting, style, unit), scale
 
 
 def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: float) -> list[Word]:
@@ -71,9 +86,11 @@ def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: f
     for text in texts:
         if words and x > reach:
             break
-        ink = draw_word(text, style.face, size, style.weight, round(style.tracking * unit))
-        mask = _embolden(ink.mask, size) if chinese and style.weight >= 600 else ink.mask
-        words.append(Word(text, mask, x, ink.top, chinese))
+        mask, top = _draw_word(text, style.face, size, style.weight, round(style.tracking * unit))
+        if chinese and style.weight >= 600:  # its face has one weight: dilate the ink by 1/30 em, inside its box
+            side = 1 + max(1, round(size / 30))
+            mask = np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)
+        words.append(Word(text, mask, x, top))
         x += mask.shape[1] + round((style.word_gap + style.tracking) * unit)
     return words
 
@@ -93,7 +110,39 @@ def _stack_lines(lines: list[list[Word]], style: Style, unit: float) -> tuple[li
     return placed, (max(widths) + 2 * padding, height)
 
 
-def _embolden(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Bold for the Chinese face, which has one weight: the ink is dilated by 1/30 em, inside its box."""
-    side = 1 + max(1, round(size / 30))
-    return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)
+def _draw_word(text: str, face: str, size: int, weight: int, tracking: int) -> tuple[NDArray[np.uint8], int]:
+    """Draw a word letter by letter. size: px per em; weight: 100..900; tracking: px added between letters.
+
+    Returns its coverage, (h, w) 0..255, cropped to the ink, and the first row relative to the baseline."""
+    glyphs = [_glyph(face, letter, size, weight) for letter in text]
+    canvas = np.zeros((3 * size, 2 * size + sum(glyph.advance + tracking for glyph in glyphs)), np.uint8)
+    x = size  # of the first letter: space for parts to its left
+    for glyph in glyphs:
+        height, width = glyph.mask.shape
+        top, left = 2 * size + glyph.top, x + glyph.left
+        patch = canvas[top : top + height, left : left + width]
+        np.maximum(patch, glyph.mask, out=patch)
+        x += glyph.advance + tracking
+    _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
+    left, top, width, height = cv2.boundingRect(ink)
+    return canvas[top : top + height, left : left + width].copy(), top - 2 * size
+
+
+class _Glyph(NamedTuple):
+    mask: NDArray[np.uint8]  # (h, w), cropped to non-zero pixels
+    left: int  # of the mask, relative to the pen, px
+    top: int  # of the mask, relative to the baseline, px
+    advance: int  # of the pen, px
+
+
+@lru_cache(maxsize=16384)  # OpenCV's own cache holds about a thousand; here 16384 glyphs are about 50 MB
+def _glyph(face: str, letter: str, size: int, weight: int) -> _Glyph:
+    canvas = np.zeros((3 * size, 4 * size), np.uint8)
+    end, _ = cv2.putText(canvas, letter, (size, 2 * size), (255,), _face(face), size, weight)
+    left, top, width, height = cv2.boundingRect(canvas)
+    return _Glyph(canvas[top : top + height, left : left + width].copy(), left - size, top - 2 * size, end[0] - size)
+
+
+@cache  # it cannot be pickled, so faces are passed by name
+def _face(name: str) -> cv2.FontFace:
+    return cv2.FontFace(name)

@@ -1,4 +1,4 @@
-"""From a block's canvas to the image: bending, homographies, and word polygons.
+"""From a block's canvas to the image: bending and homographies.
 
 Coordinates as in OpenCV: (0, 0) is the centre of the first pixel, so pixel i covers i - 0.5 .. i + 0.5.
 """
@@ -6,17 +6,22 @@ Coordinates as in OpenCV: (0, 0) is the centre of the first pixel, so pixel i co
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.scene import Bend, Block, Word
 from resnet18_ocrdet.geometry.polygon import transform
-from resnet18_ocrdet.structures import Polygon
 
-CURVE_STEPS = 5  # vertices along the top and the bottom of a bent word, 10 in total
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """A canvas bent along a circle."""
+
+    radius: float  # of the canvas's middle row, canvas px
+    upwards: bool  # the middle of the line is its highest point
 
 
 class Perspective(NamedTuple):
@@ -106,17 +111,3 @@ def canvas_quad(size: tuple[float, float], matrix: NDArray[np.float64]) -> NDArr
     width, height = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) - 0.5
     return transform(corners.astype(np.float32), matrix)
-
-
-def word_outline(word: Word, block: Block) -> Polygon:
-    """The (V, 2) polygon around a word's ink in image px: 4 corners, or 10 points along an arc."""
-    height, width = word.mask.shape
-    left, right = word.x - 0.5, word.x + width - 0.5
-    top, bottom = word.y - 0.5, word.y + height - 0.5
-    if block.bend is None:
-        flat = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
-    else:
-        x = np.linspace(left, right, CURVE_STEPS)
-        upper, lower = np.stack([x, np.full_like(x, top)], 1), np.stack([x, np.full_like(x, bottom)], 1)
-        flat = bend_points(np.concatenate([upper, lower[::-1]]), block.flat_size, block.bend)
-    return transform(flat.astype(np.float32), block.to_image)
