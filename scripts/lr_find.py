@@ -48,6 +48,7 @@ from lr_curve import (
     write_points,
 )
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.train.hard_negatives import MiningWarmup
 from script_cli import Parser, keep_settings, positive, refuse_overrides, require_matplotlib, run_script
 
 if TYPE_CHECKING:  # torch takes seconds to import: a wrong argument is refused before
@@ -118,20 +119,14 @@ def _flat(node: Any, key: str, without: Sequence[str] = ()) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-class HeldMining:
-    """Mining with a constant share (engine.Mining)."""
+class HeldMining(MiningWarmup):
+    """Mining with a constant share."""
 
     def __init__(self, share: float) -> None:
+        super().__init__(0)
         self.share = share
 
     def update(self, cross_entropy: float) -> None:
-        """Nothing changes."""
-
-    def state_dict(self) -> dict[str, float]:
-        """The share."""
-        return {"share": self.share}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
         """Nothing changes."""
 
 

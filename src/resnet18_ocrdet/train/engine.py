@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,21 +24,7 @@ from ..runtime.device import Compute
 from ..structures import Batch
 from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
-
-
-class Mining(Protocol):
-    """How far the loss mines hard negatives."""
-
-    share: float
-
-    def update(self, cross_entropy: float) -> None:
-        """Take in one step with text."""
-
-    def state_dict(self) -> Any:
-        """Plain values."""
-
-    def load_state_dict(self, state: Any) -> None:
-        """Restore them."""
+from .hard_negatives import MiningWarmup
 
 
 class StepRecord(NamedTuple):
@@ -66,7 +52,7 @@ class TrainState:
     network: nn.Module  # the model as it is called: itself, compiled, or wrapped to exchange gradients
     optimizer: Optimizer
     scaler: GradScaler
-    mining: Mining
+    mining: MiningWarmup
     guard: Guard
     ema: ModelEma | None = None
     epoch: int = 0  # finished, validation included

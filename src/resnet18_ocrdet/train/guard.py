@@ -10,11 +10,8 @@ import copy
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Protocol, TypedDict
-
-from torch import Tensor
+from typing import Any, Protocol
 
 
 class Verdict(Enum):
@@ -24,17 +21,6 @@ class Verdict(Enum):
     SKIP = "skip"
     OVERFLOW = "overflow"  # fp16 only: the gradient scaler skips the step and lowers its scale, as it should
     ROLL_BACK = "roll back"
-
-
-class GuardState(TypedDict):
-    """What a resumed run needs."""
-
-    losses: list[float]
-    worst: float
-    bad_in_a_row: int
-    skipped: int
-    rollbacks: int
-    lr_scale: float
 
 
 class Stateful(Protocol):
@@ -57,6 +43,7 @@ class Guard:
 
     WINDOW = 101  # good steps in the running median
     WORSE_THAN_INITIAL = 3.0  # times
+    STATE = ("worst", "bad_in_a_row", "skipped", "rollbacks", "lr_scale")  # what a resumed run needs besides the losses
 
     def __init__(
         self, initial_loss: float, ratio: float = 20.0, patience: int = 5, rollbacks: int = 3, snapshot_every: int = 100
@@ -91,12 +78,12 @@ class Guard:
     def begin(self, *parts: Stateful) -> None:
         """Take the first snapshot, of the state that a run begins or resumes with."""
         if self._snapshot is None:
-            self._snapshot = [_copied(part.state_dict()) for part in parts]
+            self._snapshot = [copy.deepcopy(part.state_dict()) for part in parts]
 
     def keep(self, *parts: Stateful) -> None:
         """Call once per good step; takes a snapshot every `snapshot_every` calls."""
         if self._good_steps % self.snapshot_every == 0:
-            self._snapshot = [_copied(part.state_dict()) for part in parts]
+            self._snapshot = [copy.deepcopy(part.state_dict()) for part in parts]
         self._good_steps += 1
 
     def roll_back(self, *parts: Stateful) -> bool:
@@ -109,34 +96,12 @@ class Guard:
         self.lr_scale /= 2.0
         return self.rollbacks <= self.allowed
 
-    def state_dict(self) -> GuardState:
+    def state_dict(self) -> dict[str, Any]:
         """Plain values; the snapshot is not among them, a resumed run takes a new one."""
-        return GuardState(
-            losses=list(self.losses),
-            worst=self.worst,
-            bad_in_a_row=self.bad_in_a_row,
-            skipped=self.skipped,
-            rollbacks=self.rollbacks,
-            lr_scale=self.lr_scale,
-        )
+        return {"losses": list(self.losses)} | {name: getattr(self, name) for name in self.STATE}
 
-    def load_state_dict(self, state: GuardState) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.losses, self.worst = deque(state["losses"], maxlen=self.WINDOW), state["worst"]
-        self.bad_in_a_row, self.skipped = state["bad_in_a_row"], state["skipped"]
-        self.rollbacks, self.lr_scale = state["rollbacks"], state["lr_scale"]
-
-
-def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors cloned, the rest deep-copied."""
-    return {str(key): _clone(value) for key, value in state.items()}
-
-
-def _clone(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if isinstance(value, Mapping):
-        return {key: _clone(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_clone(inner) for inner in value]
-    return copy.deepcopy(value)
+        self.losses = deque(state["losses"], maxlen=self.WINDOW)
+        for name in self.STATE:
+            setattr(self, name, state[name])

@@ -8,15 +8,7 @@ Measurements: docs/adr/003-mining-warm-up.md.
 from __future__ import annotations
 
 import math
-from typing import TypedDict
-
-
-class MiningState(TypedDict):
-    """What a resumed run needs."""
-
-    steps: int
-    cross_entropy: float
-    share: float
+from typing import Any
 
 
 class MiningWarmup:
@@ -49,11 +41,11 @@ class MiningWarmup:
         elif self.cross_entropy > constant:
             self.share = max(self.share - self.DOWN, min(self.share, self.UP))
 
-    def state_dict(self) -> MiningState:
+    def state_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return MiningState(steps=self.steps, cross_entropy=self.cross_entropy, share=self.share)
+        return {"steps": self.steps, "cross_entropy": self.cross_entropy, "share": self.share}
 
-    def load_state_dict(self, state: MiningState) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.steps, self.cross_entropy = state["steps"], state["cross_entropy"]
         self.share = state["share"] if self.cap > 0 else 1.0  # a resume may have switched the warm-up off
