@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnet18_ocrdet import build
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Targets
@@ -53,7 +52,7 @@ class Counted(TorchDispatchMode):
 def step(batch: int, plain: bool) -> tuple[int, int, int]:
     """One step in bf16 on images as the loader gives them, without the optimizer."""
     torch.manual_seed(0)
-    model = build.place(DBNet(plain=plain), torch.device("cpu")).train()
+    model = DBNet(plain=plain).to(memory_format=torch.channels_last).train()
     image = torch.randint(0, 256, (batch, SIDE, SIDE, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     text = torch.zeros(batch, SIDE, SIDE, dtype=torch.uint8)
     text[:, 40:80, 20:100] = 1
