@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
+from .config.check import plain
 from .config.library import targets
 from .data.augment import Augment
 from .data.loader import default_workers
@@ -43,13 +44,12 @@ def instantiate(node: DictConfig, **more: Any) -> Any:
     The list of targets is enforced here as well, although callers have checked the config. Not Hydra's
     `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
     raises."""
-    values = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(values, dict)
+    values = plain(node, resolve=True)
     target = values.pop("_target_", None)
     if not isinstance(target, str) or target not in targets():
         raise UserError(one_line(f"_target_={as_typed(target)}: only what the options in conf/ name can be built"))
     module, _, name = target.rpartition(".")
-    return getattr(import_module(module), name)(**{str(key): value for key, value in values.items()} | more)
+    return getattr(import_module(module), name)(**values | more)
 
 
 def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
@@ -196,10 +196,3 @@ def build_compute(device: torch.device, precision: str, world: World | None = No
 def count_workers(asked: int | None, processes: int = 1) -> int:
     """Loader processes: as asked, else by the number of cores. processes: of this machine, which share them."""
     return default_workers(processes) if asked is None else asked
-
-
-def plain(node: DictConfig) -> dict[str, Any]:
-    """A checked config node as plain values; a `${` in a file name stays escaped, so that it can be read back."""
-    values = OmegaConf.to_container(node)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from .. import build
+from ..config.check import plain
 from ..errors import UserError
 from ..model.checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
 from ..runtime import random_state
@@ -135,14 +136,14 @@ class Checkpointer:
         return Checkpoint(
             schema=SCHEMA,
             contract=self.contract.to_dict(),
-            config=build.plain(self.cfg),
+            config=plain(self.cfg),
             about=self.about,
             model=state.model.state_dict(),
             average=state.ema.state_dict() if state.ema is not None else None,
             optimizer=state.optimizer.state_dict(),
             scaler=state.scaler.state_dict(),
-            mining=dict(state.mining.state_dict()),
-            guard=dict(state.guard.state_dict()),
+            mining=state.mining.state_dict(),
+            guard=state.guard.state_dict(),
             random=dict(random_state.capture()),
             epoch=state.epoch,
             step=state.step,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from ..config.check import plain
 from ..config.size import pair_problem
 from ..errors import UserError
 from ..model.bundled import BUNDLED, EXPORTED
@@ -21,9 +22,7 @@ def check_settings(cfg: DictConfig, command: str, complete: bool = True) -> None
     """Raise UserError, one line each, for settings of a checked config that exclude each other or lack another one.
 
     complete: False allows settings to be missing, to look at a config (`--cfg`)."""
-    container = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(container, dict)
-    tree: Tree = {str(name): node for name, node in container.items()}
+    tree = plain(cfg, resolve=True)
     problems = contradictions(tree, command)
     if complete and not problems:
         problems = not_given(tree, command)
@@ -35,7 +34,7 @@ def contradictions(tree: Tree, command: str) -> list[str]:
     """Pairs of settings that exclude each other, one line each."""
     found = _data_contradictions(tree.get("data") or {})
     if command == "train":
-        found += _rate_contradictions(tree) + _range_contradictions(tree)
+        found += _training_contradictions(tree)
     if command == "check" and "root" not in tree["data"]:
         found.append("data=synthetic has no labels to check: add data=custom data.root=FOLDER, or another label format")
     if command in ("train", "check"):
@@ -104,35 +103,24 @@ def not_given(tree: Tree, command: str) -> list[str]:
     return []
 
 
-def _rate_contradictions(tree: Tree) -> list[str]:
+def _training_contradictions(tree: Tree) -> list[str]:
     optimizer, scheduler, epochs = tree["optimizer"], tree["scheduler"], tree["train"]["epochs"]
     found = []
     if scheduler.get("eta_min", 0) > optimizer["lr"]:
+        usual = Decimal(f"{optimizer['lr'] / 10:g}")  # printed as 0.00003 rather than 3e-05
         found.append(
             f"scheduler.eta_min={scheduler['eta_min']:g} is above optimizer.lr={optimizer['lr']:g}: the rate would "
-            f"rise; a tenth is usual, scheduler.eta_min={_plain(optimizer['lr'] / 10)}"
+            f"rise; a tenth is usual, scheduler.eta_min={usual:f}"
         )
     if scheduler.get("warmup_epochs", 0) >= epochs:
         found.append(f"scheduler.warmup_epochs={scheduler['warmup_epochs']:g} takes up all of train.epochs={epochs}")
     if optimizer.get("nesterov") and optimizer["momentum"] == 0:
         found.append("optimizer.nesterov=true needs optimizer.momentum above 0")
-    return found
-
-
-def _plain(number: float) -> str:
-    """0.00003 rather than 3e-05."""
-    return f"{Decimal(f'{number:g}'):f}"
-
-
-def _range_contradictions(tree: Tree) -> list[str]:
-    pairs = [("train.thresh_min", "train.thresh_max"), ("augment.scale_min", "augment.scale_max")]
-    found = []
-    for low, high in pairs:
-        section, name = low.split(".")
-        least, most = tree[section][name], tree[section][high.split(".")[1]]
+    for section, low, high in (("train", "thresh_min", "thresh_max"), ("augment", "scale_min", "scale_max")):
+        least, most = tree[section][low], tree[section][high]
         # Equal zooms are a fixed zoom; with equal thresholds the threshold map is constant.
         if least > most or (section == "train" and least == most):
-            found.append(f"{low}={least:g} must be below {high}={most:g}")
+            found.append(f"{section}.{low}={least:g} must be below {section}.{high}={most:g}")
     return found
 
 
@@ -161,52 +149,31 @@ def _data_contradictions(data: Tree) -> list[str]:
 
 def suspicions(cfg: DictConfig) -> list[str]:
     """Valid settings of a training run that are probably a mistake, one line each."""
-    tree = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(tree, dict)
-    run: Tree = {str(name): node for name, node in tree.items()}
-    if "train" not in run:
-        return []
-    return [*_doubtful_rates(run["optimizer"]), *_doubtful_schedule(run), *_doubtful_starts(run)]
-
-
-def _doubtful_rates(optimizer: Tree) -> list[str]:
-    lr, adam = optimizer["lr"], "betas" in optimizer
-    if adam and lr >= 0.007:
-        return [f"optimizer.lr={lr:g} with AdamW: 0.0003 to 0.002 is usual; rates of SGD make it diverge"]
-    if not adam and lr > 0.1:
-        return [f"optimizer.lr={lr:g} with SGD: above 0.1 training usually diverges; the default is 0.007"]
-    return []
-
-
-def _doubtful_schedule(tree: Tree) -> list[str]:
-    scheduler, optimizer, epochs = tree["scheduler"], tree["optimizer"], tree["train"]["epochs"]
-    found = []
-    step = scheduler.get("step_size")
+    tree = plain(cfg, resolve=True)
+    optimizer, scheduler, init, data = tree["optimizer"], tree["scheduler"], tree["init"], tree["data"]
+    lr, epochs, found = optimizer["lr"], tree["train"]["epochs"], []
+    if "betas" in optimizer and lr >= 0.007:
+        found.append(f"optimizer.lr={lr:g} with AdamW: 0.0003 to 0.002 is usual; rates of SGD make it diverge")
+    if "betas" not in optimizer and lr > 0.1:
+        found.append(f"optimizer.lr={lr:g} with SGD: above 0.1 training usually diverges; the default is 0.007")
+    step, end, peak = (scheduler.get(key) for key in ("step_size", "T_max", "max_lr"))
     if step is not None and step >= epochs:
         found.append(
             f"the learning rate never decays in this run: scheduler.step_size={count(step, 'epoch')}, "
             f"train.epochs={epochs}"
         )
-    end = scheduler.get("T_max")
     if end is not None and end > epochs:
         found.append(f"the cosine is cut off: scheduler.T_max={end:g}, train.epochs={epochs}")
     if end is not None and end < epochs:
         found.append(f"the rate stays at eta_min from epoch {end:g} to {epochs}: scheduler.T_max is below train.epochs")
-    if scheduler.get("max_lr", optimizer["lr"]) != optimizer["lr"]:
-        peak = scheduler["max_lr"]
-        found.append(f"optimizer.lr={optimizer['lr']:g} is not used: onecycle peaks at scheduler.max_lr={peak:g}")
-    return found
-
-
-def _doubtful_starts(tree: Tree) -> list[str]:
-    found = []
+    if peak is not None and peak != lr:
+        found.append(f"optimizer.lr={lr:g} is not used: onecycle peaks at scheduler.max_lr={peak:g}")
     if tree["train"]["batch_size"] == 1:
         found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more train better")
-    if tree["resume"] is not None and tree["init"]["weights"] is not None:
+    if tree["resume"] is not None and init["weights"] is not None:
         found.append("init.weights is not used: resume loads the weights of the run it continues")
-    if tree["init"]["weights"] is not None and tree["init"]["backbone"] is not None:
+    if init["weights"] is not None and init["backbone"] is not None:
         found.append("init.backbone is not used: init.weights replaces the whole network")
-    data = tree["data"]
     if data.get("val") is not None and data.get("val") == data.get("train") and not isinstance(data["val"], float):
         found.append(f"training and validation use the same images: data.train and data.val are both {data['val']}")
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from .. import build
+from ..config.check import plain
 from ..data.labels import LabelledImages
 from ..data.splits import Splits
 from ..errors import UserError
@@ -54,7 +54,7 @@ def choose_split(cfg: DictConfig, splits: Splits, data: DictConfig, display: Dis
     if not source:
         present = [part for part in ("train", "val", "test") if len(getattr(splits, part) or ())]
         raise UserError(f"split={name}: this data set has no {name} images; it has {', '.join(present) or 'none'}")
-    return EvalSplit(name, source, build.plain(data))
+    return EvalSplit(name, source, plain(data))
 
 
 def with_unique_names(result: EvalResult, source: Source) -> EvalResult:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from .. import build
+from ..config.check import plain
 from ..errors import UserError
 from ..evaluation.icdar_files import holds_results
 from ..evaluation.metrics import IcdarMetric
@@ -48,7 +48,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     with join_world(cfg.device) as world, ExitStack() as claims:
         display = Display(quiet=not world.first)
         digest = _digest(cfg) if world.first else None
-        settings = build.plain(cfg) | {"checkpoint": None, "model_sha256": digest}  # its path does not matter
+        settings = plain(cfg) | {"checkpoint": None, "model_sha256": digest}  # its path does not matter
         output = OutputFolder(_output(cfg), "eval", settings, cfg.overwrite)
         world.from_first(lambda: claims.enter_context(output.claimed(FILES)) or None)
         candidate = _open(cfg, digest, display)

@@ -34,16 +34,20 @@ def check_run(cfg: DictConfig, command: str, complete: bool = True, typed: Colle
     return checked
 
 
+def plain(node: DictConfig, resolve: bool = False) -> dict[str, Any]:
+    """A config node as plain values. resolve: else a `${` in a file name stays escaped, so that it can be read back."""
+    values = OmegaConf.to_container(node, resolve=resolve)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
     """Plain nodes with every interpolation replaced, without Hydra's own node."""
-    own = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
     try:
-        tree = OmegaConf.to_container(own, resolve=True)
+        return plain(OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"]), resolve=True)
     except OmegaConfBaseException as error:
         place = f"{error.full_key}: " if error.full_key else ""
         raise UserError(place + str(error).splitlines()[0]) from None
-    assert isinstance(tree, dict)
-    return {str(name): node for name, node in tree.items()}
 
 
 def _interpolated(node: DictConfig, prefix: str = "") -> set[str]:
@@ -97,7 +101,7 @@ class Checker:
             full = f"{prefix}{name}"
             if name not in schema and (name != "_target_" or target is None):
                 typed = self.typed is None or any(full == key or full.startswith(f"{key}.") for key in self.typed)
-                problem = unknown_key(full, self.known, self.library, self._chosen())
+                problem = unknown_key(full, self.known, self.library, self._chosen(full.partition(".")[0]))
                 self.problems.append(problem + ("" if typed else " (in a config file)"))
         clean: dict[str, Any] = {"_target_": target} if target else {}
         for name, key in schema.items():
@@ -107,16 +111,13 @@ class Checker:
             clean[name] = self._value(key, value, full) if isinstance(key, Key) else self._node(key, value, full)
         return clean
 
-    def _chosen(self) -> dict[str, str]:
-        """Group -> one of the options that build what is chosen."""
-        found = {}
-        for group in self.library.groups:
-            node = self.tree.get(group)
-            options = self.library.options_for(group, node.get("_target_")) if isinstance(node, Mapping) else []
-            default = self.library.groups[group]
-            if options:
-                found[group] = default if default in options else options[0]
-        return found
+    def _chosen(self, group: str) -> str | None:
+        """One of the options that build what the config has of a group."""
+        node = self.tree.get(group)
+        if group not in self.library.groups or not isinstance(node, Mapping):
+            return None
+        options, default = self.library.options_for(group, node.get("_target_")), self.library.groups[group]
+        return default if default in options else next(iter(options), None)
 
     def _value(self, key: Key, value: Any, name: str) -> Any:
         if value == MISSING:
@@ -142,7 +143,7 @@ class Checker:
             return None
         schema = section.choose(value)
         if schema is None and section.optional and "_target_" not in value:  # keys of a group that is not chosen
-            self.problems += [unknown_key(f"{name}.{key}", self.known, self.library, {}) for key in value]
+            self.problems += [unknown_key(f"{name}.{key}", self.known, self.library) for key in value]
             return None
         if schema is None or (None in section.options and "_target_" in value):
             targets = " and ".join(filter(None, section.options)) or "nothing"

@@ -54,10 +54,10 @@ def nearest_key(word: str, known: Iterable[str]) -> str | None:
     return ends[close[0]] if close else None
 
 
-def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: Mapping[str, str | None]) -> str:
+def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: str | None = None) -> str:
     """`no key 'train.epoch': did you mean train.epochs?`, or where the key belongs, or what is there.
 
-    chosen: group -> option."""
+    chosen: the option of the key's group."""
     if word == "experiment" or word.startswith("experiment."):
         return f"no key '{word}': a preset file begins with the line '# @package _global_'"
     if word == "train.loss":
@@ -71,7 +71,7 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: M
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
     listed = f"; known here: {', '.join(sorted(siblings))}" if siblings else ""
     if elsewhere and rest and word not in known:
-        now = f"with {group}={chosen.get(group)}" if chosen.get(group) else f"without {group}=…"
+        now = f"with {group}={chosen}" if chosen else f"without {group}=…"
         return f"no key '{word}' {now} ({' or '.join(elsewhere)} has it){listed}"
     near = nearest_key(word, known if rest else [*known, *library.groups])
     if near in library.groups:

@@ -127,5 +127,5 @@ def _group_word(word: Word, library: Library, multirun: bool, searched: bool) ->
 def _key_problem(word: Word, keys: dict[str, Key], library: Library, multirun: bool, searched: bool) -> str:
     inside = any(name == word.key or name.startswith(f"{word.key}.") for name in keys)
     if not inside and not word.key.endswith("._target_"):
-        return unknown_key(word.key, keys, library, {})
+        return unknown_key(word.key, keys, library)
     return sweep_problem(word, None, multirun, searched)
