@@ -181,7 +181,7 @@ def make_ours(
     image = transform.render(picture._replace(read=lambda reduce: image), size, size)
     original = (picture.height, picture.width)
     polygons, ignore = regions_in_image(picture.polygons, picture.ignore, original)
-    polygons, ignore = move_regions(polygons, ignore, transform.matrix, original, size, size)
+    polygons, ignore = move_regions(polygons, ignore, transform.matrix, original, (size, size))
     done("geometry")
     for change in augment.draw_changes(rng):
         image = change(image)

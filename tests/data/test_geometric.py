@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.geometric import draw_matrix, from_reduced, reduction, warp
+from resnet18_ocrdet.data.geometric import Moves, draw_matrix, from_reduced, reduction, warp
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
@@ -32,10 +32,10 @@ def test_a_jpeg_is_reduced_unless_the_view_would_enlarge_it():
     size = (4000, 4000)
     cases = [(1.0, 1), (0.6, 1), (0.5, 2), (0.3, 2), (0.25, 4), (0.126, 4), (0.125, 8), (0.01, 8)]
     for factor, expected in cases:
-        assert reduction(scaled(factor), size, 100, 100) == expected, factor
+        assert reduction(scaled(factor), size, (100, 100)) == expected, factor
     # a tilt: twice as large on the right side as on the left one
     tilted = scaled(0.5) @ np.array([[1, 0, 0], [0, 1, 0], [-1e-4, 0, 1.0]])
-    assert reduction(tilted, size, 2000, 2000) == 1
+    assert reduction(tilted, size, (2000, 2000)) == 1
 
 
 @pytest.mark.parametrize("reduce", [2, 4, 8])
@@ -127,7 +127,7 @@ def test_warping_only_the_visible_part_gives_the_same_pixels(tilt):
     for seed in range(25):
         rng = np.random.default_rng(seed)
         image = rng.integers(0, 256, (150, 220, 3), dtype=np.uint8)
-        matrix = draw_matrix((150, 220), (1.0, 1.0), (0.8, 4.0), 30.0, 0.5, tilt, rng)
+        matrix = draw_matrix((150, 220), (1.0, 1.0), Moves((0.8, 4.0), 30.0, 0.5, tilt), rng)
         shift = np.eye(3)
         shift[:2, 2] = rng.uniform(-60, 160, 2)
         ours, plain = warp(image, shift @ matrix, 96, 128), cv2.warpPerspective(image, shift @ matrix, (128, 96))
@@ -178,7 +178,7 @@ def test_no_visible_region_is_dropped(scene, seed, tilt):
     drawn = augment.draw_transform(scene, 96, 128, np.random.default_rng(seed))
     size = (scene.height, scene.width)
     for polygon, flag in zip(scene.polygons, scene.ignore, strict=True):
-        (one, ignore) = move_regions((polygon,), np.array([flag]), drawn.matrix, size, 96, 128)
+        (one, ignore) = move_regions((polygon,), np.array([flag]), drawn.matrix, size, (96, 128))
         if drawn.matrix[2, :2].any() and ((polygon @ drawn.matrix[2, :2] + drawn.matrix[2, 2]) <= 0.05).any():
             continue  # behind the camera: only its part in the image can be projected
         moved = transform(polygon, drawn.matrix)
@@ -186,8 +186,8 @@ def test_no_visible_region_is_dropped(scene, seed, tilt):
         assert len(one) == len(pieces)
         share = sum(map(area, pieces)) / area(moved)
         assert all(ignore == (flag or share < MIN_VISIBLE)) or abs(share - MIN_VISIBLE) < 1e-4
-    together, flags = move_regions(scene.polygons, scene.ignore, drawn.matrix, size, 96, 128)
-    alone = [move_regions((p,), np.zeros(1, bool), drawn.matrix, size, 96, 128) for p in scene.polygons]
+    together, flags = move_regions(scene.polygons, scene.ignore, drawn.matrix, size, (96, 128))
+    alone = [move_regions((p,), np.zeros(1, bool), drawn.matrix, size, (96, 128)) for p in scene.polygons]
     assert len(together) == sum(len(some) for some, _ in alone) == len(flags)
 
 
@@ -195,7 +195,7 @@ def test_no_visible_region_is_dropped(scene, seed, tilt):
 @settings(max_examples=150, deadline=None)
 def test_a_tilt_never_folds_the_image(seed):
     rng = np.random.default_rng(seed)
-    matrix = draw_matrix((300, 400), (1.0, 1.0), (0.5, 3.0), 30.0, 0.0, 0.5, rng)
+    matrix = draw_matrix((300, 400), (1.0, 1.0), Moves((0.5, 3.0), 30.0, 0.0, 0.5), rng)
     corners = transform(box(0, 0, 399, 299), matrix)
     sides = np.roll(corners, -1, 0) - corners
     after = np.roll(sides, -1, 0)

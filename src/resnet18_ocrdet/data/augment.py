@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..structures import Picture, Resize, Sample
-from .geometric import GeometricTransform, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
+from .geometric import GeometricTransform, Moves, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
 from .letterbox import scale_to
 from .photometric import Change, Stage, change, draw_blur, draw_color, draw_jpeg, draw_noise, draw_shading
 from .region_clipping import move_regions, regions_in_image
@@ -54,21 +54,20 @@ class Augment:
             image = apply(image)
         size = (picture.height, picture.width)
         polygons, ignore = regions_in_image(picture.polygons, picture.ignore, size)
-        return Sample(picture.name, image, *move_regions(polygons, ignore, transform.matrix, size, height, width))
+        return Sample(picture.name, image, *move_regions(polygons, ignore, transform.matrix, size, (height, width)))
 
     def draw_transform(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> GeometricTransform:
         """Draw the geometry of a view of height×width from the image's size and labels."""
-        size = (picture.height, picture.width)
-        drawn = (self.scale_min, self.scale_max), self.rotate, self.flip, self.perspective
+        size, view = (picture.height, picture.width), (height, width)
+        moves = Moves((self.scale_min, self.scale_max), self.rotate, self.flip, self.perspective)
         if self.crop:
-            fit = scale_to(*size, *(self.evaluated_at or (height, width)), self.resize)
-            matrix = draw_matrix(size, fit, *drawn, rng)
-            matrix = draw_shift(size, matrix, picture.polygons, picture.ignore, height, width, rng)
-        elif drawn != ((1.0, 1.0), 0.0, 0.0, 0.0):
-            matrix = whole_matrix(size, *drawn, height, width, self.resize, rng)
+            fit = scale_to(*size, *(self.evaluated_at or view), self.resize)
+            matrix = draw_shift(picture, draw_matrix(size, fit, moves, rng), view, rng)
+        elif moves != Moves():
+            matrix = whole_matrix(size, moves, view, self.resize, rng)
         else:
-            return fit_whole(size, height, width, self.resize)
-        return GeometricTransform(matrix, reduction(matrix, size, height, width))
+            return fit_whole(size, view, self.resize)
+        return GeometricTransform(matrix, reduction(matrix, size, view))
 
     def draw_changes(self, rng: np.random.Generator) -> list[Change]:
         """Draw the photometric changes, in the order in which they are applied."""

@@ -14,14 +14,21 @@ from numpy.typing import NDArray
 from ..geometry.polygon import transform
 from ..structures import Image, Picture, Polygon, Resize
 from .letterbox import letterbox
-from .region_clipping import MIN_DEPTH, in_front
-
-Matrix = NDArray[np.float64]
+from .region_clipping import MIN_DEPTH, Matrix, in_front
 
 AIM_AT_TEXT = 0.8  # share of crops that are placed on a region; the others may show no text
 REDUCTIONS = (8, 4, 2)  # at which a JPEG can be decoded
 MARGIN_PX = 16  # round the visible part of an image: more than resizing and warping read beside it
 MIN_CORNER = 0.05  # cross product at each corner of a tilted frame, as a share of its area: it stays convex
+
+
+class Moves(NamedTuple):
+    """How an image may be moved at random."""
+
+    scales: tuple[float, float] = (1.0, 1.0)  # smallest and largest zoom
+    rotate: float = 0.0  # largest angle, degrees
+    flip: float = 0.0  # probability
+    perspective: float = 0.0  # largest shift of a corner, as a share of the side
 
 
 class GeometricTransform(NamedTuple):
@@ -43,108 +50,82 @@ class GeometricTransform(NamedTuple):
         return canvas
 
 
-def fit_whole(size: tuple[int, int], height: int, width: int, resize: Resize) -> GeometricTransform:
-    """The whole image of `size`, height and width, at the top left of height×width, padded unless stretched."""
+def fit_whole(size: tuple[int, int], view: tuple[int, int], resize: Resize) -> GeometricTransform:
+    """The whole image at the top left of the view, padded unless stretched. size, view: height and width."""
     h, w = size
-    scale_y, scale_x = _scale_whole(size, height, width, resize)
+    scale_y, scale_x = _scale_whole(size, view, resize)
     fit_h, fit_w = max(1, round(h * scale_y)), max(1, round(w * scale_x))
     scale_y, scale_x = fit_h / h, fit_w / w
     matrix = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
-    reduce = reduction(matrix, size, height, width)
+    reduce = reduction(matrix, size, view)
     if any(side % reduce for side in size):
         reduce = 1  # the last pixels would cover less than the others, and the image would not fit exactly
     return GeometricTransform(matrix, reduce, (fit_h, fit_w))
 
 
 def whole_matrix(
-    size: tuple[int, int],
-    scales: tuple[float, float],
-    rotate: float,
-    flip: float,
-    perspective: float,
-    height: int,
-    width: int,
-    resize: Resize,
-    rng: np.random.Generator,
+    size: tuple[int, int], moves: Moves, view: tuple[int, int], resize: Resize, rng: np.random.Generator
 ) -> Matrix:
-    """Rotate, mirror, zoom and tilt an image so that all of it lies at a random position in height×width.
+    """Rotate, mirror, zoom and tilt an image so that all of it lies at a random position in the view.
 
-    Arguments: see `draw_matrix`. At zoom 1 the image fills the view; if a transform exceeds it, it is scaled down."""
-    fit = _scale_whole(size, height, width, resize)
-    matrix = draw_matrix(size, fit, scales, rotate, flip, perspective, rng)
+    At zoom 1 the image fills the view; if a transform exceeds it, it is scaled down."""
+    matrix = draw_matrix(size, _scale_whole(size, view, resize), moves, rng)
     corners = transform(_frame(size), matrix)
     extent_x, extent_y = np.maximum(np.ptp(corners, axis=0), 1e-6).tolist()
-    shrink = min(1.0, (width - 1) / extent_x, (height - 1) / extent_y)
-    return _place_anywhere(size, np.diag([shrink, shrink, 1.0]) @ matrix, height, width, rng)
+    shrink = min(1.0, (view[1] - 1) / extent_x, (view[0] - 1) / extent_y)
+    return _place_anywhere(size, np.diag([shrink, shrink, 1.0]) @ matrix, view, rng)
 
 
-def draw_matrix(
-    size: tuple[int, int],
-    fit: tuple[float, float],
-    scales: tuple[float, float],
-    rotate: float,
-    flip: float,
-    perspective: float,
-    rng: np.random.Generator,
-) -> Matrix:
+def draw_matrix(size: tuple[int, int], fit: tuple[float, float], moves: Moves, rng: np.random.Generator) -> Matrix:
     """Rotate, mirror, zoom and tilt about the image's centre, which moves to (0, 0).
 
-    size: height and width; fit: view pixels per image pixel at zoom 1, vertical and horizontal; scales: smallest and
-    largest zoom; rotate: degrees; flip: a probability; perspective: a share of the side."""
+    size: height and width; fit: view pixels per image pixel at zoom 1, vertical and horizontal."""
     h, w = size
     fit_y, fit_x = fit
-    zoom = float(np.exp(rng.uniform(np.log(scales[0]), np.log(scales[1]))))
-    angle = np.deg2rad(rng.uniform(-rotate, rotate))
-    mirror = -1.0 if rng.random() < flip else 1.0
+    zoom = float(np.exp(rng.uniform(*np.log(moves.scales))))
+    angle = np.deg2rad(rng.uniform(-moves.rotate, moves.rotate))
+    mirror = -1.0 if rng.random() < moves.flip else 1.0
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     about = np.array([[cos * mirror, -sin, 0], [sin * mirror, cos, 0], [0, 0, 1.0]])
     centre = np.array([[fit_x, 0, -fit_x * (w - 1) / 2], [0, fit_y, -fit_y * (h - 1) / 2], [0, 0, 1.0]])
-    if perspective:  # tilt before rotating: the rotated corners are not those of the frame
-        centre = _tilt(w * fit_x, h * fit_y, perspective, rng) @ centre
+    if moves.perspective:  # tilt before rotating: the rotated corners are not those of the frame
+        centre = _tilt(w * fit_x, h * fit_y, moves.perspective, rng) @ centre
     return np.asarray(about @ centre)
 
 
-def draw_shift(
-    size: tuple[int, int],
-    matrix: Matrix,
-    polygons: tuple[Polygon, ...],
-    ignore: NDArray[np.bool_],
-    height: int,
-    width: int,
-    rng: np.random.Generator,
-) -> Matrix:
-    """Place the window of height×width on a region that is not don't-care most of the time, else anywhere."""
-    window = np.array([width, height], np.float64)
-    care = np.flatnonzero(~ignore)
+def draw_shift(picture: Picture, matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
+    """Place the view on a region that is not don't-care most of the time, else anywhere."""
+    size = (picture.height, picture.width)
+    care = np.flatnonzero(~picture.ignore)
     if len(care) and rng.random() < AIM_AT_TEXT:
-        region = transform(in_front(polygons[int(rng.choice(care))], matrix, size), matrix)
+        region = transform(in_front(picture.polygons[int(rng.choice(care))], matrix, size), matrix)
         low, high = region.min(axis=0), region.max(axis=0)
-        room = window - 1 - (high - low)  # negative if the region is larger: any part of it is shown
-        return _shift(rng.uniform(0.0, 1.0, 2) * room - low) @ matrix
-    return _place_anywhere(size, matrix, height, width, rng)
+        room = np.subtract(view[::-1], 1) - (high - low)  # negative if the region is larger: any part of it is shown
+        return shift(*(rng.uniform(0.0, 1.0, 2) * room - low)) @ matrix
+    return _place_anywhere(size, matrix, view, rng)
 
 
-def _place_anywhere(size: tuple[int, int], matrix: Matrix, height: int, width: int, rng: np.random.Generator) -> Matrix:
-    """Shift the transformed image: the window lies anywhere in it, or it anywhere in a larger window."""
+def _place_anywhere(size: tuple[int, int], matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
+    """Shift the transformed image: the view lies anywhere in it, or it anywhere in a larger view."""
     frame = transform(_frame(size), matrix)
     low, high = frame.min(axis=0), frame.max(axis=0)
-    slack = high - low - (np.array([width, height], np.float64) - 1)
-    return _shift(-(low + rng.uniform(0.0, 1.0, 2) * slack)) @ matrix
+    slack = high - low - np.subtract(view[::-1], 1)
+    return shift(*-(low + rng.uniform(0.0, 1.0, 2) * slack)) @ matrix
 
 
-def reduction(matrix: Matrix, size: tuple[int, int], height: int, width: int) -> int:
+def reduction(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> int:
     """The factor by which an image may be reduced when it is decoded without enlarging any part of the view."""
-    scale = largest_scale(matrix, visible_part(matrix, size, height, width))
+    scale = largest_scale(matrix, visible_part(matrix, size, view))
     return next((step for step in REDUCTIONS if scale * step <= 1.0), 1)
 
 
-def visible_part(matrix: Matrix, size: tuple[int, int], height: int, width: int) -> tuple[int, int, int, int]:
-    """The part of an image that is visible in the view of height×width: left, top, right, bottom (exclusive)."""
+def visible_part(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part of an image that is visible in the view: left, top, right, bottom (exclusive)."""
     h, w = size
     if not matrix[2, :2].any():
-        return _visible_part_affine(matrix, size, height, width)
+        return _visible_part_affine(matrix, size, view)
     back = np.linalg.inv(matrix)
-    corners = _frame((height, width))
+    corners = _frame(view)
     depth = corners @ back[2, :2] + back[2, 2]
     if (depth <= MIN_DEPTH).any():
         return 0, 0, w, h  # a tilted view that reaches the horizon
@@ -154,11 +135,11 @@ def visible_part(matrix: Matrix, size: tuple[int, int], height: int, width: int)
     return low[0], low[1], high[0], high[1]
 
 
-def _visible_part_affine(matrix: Matrix, size: tuple[int, int], height: int, width: int) -> tuple[int, int, int, int]:
+def _visible_part_affine(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> tuple[int, int, int, int]:
     """`visible_part` of a view without tilt."""
     (h, w), ((a, b, c), (d, e, f)) = size, matrix[:2].tolist()
     turn = a * e - b * d
-    views = [(x - c, y - f) for x in (0, width - 1) for y in (0, height - 1)]
+    views = [(x - c, y - f) for x in (0, view[1] - 1) for y in (0, view[0] - 1)]
     xs = [(e * x - b * y) / turn for x, y in views]
     ys = [(a * y - d * x) / turn for x, y in views]
     left, top = (int(min(max(min(seen) - MARGIN_PX, 0), side - 1)) for seen, side in ((xs, w), (ys, h)))
@@ -187,9 +168,9 @@ def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
 
     Only the visible part is warped, with a fourth channel: that halves the time in OpenCV (measured, 5.0) and gives
     the same pixels."""
-    part = left, top, right, bottom = visible_part(matrix, (image.shape[0], image.shape[1]), height, width)
+    part = left, top, right, bottom = visible_part(matrix, (image.shape[0], image.shape[1]), (height, width))
     scale = largest_scale(matrix, part)
-    image, matrix = image[top:bottom, left:right], matrix @ _shift(np.array([left, top]))
+    image, matrix = image[top:bottom, left:right], matrix @ shift(left, top)
     h, w = image.shape[:2]
     if scale < 0.5:
         small = (max(1, round(w * 2 * scale)), max(1, round(h * 2 * scale)))
@@ -204,20 +185,20 @@ def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
     return np.asarray(cv2.cvtColor(four, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
-def _shift(offset: NDArray[np.floating | np.integer]) -> Matrix:
+def shift(x: float, y: float) -> Matrix:
     """3×3 matrix that moves by (x, y)."""
-    return np.array([[1.0, 0, offset[0]], [0, 1.0, offset[1]], [0, 0, 1.0]])
-
-
-def _scale_whole(size: tuple[int, int], height: int, width: int, resize: Resize) -> tuple[float, float]:
-    """View pixels per image pixel, vertical and horizontal, of the largest whole image in height×width."""
-    scale_y, scale_x = height / size[0], width / size[1]
-    return (scale_y, scale_x) if resize == "stretch" else (min(scale_y, scale_x),) * 2
+    return np.array([[1.0, 0, x], [0, 1.0, y], [0, 0, 1.0]])
 
 
 def _frame(size: tuple[int, int]) -> Polygon:
     h, w = size
     return np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], np.float32)
+
+
+def _scale_whole(size: tuple[int, int], view: tuple[int, int], resize: Resize) -> tuple[float, float]:
+    """View pixels per image pixel, vertical and horizontal, of the largest whole image in the view."""
+    scale_y, scale_x = view[0] / size[0], view[1] / size[1]
+    return (scale_y, scale_x) if resize == "stretch" else (min(scale_y, scale_x),) * 2
 
 
 def _tilt(w: float, h: float, strength: float, rng: np.random.Generator) -> Matrix:

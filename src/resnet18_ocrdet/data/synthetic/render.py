@@ -11,6 +11,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.geometric import shift
 from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
 from resnet18_ocrdet.data.synthetic.colour import GREY, Colour, tinted
@@ -112,7 +113,7 @@ def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
     if (high <= low).any():
         return
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
-    mask = warp.warp_mask(canvas, warp.shift(-low[0], -low[1]) @ matrix, size)
+    mask = warp.warp_mask(canvas, shift(-low[0], -low[1]) @ matrix, size)
     if smear:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), smear), np.uint8)
     box = (slice(low[1], high[1]), slice(low[0], high[0]))
@@ -138,7 +139,7 @@ def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[n
         canvas[word.y - top : word.y - top + tall, word.x : word.x + wide] = word.mask
     if block.bend is not None:
         return warp.bend_mask(canvas, block.bend), block.to_image
-    return canvas, block.to_image @ warp.shift(0, top)
+    return canvas, block.to_image @ shift(0, top)
 
 
 def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tuple[float, float, bool]:

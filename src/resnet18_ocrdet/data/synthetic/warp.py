@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_ocrdet.data.geometric import shift
 from resnet18_ocrdet.geometry.polygon import transform
 
 
@@ -99,11 +100,6 @@ def placement_matrix(
     lean = np.array([[1, view.shear, 0], [0, 1, 0], [view.across / width, view.down / height, 1]], np.float64)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / scale]], np.float64)
     return shift(*centre) @ turn @ lean @ shift(-width / 2, -height / 2)
-
-
-def shift(x: float, y: float) -> NDArray[np.float64]:
-    """(3, 3) matrix that moves by (x, y)."""
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
 def canvas_quad(size: tuple[float, float], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
