@@ -22,7 +22,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.detections.item import Item
+from resnet18_ocrdet.detections.files import Item
 from resnet18_ocrdet.detections.pipeline import detect_all
 from resnet18_ocrdet.export.card import make_card
 from resnet18_ocrdet.export.graph import trace
@@ -170,7 +170,7 @@ def make_predictor(side: str, model: Path) -> Predictor:
     if backend in EXTRAS:
         network: Network = ExportedNetwork(open_exported(model, backend), precision)
     else:
-        network = TorchNetwork(build.place(DBNet(), CPU), build.build_compute(CPU, precision))
+        network = TorchNetwork(DBNet().to(memory_format=torch.channels_last), build.build_compute(CPU, precision))
         if side == COMPILED:
             torch._inductor.config.freezing = True
             network.model = torch.compile(network.model)

@@ -35,18 +35,15 @@ from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.text_file import text_lines
-from resnet18_ocrdet.detections.assemble import assemble
-from resnet18_ocrdet.detections.files import ImageFiles
-from resnet18_ocrdet.detections.folder import ResultFolder
+from resnet18_ocrdet.detections.files import SETTINGS
+from resnet18_ocrdet.detections.folder import INPUT, ResultFolder
+from resnet18_ocrdet.detections.formats import write_formats
 from resnet18_ocrdet.detections.inputs import find_items
-from resnet18_ocrdet.detections.names import SETTINGS, manifest_file
-from resnet18_ocrdet.detections.settings import INPUT
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.evaluation.records import EvalSample
 from resnet18_ocrdet.report.analysis import analyze
-from resnet18_ocrdet.runtime.manifest import Manifest
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
 CORPUS = Path(__file__).parents[2] / "tests/corpus"
@@ -173,11 +170,10 @@ def use_results(root: Path) -> None:
     about = {key: value for key, value in settings.items() if key != INPUT}
     source, output = root / "in", root / "out"
     items = find_items(source, output, crops=False).items
-    files = ImageFiles(Manifest(manifest_file(output, None)), False, False)
-    folder = ResultFolder(files, items, about, source, formats=["labelme", "coco"])
+    folder = ResultFolder(output, items, about, source, formats=["labelme", "coco"])
     with folder.held():
         folder.claim(items)
-        assemble(folder, items, [])
+        write_formats(folder, items, [])
 
 
 def use_output(root: Path) -> None:

@@ -15,33 +15,28 @@ import pytest
 
 from conftest import installed
 from detect_calls import fill, records, words_for_crops
-from resnet18_ocrdet.detections.item import Item
+from resnet18_ocrdet.detections.files import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
-from resnet18_ocrdet.inference.predictor import Prepared
+from resnet18_ocrdet.inference.predictor import Predictor, Prepared
 from resnet18_ocrdet.structures import Detection, ResizeTransform
 from resnet18_ocrdet.viz.draw import write
 
 
-class FakePredictor:
+class FakePredictor(Predictor):
     """Finds one region per image, scored by the first pixel, and records the size of each batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode=lambda prob_map, _: [Detection(np.zeros((4, 2), np.float32), float(prob_map[0, 0]))]):
         self.batches: list[int] = []
+        super().__init__(self.run, None, decode)  # type: ignore[arg-type]
 
     def prepare(self, image):
-        return Prepared(image, ResizeTransform(*image.shape[:2], 1.0, 1.0), 1.0)
+        return Prepared(image, image, ResizeTransform(*image.shape[:2], 1.0, 1.0), 1.0)
 
-    def needs_tiles(self, prepared):
-        return False
-
-    def network(self, canvases):
+    def run(self, canvases):
         if len(canvases) > 1 and any(canvas[0, 0, 0] > 200 for canvas in canvases):
             raise RuntimeError("out of memory")
         self.batches.append(len(canvases))
         return [canvas[:, :, 0].astype(np.float32) for canvas in canvases]
-
-    def decode(self, prob_map, transform):
-        return [Detection(np.zeros((4, 2), np.float32), float(prob_map[0, 0]))]
 
 
 def test_order_batches_and_failures(tmp_path: Path):
@@ -55,9 +50,7 @@ def test_order_batches_and_failures(tmp_path: Path):
     items[1].path.write_text("no image")
     written: list[str] = []
     predictor = FakePredictor()
-    found = list(
-        detect_all(predictor, items, lambda item, image, boxes: written.append(item.relative), batch_size=2)  # type: ignore[arg-type]
-    )
+    found = list(detect_all(predictor, items, lambda item, image, boxes: written.append(item.relative), batch_size=2))
     assert [done.item for done in found] == items
     assert [isinstance(done, Done) for done in found] == [number != 1 for number in range(8)]
     assert [done.record.scores[0] for done in found if isinstance(done, Done)] == [0, 2, 3, 4, 5, 6, 250]
@@ -76,10 +69,9 @@ def test_a_batch_too_large_for_memory_is_done_one_by_one(tmp_path: Path):
 
 def test_a_bug_is_not_reported_as_a_bad_image(tmp_path: Path):
     write(tmp_path / "0.png", np.zeros((64, 64, 3), np.uint8))
-    predictor = FakePredictor()
-    predictor.decode = lambda prob_map, transform: [][0]  # type: ignore[method-assign]
+    predictor = FakePredictor(lambda prob_map, transform: [][0])
     with pytest.raises(IndexError):
-        list(detect_all(predictor, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))  # type: ignore[arg-type]
+        list(detect_all(predictor, [Item(tmp_path / "0.png", "0.png", Path("0"))], lambda *_: None))
 
 
 @pytest.mark.slow

@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from ..detections.assemble import assemble
-from ..detections.files import ImageFiles
+from ..detections.files import CROPS, PICTURES, TEXT_MODE, Item
 from ..detections.folder import ResultFolder
+from ..detections.formats import write_formats
 from ..detections.inputs import find_items, shard_of
-from ..detections.item import Item
-from ..detections.names import CROPS, PICTURES, TEXT_MODE, manifest_file
 from ..detections.pipeline import Failed, detect_all
 from ..inference.loading import contract_of, load_model
 from ..inference.predictor import Predictor, open_predictor
 from ..model.bundled import BUNDLED, weights_path
 from ..runtime.console import Display, duration
-from ..runtime.manifest import Manifest
 from ..runtime.messages import count
 from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
@@ -48,9 +45,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     mine = shard_of(everything, cfg.shard)
     predictor, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
-    files = ImageFiles(Manifest(manifest_file(output, cfg.shard)), cfg.vis, cfg.crops)
-    formats = [name for name in ("labelme", "coco") if cfg[name]]
-    folder = ResultFolder(files, everything, about, source, cfg.shard, formats, cfg.overwrite)
+    formats = [name for name in ("vis", "crops", "labelme", "coco") if cfg[name]]
+    folder = ResultFolder(output, everything, about, source, cfg.shard, formats, cfg.overwrite)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
     part = "" if cfg.shard is None else f", shard {cfg.shard} of {len(everything)}"
@@ -67,7 +63,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
                 display.line(f"note: {count(left_out, 'picture')} of earlier detections skipped")
             began = time.perf_counter()
             totals = _detect(predictor, folder, left, display)
-            label_files = assemble(folder, mine, totals.errors)
+            label_files = write_formats(folder, mine, totals.errors)
             display.line(f"{_summary(totals, label_files, time.perf_counter() - began)}; results in {folder.root}")
             for line in _notes(cfg, predictor, folder, totals):
                 display.line(line)

@@ -1,24 +1,46 @@
-"""The result files of each image."""
+"""The files of an output folder: their names, and those of each image."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ..data.file_names import is_file
 from ..errors import UserError
 from ..evaluation.icdar_files import format_detections
 from ..runtime.atomic_write import HIDDEN
 from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
 from ..viz import draw
-from .item import Item
-from .names import CROPS, LABEL_FILES, OF_IMAGE, PICTURES, TEXTS
-from .records import ImageRecord
 from .upright import upright
+
+SETTINGS = "detections.settings.json"
+TEXTS, PICTURES, CROPS, LABEL_FILES = "txt", "vis", "crops", "labelme"
+OF_IMAGE = {  # folder -> names of its files, with the image's in group 1
+    TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
+    PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
+    CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
+    LABEL_FILES: re.compile(r"(.+)\.json", re.DOTALL),
+}
+RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
+ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
+COCO_FILE = re.compile(r"coco(\.\d+-of-\d+)?\.json")
+LOCK_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.lock")
+MANIFEST_FILE = re.compile(r"\.detections(\.\d+-of-\d+)?\.files\.jsonl")
+TEXT_MODE: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names that are not UTF-8 stay readable JSON
+
+
+class Item(NamedTuple):
+    """An input image of a call."""
+
+    path: Path
+    relative: str  # below the input folder, with "/"
+    result: Path  # name of its results, below txt/ and vis/
 
 
 class ImageFiles:
@@ -28,17 +50,15 @@ class ImageFiles:
         """manifest: lists the written files. vis, crops: whether images with boxes, and regions, are written."""
         self.root, self.manifest, self.vis, self.crops = manifest.root, manifest, vis, crops
 
-    def text(self, name: Path) -> Path:
-        """ICDAR lines."""
-        return self.root / TEXTS / name.parent / f"res_{name.name}.txt"
-
-    def picture(self, name: Path) -> Path:
-        """The image with its boxes."""
-        return self.root / PICTURES / name.parent / f"{name.name}.jpg"
-
-    def crop(self, name: Path, number: int) -> Path:
-        """A region, counted from 1."""
-        return self.root / CROPS / name.parent / f"{name.name}_{number:04}.jpg"
+    def paths(self, name: Path, regions: int) -> list[Path]:
+        """Text file, image with boxes, and each region: those that are written."""
+        paths = [self.root / TEXTS / name.parent / f"res_{name.name}.txt"]
+        if self.vis:
+            paths.append(self.root / PICTURES / name.parent / f"{name.name}.jpg")
+        if self.crops:
+            folder = self.root / CROPS / name.parent
+            paths += [folder / f"{name.name}_{number:04}.jpg" for number in range(1, regions + 1)]
+        return paths
 
     def label_file(self, name: Path) -> Path:
         """Its label file for LabelMe."""
@@ -46,50 +66,37 @@ class ImageFiles:
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
         """All files of one image, or none. Raises UserError if its name is too long for them, OSError for the disk."""
+        text, *pictures = self.paths(item.result, len(detections))
         try:
-            self._write(item.result, image, detections)
+            self.manifest.put(text, format_detections(detections, with_scores=True).encode("utf-8"))
+            for path, picture in zip(pictures, self._pictures(image, detections), strict=True):
+                self.manifest.put(path, draw.encode(".jpg", picture))
         except Exception as error:
-            crops = (self.crop(item.result, number) for number in range(1, len(detections) + 1))
-            remove((self.text(item.result), self.picture(item.result), *crops))
+            remove((text, *pictures))
             if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
                 raise
             raise UserError(f"{item.path}: its name is too long for the names of its results") from None
 
-    def _write(self, name: Path, image: Image, detections: list[Detection]) -> None:
-        text = format_detections(detections, with_scores=True)
-        self.manifest.put(self.text(name), text.encode("utf-8"))
+    def _pictures(self, image: Image, detections: list[Detection]) -> Iterator[Image]:
         if self.vis:
-            drawn = draw.outline(image, [each.polygon for each in detections])
-            self.manifest.put(self.picture(name), draw.encode(".jpg", drawn))
+            yield draw.outline(image, [each.polygon for each in detections])
         if self.crops:
-            for number, each in enumerate(detections, start=1):
-                self.manifest.put(self.crop(name, number), draw.encode(".jpg", upright(image, each.polygon)))
-
-    def complete(self, item: Item, record: ImageRecord) -> bool:
-        """Whether all files of a record exist."""
-        files = [self.text(item.result)]
-        if self.vis:
-            files.append(self.picture(item.result))
-        if self.crops:
-            files += [self.crop(item.result, number) for number in range(1, len(record.polygons) + 1)]
-        return all(map(is_file, files))
+            yield from (upright(image, each.polygon) for each in detections)
 
     def existing(self) -> dict[Path, list[Path]]:
         """Every existing file, by the name of its image. LabelMe files only if they were written here: others may have
         been drawn by hand, for any image. Raises UserError for a link to a folder: its files are somewhere else."""
         found: dict[Path, list[Path]] = {}
-        for folder in OF_IMAGE:
-            if (self.root / folder).is_symlink():
-                raise UserError(f"output={self.root}: {folder} is a link to another folder")
         for folder, pattern in OF_IMAGE.items():
             for place, folders, names in os.walk(self.root / folder):
-                if link := next((each for each in map(Path(place).joinpath, folders) if each.is_symlink()), None):
+                here = Path(place)
+                if link := next((each for each in (here, *map(here.joinpath, folders)) if each.is_symlink()), None):
                     raise UserError(f"output={self.root}: {link.relative_to(self.root)} is a link to another folder")
-                matches = [(name, pattern.fullmatch(name)) for name in names if not HIDDEN.fullmatch(name)]
-                for path, match in ((Path(place, name), match) for name, match in matches if match):
-                    image = Path(place).relative_to(self.root / folder) / match[1]
-                    if folder != LABEL_FILES or self.manifest.lists(path):
-                        found.setdefault(image, []).append(path)
+                for name in names:
+                    match = None if HIDDEN.fullmatch(name) else pattern.fullmatch(name)
+                    if match and (folder != LABEL_FILES or self.manifest.lists(here / name)):
+                        image = here.relative_to(self.root / folder) / match[1]
+                        found.setdefault(image, []).append(here / name)
         return found
 
 
@@ -98,3 +105,32 @@ def remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def own_files(root: Path, name: re.Pattern[str]) -> list[Path]:
+    """Files of one kind in the output folder itself."""
+    return [path for path in root.iterdir() if name.fullmatch(path.name)]
+
+
+def is_own(root: Path, path: Path) -> bool:
+    """Whether ocrdet-detect writes files of this name."""
+    folder, *below = path.relative_to(root).parts
+    if below:
+        return folder in OF_IMAGE and OF_IMAGE[folder].fullmatch(path.name) is not None
+    return any(pattern.fullmatch(folder) for pattern in (RECORD_FILE, ERROR_FILE, COCO_FILE, MANIFEST_FILE))
+
+
+def is_shard_file(path: Path) -> bool:
+    """Whether a file of the output folder belongs to a shard."""
+    return "-of-" in path.name
+
+
+def is_label_file(root: Path, path: Path) -> bool:
+    """Whether it is a label file for LabelMe."""
+    return path.relative_to(root).parts[0] == LABEL_FILES
+
+
+def image_links(label_file: Path) -> list[Path]:
+    """The links to its image next to a label file."""
+    names = (label_file.parent / label_file.stem, *label_file.parent.glob(f"{escape(label_file.stem)}.*"))
+    return [path for path in names if path.is_symlink()]

@@ -8,6 +8,7 @@ never replaced without overwrite=true.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,16 +16,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ..data.file_names import is_file
 from ..errors import UserError
-from ..runtime.atomic_write import atomic_write, remove_leftovers
+from ..runtime.atomic_write import atomic_write, remove_leftovers, staging_folder
 from ..runtime.lock import RunLock
-from ..runtime.manifest import digest_of
+from ..runtime.manifest import Manifest, digest_of
 from ..runtime.messages import count
+from ..runtime.output_folder import MAX_SETTINGS_BYTES, differences
+from ..runtime.regular_file import read_json_object
 from ..runtime.run_folder import REMEDY
-from .files import ImageFiles, remove
-from .item import Item
-from .label_files import image_links
-from .names import (
+from .files import (
     ERROR_FILE,
     LOCK_FILE,
     MANIFEST_FILE,
@@ -32,15 +33,19 @@ from .names import (
     RECORD_FILE,
     SETTINGS,
     TEXT_MODE,
+    ImageFiles,
+    Item,
+    image_links,
     is_label_file,
     is_own,
     is_shard_file,
     own_files,
-    tag_of,
+    remove,
 )
-from .records import ImageRecord, Stamp, lines_at, read_records
-from .settings import INPUT, changed_settings, create_settings, read_settings
+from .records import lines_at, read_records
 
+INPUT = "input"  # the key of the input folder in the settings
+NOT_COMPARED = ("checkpoint", INPUT)  # the hash identifies the network, the stamps in the records the images
 SHARD_REMEDY = "choose another folder, or remove this one"  # overwrite=true would remove the files of other shards
 
 
@@ -49,7 +54,7 @@ class ResultFolder:
 
     def __init__(
         self,
-        files: ImageFiles,
+        root: Path,
         everything: Sequence[Item],
         about: dict[str, Any],
         source: Path,
@@ -58,19 +63,17 @@ class ResultFolder:
         overwrite: bool = False,
     ) -> None:
         """everything: the images of all shards, below `source`. about: the settings, the same for every result of the
-        folder. formats: further files to write, "labelme" or "coco". overwrite: recompute everything, and replace
-        existing files."""
-        self.root, self.files, self.manifest = files.root, files, files.manifest
-        self.everything, self.about, self.formats, self.overwrite = everything, about, formats, overwrite
+        folder. formats: further files to write, "vis", "crops", "labelme" or "coco". overwrite: recompute everything,
+        and replace existing files."""
+        self.root, self.everything, self.about, self.formats = root, everything, about, formats
+        self.overwrite = overwrite
         self.settings = about | {INPUT: os.fspath(source.resolve())}
-        self.tag = tag_of(shard)
+        self.tag = "" if shard is None else "." + shard.replace("/", "-of-")  # in the names of this shard's files
+        self.records = root / f"detections{self.tag}.jsonl"  # to which this call appends
+        self.manifest = Manifest(root / f".detections{self.tag}.files.jsonl")
+        self.files = ImageFiles(self.manifest, "vis" in formats, "crops" in formats)
         self.lost_corrections = 0  # LabelMe files corrected by hand that `overwrite` replaces
         self._existing: dict[Path, list[Path]] = {}
-
-    @property
-    def records(self) -> Path:
-        """The file to which this call appends records."""
-        return self.root / f"detections{self.tag}.jsonl"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -78,13 +81,14 @@ class ResultFolder:
         changed, if another call is writing, or if the folder holds files that this call may not replace."""
         with ExitStack() as stack:
             mine = self.root / f".detections{self.tag}.lock"
-            stack.enter_context(self._lock(mine))
+            stack.enter_context(_lock(mine))
             for other in own_files(self.root, LOCK_FILE):  # a call without a shard excludes all shards, and vice versa
                 if other != mine and (not self.tag or other.name == ".detections.lock"):
-                    with self._lock(other):
+                    with _lock(other):
                         pass
             self.manifest.load(own_files(self.root, MANIFEST_FILE))
-            remove_leftovers(chain([self.root], *(map(Path, _folders(self.root / name)) for name in OF_IMAGE)))
+            below = (Path(place) for name in OF_IMAGE for place, _, _ in os.walk(self.root / name))
+            remove_leftovers(chain([self.root], below))
             self._existing = self.files.existing()
             if self.overwrite:
                 self._clear()
@@ -103,16 +107,16 @@ class ResultFolder:
                 item = wanted.get(record.image)
                 if item is None or item.relative in kept:
                     continue
-                if not _is_of(record, item):
+                if not record.is_of(item.path):
                     replaced.add(item.relative)
-                elif self.files.complete(item, record):
+                elif all(map(is_file, self.files.paths(item.result, len(record.polygons)))):
                     kept[item.relative] = path, offset
         todo = [item for item in mine if item.relative not in kept]
         replaced -= kept.keys()
         old = self._outdated(todo, mine, replaced)
         if not self.overwrite:
             self._refuse_changed(old, replaced)
-        self._refuse_settings(create_settings(self.root, self.settings))
+        self._refuse_settings(self._create_settings())
         self.write_whole(self.records.name, lines_at(kept.values()), listed=False)
         if not self.tag:
             self.manifest.restart(self.manifest.files)  # it now lists the files of the shards
@@ -148,36 +152,35 @@ class ResultFolder:
 
     def _refuse_foreign(self) -> None:
         """Raises UserError for results of other settings or images, and for files that this call would replace."""
-        before = read_settings(self.root)
-        existing = [
-            *own_files(self.root, RECORD_FILE),
-            *own_files(self.root, ERROR_FILE),
-            *chain.from_iterable(self._existing.values()),
-        ]
-        if before is None and os.path.lexists(self.root / SETTINGS):
-            existing.insert(0, self.root / SETTINGS)
-        if before is None and existing:
-            first = existing[0].relative_to(self.root)
-            raise UserError(f"output={self.root}: {first} was not written by this command: {self._remedy}")
-        if before is not None:
+        if (before := self._read_settings()) is not None:
             self._refuse_settings(before)
+        else:
+            existing = own_files(self.root, RECORD_FILE) + own_files(self.root, ERROR_FILE)
+            if os.path.lexists(self.root / SETTINGS):
+                existing.insert(0, self.root / SETTINGS)
+            if (first := next(chain(existing, *self._existing.values()), None)) is not None:
+                raise self._refusal(f"{first.relative_to(self.root)} was not written by this command")
         names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
         unknown = chain.from_iterable(paths for name, paths in self._existing.items() if name not in names)
         others = sorted(path for path in unknown if not is_label_file(self.root, path))
         if others:
-            raise UserError(
-                f"output={self.root}: holds {count(len(others), 'result')} of images that are not in the input (first: "
-                f"{others[0].relative_to(self.root)}): {self._remedy}"
+            raise self._refusal(
+                f"holds {count(len(others), 'result')} of images that are not in the input (first: "
+                f"{others[0].relative_to(self.root)})"
             )
         written = [self.root / f"{name}{self.tag}.json" for name in ("detections", "errors")]
         if "coco" in self.formats:
             written.append(self.root / f"coco{self.tag}.json")
         if not self.tag:
-            written += self._shard_files()
-        self._refuse_changed([path for path in written if path.suffix == ".json"])
+            written += [path for path in self._shard_files() if path.suffix == ".json"]
+        self._refuse_changed(written)
 
     def _refuse_settings(self, before: dict[str, Any]) -> None:
-        if not (changed := ", ".join(changed_settings(before, self.settings))):
+        old, new = (
+            {key: value for key, value in settings.items() if key not in NOT_COMPARED}
+            for settings in (before, self.settings)
+        )
+        if not (changed := ", ".join(differences(old, new))):
             return
         if self.tag or any(map(is_shard_file, own_files(self.root, RECORD_FILE))):
             raise UserError(
@@ -189,16 +192,18 @@ class ResultFolder:
     def _refuse_changed(self, old: Sequence[Path], replaced: Collection[str] = ()) -> None:
         """old: files to be replaced. replaced: images whose file is not the one of their record."""
         if (path := self.manifest.first_foreign(old)) is not None:
-            why = self.manifest.reason(path)
             if is_label_file(self.root, path) and self.manifest.lists(path):
-                why = f"{path.relative_to(self.root)} was corrected, and its image has changed"
-            raise UserError(f"output={self.root}: {why}: {self._remedy}")
-        before = (read_settings(self.root) or {}).get(INPUT)
+                raise self._refusal(f"{path.relative_to(self.root)} was corrected, and its image has changed")
+            raise self._refusal(self.manifest.reason(path))
+        before = (self._read_settings() or {}).get(INPUT)
         if replaced and before != self.settings[INPUT]:
-            raise UserError(
-                f"output={self.root}: holds results of {count(len(replaced), 'image')} of the same name in {before} "
-                f"(first: {min(replaced)}): {self._remedy}"
+            raise self._refusal(
+                f"holds results of {count(len(replaced), 'image')} of the same name in {before} "
+                f"(first: {min(replaced)})"
             )
+
+    def _refusal(self, why: str) -> UserError:
+        return UserError(f"output={self.root}: {why}: {SHARD_REMEDY if self.tag else REMEDY}")
 
     def _clear(self) -> None:
         """Remove what such calls wrote. Other files stay until this call writes one of the same name; LabelMe files
@@ -218,24 +223,28 @@ class ResultFolder:
         self.manifest.restart(stays)
         self._existing = self.files.existing()
 
-    def _lock(self, path: Path) -> RunLock:
-        return RunLock(path, "output", "is detecting into it")
+    def _read_settings(self) -> dict[str, Any] | None:
+        """Those of the results in the folder; None if there are none that can be read."""
+        return read_json_object(self.root / SETTINGS, MAX_SETTINGS_BYTES)
 
-    @property
-    def _remedy(self) -> str:
-        return SHARD_REMEDY if self.tag else REMEDY
+    def _create_settings(self) -> dict[str, Any]:
+        """Write the settings unless they exist; returns those of the folder. Other shards may do the same just now."""
+        path = self.root / SETTINGS
+        with staging_folder(self.root) as folder:
+            hidden = folder / SETTINGS
+            hidden.write_text(json.dumps(self.settings, ensure_ascii=False, indent=1) + "\n", **TEXT_MODE)
+            try:
+                os.link(hidden, path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                if not path.exists():
+                    hidden.replace(path)
+        return self._read_settings() or self.settings
 
     def _shard_files(self) -> list[Path]:
         return [path for path in self.root.iterdir() if is_shard_file(path) and is_own(self.root, path)]
 
 
-def _is_of(record: ImageRecord, item: Item) -> bool:
-    """Whether a record is of this very file."""
-    try:
-        return Stamp.of(item.path) == record.stamp
-    except OSError:
-        return False
-
-
-def _folders(root: Path) -> Iterator[str]:
-    return (place for place, _, _ in os.walk(root))
+def _lock(path: Path) -> RunLock:
+    return RunLock(path, "output", "is detecting into it")

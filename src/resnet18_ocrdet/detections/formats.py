@@ -1,48 +1,77 @@
-"""Detections in the formats of labelling tools, to be corrected and trained on.
+"""The files about all images, made from their records: detections.json, and the formats of labelling tools.
 
-LabelMe: https://labelme.io/docs, COCO: https://cocodataset.org/#format-data
+LabelMe: https://labelme.io/docs, COCO: https://cocodataset.org/#format-data. LabelMe files may be corrected by hand, so
+an existing one is never overwritten.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..geometry.polygon import area
-from .records import ImageRecord
+from ..runtime.atomic_write import staging_folder
+from ..runtime.manifest import digest_of
+from .files import ImageFiles, Item
+from .folder import ResultFolder
+from .records import ImageRecord, lines_at, read_records
 
 CLASS = "text"  # the only one
 
 
-def labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
-    """The label file of one image. image_path: relative to the folder of the label file."""
-    shapes: list[dict[str, Any]] = [
-        {
-            "label": CLASS,
-            "points": polygon,
-            "group_id": None,
-            "description": "",
-            "shape_type": "polygon",
-            "flags": {},
-        }
-        for polygon in record.polygons
-    ]
-    size = {"imageHeight": record.height, "imageWidth": record.width}
-    return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path, "imageData": None, **size}
+def write_formats(folder: ResultFolder, mine: Sequence[Item], errors: list[dict[str, str]]) -> int:
+    """Write detections.json in the order of the images, errors.json, and the formats; returns new LabelMe files.
+
+    Records are copied line by line: all of them may not fit into memory. mine: the images of this call. errors: "image"
+    and "error" of each one that failed. Raises OSError."""
+    offsets = {record.image: offset for record, offset in read_records(folder.records)}
+    done = [item for item in mine if item.relative in offsets]
+
+    def lines() -> Iterator[str]:
+        return lines_at((folder.records, offsets[item.relative]) for item in done)
+
+    def detections() -> Iterator[str]:
+        yield json.dumps(folder.about, ensure_ascii=False)[:-1] + ', "images": ['
+        yield from _separated(lines())
+        yield f'], "errors": {json.dumps(errors, ensure_ascii=False)}}}'
+
+    folder.write_whole(f"detections{folder.tag}.json", detections())
+    if "coco" in folder.formats:
+        folder.write_whole(f"coco{folder.tag}.json", _coco(lambda: map(ImageRecord.from_json, lines())))
+    label_files = 0
+    if "labelme" in folder.formats:
+        for item, line in zip(done, lines(), strict=True):
+            label_files += _write_label_file(folder.files, item, ImageRecord.from_json(line))
+    folder.write_whole(f"errors{folder.tag}.json", [json.dumps(errors, ensure_ascii=False, indent=1)])
+    return label_files
 
 
-def coco(records: Callable[[], Iterable[ImageRecord]]) -> Iterator[str]:
+def _separated(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a JSON list, without its brackets."""
+    previous = None
+    for line in lines:
+        if previous is not None:
+            yield previous + ","
+        previous = line
+    if previous is not None:
+        yield previous
+
+
+def _coco(records: Callable[[], Iterable[ImageRecord]]) -> Iterator[str]:
     """All images, line by line; `records` is called twice. Annotations have a score."""
-    yield f'{{"categories": [{{"id": 1, "name": "{CLASS}"}}], "images": ['
-    yield from _json_list(
+    images = (
         {"id": number, "file_name": record.image, "height": record.height, "width": record.width}
         for number, record in enumerate(records(), start=1)
     )
+    yield f'{{"categories": [{{"id": 1, "name": "{CLASS}"}}], "images": ['
+    yield from _separated(json.dumps(image, ensure_ascii=False) for image in images)
     yield '], "annotations": ['
-    yield from _json_list(_annotations(records()))
+    yield from _separated(map(json.dumps, _annotations(records())))
     yield "]}"
 
 
@@ -67,12 +96,49 @@ def _annotations(records: Iterable[ImageRecord]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _json_list(items: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """The lines of a JSON list, without its brackets."""
-    previous = ""
-    for item in items:
-        if previous:
-            yield previous + ","
-        previous = json.dumps(item, ensure_ascii=False)
-    if previous:
-        yield previous
+def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord) -> bool:
+    """Write the label file of an image unless it exists, and link the image next to it; returns whether it was written.
+
+    The folder can then be opened in LabelMe, and trained on."""
+    label_file = files.label_file(item.result)
+    label_file.parent.mkdir(parents=True, exist_ok=True)
+    image = label_file.parent / item.path.name
+    _link(files, image, item.path.resolve())
+    if label_file.exists():
+        return False
+    text = json.dumps(_labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
+    files.manifest.put(label_file, (text + "\n").encode("utf-8", "backslashreplace"))
+    return True
+
+
+def _labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
+    """The label file of one image. image_path: relative to the folder of the label file."""
+    shapes: list[dict[str, Any]] = [
+        {
+            "label": CLASS,
+            "points": polygon,
+            "group_id": None,
+            "description": "",
+            "shape_type": "polygon",
+            "flags": {},
+        }
+        for polygon in record.polygons
+    ]
+    size = {"imageHeight": record.height, "imageWidth": record.width}
+    return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path, "imageData": None, **size}
+
+
+def _link(files: ImageFiles, image: Path, target: Path) -> None:
+    """Link to the image. A link to another place is replaced, and a copy; any other file stays."""
+    if image.is_symlink() and image.readlink() == target:
+        return
+    if image.exists() and not image.is_symlink() and not files.manifest.wrote(image):
+        return
+    with staging_folder(image.parent) as folder:
+        hidden = folder / image.name
+        try:
+            hidden.symlink_to(target)
+        except OSError:  # a file system without links
+            shutil.copyfile(target, hidden)
+            files.manifest.add(image, digest_of(hidden))
+        hidden.replace(image)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from ..data.image_io import IMAGE_SUFFIXES, UNREAD_SUFFIXES, has_image_suffix, list_images
 from ..errors import UserError
-from .item import Item
-from .names import CROPS, LABEL_FILES, PICTURES, SETTINGS
+from .files import CROPS, LABEL_FILES, PICTURES, SETTINGS, Item
 
 PICTURE_FOLDERS = (PICTURES, CROPS, LABEL_FILES)  # of an output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +13,11 @@ import cv2
 
 from ..data.image_io import read_image
 from ..errors import UserError
-from ..inference.postprocess import ProbMap
 from ..inference.predictor import Predictor, Prepared
 from ..runtime.memory import ran_out
 from ..structures import Detection, Image
-from .item import Item
-from .records import ImageRecord, Stamp
+from .files import Item
+from .records import ImageRecord
 
 READERS = 2  # threads that read images
 AHEAD = 2  # images read in advance, in addition to a batch: large ones fill the memory
@@ -30,8 +30,7 @@ class Ready(NamedTuple):
     """An image that was read."""
 
     item: Item
-    stamp: Stamp
-    image: Image
+    status: os.stat_result
     prepared: Prepared
     seconds: float
 
@@ -86,22 +85,20 @@ def _read_ahead(
 def _read(predictor: Predictor, item: Item) -> Ready | Failed:
     began = time.perf_counter()
     try:
-        stamp = Stamp.of(item.path)
-        image = read_image(item.path)
-        prepared = predictor.prepare(image)
+        status = item.path.stat()
+        prepared = predictor.prepare(read_image(item.path))
     except OSError as error:
-        return _failed(item, UserError(f"{item.path}: cannot be read ({error.strerror})"))
+        return Failed(item, f"{item.path}: cannot be read ({error.strerror})")
     except FAULTS as error:
         return _failed(item, error)
-    return Ready(item, stamp, image, prepared, time.perf_counter() - began)
+    return Ready(item, status, prepared, time.perf_counter() - began)
 
 
 def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready] | Failed]:
-    """Consecutive images of one canvas size together; a failure in its place."""
+    """Consecutive images of one canvas size together, a large image alone; a failure in its place."""
     batch: list[Ready] = []
     for each in images:
-        fits = isinstance(each, Ready) and (not batch or _fit_together(batch[0].prepared, each.prepared))
-        if batch and (len(batch) == size or not fits):
+        if batch and (len(batch) == size or isinstance(each, Failed) or not _fit_together(batch[0], each)):
             yield batch
             batch = []
         if isinstance(each, Failed):
@@ -112,9 +109,9 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
         yield batch
 
 
-def _fit_together(one: Prepared, other: Prepared) -> bool:
-    """Whether both can be in one batch; a large image is alone in its batch."""
-    return one.canvas.shape == other.canvas.shape and not (one.is_large or other.is_large)
+def _fit_together(one: Ready, other: Ready) -> bool:
+    same_size = one.prepared.canvas.shape == other.prepared.canvas.shape
+    return same_size and not (one.prepared.is_large or other.prepared.is_large)
 
 
 def _run(
@@ -122,48 +119,34 @@ def _run(
 ) -> Future[list[Outcome]]:
     """The network in this thread, decoding and writing in the writer's thread."""
     if isinstance(batch, Failed):
-        return _finished([batch])
+        return writer.submit(lambda: [batch])
     began = time.perf_counter()
-    first = batch[0]
-    tiled: list[Detection] | None = None
-    prob_maps: list[ProbMap] = []
     try:
-        if predictor.needs_tiles(first.prepared):
-            tiled = predictor.detect_tiled(first.image, first.prepared)
-        else:
-            prob_maps = predictor.network([each.prepared.canvas for each in batch])
+        decoders = predictor.detect([each.prepared for each in batch])
     except FAULTS as error:  # for example one huge image
         if len(batch) == 1:
-            named = UserError(f"{first.item.path}: {error}") if isinstance(error, UserError) else error
-            return _finished([_failed(first.item, named)])
-        return _finished([done for each in batch for done in _run(predictor, [each], write, writer).result()])
+            item = batch[0].item
+            failed = _failed(item, UserError(f"{item.path}: {error}") if isinstance(error, UserError) else error)
+            return writer.submit(lambda: [failed])
+        outcomes = [done for each in batch for done in _run(predictor, [each], write, writer).result()]
+        return writer.submit(lambda: outcomes)
     share = (time.perf_counter() - began) / len(batch)
-
-    def finish() -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for number, ready in enumerate(batch):
-            started = time.perf_counter()
-            try:
-                if tiled is not None:
-                    detections = tiled
-                else:
-                    detections = predictor.decode(prob_maps[number], ready.prepared.transform)
-                seconds = ready.seconds + share + time.perf_counter() - started
-                write(ready.item, ready.image, detections)
-                size = ready.image.shape[0], ready.image.shape[1]
-                record = ImageRecord.of(ready.item.relative, size, detections, seconds, ready.stamp)
-                outcomes.append(Done(ready.item, record, ready.prepared.is_large, ready.prepared.scale))
-            except FAULTS as error:
-                outcomes.append(_failed(ready.item, error))
-        return outcomes
-
-    return writer.submit(finish)
+    return writer.submit(
+        lambda: [_finish(ready, decode, share, write) for ready, decode in zip(batch, decoders, strict=True)]
+    )
 
 
-def _finished(outcomes: list[Outcome]) -> Future[list[Outcome]]:
-    future: Future[list[Outcome]] = Future()
-    future.set_result(outcomes)
-    return future
+def _finish(ready: Ready, decode: Callable[[], list[Detection]], share: float, write: Write) -> Outcome:
+    """share: of the seconds of the network."""
+    item, prepared, began = ready.item, ready.prepared, time.perf_counter()
+    try:
+        detections = decode()
+        seconds = ready.seconds + share + time.perf_counter() - began
+        write(item, prepared.image, detections)
+        record = ImageRecord.of(item.relative, prepared.image, detections, seconds, ready.status)
+        return Done(item, record, prepared.is_large, prepared.scale)
+    except FAULTS as error:
+        return _failed(item, error)
 
 
 def _failed(item: Item, error: Exception) -> Failed:

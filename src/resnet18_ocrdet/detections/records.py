@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
-from ..structures import Detection, Polygon
+from ..structures import Detection, Image, Polygon
 from .upright import quad_of
 
 MIN_VERTICES = 3
-COUNTS = ("height", "width")
+SIDES = ("height", "width")
+STAMP = ("bytes", "modified_ns")  # tells a file from another one of the same name
 LISTS = ("polygons", "quads", "scores")
 
 Points = list[list[float]]  # V of [x, y], px of the image
-
-
-class Stamp(NamedTuple):
-    """Tells a file from another one of the same name."""
-
-    bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Stamp:
-        """Of a file. Raises OSError."""
-        status = path.stat()
-        return cls(status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +35,24 @@ class ImageRecord:
     quads: list[Points]  # K, clockwise from the top-left
     scores: list[float]  # K, 0..1
     seconds: float
-    bytes: int  # of the file, see Stamp
+    bytes: int  # of the file
     modified_ns: int
 
     @classmethod
     def of(
-        cls, image: str, size: tuple[int, int], detections: Sequence[Detection], seconds: float, stamp: Stamp
+        cls, image: str, pixels: Image, detections: Sequence[Detection], seconds: float, status: os.stat_result
     ) -> ImageRecord:
-        """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. size: height and width, px."""
+        """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. status: of the file when it was read."""
         return cls(
             image,
-            *size,
+            height=pixels.shape[0],
+            width=pixels.shape[1],
             polygons=[_points(each.polygon) for each in detections],
             quads=[_points(quad_of(each.polygon)) for each in detections],
             scores=[round(each.score, 4) for each in detections],
             seconds=round(seconds, 4),
-            bytes=stamp.bytes,
-            modified_ns=stamp.modified_ns,
+            bytes=status.st_size,
+            modified_ns=status.st_mtime_ns,
         )
 
     @classmethod
@@ -77,10 +67,13 @@ class ImageRecord:
         """One line, without its end."""
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False, allow_nan=False)
 
-    @property
-    def stamp(self) -> Stamp:
-        """Of the file that was read."""
-        return Stamp(self.bytes, self.modified_ns)
+    def is_of(self, path: Path) -> bool:
+        """Whether it was made from this very file."""
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        return (self.bytes, self.modified_ns) == (status.st_size, status.st_mtime_ns)
 
 
 def read_records(path: Path) -> Iterator[tuple[ImageRecord, int]]:
@@ -111,25 +104,21 @@ def _points(polygon: Polygon) -> Points:
 
 
 def _is_record(value: Any) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("image"), str):
+    if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not is_number(value.get("seconds")):
         return False
-    if not all(type(value.get(key)) is int and value[key] > 0 for key in COUNTS):
-        return False
-    if not all(type(value.get(key)) is int for key in Stamp._fields) or not is_number(value.get("seconds")):
+    if not all(type(value.get(key)) is int for key in (*SIDES, *STAMP)) or min(value[key] for key in SIDES) < 1:
         return False
     lists: list[Any] = [value.get(key) for key in LISTS]
     if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:
         return False
     polygons, quads, scores = lists
-    return all(map(_is_outline, polygons)) and all(map(_is_outline, quads)) and all(map(is_number, scores))
+    return all(map(_is_outline, [*polygons, *quads])) and all(map(is_number, scores))
 
 
 def _is_outline(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) >= MIN_VERTICES
-        and all(isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in value)
-    )
+    if not isinstance(value, list) or len(value) < MIN_VERTICES:
+        return False
+    return all(isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in value)
 
 
 def _refuse(constant: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from ..data.letterbox import EXACT, letterbox, scale_to
@@ -29,8 +30,9 @@ class Network(Protocol):
 
 
 class Prepared(NamedTuple):
-    """An image as the network takes it."""
+    """An image as it was read, and as the network takes it."""
 
+    image: Image
     canvas: Image
     transform: ResizeTransform  # where the image is on the canvas
     scale: float  # canvas px per image px, the smaller one of both sides
@@ -50,35 +52,40 @@ class Predictor:
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
-        prepared = self.prepare(image)
-        return self.detect_tiled(image, prepared) if self.needs_tiles(prepared) else self.decode(*self._map(prepared))
+        (decode,) = self.detect([self.prepare(image)])
+        return decode()
+
+    def detect(self, batch: Sequence[Prepared]) -> list[Callable[[], list[Detection]]]:
+        """Run the network on images of one canvas size; a large one must be alone.
+
+        Returns what decodes the regions of each image, in any thread."""
+        if self.tiling and batch[0].is_large:
+            found = self._detect_tiled(batch[0])
+            return [lambda: found]
+        prob_maps = self.network([each.canvas for each in batch])
+        return [partial(self.decode, prob_map, each.transform) for prob_map, each in zip(prob_maps, batch, strict=True)]
 
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
         size = self.contract.height, self.contract.width, self.contract.resize
         canvas, transform = letterbox(image, *size)
-        return Prepared(canvas, transform, min(scale_to(image.shape[0], image.shape[1], *size)))
+        return Prepared(image, canvas, transform, min(scale_to(image.shape[0], image.shape[1], *size)))
 
     def predict_map(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
         """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
-        return self._map(self.prepare(image))
+        prepared = self.prepare(image)
+        return self.network([prepared.canvas])[0], prepared.transform
 
-    def needs_tiles(self, prepared: Prepared) -> bool:
-        """Whether `detect_tiled` finds more than the canvas alone."""
-        return self.tiling and prepared.is_large
-
-    def detect_tiled(self, image: Image, prepared: Prepared) -> list[Detection]:
+    def _detect_tiled(self, prepared: Prepared) -> list[Detection]:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
-        whole = self.decode(*self._map(prepared))
+        image = prepared.image
+        whole = self.decode(self.network([prepared.canvas])[0], prepared.transform)
         height, width = self.contract.height, self.contract.width
         exact = self.contract.resize in EXACT  # an exported network may take one size only
         prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
         return joined(decode(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
-
-    def _map(self, prepared: Prepared) -> tuple[ProbMap, ResizeTransform]:
-        return self.network([prepared.canvas])[0], prepared.transform
 
 
 def open_predictor(
