@@ -10,7 +10,7 @@ from torch import nn
 from resnet18_ocrdet.model.checkpoint import SCHEMA
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.recorded_config import recorded_config
-from resnet18_ocrdet.runtime import random_state
+from resnet18_ocrdet.train.resume_state import random_states
 
 CONTRACT = Contract(
     "resnet18", 64, 96, "keep", (0.1, 0.2, 0.3), (0.2, 0.2, 0.2), "RGB", "fp32", 0.4, 8.0, 0.3, 0.6, 1.5, 1000, "quad"
@@ -38,7 +38,7 @@ def content(**changes):
         "scaler": {},
         "mining": {"steps": 4, "cross_entropy": 0.5, "share": 1.0},
         "guard": {"losses": [1.0, 2.0], "worst": 8.0, "bad_in_a_row": 0, "skipped": 0, "rollbacks": 0, "lr_scale": 1.0},
-        "random": dict(random_state.capture()),
+        "random": random_states(),
         "epoch": 1,
         "step": 12,
         "steps_per_epoch": 10,

@@ -35,8 +35,7 @@ from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.recorded_config import recorded_config
 from resnet18_ocrdet.model.release import is_stripped, without_paths
 from resnet18_ocrdet.runtime.console import Display
-from resnet18_ocrdet.runtime.random_state import capture
-from resnet18_ocrdet.train.resume_state import check_parts
+from resnet18_ocrdet.train.resume_state import check_parts, random_states
 
 NET = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))  # the checkpoints of the corpus contain weights of this one
 OPTIMIZER = torch.optim.SGD(NET.parameters(), lr=0.1, momentum=0.9)  # the first one imports torch's compiler
@@ -115,7 +114,7 @@ def open_checkpoint(root: Path) -> None:
     load_weights(NET, shipped_weights(content), path)
     if not is_stripped(content):
         resumed_config(OmegaConf.create(content["config"]), content["config"], [], Display(quiet=True))
-        content["random"] = content["random"] or dict(capture())  # not in the corpus: two thousand numbers
+        content["random"] = content["random"] or random_states()  # not in the corpus: two thousand numbers
         check_parts(content, OPTIMIZER)
 
 

@@ -12,11 +12,10 @@ from .. import build
 from ..config.check import plain
 from ..errors import UserError
 from ..model.checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
-from ..runtime import random_state
 from ..runtime.console import Display
 from ..runtime.run_folder import RunFolder
 from ..train.engine import LossSums
-from ..train.resume_state import check_parts, naming
+from ..train.resume_state import check_parts, naming, random_states, restore_random_states
 from .train_parts import Parts
 
 
@@ -86,7 +85,7 @@ class Checkpointer:
         if state.epoch == epochs:
             self.display.line(f"all {epochs} epochs are already done; to train further, add a higher train.epochs")
         with naming("random"):
-            random_state.restore(content["random"])
+            restore_random_states(content["random"])
         if content["about"].get("data", self.about["data"]) != self.about["data"]:
             self.display.line("note: the images or labels have changed since this run was saved")
         self._step = state.step
@@ -144,7 +143,7 @@ class Checkpointer:
             scaler=state.scaler.state_dict(),
             mining=state.mining.state_dict(),
             guard=state.guard.state_dict(),
-            random=dict(random_state.capture()),
+            random=random_states(),
             epoch=state.epoch,
             step=state.step,
             steps_per_epoch=self.steps,

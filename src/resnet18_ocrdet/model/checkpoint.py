@@ -46,8 +46,8 @@ class Checkpoint(Metadata):
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     mining: dict[str, Any]
-    guard: Any  # train.guard.GuardState
-    random: Any  # runtime.random_state.RandomState
+    guard: Any  # train.guard.Guard.state_dict
+    random: Any  # train.resume_state.random_states
     epoch: int  # finished epochs, validation included
     step: int  # finished optimizer steps
     steps_per_epoch: int

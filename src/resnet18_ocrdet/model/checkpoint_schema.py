@@ -17,7 +17,7 @@ WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.in
 COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")
 SECTIONS = ("optimizer", "scaler", "mining", "sums")
 OPTIONAL_SECTIONS = ("guard", "random")  # None in stripped checkpoints
-MAX_VALUE = 2**63
+MAX_COUNT = 2**63 - 1
 
 
 def check_tensors(content: object) -> None:
@@ -59,9 +59,9 @@ def check_content(content: Mapping[str, Any]) -> None:
         _demand(valid, "average", "must be averaged weights")
 
 
-def is_count(value: object, low: int = 0) -> bool:
-    """Whether it is an int >= low; bools are not."""
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value < MAX_VALUE
+def is_count(value: object, low: int = 0, high: int = MAX_COUNT) -> bool:
+    """Whether it is an int in low..high; bools are not."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _unusual(tensor: Tensor) -> str | None:

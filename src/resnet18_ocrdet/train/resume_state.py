@@ -1,11 +1,14 @@
-"""The part of a checkpoint that only a resume needs, checked before any of it is restored."""
+"""The part of a checkpoint that only a resume needs: all random states, and checks before anything is restored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -16,6 +19,7 @@ from ..model.checkpoint_schema import is_count
 from ..model.plain_values import is_number
 from ..runtime.messages import one_line
 from ..structures import LossParts
+from .engine import LossSums
 
 STATES = {
     "SGD": {"momentum_buffer"},
@@ -23,6 +27,31 @@ STATES = {
 }  # of one parameter, after its first step
 MT19937_WORDS = 624
 SCALER = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
+
+
+def random_states() -> dict[str, Any]:
+    """The random states of torch, of each GPU, of NumPy and of Python, as tensors and plain values.
+
+    The data do not use them: the augmentation of an image depends on seed, epoch and index only."""
+    _, key, position, has_gauss, cached = np.random.get_state(legacy=True)
+    version, numbers, gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": ([int(word) for word in key], int(position), int(has_gauss), float(cached)),
+        "python": (version, list(numbers), gauss),
+    }
+
+
+def restore_random_states(state: Mapping[str, Any]) -> None:
+    """Set what `random_states` returned. States of GPUs that this machine does not have are skipped."""
+    torch.set_rng_state(state["torch"])
+    for gpu, words in enumerate(state["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(words, gpu)
+    key, position, has_gauss, cached = state["numpy"]
+    np.random.set_state(("MT19937", np.array(key, np.uint32), position, has_gauss, cached))
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
 
 
 @contextmanager
@@ -41,80 +70,73 @@ def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(Loss
     """Raises UserError that names the first part which cannot be restored.
 
     optimizer: of the run. terms: how many the run's loss has, with the total."""
+    steps = content["steps_per_epoch"]
     checks = {
-        "mining": _is_mining(content["mining"]),
+        "mining": _fits(content["mining"], steps=is_count, cross_entropy=_is_amount, share=_is_share),
         "guard": content["guard"] is not None and _is_guard(content["guard"]),
         "sums": _is_sums(content["sums"], terms),
         "scaler": not content["scaler"] or _is_scaler(content["scaler"]),
         "random": content["random"] is not None and _is_random(content["random"]),
         "optimizer": _is_of_another(content, optimizer) or _is_optimizer(content["optimizer"], optimizer),
-        "step": _is_position(content["epoch"], content["step"], content["steps_per_epoch"]),
+        # at the end of an epoch, its validation may still be due
+        "step": content["epoch"] * steps <= content["step"] <= (content["epoch"] + 1) * steps,
     }
     for part, good in checks.items():
         if not good:
             raise UserError(f"resume: the checkpoint's '{part}' is not what a run saves: the file is damaged")
 
 
-def _is_position(epoch: int, step: int, steps: int) -> bool:
-    """Whether `step` lies in the epoch after `epoch` finished ones, or at its end, before the validation."""
-    return epoch * steps <= step <= (epoch + 1) * steps
+def _fits(state: Mapping[str, Any], **checks: Callable[[Any], bool]) -> bool:
+    return all(check(state.get(name)) for name, check in checks.items())
 
 
-def _is_mining(state: Mapping[str, Any]) -> bool:
-    return (
-        is_count(state.get("steps"))
-        and is_number(state.get("cross_entropy"), 0)
-        and is_number(state.get("share"), 0, 1)
-    )
+def _is_amount(value: object) -> bool:
+    return is_number(value, 0)
+
+
+def _is_share(value: object) -> bool:
+    return is_number(value, 0, 1)
+
+
+def _is_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(map(is_number, values))
 
 
 def _is_guard(state: Mapping[str, Any]) -> bool:
-    losses = state.get("losses")
-    return (
-        isinstance(losses, list)
-        and all(map(is_number, losses))
-        and is_number(state.get("worst"))
-        and all(is_count(state.get(name)) for name in ("bad_in_a_row", "skipped", "rollbacks"))
-        and is_number(state.get("lr_scale"), 0, 1)
-        and state["lr_scale"] > 0
-    )
+    counts = dict.fromkeys(("bad_in_a_row", "skipped", "rollbacks"), is_count)
+    return _fits(state, losses=_is_numbers, worst=is_number, lr_scale=_is_share, **counts) and state["lr_scale"] > 0
 
 
 def _is_sums(state: Mapping[str, Any], count: int) -> bool:
-    """As `engine.LossSums`; older versions lack some of the values that count from 0."""
-    terms = state.get("terms")
+    """As `LossSums`; older versions lack some of the values that count from 0."""
+    whole = asdict(LossSums()) | dict(state)
+    times = dict.fromkeys(("seconds", "data_seconds", "lr"), _is_amount)
     return (
-        state.keys() <= {"terms", "steps", "skipped", "seconds", "data_seconds", "lr"}
-        and isinstance(terms, list)
-        and len(terms) == count
-        and all(map(is_number, terms))
-        and all(is_count(state.get(name, 0)) for name in ("steps", "skipped"))
-        and all(is_number(state.get(name, 0.0), 0) for name in ("seconds", "data_seconds", "lr"))
+        whole.keys() == asdict(LossSums()).keys()
+        and _fits(whole, terms=_is_numbers, steps=is_count, skipped=is_count, **times)
+        and len(whole["terms"]) == count
     )
 
 
 def _is_scaler(state: Mapping[str, Any]) -> bool:
-    return state.keys() == SCALER and all(is_number(value, 0) for value in state.values()) and state["scale"] > 0
+    return state.keys() == SCALER and all(map(_is_amount, state.values())) and state["scale"] > 0
 
 
 def _is_random(state: Mapping[str, Any]) -> bool:
-    """As `random_state.RandomState`; torch and Python check their own parts."""
-    drawn = state.get("numpy")
-    cards = state.get("cuda")
+    """As `random_states`; torch and Python check their own parts."""
+    drawn, cards = state.get("numpy"), state.get("cuda")
+    if not isinstance(drawn, tuple) or len(drawn) != 4:
+        return False
+    key, position, has_gauss, cached = drawn
     return (
-        isinstance(drawn, tuple)
-        and len(drawn) == 4
-        and isinstance(drawn[0], list)
-        and len(drawn[0]) == MT19937_WORDS
-        and all(is_count(word) and word < 2**32 for word in drawn[0])
-        and is_count(drawn[1])
-        and drawn[1] <= MT19937_WORDS  # NumPy reads from there unchecked
-        and is_count(drawn[2])
-        and drawn[2] < 2
-        and is_number(drawn[3])
+        isinstance(key, list)
+        and len(key) == MT19937_WORDS
+        and all(is_count(word, 0, 2**32 - 1) for word in key)
+        and is_count(position, 0, MT19937_WORDS)  # NumPy reads from there unchecked
+        and is_count(has_gauss, 0, 1)
+        and is_number(cached)
         and isinstance(cards, list)
-        and all(isinstance(words, Tensor) for words in cards)
-        and isinstance(state.get("torch"), Tensor)
+        and all(isinstance(words, Tensor) for words in [*cards, state.get("torch")])
     )
 
 
@@ -134,7 +156,7 @@ def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
     if not all(map(is_count, numbers)) or numbers != list(range(len(numbers))):
         return False
     return all(
-        is_count(number) and number < len(parameters) and _is_state(values, parameters[number], type(own).__name__)
+        is_count(number, 0, len(parameters) - 1) and _is_state(values, parameters[number], type(own).__name__)
         for number, values in state.items()
     )
 
