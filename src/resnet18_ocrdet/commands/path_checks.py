@@ -15,9 +15,20 @@ from ..config.library import train_keys
 from ..errors import UserError
 from ..model.bundled import BUNDLED
 from ..runtime.messages import looked_in
+from .job import FOLDER_KEY
 
-FOLDERS = ("data.root", "data.fonts", "data.backgrounds")
-CHECKPOINTS = ("checkpoint", "init.weights")
+PATHS = {  # key -> how its message begins, what it leads to, and the word that is no path
+    "data.root": ("data.root=", "folder", ""),
+    "data.fonts": ("data.fonts=", "folder", ""),
+    "data.backgrounds": ("data.backgrounds=", "folder", ""),
+    "checkpoint": ("checkpoint ", "file", BUNDLED),
+    "init.weights": ("init.weights: checkpoint ", "file", BUNDLED),
+    "input": ("input=", "file or folder", ""),
+    "predictions": ("predictions=", "folder or zip of result files", ""),
+    "baseline": ("baseline=", "checkpoint, folder or zip of result files", BUNDLED),
+    "resume": ("resume: checkpoint ", "file", "auto"),
+    "init.backbone": ("init.backbone=", "file (a torchvision state dict, or 'imagenet', or null)", "imagenet"),
+}
 WRITTEN = ("run_dir", "output")
 BEST_FIRST = ("checkpoints/best.pt", "best.pt", "checkpoints/last.pt", "last.pt")  # what a folder may stand for
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
@@ -27,50 +38,50 @@ def check_disk(cfg: DictConfig, command: str) -> None:
     """Refuse paths that cannot work; make those absolute that a training run records.
 
     Raises UserError with one line per mistake."""
-    problems = misplaced(cfg, command)
-    if problems:
+    if problems := misplaced(cfg, command):
         raise UserError("\n".join(problems))
-    if command == "train":
-        _make_absolute(cfg)
+    if command != "train":
+        return
+    for name, key in train_keys().items():  # a resume or ocrdet-eval may start in another folder
+        path = OmegaConf.select(cfg, name) if key.rule.path and "." in name else None
+        if isinstance(path, str) and not re.fullmatch(key.rule.plain, path) and Path(path).exists():
+            OmegaConf.update(cfg, name, escape_interpolation(str(Path(path).absolute())))
 
 
 def misplaced(cfg: DictConfig, command: str) -> list[str]:
     """What is wrong with the paths of a checked config, one line each."""
-    found = [_folder_problem(key, path) for key in FOLDERS if (path := _path(cfg, key))]
-    found += [_checkpoint_problem(key, path) for key in CHECKPOINTS if (path := _path(cfg, key))]
-    if path := _path(cfg, "input"):
-        found.append(_absence("input=", path, "file or folder"))
-    if path := _path(cfg, "predictions"):
-        found.append(_absence("predictions=", path, "folder or zip of result files"))
-    if path := _path(cfg, "baseline"):
-        found.append(_absence("baseline=", path, "checkpoint, folder or zip of result files"))
-    if (path := _path(cfg, "resume")) and str(path) != "auto":
-        found.append(_absence("resume: checkpoint ", path, "file"))
-    if (path := _path(cfg, "init.backbone")) and str(path) != "imagenet":
-        found.append(_absence("init.backbone=", path, "file", " (a torchvision state dict, or 'imagenet', or null)"))
+    resuming = OmegaConf.select(cfg, "resume") is not None  # which brings the weights
+    found = []
+    for key, (begin, kind, keyword) in PATHS.items():
+        value = OmegaConf.select(cfg, key)
+        if value is None or value == keyword or (resuming and key.startswith("init.")):
+            continue
+        path = Path(value)
+        problem = _absence(begin, path, kind)
+        if key in ("checkpoint", "init.weights"):
+            problem = _checkpoint_problem(key, path, problem)
+        elif kind == "folder" and not problem and not path.is_dir():
+            problem = f"{key}={path}: not a folder"
+        found.append(problem)
     found += [_loop(key, Path(path)) for key in WRITTEN if (path := OmegaConf.select(cfg, key))]
-    if command == "train":
-        found.append(_run_dir_problem(cfg))
-    if command == "check":
-        found.append(_output_problem(cfg))
+    if (value := OmegaConf.select(cfg, "data.root")) is not None and command in ("train", "check"):
+        root, written = Path(value), Path(cfg[FOLDER_KEY[command]] or "runs")
+        if command == "train" and not resuming:
+            found.append(_run_dir_problem(root, written))
+        if command == "check" and _real(written).is_relative_to(_real(root)):
+            where = f"output={written}" if cfg.output else "the default output, runs/check,"
+            remedy = "choose an output=FOLDER outside"
+            found.append(f"{where} is inside data.root={root}, which is never written to: {remedy}")
     return [problem for problem in found if problem]
 
 
-def _path(cfg: DictConfig, key: str) -> Path | None:
-    """What a key names; None where it is not set, not there, or not used by this run."""
-    if key.startswith("init.") and OmegaConf.select(cfg, "resume") is not None:
-        return None  # resume brings the weights
-    value = OmegaConf.select(cfg, key)
-    return None if value is None or (value == BUNDLED and key in (*CHECKPOINTS, "baseline")) else Path(value)
-
-
-def _absence(what: str, path: Path, kind: str, note: str = "") -> str:
+def _absence(what: str, path: Path, kind: str) -> str:
     """`input=photos: no such file or folder (looked in /home/me)`; empty where something is there."""
     try:
         path.stat()
     except OSError as error:
         if error.errno in ABSENT:
-            return f"{what}{path}: no such {kind}{note}{looked_in(path)}"
+            return f"{what}{path}: no such {kind}{looked_in(path)}"
         return f"{what}{path}: cannot be opened ({error.strerror})"
     except ValueError:  # a zero byte
         return f"{what}{path}: no such {kind}"
@@ -88,28 +99,22 @@ def _loop(key: str, path: Path) -> str:
     return ""
 
 
-def _folder_problem(key: str, path: Path) -> str:
-    problem = _absence(f"{key}=", path, "folder")
-    return problem or ("" if path.is_dir() else f"{key}={path}: not a folder")
-
-
-def _checkpoint_problem(key: str, path: Path) -> str:
-    problem = _absence("checkpoint " if key == "checkpoint" else f"{key}: checkpoint ", path, "file")
-    if problem:
+def _checkpoint_problem(key: str, path: Path, absence: str) -> str:
+    """absence: empty where something is there."""
+    if absence:
         if get_close_matches(str(path), [BUNDLED]):
-            return f"{problem}; did you mean {BUNDLED}?"
+            return f"{absence}; did you mean {BUNDLED}?"
         near = path.parent / "checkpoints" / path.name
-        return f"{problem}; did you mean {near}?" if near.is_file() else problem
+        return f"{absence}; did you mean {near}?" if near.is_file() else absence
     if not path.is_dir():
         return ""
     inside = next((path / name for name in BEST_FIRST if (path / name).is_file()), None)
     return f"{key}={path} is a folder: " + (f"type {key}={inside}" if inside else "a .pt file is needed, none is in it")
 
 
-def _run_dir_problem(cfg: DictConfig) -> str:
+def _run_dir_problem(root: Path, run_dir: Path) -> str:
     """A run among the images of a data set: images that it writes would be refused as images without labels."""
-    root, run_dir = _path(cfg, "data.root"), Path(cfg.run_dir or "runs")
-    if root is None or cfg.resume is not None or not _real(run_dir).is_relative_to(_real(root)):
+    if not _real(run_dir).is_relative_to(_real(root)):
         return ""
     between = _real(run_dir).relative_to(_real(root)).parts
     if not any(name == "images" or name.endswith("_images") for name in between):
@@ -120,24 +125,6 @@ def _run_dir_problem(cfg: DictConfig) -> str:
     )
 
 
-def _output_problem(cfg: DictConfig) -> str:
-    """A report inside the data set, which a check never writes to."""
-    root, output = _path(cfg, "data.root"), Path(cfg.output or "runs")
-    if root is None or not _real(output).is_relative_to(_real(root)):
-        return ""
-    where = f"output={output}" if cfg.output else "the default output, runs/check,"
-    return f"{where} is inside data.root={root}, which is never written to: choose an output=FOLDER outside"
-
-
 def _real(path: Path) -> Path:
     """Where a path leads; `Path.resolve` raises for a link that points to itself."""
     return Path(os.path.realpath(path))
-
-
-def _make_absolute(cfg: DictConfig) -> None:
-    """config.yaml and checkpoint keep the paths of data and weights; a resume or ocrdet-eval may start elsewhere."""
-    for name, key in train_keys().items():
-        path = OmegaConf.select(cfg, name) if key.rule.path and "." in name else None
-        if not isinstance(path, str) or re.fullmatch(key.rule.plain, path) or not Path(path).exists():
-            continue
-        OmegaConf.update(cfg, name, escape_interpolation(str(Path(path).absolute())))
