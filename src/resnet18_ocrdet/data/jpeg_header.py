@@ -1,4 +1,4 @@
-"""Parse the markers of a JPEG (ITU T.81, annex B), ten times faster than Pillow."""
+"""Parse the markers of a JPEG (ITU T.81, annex B) without decoding it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def is_simple(points: Polygon) -> bool:
             (ax - dx) * (by - ay) - (ay - dy) * (bx - ax),
         )
         if min(turns) > 0 or max(turns) < 0:
-            return True  # convex, as most are: fifty times faster than shapely
+            return True  # convex, as most are: faster than shapely
     return bool(shapely.is_valid(shapely.Polygon(points)))
 
 

@@ -141,7 +141,7 @@ def sum_of_largest(values: Tensor, count: int) -> Tensor:
 
 
 def nth_largest(values: Tensor, n: int) -> Tensor:
-    """The n-th largest of (M,) values, 1 <= n <= M, a scalar. On a CPU NumPy finds it several times faster."""
+    """The n-th largest of (M,) values, 1 <= n <= M, a scalar. On a CPU, NumPy finds it faster."""
     if values.device.type != "cpu":
         return values.topk(n, sorted=False).values.min()
     place = len(values) - n
