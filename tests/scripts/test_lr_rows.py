@@ -48,7 +48,7 @@ def test_the_table_of_runs_in_every_state(tmp_path: Path):
         (0.003, FINISHED, make_job(tmp_path / "0", 0.003, (0.1, 0.7))),
         (0.005, FINISHED, make_job(tmp_path / "1", 0.005, (0.71, 0.68))),
         (0.007, FINISHED, make_job(tmp_path / "2", 0.007, (None, None))),  # nothing to score in the validation set
-        (0.009, STOPPED, make_job(tmp_path / "3", 0.009, (0.4,), ((2, "skip", True), (12, "stop", False)))),
+        (0.009, STOPPED, make_job(tmp_path / "3", 0.009, (0.4,), ((2, "skip", True), (12, "skip", False)))),
         (0.01, UNFINISHED, make_job(tmp_path / "4", 0.01, (0.3, 0.2))),
         (0.02, NOT_STARTED, None),
     ]
