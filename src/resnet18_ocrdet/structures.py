@@ -73,15 +73,6 @@ Picture: TypeAlias = Sample | LazyPicture
 """A labelled image, read or not yet."""
 
 
-class Outline(NamedTuple):
-    """A labelled image without its pixels."""
-
-    height: int  # px, of `Sample.image`
-    width: int
-    polygons: tuple[Polygon, ...]  # K
-    ignore: NDArray[np.bool_]  # (K,)
-
-
 class Source(Protocol):
     """A set of labelled images: a folder, a list file, the renderer."""
 

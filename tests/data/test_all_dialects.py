@@ -10,8 +10,9 @@ from dialect_writers import WAYS, pixels
 from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.formats.reader import BY_KEY, FALLBACK, FORMATS
+from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
-from resnet18_ocrdet.data.splits import LabelledImages, custom
+from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.geometry.polygon import min_area_quad
 from resnet18_ocrdet.structures import Detection

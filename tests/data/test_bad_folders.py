@@ -13,7 +13,7 @@ from resnet18_ocrdet.cli import _check, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data import text_file
 from resnet18_ocrdet.data.load_annotations import Reading, read_data
-from resnet18_ocrdet.data.splits import EmptySource, custom
+from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.run_folder import make_folder
 
@@ -154,7 +154,7 @@ def test_an_empty_folder_is_reported_in_one_line(tmp_path: Path, files: dict[str
 def test_names_of_parent_folders_do_not_matter(tmp_path: Path):
     test = write(tmp_path / "train/train_images/set", "test_images/1.png", **{"test_gts/1.txt": WORD})
     splits = custom(test)
-    assert isinstance(splits.train, EmptySource) and splits.test is not None and len(splits.test) == 1
+    assert len(splits.train) == 0 and splits.test is not None and len(splits.test) == 1
     train = write(tmp_path / "test/val_set", "images/1.png", "images/2.png", **{"labels/1.txt": WORD})
     (train / "labels/2.txt").write_text(OTHER)
     assert custom(train).test is None and len(custom(train).train) == 1

@@ -32,9 +32,8 @@ from resnet18_ocrdet.data.formats import (
     totaltext,
 )
 from resnet18_ocrdet.data.formats.locate import locate
+from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
-from resnet18_ocrdet.data.formats.pairing import RegionError
-from resnet18_ocrdet.data.formats.points import Location
 from resnet18_ocrdet.data.image_io import has_image_suffix
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.polygon_repair import repair_record
@@ -148,7 +147,7 @@ def test_a_number_beyond_every_range_causes_no_warning(written, number: str):
 
 def totaltext_entries(text: str) -> None:
     for _, entry in totaltext._entries(text):
-        with suppress(RegionError):
+        with suppress(LabelError):
             totaltext.parse_entry(entry)
 
 
@@ -159,7 +158,7 @@ def ctw1500_file(text: str) -> None:
 
 def quiet(parse: Callable[[str], object]) -> Callable[[str], None]:
     def parsed(text: str) -> None:
-        with suppress(RegionError, json_file.BadJson):
+        with suppress(LabelError):
             parse(text)
 
     return parsed
@@ -169,24 +168,20 @@ def icdar(quads: bool) -> Callable[[str], None]:
     return lambda text: icdar_text.parse_lines(NOWHERE, NOWHERE, [TextLine(1, text)], Report(), ("###",), quads)
 
 
-def place() -> Location:
-    return Location(Report(), NOWHERE, 1)
-
-
 PARSERS: dict[str, Callable[[str], object]] = {
     "Total-Text": totaltext_entries,
-    "Total-Text, seen": lambda text: totaltext._RECOGNISED.match(text.encode("utf-8", "replace")),
+    "Total-Text, seen": totaltext._RECOGNISED.match,
     "CTW1500 line": quiet(ctw1500.parse_line),
     "CTW1500 XML": ctw1500_file,
     "ICDAR 2013": quiet(icdar2013.parse_line),
     "MSRA-TD500": quiet(msra_td500.parse_line),
     "quads": icdar(quads=True),
     "polygons": icdar(quads=False),
-    "PaddleOCR": lambda text: ppocr._read_line(text, place(), NOWHERE, [NOWHERE], ()),
+    "PaddleOCR": quiet(lambda text: ppocr._read_line(text, Location(Report(), NOWHERE, 1), NOWHERE, [NOWHERE], ())),
     "PaddleOCR, seen": lambda text: ppocr._START.search(text),
     "list": lambda text: folders.find_listed(text, [NOWHERE]),
     "JSON": quiet(json_file.parse_json),
-    "name": lambda text: locate(text, [NOWHERE], place(), shortened=[NOWHERE]),
+    "name": quiet(lambda text: locate(text, [NOWHERE], shortened=[NOWHERE])),
     "lines": lambda text: list(lines_of(text)),
 }
 SIGNS = [

@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.file_names import MAX_PARTS, invalid_name
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.locate import locate
-from resnet18_ocrdet.data.formats.points import Location
+from resnet18_ocrdet.data.formats.location import LabelError
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.errors import UserError
@@ -41,9 +41,9 @@ def name_of(length: int, part: int) -> str:
 )
 def test_invalid_file_names(name: str, why: str, tmp_path: Path):
     assert why in invalid_name(name) and invalid_name("a" * 255) == invalid_name(name_of(4000, 200)) == ""
-    report = Report()
-    assert locate(name, [tmp_path], Location(report, tmp_path / "x.json", 1)) is None
-    assert [finding.code for finding in report] == ["FS079"] and why in report.findings[0].detail
+    with pytest.raises(LabelError) as caught:
+        locate(name, [tmp_path])
+    assert caught.value.code == "FS079" and why in caught.value.detail
 
 
 def odd_names() -> list[str]:

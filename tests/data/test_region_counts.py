@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from resnet18_ocrdet.data import region_counts
-from resnet18_ocrdet.data.region_counts import RegionCounts, count_regions, low_usability_note, no_usable_region_error
+from resnet18_ocrdet.data.labels import LabelledImages
+from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.region_counts import (
+    RegionCounts,
+    count_regions_at,
+    low_usability_note,
+    no_usable_region_error,
+)
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.structures import Outline, Polygon
+from resnet18_ocrdet.structures import LazyPicture, Polygon
 
 MAKE = TargetMaker(0.4, 0.3, 0.7, 8.0)  # shrink ratio, thresholds, least height in px
 
@@ -17,25 +26,28 @@ def box(x: float, y: float, width: float, height: float) -> Polygon:
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
 
 
-class Labels:
-    """A source of images of 100x200 px without pixels. regions: (polygon, don't-care) of each image."""
+class Labels(LabelledImages):
+    """Labels of images of 100x200 px, which are not read. regions: (polygon, don't-care) of each image."""
 
     def __init__(self, *regions: list[tuple[Polygon, bool]]) -> None:
-        self.regions = regions
         self.asked: list[int] = []
+        super().__init__([self.record_of(tuple(image)) for image in regions])
 
-    def __len__(self) -> int:
-        return len(self.regions)
+    @staticmethod
+    def record_of(regions: tuple[tuple[Polygon, bool], ...]) -> LabelRecord:
+        polygons, ignore = tuple(polygon for polygon, _ in regions), np.array([flag for _, flag in regions], bool)
+        return LabelRecord(Path("none.jpg"), None, polygons, ignore, ("",) * len(regions), size=(100, 200))
 
-    def outline(self, index: int) -> Outline:
+    def open(self, index: int) -> LazyPicture:
         self.asked.append(index)
-        polygons, ignore = zip(*self.regions[index], strict=True) if self.regions[index] else ((), ())
-        return Outline(100, 200, polygons, np.array(ignore, bool))
+        return super().open(index)
 
 
-def as_it_is(height: int, width: int) -> tuple[float, float]:
-    assert (height, width) == (100, 200)
-    return 1.0, 1.0
+def count_regions(source: Labels, make: TargetMaker, down: float = 1.0, across: float = 1.0) -> RegionCounts:
+    """Count with the images stretched by two factors."""
+    found = count_regions_at(source, make, round(100 * down), round(200 * across), "stretch")
+    assert found is not None
+    return found
 
 
 WORD = (box(10, 10, 60, 20), False)
@@ -45,47 +57,40 @@ SMALL = (box(10, 10, 60, 7.9), False)
 
 
 def test_each_kind_is_counted():
-    found = count_regions(Labels([WORD, DONT_CARE], [], [OUTSIDE, SMALL, WORD]), MAKE, as_it_is)
+    found = count_regions(Labels([WORD, DONT_CARE], [], [OUTSIDE, SMALL, WORD]), MAKE)
     # heights of the words and the small one: 7.9, 20, 20
     assert found == RegionCounts(regions=5, dont_care=1, outside=1, too_small=1, usable=2, height=20.0)
     assert found.shares("640x640") == "20% don't-care (###), 20% too small at 640x640, 20% outside their image"
 
 
 def test_a_dont_care_region_is_counted_once():
-    found = count_regions(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE, as_it_is)
+    found = count_regions(Labels([(OUTSIDE[0], True), (SMALL[0], True)]), MAKE)
     assert found == RegionCounts(2, 2, 0, 0, 0, 0.0)
 
 
 def test_a_region_is_measured_after_the_resize():
-    def half(height: int, width: int) -> tuple[float, float]:
-        return 0.5, 0.5
-
-    found = count_regions(Labels([(box(10, 10, 60, 16), False), (box(10, 10, 60, 15), False)]), MAKE, half)
+    found = count_regions(Labels([(box(10, 10, 60, 16), False), (box(10, 10, 60, 15), False)]), MAKE, 0.5, 0.5)
     assert (found.usable, found.too_small, found.height) == (1, 1, pytest.approx(7.75))  # of 8 and 7.5 px
-
-    def wider(height: int, width: int) -> tuple[float, float]:
-        return 0.5, 2.0  # down, across: a stretched image
-
-    found = count_regions(Labels([(box(10, 10, 60, 15), False)]), MAKE, wider)
+    found = count_regions(Labels([(box(10, 10, 60, 15), False)]), MAKE, 0.5, 2.0)
     assert (found.too_small, found.height) == (1, pytest.approx(7.5))
 
 
 def test_a_region_without_area_is_too_small():
     line = (np.array([[10, 10], [60, 10], [60, 10], [10, 10]], np.float32), False)
-    assert count_regions(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0), as_it_is).too_small == 1
+    assert count_regions(Labels([line]), TargetMaker(0.4, 0.3, 0.7, 0.0)).too_small == 1
 
 
 def test_a_region_partly_inside_is_inside():
-    assert count_regions(Labels([(box(190, 10, 60, 20), False)]), MAKE, as_it_is).usable == 1
+    assert count_regions(Labels([(box(190, 10, 60, 20), False)]), MAKE).usable == 1
 
 
 def test_a_large_data_set_is_sampled_and_read_completely_before_a_refusal(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(region_counts, "MAX_SAMPLED", 3)
     good = Labels(*[[WORD]] * 9)
-    assert count_regions(good, MAKE, as_it_is).usable == 3
+    assert count_regions(good, MAKE).usable == 3
     assert good.asked == [0, 4, 8]
     hidden = Labels([DONT_CARE], [WORD], [DONT_CARE], [DONT_CARE], [DONT_CARE])  # not among 0, 2, 4
-    found = count_regions(hidden, MAKE, as_it_is)
+    found = count_regions(hidden, MAKE)
     assert (found.regions, found.usable) == (5, 1)
     assert hidden.asked == [0, 2, 4, 0, 1, 2, 3, 4]
 

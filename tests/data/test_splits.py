@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.splits import EmptySource, Splits, custom, icdar2015, overlap, synthetic
+from resnet18_ocrdet.data.splits import Splits, custom, icdar2015, overlap, synthetic
 from resnet18_ocrdet.errors import UserError
 
 PIXELS = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
@@ -210,10 +210,6 @@ def test_synthetic_splits_share_no_scene():
     first = [part.load(0) for part in (splits.train, splits.val, splits.test)]
     assert {scene.image.shape for scene in first} == {(96, 128, 3)}
     assert len({scene.name for scene in first}) == len({scene.image.tobytes() for scene in first}) == 3
-
-
-def test_empty_source():
-    assert len(EmptySource()) == 0
 
 
 def test_official_training_set():

@@ -68,21 +68,19 @@ class PixelCache:
         return int(np.diff(self._first)[self._filled == 0].sum())
 
 
-def make_cache(
-    kind: CacheKind, paths: Sequence[Path], sizes: NDArray[np.integer], where: Path | None = None
-) -> PixelCache:
-    """Reserve space for the images, in memory ("ram") or in a file ("disk").
+def make_cache(kind: CacheKind, paths: Sequence[Path], sizes: NDArray[np.integer]) -> PixelCache:
+    """Reserve space for the images, in memory ("ram") or in a file in `cache_folder()` ("disk").
 
-    sizes: (N, 2), height and width in px. where: folder of the file, `cache_folder()` by default. The file's name
-    depends on the names, sizes and times of the image files: the next run finds it again, changed images get a new one.
-    Raises UserError if there is not enough space. In memory, all caches of this process count, and those of the other
-    processes of the run on this machine, which are assumed to be the same."""
+    sizes: (N, 2), height and width in px. The file's name depends on the names, sizes and times of the image files: the
+    next run finds it again, changed images get a new one. Raises UserError if there is not enough space. In memory, all
+    caches of this process count, and those of the other processes of the run on this machine, which are assumed to be
+    the same."""
     total = int(_offsets(sizes)[-1])
     if kind == "ram":
         cache = PixelCache(sizes, _in_memory(total, len(sizes)))
         _in_ram.add(cache)
         return cache
-    return PixelCache(sizes, _in_file(total, paths, sizes, where or cache_folder()))
+    return PixelCache(sizes, _in_file(total, paths, sizes, cache_folder()))
 
 
 def cache_folder() -> Path:

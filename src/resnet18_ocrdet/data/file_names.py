@@ -1,4 +1,4 @@
-"""Which strings are valid file names, and what a path points to.
+"""Which strings are valid file names, what a path points to, and the files in the fingerprint of a data set.
 
 Lists and labels name files. `Path.is_file` raises for names that are too long and for folders without permission; here
 such files do not exist.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 MAX_NAME = 4096  # bytes of a whole name (PATH_MAX of Linux)
 MAX_PART = 255  # bytes between two slashes (NAME_MAX)
 MAX_PARTS = 64  # folders in a name
+ABSENT = -1  # size of a file without access; reported when it is read
 
 _SLASH = re.compile(r"[/\\]")
 
@@ -52,3 +54,17 @@ def is_folder_entry(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def file_size(path: Path) -> int:
+    """Bytes in a file; ABSENT without access."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return ABSENT
+
+
+def file_chunks(paths: Iterable[Path]) -> Iterator[bytes]:
+    """One chunk per file, in order: its name without folders, and its size in bytes. Files are not opened."""
+    for path in paths:
+        yield f"{path.name}\0{file_size(path)}".encode("utf-8", "surrogateescape")

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.cache import CacheKind, PixelCache, make_cache
-from resnet18_ocrdet.data.fingerprint import file_chunks
+from resnet18_ocrdet.data.file_names import file_chunks
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image, LazyPicture, Outline, Polygon, Sample
+from resnet18_ocrdet.structures import Image, LazyPicture, Polygon, Sample
 
 UNKNOWN_SIZE = (0, 0)
 
@@ -30,13 +30,11 @@ class LabelledImages:
     All labels are in a few flat arrays: worker processes share them with their parent, while the reference counts of
     Python objects would make them copy the memory."""
 
-    def __init__(
-        self, records: Sequence[LabelRecord], cache: CacheKind = "none", cache_folder: Path | None = None
-    ) -> None:
+    def __init__(self, records: Sequence[LabelRecord], cache: CacheKind = "none") -> None:
         """Pack the records, in their order.
 
         cache: where to keep decoded pixels, see `data.cache`; unless "none", sizes missing in the records are read from
-        the images. cache_folder: of the file for "disk". Raises UserError if there is not enough space."""
+        the images. Raises UserError if there is not enough space."""
         polygons = [polygon for record in records for polygon in record.polygons]
         self._image_paths = _PackedTexts([str(record.image_path) for record in records])
         self._label_paths = _PackedTexts([str(record.label_path or "") for record in records])
@@ -48,7 +46,6 @@ class LabelledImages:
         self._vertices.flags.writeable = self._ignore.flags.writeable = False
         self._sizes = np.array([record.size or UNKNOWN_SIZE for record in records], np.int32).reshape(-1, 2)  # (N, 2)
         self._kind: CacheKind = cache if len(records) else "none"
-        self._cache_folder = cache_folder
         self._cache = self._make_cache()
 
     def __len__(self) -> int:
@@ -89,7 +86,7 @@ class LabelledImages:
         paths = [Path(self._image_paths[index]) for index in range(len(self))]
         for index in np.flatnonzero((self._sizes == UNKNOWN_SIZE).all(axis=1)).tolist():
             self._sizes[index] = read_header(paths[index])[:2]
-        return make_cache(self._kind, paths, self._sizes, self._cache_folder)
+        return make_cache(self._kind, paths, self._sizes)
 
     def __getstate__(self) -> dict[str, Any]:
         """For processes that are not forked: they cannot share memory, only the cache file."""
@@ -111,11 +108,6 @@ class LabelledImages:
             texts=tuple(self._texts[region] for region in range(first, last)),
             size=self._size(index),
         )
-
-    def outline(self, index: int) -> Outline:
-        """Labels and size of image `index`, without its pixels. Raises UserError if it is not an image."""
-        record = self.record(index)
-        return Outline(*(record.size or read_header(record.image_path)[:2]), record.polygons, record.ignore)
 
     def _span(self, index: int) -> tuple[int, int]:
         """First and last (exclusive) region of an image. Raises IndexError."""

@@ -6,32 +6,21 @@ Legend: K regions of one image.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from math import ceil
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..geometry.polygon import clip_to_image, min_area_quad
-from ..structures import Outline, Polygon, Resize, Source
+from ..geometry.polygon import clip_to_image
+from ..structures import Polygon, Resize, Source
 from .labels import LabelledImages
 from .letterbox import scale_to
-from .targets import TargetMaker
+from .targets import TargetMaker, shorter_side
 
 MAX_SAMPLED = 5000  # images of a large data set, spread evenly; all of them if none has a usable region
 MIN_USABLE = 0.5  # share of the care regions; below it there is a note
 MAX_DONT_CARE = 0.9  # share of the regions; above it there is a note
-
-
-class LabelSource(Protocol):
-    """A source that returns labels without decoding images."""
-
-    def __len__(self) -> int:
-        """Count the images."""
-
-    def outline(self, index: int) -> Outline:
-        """Size and labels of image `index`."""
 
 
 class RegionCounts(NamedTuple):
@@ -59,30 +48,33 @@ class RegionCounts(NamedTuple):
         return ", ".join(f"{count / self.regions:.0%} {what}" for count, what in parts)
 
 
-def count_regions(
-    source: LabelSource, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]
-) -> RegionCounts:
-    """Count the regions of a source. scale: (height, width) of an image -> scale factors (y, x) of its resize."""
-    whole = range(len(source))
-    chosen = sorted({round(place) for place in np.linspace(0, len(whole) - 1, min(MAX_SAMPLED, len(whole)))})
-    found = _count(source, chosen, make, scale)
-    if found.usable == 0 and len(chosen) < len(whole):
-        found = _count(source, whole, make, scale)
-    return found
-
-
 def count_regions_at(
     source: Source, make: TargetMaker, height: int, width: int, resize: Resize, zoom: float = 1.0
 ) -> RegionCounts | None:
     """Count the regions of images resized to an input size and magnified `zoom` times; None for synthetic scenes."""
     if not isinstance(source, LabelledImages):
         return None
+    whole = range(len(source))
 
-    def scale(image_height: int, image_width: int) -> tuple[float, float]:
-        down, across = scale_to(image_height, image_width, height, width, resize)
-        return zoom * down, zoom * across
+    def counts(indices: Iterable[int]) -> RegionCounts:
+        kinds: Counter[str] = Counter()
+        heights: list[float] = []
+        for image in map(source.open, indices):
+            scale_y, scale_x = scale_to(image.height, image.width, height, width, resize)
+            for polygon, ignore in zip(image.polygons, image.ignore, strict=True):
+                scaled: Polygon = polygon * np.array([zoom * scale_x, zoom * scale_y], np.float32)
+                if ignore:
+                    kinds["dont_care"] += 1
+                elif not clip_to_image(polygon, image.height, image.width):
+                    kinds["outside"] += 1
+                else:
+                    kinds["usable" if make.pieces(scaled) else "too_small"] += 1
+                    heights.append(shorter_side(scaled))
+        each = {kind: kinds[kind] for kind in ("dont_care", "outside", "too_small", "usable")}
+        return RegionCounts(kinds.total(), **each, height=float(np.median(heights)) if heights else 0.0)
 
-    return count_regions(source, make, scale)
+    found = counts(sorted({round(place) for place in np.linspace(0, len(whole) - 1, min(MAX_SAMPLED, len(whole)))}))
+    return found if found.usable or len(whole) <= MAX_SAMPLED else counts(whole)
 
 
 def no_usable_region_error(found: RegionCounts, at: str, min_text_size: float) -> str | None:
@@ -127,33 +119,3 @@ def low_usability_note(found: RegionCounts, split: str, at: str, min_text_size: 
             f"with {ceil(10 * min_text_size / found.height) / 10:.1f} times the sides"
         )
     return f"{split}: {found.usable} of {care} {usable}: {lost}{more}{hint}"
-
-
-def _count(
-    source: LabelSource, indices: list[int] | range, make: TargetMaker, scale: Callable[[int, int], tuple[float, float]]
-) -> RegionCounts:
-    kinds: Counter[str] = Counter()
-    heights: list[float] = []
-    for index in indices:
-        image = source.outline(index)
-        scale_y, scale_x = scale(image.height, image.width)
-        for kind, height in _classify(image, np.array([scale_x, scale_y], np.float32), make):
-            kinds[kind] += 1
-            heights += [height] if kind in ("too_small", "usable") else []
-    counts = {name: kinds[name] for name in ("dont_care", "outside", "too_small", "usable")}
-    return RegionCounts(kinds.total(), **counts, height=float(np.median(heights)) if heights else 0.0)
-
-
-def _classify(image: Outline, scale: NDArray[np.float32], make: TargetMaker) -> Iterator[tuple[str, float]]:
-    """Kind of each region, and its height in px after the resize."""
-    for polygon, ignore in zip(image.polygons, image.ignore, strict=True):
-        scaled: Polygon = polygon * scale
-        height = min_area_quad(scaled)[1]
-        if ignore:
-            yield "dont_care", height
-        elif not clip_to_image(polygon, image.height, image.width):
-            yield "outside", height
-        elif not make.pieces(scaled):
-            yield "too_small", height
-        else:
-            yield "usable", height

@@ -11,7 +11,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from resnet18_ocrdet.data.cache import CacheKind
 from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_policy
-from resnet18_ocrdet.data.file_names import is_file
+from resnet18_ocrdet.data.file_names import file_size, is_file
 from resnet18_ocrdet.data.findings import MAX_LABEL_MB
 from resnet18_ocrdet.data.image_checks import Coords, Exif
 from resnet18_ocrdet.data.labels import LabelledImages
@@ -29,9 +29,7 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.text_file import read_lines
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.structures import Picture, Sample, Source
-
-__all__ = ["EmptySource", "LabelledImages", "Splits", "custom", "icdar2015", "overlap", "synthetic"]
+from resnet18_ocrdet.structures import Source
 
 SplitSpec: TypeAlias = float | str | None
 
@@ -49,26 +47,6 @@ class Splits(NamedTuple):
     notes: tuple[str, ...] = ()  # what was found in the files, one line each
 
 
-class EmptySource:
-    """No images: the training split of a root that contains only test images."""
-
-    def __len__(self) -> int:
-        """Count the images: 0."""
-        return 0
-
-    def open(self, index: int) -> Picture:
-        """Raise IndexError."""
-        raise IndexError(f"image {index} of 0")
-
-    def load(self, index: int) -> Sample:
-        """Raise IndexError."""
-        raise IndexError(f"image {index} of 0")
-
-    def fingerprint(self) -> Iterable[bytes]:
-        """No chunks."""
-        return ()
-
-
 def synthetic(
     train_size: int,
     val_size: int,
@@ -82,10 +60,10 @@ def synthetic(
     """Render the images: `train_size`, `val_size` and `test_size` different scenes of height × width pixels.
 
     fonts, backgrounds: folders of font files and photos; None for the built-in fonts and painted backgrounds."""
-    folders = {"fonts": Path(fonts) if fonts else None, "backgrounds": Path(backgrounds) if backgrounds else None}
-    train = SyntheticScenes(train_size, height, width, seed, first=0, **folders)
-    val = SyntheticScenes(val_size, height, width, seed, first=SYNTHETIC_VAL_FIRST, **folders)
-    test = SyntheticScenes(test_size, height, width, seed, first=SYNTHETIC_TEST_FIRST, **folders)
+    fonts, backgrounds = (Path(folder) if folder else None for folder in (fonts, backgrounds))
+    firsts = {0: train_size, SYNTHETIC_VAL_FIRST: val_size, SYNTHETIC_TEST_FIRST: test_size}
+    scenes = (SyntheticScenes(n, height, width, seed, first, fonts, backgrounds) for first, n in firsts.items())
+    train, val, test = scenes
     return Splits(train, val, test)
 
 
@@ -134,9 +112,9 @@ def _labelled(
     notes += [f"note: {line}" for line in (*lines, reading.exif) if line]
     test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
     return Splits(
-        _pack(train_records, cache),
-        _pack(own_val or val_records, cache),
-        _pack(test, test_cache) if test else None,
+        LabelledImages(train_records, cache),
+        LabelledImages(own_val or val_records, cache),
+        LabelledImages(test, test_cache) if test else None,
         tuple(notes),
     )
 
@@ -187,29 +165,22 @@ def choose(
 
 def overlap(splits: Splits) -> list[str]:
     """List the images that are in both training and validation: the same file, or another one with the same bytes."""
-    if not isinstance(splits.train, LabelledImages) or not isinstance(splits.val, LabelledImages):
-        return []
-    return same_images(splits.train.records, splits.val.records)
+    if isinstance(splits.train, LabelledImages) and isinstance(splits.val, LabelledImages):
+        return same_images(splits.train.records, splits.val.records)
+    return []
 
 
 def same_images(first: Sequence[LabelRecord], second: Sequence[LabelRecord]) -> list[str]:
     """List the images of the second that are also in the first: the same file, or another one with the same bytes."""
-    known: dict[str, Path] = {_absolute(record): record.image_path for record in first}
+    known = {_absolute(record): record.image_path for record in first}
     by_size: dict[int, list[Path]] = {}
     for path in known.values():
-        by_size.setdefault(_bytes_in(path), []).append(path)
+        by_size.setdefault(file_size(path), []).append(path)
     return [
         str(record.image_path)
         for record in second
-        if _absolute(record) in known or _has_copy(record.image_path, by_size.get(_bytes_in(record.image_path), []))
+        if _absolute(record) in known or _has_copy(record.image_path, by_size.get(file_size(record.image_path), []))
     ]
-
-
-def _bytes_in(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1  # reported when the file is read
 
 
 def _has_copy(path: Path, others: Sequence[Path]) -> bool:
@@ -228,12 +199,12 @@ def _absolute(record: LabelRecord) -> str:
 def _choose_range(records: Sequence[LabelRecord], low: int, high: int, where: str) -> list[int]:
     """Records whose image names end in a number from low to high, inclusive. Raises UserError for none."""
     endings = [re.search(r"[0-9]+$", record.image_path.stem) for record in records]
-    numbers = [int(ending[0]) if ending else None for ending in endings]
-    known = [number for number in numbers if number is not None]
-    if not known:
+    numbers = {index: int(ending[0]) for index, ending in enumerate(endings) if ending}
+    if not numbers:
         raise UserError(f"{where}: a range needs image names that end in a number, such as img_801.jpg; found none")
-    chosen = [index for index, number in enumerate(numbers) if number is not None and low <= number <= high]
+    chosen = [index for index, number in numbers.items() if low <= number <= high]
     if not chosen:
+        known = numbers.values()
         raise UserError(f"{where}: no image in this range, the names go from {min(known)} to {max(known)}")
     return chosen
 
@@ -255,7 +226,3 @@ def _choose_named(records: Sequence[LabelRecord], path: Path, where: str, max_la
     if not chosen:
         raise UserError(f"{where}: the file does not name any image")
     return sorted(chosen)
-
-
-def _pack(records: Sequence[LabelRecord], cache: CacheKind) -> Source:
-    return LabelledImages(records, cache) if records else EmptySource()

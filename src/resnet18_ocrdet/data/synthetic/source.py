@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet18_ocrdet.data.fingerprint import file_chunks
+from resnet18_ocrdet.data.file_names import file_chunks
 from resnet18_ocrdet.data.synthetic.compose import Scene, draw_scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.typeset import LATIN_FACES, check_font
