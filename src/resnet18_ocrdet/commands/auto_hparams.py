@@ -14,8 +14,7 @@ from ..data.loader import EvalLoader
 from ..data.region_counts import RegionCounts
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
-from ..evaluation.metrics import IcdarMetric
-from ..evaluation.records import Score
+from ..evaluation.metrics import IcdarMetric, Score
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
@@ -105,8 +104,7 @@ def choose_values(cfg: DictConfig, typed: Sequence[str], start: StartingPoint, d
             lines.append(f"{key}={as_typed(value)}: {reason}")
     if "max_lr" in cfg.scheduler and PEAK not in names:
         cfg.scheduler.max_lr = cfg.optimizer.lr
-    for line in lines:
-        display.line(line)
+    display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
     return {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
 

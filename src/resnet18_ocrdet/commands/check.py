@@ -44,8 +44,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     reading = read(cfg.data)
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
-    for line in summary(root, reading):
-        display.line(line)
+    display.lines(summary(root, reading))
     # before the check adds findings that a training does not look for
     outcome = training_outcome(reading, cfg.data.on_error, cfg.data.missing_gt)
     needed = needed_overrides(reading, cfg.data.on_error, cfg.data.missing_gt)
@@ -58,8 +57,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         result = result._replace(seconds=time.perf_counter() - began)
         issues = [] if result.labels is None else issue_messages(result.labels, root)
         commands = suggested_commands(result, needed, cfg.init.weights is not None)
-        for line in (*finding_messages(result), outcome, *(each.text for each in result.advice), *issues, *commands):
-            display.line(line)
+        advice = [each.text for each in result.advice]
+        display.lines([*finding_messages(result), outcome, *advice, *issues, *commands])
         try:
             with output.writing() as staged:
                 write_report_json(staged / REPORTS[0], result)
@@ -135,5 +134,4 @@ def _fix(result: CheckResult, folder: Path, overwrite: bool, display: Display) -
     parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
         copied = write_fixed_copy(parts, folder, advance, overwrite)
-    for line in copy_messages(report, folder, copied, skipped):
-        display.line(line)
+    display.lines(copy_messages(report, folder, copied, skipped))

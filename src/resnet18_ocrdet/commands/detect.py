@@ -65,8 +65,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             totals = _detect(predictor, folder, left, display)
             label_files = write_formats(folder, mine, totals.errors)
             display.line(f"{_summary(totals, label_files, time.perf_counter() - began)}; results in {folder.root}")
-            for line in _notes(cfg, predictor, folder, totals):
-                display.line(line)
+            display.lines(_notes(cfg, predictor, folder, totals))
             return 1 if totals.errors else 0
     except OSError as error:  # of the disk; every recorded image is complete
         display.line(f"output={output}: cannot be written ({error.strerror}); finished images are kept")

@@ -124,8 +124,7 @@ class CheckpointScorer:
         if not all(map(math.isfinite, result.loss.values())):
             raise UserError(f"{self.name}: its loss is NaN: the weights of its threshold map cannot be used")
         if result.score.hmean == 0:
-            for line in explain_zero(result.score, result.decode_stats, metric.best_iou, contract):
-                display.line(line)
+            display.lines(explain_zero(result.score, result.decode_stats, metric.best_iou, contract))
         display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
         about = self._about(result, precision) if world.first else {}
         if calibration is not None:
@@ -139,12 +138,8 @@ class CheckpointScorer:
         maker, shape = build.build_target_maker(self.saved.train), (contract.height, contract.width, contract.resize)
         usable, at = count_regions_at(source, maker, *shape), f"{contract.height}x{contract.width}"
         workers = build.count_workers(self.cfg.workers, world.local_size)
-        for note in (
-            None if usable is None else low_usability_note(usable, name, at, contract.min_text_size),
-            too_many_workers(workers, "workers", world.local_size),
-        ):
-            if note is not None:
-                display.line(f"note: {note}")
+        size_note = None if usable is None else low_usability_note(usable, name, at, contract.min_text_size)
+        display.lines([size_note, too_many_workers(workers, "workers", world.local_size)], "note: ")
         views, pin = EvalDataset(source, maker, *shape), device.type == "cuda"
         return EvalLoader(views, self.cfg.batch_size, workers, pin, world.rank, world.size)
 

@@ -9,8 +9,7 @@ from omegaconf import DictConfig
 from .. import build
 from ..errors import UserError
 from ..evaluation.icdar_files import read_predictions
-from ..evaluation.metrics import IcdarMetric
-from ..evaluation.records import EvalSample
+from ..evaluation.metrics import EvalSample, IcdarMetric
 from ..runtime.console import Display
 from ..runtime.distributed import World
 from ..runtime.messages import count, printable

@@ -13,8 +13,7 @@ from ..config.check import plain
 from ..data.labels import LabelledImages
 from ..data.splits import Splits
 from ..errors import UserError
-from ..evaluation.metrics import IcdarMetric
-from ..evaluation.records import EvalSample
+from ..evaluation.metrics import EvalSample, IcdarMetric
 from ..runtime.console import Display
 from ..runtime.messages import count
 from ..structures import Source
@@ -47,8 +46,7 @@ def choose_split(cfg: DictConfig, splits: Splits, data: DictConfig, display: Dis
     """The split asked for; by default test if the set named with data= has one, else val. data: settings of `splits`.
 
     Raises UserError if it has no images."""
-    for message in splits.notes:
-        display.line(message)
+    display.lines(splits.notes)
     name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else "val")
     source: Source | None = getattr(splits, name)
     if not source:

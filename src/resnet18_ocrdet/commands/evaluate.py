@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..evaluation.icdar_files import holds_results
 from ..evaluation.metrics import IcdarMetric
 from ..model.bundled import BUNDLED, weights_path
-from ..report.analysis import ErrorAnalysis, analyze
+from ..report.analysis import ErrorAnalysis
 from ..report.compare import compare_scores, describe_change
 from ..report.files import (
     BOXES,
@@ -66,8 +66,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             display.line(f"output={output.root}: the results cannot be written ({reason}); the folder is unchanged")
             code = 1
         if cfg.calibrate:
-            for line in summary_lines(result.about["calibration"], cfg.checkpoint):
-                display.line(line)
+            display.lines(summary_lines(result.about["calibration"], cfg.checkpoint))
             return code if result.about["calibration"] else 1
     return code
 
@@ -113,13 +112,12 @@ def _refuse_inside_data(output: Path, root: str | None) -> None:
 def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, source: Source, display: Display) -> None:
     """Print the score and write the results. Raises OSError; then nothing was written."""
     result = with_unique_names(result, source)
-    analysis = analyze(result.metric, result.samples)
+    analysis = ErrorAnalysis(result.metric, result.samples)
     baseline = None if old is None else _baseline(with_unique_names(old, source), result.metric)
     content = analysis.to_dict() | result.about
     if baseline is not None and old is not None:
         content["baseline"] = old.about | baseline.analysis.to_dict() | {"change": baseline.change._asdict()}
-    for line in _score_lines(analysis):
-        display.line(line)
+    display.lines(_score_lines(analysis))
     if baseline is not None:
         display.line(f"compared with {baseline.name}, {_scores(baseline.analysis)}: {describe_change(baseline.change)}")
         display.line(f"regions: {baseline.change.gained} gained, {baseline.change.lost} lost")
@@ -141,7 +139,8 @@ def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, so
 
 
 def _baseline(old: EvalResult, metric: IcdarMetric) -> Baseline:
-    return Baseline(_name(old), analyze(old.metric, old.samples), compare_scores(old.metric.images, metric.images))
+    before = ErrorAnalysis(old.metric, old.samples)
+    return Baseline(_name(old), before, compare_scores(before.rows, metric.images))
 
 
 def _name(result: EvalResult) -> str:

@@ -65,8 +65,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         remove_leftovers([output.parent])
         if not cfg.overwrite:
             refuse_foreign(output, card, source)
-    for line in _warnings(Contract.from_dict(model.content["contract"]), contract, cfg.dynamic_shapes):
-        display.line(line)
+    display.lines(_warnings(Contract.from_dict(model.content["contract"]), contract, cfg.dynamic_shapes))
     display.line(f"exporting {_name(cfg)} to {output}")
     with _disk_errors(output), staging_folder(output.parent) as staged:
         exported, sidecar = staged / output.name, staged / sidecar_of(output).name

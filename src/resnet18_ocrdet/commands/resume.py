@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +11,6 @@ from ..config.check import check_run
 from ..config.interpolation import escape_interpolation
 from ..config.override_grammar import typed_keys
 from ..errors import UserError
-from ..model.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.console import Display
 from .auto_hparams import keep_chosen
 from .cross_checks import check_settings
@@ -22,19 +19,6 @@ SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = {"model", "loss", "optimizer", "scheduler", "data", "input_size", "augment"}
 SECTIONS = ("model", "loss", "optimizer", "scheduler", "data", "input_size", "augment", "init", "train", "decode")
 NOT_TRAINING = ("resume", "run_dir", "overwrite")  # settings of the call, not of the run
-
-
-def newest_whole(candidates: Sequence[Path], display: Display) -> tuple[Path, Checkpoint]:
-    """The first checkpoint that can be read; a damaged one is named and renamed. Raises UserError when none can."""
-    for path, following in zip(candidates, [*candidates[1:], None], strict=True):
-        try:
-            return path, load_checkpoint(path)
-        except UserError as error:
-            if following is None:
-                raise
-            display.line(f"note: {error}; continuing from the checkpoint before it, {following}")
-            path.replace(path.with_name(path.name + ".damaged"))  # out of the way of the next save's rotation
-    raise AssertionError("no candidates")
 
 
 def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:
@@ -74,8 +58,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")
-    if line := _stretched(before, after):
-        display.line(f"note: {line}")
+    display.lines([_stretched(before, after)], "note: ")
     return after
 
 

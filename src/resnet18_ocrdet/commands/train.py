@@ -6,6 +6,7 @@ train_report.py makes the lines that are printed.
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,7 +46,6 @@ from .train_report import (
     run_line,
     show_precision_recall,
     step_note,
-    write_about,
     write_summary,
 )
 from .train_start import claim_checkpoint, claim_folder, refuse_preview, write_preview
@@ -72,8 +72,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
         parts = assemble(cfg, display, world, content is not None, overrides)
-        for line in suspicions(cfg):  # after assemble: also about the values that train.auto_hparams chose
-            display.line(f"note: {line}")
+        display.lines(suspicions(cfg), "note: ")  # after assemble: also about the values that train.auto_hparams chose
         if cfg.train.preview:
             if world.first:
                 write_preview(parts, folder, display)
@@ -88,7 +87,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         interrupt = held.enter_context(Interrupt())
         if world.first:
             OmegaConf.save(cfg, folder.config)
-            write_about(folder, parts.about)
+            folder.about.write_text(json.dumps(parts.about, indent=1) + "\n", encoding="utf-8")
             display.log_to(folder.log)
         return Training(cfg, parts, checkpointer, folder, display, interrupt).fit()
 
@@ -161,8 +160,8 @@ class Training:
                 self.checkpointer.last_if_due()
         if before is not None:
             taken = min(steps - done, state.sums.steps)
-            if line := standing_still(before.share(state.model), taken, self.cfg.optimizer.lr):
-                self.display.line(f"warning: {line}")
+            still = standing_still(before.share(state.model), taken, self.cfg.optimizer.lr)
+            self.display.lines([still], "warning: ")
 
     def _report(self, record: StepRecord) -> None:
         """Log one step, and print what is unusual about it."""
@@ -172,14 +171,9 @@ class Training:
                 self.logger.fault(record)
         elif record.step % self.cfg.train.log_every == 0:
             self.logger.step(record, peak_memory(self.parts.compute.device))
-        if line := self.diagnosis.step(record):
-            self.display.line(f"warning: {line}")
+        self.display.lines([self.diagnosis.step(record)], "warning: ")
         if record.step == self._first_step + STEPS_TO_JUDGE_BY:
-            self._warn_if_long(record)
-
-    def _warn_if_long(self, record: StepRecord) -> None:
-        if line := long_run_line(record, self.cfg, self.parts):
-            self.display.line(line)
+            self.display.lines([long_run_line(record, self.cfg, self.parts)])
 
     def _validate(self) -> tuple[Validation, IcdarMetric]:
         parts, metric, overlays = self.parts, IcdarMetric(), Overlays(limit=4)
@@ -223,8 +217,7 @@ class Training:
             show_precision_recall(metric, record["ap"], self.logger, state.step, path)
         self.checkpointer.last()
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
-        for line in self._signs(record, validation, metric):
-            self.display.line(f"warning: {line}")
+        self.display.lines(self._signs(record, validation, metric), "warning: ")
 
     def _signs(self, record: dict[str, Any], validation: Validation | None, metric: IcdarMetric | None) -> list[str]:
         """Lines on what goes wrong in this run."""
@@ -257,8 +250,7 @@ class Training:
             lines = write_bad_batch(folder if self.world.first else folder / f"rank_{self.world.rank}", stop.batches)
         except OSError as error:
             lines = [f"  its images could not be written: {error}"]
-        for line in lines:
-            self.display.line(line)
+        self.display.lines(lines)
         return stop.exit_code
 
     def _break_off(self, error: Exception) -> int:

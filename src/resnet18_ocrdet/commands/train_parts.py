@@ -64,8 +64,7 @@ def assemble(
         take_thresholds(cfg, chosen, display)
     contract = build.build_contract(cfg, compute.precision)
     splits = build.build_splits(cfg.data)
-    for line in splits.notes:
-        display.line(line)
+    display.lines(splits.notes)
     _check_images(splits, cfg, display)
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)
@@ -73,8 +72,7 @@ def assemble(
     if not resuming:  # a resumed run learns its epoch later
         loader.begin()  # while the network is imported and built
     model, loaded = build.build_model(cfg, with_weights=not resuming)
-    for line in loaded:
-        display.line(line)
+    display.lines(loaded)
     # channels last: convolutions then read images as they lie in memory
     net = model.to(device).to(memory_format=torch.channels_last)
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
@@ -152,16 +150,14 @@ def _check_regions(
         raise UserError(why)
     parts = {"training": splits.train, "validation": splits.val}
     counted = {part: count_regions_at(source, targets, *shape) for part, source in parts.items()}
-    for part, found in counted.items():
-        if found is not None and (line := low_usability_note(found, part, at, cfg.train.min_text_size)):
-            display.line(f"note: {line}")
+    known = [(part, found) for part, found in counted.items() if found is not None]
+    display.lines((low_usability_note(found, part, at, cfg.train.min_text_size) for part, found in known), "note: ")
     return counted["training"]
 
 
 def _report_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:
     """Print what differs from what was typed, or is probably a mistake."""
-    if line := too_many_workers(loader.workers, "train.workers", world.local_size):
-        display.line(f"note: {line}")
+    display.lines([too_many_workers(loader.workers, "train.workers", world.local_size)], "note: ")
     if loader.batch_size < cfg.train.batch_size:
         display.line(
             f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "

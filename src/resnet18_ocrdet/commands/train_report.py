@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -112,11 +111,6 @@ def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
     return f"{line}  {duration(record['seconds'])}"
 
 
-def write_about(folder: RunFolder, about: Mapping[str, Any]) -> None:
-    """Where the code and the data of a run come from, as JSON."""
-    folder.about.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-
-
 def show_precision_recall(
     metric: IcdarMetric, ap: float | None, logger: RunLogger, step: int, path: Path | None
 ) -> None:
@@ -143,27 +137,22 @@ def write_summary(
     kept = folder.best if folder.best.is_file() else folder.last
     drawn = _try(lambda: draw_curves(records, folder.curves))
     best = max((r for r in records if r["hmean"] is not None), key=lambda r: float(r["hmean"]), default=None)
+    skipped = sum(record.get("skipped", 0) for record in records)
+    steps = count(records[-1].get("step", 0) if records else 0, "step")
+    warnings = [f"warning: {skipped} of {steps} were skipped, see guard.jsonl: try a lower optimizer.lr"]
     lines = [
         f"done in {duration(seconds)}; best hmean "
         + ("none" if best is None else f"{best['hmean']:.4f} in epoch {best['epoch']}"),
         *_gain(best, start),
-        *_skipped(records),
+        *(warnings if skipped else []),
         f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
         f"evaluate: ocrdet-eval checkpoint={kept}",
         f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
     ]
-    for line in lines:
-        display.line(line)
+    display.lines(lines)
     unwritten = _try(lambda: bool(folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")))
     if unwritten is not True:
         display.line(f"{folder.finished}: not written: {unwritten}")
-
-
-def _skipped(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    skipped, steps = sum(record.get("skipped", 0) for record in records), records[-1].get("step", 0) if records else 0
-    if not skipped:
-        return []
-    return [f"warning: {skipped} of {count(steps, 'step')} were skipped, see guard.jsonl: try a lower optimizer.lr"]
 
 
 def _gain(best: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> list[str]:

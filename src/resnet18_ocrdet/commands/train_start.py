@@ -19,7 +19,6 @@ from ..runtime.manifest import Manifest
 from ..runtime.run_folder import REMEDY, RunFolder, find_resume, make_folder, passed_over
 from ..viz import draw
 from ..viz.overlays import preview
-from .resume import newest_whole
 from .train_parts import Parts
 
 
@@ -64,8 +63,16 @@ def claim_checkpoint(
         run.refuse_links()
         held.enter_context(RunLock(run.lock))  # before reading: another process may be writing its last step
         remove_leftovers([run.root, run.checkpoints])
-        path, content = newest_whole(candidates, display)
-        read[path] = content
+        path, *older = candidates
+        while path not in read:
+            try:
+                read[path] = load_checkpoint(path)
+            except UserError as error:
+                if not older:
+                    raise
+                display.line(f"note: {error}; continuing from the checkpoint before it, {older[0]}")
+                path.replace(path.with_name(path.name + ".damaged"))  # out of the way of the next save's rotation
+                path, *older = older
         return path
 
     path = world.from_first(claim)

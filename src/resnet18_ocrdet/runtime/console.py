@@ -6,7 +6,7 @@ Without a terminal the bar becomes a plain line every few seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,12 @@ class Display:
         text = printable(text)
         self.console.print(text, markup=False)
         self._log(text)
+
+    def lines(self, texts: Iterable[str | None], mark: str = "") -> None:
+        """Print each text that is not None, after `mark`."""
+        for text in texts:
+            if text is not None:
+                self.line(mark + text)
 
     @contextmanager
     def progress(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
