@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
 from resnet18_ocrdet.report.mistakes import KINDS, MEANING, Mistake, count_mistakes, find_mistakes
 from resnet18_ocrdet.structures import Detection
 from scored_images import box, images

@@ -13,14 +13,12 @@ import pytest
 from html_page import Page
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation.icdar_files import read_predictions
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
-from resnet18_ocrdet.report.analysis import analyze
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
+from resnet18_ocrdet.report.analysis import ErrorAnalysis, fit_of, recall_by_size, sizes_of
 from resnet18_ocrdet.report.cases import gained, lost, missed_of_size, worst_images
 from resnet18_ocrdet.report.compare import compare_scores, describe_change
 from resnet18_ocrdet.report.files import result_file_names, write_results, write_tables
 from resnet18_ocrdet.report.html import Baseline, write_report
-from resnet18_ocrdet.report.sizes import fit_of, recall_by_size, sizes_of
 from resnet18_ocrdet.structures import Detection
 from scored_images import box
 
@@ -35,7 +33,7 @@ def sample(name, regions, boxes, ignore=None):
 def analysis_of(samples):
     metric = IcdarMetric()
     metric.update_all(samples)
-    return analyze(metric, samples)
+    return ErrorAnalysis(metric, samples)
 
 
 def word(x, height, length=100.0):

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .analysis import ErrorAnalysis
+from .analysis import ErrorAnalysis, SizeBin, sizes_of
 from .mistakes import MistakeKind
-from .sizes import SizeBin, sizes_of
 
 
 class Case(NamedTuple):
@@ -23,9 +22,9 @@ class Case(NamedTuple):
 def mistakes_of_kind(analysis: ErrorAnalysis, kind: MistakeKind) -> list[Case]:
     """All mistakes of one kind."""
     return [
-        Case(image, regions, detections, f"best IoU {iou:.2f}")
-        for image, own, regions, detections, iou in analysis.mistakes
-        if own == kind
+        Case(each.image, each.regions, each.detections, f"best IoU {each.iou:.2f}")
+        for each in analysis.mistakes
+        if each.kind == kind
     ]
 
 

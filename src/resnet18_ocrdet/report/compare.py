@@ -34,17 +34,18 @@ def compare_scores(first: Sequence[ImageScore], second: Sequence[ImageScore], se
     if [row.name for row in first] != [row.name for row in second]:
         raise ValueError("the two scores are of different images")
     old, new = draw_scores(first, seed), draw_scores(second, seed)
-    by: dict[str, float | None] = {}
-    ends: dict[str, Interval | None] = {}
-    for name in NAMES:
-        whole, moved = new.whole[name] - old.whole[name], new.drawn[name] - old.drawn[name]
-        by[name] = float(whole) if np.isfinite(whole) else None
-        ends[name] = interval(moved[np.isfinite(moved)])
-    moved = new.drawn["hmean"] - old.drawn["hmean"]
-    moved = moved[np.isfinite(moved)]
-    better = float(((moved > 0) + 0.5 * (moved == 0)).mean()) if len(moved) else None
+    whole = {name: new.whole[name] - old.whole[name] for name in NAMES}
+    drawn = {name: new.drawn[name] - old.drawn[name] for name in NAMES}
+    moved = {name: values[np.isfinite(values)] for name, values in drawn.items()}
+    hmean = moved["hmean"]
     pairs = [({r for r, _ in a.pairs}, {r for r, _ in b.pairs}) for a, b in zip(first, second, strict=True)]
-    return ScoreChange(by, ends, better, sum(len(b - a) for a, b in pairs), sum(len(a - b) for a, b in pairs))
+    return ScoreChange(
+        by={name: float(value) if np.isfinite(value) else None for name, value in whole.items()},
+        interval_95={name: interval(values) for name, values in moved.items()},
+        better=float(((hmean > 0) + 0.5 * (hmean == 0)).mean()) if len(hmean) else None,
+        gained=sum(len(b - a) for a, b in pairs),
+        lost=sum(len(a - b) for a, b in pairs),
+    )
 
 
 def describe_change(change: ScoreChange) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
-from ..evaluation.records import EvalSample
+from ..evaluation.metrics import EvalSample
 from .analysis import ErrorAnalysis
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"
@@ -22,16 +22,15 @@ FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same boxes give the s
 
 def write_tables(output: Path, analysis: ErrorAnalysis) -> None:
     """Write per_image.csv, one line per image, and mistakes.csv, one line per mistake. Raises OSError."""
-    heads = ["image", "precision", "recall", "hmean", "matched", "care_regions", "care_detections"]
-    rows: list[list[object]] = [
-        [_as_text(row.name), *(getattr(row, head) for head in heads[1:])] for row in analysis.rows
-    ]
+    heads = ["precision", "recall", "hmean", "matched", "care_regions", "care_detections"]
+    rows = [(row.name, [getattr(row, head) for head in heads]) for row in analysis.rows]
     _write_csv(output / PER_IMAGE, heads, rows)
-    rows = [
-        [_as_text(analysis.rows[image].name), kind, _listed(regions), _listed(detections), f"{iou:.4f}"]
-        for image, kind, regions, detections, iou in analysis.mistakes
-    ]
-    _write_csv(output / MISTAKES, ["image", "mistake", "regions", "detections", "best_iou"], rows)
+    heads = ["mistake", "regions", "detections", "best_iou"]
+    rows = []
+    for image, kind, regions, detections, iou in analysis.mistakes:
+        values = [kind, " ".join(map(str, regions)), " ".join(map(str, detections)), f"{iou:.4f}"]
+        rows.append((analysis.rows[image].name, values))
+    _write_csv(output / MISTAKES, heads, rows)
 
 
 def write_results(output: Path, samples: Sequence[EvalSample]) -> list[str]:
@@ -71,17 +70,10 @@ def result_file_names(names: Sequence[str]) -> list[str]:
     return [f"{PREFIX}{name}{SUFFIX}" for name in chosen]
 
 
-def _as_text(name: str) -> str:
-    """An image name for a table; a quote before it if a spreadsheet would read it as a formula."""
-    return f"'{name}" if name.startswith(FORMULA_STARTS) else name
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return " ".join(map(str, numbers))
-
-
-def _write_csv(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _write_csv(path: Path, heads: Sequence[str], rows: Iterable[tuple[str, list[object]]]) -> None:
+    """rows: the name of an image, with a quote before it if a spreadsheet would read it as a formula, and values."""
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file)
-        table.writerow(heads)
-        table.writerows(rows)
+        table.writerow(["image", *heads])
+        for name, values in rows:
+            table.writerow([f"'{name}" if name.startswith(FORMULA_STARTS) else name, *values])

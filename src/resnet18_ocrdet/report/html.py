@@ -10,19 +10,16 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..evaluation.bootstrap import LEVEL, NAMES, Interval
-from ..evaluation.metrics import ImageScore
-from ..evaluation.records import EvalSample
 from ..runtime.messages import count
 from ..structures import Image
 from ..viz.charts import Bar, BarChart, precision_recall_curve, range_text
 from ..viz.crops import BLUE, GREEN, MAX_SIDE, ORANGE, RED, Layer, draw_crop
 from ..viz.draw import DONT_CARE
 from ..viz.html import Figure, anchor, spread_over_images, write_page
-from .analysis import ErrorAnalysis
+from .analysis import ErrorAnalysis, SizeBin
 from .cases import Case, gained, lost, missed_of_size, mistakes_of_kind, worst_images
 from .compare import ScoreChange, describe_change
 from .mistakes import KINDS, MEANING, count_mistakes
-from .sizes import SizeBin
 
 WORST = 12  # images that are drawn whole
 WORST_SIDE = 900  # px, of their pictures
@@ -37,16 +34,6 @@ class Baseline(NamedTuple):
     name: str
     analysis: ErrorAnalysis  # of the same images
     change: ScoreChange  # from the baseline to the score
-
-
-class Section(NamedTuple):
-    """The cases behind one number."""
-
-    link: str
-    title: str
-    number: int  # cases
-    figures: list[Figure]
-    images: list[str]  # names of all images with a case; empty if the figures show all cases
 
 
 def write_report(
@@ -68,8 +55,8 @@ def write_report(
             {"kind": kind, "number": number, "meaning": MEANING[kind]}
             for kind, number in count_mistakes(analysis.mistakes).items()
         ],
-        "heights": recall_bars(analysis.heights, "recall by text height in the image, px", "height"),
-        "aspects": recall_bars(analysis.aspects, "recall by length / height", "aspect"),
+        "heights": _recall_bars(analysis.heights, "recall by text height in the image, px", "height"),
+        "aspects": _recall_bars(analysis.aspects, "recall by length / height", "aspect"),
         "curve": None if analysis.curve is None else precision_recall_curve(analysis.curve),
         "worst": [figure for case in worst_images(analysis, WORST) if (figure := draw(case, whole=True))],
         "sections": [_section(analysis, draw, *content) for content in _sections(analysis, baseline)],
@@ -80,7 +67,7 @@ def write_report(
     write_page(path, "evaluation.html", title=title, **values)
 
 
-def recall_bars(bins: Sequence[SizeBin], title: str, link: str) -> BarChart:
+def _recall_bars(bins: Sequence[SizeBin], title: str, link: str) -> BarChart:
     """One bar per bin, as high as its recall; it links to the section `link`-<number> with its missed regions."""
     bars = []
     for number, each in enumerate(bins):
@@ -91,36 +78,30 @@ def recall_bars(bins: Sequence[SizeBin], title: str, link: str) -> BarChart:
     return BarChart(title, bars)
 
 
-def draw_case(
-    image: Image, sample: EvalSample, row: ImageScore, regions: Sequence[int], detections: Sequence[int], whole: bool
-) -> bytes:
-    """Draw an image, or the part around these regions and detections, as JPEG.
+def _figure(analysis: ErrorAnalysis, read: ReadImage, case: Case, whole: bool = False) -> Figure | None:
+    """Draw an image, or the part around the regions and detections of the case; None if it cannot be read, because
+    result files are scored without opening images.
 
     Thin green: regions that were found, with their detections. Thin blue: other regions. Grey: don't-care. Thick red:
     these regions. Thick orange: these detections."""
-    labels, boxes = sample.polygons, [found.polygon for found in sample.detections]
-    pairs = dict(row.pairs)
-    others = [k for k in range(len(labels)) if k not in regions]
-    layers = [
-        Layer([labels[k] for k in others if sample.ignore[k]], DONT_CARE),
-        Layer([labels[k] for k in others if not sample.ignore[k] and k not in pairs], BLUE),
-        Layer([labels[k] for k in others if k in pairs], GREEN),
-        Layer([boxes[m] for m in pairs.values() if m not in detections], GREEN),
-        Layer([labels[k] for k in regions], RED, 2),
-        Layer([boxes[m] for m in detections], ORANGE, 2),
-    ]
-    focus = [] if whole else [*(labels[k] for k in regions), *(boxes[m] for m in detections)]
-    return draw_crop(image, focus, layers, WORST_SIDE if whole else MAX_SIDE)
-
-
-def _figure(analysis: ErrorAnalysis, read: ReadImage, case: Case, whole: bool = False) -> Figure | None:
-    """None for an image that cannot be read: result files are scored without opening images."""
-    sample, row = analysis.samples[case.image], analysis.rows[case.image]
     try:
         image = read(case.image)
     except UserError:
         return None
-    return Figure(draw_case(image, sample, row, case.regions, case.detections, whole), f"{sample.name}: {case.note}")
+    sample, pairs = analysis.samples[case.image], dict(analysis.rows[case.image].pairs)
+    labels, boxes = sample.polygons, [found.polygon for found in sample.detections]
+    red, orange = [labels[k] for k in case.regions], [boxes[m] for m in case.detections]
+    others = [k for k in range(len(labels)) if k not in case.regions]
+    layers = [
+        Layer([labels[k] for k in others if sample.ignore[k]], DONT_CARE),
+        Layer([labels[k] for k in others if not sample.ignore[k] and k not in pairs], BLUE),
+        Layer([labels[k] for k in others if k in pairs], GREEN),
+        Layer([boxes[m] for m in pairs.values() if m not in case.detections], GREEN),
+        Layer(red, RED, 2),
+        Layer(orange, ORANGE, 2),
+    ]
+    jpeg = draw_crop(image, [] if whole else [*red, *orange], layers, WORST_SIDE if whole else MAX_SIDE)
+    return Figure(jpeg, f"{sample.name}: {case.note}")
 
 
 def _scores(analysis: ErrorAnalysis) -> list[list[str]]:
@@ -162,11 +143,12 @@ def _sections(analysis: ErrorAnalysis, baseline: Baseline | None) -> Iterator[tu
 
 def _section(
     analysis: ErrorAnalysis, draw: Callable[[Case], Figure | None], link: str, title: str, cases: list[Case]
-) -> Section:
+) -> dict[str, Any]:
+    """Values for the template. images: of all cases; empty if the figures show all of them."""
     shown = list(islice(spread_over_images(cases, lambda case: case.image), EXAMPLES))
     figures = [figure for case in shown if (figure := draw(case))]
     names = list(dict.fromkeys(analysis.rows[case.image].name for case in cases)) if len(cases) > len(shown) else []
-    return Section(link, title, len(cases), figures, names)
+    return {"link": link, "title": title, "number": len(cases), "figures": figures, "images": names}
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ..evaluation.metrics import CHUNK, ImageScore
-from ..evaluation.records import EvalSample
-from ..geometry.overlap import find_overlaps, starts
+from ..evaluation.metrics import EvalSample, ImageScore
+from ..geometry.overlap import find_overlaps
 
 MistakeKind = Literal["missed", "split", "merged", "too tight", "too loose", "misplaced", "false", "duplicate"]
 KINDS: tuple[MistakeKind, ...] = get_args(MistakeKind)
@@ -45,13 +43,8 @@ class Mistake(NamedTuple):
 
 def find_mistakes(samples: Sequence[EvalSample], rows: Sequence[ImageScore]) -> list[Mistake]:
     """All mistakes of a set, image by image. rows: what `IcdarMetric.update_all` returned for the samples."""
-    found = []
-    for number, (sample, row, pairs) in enumerate(zip(samples, rows, _pairs(samples), strict=True)):
-        care = np.flatnonzero(~sample.ignore).tolist()
-        counted = sorted(set(range(len(sample.detections))) - set(row.dont_care_detections))
-        image_mistakes = _ImageMistakes(pairs, care, counted, dict(row.pairs))
-        found += [Mistake(number, *mistake) for mistake in image_mistakes.mistakes()]
-    return found
+    images = enumerate(zip(samples, rows, strict=True))
+    return [mistake for number, (sample, row) in images for mistake in _ImageMistakes(number, sample, row).mistakes()]
 
 
 def count_mistakes(mistakes: Sequence[Mistake]) -> dict[MistakeKind, int]:
@@ -60,9 +53,6 @@ def count_mistakes(mistakes: Sequence[Mistake]) -> dict[MistakeKind, int]:
     for mistake in mistakes:
         counts[mistake.kind] += len(mistake.regions) or len(mistake.detections)
     return counts
-
-
-_Classified = tuple[MistakeKind, tuple[int, ...], tuple[int, ...], float]
 
 
 class _Pair(NamedTuple):
@@ -78,59 +68,68 @@ class _Pair(NamedTuple):
 class _ImageMistakes:
     """Classifies the mistakes of one image; regions and detections are removed once they belong to one."""
 
-    def __init__(self, pairs: Sequence[_Pair], care: list[int], counted: list[int], taken: dict[int, int]) -> None:
-        """pairs: sorted by region, then by detection. taken: the detection of each region that was found."""
+    def __init__(self, image: int, sample: EvalSample, row: ImageScore) -> None:
+        self.image, self.taken = image, dict(row.pairs)  # taken: the detection of each region that was found
+        self.care = set(np.flatnonzero(~sample.ignore).tolist())
+        self.counted = set(range(len(sample.detections))) - set(row.dont_care_detections)
+        self.regions = dict.fromkeys(sorted(self.care - self.taken.keys()))  # not found; an ordered set
+        self.detections = dict.fromkeys(sorted(self.counted - set(self.taken.values())))  # false
         self.of_region: dict[int, list[_Pair]] = defaultdict(list)
         self.of_found: dict[int, list[_Pair]] = defaultdict(list)
-        for pair in pairs:
+        for pair in _pairs(sample):
             self.of_region[pair.region].append(pair)
             self.of_found[pair.found].append(pair)
-        self.care, self.counted, self.taken = set(care), set(counted), taken
-        self.regions = dict.fromkeys(region for region in care if region not in taken)  # not found; ordered set
-        matched = set(taken.values())
-        self.detections = dict.fromkeys(found for found in counted if found not in matched)  # false
 
-    def mistakes(self) -> Iterator[_Classified]:
+    def mistakes(self) -> Iterator[Mistake]:
         """The clearest ones first: a region that is split cannot be too tight as well."""
         for step in (self._split, self._merged, self._wrong_size, self._duplicate):
-            for kind, regions, detections, iou in step():
-                for region in regions:
+            for mistake in step():
+                for region in mistake.regions:
                     self.regions.pop(region, None)
-                for found in detections:
+                for found in mistake.detections:
                     self.detections.pop(found, None)
-                yield kind, regions, detections, iou
+                yield mistake
         for region in self.regions:
-            yield "missed", (region,), (), _best(pair for pair in self.of_region[region] if pair.found in self.counted)
+            near = [pair for pair in self.of_region[region] if pair.found in self.counted]
+            yield self._mistake("missed", [region], [], near)
         for found in self.detections:
-            yield "false", (), (found,), _best(pair for pair in self.of_found[found] if pair.region in self.care)
+            near = [pair for pair in self.of_found[found] if pair.region in self.care]
+            yield self._mistake("false", [], [found], near)
 
-    def _split(self) -> Iterator[_Classified]:
+    def _mistake(
+        self, kind: MistakeKind, regions: Iterable[int], detections: Iterable[int], pairs: Sequence[_Pair]
+    ) -> Mistake:
+        """pairs: those whose best IoU counts."""
+        best = max((pair.iou for pair in pairs), default=0.0)
+        return Mistake(self.image, kind, tuple(regions), tuple(detections), best)
+
+    def _split(self) -> Iterator[Mistake]:
         for region in list(self.regions):
             parts = [pair for pair in self.of_region[region] if pair.inside > MOST and pair.found in self.detections]
             if len(parts) > 1:
-                yield "split", (region,), tuple(pair.found for pair in parts), _best(parts)
+                yield self._mistake("split", [region], [pair.found for pair in parts], parts)
 
-    def _merged(self) -> Iterator[_Classified]:
+    def _merged(self) -> Iterator[Mistake]:
         for found in [*self.taken.values(), *self.detections]:
             covered = [pair for pair in self.of_found[found] if pair.covered > MOST and pair.region in self.care]
             lost = [pair for pair in covered if pair.region in self.regions]
             if len(covered) > 1 and lost:
-                yield "merged", tuple(pair.region for pair in lost), (found,), _best(lost)
+                yield self._mistake("merged", [pair.region for pair in lost], [found], lost)
 
-    def _wrong_size(self) -> Iterator[_Classified]:
+    def _wrong_size(self) -> Iterator[Mistake]:
         open_pairs = [
             pair for region in self.regions for pair in self.of_region[region] if pair.found in self.detections
         ]
         near = [pair for pair in open_pairs if pair.iou > NEAR_IOU or pair.inside > MOST]
         for pair in sorted(near, key=lambda pair: (-pair.iou, pair.region, pair.found)):
             if pair.region in self.regions and pair.found in self.detections:
-                yield _size_of(pair), (pair.region,), (pair.found,), pair.iou
+                yield self._mistake(_size_of(pair), [pair.region], [pair.found], [pair])
 
-    def _duplicate(self) -> Iterator[_Classified]:
+    def _duplicate(self) -> Iterator[Mistake]:
         for found in list(self.detections):
             on = [pair for pair in self.of_found[found] if pair.region in self.care and pair.region not in self.regions]
             if any(pair.inside > MOST or pair.iou > MOST for pair in on):
-                yield "duplicate", (), (found,), _best(on)
+                yield self._mistake("duplicate", [], [found], on)
 
 
 def _size_of(pair: _Pair) -> MistakeKind:
@@ -139,25 +138,11 @@ def _size_of(pair: _Pair) -> MistakeKind:
     return "too tight" if pair.inside > pair.covered else "too loose"
 
 
-def _best(pairs: Iterable[_Pair]) -> float:
-    return max((pair.iou for pair in pairs), default=0.0)
-
-
-def _pairs(samples: Sequence[EvalSample]) -> Iterator[list[_Pair]]:
-    """Overlapping pairs of each image. CHUNK images are compared per call to bound the memory."""
-    for first in range(0, len(samples), CHUNK):
-        part = samples[first : first + CHUNK]
-        regions = [sample.polygons for sample in part]
-        outlines = [[found.polygon for found in sample.detections] for sample in part]
-        overlaps = find_overlaps(regions, outlines, [sample.name for sample in part])
-        region, found = overlaps.region, overlaps.detection
-        covered, inside = overlaps.area / overlaps.region_area[region], overlaps.area / overlaps.detection_area[found]
-        first_region, first_found = starts(regions), starts(outlines)
-        cuts = np.searchsorted(region, first_region).tolist()
-        for n, (start, stop) in enumerate(pairwise(cuts)):
-            own = slice(start, stop)
-            columns = (region[own] - first_region[n], found[own] - first_found[n], overlaps.iou[own])
-            yield [
-                _Pair(*values)
-                for values in zip(*(column.tolist() for column in (*columns, covered[own], inside[own])), strict=True)
-            ]
+def _pairs(sample: EvalSample) -> list[_Pair]:
+    """Sorted by region, then by detection."""
+    outlines = [found.polygon for found in sample.detections]
+    overlaps = find_overlaps([sample.polygons], [outlines], [sample.name])
+    covered = overlaps.area / overlaps.region_area[overlaps.region]
+    inside = overlaps.area / overlaps.detection_area[overlaps.detection]
+    columns = (overlaps.region, overlaps.detection, overlaps.iou, covered, inside)
+    return [_Pair(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
