@@ -41,9 +41,8 @@ from resnet18_ocrdet.detections.formats import write_formats
 from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
-from resnet18_ocrdet.report.analysis import analyze
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
+from resnet18_ocrdet.report.analysis import ErrorAnalysis
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
 CORPUS = Path(__file__).parents[2] / "tests/corpus"
@@ -135,7 +134,7 @@ def score(predictions: dict[str, Any]) -> None:
     metric = IcdarMetric()
     metric.update_all(answers)
     metric.center_shift()
-    json.dumps(analyze(metric, answers).to_dict(), allow_nan=False)
+    json.dumps(ErrorAnalysis(metric, answers).to_dict(), allow_nan=False)
     for found in predictions.values():
         icdar_files.format_detections(found, with_scores=True)
 
