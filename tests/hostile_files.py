@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto as T
 from onnx import helper
 
-from resnet18_ocrdet.inference.exported_card import KEY
+from resnet18_ocrdet.inference.backends import KEY
 from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 

@@ -27,8 +27,7 @@ import reference_eval as reference
 from bench_rows import Row, conclude, print_rows, reference_too_slow
 from machine_limits import described, machine_limits
 from made_images import rotated_box
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.structures import Detection, Polygon, ResizeTransform

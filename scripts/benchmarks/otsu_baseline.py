@@ -19,8 +19,7 @@ import cv2
 import numpy as np
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import Score
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric, Score
 from resnet18_ocrdet.geometry.polygon import min_area_quad
 from resnet18_ocrdet.structures import Detection, Polygon, Sample
 

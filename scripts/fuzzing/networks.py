@@ -26,7 +26,7 @@ from resnet18_ocrdet.commands.resume_words import implied_words
 from resnet18_ocrdet.config.library import Library
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference import exported_card
+from resnet18_ocrdet.inference import backends
 from resnet18_ocrdet.inference.exported import ExportedFile, ExportedNetwork
 from resnet18_ocrdet.inference.loading import load_model
 from resnet18_ocrdet.inference.postprocess import Decoder
@@ -67,7 +67,7 @@ def use_config(config: dict[str, Any]) -> None:
 def read_card(root: Path) -> None:
     """`checkpoint=` with the metadata of an .onnx file."""
     (path,) = root.iterdir()
-    card = exported_card.read_card(path, {exported_card.KEY: path.read_bytes().decode("utf-8", "replace")})
+    card = backends.read_card(path, {backends.KEY: path.read_bytes().decode("utf-8", "replace")})
     contract = Contract.from_dict(card["contract"])
     use_contract(contract)
     use_config(card["config"])

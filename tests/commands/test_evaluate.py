@@ -20,8 +20,7 @@ from resnet18_ocrdet.commands.eval_records import EvalResult, with_unique_names
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
 from resnet18_ocrdet.runtime.regular_file import sha256
 
 CARE = "10,10,60,10,60,30,10,30"

@@ -18,7 +18,7 @@ from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.inference.exported_card import KEY, read_card
+from resnet18_ocrdet.inference.backends import KEY, read_card
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.checkpoint_schema import check_content, check_tensors

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from icdar_reference import score_image, score_set
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric, average_precision
-from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric, average_precision
 from resnet18_ocrdet.geometry import overlap
 from resnet18_ocrdet.geometry.overlap import find_overlaps
 from resnet18_ocrdet.structures import Detection

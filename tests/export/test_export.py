@@ -21,7 +21,7 @@ from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.export.parity import Parity
-from resnet18_ocrdet.inference.exported_card import KEY
+from resnet18_ocrdet.inference.backends import KEY
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.viz.draw import write
 

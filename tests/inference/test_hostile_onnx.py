@@ -19,8 +19,7 @@ from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference import exported
 from resnet18_ocrdet.inference.backends import open_exported
-from resnet18_ocrdet.inference.exported import ExportedNetwork
-from resnet18_ocrdet.runtime.time_limit import within
+from resnet18_ocrdet.inference.exported import ExportedNetwork, within
 from resnet18_ocrdet.viz.draw import write
 
 RUNTIMES = ("onnxruntime", "openvino")

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import EvalSample
+from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
 from resnet18_ocrdet.inference.tiling import OVERLAP, Span, joined, spans, tiled_map
 from resnet18_ocrdet.structures import Detection
 

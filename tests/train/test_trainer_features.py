@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from conftest import TINY
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
-from resnet18_ocrdet.evaluation.records import Score
+from resnet18_ocrdet.evaluation.metrics import IcdarMetric, Score
 from resnet18_ocrdet.model.checkpoint import shipped_weights
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.train import engine

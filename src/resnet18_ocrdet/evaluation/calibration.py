@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import product, starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -67,13 +67,10 @@ class ThresholdSweep:
 
     def hmeans(self) -> dict[Thresholds, float]:
         """The hmean of each combination, 0..1; 0 where it is undefined."""
-        combinations = product(enumerate(self._bins), enumerate(self._boxes), enumerate(self._unclips))
-        scores = {}
-        for (i, bin_thresh), (j, box_thresh), (k, unclip_ratio) in combinations:
-            matched, found, regions = (int(count) for count in self._counts[i, j, k])
-            hmean = 2 * matched / (found + regions) if found + regions else 0.0  # of matched/found and matched/regions
-            scores[Thresholds(bin_thresh, box_thresh, unclip_ratio)] = hmean
-        return scores
+        matched, found, regions = np.moveaxis(self._counts, -1, 0)
+        hmeans = 2 * matched / np.maximum(found + regions, 1)  # of matched/found and matched/regions
+        combinations = starmap(Thresholds, product(self._bins, self._boxes, self._unclips))
+        return dict(zip(combinations, hmeans.ravel().tolist(), strict=True))
 
 
 def best_of(hmeans: dict[Thresholds, float], current: Thresholds) -> Thresholds:

@@ -8,31 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..inference.records import Decoded, DecodeStats
+from ..inference.postprocess import Decoded, DecodeStats
 from ..model.fold import folded
 from ..model.loss import Criterion
 from ..runtime.device import Compute
 from ..structures import Batch, Detection, Maps, ResizeTransform
-from .records import EvalSample, Score
+from .metrics import EvalSample, IcdarMetric, Score
 
 Decode = Callable[[np.ndarray[Any, np.dtype[np.float32]], ResizeTransform], Decoded]
-NumberedMaps = tuple[int, Batch, Maps]  # with the number of the chunk
-
-
-class Metric(Protocol):
-    """Collects images and gives a score."""
-
-    def update_all(self, samples: Sequence[EvalSample]) -> object:
-        """Add any number of images."""
-
-    def result(self) -> Score:
-        """Score all images that were added."""
 
 
 class Validation(NamedTuple):
@@ -51,7 +40,7 @@ def evaluate(
     loader: Iterable[Sequence[Batch]],
     criterion: Criterion | None,
     decode: Decode,
-    metric: Metric,
+    metric: IcdarMetric,
     compute: Compute,
     watch: Callable[[Batch, Maps, list[list[Detection]]], None] = lambda batch, maps, found: None,
 ) -> Validation:
@@ -64,7 +53,7 @@ def evaluate(
     began = time.perf_counter()
     terms = criterion.terms if criterion is not None else ()
     own: list[tuple[list[tuple[int, EvalSample, DecodeStats]], np.ndarray[Any, Any]]] = []  # a chunk each
-    for chunk, batch, maps, found in decode_batches(predict_batches(model, loader, compute), decode):
+    for chunk, batch, maps, found in decode_batches(model, loader, decode, compute):
         if chunk == len(own):
             own.append(([], np.zeros(len(terms))))
         rows, sums = own[chunk]
@@ -85,30 +74,24 @@ def evaluate(
     return Validation(losses, metric.result(), stats, scored, time.perf_counter() - began)
 
 
-def predict_batches(model: nn.Module, loader: Iterable[Sequence[Batch]], compute: Compute) -> Iterator[NumberedMaps]:
-    """Run the network on each batch of each chunk."""
-    for number, chunk in enumerate(loader):
-        for batch in chunk:
-            with compute.autocast():
-                maps = model(compute.image(batch.image))
-            yield number, batch, maps
-
-
 def decode_batches(
-    predicted: Iterable[NumberedMaps], decode: Decode
+    model: nn.Module, loader: Iterable[Sequence[Batch]], decode: Decode, compute: Compute
 ) -> Iterator[tuple[int, Batch, Maps, list[Decoded]]]:
-    """Add the regions of each image. A batch is decoded in another thread while the next one is predicted."""
+    """The maps and regions of each batch, with the number of its chunk.
+
+    A batch is decoded in another thread while the next one is predicted."""
 
     def decode_all(prob_maps: np.ndarray[Any, Any], transforms: Sequence[ResizeTransform]) -> list[Decoded]:
         return [decode(prob_map, place) for prob_map, place in zip(prob_maps, transforms, strict=True)]
 
     with ThreadPoolExecutor(1, "decode") as pool:
-        waiting: tuple[NumberedMaps, Future[list[Decoded]]] | None = None
-        for item in predicted:
-            _, batch, maps = item
+        waiting: tuple[int, Batch, Maps, Future[list[Decoded]]] | None = None
+        for number, batch in ((number, batch) for number, chunk in enumerate(loader) for batch in chunk):
+            with compute.autocast():
+                maps = model(compute.image(batch.image))
             future = pool.submit(decode_all, maps.prob_map[:, 0].cpu().numpy(), batch.transforms)
             if waiting is not None:
-                yield *waiting[0], waiting[1].result()
-            waiting = item, future
+                yield *waiting[:3], waiting[3].result()
+            waiting = number, batch, maps, future
         if waiting is not None:
-            yield *waiting[0], waiting[1].result()
+            yield *waiting[:3], waiting[3].result()

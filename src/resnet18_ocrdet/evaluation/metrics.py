@@ -19,13 +19,33 @@ from numpy.typing import NDArray
 from ..geometry.batched import min_area_quads
 from ..geometry.overlap import Overlaps, find_overlaps, first_come_pairs, starts
 from ..structures import Detection, Polygon
-from .records import EvalSample, Score
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
 MIN_HEIGHT_PX = 1.0  # lower limit of a region's height, so that nothing is divided by zero
 CHUNK = 32  # images compared in one call; hundreds no longer fit into the CPU caches
+
+
+class EvalSample(NamedTuple):
+    """One image with its labels and its detections, in original image pixels."""
+
+    name: str
+    polygons: tuple[Polygon, ...]  # K regions
+    ignore: NDArray[np.bool_]  # (K,) don't-care flags
+    detections: list[Detection]  # M
+
+
+class Score(NamedTuple):
+    """Result over a set of images, fractions 0..1. None if undefined (division by zero)."""
+
+    precision: float | None
+    recall: float | None
+    hmean: float | None
+    ap: float | None
+    matched: int  # detections that match a care region
+    care_regions: int
+    care_detections: int  # detections that are not on don't-care regions
 
 
 class ImageScore(NamedTuple):

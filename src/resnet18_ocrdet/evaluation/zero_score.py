@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..inference.records import DecodeStats
+from ..inference.postprocess import DecodeStats
 from ..model.contract import Contract
 from ..runtime.messages import count
-from .metrics import MATCH_IOU
-from .records import Score
+from .metrics import MATCH_IOU, Score
 
 NOISE = 10  # contours per region; text that is merely small gives about one
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
-from ..inference.exported_card import FORMAT
+from ..inference.backends import FORMAT
 from ..inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX
 from ..model.contract import Contract
 from ..model.dbnet import STRIDE

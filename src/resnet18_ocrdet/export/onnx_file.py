@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from ..inference.exported_card import KEY
+from ..inference.backends import KEY
 from .graph import INPUT, OUTPUT
 
 OPSET = 18  # supported by ONNX Runtime, OpenVINO and OpenCV's dnn of 2026

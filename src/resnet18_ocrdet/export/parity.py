@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluation.metrics import IcdarMetric
-from ..evaluation.records import EvalSample
+from ..evaluation.metrics import EvalSample, IcdarMetric
 from ..inference.predictor import Predictor
 from ..structures import Image
 

@@ -6,7 +6,9 @@ Legend: N images, H W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +17,6 @@ from numpy.typing import NDArray
 from ..data.letterbox import EXACT
 from ..errors import UserError
 from ..runtime.messages import one_line
-from ..runtime.time_limit import within
 from ..structures import Image
 from .postprocess import ProbMap
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 OPENING_SECONDS = 60.0  # to open a file, and then to compile it and run it on one image
 PASS_SECONDS = 600.0  # for every later image, the largest on the slowest machine
+GRACE_SECONDS = 1.0  # for a pass that was asked to end
 SMALL = 64  # px, both sides of the first image if any size is allowed
 TOLERANCE = 1e-3  # a probability may be outside of 0..1 by this much: int8 arithmetic rounds
 
@@ -110,6 +112,27 @@ def limit_opening(path: Path, work: Callable[[], T], stop: Callable[[], None] = 
         return within(OPENING_SECONDS, work, stop)
     except TimeoutError:
         raise UserError(f"{path}: not opened and run on a first image within {OPENING_SECONDS:g} s") from None
+
+
+def within(seconds: float, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
+    """Call `work` in a separate thread; returns or raises what it does.
+
+    stop: asks it to end. Raises TimeoutError after `seconds`; a thread that ignores `stop` keeps running, but does not
+    prevent the process from ending."""
+    future: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # raised again in the waiting thread
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True).start()
+    if not wait([future], seconds).done:
+        stop()
+        wait([future], GRACE_SECONDS)
+        raise TimeoutError
+    return future.result()
 
 
 def short_reason(error: Exception) -> str:

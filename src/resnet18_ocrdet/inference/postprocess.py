@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,13 +17,37 @@ from numpy.typing import NDArray
 from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
 from ..model.contract import Contract
 from ..structures import Detection, Polygon, ResizeTransform
-from .records import Decoded, DecodeStats
 
 MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
 MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping
 POLYGON_TOLERANCE = 0.002  # of the perimeter, when a contour becomes a polygon (MhLiao/DB)
 
 ProbMap = NDArray[np.float32]
+
+
+class DecodeStats(NamedTuple):
+    """How many regions of an image, or of a set, were left after each step from probability map to boxes."""
+
+    max_prob: float  # highest probability of any pixel, 0..1
+    contours: int  # above bin_thresh
+    large: int  # not too small
+    confident: int  # above box_thresh
+    boxes: int  # large enough after unclipping
+
+    @classmethod
+    def together(cls, parts: Sequence[DecodeStats]) -> DecodeStats:
+        """Combine several images: the highest probability, the sums of the counts."""
+        if not parts:
+            return cls(0.0, 0, 0, 0, 0)
+        highest, *counts = zip(*parts, strict=True)
+        return cls(max(highest), *map(sum, counts))
+
+
+class Decoded(NamedTuple):
+    """The regions of a probability map, and how many were lost at which step."""
+
+    detections: list[Detection]
+    stages: DecodeStats
 
 
 @dataclass(frozen=True)
