@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_header import ImageHeader, read_header
-from resnet18_ocrdet.data.image_io import QUARTER_TURNS
+from resnet18_ocrdet.data.image_io import MIRRORED_X, MIRRORED_Y, QUARTER_TURNS
 from resnet18_ocrdet.data.polygon_repair import is_normalized
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.runtime.messages import count, sides
@@ -173,19 +173,14 @@ def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> P
     """Map (V, 2) points of a stored height×width image to the upright image of EXIF orientation 1..8.
 
     EXIF 2.32, table 6: orientation 6 needs a quarter turn clockwise."""
+    if orientation in QUARTER_TURNS:
+        polygon, height, width = polygon[:, ::-1], width, height
     x, y = polygon[:, 0], polygon[:, 1]
-    mirrored_x, mirrored_y = np.float32(width - 1) - x, np.float32(height - 1) - y
-    mapped = {
-        1: (x, y),
-        2: (mirrored_x, y),
-        3: (mirrored_x, mirrored_y),
-        4: (x, mirrored_y),
-        5: (y, x),
-        6: (mirrored_y, x),
-        7: (mirrored_y, mirrored_x),
-        8: (y, mirrored_x),
-    }
-    return np.stack(mapped[orientation], axis=1)
+    if orientation in MIRRORED_X:
+        x = np.float32(width - 1) - x
+    if orientation in MIRRORED_Y:
+        y = np.float32(height - 1) - y
+    return np.stack((x, y), axis=1)
 
 
 def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[str, str] | None:

@@ -23,16 +23,7 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.messages import count, sides
 
 MAX_SIDE = 2**20  # px; the largest side that OpenCV opens (CV_IO_MAX_IMAGE_WIDTH)
-KINDS = (
-    "JPEG",
-    "PNG",
-    "BMP",
-    "WEBP",
-    "TIFF",
-    "GIF",
-    "JPEG2000",
-    "PPM",
-)  # formats that OpenCV decodes
+KINDS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "JPEG2000", "PPM")  # formats that OpenCV decodes
 
 # Raised by Pillow for damaged files, found by changing bytes at random; a "bomb" is an image that is too large.
 PILLOW_FAULTS = (

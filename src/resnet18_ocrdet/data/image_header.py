@@ -6,22 +6,14 @@ import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import PIL.Image
 import PIL.TiffImagePlugin
 
 from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
-from resnet18_ocrdet.data.image_io import QUARTER_TURNS, open_fault, orientation_of, read_image
-from resnet18_ocrdet.runtime.regular_file import open_regular
+from resnet18_ocrdet.data.image_io import QUARTER_TURNS, open_image, orientation_of, read_image
 
 TAIL_BYTES = 4096  # at the end of a JPEG or PNG, in which the end marker is searched
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format
-_HEADER_IS_ENOUGH = (
-    "JPEG",
-    "MPO",
-    "PNG",
-    "WEBP",
-    "TIFF",
-)  # truncation is detected without decoding
+_HEADER_IS_ENOUGH = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # truncation is detected without decoding
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # tags (TIFF 6.0, section 3)
 _TIFF_DATA = ((273, 279), (324, 325))  # tags of the offsets and sizes of strips, or tiles (sections 8, 15)
 _UNCLEAR_DEPTH = ("F", "I")  # Pillow's modes for 32 bits per channel; they may be 16 bits
@@ -39,13 +31,8 @@ def read_header(path: Path) -> ImageHeader:
     """Read size and orientation from the header; decode the file if the header does not show whether it is complete.
 
     Raises ImageFault for a file that is missing, empty, not an image, truncated, or larger than `check_size` allows."""
-    try:
-        with open_regular(path) as file:
-            if not os.fstat(file.fileno()).st_size:
-                raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
-            header, kind = _parse_header(path, file)
-    except OSError as error:
-        raise open_fault(path, error) from None
+    with open_image(path) as file:
+        header, kind = _parse_header(path, file)
     if header is None:
         return _decoded(path, kind)
     if header.orientation in QUARTER_TURNS:
@@ -60,20 +47,19 @@ def _parse_header(path: Path, file: BinaryIO) -> tuple[ImageHeader | None, str]:
     kind = ""
     try:
         with opened(path, file) as image:
-            kind, (height, width) = str(image.format), _stored_size(image)
+            kind, height, width = str(image.format), image.height, image.width
+            whole = True
+            if isinstance(image, PIL.TiffImagePlugin.TiffImageFile):  # Pillow's size is that of the upright image
+                height, width = int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
+                whole = _has_strips(image, file)
             orientation = orientation_of(image)
-            whole = not isinstance(image, PIL.TiffImagePlugin.TiffImageFile) or _has_strips(image, file)
             sure = kind in _HEADER_IS_ENOUGH and image.mode not in _UNCLEAR_DEPTH and whole
     except PILLOW_FAULTS:
         return None, ""
-    return (ImageHeader(height, width, orientation) if sure and _ends(file, kind) else None), kind
-
-
-def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
-    """Height and width before the EXIF orientation; for a TIFF, Pillow returns those after it."""
-    if isinstance(image, PIL.TiffImagePlugin.TiffImageFile):
-        return int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
-    return image.height, image.width
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - TAIL_BYTES))
+    ends = _ENDS.get(kind, b"") in file.read()
+    return (ImageHeader(height, width, orientation) if sure and ends else None), kind
 
 
 def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, file: BinaryIO) -> bool:
@@ -96,10 +82,3 @@ def _decoded(path: Path, kind: str) -> ImageHeader:
         message = f"{path}: a {kind} file that cannot be decoded: damaged, truncated, or of an unsupported kind"
         raise ImageFault(message, "IM052") from None
     return ImageHeader(height, width, 1)
-
-
-def _ends(file: BinaryIO, kind: str) -> bool:
-    """Whether the end marker of a format is near the end of the file; True for formats without one."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - TAIL_BYTES))
-    return _ENDS.get(kind, b"") in file.read()

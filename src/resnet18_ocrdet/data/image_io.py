@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +27,8 @@ from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.runtime.regular_file import open_regular
 from resnet18_ocrdet.structures import Image
 
+T = TypeVar("T")
+
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
 # in lower case; OpenCV's wheels decode all of them on every platform
 UNREAD_SUFFIXES = frozenset(  # of image files that are not read
@@ -37,6 +41,7 @@ SHOWN_BYTES = 16  # of a file that is not an image; enough to recognise "<html" 
 
 EXIF_ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations that exchange height and width (EXIF 2.32, table 6)
+MIRRORED_X, MIRRORED_Y = (2, 3, 6, 7), (3, 4, 7, 8)  # that mirror left and right, or top and bottom, after that
 
 _REDUCED = {  # OpenCV's names end in GRAYSCALE, but the flags only set the reduction; the colours are a separate flag
     1: 0,
@@ -44,10 +49,7 @@ _REDUCED = {  # OpenCV's names end in GRAYSCALE, but the flags only set the redu
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-_EXIF_IGNORED = (
-    b"\x89PNG",
-    b"RIFF",
-)  # PNG, WebP: OpenCV ignores EXIF if it keeps transparency
+_EXIF_IGNORED = (b"\x89PNG", b"RIFF")  # PNG, WebP: OpenCV ignores EXIF if it keeps transparency
 _KNOWN_STARTS = {  # first bytes, to name the format of a damaged file
     JPEG: "JPEG",
     b"\x89PNG": "PNG",
@@ -72,22 +74,27 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     reduce×reduce pixels. Other formats are returned at full size, as are rotated JPEGs whose sides are not divisible
     (their squares would not start at the first pixel).
     Raises ImageFault, with the file's name, if it cannot be opened, is empty, not an image, too large, or truncated."""
-    raw = _read_bytes(path)
+    with open_image(path) as file:
+        raw = file.read()
     is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB directly
     header = parse_jpeg_header(raw) if is_jpeg else JpegHeader(None, 0)
-    size = header.size or _stored_size(path, raw)
+    size = header.size or _from_header(path, raw, lambda image: (image.height, image.width), None)
     if size is not None:
         check_size(path, *size)
     if is_jpeg and (scans := scan_count(raw, header, MAX_SCANS)) > MAX_SCANS:
         raise ImageFault(f"{path}: a JPEG with {scans} scans; at most {MAX_SCANS} are decoded", "IM052")
-    uneven = is_jpeg and reduce > 1 and _divides_unevenly(raw, size, reduce)
+    if (
+        is_jpeg
+        and reduce > 1
+        and (size is None or (any(side % reduce for side in size) and _from_header(path, raw, orientation_of, 1) != 1))
+    ):
+        reduce = 1  # the reduced pixels of a rotated image would not start at the first one of the upright image
     data = np.frombuffer(raw, np.uint8)
     try:
         if is_jpeg:
-            flags = _REDUCED[1 if uneven else reduce] | cv2.IMREAD_COLOR_RGB
-            pixels: NDArray[Any] | None = cv2.imdecode(data, flags)
+            pixels: NDArray[Any] | None = cv2.imdecode(data, _REDUCED[reduce] | cv2.IMREAD_COLOR_RGB)
         else:
-            pixels = _decode_any(raw, data)
+            pixels = _decode_any(path, raw, data)
     except cv2.error as error:
         raise _fault_of_opencv(path, error) from None
     except MemoryError:
@@ -101,18 +108,13 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     return np.asarray(pixels, np.uint8) if is_jpeg else _as_rgb(pixels)
 
 
-def _stored_size(path: Path, raw: bytes) -> tuple[int, int] | None:
-    """Height and width of the stored pixels, from the header; None if Pillow cannot read it. Raises ImageFault."""
+def _from_header(path: Path, raw: bytes, read: Callable[[PIL.Image.Image], T], otherwise: T) -> T:
+    """What `read` finds in the header with Pillow; `otherwise` if Pillow cannot read it. Raises ImageFault."""
     try:
         with opened(path, io.BytesIO(raw)) as image:
-            return image.height, image.width
+            return read(image)
     except PILLOW_FAULTS:
-        return None
-
-
-def _divides_unevenly(raw: bytes, size: tuple[int, int] | None, reduce: int) -> bool:
-    """Whether the reduced pixels of a rotated JPEG would not start at the first pixel of the upright image."""
-    return size is None or (any(side % reduce for side in size) and _orientation(raw) != 1)
+        return otherwise
 
 
 def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
@@ -154,42 +156,28 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(pieces)], name
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Read a whole file with Python: OpenCV cannot open some names. Raises ImageFault."""
+@contextmanager
+def open_image(path: Path) -> Iterator[BufferedReader]:
+    """Open an image file with Python: OpenCV cannot open some names. Raises ImageFault, also while it is read."""
     try:
         with open_regular(path) as file:
-            raw = file.read()
+            if not os.fstat(file.fileno()).st_size:
+                raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
+            yield file
     except OSError as error:
-        raise open_fault(path, error) from None
+        if is_broken_link(path):
+            raise ImageFault(f"{path}: a link to {path.readlink()}, which does not exist", "FS077") from None
+        raise ImageFault(f"{path}: cannot be read: {error.strerror or error}", "IM055") from None
     except MemoryError:
         raise ImageFault(f"{path}: the file is larger than the free memory", "IM064") from None
-    if not raw:
-        raise ImageFault(f"{path}: the file is empty (0 bytes)", "IM051")
-    return raw
 
 
-def open_fault(path: Path, error: OSError) -> ImageFault:
-    """The reason why a file could not be opened."""
-    if is_broken_link(path):
-        return ImageFault(f"{path}: a link to {path.readlink()}, which does not exist", "FS077")
-    return ImageFault(f"{path}: cannot be read: {error.strerror or error}", "IM055")
-
-
-def _decode_any(raw: bytes, data: NDArray[np.uint8]) -> NDArray[Any] | None:
+def _decode_any(path: Path, raw: bytes, data: NDArray[np.uint8]) -> NDArray[Any] | None:
     """Decode with bit depth and transparency. Returns (H, W) or (H, W, 3 or 4), BGR(A); None if it fails."""
     pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # ignores the EXIF orientation
     if pixels is None or not raw.startswith(_EXIF_IGNORED) or (b"eXIf" not in raw and b"EXIF" not in raw):
         return pixels
-    return rotate_upright(pixels, _orientation(raw))
-
-
-def _orientation(raw: bytes) -> int:
-    """EXIF orientation of an image file, 1..8; 1 if there is none."""
-    try:
-        with opened(Path(), io.BytesIO(raw)) as image:
-            return orientation_of(image)
-    except PILLOW_FAULTS:
-        return 1
+    return rotate_upright(pixels, _from_header(path, raw, orientation_of, 1))
 
 
 def orientation_of(image: PIL.Image.Image) -> int:
@@ -202,9 +190,9 @@ def rotate_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Apply EXIF orientation 1..8 to (H, W) or (H, W, C) pixels (EXIF 2.32, table 6)."""
     if orientation in QUARTER_TURNS:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
+    if orientation in MIRRORED_X:
         pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in MIRRORED_Y:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
 
