@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +27,7 @@ from ..inference.backends import open_exported
 from ..inference.exported import ExportedNetwork
 from ..inference.loading import LoadedModel, contract_of
 from ..inference.postprocess import Decoder
-from ..inference.predictor import Network, Predictor
+from ..inference.predictor import Predictor
 from ..inference.torch_network import TorchNetwork, load_dbnet
 from ..model.bundled import BUNDLED, weights_path
 from ..model.checkpoint import load_checkpoint
@@ -56,32 +55,36 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     model = LoadedModel.of(checkpoint, load_checkpoint(checkpoint))  # refuses an exported one
     if model.adopted is not None:
         display.line(model.adopted)
-    contract = _contract(cfg, contract_of(model.content, cfg))
+    contract = replace(contract_of(model.content, cfg), precision=cfg.precision)
+    if not cfg.dynamic_shapes and contract.resize != "stretch":
+        contract = replace(contract, resize="fit")  # every image is padded to the one size that the file takes
     make_folder("output", output.parent)
     card = make_card(model.content, contract, cfg.input_dtype, cfg.dynamic_shapes)
-    source = {"checkpoint": _name(cfg), "sha256": sha256(checkpoint)}
-    with _disk_errors(output):
+    source = {"checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.name, "sha256": sha256(checkpoint)}
+    try:
         restore_sidecar(output)
         remove_leftovers([output.parent])
         if not cfg.overwrite:
             refuse_foreign(output, card, source)
-    display.lines(_warnings(Contract.from_dict(model.content["contract"]), contract, cfg.dynamic_shapes))
-    display.line(f"exporting {_name(cfg)} to {output}")
-    with _disk_errors(output), staging_folder(output.parent) as staged:
-        exported, sidecar = staged / output.name, staged / sidecar_of(output).name
-        parity = _write(cfg, model, contract, card, images, exported, display)
-        allowed = TOLERANCES[cfg.precision]
-        if not parity.holds(allowed):
-            raise UserError(f"{output}: not written: {_reason(parity, allowed)}")
-        content = make_sidecar(card, output.name, sha256(exported), source, parity)
-        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
-        sidecar.write_text(text + "\n", encoding="utf-8")
-        with folder_locked(output.parent):
-            if not cfg.overwrite:  # another export may have finished first
-                refuse_foreign(output, card, source)
-            replace_pair((exported, output), (sidecar, sidecar_of(output)))
+        display.lines(_warnings(Contract.from_dict(model.content["contract"]), contract, cfg.dynamic_shapes))
+        display.line(f"exporting {source['checkpoint']} to {output}")
+        with staging_folder(output.parent) as staged:
+            exported, sidecar = staged / output.name, staged / sidecar_of(output).name
+            parity = _write(cfg, model, contract, card, images, exported, display)
+            if not parity.holds(TOLERANCES[cfg.precision]):
+                raise UserError(f"{output}: not written: {_reason(parity, TOLERANCES[cfg.precision])}")
+            content = make_sidecar(card, output.name, sha256(exported), source, parity)
+            text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+            sidecar.write_text(text + "\n", encoding="utf-8")
+            with folder_locked(output.parent):
+                if not cfg.overwrite:  # another export may have finished first
+                    refuse_foreign(output, card, source)
+                replace_pair((exported, output), (sidecar, sidecar_of(output)))
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
     size = output.stat().st_size / 1e6
-    display.line(f"wrote {output} ({size:.1f} MB) and {sidecar_of(output)}; thresholds: {_thresholds(contract)}")
+    thresholds = f"bin {contract.bin_thresh:g}, box {contract.box_thresh:g}, unclip {contract.unclip_ratio:g}"
+    display.line(f"wrote {output} ({size:.1f} MB) and {sidecar_of(output)}; thresholds: {thresholds}")
     return 0
 
 
@@ -98,16 +101,20 @@ def _write(
     net = load_dbnet(model, torch.device("cpu"))
     program = trace(net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes)
     WRITERS[exported.suffix](program, card, exported)
-    first = _predictor(TorchNetwork(net, Compute(torch.device("cpu"))), contract)
+    first = Predictor(TorchNetwork(net, Compute(torch.device("cpu"))), contract, Decoder.of(contract))
     if cfg.precision == "int8":
         measured = _evenly_spaced(images, MAX_IMAGES)
         display.line(f"measuring the range of every layer on {count(len(measured), 'image')}")
         to_int8(exported, (first.prepare(read_image(path)).canvas for path in measured), cfg.input_dtype)
     opened = open_exported(exported, "onnxruntime") if exported.suffix == ".onnx" else open_torch(exported, card)
-    second = _predictor(ExportedNetwork(opened), contract)
+    second = Predictor(ExportedNetwork(opened), contract, Decoder.of(contract))
     with display.progress("compare", len(images) or SCENES) as advance:
         parity = measure_parity(first, second, _compared(images, cfg.seed), advance)
-    display.line(_parity_line(parity, "image" if images else "rendered scene"))
+    display.line(
+        f"compared on {count(parity.images, 'image' if images else 'rendered scene')} with the checkpoint in fp32: "
+        f"largest difference of a probability {parity.largest:.1e}, {count(parity.boxes, 'region')}, hmean of one "
+        f"against the other {parity.hmean:.4f}"
+    )
     return parity
 
 
@@ -125,12 +132,6 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
             f"output={output}: needs {', '.join(missing)}: pip install 'resnet18-ocrdet[export]' (or output=….pt2)"
         )
     return output
-
-
-def _contract(cfg: DictConfig, contract: Contract) -> Contract:
-    """Of the exported file: if it takes one size only, every image is padded to it."""
-    resize = contract.resize if cfg.dynamic_shapes or contract.resize == "stretch" else "fit"
-    return replace(contract, resize=resize, precision=cfg.precision)
 
 
 def _warnings(trained: Contract, contract: Contract, dynamic_shapes: bool) -> Iterator[str]:
@@ -168,26 +169,6 @@ def _compared(images: Sequence[Path], seed: int) -> Iterator[Image]:
         yield from (scenes.load(index).image for index in range(SCENES))
 
 
-def _predictor(network: Network, contract: Contract) -> Predictor:
-    return Predictor(network, contract, Decoder.of(contract))
-
-
-@contextmanager
-def _disk_errors(output: Path) -> Iterator[None]:
-    """OSErrors as UserErrors."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
-
-
-def _parity_line(parity: Parity, what: str) -> str:
-    return (
-        f"compared on {count(parity.images, what)} with the checkpoint in fp32: largest difference of a probability "
-        f"{parity.largest:.1e}, {count(parity.boxes, 'region')}, hmean of one against the other {parity.hmean:.4f}"
-    )
-
-
 def _reason(parity: Parity, allowed: Tolerance) -> str:
     if parity.boxes < allowed.boxes:
         return f"at least {allowed.boxes} regions are needed to compare; use images with text as input="
@@ -196,11 +177,3 @@ def _reason(parity: Parity, allowed: Tolerance) -> str:
         f"exported output differs beyond tolerance (a probability by {parity.largest:.1e}, allowed {allowed.prob:g}; "
         f"hmean {parity.hmean:.4f}, at least {allowed.hmean:g}){remedy}"
     )
-
-
-def _name(cfg: DictConfig) -> str:
-    return BUNDLED if cfg.checkpoint == BUNDLED else Path(cfg.checkpoint).name
-
-
-def _thresholds(contract: Contract) -> str:
-    return f"bin {contract.bin_thresh:g}, box {contract.box_thresh:g}, unclip {contract.unclip_ratio:g}"
