@@ -9,7 +9,8 @@ from format_files import build
 from label_files import FOOTPATH, IMG11, IMG_0030, OFFSETS, OUTLINE, XML
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import ctw1500, icdar2013, msra_td500, totaltext
-from resnet18_ocrdet.data.formats.pairing import RegionError, find_folder, pair_by_stem, read_numbers, to_polygon
+from resnet18_ocrdet.data.formats.location import LabelError
+from resnet18_ocrdet.data.formats.pairing import find_folder, pair_by_stem, read_numbers, to_polygon
 from resnet18_ocrdet.data.image_io import list_images
 
 FOLDERS = {
@@ -68,6 +69,12 @@ def test_folders_that_link_to_each_other(tmp_path):
     assert pair(root, report) == [("images/1.jpg", "labels/1.txt")] and len(report) == 0
 
 
+def test_labels_in_hidden_folders_are_copies_of_a_tool(tmp_path):
+    files = {"images/1.jpg": "", "labels/1.txt": "", "labels/.ipynb_checkpoints/1-checkpoint.txt": ""}
+    report = Report()
+    assert pair(build(tmp_path, files), report) == [("images/1.jpg", "labels/1.txt")] and len(report) == 0
+
+
 def test_find_folder(tmp_path):
     build(tmp_path, {"Images/TRAIN/1.jpg": "", "file": ""})
     assert find_folder(tmp_path, ("other", "images/train")) == tmp_path / "Images/TRAIN"
@@ -78,7 +85,7 @@ def test_numbers():
     assert read_numbers(["1", " -2.5", "+.5", "1e2", "7."]) == [1, -2.5, 0.5, 100, 7]
     assert np.isnan(read_numbers(["NaN"])[0]) and read_numbers(["-inf"]) == [-np.inf]
     for word in ("", "1_0", "0x1", "١", "1 2", "--1", "ınf", "1,5"):
-        with pytest.raises(RegionError, match="number 2 is ") as caught:
+        with pytest.raises(LabelError, match="number 2 is ") as caught:
             read_numbers(["1", word])
         assert caught.value.code == "GT020"
 
@@ -87,6 +94,6 @@ def test_polygons():
     polygon = to_polygon([0, 1, 2, 3, 4, 1e300])
     assert polygon.dtype == np.float32 and polygon.tolist() == [[0, 1], [2, 3], [4, np.inf]]
     for count, code in ((5, "GT019"), (4, "GT018"), (0, "GT018")):
-        with pytest.raises(RegionError) as caught:
+        with pytest.raises(LabelError) as caught:
             to_polygon([1.0] * count)
         assert caught.value.code == code

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from format_files import build
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import coco, doctr, labelme, mmocr, ppocr
-from resnet18_ocrdet.data.formats.json_file import PEEK_BYTES, BadJson, describe, is_set, parse_json, peek, text_of
+from resnet18_ocrdet.data.formats.json_file import PEEK_BYTES, describe, is_set, parse_json, peek, text_of
 from resnet18_ocrdet.data.formats.locate import find_image
-from resnet18_ocrdet.data.formats.points import Location, to_number, to_polygon, to_rectangle
+from resnet18_ocrdet.data.formats.location import LabelError, Location
+from resnet18_ocrdet.data.formats.points import to_number, to_polygon, to_rectangle
 from resnet18_ocrdet.data.formats.split_names import split_of
 
 
@@ -93,10 +94,13 @@ def test_numbers_larger_than_float():
 
 
 def test_bad_json_names_its_place():
-    with pytest.raises(BadJson) as error:
+    with pytest.raises(LabelError, match=r"^column 6: not valid JSON: ") as error:
         parse_json('{"a": 1,\n "b" 2}')
-    assert (error.value.line, error.value.column) == (2, 6)
-    with pytest.raises(BadJson, match="too deeply"):
+    assert error.value.line == 2
+    with pytest.raises(LabelError, match=r"^column 17: not valid JSON: ") as error:
+        parse_json("[1 2]", line=3, before=13)
+    assert error.value.line == 3
+    with pytest.raises(LabelError, match="too deeply"):
         parse_json("[" * 100_000)
 
 
@@ -137,9 +141,9 @@ anything = st.recursive(
 @given(value=anything | st.lists(st.lists(st.integers() | st.floats(), min_size=2, max_size=2), max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_any_value_is_a_polygon_or_one_finding(value):
-    for convert in (to_polygon, lambda value, place: to_rectangle(value, place, "size")):
+    for convert in (to_polygon, lambda value: to_rectangle(value, "size")):
         report = Report()
-        polygon = convert(value, Location(report, "labels.json", 1))
+        polygon = Location(report, "labels.json", 1).attempt(convert, value)
         if polygon is None:
             assert [finding.code in ("GT018", "GT019", "GT020", "GT022") for finding in report] == [True]
         else:

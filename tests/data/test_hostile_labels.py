@@ -25,9 +25,9 @@ from resnet18_ocrdet.data.formats import (
     icdar2013,
     icdar_text,
     json_file,
+    location,
     msra_td500,
     pairing,
-    points,
     ppocr,
     totaltext,
 )
@@ -108,7 +108,7 @@ def test_too_many_regions_are_lost_in_every_format(written, monkeypatch):
     many = {
         record.image_path: len(record.polygons) for records in read_data(root).splits.values() for record in records
     }
-    for module in (text_file, icdar_text, pairing, points, ctw1500):
+    for module in (text_file, icdar_text, pairing, location, ctw1500):
         monkeypatch.setattr(module, "MAX_REGIONS", 0)
     reading = read_data(root, key)
     found = {finding.image for finding in reading.report.of("GT028")}

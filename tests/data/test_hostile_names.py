@@ -14,7 +14,6 @@ import pytest
 from dialect_writers import WAYS
 from format_files import findings_of
 from resnet18_ocrdet.data.file_names import MAX_PARTS, invalid_name
-from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError

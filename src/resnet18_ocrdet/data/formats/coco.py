@@ -15,24 +15,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.json_file import (
-    describe,
-    has_key,
-    is_not_json,
-    is_set,
-    peek,
-    read_object,
-    stated_size,
-    text_of,
-)
-from resnet18_ocrdet.data.formats.locate import check_root, files_in, folders_in, image_folders, locate
-from resnet18_ocrdet.data.formats.points import Location, to_polygon, to_rectangle
-from resnet18_ocrdet.data.formats.split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
-from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
+from ..findings import Report
+from ..record import LabelRecord, Region, to_record
+from .json_file import describe, first_shown, has_key, is_not_json, is_set, peek, read_object, stated_size, text_of
+from .locate import check_root, files_in, folders_in, image_folders, locate
+from .location import LabelError, Location
+from .points import to_polygon, to_rectangle
+from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
 
 KEY = "coco"
 NAME = "COCO"
@@ -46,10 +39,8 @@ _TEXT_KEYS = ("utf8_string", "text", "transcription")
 
 def recognise(root: Path) -> str | None:
     """Report the first of a few JSON files with the keys of the format."""
-    for path in annotation_files(root)[:MAX_PEEKED]:
-        if _is_annotation_file(peek(path)):
-            return f"{path.relative_to(root).as_posix()}: has images and annotations with boxes"
-    return None
+    paths = annotation_files(root)[:MAX_PEEKED]
+    return first_shown(root, paths, _is_annotation_file, "has images and annotations with boxes")
 
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
@@ -77,34 +68,37 @@ def annotation_files(root: Path) -> list[Path]:
 
 def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped."""
-    data = read_object(path, report)
+    whole = Location(report, path)
+    data = read_object(whole)
     if data is None:
         return []
-    images = _entries(data, ("images", "imgs"), Location(report, path, 0))
-    annotations = _entries(data, ("annotations", "anns"), Location(report, path, 0))
+    images = whole.attempt(_entries, data, ("images", "imgs"))
+    annotations = whole.attempt(_entries, data, ("annotations", "anns"))
     if images is None or annotations is None:
         return []
     split = _split(root, path)
     named = {entry["set"] for entry in images if isinstance(entry, dict) and entry.get("set") in SPLITS}
     folders = image_folders(root, path, SPLITS if named else (split or "train",))
-    files = _read_images(images, Location(report, path, 0), folders)
+    files = _read_images(images, whole, folders)
     regions: dict[str, list[Region | None]] = {}
     for number, annotation in enumerate(annotations, start=1):
-        location = Location(report, path, number, entry=f"annotation {number}")
+        location = replace(whole, line=number, entry=f"annotation {number}")
         if not isinstance(annotation, dict) or (key := _key(annotation.get("image_id"))) is None:
             seen = describe(annotation.get("image_id") if isinstance(annotation, dict) else annotation)
             location.add("GT022", f"needs image_id, a number or a string, got {seen}")
         elif key not in files:
             location.add("FS079", f"image_id {describe(annotation['image_id'])} does not belong to an image")
         elif (file := files[key][1]) is not None:
-            regions.setdefault(key, []).extend(_read_annotation(annotation, location._replace(image=file), marks))
+            location.image = file
+            found = location.attempt(_read_annotation, annotation, location, marks)
+            regions.setdefault(key, []).extend(found or [None])
     listed = []
     for key, (number, file) in files.items():
         if file is not None:
-            entry, found = images[number - 1], regions.get(key, [])
-            too_many = Location(report, path, number, file, f"image {number}").too_many(len(found))
+            entry, own = images[number - 1], regions.get(key, [])
+            too_many = Location(report, path, number, file, f"image {number}").too_many(len(own))
             stated = stated_size(entry.get("height"), entry.get("width"))
-            record = to_record(file, path, [None] * len(found) if too_many else found, stated=stated)
+            record = to_record(file, path, [None] * len(own) if too_many else own, stated=stated)
             listed.append(ListedImage(entry["set"] if entry.get("set") in SPLITS else split, number, record))
     return listed
 
@@ -114,35 +108,31 @@ def _split(root: Path, path: Path) -> str | None:
     return split_of(path.stem) or split_below(root, path.parent)
 
 
-def _entries(data: dict[str, Any], keys: Sequence[str], location: Location) -> list[Any] | None:
-    """A list, or the values of an object keyed by id; None, reported, if there is neither."""
+def _entries(data: dict[str, Any], keys: Sequence[str]) -> list[Any]:
+    """A list, or the values of an object keyed by id. Raises LabelError if there is neither."""
     value = next((data[key] for key in keys if key in data), None)
     if isinstance(value, dict):
         return [{"id": key, **entry} if isinstance(entry, dict) else entry for key, entry in value.items()]
     if not isinstance(value, list):
-        location.add("GT022", f"needs {keys[0]}, a list, got {describe(value)}")
-        return None
+        raise LabelError("GT022", f"needs {keys[0]}, a list, got {describe(value)}")
     return value
 
 
-def _read_images(
-    images: Sequence[Any], location: Location, folders: Sequence[Path]
-) -> dict[str, tuple[int, Path | None]]:
+def _read_images(images: Sequence[Any], whole: Location, folders: Sequence[Path]) -> dict[str, tuple[int, Path | None]]:
     """Number and file of each image by id; no file, reported, if it does not exist or the id is not unique."""
     files: dict[str, tuple[int, Path | None]] = {}
     for number, entry in enumerate(images, start=1):
-        location = location._replace(line=number, entry=f"image {number}")
+        location = replace(whole, line=number, entry=f"image {number}")
         if not isinstance(entry, dict) or (key := _key(entry.get("id"))) is None:
             location.add("GT022", f"needs id, a number or a string, got {describe(entry)}")
         elif key in files:
-            first, file = files[key]
-            detail = f"id {describe(entry['id'])} is already used by image {first}"
-            location._replace(image=file).add("GT022", detail)
+            first, location.image = files[key]
+            location.add("GT022", f"id {describe(entry['id'])} is already used by image {first}")
             if _name(entry) != _name(images[first - 1]):
                 files[key] = first, None  # unknown which regions belong to which image
         else:
             name = _name(entry)
-            files[key] = number, locate(name, folders, location, "file_name", _alike(name, folders))
+            files[key] = number, location.attempt(locate, name, folders, "file_name", _alike(name, folders))
     return files
 
 
@@ -158,22 +148,20 @@ def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
 
 
 def _read_annotation(annotation: dict[str, Any], location: Location, marks: Sequence[str]) -> list[Region | None]:
-    """Read one annotation: a region for each of its pieces, None, reported, for each without a readable position."""
+    """Read one annotation: a region for each of its pieces; None, reported, for a piece that cannot be read."""
     text = next((text for key in _TEXT_KEYS if (text := text_of(annotation.get(key)))), "")
     ignore = text in marks or is_set(annotation.get("iscrowd")) or annotation.get("legibility") == ILLEGIBLE
     ignore |= text == UNREADABLE and "points" in annotation
     outline = next((value for key in _OUTLINE_KEYS if isinstance(value := annotation.get(key), list) and value), None)
     if outline is None:
         if annotation.get("bbox") is None:
-            location.add("GT022", "needs segmentation or bbox, has neither")
-            return [None]
-        polygons = [to_rectangle(annotation["bbox"], location, "size")]
-    else:
-        pieces = [piece for piece in outline if isinstance(piece, list)]
-        is_nested = any(isinstance(value, list) for piece in pieces for value in piece)  # pieces of [[x, y], ...]
-        is_points = bool(pieces) and not is_nested and all(len(piece) <= 2 for piece in pieces)  # one of [[x, y], ...]
-        whole = not pieces or is_points
-        polygons = [to_polygon(piece, location, "segmentation") for piece in ([outline] if whole else outline)]
+            raise LabelError("GT022", "needs segmentation or bbox, has neither")
+        return [Region(to_rectangle(annotation["bbox"], "size"), text, ignore, location.line)]
+    pieces = [piece for piece in outline if isinstance(piece, list)]
+    is_nested = any(isinstance(value, list) for piece in pieces for value in piece)  # pieces of [[x, y], ...]
+    is_points = bool(pieces) and not is_nested and all(len(piece) <= 2 for piece in pieces)  # one of [[x, y], ...]
+    outlines = [outline] if not pieces or is_points else outline
+    polygons = [location.attempt(to_polygon, each, "segmentation") for each in outlines]
     return [None if polygon is None else Region(polygon, text, ignore, location.line) for polygon in polygons]
 
 

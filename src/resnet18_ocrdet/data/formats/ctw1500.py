@@ -10,25 +10,18 @@ Boxes with another number of corners are read if <segs> or #### shows where the 
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from xml.parsers import expat
 
-from resnet18_ocrdet.data.findings import MAX_REGIONS, Report
-from resnet18_ocrdet.data.formats.pairing import (
-    RegionError,
-    SplitFolders,
-    find_folder,
-    parse_entries,
-    peek_files,
-    read_numbers,
-    read_splits,
-    read_text,
-    to_polygon,
-)
-from resnet18_ocrdet.data.record import LabelRecord, Region
-from resnet18_ocrdet.data.text_file import label_bytes, lines_of
+from ..findings import MAX_REGIONS, Report
+from ..record import LabelRecord, Region
+from ..text_file import lines_of
+from .location import LabelError, Location
+from .pairing import SplitFolders, peek_labels, read_numbers, read_packed, read_splits, read_text, to_polygon
 
 KEY = "ctw1500"
 NAME = "SCUT-CTW1500"
@@ -55,50 +48,42 @@ CURVE_NUMBERS = 28  # 14 corners
 BOX_NUMBERS = 4  # xmin, ymin, xmax, ymax before the offsets
 TEXT_MARK = "####"  # between the numbers and the text
 
-_XML_TAGS = (b"<Annotations", b"<image", b"<box", b"<segs>")  # in this order
+_XML_TAGS = re.compile(r"<Annotations(?>.*?<image)(?>.*?<box).*?<segs", re.DOTALL)  # atomic: no long backtracking
+_Box = defaultdict[str, list[str]]  # the text of its children in pieces, by tag
 
 
 def recognise(root: Path) -> str | None:
-    """Report the first label file that starts like one of the three kinds.
+    """Report the first label file that starts like one of the three kinds."""
+    for path, head in peek_labels(root, LAYOUT, ".xml", ".txt"):
+        if sign := _sign_of(path, head):
+            return f"{path.relative_to(root).as_posix()} {sign}"
+    return None
+
+
+def _sign_of(path: Path, head: str) -> str:
+    """What shows the format in the beginning of a label file; "" for nothing.
 
     32 numbers alone could also be 16 corners: they count only in a folder text_label_curve/."""
-    for folders in LAYOUT.values():
-        for name in folders.labels:
-            if (folder := find_folder(root, (name,))) and (sign := _recognise_folder(folder)):
-                return f"{sign[0].relative_to(root).as_posix()} {sign[1]}"
-    return None
-
-
-def _recognise_folder(folder: Path) -> tuple[Path, str] | None:
-    """The first label file that shows the format, and what shows it."""
-    for path, head in peek_files(folder, ".xml"):
-        position = 0
-        for tag in _XML_TAGS:
-            position = head.find(tag, position) if position >= 0 else -1
-        if position >= 0:
-            return path, "has <Annotations>, <image>, <box> and <segs>"
-    for path, head in peek_files(folder, ".txt"):
-        first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
-        numbers, mark, _ = first.text.partition(TEXT_MARK) if first else ("", "", "")
-        fields = [field for field in numbers.split(",") if field.strip()]
-        wanted = BOX_NUMBERS + CURVE_NUMBERS if folder.name.casefold() == OLD_LABELS else None
-        if len(fields) != (CURVE_NUMBERS if mark else wanted):
-            continue
-        try:
-            read_numbers(fields)
-        except RegionError:
-            continue
-        return path, f"starts with {len(fields)} numbers{' and ####' if mark else ''}"
-    return None
+    if path.suffix.lower() == ".xml":
+        return "has <Annotations>, <image>, <box> and <segs>" if _XML_TAGS.search(head) else ""
+    first = next((line.text for line in lines_of(head)), "")
+    numbers, mark, _ = first.partition(TEXT_MARK)
+    fields = [field for field in numbers.split(",") if field.strip()]
+    wanted = BOX_NUMBERS + CURVE_NUMBERS if path.parent.name.casefold() == OLD_LABELS else None
+    try:
+        is_line = len(fields) == (CURVE_NUMBERS if mark else wanted) and bool(read_numbers(fields))
+    except LabelError:
+        is_line = False
+    return f"starts with {len(fields)} numbers{' and ####' if mark else ''}" if is_line else ""
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if there are no images."""
 
-    def read_file(image: Path, label: Path) -> LabelRecord | None:
-        if label.suffix == ".xml":
-            return _read_xml(image, label, report, marks)
-        return read_text(image, label, report, partial(parse_line, marks=marks))
+    def read_file(image: Path, label: Location) -> LabelRecord | None:
+        if label.path.suffix == ".xml":
+            return read_packed(image, label, partial(_parse_box, marks=marks), _boxes)
+        return read_text(image, label, partial(parse_line, marks=marks))
 
     return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file, by_number=True)
 
@@ -106,7 +91,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) -> Region:
     """Parse one line of a text file: numbers and ####text, 28 numbers, or 32 with 14 offsets.
 
-    Raises RegionError for another count of numbers, and for a field that is not a number."""
+    Raises LabelError for another count of numbers, and for a field that is not a number."""
     front, mark, words = text.partition(TEXT_MARK)
     fields = front.strip().rstrip(",").split(",")
     if mark or len(fields) == CURVE_NUMBERS:
@@ -119,88 +104,49 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
         return Region(to_polygon(shifted), line=line)
     read_numbers(fields)
     code = "GT019" if len(fields) % 2 else "GT018" if len(fields) < CURVE_NUMBERS else "GT022"
-    raise RegionError(code, f"{len(fields)} numbers: a line has 28 and ####text, or 32")
-
-
-class _Box:
-    """One <box> while it is parsed: its line, and the text of its children in pieces, by tag."""
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-        self.pieces: dict[str, list[str]] = {}
-
-    def text(self, tag: str) -> str:
-        """The text of all children with a tag."""
-        return "".join(self.pieces.get(tag, ())).strip()
-
-
-class _Refused(Exception):  # noqa: N818  raised through the parser
-    """The file declares a document type."""
-
-
-def _read_xml(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    data = label_bytes(label, report, image)
-    if data is None:
-        return None
-    try:
-        boxes = _boxes(data)
-    except _Refused:
-        detail = "declares a document type, whose entities can expand without limit: not read"
-        report.add("GT006", label, detail=detail, image=image)
-        return None
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: unknown encoding
-        report.add("GT006", label, getattr(error, "lineno", 0), f"not valid XML: {error}", image)
-        return None
-    if boxes is None:
-        report.add(
-            "GT006", label, detail="no <Annotations> with an <image>: not a label file of this format", image=image
-        )
-        return None
-    if not boxes:
-        report.add("GT002", label, image=image)
-
-    return parse_entries(((box.line, box) for box in boxes), partial(_parse_box, marks=marks), image, label, report)
+    raise LabelError(code, f"{len(fields)} numbers: a line has 28 and ####text, or 32")
 
 
 def _parse_box(box: _Box, line: int, marks: Sequence[str]) -> Region:
-    segs = box.text("segs").rstrip(",")
-    if not segs:
-        raise RegionError("GT022", "a <box> without <segs>, its corners")
-    words = box.text("label")
+    segs, words = ("".join(box[tag]).strip() for tag in ("segs", "label"))
+    if not (segs := segs.rstrip(",")):
+        raise LabelError("GT022", "a <box> without <segs>, its corners")
     return Region(to_polygon(read_numbers(segs.split(","))), words, words in marks, line)
 
 
-def _boxes(data: bytes) -> list[_Box] | None:
-    """Read the boxes of an XML file; None if it has no <image>. Raises ExpatError, or _Refused for a DOCTYPE.
+def _boxes(data: bytes) -> list[tuple[int, _Box]]:
+    """The boxes of an XML file and their lines. Raises LabelError if it is not valid, has no <image>, or a DOCTYPE.
 
     Reads at most one box more than an image may have. Expat does not load other files; without a DOCTYPE there are no
     entities that could expand."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     path: list[str] = []
-    boxes: list[_Box] = []
+    boxes: list[tuple[int, _Box]] = []
     seen_image = False
 
     def refuse(*_: object) -> None:
-        raise _Refused
+        raise LabelError("GT006", "declares a document type, whose entities can expand without limit: not read")
 
     def start(tag: str, _: dict[str, str]) -> None:
         nonlocal seen_image
         path.append(tag)
         seen_image = seen_image or path == ["Annotations", "image"]
         if path == ["Annotations", "image", "box"] and len(boxes) <= MAX_REGIONS:
-            boxes.append(_Box(parser.CurrentLineNumber))
-
-    def end(_: str) -> None:
-        path.pop()
+            boxes.append((parser.CurrentLineNumber, defaultdict(list)))
 
     def add_text(text: str) -> None:
         if len(path) == 4 and path[2] == "box":
-            boxes[-1].pieces.setdefault(path[3], []).append(text)
+            boxes[-1][1][path[3]].append(text)
 
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = start
-    parser.EndElementHandler = end
+    parser.EndElementHandler = lambda _: path.pop()
     parser.CharacterDataHandler = add_text
-    parser.Parse(data, True)
-    return boxes if seen_image else None
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: unknown encoding
+        raise LabelError("GT006", f"not valid XML: {error}", getattr(error, "lineno", 0)) from None
+    if not seen_image:
+        raise LabelError("GT006", "no <Annotations> with an <image>: not a label file of this format")
+    return boxes

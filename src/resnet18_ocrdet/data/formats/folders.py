@@ -14,17 +14,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from resnet18_ocrdet.data.file_names import MAX_NAME, invalid_name, is_file, is_folder
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
-from resnet18_ocrdet.data.formats.pairing import list_some_images, pair_by_stem, without_shared
-from resnet18_ocrdet.data.formats.split_names import SPLITS
-from resnet18_ocrdet.data.image_io import has_image_suffix
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.text_file import label_lines, quoted, read_lines
-from resnet18_ocrdet.errors import UserError
+from ...errors import UserError
+from ..file_names import MAX_NAME, invalid_name, is_file, is_folder
+from ..findings import Report
+from ..image_io import has_image_suffix
+from ..record import LabelRecord
+from ..text_file import label_lines, quoted, read_lines
+from .icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
+from .pairing import pair_folders, without_shared
+from .split_names import SPLITS
 
 KEY = "folders"
 NAME = "folders or lists with ICDAR lines"
@@ -33,13 +32,7 @@ LABEL_FOLDERS = ("gts", "labels")  # after "train_", or alone beside images/
 LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # for the image's name without and with suffix
 
 Pair = tuple[Path, Path]  # image, label file
-
-
-class ListLine(NamedTuple):
-    """The two names of a list line, as written."""
-
-    image: str
-    label: str | None  # None if the line names only an image
+ListLine = tuple[str, str | None]  # image and label file as written; None if the line names only an image
 
 
 def recognise(root: Path) -> str | None:
@@ -65,9 +58,9 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     Raises UserError if there are none, or a folder of labels is missing."""
     pairs = {split: found for split in SPLITS if (found := find_pairs(root, split, report)) is not None}
     if not pairs and is_folder(root / "images"):
-        pairs["train"] = scan_pairs(root / "images", label_folder(root, ""), report)
+        pairs["train"] = pair_folders(root / "images", label_folder(root, ""), LABEL_NAMES, report)
     if not pairs and _side_by_side(root):
-        pairs["train"] = scan_pairs(root, root, report)
+        pairs["train"] = pair_folders(root, root, LABEL_NAMES, report)
     if not pairs:
         raise UserError(
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
@@ -86,7 +79,9 @@ def find_pairs(root: Path, split: str, report: Report) -> list[Pair] | None:
     list_path, images = root / f"{split}_list.txt", root / f"{split}_images"
     if is_file(list_path):
         return listed_pairs(list_path, split, report)
-    return scan_pairs(images, label_folder(root, f"{split}_"), report) if is_folder(images) else None
+    if not is_folder(images):
+        return None
+    return pair_folders(images, label_folder(root, f"{split}_"), LABEL_NAMES, report)
 
 
 def label_folder(root: Path, prefix: str) -> Path:
@@ -97,11 +92,6 @@ def label_folder(root: Path, prefix: str) -> Path:
         names = " or ".join(f"{folder.name}/" for folder in wanted)
         raise UserError(f"{root}: {prefix}images/ needs exactly one label folder, {names}; found {len(present)}")
     return present[0]
-
-
-def scan_pairs(images: Path, labels: Path, report: Report) -> list[Pair]:
-    """Pair each image below a folder with its label file. Raises UserError if there are no images."""
-    return pair_by_stem(list_some_images(images), images, labels, LABEL_NAMES, report)
 
 
 def listed_pairs(list_path: Path, split: str, report: Report) -> list[Pair]:
@@ -115,24 +105,19 @@ def listed_pairs(list_path: Path, split: str, report: Report) -> list[Pair]:
         found = find_listed(line.text, [root, root / f"{split}_images", root / "images"])
         if found is None:
             if not line.text.lstrip().startswith("#"):  # else a comment
-                readings = read_list_line(line.text)
-                why = (
-                    f"no image {quoted(readings[0].image)}"
-                    if readings
-                    else f"does not name an image: {quoted(line.text)}"
-                )
-                report.add("FS079", list_path, line.number, why, Path(readings[0].image) if readings else None)
+                named = next((name for name, _ in read_list_line(line.text)), "")
+                why = f"no image {quoted(named)}" if named else f"does not name an image: {quoted(line.text)}"
+                report.add("FS079", list_path, line.number, why, Path(named) if named else None)
             continue
-        image, names = found
+        image, (image_name, label_name) = found
         if image in first_line:
-            report.add("FS080", list_path, line.number, f"{names.image!r} is also in line {first_line[image]}", image)
+            report.add("FS080", list_path, line.number, f"{image_name!r} is also in line {first_line[image]}", image)
             continue
         first_line[image] = line.number
-        labels = listed_labels(image, names.label, root, split)
+        labels = listed_labels(image, label_name, root, split)
         if not labels:
-            wanted = repr(names.label) if names.label else "found"
-            why = f"no label file {wanted} for {image.name}"
-            report.add("GT001", list_path, line.number, why, image)
+            wanted = repr(label_name) if label_name else "found"
+            report.add("GT001", list_path, line.number, f"no label file {wanted} for {image.name}", image)
         elif len(labels) > 1:
             why = f"{image.name} has {len(labels)} label files: {', '.join(label.name for label in labels)}"
             report.add("GT026", labels[0], detail=why, image=image)
@@ -146,7 +131,7 @@ def listed_pairs(list_path: Path, split: str, report: Report) -> list[Pair]:
 def find_listed(text: str, folders: Sequence[Path]) -> tuple[Path, ListLine] | None:
     """Find the image of a list line below one of the folders, and the names of the line; None if it does not exist."""
     for names in read_list_line(text):
-        if image := resolve(names.image, folders):
+        if image := resolve(names[0], folders):
             return image, names
     return None
 
@@ -156,14 +141,14 @@ def read_list_line(text: str) -> list[ListLine]:
 
     Both names may contain spaces, so a line with several image suffixes has several readings."""
     text = text.strip()
-    readings = [ListLine(text, None)] if has_image_suffix(text) and not invalid_name(text) else []
+    readings: list[ListLine] = [(text, None)] if has_image_suffix(text) and not invalid_name(text) else []
     if len(text) > 2 * MAX_NAME:
         return readings
     for gap in re.finditer(r"\s+", text):
         image, label = text[: gap.start()], text[gap.end() :]
         is_json = label.startswith(("[", "{"))  # PaddleOCR's format
         if has_image_suffix(image) and not is_json and not invalid_name(image) and not invalid_name(label):
-            readings.append(ListLine(image, label))
+            readings.append((image, label))
     return readings
 
 

@@ -13,18 +13,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from resnet18_ocrdet.data.file_names import is_folder
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.icdar_text import leading_numbers
-from resnet18_ocrdet.data.formats.pairing import (
-    RegionError,
-    SplitFolders,
-    read_numbers,
-    read_splits,
-    read_text,
-    to_polygon,
-)
-from resnet18_ocrdet.data.record import LabelRecord, Region
+from ..file_names import is_folder
+from ..findings import Report
+from ..record import LabelRecord, Region
+from .icdar_text import leading_numbers
+from .location import LabelError
+from .pairing import SplitFolders, read_numbers, read_splits, read_text, to_polygon
 
 KEY = "icdar2013"
 NAME = "ICDAR 2013"
@@ -57,21 +51,21 @@ def recognise(root: Path) -> str | None:
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if there are no images."""
-    read_file = partial(read_text, report=report, parse=partial(parse_line, marks=marks))
+    read_file = partial(read_text, parse=partial(parse_line, marks=marks))
     return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file)
 
 
 def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) -> Region:
     """Parse one line: the corners of its box, clockwise from the top left.
 
-    Raises RegionError for fewer than 4 numbers, and for 8 or more, which are a quad."""
+    Raises LabelError for fewer than 4 numbers, and for 8 or more, which are a quad."""
     *fields, rest = _cut(text.strip())
     if len(fields) < BOX_NUMBERS:
-        raise RegionError("GT018", f"{len(fields)} fields: a box needs 4 numbers, left top right bottom")
+        raise LabelError("GT018", f"{len(fields)} fields: a box needs 4 numbers, left top right bottom")
     left, top, right, bottom = read_numbers(fields)
     more = leading_numbers(rest, BOX_NUMBERS)
     if more.separator >= 0 and len(more.values) == BOX_NUMBERS:
-        raise RegionError("GT022", "8 numbers: a box has 4, left top right bottom")
+        raise LabelError("GT022", "8 numbers: a box has 4, left top right bottom")
     text = _unquote(rest)
     return Region(to_polygon([left, top, right, top, right, bottom, left, bottom]), text, text in marks, line)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from resnet18_ocrdet.data.file_names import is_folder
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
-from resnet18_ocrdet.data.formats.locate import files_in
-from resnet18_ocrdet.data.formats.pairing import list_some_images, pair_by_stem
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
+from ...errors import UserError
+from ..file_names import is_folder
+from ..findings import Report
+from ..record import LabelRecord
+from .icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
+from .locate import files_in
+from .pairing import pair_folders
 
 KEY = "icdar2015"
 NAME = "ICDAR 2015"
@@ -53,5 +53,5 @@ def _read_split(images: Path, labels: Path, report: Report, marks: Sequence[str]
     for present, missing in ((images, labels), (labels, images)):
         if not is_folder(missing):
             raise UserError(f"{images.parent}: found {present.name}/ but not {missing.name}/; each split needs both")
-    pairs = pair_by_stem(list_some_images(images), images, labels, ("gt_{stem}.txt",), report)
+    pairs = pair_folders(images, labels, ("gt_{stem}.txt",), report)
     return [parse_icdar_text(image, label, report, marks) for image, label in pairs]

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.findings import MAX_REGIONS, TOO_MANY, Report
-from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import TextLine, label_lines, quoted
+from ...structures import Polygon
+from ..findings import MAX_REGIONS, TOO_MANY, Report
+from ..record import LabelRecord, Region, to_record
+from ..text_file import TextLine, label_lines, quoted
 
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
 QUAD_NUMBERS = 8  # x and y of 4 corners
@@ -63,56 +64,43 @@ def parse_lines(
         return to_record(image, path, [], lost=len(lines))
     regions: list[Region] = []
     lost = 0
-    oddities = _Oddities(report, path, image)
+    scores: list[TextLine] = []
+    seen: set[str] = set()
+
+    def once(code: str, line: TextLine, detail: str) -> None:
+        """Report a line that is unusual but can be parsed: the first one of each kind in a file."""
+        if code not in seen:
+            seen.add(code)
+            report.add(code, path, line.number, detail, image)
+
     for line in lines:
-        if not regions and not lost and is_heading(line.text):
-            report.add("GT017", path, line.number, f"{quoted(line.text)}: skipped", image)
-            continue
+        is_skipped = not regions and not lost and is_heading(line.text)
         numbers = leading_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
         used, code, why = coordinate_count(line.text, numbers, quads)
+        if is_skipped or (code and is_comment(line.text)):
+            report.add("GT017", path, line.number, f"{quoted(line.text)}: skipped", image)
+            continue
         if code:
-            if is_comment(line.text):
-                report.add("GT017", path, line.number, f"{quoted(line.text)}: skipped", image)
-                continue
             report.add(code, path, line.number, why, image)
             lost += 1
             continue
+        if numbers.separator != 0:
+            once("GT015" if numbers.separator > 0 else "GT016", line, quoted(line.text))
         text = line.text[numbers.starts[used] :].strip()
-        oddities.check(line, numbers, used, text)
-        with np.errstate(over="ignore"):  # 1e300 becomes infinite, which polygon_repair reports
-            polygon = np.array(numbers.values[:used], np.float64).astype(np.float32).reshape(-1, 2)
-        regions.append(Region(polygon, text, text in marks, line.number))
-    oddities.check_scores(len(regions))
+        if not text:
+            once("GT010", line, "")
+        elif re.fullmatch(_NUMBER, text) and "." in text:
+            scores.append(line)
+        regions.append(Region(flat_polygon(numbers.values[:used]), text, text in marks, line.number))
+    if 2 * len(scores) > len(regions):  # a decimal number after one region of many is a price
+        once("GT009", scores[0], "treated as the text")
     return to_record(image, path, regions, lost)
 
 
-class _Oddities:
-    """Reports lines that are unusual but can be parsed: the first line of each kind in a file."""
-
-    def __init__(self, report: Report, path: Path, image: Path) -> None:
-        self._report, self._path, self._image = report, path, image
-        self._codes: set[str] = set()
-        self._scores: list[TextLine] = []
-
-    def check(self, line: TextLine, numbers: Numbers, used: int, text: str) -> None:
-        if numbers.separator > 0:
-            self._once("GT015", line, f"{quoted(line.text)}")
-        if numbers.separator < 0:
-            self._once("GT016", line, f"{quoted(line.text)}")
-        if not text:
-            self._once("GT010", line, "")
-        elif re.fullmatch(_NUMBER, text) and "." in text:
-            self._scores.append(line)
-
-    def check_scores(self, regions: int) -> None:
-        """A decimal number after most regions is a score; after one of many it is a price."""
-        if 2 * len(self._scores) > regions:
-            self._once("GT009", self._scores[0], "treated as the text")
-
-    def _once(self, code: str, line: TextLine, detail: str) -> None:
-        if code not in self._codes:
-            self._codes.add(code)
-            self._report.add(code, self._path, line.number, detail, self._image)
+def flat_polygon(numbers: Sequence[float]) -> Polygon:
+    """(V, 2) float32 from x1, y1, x2, y2, ...; values too large for float32 become infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(numbers, np.float64).astype(np.float32).reshape(-1, 2)
 
 
 def coordinate_count(text: str, numbers: Numbers, quads: bool) -> tuple[int, str, str]:

@@ -6,14 +6,15 @@ import codecs
 import json
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
-from resnet18_ocrdet.data.text_file import label_text, quoted
-from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.runtime.regular_file import open_regular
+from ...runtime.messages import count
+from ...runtime.regular_file import open_regular
+from ..text_file import label_text, quoted
+from .icdar_text import MAX_COORDINATE
+from .location import LabelError, Location
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
 MAX_DIGITS = 4300  # of an integer, sys.int_info.default_max_str_digits; longer ones are infinite as float
@@ -21,21 +22,11 @@ _YES = ("true", "yes", "1")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as "\ud83d" alone gives: cannot be encoded
 
 
-class BadJson(Exception):  # noqa: N818 - it is the text that is bad
-    """Text that is not valid JSON: the reason, and where."""
-
-    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
-        """line, column: from 1; 0 if unknown."""
-        super().__init__(reason)
-        self.reason = reason
-        self.line = line
-        self.column = column
-
-
-def parse_json(text: str) -> Any:
+def parse_json(text: str, line: int = 1, before: int = 0) -> Any:
     """Parse JSON; NaN, Infinity and integers of any length are numbers.
 
-    Raises BadJson for a syntax error, and for nesting too deep to parse."""
+    Raises LabelError for a syntax error, and for nesting too deep to parse. line, before: number of the first line, and
+    characters before the text in it."""
     try:
         try:
             return json.loads(text)
@@ -45,25 +36,21 @@ def parse_json(text: str) -> Any:
             return json.loads(text, parse_int=lambda digits: (int if len(digits) < MAX_DIGITS else float)(digits))
     except json.JSONDecodeError as error:
         reason = "the file is empty" if not text.strip() else f"not valid JSON: {error.msg}"
-        raise BadJson(reason, error.lineno, error.colno) from None
+        raise LabelError("GT006", f"column {before + error.colno}: {reason}", line + error.lineno - 1) from None
     except RecursionError:
-        raise BadJson("not valid JSON: nested too deeply") from None
+        raise LabelError("GT006", "not valid JSON: nested too deeply") from None
 
 
-def read_object(path: Path, report: Report, image: Path | None = None) -> dict[str, Any] | None:
+def read_object(location: Location) -> dict[str, Any] | None:
     """Read a file that holds one JSON object; None, reported with line and column, if it does not."""
-    text = label_text(path, report, image, blank="")
-    if text is None:
-        return None
-    try:
-        value = parse_json(text)
-    except BadJson as error:
-        where = f"column {error.column}: " if error.column else ""
-        report.add("GT006", path, error.line, where + error.reason, image)
-        return None
+    text = label_text(location.path, location.report, location.image, blank="")
+    return None if text is None else location.attempt(_parse_object, text)
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    value = parse_json(text)
     if not isinstance(value, dict):
-        report.add("GT006", path, 0, f"holds {describe(value)}, not a JSON object", image)
-        return None
+        raise LabelError("GT006", f"holds {describe(value)}, not a JSON object")
     return value
 
 
@@ -82,6 +69,12 @@ def peek(path: Path) -> str:
     if wide:
         tail = head[:2] + tail[len(tail) % 2 :]  # the byte order mark again, and no half code unit
     return head.decode(encoding, "replace") + "\n" + tail.decode(encoding, "replace")
+
+
+def first_shown(root: Path, paths: Iterable[Path], shows: Callable[[str], object], sign: str) -> str | None:
+    """Name the first file whose start and end show a format, with its sign; None if none does."""
+    found = next((path for path in paths if shows(peek(path))), None)
+    return None if found is None else f"{found.relative_to(root).as_posix()}: {sign}"
 
 
 def has_key(text: str, key: str, opening: str = "") -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from resnet18_ocrdet.data.file_names import invalid_name, is_file, is_folder_entry
-from resnet18_ocrdet.data.formats.json_file import describe
-from resnet18_ocrdet.data.formats.points import Location
-from resnet18_ocrdet.data.formats.split_names import SPLITS, split_of
-from resnet18_ocrdet.data.text_file import quoted
-from resnet18_ocrdet.errors import UserError
+from ...errors import UserError
+from ..file_names import invalid_name, is_file, is_folder_entry
+from ..text_file import quoted
+from .json_file import describe
+from .location import LabelError
+from .split_names import SPLITS, split_of
 
 IMAGE_FOLDERS = ("images", "imgs", "image", "img", "JPEGImages", "data")
 MAX_CLIMB = 1  # folders up from the label file: ../images/1.jpg is common, ../../../etc is not meant
@@ -23,19 +23,17 @@ _DRIVE = re.compile(r"[A-Za-z]:/|//")  # C:\ or \\server of another machine
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def locate(
-    name: Any, folders: Sequence[Path], location: Location, key: str = "image", shortened: Sequence[Path] = ()
-) -> Path | None:
-    """Find an image by the name in the labels, see `find_image`; None, reported, if it does not exist."""
+def locate(name: Any, folders: Sequence[Path], key: str = "image", shortened: Sequence[Path] = ()) -> Path:
+    """Find an image by the name in the labels, see `find_image`. Raises LabelError if it does not exist."""
     if not isinstance(name, str) or not name.strip():
-        location.add("GT022", f"needs the file name of an image as {key}, got {describe(name)}")
-        return None
-    found = find_image(name, folders, shortened)
-    if found is None:
-        reason = invalid_name(name) or f"not found in {_names(folders)}"
-        reason = "a web address, not a file" if _ADDRESS.match(name) else reason
-        location.add("FS079", f"{quoted(name)}: {reason}")
-    return found
+        raise LabelError("GT022", f"needs the file name of an image as {key}, got {describe(name)}")
+    if found := find_image(name, folders, shortened):
+        return found
+    if _ADDRESS.match(name):
+        raise LabelError("FS079", f"{quoted(name)}: a web address, not a file")
+    more = ", ..." if len(folders) > MAX_FOLDERS_NAMED else ""
+    looked = ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
+    raise LabelError("FS079", f"{quoted(name)}: {invalid_name(name) or f'not found in {looked}'}")
 
 
 def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = ()) -> Path | None:
@@ -107,8 +105,3 @@ def _file_at(folder: Path, name: str) -> Path | None:
         return None
     path = Path(os.path.normpath(folder / name))
     return path if is_file(path) else None
-
-
-def _names(folders: Sequence[Path]) -> str:
-    more = ", ..." if len(folders) > MAX_FOLDERS_NAMED else ""
-    return ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more

@@ -17,19 +17,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.pairing import (
-    RegionError,
-    SplitFolders,
-    find_folder,
-    peek_files,
-    read_numbers,
-    read_splits,
-    read_text,
-    to_polygon,
-)
-from resnet18_ocrdet.data.record import LabelRecord, Region
-from resnet18_ocrdet.data.text_file import lines_of
+from ..findings import Report
+from ..record import LabelRecord, Region
+from ..text_file import lines_of
+from .location import LabelError
+from .pairing import SplitFolders, peek_labels, read_numbers, read_splits, read_text, to_polygon
 
 KEY = "msra_td500"
 NAME = "MSRA-TD500"
@@ -42,31 +34,29 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 
 def recognise(root: Path) -> str | None:
     """Report the first .gt file in train/, val/ or test/ that starts with a line of this format."""
-    for folders in LAYOUT.values():
-        folder = find_folder(root, folders.labels)
-        for path, head in peek_files(folder, ".gt") if folder else []:
-            first = next(lines_of(head.decode("utf-8-sig", "replace")), None)
-            if first and _is_label_line(first.text):
-                return f"{path.relative_to(root).as_posix()} starts with 7 numbers, index difficulty x y w h theta"
+    for path, head in peek_labels(root, LAYOUT, ".gt"):
+        first = next(lines_of(head), None)
+        if first and _is_label_line(first.text):
+            return f"{path.relative_to(root).as_posix()} starts with 7 numbers, index difficulty x y w h theta"
     return None
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist; `marks` is not used: there are no texts. Raises UserError if there are no images."""
     del marks
-    read_file = partial(read_text, report=report, parse=parse_line, frame="raw")
+    read_file = partial(read_text, parse=parse_line, frame="raw")
     return read_splits(root, LAYOUT, ("{stem}.gt",), report, read_file)
 
 
 def parse_line(text: str, line: int = 0) -> Region:
     """Parse one line: four corners, starting at the top left of the box before its rotation.
 
-    Raises RegionError if there are not exactly 7 fields, or one is not a number."""
+    Raises LabelError if there are not exactly 7 fields, or one is not a number."""
     fields = [field for field in _SEPARATOR.split(text, maxsplit=FIELDS + 1) if field]
     if len(fields) != FIELDS:
         code = "GT018" if len(fields) < FIELDS else "GT022"
         seen = f"{len(fields)} fields" if len(fields) < FIELDS else f"more than {FIELDS} fields"
-        raise RegionError(code, f"{seen}: a line has 7, index difficulty x y w h theta")
+        raise LabelError(code, f"{seen}: a line has 7, index difficulty x y w h theta")
     _, difficulty, x, y, width, height, theta = read_numbers(fields)
     corners = [(-width / 2, -height / 2), (width / 2, -height / 2), (width / 2, height / 2), (-width / 2, height / 2)]
     cosine, sine = (math.cos(theta), math.sin(theta)) if math.isfinite(theta) else (math.nan, math.nan)
@@ -81,5 +71,5 @@ def _is_label_line(text: str) -> bool:
     fields = text.split()
     try:
         return len(fields) == FIELDS and len(read_numbers(fields)) == FIELDS and float(fields[1]) in (0, 1)
-    except RegionError:
+    except LabelError:
         return False

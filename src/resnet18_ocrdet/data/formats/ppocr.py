@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.json_file import BadJson, describe, is_set, parse_json, peek, text_of
-from resnet18_ocrdet.data.formats.locate import check_root, files_in, folders_in, image_folders, locate
-from resnet18_ocrdet.data.formats.points import Location, to_polygon
-from resnet18_ocrdet.data.formats.split_names import ListedImage, group_by_split, split_below, split_of
-from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES
-from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import label_text, lines_of, quoted
+from ..findings import Report
+from ..image_io import IMAGE_SUFFIXES
+from ..record import LabelRecord, Region, to_record
+from ..text_file import label_text, lines_of, quoted
+from .json_file import describe, first_shown, is_set, parse_json, peek, text_of
+from .locate import check_root, files_in, folders_in, image_folders, locate
+from .location import LabelError, Location
+from .points import to_polygon
+from .split_names import ListedImage, group_by_split, split_below, split_of
 
 KEY = "ppocr"
 NAME = "PaddleOCR"
@@ -36,16 +38,14 @@ _START = re.compile(rf"(?im)^[^\S\r\n]*+[^\t\r\n]+?(?:{_SUFFIX})(?:\t[ \t]*+|[ \
 
 def recognise(root: Path) -> str | None:
     """Report the first label file whose first line is in the format."""
-    for path in label_files(root)[:MAX_PEEKED]:
-        if _START.match(peek(path).lstrip()):
-            return f"{path.relative_to(root).as_posix()}: line 1 is an image, a tab and a JSON list"
-    return None
+    sign = "line 1 is an image, a tab and a JSON list"
+    return first_shown(root, label_files(root)[:MAX_PEEKED], lambda text: _START.match(text.lstrip()), sign)
 
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
-    files = [path for path in label_files(root) if _is_label_file(path)]
+    files = [path for path in label_files(root) if _START.search(peek(path))]
     splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
     listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks)]
     return group_by_split(splits.values(), listed, report)
@@ -70,66 +70,40 @@ def read_label_file(
     inside = list(dict.fromkeys([root, *image_folders(root, path, (split or "train",))]))
     listed = []
     for number, line in lines_of(text or ""):
-        if record := _read_line(line, Location(report, path, number), root, inside, marks):
+        location = Location(report, path, number)
+        if record := location.attempt(_read_line, line, location, root, inside, marks):
             listed.append(ListedImage(split, number, record))
     return listed
 
 
-def _read_line(
-    line: str, location: Location, root: Path, inside: Sequence[Path], marks: Sequence[str]
-) -> LabelRecord | None:
-    """Read the regions of one image; None, reported, if they or the image are missing.
+def _read_line(line: str, location: Location, root: Path, inside: Sequence[Path], marks: Sequence[str]) -> LabelRecord:
+    """Read the regions of one image. Raises LabelError if they or the image are missing.
 
     inside: folders that may hold images. PPOCRLabel writes the name of the folder of Label.txt, often root, before
     each image."""
     end = _NAME_END.search(line)
     if not end or "\t" in (name := line[: end.end()].strip()):
-        location.add("GT022", f"needs an image, a tab and a JSON list, got {quoted(line.strip())}")
-        return None
-    image = locate(name, [*inside, root.parent], location, shortened=inside)
-    if image is None:
-        return None
-    location = location._replace(image=image)
+        raise LabelError("GT022", f"needs an image, a tab and a JSON list, got {quoted(line.strip())}")
+    image = location.image = locate(name, [*inside, root.parent], shortened=inside)
     text = line[end.end() :].lstrip()
-    entries = _parse_list(text, len(line) - len(text), location)
-    if entries is None:
-        return None
+    if not text:
+        raise LabelError("GT022", "needs a JSON list after the image, got nothing; write [] for an image without text")
+    entries = parse_json(text, location.line, before=len(line) - len(text))
+    if not isinstance(entries, list):
+        raise LabelError("GT022", f"needs a list of regions after the image, got {describe(entries)}")
     if location.too_many(len(entries)):
         return to_record(image, location.path, [], lost=len(entries))
-    regions = [_read_entry(entry, location, number, marks) for number, entry in enumerate(entries, start=1)]
+    regions = [
+        replace(location, entry=f"region {number}").attempt(_read_entry, entry, location.line, marks)
+        for number, entry in enumerate(entries, start=1)
+    ]
     return to_record(image, location.path, regions)
 
 
-def _parse_list(text: str, start: int, location: Location) -> list[Any] | None:
-    """Parse the JSON of a line, which starts after `start` characters; None, reported, if it is not a list."""
-    try:
-        entries = parse_json(text)
-    except BadJson as error:
-        if not text:
-            location.add("GT022", "needs a JSON list after the image, got nothing; write [] for an image without text")
-        else:
-            where = f"column {start + error.column}: " if error.column else ""
-            location.add("GT006", where + error.reason)
-        return None
-    if not isinstance(entries, list):
-        location.add("GT022", f"needs a list of regions after the image, got {describe(entries)}")
-        return None
-    return entries
-
-
-def _read_entry(entry: Any, location: Location, number: int, marks: Sequence[str]) -> Region | None:
-    """Read one region; None, reported, if its position cannot be read."""
-    location = location._replace(entry=f"region {number}")
+def _read_entry(entry: Any, line: int, marks: Sequence[str]) -> Region:
+    """Read one region. Raises LabelError if its position cannot be read."""
     if not isinstance(entry, dict):
-        location.add("GT022", f"needs transcription and points, got {describe(entry)}")
-        return None
-    polygon = to_polygon(entry.get("points"), location)
-    if polygon is None:
-        return None
+        raise LabelError("GT022", f"needs transcription and points, got {describe(entry)}")
+    polygon = to_polygon(entry.get("points"))
     text = text_of(entry.get("transcription"))
-    return Region(polygon, text, text in marks or is_set(entry.get("difficult")), location.line)
-
-
-def _is_label_file(path: Path) -> bool:
-    """Whether one of the first lines names an image and starts a list of objects."""
-    return _START.search(peek(path)) is not None
+    return Region(polygon, text, text in marks or is_set(entry.get("difficult")), line)

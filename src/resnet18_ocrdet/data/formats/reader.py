@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats import (
+from ..findings import Report
+from ..record import LabelRecord
+from . import (
     coco,
     ctw1500,
     doctr,
@@ -24,7 +25,6 @@ from resnet18_ocrdet.data.formats import (
     ppocr,
     totaltext,
 )
-from resnet18_ocrdet.data.record import LabelRecord
 
 
 class LabelFormat(Protocol):

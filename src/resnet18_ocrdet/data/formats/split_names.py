@@ -8,19 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.record import LabelRecord
+from ..findings import Report
+from ..record import LabelRecord
 
 SPLITS = ("train", "val", "test")
-_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+_WORDS = {"training": "train", "valid": "val", "validation": "val", "testing": "test", **{s: s for s in SPLITS}}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # TrainLabels, train2017, icdar_c4_train_imgs
 
 

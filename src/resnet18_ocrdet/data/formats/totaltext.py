@@ -18,24 +18,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.matlab import Cell, read_cells
-from resnet18_ocrdet.data.formats.pairing import (
-    RegionError,
-    SplitFolders,
-    find_folder,
-    parse_entries,
-    peek_files,
-    read_numbers,
-    read_splits,
-    read_text,
-    to_polygon,
-)
-from resnet18_ocrdet.data.record import LabelRecord, Region
-from resnet18_ocrdet.data.text_file import label_bytes, lines_of, quoted
-from resnet18_ocrdet.structures import Polygon
+from ...structures import Polygon
+from ..findings import Report
+from ..record import LabelRecord, Region
+from ..text_file import lines_of, quoted
+from .location import LabelError, Location
+from .matlab import Cell, read_cells
+from .pairing import SplitFolders, peek_labels, read_numbers, read_packed, read_splits, read_text, to_polygon
 
 KEY = "totaltext"
 NAME = "Total-Text"
@@ -63,21 +53,17 @@ _END = r"\](?:\s*+(?=,\s*+\w++\s*+:)|[^\S\n]*+(?=\n|\Z))"
 _QUOTED_END = {quote: re.compile(rf"{quote}\s*+{_END}") for quote in "'\""}
 _UNQUOTED_END = re.compile(_END)
 _ESCAPE = re.compile(r"""\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(['"\\]))""")
-_RECOGNISED = re.compile(rb"(?:\xef\xbb\xbf)?\s*+x\s*+:\s*+\[\[[^\]]*+\]\]\s*+,?\s*+y\s*+:\s*+\[\[")
-_MAT_BEGIN = b"MATLAB 5.0 MAT-file"
+_RECOGNISED = re.compile(r"\s*+x\s*+:\s*+\[\[[^\]]*+\]\]\s*+,?\s*+y\s*+:\s*+\[\[", re.ASCII)
+_MAT_BEGIN = "MATLAB 5.0 MAT-file"
 
 
 def recognise(root: Path) -> str | None:
     """Report the first text file that starts with such an entry, or MATLAB file named poly_gt_*.mat."""
-    for folders in LAYOUT.values():
-        for name in folders.labels:
-            folder = find_folder(root, (name,))
-            for path, head in peek_files(folder, ".txt") if folder else []:
-                if _RECOGNISED.match(head):
-                    return f"{path.relative_to(root).as_posix()} starts with 'x: [['"
-            for path, head in peek_files(folder, ".mat") if folder else []:
-                if path.name.startswith("poly_gt_") and head.startswith(_MAT_BEGIN):
-                    return f"{path.relative_to(root).as_posix()} is a MATLAB file of this name"
+    for path, head in peek_labels(root, LAYOUT, ".txt", ".mat"):
+        if _RECOGNISED.match(head):
+            return f"{path.relative_to(root).as_posix()} starts with 'x: [['"
+        if path.name.startswith("poly_gt_") and head.startswith(_MAT_BEGIN):
+            return f"{path.relative_to(root).as_posix()} is a MATLAB file of this name"
     return None
 
 
@@ -86,10 +72,10 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 
     If an image has a text file and a MATLAB file, the text file is read. Raises UserError if there are no images."""
 
-    def read_file(image: Path, label: Path) -> LabelRecord | None:
-        if label.suffix == ".mat":
-            return _read_mat(image, label, report, marks)
-        return read_text(image, label, report, partial(parse_entry, marks=marks), _entries)
+    def read_file(image: Path, label: Location) -> LabelRecord | None:
+        if label.path.suffix == ".mat":
+            return read_packed(image, label, partial(_parse_row, marks=marks), _rows)
+        return read_text(image, label, partial(parse_entry, marks=marks), _entries)
 
     return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file)
 
@@ -97,62 +83,57 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 def parse_entry(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) -> Region:
     """Parse one entry of one or more lines.
 
-    Raises RegionError if x or y is missing, their counts differ, there are too few, or one is not a number."""
+    Raises LabelError if x or y is missing, their counts differ, there are too few, or one is not a number."""
     if not (coordinates := _COORDINATES.match(text)):
-        raise RegionError("GT022", f"needs 'x: [[...]], y: [[...]]', got {quoted(' '.join(text.split()))}")
+        raise LabelError("GT022", f"needs 'x: [[...]], y: [[...]]', got {quoted(' '.join(text.split()))}")
     rest = text[coordinates.end() :]
     orientation = _ORIENTATION.search(rest)
     words = _find_words(rest)
     polygon = _zip(*(read_numbers(coordinates[axis].replace(",", " ").split()) for axis in (1, 2)))
-    written = _unescape(words.text).strip() if words else ""
+    written = _unescape(words[0]).strip() if words else ""
     ignore = written in marks or (orientation is not None and orientation[1].strip() in marks)
     return Region(polygon, written, ignore, line)
 
 
-class _Transcription(NamedTuple):
-    text: str
-    end: int  # position in the entry after the closing bracket
+def _find_words(entry: str) -> tuple[str, int] | None:
+    """Find the transcription of an entry, with or without quotes, and the position after its closing bracket.
 
-
-def _find_words(entry: str) -> _Transcription | None:
-    """Find the transcription of an entry, with or without quotes; None if there is none, or it does not end."""
+    None if there is none, or it does not end."""
     if not (begin := _WORDS_BEGIN.search(entry)):
         return None
     if (quote := _QUOTE.match(entry, begin.end())) and (end := _QUOTED_END[quote[1]].search(entry, quote.end())):
-        return _Transcription(entry[quote.end() : end.start()], end.end())
+        return entry[quote.end() : end.start()], end.end()
     line_end = entry.find("\n", begin.end())
     end = _UNQUOTED_END.search(entry, begin.end())
     if end is None or end.start() > line_end >= 0:
         return None
-    return _Transcription(entry[begin.end() : end.start()], end.end())
+    return entry[begin.end() : end.start()], end.end()
 
 
 def _entries(text: str) -> Iterator[tuple[int, str]]:
-    """Split a file into entries, and lines outside of entries: pairs of a line number, from 1, and the text."""
+    """Split a file into entries, and lines outside of entries: pairs of a line number, from 1, and the text.
+
+    An entry ends with the line in which its transcription ends; one without a transcription extends to the next."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     line, start = 1, 0
     for stop in chain((match.start() for match in _ENTRY_BEGIN.finditer(text)), [len(text)]):
         piece = text[start:stop]
-        entry, rest = _split_entry(piece) if _ENTRY_BEGIN.match(piece) else ("", piece)
+        entry = piece if _ENTRY_BEGIN.match(piece) else ""
+        if (words := _find_words(entry)) and (end := entry.find("\n", words[1])) >= 0:
+            entry = entry[:end]
         if entry:
             yield line, entry
         line += entry.count("\n")
+        rest = piece[len(entry) :]
         yield from lines_of(rest, line)
         line += rest.count("\n")
         start = stop
 
 
-def _split_entry(piece: str) -> tuple[str, str]:
-    """Split after the line in which the transcription ends; an entry without one extends to the end."""
-    words = _find_words(piece)
-    stop = piece.find("\n", words.end) if words else -1
-    return (piece[:stop], piece[stop:]) if stop >= 0 else (piece, "")
-
-
 def _zip(x: Sequence[float], y: Sequence[float]) -> Polygon:
-    """(V, 2) from the x and the y coordinates. Raises RegionError."""
+    """(V, 2) from the x and the y coordinates. Raises LabelError."""
     if len(x) != len(y):
-        raise RegionError("GT019", f"{len(x)} numbers of x, {len(y)} of y: a corner needs both")
+        raise LabelError("GT019", f"{len(x)} numbers of x, {len(y)} of y: a corner needs both")
     return to_polygon([number for corner in zip(x, y, strict=True) for number in corner])
 
 
@@ -167,24 +148,17 @@ def _unescape(text: str) -> str:
     return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _read_mat(image: Path, label: Path, report: Report, marks: Sequence[str]) -> LabelRecord | None:
-    data = label_bytes(label, report, image)
-    if data is None:
-        return None
+def _rows(data: bytes) -> list[tuple[int, list[Cell]]]:
+    """The rows of a MATLAB file, numbered from 1. Raises LabelError."""
     try:
-        rows = read_cells(data, MAT_VARIABLE)
+        return list(enumerate(read_cells(data, MAT_VARIABLE), start=1))
     except ValueError as error:
-        report.add("GT006", label, detail=f"not a readable MATLAB file: {error}", image=image)
-        return None
-    if not rows:
-        report.add("GT002", label, image=image)
-
-    return parse_entries(enumerate(rows, start=1), partial(_parse_row, marks=marks), image, label, report)
+        raise LabelError("GT006", f"not a readable MATLAB file: {error}") from None
 
 
 def _parse_row(row: list[Cell], number: int, marks: Sequence[str]) -> Region:
     if len(row) < MAT_COLUMNS or not isinstance(row[1], list) or not isinstance(row[3], list):
-        raise RegionError("GT022", "needs 'x:', numbers, 'y:', numbers, text and orientation")
+        raise LabelError("GT022", "needs 'x:', numbers, 'y:', numbers, text and orientation")
     words, *orientation = (cell.strip() if isinstance(cell, str) else "" for cell in row[4:6])
     ignore = words in marks or any(mark in marks for mark in orientation if mark)
     return Region(_zip(row[1], row[3]), words, ignore, number)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet18_ocrdet.data.formats.icdar_text import ICDAR_IGNORE_MARKS, POLYGON_NUMBERS, POLYGON_SHARE, leading_numbers
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.structures import Polygon
+from ...structures import Polygon
+from ..record import LabelRecord
+from .icdar_text import ICDAR_IGNORE_MARKS, POLYGON_NUMBERS, POLYGON_SHARE, leading_numbers
 
 MARK = ICDAR_IGNORE_MARKS[0]
 MANY_CORNERS = POLYGON_NUMBERS // 2  # this many show that a line is not a quad with a text

@@ -1,0 +1,54 @@
+"""Where an entry of a label file is written, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from ..findings import MAX_REGIONS, TOO_MANY, Report
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class LabelError(Exception):
+    """A region, or all labels of an image, that cannot be read."""
+
+    def __init__(self, code: str, detail: str, line: int | None = None) -> None:
+        """code: of findings.CODES. detail: what was found, and the rule. line: None for that of the location."""
+        super().__init__(detail)
+        self.code, self.detail, self.line = code, detail, line
+
+
+@dataclass
+class Location:
+    """Where one entry is written: its findings are reported for this location."""
+
+    report: Report
+    path: Path  # of the label file
+    line: int = 0  # or number of the entry, from 1; 0 for the whole file
+    image: Path | None = None  # once it is known
+    entry: str = ""  # what the number counts, such as "shape 3"; "" if it is the line of a text file
+
+    def add(self, code: str, detail: str, line: int | None = None) -> None:
+        """Report a finding about this entry. line: where in a whole file it is."""
+        detail = f"{self.entry}: {detail}" if self.entry else detail
+        self.report.add(code, self.path, self.line if line is None else line, detail, self.image)
+
+    def attempt(
+        self, read: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result | None:
+        """Call `read`; None, reported, if it raises LabelError."""
+        try:
+            return read(*args, **kwargs)
+        except LabelError as error:
+            self.add(error.code, error.detail, error.line)
+            return None
+
+    def too_many(self, regions: int) -> bool:
+        """Whether an image has more regions than allowed, which is reported: all of them are lost."""
+        if regions > MAX_REGIONS:
+            self.add("GT028", TOO_MANY)
+        return regions > MAX_REGIONS
