@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from resnet18_ocrdet.data.image_io import list_images, read_image
 from resnet18_ocrdet.viz import draw
 
@@ -22,7 +24,7 @@ def main() -> None:
     asked = parser.parse_args()
     pictures = [read_image(path) for path in list_images(asked.folder)]
     full = len(pictures) // COLUMNS * COLUMNS
-    rows = [draw.row(pictures[start : start + COLUMNS]) for start in range(0, full, COLUMNS)]
+    rows = [np.hstack(pictures[start : start + COLUMNS]) for start in range(0, full, COLUMNS)]
     draw.write(asked.output, draw.grid(rows))
     print(f"wrote {asked.output}: {full} pictures, {asked.output.stat().st_size} bytes")
 

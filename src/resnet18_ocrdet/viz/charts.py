@@ -63,13 +63,6 @@ class UnitCurve(NamedTuple):
     tooltip: str = ""  # of the last point
 
 
-class Series(NamedTuple):
-    """The values of one key, in the order of the records, without epochs that have no finite value."""
-
-    epochs: list[int]  # from 1
-    values: list[float]
-
-
 def histogram(
     values: NDArray[np.floating], step: float, last: float, title: str, limit: float | None = None
 ) -> BarChart:
@@ -136,12 +129,13 @@ def figure_of(records: Sequence[Record]) -> Figure:
     losses, scores, rate, speed = figure.subplots(2, 2).ravel()
     _plot_losses(losses, records)
     _plot_scores(scores, records)
-    _plot(rate, series(records, "lr"), "learning rate")
-    _scale_axis(rate)
-    rate.set_title("learning rate of the epoch's last step")
-    _plot(speed, series(records, "images_per_second"), "images per second")
-    _scale_axis(speed)
-    speed.set_title("training images per second")
+    for axes, key, label, title in (
+        (rate, "lr", "learning rate", "learning rate of the epoch's last step"),
+        (speed, "images_per_second", "images per second", "training images per second"),
+    ):
+        _plot(axes, _series(records, key), label)
+        _scale_axis(axes)
+        axes.set_title(title)
     for axes in (losses, scores, rate, speed):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -168,34 +162,12 @@ def precision_recall_figure(curve: PrecisionRecall, ap: float | None) -> Figure:
     return figure
 
 
-def series(records: Sequence[Record], *keys: str) -> Series:
-    """Collect the finite values of a key, or of nested keys; a record without "epoch" counts by its position."""
-    found = Series([], [])
-    for place, record in enumerate(records, start=1):
-        value: Any = record
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, int | float) and math.isfinite(value):
-            found.epochs.append(record.get("epoch") or place)
-            found.values.append(float(value))
-    return found
-
-
-def best_epoch(records: Sequence[Record]) -> tuple[int, float] | None:
-    """Epoch of the highest hmean (the first of equals, as for best.pt) and that hmean; None without any."""
-    hmean = series(records, "hmean")
-    if not hmean.values:
-        return None
-    place = hmean.values.index(max(hmean.values))
-    return hmean.epochs[place], hmean.values[place]
-
-
 def _plot_losses(axes: Axes, records: Sequence[Record]) -> None:
     terms = list(dict.fromkeys(term for record in records for term in record.get("train_loss") or {}))
-    for number, term in enumerate(terms):
-        _plot(axes, series(records, "train_loss", term), f"train {term}", color=f"C{number}")
-    for number, term in enumerate(terms):
-        _plot(axes, series(records, "val_loss", term), f"val {term}", color=f"C{number}", linestyle="--")
+    for part, style in (("train", "-"), ("val", "--")):
+        for number, term in enumerate(terms):
+            points = _series(records, f"{part}_loss", term)
+            _plot(axes, points, f"{part} {term}", color=f"C{number}", linestyle=style)
     _scale_axis(axes)
     axes.set_title("loss: the weighted total, and its terms without weights")
     if axes.lines:
@@ -204,9 +176,9 @@ def _plot_losses(axes: Axes, records: Sequence[Record]) -> None:
 
 def _plot_scores(axes: Axes, records: Sequence[Record]) -> None:
     for name in SCORES:
-        _plot(axes, series(records, name), name)
-    if best := best_epoch(records):
-        epoch, hmean = best
+        _plot(axes, _series(records, name), name)
+    if points := _series(records, "hmean"):
+        epoch, hmean = max(points, key=lambda point: point[1])  # the first of equals, as for best.pt
         axes.axvline(epoch, color="black", linestyle=":", label=f"best: epoch {epoch}, hmean {hmean:.4f}")
     axes.set_ylim(0.0, 1.02)
     axes.set_title("on the validation images")
@@ -214,10 +186,25 @@ def _plot_scores(axes: Axes, records: Sequence[Record]) -> None:
         axes.legend(fontsize="small")
 
 
-def _plot(axes: Axes, points: Series, label: str, **style: Any) -> None:
+def _series(records: Sequence[Record], *keys: str) -> list[tuple[int, float]]:
+    """Epoch and value of each record with a finite value of a key, or of nested keys.
+
+    A record without "epoch" counts by its position."""
+    found = []
+    for place, record in enumerate(records, start=1):
+        value: Any = record
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, int | float) and math.isfinite(value):
+            found.append((record.get("epoch") or place, float(value)))
+    return found
+
+
+def _plot(axes: Axes, points: Sequence[tuple[int, float]], label: str, **style: Any) -> None:
     """A line with markers, so that a single point is visible; nothing without points."""
-    if points.values:
-        axes.plot(points.epochs, points.values, marker=".", label=label, **style)
+    if points:
+        epochs, values = zip(*points, strict=True)
+        axes.plot(epochs, values, marker=".", label=label, **style)
 
 
 def _scale_axis(axes: Axes) -> None:

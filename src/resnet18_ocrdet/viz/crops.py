@@ -19,22 +19,9 @@ MAX_ZOOM = 2.0  # times, of a small part of an image
 SURROUNDINGS = 3.0  # times the region's sides: what is shown around it
 MIN_MARGIN = 100  # px on each side, in the image
 JPEG_QUALITY = 80
+DRAWABLE = (-20_000, 20_000)  # px: coordinates that OpenCV can draw
 
 RED, ORANGE, GREEN, BLUE = (230, 0, 0), (255, 150, 0), (0, 190, 0), (70, 140, 255)
-
-
-class Crop(NamedTuple):
-    """Part of an image and its position."""
-
-    image: Image
-    left: int  # px of the whole image
-    top: int
-    scale: float  # pixels of the crop per pixel of the whole image
-
-    def to_crop(self, polygon: Polygon) -> Polygon:
-        """Polygon of the whole image in pixels of the crop, clipped to the range that OpenCV can draw."""
-        moved = (polygon - (self.left, self.top) + 0.5) * self.scale - 0.5
-        return np.asarray(np.clip(moved, -20_000, 20_000), np.float32)
 
 
 class Layer(NamedTuple):
@@ -46,24 +33,19 @@ class Layer(NamedTuple):
 
 
 def draw_crop(image: Image, focus: Sequence[Polygon], layers: Sequence[Layer], max_side: int = MAX_SIDE) -> bytes:
-    """JPEG of the surroundings of `focus`, with the layers drawn in their order. See `crop_around`."""
-    crop = crop_around(image, focus, max_side)
-    drawn = crop.image
-    for polygons, color, thickness in layers:
-        drawn = draw.outline(drawn, [crop.to_crop(polygon) for polygon in polygons], color, thickness)
-    return draw.encode(".jpg", drawn, JPEG_QUALITY)
+    """JPEG of the surroundings of `focus`, or of the whole image without any, with the layers drawn in their order.
 
-
-def crop_around(image: Image, polygons: Sequence[Polygon], max_side: int = MAX_SIDE) -> Crop:
-    """Cut out the surroundings of finite polygons; the whole image if there are none.
-
-    max_side: px of the longer side of the result."""
-    left, top, right, bottom = _window(image, polygons)
+    focus: finite polygons. max_side: px of the longer side of the result."""
+    left, top, right, bottom = _window(image, focus)
     part = image[top:bottom, left:right]
     scale = min(max_side / max(part.shape[:2]), MAX_ZOOM)
     size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return Crop(np.asarray(cv2.resize(part, size, interpolation=interpolation), np.uint8), left, top, scale)
+    drawn = np.asarray(cv2.resize(part, size, interpolation=interpolation), np.uint8)
+    for polygons, color, thickness in layers:
+        moved = (np.clip((polygon - (left, top) + 0.5) * scale - 0.5, *DRAWABLE) for polygon in polygons)
+        drawn = draw.outline(drawn, [np.asarray(each, np.float32) for each in moved], color, thickness)
+    return draw.encode(".jpg", drawn, JPEG_QUALITY)
 
 
 def _window(image: Image, polygons: Sequence[Polygon]) -> tuple[int, int, int, int]:

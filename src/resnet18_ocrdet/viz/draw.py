@@ -1,4 +1,4 @@
-"""Drawing: regions on an image, heat maps, rows and grids of images.
+"""Drawing: regions on an image, heat maps, grids of images.
 
 Legend: H W pixels. Images are RGB uint8.
 """
@@ -43,11 +43,6 @@ def heat(plane: NDArray[np.floating]) -> Image:
     """(H, W) values 0..1 as a color map (H, W, 3)."""
     levels = np.clip(plane * 255.0, 0, 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def row(images: Sequence[Image]) -> Image:
-    """Concatenate images of equal height."""
-    return np.concatenate(images, axis=1)
 
 
 def grid(rows: Sequence[Image], max_width: int = 1600) -> Image:

@@ -5,6 +5,7 @@ Legend: N images of a batch, H W canvas pixels.
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from ..structures import Batch, Detection, Image, Maps
@@ -32,7 +33,7 @@ class Overlays:
             if maps.thresh_logits is not None:
                 tiles.append(_heat(maps.thresh_logits[n, 0].float().sigmoid()))
             tiles += [_heat(batch.targets.prob_map[n]), _heat(batch.targets.thresh_map[n] / 255.0)]
-            self.pictures.append(draw.fit_width(draw.row(tiles), MAX_OVERLAY_WIDTH))
+            self.pictures.append(draw.fit_width(np.hstack(tiles), MAX_OVERLAY_WIDTH))
 
 
 def preview(batch: Batch, limit: int = 8) -> Image:
@@ -40,7 +41,7 @@ def preview(batch: Batch, limit: int = 8) -> Image:
     rows = []
     for n in range(min(len(batch.names), limit)):
         prob_map, prob_mask, thresh_map, _ = (plane[n] for plane in batch.targets)
-        rows.append(draw.row([_labelled(batch, n), *map(_heat, (prob_map, thresh_map / 255.0, prob_mask))]))
+        rows.append(np.hstack([_labelled(batch, n), *map(_heat, (prob_map, thresh_map / 255.0, prob_mask))]))
     return draw.grid(rows)
 
 
