@@ -14,7 +14,7 @@ from ..data.loader import EvalLoader
 from ..data.region_counts import RegionCounts
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
-from ..evaluation.metrics import IcdarMetric, Score
+from ..evaluation.metrics import IcdarMetric, score_text
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
@@ -53,11 +53,9 @@ def measure(
         if (reason := explain(error, cfg, compute.world)) is None:
             raise
         raise UserError(reason) from None
-    score = result.score
-    display.line(
-        f"starting weights on {count(images, 'validation image')}: {_scores(score)}  {duration(result.seconds)}"
-    )
-    return score.hmean
+    scores = score_text(result.score._asdict(), ("hmean", "precision", "recall"), digits=3)
+    display.line(f"starting weights on {count(images, 'validation image')}: {scores}  {duration(result.seconds)}")
+    return result.score.hmean
 
 
 def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
@@ -120,8 +118,3 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
         section, name = key.split(".")
         if key not in names and name in after[section] and name in before[section]:
             after[section][name] = before[section][name]
-
-
-def _scores(score: Score) -> str:
-    named = (("hmean", score.hmean), ("precision", score.precision), ("recall", score.recall))
-    return "  ".join(f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in named)

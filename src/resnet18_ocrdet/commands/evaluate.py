@@ -11,20 +11,11 @@ from omegaconf import DictConfig
 from ..config.check import plain
 from ..errors import UserError
 from ..evaluation.icdar_files import holds_results
-from ..evaluation.metrics import IcdarMetric
+from ..evaluation.metrics import score_text
 from ..model.bundled import BUNDLED, weights_path
 from ..report.analysis import ErrorAnalysis
 from ..report.compare import compare_scores, describe_change
-from ..report.files import (
-    BOXES,
-    MISTAKES,
-    PER_IMAGE,
-    RESULTS,
-    SUBMISSION,
-    SUBMISSION_WITH_SCORES,
-    write_results,
-    write_tables,
-)
+from ..report.files import BOX_FILES, BOXES, FILES, write_results, write_tables
 from ..report.html import Baseline, write_report
 from ..report.mistakes import count_mistakes
 from ..runtime.console import Display
@@ -39,8 +30,6 @@ from .eval_files import ResultFiles
 from .eval_records import EvalResult, EvalSplit, with_unique_names
 
 METRICS, REPORT = "metrics.json", "report.html"
-BOX_FILES = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # written to the output; may also be an input
-FILES = (METRICS, REPORT, PER_IMAGE, MISTAKES, RESULTS, SUBMISSION, SUBMISSION_WITH_SCORES)
 
 
 def run(cfg: DictConfig, _: list[str]) -> int:
@@ -50,10 +39,11 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         digest = _digest(cfg) if world.first else None
         settings = plain(cfg) | {"checkpoint": None, "model_sha256": digest}  # its path does not matter
         output = OutputFolder(_output(cfg), "eval", settings, cfg.overwrite)
-        world.from_first(lambda: claims.enter_context(output.claimed(FILES)) or None)
-        candidate = _open(cfg, digest, display)
+        world.from_first(lambda: claims.enter_context(output.claimed((METRICS, REPORT, *FILES))) or None)
+        candidate = _open(cfg, "checkpoint" if cfg.predictions is None else "predictions", None, display, digest)
         _refuse_inside_data(output.root, candidate.split.data.get("root"))  # maybe recorded in the checkpoint
-        old = None if cfg.baseline is None else _open_baseline(cfg, candidate.split, display)
+        # before anything is scored: an unusable baseline must not cost an evaluation
+        old = None if cfg.baseline is None else _open(cfg, "baseline", candidate.split, display)
         result = candidate.score(display, world)
         old_result = None if old is None else old.score(display, world)
         if not world.first:
@@ -78,18 +68,14 @@ def _digest(cfg: DictConfig) -> str | None:
     return None
 
 
-def _open(cfg: DictConfig, digest: str | None, display: Display) -> CheckpointScorer | ResultFiles:
-    if cfg.predictions is not None:
-        return ResultFiles(cfg, "predictions", Path(cfg.predictions), None, display)
-    return CheckpointScorer(cfg, cfg.checkpoint or BUNDLED, None, display, digest)
-
-
-def _open_baseline(cfg: DictConfig, split: EvalSplit, display: Display) -> CheckpointScorer | ResultFiles:
-    """Called before anything is scored: an unusable baseline must not cost an evaluation."""
-    path = Path(cfg.baseline)
-    if cfg.baseline != BUNDLED and holds_results(path):
-        return ResultFiles(cfg, "baseline", path, split, display)
-    return CheckpointScorer(cfg, cfg.baseline, split, display)
+def _open(
+    cfg: DictConfig, key: str, split: EvalSplit | None, display: Display, digest: str | None = None
+) -> CheckpointScorer | ResultFiles:
+    """What is scored. key: of the config. split: None: as `cfg` or the checkpoint say."""
+    named = cfg[key] or BUNDLED
+    if key == "predictions" or (key == "baseline" and named != BUNDLED and holds_results(Path(named))):
+        return ResultFiles(cfg, key, Path(named), split, display)
+    return CheckpointScorer(cfg, named, split, display, digest)
 
 
 def _output(cfg: DictConfig) -> Path:
@@ -113,14 +99,17 @@ def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, so
     """Print the score and write the results. Raises OSError; then nothing was written."""
     result = with_unique_names(result, source)
     analysis = ErrorAnalysis(result.metric, result.samples)
-    baseline = None if old is None else _baseline(with_unique_names(old, source), result.metric)
-    content = analysis.to_dict() | result.about
-    if baseline is not None and old is not None:
-        content["baseline"] = old.about | baseline.analysis.to_dict() | {"change": baseline.change._asdict()}
+    content, baseline = analysis.to_dict() | result.about, None
     display.lines(_score_lines(analysis))
-    if baseline is not None:
-        display.line(f"compared with {baseline.name}, {_scores(baseline.analysis)}: {describe_change(baseline.change)}")
-        display.line(f"regions: {baseline.change.gained} gained, {baseline.change.lost} lost")
+    if old is not None:
+        old = with_unique_names(old, source)
+        before = ErrorAnalysis(old.metric, old.samples)
+        change = compare_scores(before.rows, result.metric.images)
+        baseline = Baseline(_name(old), before, change)
+        content["baseline"] = old.about | before.to_dict() | {"change": change._asdict()}
+        scores = score_text(before.score._asdict())
+        display.line(f"compared with {baseline.name}, {scores}: {describe_change(change)}")
+        display.line(f"regions: {change.gained} gained, {change.lost} lost")
 
     def read(image: int) -> Image:
         return source.load(image).image
@@ -138,11 +127,6 @@ def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, so
     display.line(f"wrote {output.root / REPORT} and the numbers in the same folder")
 
 
-def _baseline(old: EvalResult, metric: IcdarMetric) -> Baseline:
-    before = ErrorAnalysis(old.metric, old.samples)
-    return Baseline(_name(old), before, compare_scores(before.rows, metric.images))
-
-
 def _name(result: EvalResult) -> str:
     return str(result.about.get("checkpoint") or result.about["predictions"])
 
@@ -150,7 +134,7 @@ def _name(result: EvalResult) -> str:
 def _score_lines(analysis: ErrorAnalysis) -> list[str]:
     """The score, its intervals and its mistakes, one line each."""
     size = f"{count(len(analysis.rows), 'image')}, {count(analysis.score.care_regions, 'region')}"
-    lines = [f"{_scores(analysis)}  ({size})"]
+    lines = [f"{score_text(analysis.score._asdict())}  ({size})"]
     ends = [f"{name} {ends[0]:.3f} to {ends[1]:.3f}" for name, ends in analysis.interval_95.items() if ends is not None]
     if ends:
         lines.append(f"95 % intervals, over images: {', '.join(ends)}")
@@ -160,11 +144,3 @@ def _score_lines(analysis: ErrorAnalysis) -> list[str]:
     if analysis.fit is not None:
         lines.append(f"matched boxes: IoU {analysis.fit.iou:.3f}, area {analysis.fit.area_ratio:.2f} of the region's")
     return lines
-
-
-def _scores(analysis: ErrorAnalysis) -> str:
-    """`precision 0.9000  recall …`."""
-    return "  ".join(
-        f"{name} {'-' if value is None else format(value, '.4f')}"
-        for name, value in zip(("precision", "recall", "hmean", "ap"), analysis.score[:4], strict=True)
-    )

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from .. import build
 from ..evaluation.evaluator import Validation
-from ..evaluation.metrics import IcdarMetric
+from ..evaluation.metrics import IcdarMetric, score_text
 from ..runtime.console import Display, duration
 from ..runtime.memory import peak_memory
 from ..runtime.messages import count
@@ -103,11 +103,8 @@ def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
     """One line of results. record: a line of metrics.jsonl. best: it has the highest hmean so far."""
     line = f"epoch {record['epoch']}/{epochs}  lr {record['lr']:.2g}  train loss {record['train_loss']['total']:.3f}"
     if record["val_loss"] is not None:
-        scores = "  ".join(
-            f"{name} {'-' if record[name] is None else format(record[name], '.4f')}"
-            for name in ("precision", "recall", "hmean", "ap")
-        )
-        line += f"  val loss {record['val_loss']['total']:.3f}  {scores}{'  best' if best and record['hmean'] else ''}"
+        mark = "  best" if best and record["hmean"] else ""
+        line += f"  val loss {record['val_loss']['total']:.3f}  {score_text(record)}{mark}"
     return f"{line}  {duration(record['seconds'])}"
 
 

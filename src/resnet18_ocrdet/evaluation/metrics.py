@@ -9,7 +9,7 @@ geometry/overlap.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -46,6 +46,14 @@ class Score(NamedTuple):
     matched: int  # detections that match a care region
     care_regions: int
     care_detections: int  # detections that are not on don't-care regions
+
+
+def score_text(
+    values: Mapping[str, float | None], names: Sequence[str] = ("precision", "recall", "hmean", "ap"), digits: int = 4
+) -> str:
+    """`precision 0.9000  recall -  …`. values: of a `Score`, by name."""
+    shown = {name: "-" if (value := values[name]) is None else f"{value:.{digits}f}" for name in names}
+    return "  ".join(f"{name} {text}" for name, text in shown.items())
 
 
 class ImageScore(NamedTuple):

@@ -15,7 +15,8 @@ from .analysis import ErrorAnalysis
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"
 BOXES, SUBMISSION, SUBMISSION_WITH_SCORES = "boxes", "submission.zip", "submission_with_scores.zip"
-RESULTS = f"{BOXES}/{PREFIX}*{SUFFIX}"  # glob pattern of its files
+BOX_FILES = (BOXES, SUBMISSION, SUBMISSION_WITH_SCORES)  # may also be the input of another evaluation
+FILES = (PER_IMAGE, MISTAKES, f"{BOXES}/{PREFIX}*{SUFFIX}", SUBMISSION, SUBMISSION_WITH_SCORES)  # glob patterns
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such cells
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same boxes give the same file
 
