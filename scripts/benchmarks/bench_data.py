@@ -38,8 +38,8 @@ from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cor
 from resnet18_ocrdet.data.region_clipping import move_regions, regions_in_image
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.model.layers import Normalize
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.model.normalize import Normalize
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.structures import Batch
 from resnet18_ocrdet.train.engine import train_one_epoch

@@ -38,7 +38,7 @@ from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD
+from resnet18_ocrdet.model.layers import IMAGENET_MEAN, IMAGENET_STD
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
 from resnet18_ocrdet.runtime.device import choose_precision
 from resnet18_ocrdet.structures import Polygon, ResizeTransform

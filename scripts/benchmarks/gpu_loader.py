@@ -20,8 +20,8 @@ from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cor
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.checkpoint import save_checkpoint
 from resnet18_ocrdet.model.compiled import compile_network
+from resnet18_ocrdet.model.layers import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.structures import Batch
 from resnet18_ocrdet.train.engine import StepRecord, train_one_epoch
 from training_steps import (

@@ -23,8 +23,8 @@ from .model.bundled import weights_path
 from .model.checkpoint import Checkpoint, load_checkpoint, load_weights, shipped_weights
 from .model.contract import Contract
 from .model.convert import to_imagenet_normalization
+from .model.layers import IMAGENET_MEAN, IMAGENET_STD
 from .model.loss import Criterion
-from .model.normalize import IMAGENET_MEAN, IMAGENET_STD
 from .runtime.device import Compute, choose_precision
 from .runtime.distributed import World
 from .runtime.messages import as_typed, one_line

@@ -20,12 +20,12 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.inference.backends import KEY, read_card
 from resnet18_ocrdet.inference.postprocess import Decoder
-from resnet18_ocrdet.model.checkpoint import load_checkpoint
-from resnet18_ocrdet.model.checkpoint_schema import check_content, check_tensors
+from resnet18_ocrdet.model.checkpoint import check_content, load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.metadata import check_about
 from resnet18_ocrdet.model.recorded_config import recorded_config
 from resnet18_ocrdet.model.release import without_paths
+from resnet18_ocrdet.model.tensor_file import check_tensors
 from resnet18_ocrdet.train.resume_state import check_parts
 from resnet18_ocrdet.viz.draw import write
 

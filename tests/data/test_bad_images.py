@@ -27,7 +27,7 @@ from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.normalize import Normalize
+from resnet18_ocrdet.model.layers import Normalize
 
 HEIGHT, WIDTH = 32, 48  # of the stored pixels
 MARK = (38, 8)  # x, y: the middle of a dark square

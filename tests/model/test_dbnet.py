@@ -8,10 +8,8 @@ import torchvision
 from torch import nn
 
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.head import MapHead
+from resnet18_ocrdet.model.layers import IMAGENET_MEAN, IMAGENET_STD, FeaturePyramid, MapHead, Normalize
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.model.neck import FeaturePyramid
-from resnet18_ocrdet.model.normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.model.resnet import CHANNELS, ResNetFeatures
 from resnet18_ocrdet.structures import Targets
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.fold import folded
+from resnet18_ocrdet.model.layers import folded
 
 
 def with_statistics(backbone: str = "resnet18", plain: bool = False) -> DBNet:

@@ -15,9 +15,8 @@ from resnet18_ocrdet.model.fused_head import (
     upsample_in_place,
     upsample_last,
 )
-from resnet18_ocrdet.model.head import MapHead
+from resnet18_ocrdet.model.layers import FeaturePyramid, MapHead
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.model.neck import FeaturePyramid
 from resnet18_ocrdet.structures import Targets
 
 CHANNELS = (4, 8, 16, 32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections import OrderedDict
 from urllib.error import URLError
 
@@ -116,3 +117,13 @@ def test_imagenet_is_read_from_the_cache(tmp_path, monkeypatch, imagenet_state):
     features = ResNetFeatures("resnet18")
     assert load_imagenet(features, "imagenet") == "backbone: 100 of 100 tensors from imagenet"
     assert torch.equal(features.conv1.weight, imagenet_state["conv1.weight"])
+
+
+def test_a_compressed_file_is_refused_with_the_reason(tmp_path):
+    path, packed = tmp_path / "plain.pth", tmp_path / "resnet18.pth"
+    torch.save({"conv1.weight": torch.zeros(1000)}, path)
+    with zipfile.ZipFile(path) as plain, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in plain.namelist():
+            archive.writestr(name, plain.read(name))
+    message = refusal(ResNetFeatures("resnet18"), packed)
+    assert message.startswith(f"init.backbone={packed}: ") and "zip entries are compressed" in message

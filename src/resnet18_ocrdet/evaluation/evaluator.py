@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ..inference.postprocess import Decoded, DecodeStats
-from ..model.fold import folded
+from ..model.layers import folded
 from ..model.loss import Criterion
 from ..runtime.device import Compute
 from ..structures import Batch, Detection, Maps, ResizeTransform

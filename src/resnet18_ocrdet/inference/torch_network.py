@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..model.checkpoint import load_weights, shipped_weights
 from ..model.contract import Contract
 from ..model.dbnet import DBNet
-from ..model.fold import folded
+from ..model.layers import folded
 from ..runtime.device import Compute, choose_device, choose_precision
 from ..structures import Image, Maps
 from .exported import ExportedNetwork

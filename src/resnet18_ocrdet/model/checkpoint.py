@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -20,11 +20,11 @@ from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, link_or_copy, staging_folder
 from ..runtime.messages import one_line
 from .bundled import EXPORTED
-from .checkpoint_schema import check_content, check_tensors, is_count
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint
+from .plain_values import is_count, is_number
+from .tensor_file import is_state, read_tensors
 from .tensor_names import LONGEST_LINE, describe_tensors, mismatch
-from .zip_check import refuse_compressed
 
 SCHEMA = 3
 NOT_LOADED = {
@@ -34,6 +34,9 @@ NOT_LOADED = {
 }
 WRITER = "inline_container"  # torch names this file in the RuntimeError for a full disk
 PICKLED_CODE = re.compile(r"GLOBAL ([\w.]+) (?:was not an allowed|whose module)")  # torch's message with weights_only
+COUNTS = ("epoch", "step", "steps_per_epoch", "not_better")
+SECTIONS = ("optimizer", "scaler", "mining", "sums")
+OPTIONAL_SECTIONS = ("guard", "random")  # None in stripped checkpoints
 ADDED_IN_3 = ("average", "scaler", "not_better", "images_per_step", "world", "about")
 
 
@@ -107,10 +110,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _read(file: BinaryIO) -> object:
     """Load tensors and plain values. Raises UserError."""
     try:
-        refuse_compressed(file)
-        with warnings.catch_warnings():  # torch warns about files of other programs, which are refused below
-            warnings.simplefilter("ignore")
-            return torch.load(file, map_location="cpu", weights_only=True)
+        return read_tensors(file)
     except UserError:
         raise
     except Exception as error:  # torch raises many types for a file that is damaged or not a checkpoint
@@ -123,7 +123,6 @@ def _read(file: BinaryIO) -> object:
 
 def _validated(content: object) -> Checkpoint:
     """Raises UserError without the file's name."""
-    check_tensors(content)
     ours = isinstance(content, dict) and bool({"schema", "contract"} & content.keys())  # maybe incomplete
     converted = None if ours else convert_weights(content)
     checkpoint = _all_keys(content) if converted is None else weights_only(**converted)
@@ -146,6 +145,30 @@ def _all_keys(content: object) -> Checkpoint:
     if content["schema"] > SCHEMA:
         raise UserError(f"schema {content['schema']} is newer than this version's {SCHEMA}; upgrade")
     return cast(Checkpoint, {key: content[key] for key in needed})
+
+
+def check_content(content: Mapping[str, Any]) -> None:
+    """Raises UserError for a part with a wrong type or range, apart from contract, config and about.
+
+    The state of a resume is checked when it is resumed."""
+    if not is_state(content["model"]):
+        raise UserError("not written by ocrdet-train (schema or weights have the wrong type)")
+    for name in COUNTS:
+        _demand(is_count(content[name]), name, "must be a whole number >= 0")
+    _demand(is_count(content["world"], 1), "world", "must be a number of processes")
+    _demand(
+        content["images_per_step"] is None or is_count(content["images_per_step"], 1),
+        "images_per_step",
+        "must be a number of images",
+    )
+    _demand(content["best_hmean"] is None or is_number(content["best_hmean"], 0, 1), "best_hmean", "must be in 0..1")
+    for name in (*SECTIONS, *OPTIONAL_SECTIONS):
+        given = content[name]
+        _demand(isinstance(given, dict) or (given is None and name in OPTIONAL_SECTIONS), name, "must be a section")
+    average = content["average"]
+    if average is not None:
+        valid = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
+        _demand(valid, "average", "must be averaged weights")
 
 
 def weights_only(
@@ -184,6 +207,11 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
         raise UserError(f"checkpoint {path}: {problem}")
     model.load_state_dict(state)
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
+
+
+def _demand(holds: bool, name: str, problem: str) -> None:
+    if not holds:
+        raise UserError(one_line(f"its '{name}' {problem}"))
 
 
 def _give_name(source: Path, target: Path) -> None:

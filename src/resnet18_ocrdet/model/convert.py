@@ -9,7 +9,7 @@ normalisation of pixels. A file is converted completely or refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from ..errors import UserError
 from .contract import Contract
 from .dbnet import DBNet
-from .normalize import IMAGENET_MEAN, IMAGENET_STD
+from .layers import IMAGENET_MEAN, IMAGENET_STD
 from .tensor_names import COUNTER, DEFORMABLE, state_in
 
 State = dict[str, Tensor]
@@ -33,13 +33,25 @@ DB_MEAN = (122.67891434, 116.66876762, 104.00698793)
 SERVED_MEAN = (123.68, 116.78, 103.94)  # ModelScope's own inference
 
 LEVELS = 4  # of the feature pyramid
+HEADS = {"binarize": "prob_head", "thresh": "thresh_head", "threshold": "thresh_head"}
+FROM_DB = {  # first part of their names -> of ours
+    "backbone.": "backbone.",
+    **{f"decoder.in{level + 2}.": f"neck.lateral.{level}." for level in range(LEVELS)},
+    **{f"decoder.out{level + 2}.{part}": f"neck.smooth.{level}." for level in range(LEVELS) for part in ("0.", "")},
+    **{f"decoder.{theirs}.": f"{ours}." for theirs, ours in HEADS.items()},
+}
+FROM_MMOCR = {
+    "backbone.": "backbone.",
+    **{f"neck.{part}_convs.{n}.conv.": f"neck.{part}.{n}." for part in ("lateral", "smooth") for n in range(LEVELS)},
+    **{f"{part}.{theirs}.": f"{ours}." for part in ("det_head", "bbox_head") for theirs, ours in HEADS.items()},
+}
 
 
 class Layout(NamedTuple):
     """How one program names and orders the tensors of our network."""
 
     program: str
-    rename: Callable[[str], str | None]  # their name, without wrapping -> ours; None: not part of the detector
+    prefixes: Mapping[str, str]  # of their names, without wrapping -> of ours
     unused: str  # pattern of names that the detector does not need
     blue_first: bool
     finest_first: bool  # order of the levels in the neck's map; ours has the coarsest first
@@ -115,38 +127,20 @@ def _layout(bare: State, wrapping: str) -> Layout | None:
             return _db_layout("ModelScope training checkpoint", DB_MEAN, 0.2, 0.3)
         return _db_layout("ModelScope", SERVED_MEAN, 0.2, 0.3)
     if "neck.lateral_convs.0.conv.weight" in bare:
-        return Layout("MMOCR", _from_mmocr, r"data_preprocessor\.", False, True, IMAGENET_MEAN, IMAGENET_STD, 0.3, 0.3)
+        return Layout("MMOCR", FROM_MMOCR, r"data_preprocessor\.", False, True, IMAGENET_MEAN, IMAGENET_STD, 0.3, 0.3)
     return None
 
 
 def _db_layout(program: str, mean: tuple[float, float, float], bin_thresh: float, box_thresh: float) -> Layout:
     blue, green, red = (value / 255 for value in mean)
     unused = r"backbone\.(fc|smooth)\.|criterion\."
-    return Layout(program, _from_db, unused, True, False, (blue, green, red), (1.0, 1.0, 1.0), bin_thresh, box_thresh)
+    return Layout(program, FROM_DB, unused, True, False, (blue, green, red), (1.0, 1.0, 1.0), bin_thresh, box_thresh)
 
 
-def _from_db(name: str) -> str | None:
-    if name.startswith("backbone."):
-        return name
-    if match := re.fullmatch(r"decoder\.in([2-5])\.(.+)", name):
-        return f"neck.lateral.{int(match[1]) - 2}.{match[2]}"
-    if match := re.fullmatch(r"decoder\.out([2-5])\.(?:0\.)?(weight|bias)", name):
-        return f"neck.smooth.{int(match[1]) - 2}.{match[2]}"
-    return _head(name, "decoder")
-
-
-def _from_mmocr(name: str) -> str | None:
-    if name.startswith("backbone."):
-        return name
-    if match := re.fullmatch(r"neck\.(lateral|smooth)_convs\.([0-3])\.conv\.(.+)", name):
-        return f"neck.{match[1]}.{match[2]}.{match[3]}"
-    return _head(name, "(?:det_head|bbox_head)")
-
-
-def _head(name: str, part: str) -> str | None:
-    """Our name of a tensor in the probability or the threshold head."""
-    match = re.fullmatch(part + r"\.(binarize|thresh|threshold)\.(.+)", name)
-    return match and f"{'prob_head' if match[1] == 'binarize' else 'thresh_head'}.{match[2]}"
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
+    """Our name of a tensor; None if it is not part of the detector."""
+    theirs = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
+    return theirs and prefixes[theirs] + name.removeprefix(theirs)
 
 
 def _backbone(bare: State) -> str:
@@ -158,7 +152,7 @@ def _backbone(bare: State) -> str:
 def _mapped(bare: State, layout: Layout, backbone: str) -> tuple[State, str]:
     """The state dict under our names, and a note if the file has no threshold head."""
     wanted = DBNet(backbone=backbone).state_dict()
-    theirs = {name: layout.rename(name) for name in bare if not re.match(layout.unused, name)}
+    theirs = {name: _renamed(name, layout.prefixes) for name in bare if not re.match(layout.unused, name)}
     found = {ours: name for name, ours in theirs.items() if ours is not None}
     no_threshold = not any(ours.startswith(THRESH) for ours in found)
     needed = {name for name in wanted if not (name.endswith(COUNTER) or (no_threshold and name.startswith(THRESH)))}

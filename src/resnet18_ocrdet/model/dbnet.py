@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from ..structures import Maps
 from .backbone import build_backbone
 from .fused_head import fused_logits
-from .head import MapHead
-from .neck import FeaturePyramid
-from .normalize import IMAGENET_MEAN, IMAGENET_STD, Normalize
+from .layers import IMAGENET_MEAN, IMAGENET_STD, FeaturePyramid, MapHead, Normalize
 
 STRIDE = 32  # of the deepest feature map: image sides must be multiples of it
 INNER_CHANNELS = 256

@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .head import MapHead
-from .neck import FeaturePyramid
+from .layers import FeaturePyramid, MapHead
 
 
 def fused_logits(

@@ -7,6 +7,7 @@ import math
 DEEPEST = 16  # sections within sections
 LONGEST = 10_000  # characters of a text
 LARGEST = 2.0**63  # of a number
+MAX_COUNT = 2**63 - 1
 
 
 def not_plain(value: object, most_values: int, most_text: int) -> str | None:
@@ -43,6 +44,11 @@ def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> 
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
         return False
     return low <= value <= high
+
+
+def is_count(value: object, low: int = 0, high: int = MAX_COUNT) -> bool:
+    """Whether it is an int in low..high; bools are not."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def described(value: object) -> str:

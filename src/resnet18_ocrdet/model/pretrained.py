@@ -11,9 +11,8 @@ import torch
 from ..errors import UserError
 from ..runtime.regular_file import open_regular
 from .backbone import Backbone
-from .checkpoint_schema import check_tensors, is_state
+from .tensor_file import is_state, read_tensors
 from .tensor_names import COUNTER, mismatch
-from .zip_check import refuse_compressed
 
 
 def load_imagenet(backbone: Backbone, source: str) -> str:
@@ -57,14 +56,11 @@ def _weights_file(path: Path) -> dict[str, Any]:
         raise UserError(f"init.backbone={path}: {why} (a torchvision state dict, or 'imagenet', or null)") from None
     try:
         with file:
-            refuse_compressed(file)
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = read_tensors(file)
+    except UserError as error:
+        raise UserError(f"init.backbone={path}: {error}") from None
     except Exception as error:  # files of other programs fail in many ways
         raise UserError(f"init.backbone={path}: not a state dict ({type(error).__name__})") from None
     if not is_state(state):
         raise UserError(f"init.backbone={path}: not a state dict of tensors")
-    try:
-        check_tensors(state)
-    except UserError as error:
-        raise UserError(f"init.backbone={path}: {error}") from None
-    return dict(state)
+    return state

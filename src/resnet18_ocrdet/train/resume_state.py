@@ -15,8 +15,7 @@ from torch.optim import Optimizer
 
 from ..errors import UserError
 from ..model.checkpoint import Checkpoint
-from ..model.checkpoint_schema import is_count
-from ..model.plain_values import is_number
+from ..model.plain_values import is_count, is_number
 from ..runtime.messages import one_line
 from ..structures import LossParts
 from .engine import LossSums
