@@ -125,8 +125,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     """The network of a checkpoint, and the head of detections.json."""
     model = load_model(checkpoint, cfg.runtime)
     contract = contract_of(model.content, cfg)
-    if model.adopted is not None:
-        display.line(model.adopted)
+    display.lines([model.adopted])
     predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto")
     about = {
         "version": FORMAT_VERSION,

@@ -48,13 +48,12 @@ class CheckpointScorer:
         self.model = load_model(self.path, cfg.runtime)
         self.contract = contract_of(self.model.content, cfg)
         where_to_run(self.model, cfg.device, cfg.precision)  # refuse a wrong device before anything is computed
-        if self.model.adopted is not None:
-            if cfg.calibrate:
-                raise UserError(
-                    f"calibrate=true writes into checkpoints of ocrdet-train; {self.name} is of another program: set "
-                    f"its thresholds with decode.*"
-                )
-            display.line(self.model.adopted)
+        if self.model.adopted is not None and cfg.calibrate:
+            raise UserError(
+                f"calibrate=true writes into checkpoints of ocrdet-train; {self.name} is of another program: set its "
+                f"thresholds with decode.*"
+            )
+        display.lines([self.model.adopted])
         self.saved = OmegaConf.create(self.model.content["config"])
         own = None
         if split is None:
@@ -73,7 +72,10 @@ class CheckpointScorer:
         here, there = (f"{each.height}x{each.width}" for each in (self.contract, made_for))
         if here != there:
             display.line(f"note: evaluated at {here}, but the checkpoint is for {there}: text has another size")
-        self.line = f"{self.name} on {split}; {_settings(self.contract)}"
+        self.line = (
+            f"{self.name} on {split}; {here} {self.contract.resize}, bin_thresh {self.contract.bin_thresh}, "
+            f"box_thresh {self.contract.box_thresh}, unclip_ratio {self.contract.unclip_ratio}"
+        )
 
     def score(self, display: Display, world: World) -> EvalResult:
         """Run the network. An error in one process is reported by that process; the others report only that it left."""
@@ -159,21 +161,14 @@ class CheckpointScorer:
 def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:
     """The data set named with data=, else the one recorded in the checkpoint `path`, which may have moved."""
     data = (recorded if cfg.data is None else cfg.data) or None
-    if data is not None and "cache" in data:
-        data = OmegaConf.merge(data, {"cache": "none"})  # each image is read once
-        assert isinstance(data, DictConfig)
-    if cfg.data is not None and data is not None:
-        return build.build_splits(data, contract)
     if data is None:
         raise UserError(f"{path} records no data set: choose one with data=… data.root=…")
+    if "cache" in data:
+        data = OmegaConf.merge(data, {"cache": "none"})  # each image is read once
+        assert isinstance(data, DictConfig)
     try:
         return build.build_splits(data, contract)
     except UserError as error:
+        if cfg.data is not None:
+            raise
         raise UserError(f"{error}; recorded in {path}: choose another data set with data=… data.root=…") from None
-
-
-def _settings(contract: Contract) -> str:
-    return (
-        f"{contract.height}x{contract.width} {contract.resize}, bin_thresh {contract.bin_thresh}, "
-        f"box_thresh {contract.box_thresh}, unclip_ratio {contract.unclip_ratio}"
-    )

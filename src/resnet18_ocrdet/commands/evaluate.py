@@ -26,8 +26,7 @@ from ..runtime.regular_file import sha256
 from ..structures import Image, Source
 from .calibrate import summary_lines
 from .eval_checkpoint import CheckpointScorer
-from .eval_files import ResultFiles
-from .eval_records import EvalResult, EvalSplit, with_unique_names
+from .eval_records import EvalResult, EvalSplit, ResultFiles, with_unique_names
 
 METRICS, REPORT = "metrics.json", "report.html"
 

@@ -53,8 +53,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     output = _output(Path(cfg.output), checkpoint)
     images = _images(cfg.input)
     model = LoadedModel.of(checkpoint, load_checkpoint(checkpoint))  # refuses an exported one
-    if model.adopted is not None:
-        display.line(model.adopted)
+    display.lines([model.adopted])
     contract = replace(contract_of(model.content, cfg), precision=cfg.precision)
     if not cfg.dynamic_shapes and contract.resize != "stretch":
         contract = replace(contract, resize="fit")  # every image is padded to the one size that the file takes

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from ..check.label_audit import LabelAudit, Predictions, audit_labels
-from ..check.sharpness import is_polygon
 from ..data.image_io import read_image
 from ..data.load_annotations import Reading
 from ..data.record import LabelRecord
 from ..errors import UserError
 from ..geometry.batched import min_area_quads
-from ..geometry.polygon import offset, shrink_distance
+from ..geometry.polygon import is_polygon, offset, shrink_distance
 from ..inference.loading import load_model
 from ..inference.postprocess import ProbMap, means_inside
 from ..inference.predictor import open_predictor
@@ -45,8 +44,7 @@ class LabelAuditor:
         """Predict all images that have labels and can be read."""
         unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
         records = [r for part in reading.splits.values() for r in part if r.image_path not in unlabelled]
-        if self.adopted is not None:
-            display.line(self.adopted)
+        display.lines([self.adopted])
         train_overlap = records_in_training(self.content, self.contract, records)
         if train_overlap is None:
             display.line(f"note: the training images of {self.name} are unavailable; overlap not checked")
