@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -48,25 +47,33 @@ def apply_error_policy(
 
     fail: any error raises. skip: images with an error are skipped. fix: lost regions become don't-care, and errors in
     more than `limit` of the images raise. Raises UserError, which lists the first findings."""
-    missing = report.of(NO_LABELS) if missing_gt == "fail" else []
+    unlabelled = report.of(NO_LABELS)
     errors = [finding for finding in report.at("error") if finding.code != NO_LABELS]
-    hint = "data.missing_gt=skip skips them, =negative uses them as images without text"
-    problems = [_refusal(missing, hint)] if missing else []
+    problems = []
+    if missing_gt == "fail" and unlabelled:
+        hint = "data.missing_gt=skip skips them, =negative uses them as images without text"
+        problems.append(_refusal(unlabelled, hint))
     if on_error == "fail" and errors:
         problems.append(_refusal(errors, "data.on_error=fail; data.on_error=fix makes lost regions don't-care"))
     if on_error == "fix" and limit is not None:
         problems += _too_many_errors(splits, report, errors, limit)
     if problems:
         raise UserError("\n".join(problems))
-    splits, unlabelled = _without_labels(splits, report, missing_gt)
-    affected = {finding.image for finding in errors}
+    left_out = {finding.image for finding in errors} if on_error == "skip" else set()
+    use = "used as images without text"
+    if missing_gt == "skip":
+        left_out |= {finding.image for finding in unlabelled}
+        use = "skipped"
+    notes = [f"{count(len(unlabelled), 'image')} without labels, {use}"] if unlabelled else []
     kept = {
-        split: [record for record in records if on_error != "skip" or record.image_path not in affected]
+        split: [
+            mask_lost(record) if on_error == "fix" else record
+            for record in records
+            if record.image_path not in left_out
+        ]
         for split, records in splits.items()
     }
-    if on_error == "fix":
-        kept = {split: [mask_lost(record) for record in records] for split, records in kept.items()}
-    return PolicyResult(kept, (*unlabelled, *finding_notes(report, on_error)))
+    return PolicyResult(kept, (*notes, *_finding_notes(report, on_error)))
 
 
 def mask_lost(record: LabelRecord) -> LabelRecord:
@@ -85,7 +92,7 @@ def mask_lost(record: LabelRecord) -> LabelRecord:
     )
 
 
-def finding_notes(report: Report, on_error: OnError) -> list[str]:
+def _finding_notes(report: Report, on_error: OnError) -> list[str]:
     """One line for each kind of finding that a user should know, with its first example."""
     done = {"skip": "skipped", "fix": "don't-care or skipped", "fail": ""}[on_error]
     lines = []
@@ -100,18 +107,6 @@ def finding_notes(report: Report, on_error: OnError) -> list[str]:
     return lines
 
 
-def _without_labels(splits: RecordsBySplit, report: Report, missing_gt: MissingGt) -> tuple[RecordsBySplit, list[str]]:
-    """Apply `data.missing_gt` to images that have no label file."""
-    missing = report.of(NO_LABELS)
-    if not missing:
-        return splits, []
-    if missing_gt == "negative":
-        return splits, [f"{count(len(missing), 'image')} without labels, used as images without text"]
-    out = {finding.image for finding in missing}
-    kept = {split: [record for record in records if record.image_path not in out] for split, records in splits.items()}
-    return kept, [f"{count(len(missing), 'image')} without labels, skipped"]
-
-
 def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Finding], limit: float) -> list[str]:
     """Why a data set is refused: so many errors suggest a systematic mistake, which masking would hide."""
     regions = sum(len(record.polygons) + record.lost for records in splits.values() for record in records)
@@ -120,7 +115,7 @@ def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Fi
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size and orientation?"
         return [_refusal(outside, hint)]
-    affected = _images(errors)
+    affected = {finding.image or finding.path for finding in errors}
     images = {record.image_path for records in splits.values() for record in records} | affected
     if len(affected) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
         hint = (
@@ -129,10 +124,6 @@ def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Fi
         )
         return [_refusal(errors, hint)]
     return []
-
-
-def _images(findings: Sequence[Finding]) -> set[Path]:
-    return {finding.image or finding.path for finding in findings}
 
 
 def _refusal(findings: Sequence[Finding], hint: str) -> str:

@@ -99,18 +99,19 @@ def frame_of(record: LabelRecord, header: ImageHeader) -> Literal["upright", "ra
     """Which pixels the labels of one rotated image fit."""
     if record.frame != "unknown":
         return record.frame
-    raw = header.width, header.height
-    if header.orientation not in QUARTER_TURNS:
-        raw = header.height, header.width
-    if record.stated is not None and header.orientation in QUARTER_TURNS and raw != (header.height, header.width):
-        if record.stated == raw:
-            return "raw"
-        if record.stated == (header.height, header.width):
-            return "upright"
-    fits = [_inside(record.polygons, *size) for size in ((header.height, header.width), raw)]
+    upright, raw = header[:2], _raw_size(header)
+    if raw != upright and record.stated in (raw, upright):
+        return "raw" if record.stated == raw else "upright"
+    fits = [_inside(record.polygons, *size) for size in (upright, raw)]
     if fits[0] == fits[1]:
         return "either"
     return "upright" if fits[0] else "raw"
+
+
+def _raw_size(header: ImageHeader) -> tuple[int, int]:
+    """Height and width of the stored pixels."""
+    turned = header.orientation in QUARTER_TURNS
+    return (header.width, header.height) if turned else (header.height, header.width)
 
 
 def _inside(polygons: Sequence[Polygon], height: int, width: int) -> bool:
@@ -127,46 +128,39 @@ def _fit(
     """The record with a known size and its polygons in upright pixels; labels that do not fit are lost.
 
     exchanged: whether the data set has y before x, see `looks_exchanged`."""
-    where = record.label_path or record.image_path
-    record = replace(record, size=(header.height, header.width))
+    record = replace(record, size=header[:2])
     if not record.polygons:
         return replace(record, frame="upright")
     raw = record.frame == "raw" or (raw and record.frame == "unknown")
-    is_turned = raw and header.orientation in QUARTER_TURNS
-    frame = (header.width, header.height) if is_turned else (header.height, header.width)
+    frame = _raw_size(header) if raw else header[:2]
     if coords == "normalized":
         record = _scaled(record, np.array([frame[1], frame[0]], np.float32))
-    elif record.stated not in (None, frame) and _same_aspect(record.stated, frame):
-        assert record.stated is not None
+    elif record.stated is not None and record.stated != frame and _same_aspect(record.stated, frame):
         (h, w), (stated_h, stated_w) = frame, record.stated
         fits = stated_h > h and _inside(record.polygons, h, w)  # made for these pixels, even if another size is stated
         done = "they fit without scaling" if fits else "scaled"
         detail = f"labels are for an image {sides(stated_h, stated_w)}, this one is {sides(h, w)}: {done}"
-        report.add("GT124", where, detail=detail, image=record.image_path)
+        report.add("GT124", record.place, detail=detail, image=record.image_path)
         record = record if fits else _scaled(record, np.array([w / stated_w, h / stated_h], np.float32))
     if raw and header.orientation != 1:
         detail = f"orientation {header.orientation}: labels rotated with the image"
         report.add("IM063", record.image_path, detail=detail, image=record.image_path)
-        record = _rotated(record, header.orientation, frame)
+        record = replace(record, polygons=tuple(to_upright(p, header.orientation, *frame) for p in record.polygons))
     record = replace(record, frame="upright")
     if misfit := _misfit(record, header, exchanged):
         code, detail = misfit
-        report.add(code, where, detail=detail, image=record.image_path)
-        return _without(record, range(len(record.polygons)), lost=True)
+        report.add(code, record.place, detail=detail, image=record.image_path)
+        return replace(record.only([]), lost=record.lost + len(record.polygons))
     return _drop_outside(record, header, report)
 
 
-def _same_aspect(a: tuple[int, int] | None, b: tuple[int, int]) -> bool:
-    return a is not None and min(a) > 0 and abs((a[0] / a[1]) / (b[0] / b[1]) - 1) <= SAME_ASPECT
+def _same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return min(a) > 0 and abs((a[0] / a[1]) / (b[0] / b[1]) - 1) <= SAME_ASPECT
 
 
 def _scaled(record: LabelRecord, factor: NDArray[np.float32]) -> LabelRecord:
     with np.errstate(over="ignore"):  # infinite values are reported later
         return replace(record, polygons=tuple(polygon * factor for polygon in record.polygons))
-
-
-def _rotated(record: LabelRecord, orientation: int, raw_size: tuple[int, int]) -> LabelRecord:
-    return replace(record, polygons=tuple(to_upright(p, orientation, *raw_size) for p in record.polygons))
 
 
 def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> Polygon:
@@ -198,10 +192,8 @@ def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[
         return None
     ratio = float(max(largest[0] / header.width, largest[1] / header.height))
     if len(outside) > 1 and ratio > 1:
-        return (
-            "GT024",
-            f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {size}",
-        )
+        detail = f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {size}"
+        return "GT024", detail
     return None
 
 
@@ -215,30 +207,13 @@ def _outside(record: LabelRecord, header: ImageHeader) -> NDArray[np.bool_]:
 
 def _drop_outside(record: LabelRecord, header: ImageHeader, report: Report) -> LabelRecord:
     """Drop regions entirely outside; report those partly outside, which are clipped when they are used."""
-    where = record.label_path or record.image_path
     outside = _outside(record, header)
     most = np.array([header.width - 1, header.height - 1]) + SLACK_PX
     for region, polygon in enumerate(record.polygons):
         detail = f"x {polygon[:, 0].min():.6g}..{polygon[:, 0].max():.6g}, y {polygon[:, 1].min():.6g}.."
         detail += f"{polygon[:, 1].max():.6g} in an image {sides(header.height, header.width)}"
         if outside[region]:
-            report.add("PG040", where, record.line(region), detail, record.image_path)
+            report.add("PG040", record.place, record.line(region), detail, record.image_path)
         elif (polygon < -SLACK_PX).any() or (polygon > most).any():
-            report.add("PG039", where, record.line(region), detail, record.image_path)
-    return _without(record, np.flatnonzero(outside), lost=False)
-
-
-def _without(record: LabelRecord, regions: Iterable[int], lost: bool) -> LabelRecord:
-    """Remove regions. lost: they are in the image, at an unknown position."""
-    out = set(map(int, regions))
-    if not out:
-        return record
-    kept = [region for region in range(len(record.polygons)) if region not in out]
-    return replace(
-        record,
-        polygons=tuple(record.polygons[region] for region in kept),
-        ignore=record.ignore[kept],
-        texts=tuple(record.texts[region] for region in kept),
-        lines=np.array([record.line(region) for region in kept], np.int32),
-        lost=record.lost + (len(out) if lost else 0),
-    )
+            report.add("PG039", record.place, record.line(region), detail, record.image_path)
+    return record.only(np.flatnonzero(~outside).tolist())

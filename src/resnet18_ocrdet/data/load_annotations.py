@@ -75,23 +75,21 @@ def detect_format(root: Path) -> tuple[LabelFormat, str]:
         raise UserError(f"data.root={root}: matches several formats, choose one: {seen}")
     if found:
         return found[0]
-    if why := FALLBACK.recognise(root):
-        return FALLBACK, why
     names = ", ".join(reader.NAME for reader in FORMATS)
     raise UserError(f"data.root={root}: no known data set format found: {_contents(root)} (looked for {names})")
 
 
 def _recognised(root: Path) -> list[tuple[LabelFormat, str]]:
-    """The formats, except the fallback, that recognise a folder."""
-    return [(reader, why) for reader in FORMATS if reader is not FALLBACK and (why := reader.recognise(root))]
+    """The formats that recognise a folder; the fallback only if no other does."""
+    found = [(reader, why) for reader in FORMATS if reader is not FALLBACK and (why := reader.recognise(root))]
+    return found or [(reader, why) for reader in (FALLBACK,) if (why := reader.recognise(root))]
 
 
 def _refuse_other_format(root: Path, wanted: LabelFormat) -> None:
     """Raise UserError if a folder shows nothing of the configured format, but another one."""
     if wanted.KEY == "icdar2013" or wanted.recognise(root):
         return  # ICDAR 2013's boxes in other folders cannot be recognised
-    fallback = [(FALLBACK, why)] if (why := FALLBACK.recognise(root)) else []
-    for reader, why in (*_recognised(root), *fallback):
+    for reader, why in _recognised(root):
         option = "custom" if reader is FALLBACK else reader.KEY
         raise UserError(f"data.root={root}: not {wanted.NAME}; looks like {reader.NAME} ({why}): data={option}")
 

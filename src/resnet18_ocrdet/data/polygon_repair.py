@@ -24,11 +24,10 @@ STROKE_PX = 0.5  # half the width of the mask of a region without area
 
 
 class _Repaired(NamedTuple):
-    polygon: Polygon | None  # None: nothing is left
-    code: str  # of the repair; "" for none
-    detail: str
-    masked: bool = False  # the polygon becomes don't-care
-    rest: tuple[Polygon, ...] = ()  # pieces of the region outside the polygon: they become don't-care
+    pieces: list[Polygon]  # the region, if anything is left of it, and pieces outside it: they become don't-care
+    code: str = ""  # of the repair; "" for none
+    detail: str = ""
+    masked: bool = False  # the region becomes don't-care, too
 
 
 def repair_record(record: LabelRecord, report: Report) -> LabelRecord:
@@ -44,37 +43,24 @@ def repair_record(record: LabelRecord, report: Report) -> LabelRecord:
     masked: list[bool] = []
     seen: set[tuple[bytes, str]] = set()
     lost = record.lost
-    where = record.label_path or record.image_path
     for region, polygon in enumerate(record.polygons):
-        line = record.line(region)
+        line, key = record.line(region), (polygon.tobytes(), record.texts[region])
         if not (np.abs(polygon) <= MAX_COORDINATE).all():  # false for NaN, too
             detail = f"{_format(polygon)}: coordinates must lie within ±{MAX_COORDINATE} px"
-            report.add("GT021", where, line, detail, record.image_path)
+            report.add("GT021", record.place, line, detail, record.image_path)
             lost += 1
-            continue
-        key = (polygon.tobytes(), record.texts[region])
-        if key in seen:
-            report.add("GT029", where, line, _format(polygon), record.image_path)
-            continue
-        seen.add(key)
-        done = repair_polygon(polygon)
-        if done.code:
-            report.add(done.code, where, line, done.detail, record.image_path)
-        if done.polygon is not None:
-            kept.append(region)
-            polygons.append(done.polygon)
-            masked.append(done.masked)
-        kept += [region] * len(done.rest)
-        polygons += done.rest
-        masked += [True] * len(done.rest)
-    return replace(
-        record,
-        polygons=tuple(polygons),
-        ignore=record.ignore[kept] | np.array(masked, np.bool_),
-        texts=tuple(record.texts[region] for region in kept),
-        lines=np.array([record.line(region) for region in kept], np.int32),
-        lost=lost,
-    )
+        elif key in seen:
+            report.add("GT029", record.place, line, _format(polygon), record.image_path)
+        else:
+            seen.add(key)
+            done = repair_polygon(polygon)
+            if done.code:
+                report.add(done.code, record.place, line, done.detail, record.image_path)
+            kept += [region] * len(done.pieces)
+            polygons += done.pieces
+            masked += [done.masked or number > 0 for number in range(len(done.pieces))]
+    ignore = record.ignore[kept] | np.array(masked, np.bool_)
+    return replace(record.only(kept), polygons=tuple(polygons), ignore=ignore, lost=lost)
 
 
 def is_normalized(record: LabelRecord) -> bool:
@@ -90,27 +76,22 @@ def repair_polygon(polygon: Polygon) -> _Repaired:
         return _without_area(polygon)
     if not is_simple(points):
         if is_tangle(points):
-            hull = np.asarray(shapely.convex_hull(shapely.MultiPoint(points)).exterior.coords[:-1], np.float32)
-            return _Repaired(
-                hull, "PG031", f"{_format(polygon)}: crosses itself too often, its hull is don't-care", masked=True
-            )
+            detail = f"{_format(polygon)}: crosses itself too often, its hull is don't-care"
+            return _Repaired([_outline(_hull(points))], "PG031", detail, masked=True)
         pieces = untangle(points)
         if not pieces:
             return _without_area(polygon)
-        whole, *rest = pieces
-        more = f", {count(len(rest), 'smaller piece')} don't-care" if rest else ""
-        return _Repaired(whole, "PG031", f"{_format(polygon)}: now {_format(whole)}{more}", rest=tuple(rest))
+        more = f", {count(len(pieces) - 1, 'smaller piece')} don't-care" if len(pieces) > 1 else ""
+        return _Repaired(pieces, "PG031", f"{_format(polygon)}: now {_format(pieces[0])}{more}")
     if len(points) < len(polygon):
-        return _Repaired(points, "PG034", f"{_format(polygon)}: {len(points)} different corners")
+        return _Repaired([points], "PG034", f"{_format(polygon)}: {len(points)} different corners")
     if len(points) == 3:
-        return _Repaired(points, "PG030", _format(points))
-    return _Repaired(points, "", "")
+        return _Repaired([points], "PG030", _format(points))
+    return _Repaired([points])
 
 
 def without_repeats(polygon: Polygon) -> Polygon:
     """Drop each vertex that equals the one before it, and a last one that equals the first."""
-    if not len(polygon):
-        return polygon
     differs: NDArray[np.bool_] = (polygon != np.concatenate((polygon[-1:], polygon[:-1]))).any(axis=1)
     return polygon if differs.all() else polygon[differs]
 
@@ -134,32 +115,36 @@ def untangle(points: Polygon) -> list[Polygon]:
     """Split a crossing polygon into simple ones, the largest first; none if nothing with an area is left.
 
     Four corners in the wrong order become their convex hull; other polygons are split where they cross."""
-    hull = shapely.convex_hull(shapely.MultiPoint(points))
+    hull = _hull(points)
     if len(points) == 4 and hull.geom_type == "Polygon" and len(hull.exterior.coords) == 5:
-        return [np.asarray(hull.exterior.coords[:-1], np.float32)]
-    found = shapely.get_parts(
-        shapely.get_parts(shapely.make_valid(shapely.Polygon(points)))
-    )  # twice: collections are nested
+        return [_outline(hull)]
+    found = shapely.get_parts(shapely.get_parts(shapely.make_valid(shapely.Polygon(points))))  # collections are nested
     parts = [part for part in found if part.geom_type == "Polygon" and part.area >= MIN_AREA]
-    parts.sort(key=lambda part: float(part.area), reverse=True)
-    return [np.asarray(part.exterior.coords[:-1], np.float32) for part in parts]
+    return [_outline(part) for part in sorted(parts, key=lambda part: float(part.area), reverse=True)]
 
 
 def _has_no_area(points: Polygon) -> bool:
     """Whether neither the polygon nor its hull has an area; the signed area of a crossing polygon may cancel to 0."""
-    return area(points) < MIN_AREA and float(shapely.convex_hull(shapely.MultiPoint(points)).area) < MIN_AREA
+    return area(points) < MIN_AREA and float(_hull(points).area) < MIN_AREA
+
+
+def _hull(points: Polygon) -> shapely.Geometry:
+    return shapely.convex_hull(shapely.MultiPoint(points))
+
+
+def _outline(shape: shapely.Geometry) -> Polygon:
+    return np.asarray(shape.exterior.coords[:-1], np.float32)
 
 
 def _without_area(polygon: Polygon) -> _Repaired:
     """A stroke along the corners, as don't-care; nothing for a single point."""
     if not len(polygon):
-        return _Repaired(None, "PG035", "no corners")
-    low, high = polygon.min(axis=0), polygon.max(axis=0)
-    if float((high - low).max()) < 1.0:
-        return _Repaired(None, "PG035", f"{_format(polygon)}: a single point")
+        return _Repaired([], "PG035", "no corners")
+    if float(np.ptp(polygon, axis=0).max()) < 1.0:
+        return _Repaired([], "PG035", f"{_format(polygon)}: a single point")
     stroke = shapely.buffer(shapely.LineString(polygon), STROKE_PX, cap_style="square", join_style="mitre")
-    outline = np.asarray(shapely.convex_hull(stroke).exterior.coords[:-1], np.float32)
-    return _Repaired(outline, "PG035", f"{_format(polygon)}: don't-care", masked=True)
+    outline = _outline(shapely.convex_hull(stroke))
+    return _Repaired([outline], "PG035", f"{_format(polygon)}: don't-care", masked=True)
 
 
 def _format(polygon: Polygon) -> str:

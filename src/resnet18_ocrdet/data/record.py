@@ -6,7 +6,7 @@ Legend: K regions of one image, V vertices of one polygon.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -43,9 +43,24 @@ class LabelRecord:
     size: tuple[int, int] | None = None  # height and width of the upright image, px, once the image was checked
     frame: Frame = "unknown"
 
+    @property
+    def place(self) -> Path:
+        """The file in which the labels are corrected: their own, or the image."""
+        return self.label_path or self.image_path
+
     def line(self, region: int) -> int:
         """Line of region number `region`; 0 if unknown."""
         return int(self.lines[region]) if region < len(self.lines) else 0
+
+    def only(self, regions: Sequence[int]) -> LabelRecord:
+        """The record with these regions, in this order."""
+        return replace(
+            self,
+            polygons=tuple(self.polygons[region] for region in regions),
+            ignore=self.ignore[list(regions)],
+            texts=tuple(self.texts[region] for region in regions),
+            lines=np.array([self.line(region) for region in regions], np.int32),
+        )
 
 
 def to_record(
