@@ -15,7 +15,7 @@ from torch import nn
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.runtime.device import Compute, choose_precision, gradient_scaler
-from resnet18_ocrdet.runtime.memory import peak_memory
+from resnet18_ocrdet.runtime.machine import peak_memory
 from resnet18_ocrdet.structures import Batch, Targets
 from resnet18_ocrdet.train.engine import StepRecord, TrainState, train_one_epoch
 from resnet18_ocrdet.train.guard import Guard, Verdict

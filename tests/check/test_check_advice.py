@@ -9,8 +9,7 @@ import pytest
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet.check.advice import AdviceInput, advise, step_bytes
 from resnet18_ocrdet.commands.cross_checks import suspicions
-from resnet18_ocrdet.train.finetune import StartingPoint, choose_hparams
-from resnet18_ocrdet.train.lr_rules import TrainingSet
+from resnet18_ocrdet.train.lr_rules import StartingPoint, TrainingSet, choose_hparams
 
 GIB = 2**30
 TYPICAL = AdviceInput(

@@ -98,7 +98,7 @@ def test_an_existing_file_that_cannot_be_read_is_one_line(tiny_run: Path, tmp_pa
     def denied(path: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("resnet18_ocrdet.export.earlier.sha256", denied)
+    monkeypatch.setattr("resnet18_ocrdet.export.card.sha256", denied)
     assert run_command("export", _export, [f"checkpoint={tiny_run}/checkpoints/best.pt", "output=m.onnx"]) == 2
     assert "m.onnx: cannot be written (Permission denied)" in capsys.readouterr().err
     assert Path("m.onnx").read_bytes() == b"mine"

@@ -12,8 +12,7 @@ import torch
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.export.card import make_card
-from resnet18_ocrdet.export.graph import trace
-from resnet18_ocrdet.export.onnx_file import write_onnx
+from resnet18_ocrdet.export.graph import trace, write_onnx
 from resnet18_ocrdet.export.parity import TOLERANCES, measure_parity
 from resnet18_ocrdet.inference.backends import open_exported
 from resnet18_ocrdet.inference.exported import ExportedNetwork

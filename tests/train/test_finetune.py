@@ -25,8 +25,7 @@ from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder
 from resnet18_ocrdet.train import engine
-from resnet18_ocrdet.train.finetune import KEYS, StartingPoint, choose_hparams
-from resnet18_ocrdet.train.lr_rules import TrainingSet
+from resnet18_ocrdet.train.lr_rules import KEYS, StartingPoint, TrainingSet, choose_hparams
 from resnet18_ocrdet.viz.draw import write
 
 CLEAN = (0.95, 0.1)  # fractions of usable text and of don't-care regions

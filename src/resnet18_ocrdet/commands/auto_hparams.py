@@ -21,8 +21,7 @@ from ..model.loss import Criterion
 from ..runtime.console import Display, duration
 from ..runtime.device import Compute
 from ..runtime.messages import as_typed, count
-from ..train.finetune import KEYS, StartingPoint, choose_hparams
-from ..train.lr_rules import TrainingSet
+from ..train.lr_rules import KEYS, StartingPoint, TrainingSet, choose_hparams
 from .cross_checks import check_settings
 from .train_faults import explain
 

@@ -16,13 +16,10 @@ from omegaconf import DictConfig
 from ..data.image_io import list_images, read_image
 from ..data.synthetic.source import SyntheticScenes
 from ..errors import UserError
-from ..export.card import make_card, make_sidecar
-from ..export.earlier import refuse_foreign, restore_sidecar, sidecar_of
-from ..export.graph import trace
+from ..export.card import make_card, make_sidecar, refuse_foreign, restore_sidecar, sidecar_of
+from ..export.graph import open_torch, trace, write_onnx, write_torch
 from ..export.int8 import MAX_IMAGES, to_int8
-from ..export.onnx_file import write_onnx
 from ..export.parity import TOLERANCES, Parity, Tolerance, measure_parity
-from ..export.torch_file import open_torch, write_torch
 from ..inference.backends import open_exported
 from ..inference.exported import ExportedNetwork
 from ..inference.loading import LoadedModel, contract_of

@@ -23,7 +23,7 @@ from ..evaluation.zero_score import explain_zero
 from ..model.checkpoint import Checkpoint
 from ..runtime.console import Display
 from ..runtime.distributed import World, join_world
-from ..runtime.memory import peak_memory
+from ..runtime.machine import peak_memory
 from ..runtime.run_folder import RunFolder
 from ..runtime.signals import Interrupt
 from ..structures import Batch, Detection, Maps

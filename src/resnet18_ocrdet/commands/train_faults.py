@@ -10,7 +10,7 @@ from ..build import view_size
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
 from ..runtime.distributed import World
-from ..runtime.memory import ran_out
+from ..runtime.machine import ran_out
 from ..runtime.messages import one_line
 
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)  # of CUDA and of torch on a CPU

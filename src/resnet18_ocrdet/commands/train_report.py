@@ -13,7 +13,7 @@ from .. import build
 from ..evaluation.evaluator import Validation
 from ..evaluation.metrics import IcdarMetric, score_text
 from ..runtime.console import Display, duration
-from ..runtime.memory import peak_memory
+from ..runtime.machine import peak_memory
 from ..runtime.messages import count
 from ..runtime.run_folder import RunFolder
 from ..train.engine import StepRecord

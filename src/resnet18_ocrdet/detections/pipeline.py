@@ -14,7 +14,7 @@ import cv2
 from ..data.image_io import read_image
 from ..errors import UserError
 from ..inference.predictor import Predictor, Prepared
-from ..runtime.memory import ran_out
+from ..runtime.machine import ran_out
 from ..structures import Detection, Image
 from .files import Item
 from .records import ImageRecord

@@ -1,22 +1,33 @@
-"""The exported graph: pixels in, probabilities out.
+"""The exported graph, pixels in and probabilities out, and its two file formats: ONNX and torch.export.
 
 Legend: N images, H W pixels, multiples of 32.
 """
 
 from __future__ import annotations
 
+import json
+import warnings
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from ..inference.backends import KEY
+from ..inference.exported import ExportedFile
 from ..model.dbnet import STRIDE, DBNet
 
 InputDtype = Literal["uint8", "float"]
 
 INPUT, OUTPUT = "image", "prob_map"
 MAX_STRIDES = 4096  # of a dynamic side: 131,072 px
+OPSET = 18  # of ONNX; supported by ONNX Runtime, OpenVINO and OpenCV's dnn of 2026
+AXES = ("batch", "channels", "height", "width")  # names of dynamic axes
+TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")  # source lines with paths of this machine
+CARD = "card.json"  # in the archive of torch.export
 
 
 class ExportNet(nn.Module):
@@ -45,3 +56,50 @@ def trace(net: DBNet, height: int, width: int, input_dtype: InputDtype, dynamic_
     sides = [STRIDE * Dim(name, min=1, max=MAX_STRIDES) for name in ("rows", "columns")]
     shapes: dict[str, Any] | None = {INPUT: {0: Dim("batch"), 2: sides[0], 3: sides[1]}} if dynamic_shapes else None
     return torch.export.export(ExportNet(net).eval(), (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
+
+
+def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
+    """Write an ONNX file with `card` as JSON in its metadata, without paths of this machine."""
+    import onnx
+
+    with warnings.catch_warnings():  # of the exporter, about its own code
+        warnings.simplefilter("ignore")
+        made = torch.onnx.export(
+            program, dynamo=True, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT], verbose=False
+        )
+    assert made is not None
+    model = made.model_proto
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]  # source lines with paths of this machine
+    del graph.value_info[:]
+    for value in (graph.input[0], graph.output[0]):
+        for dim, name in zip(value.type.tensor_type.shape.dim, AXES, strict=True):
+            if dim.dim_param:
+                dim.dim_param = name
+    onnx.helper.set_model_props(model, {KEY: json.dumps(card, ensure_ascii=False)})
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
+    """Write an archive for programs that use torch without this package, with `card`, without paths of this machine."""
+    for node in program.graph.nodes:
+        for key in TRACES:
+            node.meta.pop(key, None)
+    with path.open("wb") as file, warnings.catch_warnings():  # of torch, about its own code
+        warnings.simplefilter("ignore")
+        torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
+
+
+def open_torch(path: Path, card: dict[str, Any]) -> ExportedFile:
+    """Open an archive that was just written."""
+    with path.open("rb") as file:
+        network = torch.export.load(file).module()
+
+    @torch.inference_mode()
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(network(torch.from_numpy(images)).numpy(), np.float32)
+
+    return ExportedFile(path, "torch", card, lambda precision: run)

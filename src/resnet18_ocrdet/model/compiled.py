@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import UserError
 from ..runtime.device import Compute
-from ..runtime.memory import ran_out
+from ..runtime.machine import ran_out
 
 LONGEST_REASON = 200  # characters of the compiler's message; the rest is its generated code
 

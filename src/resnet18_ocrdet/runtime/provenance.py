@@ -14,6 +14,7 @@ import torch
 
 from .. import __version__
 from ..structures import Source
+from .machine import available_cores
 
 LIBRARIES = {  # name -> distributions that provide it; these affect numbers, or the meaning of a config
     "torch": ("torch",),
@@ -39,7 +40,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: _version(distributions) for name, distributions in LIBRARIES.items()},
         "platform": platform.platform(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpus": available_cores(),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
     }
 

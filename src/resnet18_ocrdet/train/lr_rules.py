@@ -1,9 +1,11 @@
-"""Learning rate for a data set: one table for experiment=finetune and for the advice of ocrdet-check.
+"""Learning rate for a data set, for experiment=finetune and the advice of ocrdet-check; and what else finetune chooses.
 
 The rates and image counts are those of a community article on this detector (SGD, batch size 8): 0.007 is its best
 rate; "0.003 to 0.005, e.g. 0.004" for fewer than 500 images, poor labels or a large domain gap; 0.008 to 0.009 for more
 than 5000 clean images, strong augmentation or a larger backbone (its own training was unsteady at 0.009, so 0.008 is
-used here). The article has no numbers for "poor" and "clean"; those below are ours.
+used here). The epochs are from the same article ("0.004 for 10-15 epochs" for few images, poor labels or a large domain
+gap). Freezing with few images is what users of PaddleOCR and docTR recommend (PaddleOCR#3429, docTR#1614). The article
+has no numbers for "poor", "clean", "large gap" and "good already"; those below are ours.
 """
 
 from __future__ import annotations
@@ -25,6 +27,15 @@ POOR_IMAGES = 0.2  # above this fraction of bad images
 CLEAN_USABLE = 0.9
 CLEAN_DONT_CARE = 0.5
 CLEAN_IMAGES = 0.05
+
+DEFAULT_EPOCHS = 5  # default of the fine-tuning form of the article's WebUI
+MORE_EPOCHS = 10  # article, the two ends of "10-15"
+MOST_EPOCHS = 15
+
+LARGE_GAP = 0.4  # hmean below this: less than about half of what a ResNet-18 DBNet reaches where it was trained
+GOOD_ALREADY = 0.75  # hmean from this on: such detectors reach 0.75 to 0.83 on ICDAR2015
+
+KEYS = ("optimizer.lr", "train.epochs", "train.freeze", "train.freeze_statistics")
 
 
 class TrainingSet(NamedTuple):
@@ -72,3 +83,47 @@ def learning_rate(data: TrainingSet, lower: Sequence[str] = (), higher: Sequence
     shares = f"{data.usable:.0%} of the text can be trained on and {data.dont_care:.0%} of the regions are don't-care"
     bad = f", {data.bad_images:.0%} of the images are bad" if data.bad_images else ""
     return DEFAULT_LR, f"{many}, but not clean: {shares}{bad}"
+
+
+class StartingPoint(NamedTuple):
+    """What is known before the first step of a training that starts from a trained detector."""
+
+    data: TrainingSet
+    hmean: float | None  # of the starting weights on the validation images; None if those have no text
+
+
+class Choice(NamedTuple):
+    """A value for one of KEYS, with its reason."""
+
+    key: str
+    value: float | int | str | bool | None
+    reason: str
+
+
+def choose_hparams(start: StartingPoint) -> list[Choice]:
+    """One choice for each of KEYS, in their order."""
+    data, hmean = start
+    few, poor, gap = data.few(), data.poor(), ""
+    if hmean is not None and hmean < LARGE_GAP:
+        gap = f"hmean {hmean:.3f} of the starting weights is a large gap, below {LARGE_GAP:g}"
+
+    rate, why_rate = learning_rate(data, lower=[gap])
+    if hmean is not None and hmean >= GOOD_ALREADY:
+        rate = LOWEST_LR
+        why_rate = f"hmean {hmean:.3f} of the starting weights is good already, {GOOD_ALREADY:g} or more"
+
+    epochs, why_epochs = DEFAULT_EPOCHS, f"{data.images} images and no large gap: enough"
+    if few or gap:
+        epochs, why_epochs = MOST_EPOCHS, few or gap
+    elif poor:
+        epochs, why_epochs = MORE_EPOCHS, poor
+
+    frozen, why_stem = False, f"{data.images} images are enough to train every layer"
+    if few and gap:
+        why_stem = f"{few}, but {gap}: every layer has to change"
+    elif few:
+        frozen, why_stem = True, f"{few}: keep the pretrained edges and colors"
+    why_statistics = f"{few}: too few for new batch-norm statistics" if frozen else why_stem
+
+    values = (rate, epochs, "stem" if frozen else None, frozen)
+    return list(map(Choice, KEYS, values, (why_rate, why_epochs, why_stem, why_statistics)))

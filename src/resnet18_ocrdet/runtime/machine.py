@@ -1,7 +1,8 @@
-"""Peak memory of a run, and whether it ran out of memory."""
+"""Cores and memory of the machine."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ except ImportError:  # Windows
 
 GIB = float(2**30)
 TOO_LITTLE = ("out of memory", "can't allocate memory", "unable to allocate")  # of CUDA, of torch on a CPU, of numpy
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ran_out(error: BaseException) -> bool:
