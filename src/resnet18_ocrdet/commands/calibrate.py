@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..evaluation.calibration import Thresholds, ThresholdSweep, best_of
-from ..inference.postprocess import Decoder
 from ..model.bundled import BUNDLED_PATH
 from ..model.checkpoint import Checkpoint, save_checkpoint
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World
-from ..runtime.lock import RunLock, locked_file
+from ..runtime.lock import run_lock, locked_file
 from ..runtime.run_folder import RunFolder
-from ..structures import Batch, Detection, Maps
+from ..structures import Batch, Maps
 
 FEW_IMAGES = 50  # to choose thresholds on: they determine hmean to about 0.06
 
@@ -34,46 +33,42 @@ def checkpoint_locked(path: Path, world: World) -> Iterator[None]:
     if not os.access(file.parent, os.W_OK):
         raise UserError(f"calibrate=true: {file.parent} is not writable")
     in_run = file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()
-    with RunLock(RunFolder.of(file).lock) if in_run else locked_file(file):
+    with run_lock(RunFolder.of(file).lock) if in_run else locked_file(file):
         yield
 
 
-class Calibration:
-    """Collects the maps of all images, then chooses thresholds and writes them."""
+def add_batch(sweep: ThresholdSweep, batch: Batch, maps: Maps) -> None:
+    """Score the images of a batch with all thresholds."""
+    prob_maps = maps.prob_map[:, 0].cpu().numpy()
+    for image in zip(prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names, strict=True):
+        sweep.add(*image)
 
-    def __init__(self, decoder: Decoder) -> None:
-        self.sweep = ThresholdSweep(decoder)
 
-    def watch(self, batch: Batch, maps: Maps, found: Sequence[list[Detection]]) -> None:
-        """Add one batch. found: the detections with the current thresholds, not used."""
-        prob_maps = maps.prob_map[:, 0].cpu().numpy()
-        for image in zip(prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names, strict=True):
-            self.sweep.add(*image)
+def write_best(
+    sweep: ThresholdSweep, content: Checkpoint, path: Path, split: str, images: int
+) -> dict[str, Any] | None:
+    """Write the best thresholds into `path`, or the file that it links to. Returns the summary stored with them.
 
-    def finish(self, content: Checkpoint, path: Path, split: str, images: int) -> dict[str, Any] | None:
-        """Write the best thresholds into `path`, or the file that it links to. Returns the summary stored with them.
-
-        None, and nothing is written, if no thresholds find a region. Raises UserError."""
-        hmeans = self.sweep.hmeans()
-        before = self.sweep.current
-        best = best_of(hmeans, before)
-        if not hmeans[best]:
-            return None
-        summary = {
-            "split": split,
-            "images": images,
-            "combinations": len(hmeans),
-            "before": {**before._asdict(), "hmean": hmeans[before]},
-            "after": {**best._asdict(), "hmean": hmeans[best]},
-        }
-        content["contract"] = {**content["contract"], **best._asdict()}
-        content["about"] = {**content["about"], "calibration": summary}
-        save_checkpoint(path.resolve(), content)
-        return summary
+    None, and nothing is written, if no thresholds find a region. Raises UserError."""
+    hmeans, before = sweep.hmeans(), sweep.current
+    best = best_of(hmeans, before)
+    if not hmeans[best]:
+        return None
+    summary = {
+        "split": split,
+        "images": images,
+        "combinations": len(hmeans),
+        "before": {**before._asdict(), "hmean": hmeans[before]},
+        "after": {**best._asdict(), "hmean": hmeans[best]},
+    }
+    content["contract"] = {**content["contract"], **best._asdict()}
+    content["about"] = {**content["about"], "calibration": summary}
+    save_checkpoint(path.resolve(), content)
+    return summary
 
 
 def summary_lines(summary: dict[str, Any] | None, path: str) -> list[str]:
-    """The result of `finish`, one line each."""
+    """The result of `write_best`, one line each."""
     if summary is None:
         return [f"no thresholds find a region: {path} is unchanged"]
     before, after = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -79,15 +78,6 @@ def read(data: DictConfig) -> Reading:
     return read_data(Path(data.root), dialect, marks, data.exif, data.coords, data.max_label_mb)
 
 
-def resize_factors(cfg: DictConfig) -> Callable[[int, int], tuple[float, float]]:
-    """(height, width) of an image -> factors (y, x) of its resize."""
-
-    def factors(height: int, width: int) -> tuple[float, float]:
-        return scale_to(height, width, cfg.input_size.height, cfg.input_size.width, cfg.decode.resize)
-
-    return factors
-
-
 def planned_training(cfg: DictConfig) -> AdviceInput:
     """The settings of the planned training; the measurements are 0."""
     size = (cfg.input_size.height, cfg.input_size.width)
@@ -120,9 +110,13 @@ def planned_training(cfg: DictConfig) -> AdviceInput:
 def _check(
     cfg: DictConfig, root: Path, reading: Reading, auditor: LabelAuditor | None, display: Display
 ) -> CheckResult:
+    make, size = build.build_target_maker(cfg.train), (cfg.input_size.height, cfg.input_size.width)
+
+    def factors(height: int, width: int) -> tuple[float, float]:
+        return scale_to(height, width, *size, cfg.decode.resize)
+
     with display.progress("check", reading.images) as advance:
-        make, factors = build.build_target_maker(cfg.train), resize_factors(cfg)
-        result = check_dataset(root, reading, make, factors, cfg.input_size.height, cfg.input_size.width, advance)
+        result = check_dataset(root, reading, make, factors, *size, advance)
     if auditor is not None:
         result = result._replace(labels=auditor(reading, display))
     return result._replace(advice=tuple(advise(advice_input(result, planned_training(cfg)))))

@@ -35,12 +35,10 @@ class Checkpointer:
         """Whether the newest save of each file succeeded."""
         return not self._failed
 
-    def last(self) -> bool:
-        """Write last.pt, renaming the ones before it; False when it cannot be written."""
-        if not self._write(self.folder.last, keep=self.cfg.train.keep_last):
-            return False
-        self._step = self.state.step
-        return True
+    def last(self) -> None:
+        """Write last.pt, renaming the ones before it."""
+        if self._write(self.folder.last, keep=self.cfg.train.keep_last):
+            self._step = self.state.step
 
     def last_if_due(self) -> None:
         """Write last.pt when train.save_minutes have passed since the newest save."""

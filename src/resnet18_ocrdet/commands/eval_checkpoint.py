@@ -16,6 +16,7 @@ from ..data.loader_processes import LoaderDied
 from ..data.region_counts import count_regions_at, low_usability_note
 from ..data.splits import Splits
 from ..errors import UserError
+from ..evaluation.calibration import ThresholdSweep
 from ..evaluation.evaluator import Validation, evaluate
 from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
@@ -29,7 +30,7 @@ from ..runtime.distributed import World
 from ..runtime.messages import count, one_line
 from ..runtime.regular_file import sha256
 from ..structures import Batch, Detection, Maps
-from .calibrate import Calibration, checkpoint_locked
+from .calibrate import add_batch, checkpoint_locked, write_best
 from .eval_records import EvalResult, EvalSplit, choose_split
 from .train_overlap import images_in_training
 
@@ -103,25 +104,22 @@ class CheckpointScorer:
         model = build.build_network(self.model, device, contract, precision)
         criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)
         metric, decoder = IcdarMetric(), Decoder.of(contract)
-        calibration = Calibration(decoder) if self.cfg.calibrate else None
+        sweep = ThresholdSweep(decoder) if self.cfg.calibrate else None
         with display.progress("evaluate", loader.images) as advance:
 
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
                 if not torch.isfinite(maps.prob_map).all():
                     raise UserError(f"{self.name}: its probability map holds NaN: the weights cannot be used")
-                if calibration is not None:
-                    calibration.watch(batch, maps, found)
+                if sweep is not None:
+                    add_batch(sweep, batch, maps)
                 advance(len(batch.names))
 
             try:
                 result = evaluate(model, loader, criterion, decoder.trace, metric, compute, watch)
-            except LoaderDied as error:
-                reason = error.advice("workers")
+            except (LoaderDied, UserError) as error:
+                reason = error.advice("workers") if isinstance(error, LoaderDied) else str(error)
                 world.report_error(reason)  # at once: the other processes end this one when they notice
                 raise UserError(reason) from None
-            except UserError as error:
-                world.report_error(str(error))
-                raise
         loader.close()
         if not all(map(math.isfinite, result.loss.values())):
             raise UserError(f"{self.name}: its loss is NaN: the weights of its threshold map cannot be used")
@@ -129,10 +127,10 @@ class CheckpointScorer:
             display.lines(explain_zero(result.score, result.decode_stats, metric.best_iou, contract))
         display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
         about = self._about(result, precision) if world.first else {}
-        if calibration is not None:
-            name = self.split.name
+        if sweep is not None:
             assert self.model.checkpoint is not None  # an exported file cannot be calibrated
-            about["calibration"] = calibration.finish(self.model.checkpoint, self.path, name, len(source))
+            summary = write_best(sweep, self.model.checkpoint, self.path, self.split.name, len(source))
+            about["calibration"] = summary
         return EvalResult(metric, result.samples, f"{self.line}, {precision}", about)
 
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import __version__
 from ..config.library import Library, Schema, Section
 from ..config.spec import Key
 from ..config.values import describe
@@ -29,33 +28,24 @@ FLAGS = [
 VALUE_WIDTH = 32
 
 
-def version_text(command: str) -> str:
-    """`ocrdet-train 0.1.0`."""
-    return f"ocrdet-{command} {__version__}"
-
-
 def help_text(command: str) -> str:
     """Usage, examples, groups with their options, and every key with its default."""
     library = Library(command)
-    schema = library.schema
+    ungrouped = {name: key for name, key in library.schema.items() if name not in library.groups}
     lines = [
-        f"{ABOUT[command]}",
+        ABOUT[command],
         "",
         f"usage: ocrdet-{command} [key=value ...] [flags]",
         "",
         *_block("examples", library.file.header),
         *_block("groups (group=option)", _group_lines(library)),
-        *_block("keys, with their defaults", _key_lines(_without(schema, library.groups), library.primary)),
+        *_block("keys, with their defaults", _key_lines(ungrouped, library.primary)),
     ]
     for group in library.groups:
-        if isinstance(section := schema.get(group), Section):
+        if isinstance(section := library.schema.get(group), Section):
             lines += _block(f"keys of {group}=…", _option_lines(group, section, library))
     lines += _block("flags", [line.replace("COMMAND", command) for line in FLAGS])
     return "\n".join(lines).rstrip()
-
-
-def _without(schema: Schema, groups: Any) -> Schema:
-    return {name: key for name, key in schema.items() if name not in groups}
 
 
 def _block(title: str, body: list[str]) -> list[str]:

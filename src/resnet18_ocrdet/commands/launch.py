@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..config.compose import Request, checked, hydra_session, prepared_words
 from ..config.library import Library
 from ..errors import UserError
@@ -36,9 +37,9 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     try:
         request = parse_argv(command, sys.argv[1:] if argv is None else argv)
         if request.show_help or request.version:
-            from .help import help_text, version_text
+            from .help import help_text
 
-            print(help_text(command) if request.show_help else version_text(command))
+            print(help_text(command) if request.show_help else f"ocrdet-{command} {__version__}")
             return 0
         return _compose_and_run(request, job)
     except UserError as error:

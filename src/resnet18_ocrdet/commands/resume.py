@@ -9,15 +9,15 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..config.check import check_run
 from ..config.interpolation import escape_interpolation
-from ..config.override_grammar import typed_keys
+from ..config.override_grammar import Word, typed_keys
 from ..errors import UserError
 from ..runtime.console import Display
 from .auto_hparams import keep_chosen
 from .cross_checks import check_settings
 
 SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
-GROUPS = {"model", "loss", "optimizer", "scheduler", "data", "input_size", "augment"}
-SECTIONS = ("model", "loss", "optimizer", "scheduler", "data", "input_size", "augment", "init", "train", "decode")
+GROUPS = ("model", "loss", "optimizer", "scheduler", "data", "input_size", "augment")
+SECTIONS = (*GROUPS, "init", "train", "decode")
 NOT_TRAINING = ("resume", "run_dir", "overwrite")  # settings of the call, not of the run
 
 
@@ -29,15 +29,15 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     if lacking := [name for name in SECTIONS if name not in saved]:
         raise UserError(f"resume: the saved config has no section '{lacking[0]}': not written by ocrdet-train")
     before = OmegaConf.create(saved)
-    typed = typed_keys(overrides) - {*NOT_TRAINING}
-    groups = {word.split("=", 1)[0].lstrip("+") for word in overrides if "={" not in word} & GROUPS
+    typed = typed_keys(overrides).difference(NOT_TRAINING)
+    groups = {word.key for word in map(Word.split, overrides) if word.key in GROUPS and not word.in_braces}
     if "experiment" in typed:
         after = OmegaConf.create(OmegaConf.to_container(composed))
     else:
         after = OmegaConf.create(saved)
         for group in groups:
             after[group] = OmegaConf.create(OmegaConf.to_container(composed[group]))
-        for key in sorted(typed - GROUPS):
+        for key in sorted(typed.difference(GROUPS)):
             value = OmegaConf.select(composed, key)
             if isinstance(value, DictConfig):
                 continue  # a section: its keys are typed, too
