@@ -22,13 +22,12 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.data.targets import offset_outline, shrink_distances
 from resnet18_ocrdet.detections.files import Item
 from resnet18_ocrdet.detections.pipeline import detect_all
 from resnet18_ocrdet.export.card import make_card
-from resnet18_ocrdet.export.graph import trace
+from resnet18_ocrdet.export.graph import trace, write_onnx
 from resnet18_ocrdet.export.int8 import to_int8
-from resnet18_ocrdet.export.onnx_file import write_onnx
-from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
 from resnet18_ocrdet.inference.backends import EXTRAS, open_exported
 from resnet18_ocrdet.inference.exported import ExportedNetwork
 from resnet18_ocrdet.inference.postprocess import Decoder
@@ -118,8 +117,8 @@ def label_map(polygons: tuple[Polygon, ...], transform: ResizeTransform) -> np.n
     plane = np.zeros((HEIGHT, WIDTH), np.float32)
     for polygon in polygons:
         on_canvas = transform.to_canvas(polygon)
-        for piece in offset(on_canvas, -shrink_distance(on_canvas, SHRINK)):
-            cv2.fillPoly(plane, [np.rint(piece).astype(np.int32)], 0.95)
+        for piece in offset_outline(on_canvas, shrink_distances([on_canvas], SHRINK)[0], 0).shrunk:
+            cv2.fillPoly(plane, [piece], 0.95)
     return cv2.GaussianBlur(plane, (0, 0), 1.0)
 
 

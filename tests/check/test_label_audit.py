@@ -11,8 +11,8 @@ import pytest
 from resnet18_ocrdet.check.curvature import bend_of
 from resnet18_ocrdet.check.label_audit import KINDS, MEANING, Predictions, audit_labels, find_issues, mean_support
 from resnet18_ocrdet.data.record import Region, to_record
-from resnet18_ocrdet.geometry.batched import min_area_quads
-from resnet18_ocrdet.geometry.polygon import offset, shrink_distance
+from resnet18_ocrdet.data.targets import shrink_distances
+from resnet18_ocrdet.geometry.polygon import min_area_quads, offsets
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.structures import Detection, ResizeTransform
 from scored_images import box
@@ -136,7 +136,7 @@ def test_a_set_is_ranked(tmp_path):
 def test_a_curved_word_on_a_probability_map_is_found_with_usual_thresholds(bin_thresh):
     """The map has the shrunk text; a quad around it would contain too much background to pass the box threshold."""
     text = arc(150, 40, 90)
-    (core,) = offset(text, -shrink_distance(text, 0.4))
+    (core,) = offsets([text], -np.array(shrink_distances([text], 0.4)))
     prob_map = np.zeros((400, 400), np.float32)
     cv2.fillPoly(prob_map, [np.rint(core).astype(np.int32)], 0.95)
     decoder = Decoder(bin_thresh, 0.6, shape="polygon")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
+import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from db_reference import make_targets, text_heights
-from resnet18_ocrdet.data.targets import TargetMaker
+from resnet18_ocrdet.data.targets import TargetMaker, offset_outline, shrink_distances
 
 HEIGHT, WIDTH = 72, 96
 
@@ -57,3 +59,27 @@ def test_equal_to_the_literal_implementation(labelled, ratio):
     level = ours.thresh_map.astype(np.float64)
     assert (level >= reference.thresh_low * 255 - 0.55).all()
     assert (level <= reference.thresh_high * 255 + 0.55).all()
+
+
+def test_shrink_distances_of_a_square():
+    square, point = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32), np.full((3, 2), 7, np.float32)
+    # side 10: area 100, perimeter 40, r = 0.4 -> 100 · (1 - 0.16) / 40 = 2.1 px
+    assert shrink_distances([square, point], 0.4) == [pytest.approx(2.1), 0]
+    assert shrink_distances([square], 1.0) == [0]  # keeps everything
+
+
+@given(quads(), st.floats(0.1, 0.9))
+@settings(max_examples=50, deadline=None)
+def test_shrink_distances_grow_with_the_scale_and_ignore_the_direction(quad, ratio):
+    distance, doubled, reverse = shrink_distances([quad, quad * 2, quad[::-1]], ratio)
+    assert doubled == pytest.approx(2 * distance, rel=1e-4)
+    assert reverse == pytest.approx(distance)
+
+
+@given(quads())
+@settings(max_examples=50, deadline=None)
+def test_an_outline_moved_inwards_is_inside(quad):
+    assume(shapely.Polygon(quad).is_valid)
+    shape = shapely.Polygon(quad).buffer(1.5)  # whole-pixel coordinates
+    for piece in offset_outline(quad, shrink_distances([quad], 0.4)[0], 0).shrunk:
+        assert shape.contains(shapely.Polygon(piece).buffer(0))

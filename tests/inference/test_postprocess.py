@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import shapely
 
-from resnet18_ocrdet.geometry.polygon import area, offset, shrink_distance, signed_area
+from resnet18_ocrdet.data.targets import shrink_distances
+from resnet18_ocrdet.geometry.polygon import area, offsets
 from resnet18_ocrdet.inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
 from resnet18_ocrdet.structures import ResizeTransform
 
@@ -26,8 +27,7 @@ def turned(width, height, degrees, centre=(110, 80)):
 
 
 def shrunk(polygon):
-    (piece,) = offset(polygon, -shrink_distance(polygon, 0.4))
-    return piece
+    return offsets([polygon], -np.array(shrink_distances([polygon], 0.4)))[0]
 
 
 def prob_map(*polygons, level=0.9, size=(HEIGHT, WIDTH)):
@@ -169,7 +169,7 @@ def test_quads_run_clockwise_from_their_top_left_corner(degrees):
     (detection,) = Decoder()(prob_map(turned(90, 30, degrees)), SAME)
     quad = detection.polygon
     assert quad.shape == (4, 2)
-    assert signed_area(quad) > 0
+    assert shapely.is_ccw(shapely.LinearRing(quad))  # clockwise where y points down
     left = np.sort(quad[:, 0])[:2]
     assert sorted([quad[0, 0], quad[3, 0]]) == list(left) and quad[0, 1] <= quad[3, 1]
 
@@ -185,7 +185,8 @@ def test_curved_text_keeps_its_curve_as_a_polygon():
     (polygon,) = Decoder(shape="polygon")(plane, SAME)
     (quad,) = Decoder(shape="quad", box_thresh=0.2)(plane, SAME)
     assert len(polygon.polygon) > 4 and len(quad.polygon) == 4
-    grown = offset(banana(), area(banana()) * 1.5 / shapely.Polygon(banana()).length)[0]
+    distance = area(banana()) * 1.5 / shapely.Polygon(banana()).length
+    (grown,) = offsets([banana()], np.array([distance]))
     assert iou(polygon.polygon, grown) > 0.9
     assert iou(quad.polygon, grown) < 0.7
     # much of the quad is not text, which lowers its score

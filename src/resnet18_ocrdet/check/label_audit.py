@@ -17,8 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from ..data.record import LabelRecord
-from ..geometry.batched import HEIGHT_STEPS, text_sizes
 from ..geometry.overlap import shared_areas, to_shapes
+from ..geometry.polygon import HEIGHT_STEPS, text_sizes
 from ..structures import Detection, Polygon
 from .curvature import bend_of
 

@@ -14,9 +14,9 @@ from ..check.label_audit import LabelAudit, Predictions, audit_labels
 from ..data.image_io import read_image
 from ..data.load_annotations import Reading
 from ..data.record import LabelRecord
+from ..data.targets import shrink_distances
 from ..errors import UserError
-from ..geometry.batched import min_area_quads
-from ..geometry.polygon import is_polygon, offset, shrink_distance
+from ..geometry.polygon import is_polygon, min_area_quads, offsets
 from ..inference.loading import load_model
 from ..inference.postprocess import ProbMap, means_inside
 from ..inference.predictor import open_predictor
@@ -85,12 +85,10 @@ def label_support(
     record: LabelRecord, prob_map: ProbMap, transform: ResizeTransform, shrink_ratio: float
 ) -> NDArray[np.float64]:
     """Mean probability inside each label, shrunk as in the training targets: (K,) 0..1."""
-    polygons = []
-    for polygon in record.polygons:
-        label = transform.to_canvas(polygon)
-        shrunk = offset(label, -shrink_distance(label, shrink_ratio))
-        polygons.append(shrunk[0] if shrunk else label)
-    return means_inside(prob_map, polygons)
+    labels = [transform.to_canvas(polygon) for polygon in record.polygons]
+    shrunk = offsets(labels, -np.array(shrink_distances(labels, shrink_ratio)))
+    cores = [np.asarray(core, np.float32) if len(core) else label for core, label in zip(shrunk, labels, strict=True)]
+    return means_inside(prob_map, cores)
 
 
 def issue_messages(labels: LabelAudit, root: Path) -> list[str]:

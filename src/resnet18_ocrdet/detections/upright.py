@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..geometry.batched import min_area_quads, order_quads
+from ..geometry.polygon import min_area_quads, order_quads
 from ..structures import Image, Polygon
 
 MAX_SIDE = 32_767  # px; OpenCV's limit for warpPerspective

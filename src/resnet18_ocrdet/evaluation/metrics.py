@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.batched import min_area_quads
 from ..geometry.overlap import Overlaps, find_overlaps, first_come_pairs, starts
+from ..geometry.polygon import min_area_quads
 from ..structures import Detection, Polygon
 
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script

@@ -1,9 +1,15 @@
-"""Polygon functions. They return new arrays and do not change their input.
+"""Polygons, one by one and many at once, which saves the overhead per outline.
 
-Legend: V vertices, polygons are (V, 2) in (x, y) pixels, y pointing down.
+The functions return new arrays and do not change their input. Legend: M outlines of V vertices each, V may differ;
+(V, 2) corners are (x, y) pixels, y pointing down.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,66 +17,116 @@ import pyclipper
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-Points = NDArray[np.floating]
-
+MIN_SIDE_PX = 1.0  # of text
+HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px: limits of the classes of text height
 MAX_CROSSINGS = 1000  # of an outline with itself
 SIDES_AT_ONCE = 8  # compared with all other sides in one call; each may meet all of them
 
+Points = NDArray[np.floating]  # (V, 2)
+Quads = NDArray[np.float32]  # (M, 4, 2)
+Sizes = NDArray[np.float64]  # (M,)
 
-def signed_area(polygon: Points) -> float:
-    """Shoelace area in px²: positive when the vertices run clockwise on screen (y points down)."""
-    x, y = np.asarray(polygon, np.float64).T
-    return float(0.5 * (np.dot(x, _after(y)) - np.dot(y, _after(x))))
+
+def is_polygon(polygon: Points) -> bool:
+    """Whether an outline has at least 3 vertices, all finite."""
+    return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
 
 
 def area(polygon: Points) -> float:
     """Area in px², never negative; of a self-crossing outline, that of the shoelace formula."""
-    return abs(signed_area(polygon))
+    x, y = np.asarray(polygon, np.float64).T
+    return abs(float(0.5 * (np.dot(x, _after(y)) - np.dot(y, _after(x)))))
 
 
-def perimeter(polygon: Points) -> float:
-    """Length of the closed outline in px."""
-    points = np.asarray(polygon, np.float64)
-    return float(np.linalg.norm(points - _after(points), axis=1).sum())
+def _after(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The next vertex of each vertex; numpy.roll takes ten times as long for a few vertices."""
+    return np.concatenate((values[1:], values[:1]))
 
 
-def shrink_distance(polygon: Points, ratio: float) -> float:
-    """How far the outline moves inwards, px: A (1 - r²) / L (DB paper, "Label generation").
+def areas_and_perimeters(outlines: Sequence[Points]) -> tuple[Sizes, Sizes]:
+    """Shoelace area in px², never negative, and length in px of each outline."""
+    if not len(outlines):
+        return np.zeros(0), np.zeros(0)
+    lengths = np.array([len(outline) for outline in outlines])
+    starts = np.cumsum(lengths) - lengths
+    points = np.concatenate(outlines).astype(np.float64)
+    follow = np.arange(1, len(points) + 1)
+    follow[starts + lengths - 1] = starts
+    after = points[follow]
+    crosses = points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]
+    steps = np.hypot(*(points - after).T)
+    return 0.5 * np.abs(np.add.reduceat(crosses, starts)), np.add.reduceat(steps, starts)
 
-    0 for an outline of length 0."""
-    length = perimeter(polygon)
-    return area(polygon) * (1.0 - ratio * ratio) / length if length > 0 else 0.0
 
+def min_area_quads(outlines: Sequence[NDArray[Any]]) -> tuple[Quads, Sizes]:
+    """Smallest rotated rectangle round each outline, (V, 2) or (V, 1, 2) int32 or float32.
 
-def offset(polygon: Points, distance: float) -> list[NDArray[np.float32]]:
-    """Move the outline outwards by `distance` px (inwards when negative), with round corners.
-
-    Returns the remaining pieces, largest first, each (V, 2) float32: none if the polygon vanishes, several if a narrow
-    part closes. Coordinates are truncated to whole pixels before and rounded after, as in the DB reference."""
-    mover = pyclipper.PyclipperOffset()
-    path = np.asarray(polygon, np.float64).astype(np.int64).tolist()
-    try:
-        mover.AddPath(path, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-        pieces = [np.array(p, np.float32) for p in mover.Execute(distance)]
-    except pyclipper.ClipperException:  # all vertices on one point
-        return []
-    return sorted((p for p in pieces if len(p) >= 3), key=area, reverse=True)
+    Returns their corners, clockwise from the top-left, and their shorter sides in px."""
+    rectangles = [cv2.minAreaRect(outline) for outline in outlines]
+    corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float32).reshape(-1, 4, 2)
+    return order_quads(corners), np.array([min(size) for _, size, _ in rectangles], np.float64)
 
 
 def min_area_quad(points: ArrayLike) -> tuple[NDArray[np.float32], float]:
-    """Smallest rotated rectangle round the points.
-
-    Returns its (4, 2) corners, clockwise from the top-left, and its shorter side in px."""
-    rectangle = cv2.minAreaRect(np.asarray(points, np.float32).reshape(-1, 1, 2))
-    return order_quad(cv2.boxPoints(rectangle)), float(min(rectangle[1]))
+    """`min_area_quads` of one outline: (4, 2) corners, and the shorter side in px."""
+    quads, sides = min_area_quads([np.asarray(points, np.float32).reshape(-1, 2)])
+    return quads[0], float(sides[0])
 
 
-def order_quad(quad: ArrayLike) -> NDArray[np.float32]:
-    """Sort 4 corners clockwise from the upper one of the two leftmost, as in the DB reference."""
-    by_x = sorted(np.asarray(quad, np.float32).tolist())  # the upper one first if x is equal
-    top_left, bottom_left = sorted(by_x[:2], key=_height)
-    top_right, bottom_right = sorted(by_x[2:], key=_height)
-    return np.array([top_left, top_right, bottom_right, bottom_left], np.float32)
+def order_quads(quads: Quads) -> Quads:
+    """Sort the corners of each quad clockwise from the upper one of the two leftmost, as in the DB reference."""
+    by_x = np.take_along_axis(quads, np.lexsort((quads[..., 1], quads[..., 0]), axis=1)[..., None], axis=1)
+    pairs = by_x.reshape(-1, 2, 2, 2)  # the two leftmost, the two rightmost
+    upside_down = (pairs[:, :, 0, 1] > pairs[:, :, 1, 1])[..., None, None]
+    pairs = np.where(upside_down, pairs[:, :, ::-1], pairs)
+    return np.stack([pairs[:, 0, 0], pairs[:, 1, 0], pairs[:, 1, 1], pairs[:, 0, 1]], axis=1)
+
+
+def text_sizes(outlines: Sequence[NDArray[Any]]) -> tuple[Sizes, Sizes]:
+    """Height of the text in each outline and its length: the sides of the smallest rectangle, px, at least 1.
+
+    The lower limit avoids division by zero."""
+    quads, heights = min_area_quads([np.asarray(outline, np.float32) for outline in outlines])
+    lengths = np.linalg.norm(quads[:, :2] - quads[:, 1:3], axis=2).max(axis=1, initial=0.0)  # of two adjacent sides
+    return np.maximum(heights, MIN_SIDE_PX), np.asarray(np.maximum(lengths, MIN_SIDE_PX), np.float64)
+
+
+def offsets(outlines: Sequence[Points], distances: Sizes) -> list[NDArray[np.int32]]:
+    """Move each outline outwards by its distance, px (inwards if negative), with round corners.
+
+    Returns the largest remaining piece, (V, 2), or (0, 2) if the outline vanishes. Coordinates are truncated to whole
+    pixels before and rounded after, as in the DB reference."""
+    if not len(outlines):
+        return []
+    corners: list[list[int]] = np.concatenate(outlines).astype(np.int64).tolist()
+    mover = pyclipper.PyclipperOffset()
+    grown, end = [], 0
+    for outline, distance in zip(outlines, distances.tolist(), strict=True):
+        start, end = end, end + len(outline)
+        mover.Clear()
+        try:
+            mover.AddPath(corners[start:end], pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+            pieces = [piece for piece in mover.Execute(distance) if len(piece) >= 3]
+        except pyclipper.ClipperException:  # all corners on one point
+            pieces = []
+        grown.append(max(pieces, key=area) if len(pieces) > 1 else pieces[0] if pieces else [])
+    ends = list(accumulate(map(len, grown), initial=0))
+    numbers = chain.from_iterable(chain.from_iterable(grown))
+    points = np.fromiter(numbers, np.int32, 2 * ends[-1]).reshape(-1, 2)
+    return [points[start:end] for start, end in pairwise(ends)]
+
+
+def grow_rectangles(quads: Quads, distances: Sizes) -> tuple[Quads, Sizes]:
+    """Move each side of M rectangles outwards by its distance, px, without rounding and without round corners.
+
+    Returns their corners, in the given order, and their shorter sides in px."""
+    points = quads.astype(np.float64)
+    along, across = points[:, 1] - points[:, 0], points[:, 3] - points[:, 0]
+    length, height = np.hypot(*along.T), np.hypot(*across.T)
+    right = along / np.maximum(length, 1e-9)[:, None] * distances[:, None]
+    down = across / np.maximum(height, 1e-9)[:, None] * distances[:, None]
+    moves = np.stack([-right - down, right - down, right + down, down - right], axis=1)
+    return (points + moves).astype(np.float32), np.minimum(length, height) + 2 * distances
 
 
 def clip_to_image(polygon: Points, height: int, width: int) -> list[NDArray[np.float32]]:
@@ -98,15 +154,6 @@ def transform(polygon: Points, matrix: NDArray[np.float64]) -> NDArray[np.float3
     if matrix.shape[0] == 3:
         moved = moved[:, :2] / moved[:, 2:]
     return moved.astype(np.float32)
-
-
-def _after(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The next vertex of each vertex; numpy.roll takes ten times as long for a few vertices."""
-    return np.concatenate((values[1:], values[:1]))
-
-
-def _height(corner: list[float]) -> float:
-    return corner[1]
 
 
 def is_tangle(points: Points) -> bool:

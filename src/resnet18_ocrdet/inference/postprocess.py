@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.batched import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
+from ..geometry.polygon import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
 from ..model.contract import Contract
 from ..structures import Detection, Polygon, ResizeTransform
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..geometry.batched import text_sizes
 from ..geometry.overlap import shared_areas
+from ..geometry.polygon import text_sizes
 from ..structures import Detection, Image
 from .postprocess import ProbMap
 

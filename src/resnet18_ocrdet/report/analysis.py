@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..evaluation.bootstrap import intervals
 from ..evaluation.metrics import EvalSample, IcdarMetric, ImageScore
-from ..geometry.batched import HEIGHT_STEPS, text_sizes
 from ..geometry.overlap import find_overlaps
+from ..geometry.polygon import HEIGHT_STEPS, text_sizes
 from ..structures import Polygon
 from .mistakes import count_mistakes, find_mistakes
 
