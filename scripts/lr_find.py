@@ -251,12 +251,12 @@ def main(argv: list[str]) -> int:
             f"size, and a training would scale it again; remove base_batch_size from both"
         )
     from resnet18_ocrdet.runtime.console import Display
-    from resnet18_ocrdet.runtime.lock import RunLock
+    from resnet18_ocrdet.runtime.lock import run_lock
     from resnet18_ocrdet.runtime.run_folder import make_folder
 
     make_folder("--output", options.output)
     display = Display()
-    with RunLock(options.output / "run.lock"):
+    with run_lock(options.output / "run.lock"):
         points = read_points(options.output / "lr_find.jsonl")
         keep_settings(options.output, settings(options, cfg), begun=bool(points))
         if len(points) < options.steps and not diverged(points):

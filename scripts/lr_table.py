@@ -35,7 +35,7 @@ from installed import call
 from lr_rows import FINISHED, NOT_STARTED, STOPPED, UNFINISHED
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.console import Display
-from resnet18_ocrdet.runtime.lock import RunLock
+from resnet18_ocrdet.runtime.lock import run_lock
 from resnet18_ocrdet.runtime.run_folder import RunFolder, make_folder
 from script_cli import Parser, keep_settings, positive, refuse_overrides, require_matplotlib, run_script
 
@@ -133,7 +133,7 @@ def _state_of(folder: Path) -> str:
 def refuse_live_jobs(output: Path) -> None:
     """Raises UserError if an ocrdet-train of a killed script still runs; names the process."""
     for path in output.glob("sweep*/*/run.lock"):
-        with RunLock(path):
+        with run_lock(path):
             pass
 
 
@@ -188,7 +188,7 @@ def main(argv: list[str]) -> int:
     require_matplotlib()
     make_folder("--output", options.output)
     display = Display()
-    with RunLock(options.output / "lr_table.lock"):
+    with run_lock(options.output / "lr_table.lock"):
         refuse_live_jobs(options.output)
         keep_settings(
             options.output, {"overrides": shlex.join(options.overrides)}, begun=bool(find_jobs(options.output))

@@ -140,8 +140,8 @@ def test_outside_a_run_no_lock_file_remains(words: list[str]):
 def test_the_checkpoint_of_an_active_run_is_not_changed(words: list[str], capsys):
     best = Path("run/checkpoints/best.pt")
     before = best.read_bytes()
-    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
-    hold += "with RunLock(Path('run/run.lock')): print('held', flush=True); sys.stdin.read()"
+    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import run_lock\n"
+    hold += "with run_lock(Path('run/run.lock')): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

@@ -21,7 +21,7 @@ from lr_jobs import make_job  # noqa: E402
 from lr_rows import FINISHED, STOPPED, UNFINISHED  # noqa: E402
 from resnet18_ocrdet.errors import UserError  # noqa: E402
 from resnet18_ocrdet.runtime.console import Display  # noqa: E402
-from resnet18_ocrdet.runtime.lock import RunLock  # noqa: E402
+from resnet18_ocrdet.runtime.lock import run_lock  # noqa: E402
 
 WORDS = [word for word in TINY if word != "data.test_size=2"]
 
@@ -142,8 +142,8 @@ def test_a_job_that_is_still_training_is_refused(tmp_path: Path):
     job = make_job(tmp_path / "sweep/0", 0.003)
     holder = subprocess.Popen(
         [sys.executable, "-c",
-         "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
-         f"with RunLock(Path({str(job / 'run.lock')!r})): print('held', flush=True); sys.stdin.read()"],
+         "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import run_lock\n"
+         f"with run_lock(Path({str(job / 'run.lock')!r})): print('held', flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -152,7 +152,7 @@ def test_a_job_that_is_still_training_is_refused(tmp_path: Path):
             lr_table.main(["--output", str(tmp_path)])
     finally:
         holder.communicate("")
-    with RunLock(job / "run.lock"):
+    with run_lock(job / "run.lock"):
         pass
 
 
@@ -188,7 +188,7 @@ def wait_until_free(lock: Path, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while True:
         try:
-            with RunLock(lock):
+            with run_lock(lock):
                 return
         except UserError:
             assert time.monotonic() < until, f"{lock} is still locked"

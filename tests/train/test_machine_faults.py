@@ -146,8 +146,8 @@ def test_a_run_in_which_another_process_trains_is_refused(tiny_run: Path, tmp_pa
     path = tmp_path / "run/checkpoints/last.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes((tiny_run / "checkpoints/last.pt").read_bytes())
-    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import RunLock\n"
-    hold += f"with RunLock(Path({str(tmp_path / 'run/run.lock')!r})): print('held', flush=True); sys.stdin.read()"
+    hold = "import sys; from pathlib import Path; from resnet18_ocrdet.runtime.lock import run_lock\n"
+    hold += f"with run_lock(Path({str(tmp_path / 'run/run.lock')!r})): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         assert run(monkeypatch, "train", f"resume={path}", "train.epochs=3") == 2

@@ -14,7 +14,7 @@ from ..model.bundled import BUNDLED_PATH
 from ..model.checkpoint import Checkpoint, save_checkpoint
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World
-from ..runtime.lock import run_lock, locked_file
+from ..runtime.lock import locked_file, run_lock
 from ..runtime.run_folder import RunFolder
 from ..structures import Batch, Maps
 

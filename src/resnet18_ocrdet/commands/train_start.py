@@ -14,7 +14,7 @@ from ..model.release import is_stripped
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.console import Display
 from ..runtime.distributed import World
-from ..runtime.lock import RunLock
+from ..runtime.lock import run_lock
 from ..runtime.manifest import Manifest
 from ..runtime.run_folder import REMEDY, RunFolder, find_resume, make_folder, passed_over
 from ..viz import draw
@@ -44,7 +44,7 @@ def write_preview(parts: Parts, folder: RunFolder, display: Display) -> None:
 def claim_folder(folder: RunFolder, held: ExitStack, overwrite: bool) -> None:
     """Create and lock the folder of a new run. Raises UserError."""
     folder.create(overwrite)
-    held.enter_context(RunLock(folder.lock))
+    held.enter_context(run_lock(folder.lock))
     remove_leftovers([folder.root, folder.checkpoints])
 
 
@@ -61,7 +61,7 @@ def claim_checkpoint(
                 display.line(f"note: {newer} is newer but has no checkpoint yet; resuming {candidates[0]}")
         run = RunFolder.of(candidates[0])
         run.refuse_links()
-        held.enter_context(RunLock(run.lock))  # before reading: another process may be writing its last step
+        held.enter_context(run_lock(run.lock))  # before reading: another process may be writing its last step
         remove_leftovers([run.root, run.checkpoints])
         path, *older = candidates
         while path not in read:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from ..data.file_names import is_file
 from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, remove_leftovers, staging_folder
-from ..runtime.lock import RunLock
+from ..runtime.lock import run_lock
 from ..runtime.manifest import Manifest, digest_of
 from ..runtime.messages import count
 from ..runtime.output_folder import MAX_SETTINGS_BYTES, differences
@@ -246,5 +246,5 @@ class ResultFolder:
         return [path for path in self.root.iterdir() if is_shard_file(path) and is_own(self.root, path)]
 
 
-def _lock(path: Path) -> RunLock:
-    return RunLock(path, "output", "is detecting into it")
+def _lock(path: Path) -> AbstractContextManager[None]:
+    return run_lock(path, "output", "is detecting into it")

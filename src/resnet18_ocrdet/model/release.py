@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..runtime.regular_file import open_regular
+from ..runtime.regular_file import blake2
 from .checkpoint import Checkpoint, shipped_weights, weights_only
 from .metadata import Metadata
 
@@ -54,8 +53,7 @@ def is_stripped(content: Mapping[str, object]) -> bool:
 
 def digest(path: Path) -> str:
     """Hash of a file, 16 hex digits (BLAKE2b). Raises OSError."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+    return blake2(path, DIGEST_BYTES)
 
 
 def count_train_overlap(content: Metadata, images: Sequence[Path]) -> int:

@@ -123,7 +123,7 @@ def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
             handle = os.open(hidden, os.O_RDONLY)
         else:
             handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        if _lock(handle) and _is_at(handle, hidden):  # otherwise it was removed as a leftover before it was locked
+        if lock_now(handle) and _is_at(handle, hidden):  # otherwise it was removed as a leftover before it was locked
             return hidden, handle
         os.close(handle)
     raise OSError(f"{parent}: no name for a temporary file")
@@ -133,7 +133,7 @@ def _remove_if_orphaned(hidden: Path) -> None:
     with suppress(OSError):
         handle = os.open(hidden, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
-            if fcntl is not None and _lock(handle, sure=True) and _is_at(handle, hidden):
+            if fcntl is not None and lock_now(handle, sure=True) and _is_at(handle, hidden):
                 if hidden.is_dir():
                     shutil.rmtree(hidden, ignore_errors=True)
                 else:
@@ -142,7 +142,7 @@ def _remove_if_orphaned(hidden: Path) -> None:
             os.close(handle)
 
 
-def _lock(handle: int, sure: bool = False) -> bool:
+def lock_now(handle: int, sure: bool = False) -> bool:
     """Lock an open file until it is closed. sure: False counts a file system without locks as success.
 
     flock, unlike lockf, is kept when the process opens and closes the file a second time."""

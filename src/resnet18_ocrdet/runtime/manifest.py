@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from .atomic_write import atomic_write
-from .regular_file import open_regular
+from .regular_file import blake2, open_regular
 
 DIGEST_BYTES = 16
 
@@ -24,7 +24,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path, self.root = path, path.parent
-        self._digests: dict[str, tuple[str, ...]] = {}
+        self._digests: dict[str, dict[str, None]] = {}  # by name, those of each content that was written
         self._ends_well = False  # whether the file is known to end with a complete line
 
     def load(self, others: Iterable[Path] = ()) -> None:
@@ -72,7 +72,7 @@ class Manifest:
             self._ends_well = False
             lines.write(_line(name, content))
         self._ends_well = True
-        self._note(name, content)
+        self._digests.setdefault(name, {})[content] = None
 
     def put(self, file: Path, data: bytes) -> None:
         """Write and list a file, and create its folder. Raises OSError."""
@@ -93,12 +93,7 @@ class Manifest:
         with suppress(ValueError, RecursionError):
             match json.loads(line):
                 case [str(name), str(content)] if _is_below(name):
-                    self._note(name, content)
-
-    def _note(self, name: str, content: str) -> None:
-        contents = self._digests.get(name, ())
-        if content not in contents:
-            self._digests[name] = (*contents, content)
+                    self._digests.setdefault(name, {})[content] = None
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
@@ -111,8 +106,7 @@ def digest(data: bytes) -> str:
 
 def digest_of(path: Path) -> str:
     """`digest` of an existing file. Raises OSError, also for anything but a regular file."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+    return blake2(path, DIGEST_BYTES)
 
 
 def _is_below(name: str) -> bool:

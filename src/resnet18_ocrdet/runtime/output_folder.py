@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UserError
 from .atomic_write import atomic_write, remove_leftovers, staging_folder
-from .lock import RunLock
+from .lock import run_lock
 from .manifest import Manifest, digest_of
 from .messages import as_typed
 from .regular_file import read_json_object
@@ -33,7 +33,7 @@ class OutputFolder:
         self._settings = comparable(settings)
         self._settings_file = root / f".ocrdet-{command}.settings.json"
         self._manifest = Manifest(root / f".ocrdet-{command}.files.jsonl")
-        self._lock = RunLock(root / f".ocrdet-{command}.lock", "output", "is writing to it")
+        self._lock_file = root / f".ocrdet-{command}.lock"
         self._replaceable: list[Path] = []
 
     @contextmanager
@@ -43,7 +43,7 @@ class OutputFolder:
         Raises UserError, before anything is written, when another process holds it, or when it contains such a file
         that this command did not write with these settings."""
         new = make_folder("output", self.root)
-        with self._lock:
+        with run_lock(self._lock_file, "output", "is writing to it"):
             try:
                 remove_leftovers([self.root])
                 self._manifest.load()

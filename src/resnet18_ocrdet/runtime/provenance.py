@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,6 @@ def _git(folder: Path, *words: str) -> str | None:
 def _version(distributions: tuple[str, ...]) -> str | None:
     """Version of the first one that is installed."""
     for name in distributions:
-        try:
+        with suppress(PackageNotFoundError):
             return version(name)
-        except PackageNotFoundError:
-            continue
     return None

@@ -57,6 +57,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def blake2(path: Path, size: int) -> str:
+    """Short hash of a file, `size` bytes as hex digits (BLAKE2b). Raises OSError as `open_regular` does."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=size)).hexdigest()
+
+
 def read_json_object(path: Path, max_bytes: int) -> dict[str, Any] | None:
     """Read a file that holds one JSON object; None if it does not exist or holds anything else."""
     with suppress(OSError, ValueError, RecursionError):

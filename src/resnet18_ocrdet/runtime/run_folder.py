@@ -11,7 +11,7 @@ from .lock import begun
 from .messages import looked_in
 
 RUNS = Path("runs/train")
-LAST, BEST = "last.pt", "best.pt"
+LAST = "last.pt"
 LOCK_SUFFIX = ".lock"
 REMEDY = "choose another folder, or add overwrite=true"
 FINISHED = "summary.txt"  # written when the last epoch is done
@@ -24,7 +24,7 @@ class RunFolder:
         self.root = root
         self.checkpoints = root / "checkpoints"
         self.last = self.checkpoints / LAST
-        self.best = self.checkpoints / BEST
+        self.best = self.checkpoints / "best.pt"
         self.lock = root / "run.lock"
         self.config = root / "config.yaml"
         self.log = root / "train.log"
@@ -146,7 +146,7 @@ def find_resume(wanted: str, run_dir: Path) -> list[Path]:
         raise UserError(f"resume={path}: this folder holds no checkpoint (looked for {RunFolder(path).last})")
     if saves := _saves(run_dir):
         return saves
-    unfinished = [run for run in _begun() if _saves(run) and not _is_finished(run)]
+    unfinished = [run for run in _begun() if _saves(run) and not (run / FINISHED).exists()]
     if not unfinished:
         raise UserError(f"resume=auto: {_nothing_to_resume(run_dir)}")
     return max((_saves(run) for run in unfinished), key=lambda saves: saves[0].stat().st_mtime)
@@ -180,10 +180,6 @@ def _begun() -> list[Path]:
 def _began(run: Path) -> float:
     """When its folder was created, or a checkpoint was last saved in it."""
     return (run / "checkpoints").stat().st_mtime
-
-
-def _is_finished(run: Path) -> bool:
-    return (run / FINISHED).exists()
 
 
 def _saves(run: Path) -> list[Path]:
