@@ -15,17 +15,11 @@ from resnet18_ocrdet.check.fixed_copy import copy_names, write_fixed_copy
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.icdar_text import looks_like_quads, parse_icdar_text, parse_lines
-from resnet18_ocrdet.data.formats.write_icdar import (
-    densified,
-    is_writable,
-    line_of,
-    regions_to_densify,
-    write_icdar_text,
-)
+from resnet18_ocrdet.data.formats.write_icdar import densified, line_of, regions_to_densify, write_icdar_text
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import read_lines, text_lines
+from resnet18_ocrdet.data.text_file import decode_text, lines_of, read_lines
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.geometry.polygon import area
+from resnet18_ocrdet.geometry.polygon import area, is_polygon
 from resnet18_ocrdet.structures import Polygon
 
 SIDE = 60  # px, of the images
@@ -123,7 +117,7 @@ def test_a_polygon_with_more_points_is_the_same_region():
 )
 def test_any_quad_and_any_text_can_be_read_back(numbers: list[float], text: str):
     quad = np.array(numbers, np.float32).reshape(4, 2)
-    (line,) = text_lines(line_of(quad, text).encode(), "memory")
+    (line,) = lines_of(decode_text(line_of(quad, text).encode(), "memory"))
     for quads in (True, False):
         back = parse_lines(Path("memory.png"), Path("memory"), [line], Report(), (), quads)
         assert back.polygons[0].tolist() == quad.tolist()
@@ -136,7 +130,7 @@ def test_any_quad_and_any_text_can_be_read_back(numbers: list[float], text: str)
 
 def test_labels_that_icdar_text_cannot_represent(tmp_path: Path):
     broken = [np.full((4, 2), np.nan, np.float32), np.zeros((2, 2), np.float32)]
-    assert not any(map(is_writable, broken))
+    assert not any(map(is_polygon, broken))
     texts = ["two\r\nlines", "a\tb", "nul\0", "###", "  padded ", "\ud800"]
     record = to_record(Path("1.png"), None, [*map(Region, broken), *(Region(QUAD, text) for text in texts)])
     write_icdar_text(tmp_path / "1.txt", record)

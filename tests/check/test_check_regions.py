@@ -199,12 +199,12 @@ def test_words_mixed_with_lines():
 
 def test_neighbors_are_care_regions():
     pair = [box(20, 100, 100, 30), box(125, 100, 100, 30)]
-    assert neighbors(record(*pair)).gap == pytest.approx([5 / 30], abs=1e-3)
-    assert len(neighbors(record(*pair, ignore=True)).gap) == 0
-    assert len(neighbors(record(pair[0], np.full((4, 2), np.nan, np.float32), box(9, 9, 0, 0))).gap) == 0
-    assert len(neighbors(record(pair[0], np.zeros((0, 2), np.float32), texts="|")).gap) == 0
+    assert [found.gap for found in neighbors(record(*pair))] == pytest.approx([5 / 30], abs=1e-3)
+    assert neighbors(record(*pair, ignore=True)) == []
+    assert neighbors(record(pair[0], np.full((4, 2), np.nan, np.float32), box(9, 9, 0, 0))) == []
+    assert neighbors(record(pair[0], np.zeros((0, 2), np.float32), texts="|")) == []
     assert lines_of([record(np.zeros((0, 2), np.float32), texts="")] * 20) == []
-    assert len(neighbors(record()).gap) == 0
+    assert neighbors(record()) == []
 
 
 def test_a_share_is_not_rounded_to_0_or_100_percent():
@@ -219,5 +219,5 @@ def test_many_overlapping_regions_are_fast():
     heap = [box(number % 7, number % 5, 900, 400) for number in range(600)]
     began = time.perf_counter()
     pairs = list(covering(record(*heap)))
-    assert [other for _, other, _ in pairs] == list(range(1, 600)) and len(neighbors(record(*heap)).gap) == 0
+    assert [other for _, other, _ in pairs] == list(range(1, 600)) and neighbors(record(*heap)) == []
     assert time.perf_counter() - began < 2  # all pairs, one after the other, take four times as long

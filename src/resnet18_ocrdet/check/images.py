@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.error_policy import RecordsBySplit
 from ..data.findings import Report
 from ..data.letterbox import MAX_ASPECT
 from ..data.record import LabelRecord
@@ -25,9 +26,7 @@ NEAR_ASPECT = 0.02  # relative difference of the aspect ratios
 _BROKEN = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "FS077", "FS079")
 
 
-def check_images(
-    parts: Mapping[str, Sequence[LabelRecord]], stats: Mapping[str, Sequence[ImageStats]], report: Report
-) -> None:
+def check_images(parts: RecordsBySplit, stats: dict[str, list[ImageStats]], report: Report) -> None:
     """Add findings from the statistics, except those that the report already has."""
     known = {(finding.code, finding.image or finding.path) for finding in report}
     broken = {path for code, path in known if code in _BROKEN}
@@ -35,12 +34,11 @@ def check_images(
         for record, image in zip(records, stats[split], strict=True):
             path = record.image_path
             if image.fault is not None:
-                if path not in broken:
-                    report.add(image.fault.code, path, 0, image.fault.detail, path)
-                continue
-            for code, detail in _problems(record, image):
-                if (code, path) not in known:
-                    report.add(code, path, 0, detail, path)
+                found = [] if path in broken else [image.fault]
+            else:
+                found = [problem for problem in _problems(record, image) if (problem[0], path) not in known]
+            for code, detail in found:
+                report.add(code, path, 0, detail, path)
     _add_duplicates(parts, stats, report)
 
 
@@ -89,9 +87,7 @@ def blur(image: ImageStats) -> str:
     return ""
 
 
-def _add_duplicates(
-    parts: Mapping[str, Sequence[LabelRecord]], stats: Mapping[str, Sequence[ImageStats]], report: Report
-) -> None:
+def _add_duplicates(parts: RecordsBySplit, stats: dict[str, list[ImageStats]], report: Report) -> None:
     """Find equal images everywhere, and nearly equal ones in different splits, where they invalidate a score.
 
     Of copies in two splits, the one used in training is reported."""

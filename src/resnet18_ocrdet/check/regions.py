@@ -19,8 +19,7 @@ from ..data.targets import TargetMaker
 from ..geometry.polygon import area, min_area_quad
 from ..runtime.messages import share
 from ..structures import Polygon
-from .image_stats import ImageStats
-from .sharpness import is_polygon
+from .image_stats import ImageStats, care_regions
 
 WHOLE_IMAGE = 0.9  # of the image's area
 SAME_PLACE = 0.8  # intersection over union of two regions
@@ -68,13 +67,12 @@ def check_regions(
     for record, image in zip(records, images, strict=True):
         size = record.size or ((image.height, image.width) if image.height else None)
         factors = scale(*size) if size else (1.0, 1.0)
-        for region, polygon in enumerate(record.polygons):
-            if record.ignore[region] or not is_polygon(polygon):
-                continue
+        for region in care_regions(record):
+            polygon = record.polygons[region]
             corners, height = min_area_quad(polygon)
             length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
             for code, detail in _shape_findings(polygon, length, height, size):
-                _add(report, code, record, region, detail)
+                add_region(report, code, record, region, detail)
             aspects.append(length / max(height, 1e-3))
             scaled = polygon * np.array(factors[::-1], np.float32)
             heights.append(min_area_quad(scaled)[1])
@@ -85,12 +83,12 @@ def check_regions(
             usable += pieces > 0
             if pieces != 1:
                 code, detail = ("PG038", f"{pieces} pieces") if pieces else ("PG037", "nothing is left")
-                _add(report, code, record, region, f"{detail} at train.shrink_ratio={make.shrink_ratio:g}")
+                add_region(report, code, record, region, f"{detail} at train.shrink_ratio={make.shrink_ratio:g}")
         for region in image.curved:
-            _add(report, "PG047", record, region, "the ink is curved inside the box")
+            add_region(report, "PG047", record, region, "the ink is curved inside the box")
         for first, second, iou in covering(record):
             other = f"the region in line {record.line(first)}" if record.line(first) else "another region"
-            _add(report, "PG043", record, second, f"IoU {iou:.2f} with {other}")
+            add_region(report, "PG043", record, second, f"IoU {iou:.2f} with {other}")
     stats = SplitStats(
         images=len(records),
         regions=sum(len(record.polygons) for record in records),
@@ -107,9 +105,14 @@ def check_regions(
     return stats
 
 
+def add_region(report: Report, code: str, record: LabelRecord, region: int, detail: str) -> None:
+    """Report a finding about one region, where it is written."""
+    report.add(code, record.label_path or record.image_path, record.line(region), detail, record.image_path)
+
+
 def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
     """Pairs of care regions of one image that cover each other: the earlier one, the later one, IoU."""
-    care = [int(r) for r in np.flatnonzero(~record.ignore) if is_polygon(record.polygons[r])]
+    care = care_regions(record)
     if len(care) < 2:
         return
     shapes = shapely.make_valid(np.array([shapely.Polygon(record.polygons[region]) for region in care]))
@@ -140,10 +143,6 @@ def _shape_findings(
         yield "PG045", f"{len(polygon)} corners"
     if height > 0 and length > MAX_ELONGATION * height:
         yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
-
-
-def _add(report: Report, code: str, record: LabelRecord, region: int, detail: str) -> None:
-    report.add(code, record.label_path or record.image_path, record.line(region), detail, record.image_path)
 
 
 def _add_totals(root: Path, split: str, records: Sequence[LabelRecord], stats: SplitStats, report: Report) -> None:

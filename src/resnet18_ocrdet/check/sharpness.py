@@ -45,11 +45,6 @@ class TextQuality(NamedTuple):
     sharpness: float  # text height / width of an edge
 
 
-def is_polygon(polygon: Polygon) -> bool:
-    """Whether a region has at least 3 corners, all finite."""
-    return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
-
-
 def grey_of(image: Image) -> Grey:
     """(H, W, 3) RGB to (H, W)."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,11 +1,7 @@
-"""Findings about neighboring regions on a line of text: lines in pieces, words mixed with lines.
-
-Legend: E pairs of neighbors in one image.
-"""
+"""Findings about neighboring regions on a line of text: lines in pieces, words mixed with lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +9,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ..data.error_policy import RecordsBySplit
 from ..data.findings import Report
 from ..data.record import LabelRecord
-from ..geometry.polygon import min_area_quad
+from ..geometry.polygon import is_polygon, min_area_quad
 from ..runtime.messages import share
-from .sharpness import is_polygon
+from .image_stats import care_regions
+from .regions import add_region
 
 SPLIT_GAP = 0.1  # of the height: a smaller gap is not a space between two words
 SPLIT_OVERLAP = 0.5  # of the shorter region: more overlap is not a continuation
@@ -32,37 +30,38 @@ MAX_NEIGHBORS = 50  # mean per region; about 10 on a page of text
 LINE_ASPECT = 8.0  # length / height from which a region without transcription counts as a line
 
 
-class Pairs(NamedTuple):
-    """Neighbors on one line."""
+class Pair(NamedTuple):
+    """Two neighbors on one line."""
 
-    first: NDArray[np.int64]  # (E,) indices of regions
-    second: NDArray[np.int64]  # (E,)
-    gap: NDArray[np.float64]  # (E,) between their ends, in heights; negative if they overlap
-    overlap: NDArray[np.float64]  # (E,) 0..1 of the shorter one's length
+    first: int  # index of a region
+    second: int
+    gap: float  # between their ends, in heights; negative if they overlap
+    overlap: float  # 0..1 of the shorter one's length
 
 
-def check_lines(root: Path, parts: Mapping[str, Sequence[LabelRecord]], report: Report) -> None:
+def check_lines(root: Path, parts: RecordsBySplit, report: Report) -> None:
     """Add PG048 for lines in pieces, unless the whole set is labelled that way, and QA103 for mixed sets.
 
     root: path of findings about the whole set."""
     regions = words = lines = touching = 0
-    splits: list[tuple[LabelRecord, int, int]] = []
-    for records in parts.values():
-        for record in records:
-            pairs = neighbors(record)
-            split = (pairs.gap < SPLIT_GAP) & (pairs.overlap <= SPLIT_OVERLAP)
-            splits += [(record, int(a), int(b)) for a, b in zip(pairs.first[split], pairs.second[split], strict=True)]
-            touching += len(np.union1d(pairs.first[split], pairs.second[split]))
-            care = np.flatnonzero(~record.ignore)
-            whole = np.array([is_line(record, int(region)) for region in care], bool)
-            beside = np.isin(care, np.union1d(pairs.first[~split], pairs.second[~split]))
-            regions += len(care)
-            lines += int(whole.sum())
-            words += int((beside & ~whole).sum())
+    splits: list[tuple[LabelRecord, Pair]] = []
+    for record in (record for records in parts.values() for record in records):
+        touched, beside = set[int](), set[int]()
+        for pair in neighbors(record):
+            is_split = pair.gap < SPLIT_GAP and pair.overlap <= SPLIT_OVERLAP
+            splits += [(record, pair)] if is_split else []
+            (touched if is_split else beside).update((pair.first, pair.second))
+        touching += len(touched)
+        care = np.flatnonzero(~record.ignore).tolist()
+        whole = {region for region in care if is_line(record, region)}
+        regions += len(care)
+        lines += len(whole)
+        words += len(beside - whole)
     if touching <= max((USUAL_LINES if lines >= LINE_SET * regions else USUAL) * regions, 2):
-        for record, one, other in splits:
-            detail = f"continues the region of line {record.line(one)}" if record.line(one) else "continues another"
-            report.add("PG048", record.label_path or record.image_path, record.line(other), detail, record.image_path)
+        for record, pair in splits:
+            line = record.line(pair.first)
+            detail = f"continues the region of line {line}" if line else "continues another"
+            add_region(report, "PG048", record, pair.second, detail)
     if regions >= MIN_REGIONS and min(words, lines) >= MIXED * regions:
         several = f"{share(lines, regions, 'region')} have several words"
         report.add("QA103", root, 0, f"{several}, {share(words, regions, 'region')} are single words of a line")
@@ -79,24 +78,23 @@ def is_line(record: LabelRecord, region: int) -> bool:
     return height > 0 and _aspect(corners) >= LINE_ASPECT
 
 
-def neighbors(record: LabelRecord) -> Pairs:
+def neighbors(record: LabelRecord) -> list[Pair]:
     """Pairs of care regions of one image that follow each other on a line, at most a word gap apart."""
-    numbers = [int(region) for region in np.flatnonzero(~record.ignore) if is_polygon(record.polygons[region])]
-    boxes = {number: min_area_quad(record.polygons[number]) for number in numbers}
-    numbers = [number for number in numbers if boxes[number][1] >= 1]
+    boxes = {region: min_area_quad(record.polygons[region]) for region in care_regions(record)}
+    numbers = [region for region, (_, height) in boxes.items() if height >= 1]
     if len(numbers) < 2:
-        return _packed([])
+        return []
     quads = [shapely.Polygon(boxes[number][0]) for number in numbers]
     tree = shapely.STRtree(quads)
     reach = np.array([boxes[number][1] * WORD_GAP for number in numbers])
     near = tree.query(quads, predicate="dwithin", distance=reach)
     if near.shape[1] > MAX_NEIGHBORS * len(numbers):  # many overlapping regions are not lines
-        return _packed([])
+        return []
     found = []
     for one, other in near.T:
         if one < other and (beside := _beside(boxes[numbers[one]][0], boxes[numbers[other]][0])) is not None:
-            found.append((numbers[one], numbers[other], *beside))
-    return _packed(found)
+            found.append(Pair(numbers[one], numbers[other], *beside))
+    return found
 
 
 def _beside(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float] | None:
@@ -116,11 +114,6 @@ def _beside(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float
     overlap = max(0.0, -gap) / max(float((end - start).min()), 1e-6)
     gap /= float(heights.mean())
     return (gap, min(1.0, overlap)) if gap <= WORD_GAP else None
-
-
-def _packed(found: list[tuple[int, int, float, float]]) -> Pairs:
-    columns = np.array(found, np.float64).reshape(-1, 4).T
-    return Pairs(columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3])
 
 
 def _aspect(corners: NDArray[np.float32]) -> float:

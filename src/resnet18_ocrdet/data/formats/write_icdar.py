@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...geometry.polygon import is_polygon
 from ...structures import Polygon
 from ..record import LabelRecord
 from .icdar_text import ICDAR_IGNORE_MARKS, POLYGON_NUMBERS, POLYGON_SHARE, leading_numbers
@@ -31,14 +32,9 @@ def write_icdar_text(path: Path, record: LabelRecord, dense: Collection[int] = (
     lines = [
         line_of(densified(polygon) if region in dense else polygon, MARK if ignore else _without_mark(text), quads)
         for region, (polygon, ignore, text) in enumerate(zip(record.polygons, record.ignore, record.texts, strict=True))
-        if is_writable(polygon)
+        if is_polygon(polygon)
     ]
     path.write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-
-
-def is_writable(polygon: Polygon) -> bool:
-    """Whether a region has at least 3 vertices, all finite."""
-    return len(polygon) >= 3 and bool(np.isfinite(polygon).all())
 
 
 def line_of(polygon: Polygon, text: str, quads: bool = False) -> str:
@@ -65,7 +61,7 @@ def regions_to_densify(records: Sequence[LabelRecord]) -> list[set[int]]:
         (number, region, len(polygon))
         for number, record in enumerate(records)
         for region, polygon in enumerate(record.polygons)
-        if is_writable(polygon)
+        if is_polygon(polygon)
     ]
     chosen: list[set[int]] = [set() for _ in records]
     if all(corners == 4 for _, _, corners in regions):
