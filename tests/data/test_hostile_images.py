@@ -75,7 +75,8 @@ def ways(path: Path) -> Iterator[tuple[str, str]]:
         yield caught.value.code, str(caught.value)
     fault = measure_image(to_record(path, None, [])).fault
     assert fault is not None
-    yield fault.code, f"{path}: {fault.detail}"
+    code, detail = fault
+    yield code, f"{path}: {detail}"
 
 
 @pytest.mark.parametrize("content", ENDLESS.values(), ids=ENDLESS)
