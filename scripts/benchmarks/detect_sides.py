@@ -17,7 +17,6 @@ import torch
 
 import reference_detect
 import reference_eval
-from resnet18_ocrdet import build
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -39,7 +38,7 @@ from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.layers import IMAGENET_MEAN, IMAGENET_STD
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
-from resnet18_ocrdet.runtime.device import choose_precision
+from resnet18_ocrdet.runtime.device import Compute, choose_precision
 from resnet18_ocrdet.structures import Polygon, ResizeTransform
 from side_process import serve
 
@@ -169,7 +168,7 @@ def make_predictor(side: str, model: Path) -> Predictor:
     if backend in EXTRAS:
         network: Network = ExportedNetwork(open_exported(model, backend), precision)
     else:
-        network = TorchNetwork(DBNet().to(memory_format=torch.channels_last), build.build_compute(CPU, precision))
+        network = TorchNetwork(DBNet().to(memory_format=torch.channels_last), Compute(CPU, precision))
         if side == COMPILED:
             torch._inductor.config.freezing = True
             network.model = torch.compile(network.model)

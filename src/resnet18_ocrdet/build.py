@@ -25,8 +25,6 @@ from .model.contract import Contract
 from .model.convert import to_imagenet_normalization
 from .model.layers import IMAGENET_MEAN, IMAGENET_STD
 from .model.loss import Criterion
-from .runtime.device import Compute, choose_precision
-from .runtime.distributed import World
 from .runtime.messages import as_typed, one_line
 from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
@@ -186,11 +184,6 @@ def build_network(
     if contract is not None:
         network.check_size(contract.height, contract.width, contract.resize)
     return ExportedModule(network)
-
-
-def build_compute(device: torch.device, precision: str, world: World | None = None) -> Compute:
-    """How the network runs, with the precision chosen: "fp32", "bf16" or "fp16"."""
-    return Compute(device, choose_precision(precision, device), world or World())
 
 
 def count_workers(asked: int | None, processes: int = 1) -> int:

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from conftest import TINY
-from resnet18_ocrdet import build
 from resnet18_ocrdet.structures import LossParts, Targets
 from resnet18_ocrdet.train import engine
 from resnet18_ocrdet.train.guard import Verdict
@@ -97,11 +96,11 @@ def test_clipped_gradients_are_reported_with_their_norm_before():
 
 
 def test_the_gradient_scaler_is_on_only_for_fp16():
-    from resnet18_ocrdet.runtime.device import gradient_scaler
+    from resnet18_ocrdet.runtime.device import choose_precision, gradient_scaler
 
     for precision, enabled in (("fp32", False), ("bf16", False), ("fp16", True)):
         assert gradient_scaler(torch.device("cpu"), precision).is_enabled() is enabled
-    assert build.build_compute(torch.device("cpu"), "fp16").precision == "fp16"
+    assert choose_precision("fp16", torch.device("cpu")) == "fp16"
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from ..inference.torch_network import where_to_run
 from ..model.bundled import BUNDLED, BUNDLED_PATH, weights_path
 from ..model.contract import Contract
 from ..runtime.console import Display, duration
+from ..runtime.device import Compute, choose_precision
 from ..runtime.distributed import World
 from ..runtime.messages import count, one_line
 from ..runtime.regular_file import sha256
@@ -98,8 +99,8 @@ class CheckpointScorer:
         contract, source = self.contract, self.split.source
         rank = world.local_rank if world.size > 1 else None
         device, precision = where_to_run(self.model, self.cfg.device, self.cfg.precision, rank)
-        compute = build.build_compute(device, precision, world)
-        precision = compute.precision
+        precision = choose_precision(precision, device)
+        compute = Compute(device, precision, world)
         loader = self._loader(device, display, world)  # its processes start while torchvision is imported
         model = build.build_network(self.model, device, contract, precision)
         criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)

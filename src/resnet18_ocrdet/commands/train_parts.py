@@ -23,7 +23,7 @@ from ..model.compiled import compile_network
 from ..model.contract import Contract
 from ..model.loss import Criterion
 from ..runtime.console import Display, duration
-from ..runtime.device import Compute, choose_device, gradient_scaler
+from ..runtime.device import Compute, choose_device, choose_precision, gradient_scaler
 from ..runtime.distributed import World
 from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
@@ -58,7 +58,7 @@ def assemble(
     changes `cfg`; None: no change."""
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
-    compute = build.build_compute(device, cfg.precision, world)
+    compute = Compute(device, choose_precision(cfg.precision, device), world)
     chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)

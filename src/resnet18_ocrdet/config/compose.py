@@ -103,10 +103,8 @@ def _compose(hydra: Any, request: Request, words: Sequence[str]) -> DictConfig:
     except Exception as error:  # only config files are read here, and Hydra and YAML have no common error for a bad one
         text = " ".join(f"{error} {error.__cause__ or ''}".partition("Config search path")[0].split())
         library = Library(request.command, request.config_dir)
-        pairs = [word.partition("=") for word in words]
-        own = [
-            f"{key}={option}" for key, _, option in pairs if key in library.groups and not library.ships(key, option)
-        ]
+        choices = [(word, *word.split("=", 1)) for word in words if word.partition("=")[0] in library.groups]
+        own = [word for word, group, option in choices if option not in library.shipped_files(group)]
         raise UserError(f"{' '.join(own)}: {text}" if own else text) from error
     assert isinstance(cfg, DictConfig)
     return cfg

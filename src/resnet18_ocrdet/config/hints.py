@@ -67,7 +67,8 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: s
     group, _, rest = word.partition(".")
     if word in (path.name for path in library.shipped.iterdir() if path.is_dir()):
         return f"no group '{word}' here; ocrdet-{library.command} takes {', '.join(library.groups)}"
-    elsewhere = _options_that_have(word, library)
+    targets = sorted({target for name, _, target in all_leaves(library.schema) if name == word and target})
+    elsewhere = [f"{group}={option}" for target in targets for option in library.options_for(group, target)]
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
     listed = f"; known here: {', '.join(sorted(siblings))}" if siblings else ""
     if elsewhere and rest and word not in known:
@@ -79,15 +80,6 @@ def unknown_key(word: str, known: Mapping[str, Key], library: Library, chosen: s
     if near:
         return f"no key '{word}': did you mean {near}?"
     return f"no key '{word}'" + (listed or f": ocrdet-{library.command} --help lists them all")
-
-
-def _options_that_have(word: str, library: Library) -> list[str]:
-    """`optimizer.momentum` -> ['optimizer=sgd']."""
-    group = word.partition(".")[0]
-    if group not in library.groups:
-        return []
-    targets = sorted({target for name, _, target in all_leaves(library.schema) if name == word and target})
-    return [f"{group}={option}" for target in targets for option in library.options_for(group, target)]
 
 
 def unknown_option(group: str, option: str, library: Library) -> str:

@@ -78,27 +78,23 @@ class Library:
         }
         return sorted(found)
 
-    def ships(self, group: str, option: str) -> bool:
-        """Whether the option is one of ours."""
-        return (self.shipped / group / f"{option}.yaml").is_file()
+    def shipped_files(self, group: str) -> dict[str, ConfFile]:
+        """Shipped option of a group -> its file."""
+        return {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
 
     def values(self, group: str, option: str) -> dict[str, Any]:
         """What a shipped option sets."""
-        return self._files(group)[option].values
+        return self.shipped_files(group)[option].values
 
     def options_for(self, group: str, target: str | None) -> list[str]:
         """Shipped options of a group that build `target`; derived ones only where there is no other."""
-        files = self._files(group)
+        files = self.shipped_files(group)
         found = [name for name, file in files.items() if file.values.get("_target_") == target]
         return [name for name in found if not files[name].defaults] or found
 
-    def _files(self, group: str) -> dict[str, ConfFile]:
-        """Shipped option -> its file."""
-        return {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
-
     def _group(self, group: str, default: str | None) -> Section:
         """The keys of each target: those of its options, declared there or in any other option of the group."""
-        files = list(self._files(group).values())
+        files = list(self.shipped_files(group).values())
         anywhere = {name: key for file in reversed(files) for name, key in _declared(file).items()}
         options: dict[str | None, dict[str, Key | Section]] = {}
         for file in files:

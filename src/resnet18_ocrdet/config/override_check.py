@@ -13,7 +13,6 @@ from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
 from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
 from .size import expand_size
-from .spec import Key
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
 # The key that a bare path is probably meant for.
@@ -47,7 +46,10 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
         else:
             if word.key in keys and keys[word.key].rule.path:
                 word = quote_path(word, keys[word.key].rule, multirun)
-            if problem := _key_problem(word, keys, library, multirun, searched):
+            inside = any(name == word.key or name.startswith(f"{word.key}.") for name in keys)
+            if not inside and not word.key.endswith("._target_"):
+                problems.append(unknown_key(word.key, keys, library))
+            elif problem := sweep_problem(word, None, multirun, searched):
                 problems.append(problem)
             else:
                 settings.append(replace(word, prefix="++"))
@@ -122,10 +124,3 @@ def _group_word(word: Word, library: Library, multirun: bool, searched: bool) ->
     each = (Word.split(text).read().value() for text in each_setting(word, options))
     values = ["null" if value is None else str(value) for value in each]
     return [word], [unknown_option(word.key, value, library) for value in values if value not in options]
-
-
-def _key_problem(word: Word, keys: dict[str, Key], library: Library, multirun: bool, searched: bool) -> str:
-    inside = any(name == word.key or name.startswith(f"{word.key}.") for name in keys)
-    if not inside and not word.key.endswith("._target_"):
-        return unknown_key(word.key, keys, library)
-    return sweep_problem(word, None, multirun, searched)
