@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
-from resnet18_ocrdet.data.text_file import text_lines
+from resnet18_ocrdet.data.text_file import decode_text, lines_of
 from resnet18_ocrdet.detections.files import SETTINGS
 from resnet18_ocrdet.detections.folder import INPUT, ResultFolder
 from resnet18_ocrdet.detections.formats import write_formats
@@ -149,7 +150,7 @@ def score_zip(root: Path) -> None:
 def read_result_lines(root: Path) -> None:
     """Line by line, so that a refused line hides no other."""
     (path,) = root.iterdir()
-    for line in text_lines(path.read_bytes(), str(path))[:100]:
+    for line in islice(lines_of(decode_text(path.read_bytes(), str(path))), 100):
         with suppress(UserError):
             score({"img_1": [icdar_files.parse_detection(line, str(path))]})
 

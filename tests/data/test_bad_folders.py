@@ -189,5 +189,5 @@ def test_a_read_error_in_a_label_file(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(text_file, "read_regular", fails)
     reading = read_data(root)
     assert told(reading) == [("GT006", "2.txt", 0)]
-    assert reading.report.findings[0].detail == "cannot be read: Input/output error"
+    assert reading.report[0].detail == "cannot be read: Input/output error"
     assert {record.image_path.name: record.lost for record in reading.splits["train"]} == {"1.png": 0, "2.png": 1}

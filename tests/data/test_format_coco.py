@@ -249,8 +249,8 @@ def test_a_bad_image_loses_only_itself(tmp_path, image, code, words):
     build(tmp_path, {"train.json": data, "1.png": None})
     parts, report = read_all(coco, tmp_path)
     assert names(parts) == {"train": ["1.png"]} and len(parts["train"][0].polygons) == 1
-    assert (report.findings[0].code, report.findings[0].line) == (code, 2)
-    assert words in report.findings[0].detail
+    assert (report[0].code, report[0].line) == (code, 2)
+    assert words in report[0].detail
     known = isinstance(image, dict) and image.get("id") == 2  # its annotation is then ignored
     assert found(report, tmp_path)[1:] == ([] if known else [("FS079", "train.json", 2)])
 
@@ -286,7 +286,7 @@ def test_a_bad_file_loses_only_itself(tmp_path, content, line, words):
     parts, report = read_all(coco, tmp_path)
     assert names(parts) == {"train": ["1.png"], "val": []}
     assert found(report, tmp_path) == [("GT022" if not line else "GT006", "val.json", line)]
-    assert words in report.findings[0].detail
+    assert words in report[0].detail
 
 
 def test_recognise(tmp_path):

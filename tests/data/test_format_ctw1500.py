@@ -84,7 +84,7 @@ def test_marks_and_characters_of_xml(tmp_path):
 def test_boxes_without_a_readable_position(tmp_path, bad, code, detail):
     (record,), report = read_train(tmp_path, xml(box(OUTLINE), bad, box("0,0,9,0,9,9,")))
     assert found(report) == [(code, "0001.xml", 4)]
-    assert report.findings[0].detail.startswith(detail) and report.findings[0].image == record.image_path
+    assert report[0].detail.startswith(detail) and report[0].image == record.image_path
     assert record.lost == 1 and record.lines.tolist() == [3, 5]
     assert record.polygons[1].tolist() == [[0, 0], [9, 0], [9, 9]]
 
@@ -106,7 +106,7 @@ def test_lines_without_a_readable_position(tmp_path, bad, code, detail):
     good = f"{OUTLINE},####good"
     (record,), report = read_train(tmp_path, f"{good}\n\n{bad}\n{good}\n", suffix="txt")
     assert found(report) == [(code, "0001.txt", 3)]
-    assert report.findings[0].detail.startswith(detail)
+    assert report[0].detail.startswith(detail)
     assert (record.texts, record.lost, record.lines.tolist()) == (("good", "good"), 1, [1, 4])
 
 
@@ -137,8 +137,8 @@ def test_files_that_are_not_read(tmp_path, content, line):
     records, report = read_train(tmp_path, content)
     assert records == []
     assert found(report) == [("GT006", "0001.xml", line)]
-    assert report.findings[0].image == tmp_path / "train_images/0001.jpg"
-    assert "\n" not in report.findings[0].detail
+    assert report[0].image == tmp_path / "train_images/0001.jpg"
+    assert "\n" not in report[0].detail
 
 
 def test_empty_missing_and_unmatched_files(tmp_path):

@@ -146,7 +146,7 @@ def test_a_bad_file_loses_only_itself(tmp_path, content, line, words):
     parts, report = read_all(doctr, tmp_path)
     assert names(parts) == {"train": ["1.png"], "val": []}
     assert found(report, tmp_path) == [("GT006", "val/labels.json", line)]
-    assert words in report.findings[0].detail
+    assert words in report[0].detail
 
 
 def test_recognise(tmp_path):

@@ -144,7 +144,7 @@ def test_unmatched_files_are_reported_and_the_rest_is_read(tmp_path, files, code
     report = Report()
     records = read_custom(tmp_path, report)["train"]
     assert "good.jpg" in [record.image_path.name for record in records]
-    finding = report.findings[0]
+    finding = report[0]
     assert {found.code for found in report} == {code}
     assert finding.place == f"{tmp_path}/{place}" and re.search(message, finding.text) and "\n" not in finding.text
 
@@ -162,7 +162,7 @@ def test_broken_links_to_images(tmp_path):
     (tmp_path / "train_images" / "2.jpg").symlink_to("gone.jpg")
     report = Report()
     assert len(read_custom(tmp_path, report)["train"]) == 1
-    assert [finding.code for finding in report] == ["FS077"] and "a link to gone.jpg" in report.findings[0].text
+    assert [finding.code for finding in report] == ["FS077"] and "a link to gone.jpg" in report[0].text
 
 
 def test_a_list_line_is_split_at_every_image_suffix():

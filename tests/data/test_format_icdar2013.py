@@ -96,7 +96,7 @@ def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     report = Report()
     (record,) = icdar2013.read(root, report)["train"]
     assert found(report) == [(code, "1.txt", 3)]
-    assert report.findings[0].detail.startswith(detail) and report.findings[0].image == root / "train_images/1.jpg"
+    assert report[0].detail.startswith(detail) and report[0].image == root / "train_images/1.jpg"
     assert (record.texts, record.lost, record.lines.tolist()) == (("a", "b"), 1, [1, 4])
 
 

@@ -135,7 +135,7 @@ def test_images_without_labels_and_labels_without_text(tmp_path):
     assert names(parts) == {"train": ["2.png", "10.png"]}
     assert [len(record.polygons) for record in parts["train"]] == [0, 0]
     assert found(report, tmp_path) == [("GT001", "1.png", 0), ("GT001", "sub/照片.png", 0)]
-    assert report.findings[0].image == tmp_path / "1.png"
+    assert report[0].image == tmp_path / "1.png"
 
 
 def test_splits_by_folder(tmp_path):
@@ -162,7 +162,7 @@ def test_a_bad_file_loses_only_its_image(tmp_path, content, code, line, words):
     parts, report = read_all(labelme, tmp_path)
     assert names(parts) == {"train": ["1.png"]}
     assert found(report, tmp_path) == [(code, "2.json", line)]
-    assert words in report.findings[0].detail and report.findings[0].image == tmp_path / "2.png"
+    assert words in report[0].detail and report[0].image == tmp_path / "2.png"
 
 
 def test_which_image_a_file_belongs_to(tmp_path):

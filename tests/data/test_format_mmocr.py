@@ -150,7 +150,7 @@ def test_a_bad_file_loses_only_itself(tmp_path, content, code, line, words):
         return
     assert names(parts) == {"train": ["1.png"], "val": []}
     assert found(report, tmp_path) == [(code, "textdet_val.json", line)]
-    assert words in report.findings[0].detail
+    assert words in report[0].detail
 
 
 def test_an_image_in_two_entries(tmp_path):

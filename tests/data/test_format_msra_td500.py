@@ -68,7 +68,7 @@ def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     report = Report()
     (record,) = msra_td500.read(root, report)["train"]
     assert found(report) == [(code, "a.gt", 3)]
-    assert report.findings[0].detail.startswith(detail) and report.findings[0].image == root / "train/a.JPG"
+    assert report[0].detail.startswith(detail) and report[0].image == root / "train/a.JPG"
     assert record.lost == 1 and record.lines.tolist() == [1, 4]
 
 

@@ -65,8 +65,8 @@ def test_an_image_beside_the_root_is_not_used_for_a_missing_one(tmp_path):
     parts, report = read_all(ppocr, root)
     assert parts == {"train": []}
     assert found(report, root) == [("FS079", "Label.txt", 1), ("FS079", "Label.txt", 2)]
-    assert "'other/1.png': not found in" in report.findings[0].detail
-    assert "web address" in report.findings[1].detail
+    assert "'other/1.png': not found in" in report[0].detail
+    assert "web address" in report[1].detail
 
 
 @pytest.mark.parametrize("name", ["Label.txt", "train_list.txt", "test_icdar2015_label.txt", "val.txt", "det_gt.txt"])
@@ -182,7 +182,7 @@ def test_an_image_in_two_lines(tmp_path):
     parts, report = read_all(ppocr, tmp_path)
     assert [len(record.polygons) for record in parts["train"]] == [1]
     assert found(report, tmp_path) == [("FS080", "Label.txt", 2), ("GT026", "Label.txt", 3)]
-    assert "already in Label.txt:1" in report.findings[0].detail
+    assert "already in Label.txt:1" in report[0].detail
 
 
 def test_other_regions_of_an_image_in_two_lines_are_lost(tmp_path):

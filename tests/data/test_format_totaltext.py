@@ -122,8 +122,8 @@ def test_entries_without_a_readable_position(tmp_path, entry, code, detail):
     good = f"{SQUARE}, ornt: [u'h'], transcriptions: [u'good']"
     record, report = read_one(tmp_path, f"{good}\n\n{entry}\n{good}\n")
     assert found(report) == [(code, "poly_gt_img1.txt", 3)]
-    assert report.findings[0].detail.startswith(detail)
-    assert report.findings[0].image == record.image_path
+    assert report[0].detail.startswith(detail)
+    assert report[0].image == record.image_path
     assert (record.texts, record.lost, record.lines.tolist()) == (("good", "good"), 1, [1, 4])
 
 

@@ -256,7 +256,7 @@ def test_an_outline_with_many_crossings_is_fast(corners: int):
     assert [finding.code for finding in report] == ["PG031", "PG030"]
     assert is_tangle(points) == (corners > 60) and shapes[0].is_valid
     if corners > 60:
-        assert cleaned.ignore.tolist() == [True, False] and "its hull" in report.findings[0].detail
+        assert cleaned.ignore.tolist() == [True, False] and "its hull" in report[0].detail
 
 
 def test_a_long_outline_with_a_single_crossing_is_untangled():

@@ -103,7 +103,7 @@ def test_labels_that_state_another_size_are_scaled(tmp_path):
     (found,) = check_image_headers({"train": [record]}, report)[0]["train"]
     assert [finding.code for finding in report] == [
         "GT124"
-    ] and "for an image 50 px wide, 30 high, this one is 100 px wide, 60 high: scaled" in report.findings[0].text
+    ] and "for an image 50 px wide, 30 high, this one is 100 px wide, 60 high: scaled" in report[0].text
     np.testing.assert_array_equal(found.polygons[0], box(20, 10) * 2)
 
 
@@ -224,7 +224,7 @@ def test_an_impossible_stated_size_is_ignored(tmp_path):
     record = to_record(photo(tmp_path / "a"), None, [Region(box(60, 30))], stated=(HEIGHT * 2, WIDTH * 2))
     report = Report()
     (found,) = check_image_headers({"train": [record]}, report)[0]["train"]
-    assert [finding.code for finding in report] == ["GT124"] and "fit without scaling" in report.findings[0].text
+    assert [finding.code for finding in report] == ["GT124"] and "fit without scaling" in report[0].text
     np.testing.assert_array_equal(found.polygons[0], box(60, 30))
     far = to_record(photo(tmp_path / "b"), None, [Region(box(150, 100))], stated=(HEIGHT * 2, WIDTH * 2))
     (found,) = check_image_headers({"train": [far]}, Report())[0]["train"]

@@ -204,7 +204,7 @@ def test_binary_files_are_not_text(parse, content):
 def test_missing_file(tmp_path):
     report = Report()
     assert parse_icdar_text(Path("a.jpg"), tmp_path / "none.txt", report).lost == 1
-    assert "none.txt: cannot be read: No such file" in report.findings[0].text
+    assert "none.txt: cannot be read: No such file" in report[0].text
 
 
 def record(number, texts, vertices=4):

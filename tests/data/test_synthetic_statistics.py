@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet18_ocrdet.data.photometric import add_noise, compress
+from resnet18_ocrdet.data.photometric import add_noise, blur, compress
 from resnet18_ocrdet.data.synthetic.compose import Scene
-from resnet18_ocrdet.data.synthetic.effects import blur, blur_motion, cast_shadow
+from resnet18_ocrdet.data.synthetic.effects import blur_motion, cast_shadow
 from resnet18_ocrdet.data.synthetic.render import SceneRegion, label_scene
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 

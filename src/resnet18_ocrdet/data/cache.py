@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from weakref import WeakSet
 
 import numpy as np
@@ -58,11 +59,6 @@ class PixelCache:
         return view
 
     @property
-    def filled(self) -> int:
-        """Number of cached images."""
-        return int(self._filled.sum())
-
-    @property
     def missing_bytes(self) -> int:
         """Memory that the images not yet cached will take."""
         return int(np.diff(self._first)[self._filled == 0].sum())
@@ -94,11 +90,12 @@ def cache_folder() -> Path:
 
 def free_memory() -> int | None:
     """Bytes that this process can still allocate, within the limit of its container; None if unknown."""
-    free = _number("/proc/meminfo", "MemAvailable:", 1024)
+    kib = _number("/proc/meminfo", "MemAvailable:")
+    free = 1024 * kib if kib is not None else None
     limit = _number("/sys/fs/cgroup/memory.max")
     used = _number("/sys/fs/cgroup/memory.current")
     if limit is not None and used is not None:
-        used -= _number("/sys/fs/cgroup/memory.stat", "inactive_file ") or 0  # freed on demand
+        used -= _number("/sys/fs/cgroup/memory.stat", "inactive_file") or 0  # freed on demand
         free = min(limit - used, free) if free is not None else limit - used
     return free
 
@@ -143,22 +140,16 @@ def _in_file(total: int, paths: Sequence[Path], sizes: NDArray[np.integer], fold
                 "use another disk, or data.cache=none"
             )
         with path.open("a+b") as file:  # created by the first run, never truncated by another
-            if present < total:
-                _reserve(file.fileno(), total)
+            if present < total and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, total)  # writing to a mapped file on a full disk ends the process
+            elif present < total:
+                os.ftruncate(file.fileno(), total)
             return mmap.mmap(file.fileno(), total)
     except OSError as error:
         raise UserError(
             f"data.cache=disk: {path}: cannot hold {total / GIB:.1f} GiB: {error.strerror or error}; "
             "set XDG_CACHE_HOME=FOLDER to use another disk, or data.cache=none"
         ) from None
-
-
-def _reserve(file: int, total: int) -> None:
-    """Allocate `total` bytes on the disk: writing to a mapped file on a full disk ends the process."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, total)
-    else:
-        os.ftruncate(file, total)
 
 
 def _key(paths: Sequence[Path], sizes: NDArray[np.integer]) -> str:
@@ -175,14 +166,11 @@ def _key(paths: Sequence[Path], sizes: NDArray[np.integer]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _number(path: str, word: str = "", unit: int = 1) -> int | None:
-    """The number after a word in a system file, in bytes; None without such a file or number."""
+def _number(path: str, word: str = "") -> int | None:
+    """The number at the start of a line of a system file, after a word if given; None without such a file or number."""
     try:
-        lines: list[Any] = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
+        text = Path(path).read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    for line in lines:
-        if line.startswith(word):
-            digits = line[len(word) :].split()
-            return int(digits[0]) * unit if digits and digits[0].isdigit() else None
-    return None
+    found = re.search(rf"^{word}\s*([0-9]+)", text, re.MULTILINE)
+    return int(found[1]) if found else None

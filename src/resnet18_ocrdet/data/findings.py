@@ -6,7 +6,6 @@ Codes are stable, docs/check.md lists them. Label formats and checks only report
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -129,33 +128,27 @@ class Finding(NamedTuple):
         return line.replace("\r", "\\r").replace("\n", "\\n")
 
 
-class Report:
+class Report(list[Finding]):
     """Findings in the order in which they were reported, and the size limit of label files."""
 
     def __init__(self, max_label_mb: int = MAX_LABEL_MB) -> None:
         """max_label_mb: size of the largest label file that is read, in MB of 10^6 bytes."""
-        self.findings: list[Finding] = []
+        super().__init__()
         self.max_label_mb = max_label_mb
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:
         """Add a finding. Raises KeyError for an unknown code."""
         CODES[code]
-        self.findings.append(Finding(code, path, line, detail, image))
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.findings)
-
-    def __len__(self) -> int:
-        return len(self.findings)
+        self.append(Finding(code, path, line, detail, image))
 
     def of(self, *codes: str) -> list[Finding]:
         """Findings with one of the codes."""
-        return [finding for finding in self.findings if finding.code in codes]
+        return [finding for finding in self if finding.code in codes]
 
     def at(self, level: Level) -> list[Finding]:
         """Findings of a level."""
-        return [finding for finding in self.findings if CODES[finding.code].level == level]
+        return [finding for finding in self if CODES[finding.code].level == level]
 
     def counts(self) -> Counter[str]:
         """Number of findings of each code."""
-        return Counter(finding.code for finding in self.findings)
+        return Counter(finding.code for finding in self)

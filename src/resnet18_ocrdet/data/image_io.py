@@ -51,17 +51,14 @@ _REDUCED = {  # OpenCV's names end in GRAYSCALE, but the flags only set the redu
 }
 _EXIF_IGNORED = (b"\x89PNG", b"RIFF")  # PNG, WebP: OpenCV ignores EXIF if it keeps transparency
 _KNOWN_STARTS = {  # first bytes, to name the format of a damaged file
-    JPEG: "JPEG",
-    b"\x89PNG": "PNG",
-    b"BM": "BMP",
-    b"RIFF": "WebP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"GIF8": "GIF",
-    b"\0\0\0\x0cjP": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"P3": "PPM",
-    b"P6": "PPM",
+    "JPEG": (JPEG,),
+    "PNG": (b"\x89PNG",),
+    "BMP": (b"BM",),
+    "WebP": (b"RIFF",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+    "GIF": (b"GIF8",),
+    "JPEG 2000": (b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51"),
+    "PPM": (b"P3", b"P6"),
 }
 
 
@@ -239,8 +236,7 @@ def _fault_of_opencv(path: Path, error: cv2.error) -> ImageFault:
 
 def _undecoded(path: Path, raw: bytes) -> ImageFault:
     """Describe a file that could not be decoded."""
-    for magic, kind in _KNOWN_STARTS.items():
-        if raw.startswith(magic):
-            size = count(len(raw), "byte")
-            return ImageFault(f"{path}: a damaged or truncated {kind} file ({size})", "IM052")
-    return ImageFault(f"{path}: not an image (starts with {raw[:SHOWN_BYTES]!r})", "IM053")
+    kind = next((kind for kind, starts in _KNOWN_STARTS.items() if raw.startswith(starts)), None)
+    if kind is None:
+        return ImageFault(f"{path}: not an image (starts with {raw[:SHOWN_BYTES]!r})", "IM053")
+    return ImageFault(f"{path}: a damaged or truncated {kind} file ({count(len(raw), 'byte')})", "IM052")

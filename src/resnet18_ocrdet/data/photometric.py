@@ -108,9 +108,9 @@ def transform_color(image: Image, matrix: NDArray[np.float64]) -> Image:
     return np.asarray(cv2.transform(image, matrix), np.uint8)
 
 
-def blur(image: Image, std: float) -> Image:
-    """Gaussian blur of standard deviation `std` px."""
-    return np.asarray(cv2.GaussianBlur(image, (5, 5), std), np.uint8)
+def blur(image: Image, std: float, side: int = 5) -> Image:
+    """Gaussian blur of standard deviation `std` px. side: of its kernel, px; 0 for a large one."""
+    return np.asarray(cv2.GaussianBlur(image, (side, side), std), np.uint8)
 
 
 def compress(image: Image, quality: int) -> Image:

@@ -95,10 +95,8 @@ class TargetMaker:
         for region, distance in zip(regions, distance_maps(regions, height, width), strict=True):
             if distance.size:
                 left, top, right, bottom = region.window
-                window, levels = (
-                    plane[top:bottom, left:right],
-                    cv2.convertScaleAbs(distance, alpha=low - high, beta=high),
-                )
+                window = plane[top:bottom, left:right]
+                levels = cv2.convertScaleAbs(distance, alpha=low - high, beta=high)
                 np.maximum(window, np.asarray(levels, np.uint8), out=window)
         return plane
 
@@ -166,11 +164,8 @@ def offset_outline(outline: Polygon, distance: float, bits: int) -> OffsetOutlin
         shrunk, dilated = offsetter.Execute(-distance * scale), offsetter.Execute(distance * scale)
     except pyclipper.ClipperException:  # all vertices on one point
         return OffsetOutline([], [], bits)
-    return OffsetOutline(_pieces(shrunk), _pieces(dilated), bits)
-
-
-def _pieces(paths: list[list[list[int]]]) -> list[NDArray[np.int32]]:
-    return [np.array(path, np.int32) for path in paths if len(path) >= 3]
+    pieces = ([np.array(path, np.int32) for path in paths if len(path) >= 3] for paths in (shrunk, dilated))
+    return OffsetOutline(*pieces, bits=bits)
 
 
 def _window(piece: NDArray[np.int32], bits: int, height: int, width: int) -> tuple[int, int, int, int]:

@@ -34,7 +34,7 @@ def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
         data = read_limited(path, max_mb)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return text_lines(data, str(path))
+    return list(lines_of(decode_text(data, str(path))))
 
 
 def read_limited(path: Path, max_mb: int) -> bytes:
@@ -84,11 +84,6 @@ def label_bytes(path: Path, report: Report, image: Path | None) -> bytes | None:
     except OSError as error:
         report.add("GT006", path, detail=f"cannot be read: {error.strerror or error}", image=image)
         return None
-
-
-def text_lines(data: bytes, where: str) -> list[TextLine]:
-    """Split the content of a text file into its non-blank lines. Raises UserError, see `decode_text`."""
-    return list(lines_of(decode_text(data, where)))
 
 
 def lines_of(text: str, first: int = 1) -> Iterator[TextLine]:

@@ -9,7 +9,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.photometric import NOISE_TILE, Change, add_noise, compress
+from resnet18_ocrdet.data.photometric import NOISE_TILE, Change, add_noise, blur, compress
 from resnet18_ocrdet.data.synthetic.scene import Block
 from resnet18_ocrdet.structures import Image
 
@@ -40,7 +40,7 @@ def draw_effects(rng: np.random.Generator, blocks: Sequence[Block], height: int,
     noisy = partial(add_noise, std=noise, row=row, column=column, gain=gain)
     drawn: list[tuple[bool, Change]] = [
         (switches[0] < SHADOW_SHARE, shadow),
-        (switches[1] < BLUR_SHARE, partial(blur, std=std)),
+        (switches[1] < BLUR_SHARE, partial(blur, std=std, side=0)),
         (switches[2] < MOTION_SHARE, partial(blur_motion, length=length, direction=direction)),
         (True, noisy if switches[3] < NOISE_SHARE else partial(expose, gain=gain)),
         (switches[4] < JPEG_SHARE, partial(compress, quality=quality)),
@@ -72,11 +72,6 @@ def cast_shadow(image: Image, outline: list[tuple[float, float]], strength: floa
     light = cv2.GaussianBlur(light, (0, 0), max(0.5, softness * min(small_height, small_width)))
     large = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
     return cv2.multiply(image, cv2.merge([large] * 3), scale=1 / 255)  # type: ignore[return-value]
-
-
-def blur(image: Image, std: float) -> Image:
-    """Gaussian blur of standard deviation `std` px."""
-    return cv2.GaussianBlur(image, (0, 0), std)  # type: ignore[return-value]
 
 
 def blur_motion(image: Image, length: int, direction: float) -> Image:
