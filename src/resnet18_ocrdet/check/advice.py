@@ -59,16 +59,6 @@ class AdviceInput(NamedTuple):
     memory: int | None = None  # bytes that a training may use; None if unknown
     dont_care: int = 0  # regions
 
-    @property
-    def data(self) -> TrainingSet:
-        """The numbers for the table of learning rates."""
-        return TrainingSet(
-            self.images,
-            usable=self.usable / self.care if self.care else 1.0,
-            dont_care=self.dont_care / ((self.care + self.dont_care) or 1),
-            bad_images=self.bad_images / (self.images or 1),
-        )
-
 
 class Advice(NamedTuple):
     """One setting to change or to keep."""
@@ -106,7 +96,13 @@ def _rate(case: AdviceInput) -> Advice:
     strong = case.perspective > 0 or case.scale_max >= STRONG_ZOOM * case.scale_min
     higher = ["the augmentation is strong"] if strong else []
     higher += [f"{case.backbone} is larger than resnet18"] if case.backbone in LARGER else []
-    rate, reason = learning_rate(case.data, higher=higher)
+    data = TrainingSet(
+        case.images,
+        usable=case.usable / case.care if case.care else 1.0,
+        dont_care=case.dont_care / ((case.care + case.dont_care) or 1),
+        bad_images=case.bad_images / (case.images or 1),
+    )
+    rate, reason = learning_rate(data, higher=higher)
     if math.isclose(rate, case.lr):
         return Advice(what, f"{reason}: {rate:g} is right", "")
     return Advice(what, reason, f"optimizer.lr={rate:g}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.polygon import min_area_quad
 from ..structures import Polygon
-from .sharpness import Grey
+from .sharpness import Grey, averaged, window_of
 
 STRIP_ROWS = 32
 MIN_STRIP_ASPECT = 1.8  # length / height: shorter boxes have too few letters
@@ -68,9 +68,13 @@ def strip_of(grey: Grey, quad: Polygon) -> Grey | None:
     columns = round(STRIP_ROWS * min(length / height, MAX_STRIP_ASPECT))
     right, low = columns - 1, STRIP_ROWS - 1
     target = np.array([[0, 0], [right, 0], [right, low], [0, low]], np.float32)
-    matrix = cv2.getPerspectiveTransform(quad, target)
     if height > 2 * STRIP_ROWS:  # sampling with a large step would pick noise
-        grey, matrix = _reduced(grey, quad, target, height)
+        window, corners = window_of(grey, quad)
+        if min(window.shape) >= 2:
+            grey = averaged(window, STRIP_ROWS / height, least=2)
+            factors = np.array(grey.shape[::-1]) / np.array(window.shape[::-1])
+            quad = ((corners + 0.5) * factors - 0.5).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(quad, target)
     strip = cv2.warpPerspective(grey, matrix, (columns, STRIP_ROWS), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(strip, np.uint8)
 
@@ -108,23 +112,6 @@ def _bend(across: NDArray[np.float64], edge: NDArray[np.float64]) -> tuple[float
     bent = edge - np.polyval(factors, across)
     left = float(np.square(straight).sum())
     return float(factors[0]), 1 - float(np.square(bent).sum()) / left if left > 0 else 0.0
-
-
-def _reduced(
-    grey: Grey, quad: NDArray[np.float32], target: NDArray[np.float32], height: float
-) -> tuple[Grey, NDArray[np.float64]]:
-    """A scaled-down window around a large quad, and its matrix."""
-    low = np.maximum(np.floor(quad.min(axis=0)).astype(int), 0)
-    high = np.ceil(quad.max(axis=0)).astype(int) + 1
-    window = grey[low[1] : high[1], low[0] : high[0]]
-    if min(window.shape) < 2:
-        return grey, np.asarray(cv2.getPerspectiveTransform(quad, target))
-    scale = STRIP_ROWS / height
-    size = (max(2, round(window.shape[1] * scale)), max(2, round(window.shape[0] * scale)))
-    small = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_AREA), np.uint8)
-    factors = np.array([size[0] / window.shape[1], size[1] / window.shape[0]])
-    corners = ((quad - low + 0.5) * factors - 0.5).astype(np.float32)
-    return small, np.asarray(cv2.getPerspectiveTransform(corners, target))
 
 
 def bend_of(polygon: Polygon) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
 
 from ..data.error_policy import RecordsBySplit, mask_lost
 from ..data.findings import Report
+from ..data.formats.folders import LABEL_NAMES
 from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
 from ..data.image_header import read_header
 from ..data.image_io import has_image_suffix
@@ -48,21 +49,13 @@ def clip_regions(record: LabelRecord) -> LabelRecord:
         return record
     height, width = record.size
     pieces = [clip_to_image(polygon, height, width) or [polygon] for polygon in record.polygons]
-    places = [(region, number > 0) for region, cut in enumerate(pieces) for number in range(len(cut))]
-    return replace(
-        record,
-        polygons=tuple(polygon for cut in pieces for polygon in cut),
-        ignore=np.array([bool(record.ignore[region]) or further for region, further in places], np.bool_),
-        texts=tuple(record.texts[region] for region, _ in places),
-        lines=np.array([record.line(region) for region, _ in places], np.int32),
-    )
+    cut = record.only([region for region, found in enumerate(pieces) for _ in found])
+    further = np.array([number > 0 for found in pieces for number in range(len(found))], np.bool_)
+    return replace(cut, polygons=tuple(piece for found in pieces for piece in found), ignore=cut.ignore | further)
 
 
 def write_fixed_copy(
-    parts: Mapping[str, Sequence[LabelRecord]],
-    folder: Path,
-    advance: Callable[[], None] = lambda: None,
-    overwrite: bool = False,
+    parts: RecordsBySplit, folder: Path, advance: Callable[[], None] = lambda: None, overwrite: bool = False
 ) -> int:
     """Write `train_images/` and `train_gts/`, likewise val and test, of cleaned records; returns the number of images.
 
@@ -88,10 +81,7 @@ def write_fixed_copy(
 
 
 def refuse_folder(
-    parts: Mapping[str, Sequence[LabelRecord]],
-    folder: Path,
-    overwrite: bool = False,
-    remedy: str = "choose an empty folder",
+    parts: RecordsBySplit, folder: Path, overwrite: bool = False, remedy: str = "choose an empty folder"
 ) -> None:
     """Raise UserError for a folder that must not be written. overwrite: it may be non-empty."""
     if folder.is_symlink() or folder.exists():
@@ -117,25 +107,19 @@ def copy_names(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         plain = path.name.lstrip(".") or "image"
         plain = plain if has_image_suffix(plain) else f"{plain}.jpg"  # readers list files by suffix
-        stem, suffix = os.path.splitext(plain)  # noqa: PTH122  a name, not a path
-        tries = [plain, f"{path.parent.name}_{plain}"]
-        number = 1
-        while True:
-            name = tries.pop(0) if tries else f"{stem}_{(number := number + 1)}{suffix}"
-            wanted = _label_names(name)
-            if not wanted & taken:
-                break
-        taken |= wanted
+        numbered = (f"{Path(plain).stem}_{number}{Path(plain).suffix}" for number in count(2))
+        tries = chain([plain, f"{path.parent.name}_{plain}"], numbered)
+        name = next(name for name in tries if taken.isdisjoint(_label_names(name)))
+        taken |= _label_names(name)
         names.append(name)
     return names
 
 
 def _label_names(name: str) -> set[str]:
-    stem = os.path.splitext(name)[0]  # noqa: PTH122
-    return {text.casefold() for text in (f"{stem}.txt", f"gt_{stem}.txt", f"{name}.txt")}
+    return {pattern.format(stem=Path(name).stem, name=name).casefold() for pattern in LABEL_NAMES}
 
 
-def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Callable[[], None]) -> None:
+def _write(parts: RecordsBySplit, folder: Path, advance: Callable[[], None]) -> None:
     masked = {split: [_masked(record) for record in records] for split, records in parts.items()}
     every = [record for records in masked.values() for record in records]
     quads = all(len(polygon) == 4 for record in every for polygon in record.polygons)
@@ -146,8 +130,7 @@ def _write(parts: Mapping[str, Sequence[LabelRecord]], folder: Path, advance: Ca
         labels.mkdir()
         for record, name in zip(records, copy_names([record.image_path for record in records]), strict=True):
             shutil.copyfile(record.image_path, images / name)
-            stem = os.path.splitext(name)[0]  # noqa: PTH122
-            write_icdar_text(labels / f"{stem}.txt", record, next(dense), quads)
+            write_icdar_text(labels / f"{Path(name).stem}.txt", record, next(dense), quads)
             advance()
 
 

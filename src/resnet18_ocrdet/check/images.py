@@ -119,19 +119,17 @@ def near_pairs(mine: Sequence[ImageStats], theirs: Sequence[ImageStats]) -> list
 
     Every point of the thumbnails must agree within NEAR_LEVELS, so photos of a burst and forms with different entries
     are not pairs."""
-    left = [index for index, image in enumerate(mine) if _has_content(image)]
-    right = [index for index, image in enumerate(theirs) if _has_content(image)]
+    left, right = ([i for i, image in enumerate(side) if _has_content(image)] for side in (mine, theirs))
     if not left or not right:
         return []
     thumbs = np.stack([_thumb(mine[index]) for index in left])  # (n, THUMB_SIDE²) int16
     means = thumbs.mean(axis=1)
     order = np.argsort(means)
-    rising = means[order]
     found = []
     for index in right:
         thumb = _thumb(theirs[index])
         middle = float(thumb.mean())
-        low, high = np.searchsorted(rising, (middle - NEAR_MEAN, middle + NEAR_MEAN))
+        low, high = np.searchsorted(means, (middle - NEAR_MEAN, middle + NEAR_MEAN), sorter=order)
         close = order[low:high]
         same = close[np.abs(thumbs[close] - thumb).max(axis=1) <= NEAR_LEVELS]
         found += [(left[place], index) for place in same if _same_shape(mine[left[place]], theirs[index])]

@@ -116,12 +116,11 @@ def audit_labels(
     support = np.concatenate([np.zeros(0), *(predictions.support for _, predictions in images)])
     findable = np.zeros(len(care))
     findable[care] = mean_support(heights[care], support[care])
-    audited, first = [], 0
-    for record, predictions in images:
-        own = findable[first : first + len(record.polygons)]
-        first += len(record.polygons)
-        issues = find_issues(record.polygons, record.ignore, predictions, own)
-        audited.append(AuditedImage(record, predictions, tuple(issues)))
+    ends = np.cumsum([len(record.polygons) for record, _ in images], dtype=int)
+    audited = (
+        AuditedImage(record, predictions, tuple(find_issues(record.polygons, record.ignore, predictions, own)))
+        for (record, predictions), own in zip(images, np.split(findable, ends), strict=False)  # the last one is empty
+    )
     return LabelAudit(network, train_overlap, tuple(audited))
 
 
@@ -214,12 +213,9 @@ class _ImageAudit:
             elif ratios.max() < 1 / SIZE_RATIO:
                 yield LabelIssue("too loose", (k,), (m,), score * (1 - float(ratios.max())))
             elif self.corners[k] == 4 and self.iou[k, m] > SAME_IOU:
-                yield from self._curved(k, m, score)
-
-    def _curved(self, k: int, m: int, score: float) -> Iterator[LabelIssue]:
-        height, length = self.found_sizes[m]
-        if length > ELONGATED * height and (bend := bend_of(self.predictions.polygons[m])) > MAX_BEND:
-            yield LabelIssue("curved in a quad", (k,), (m,), score * bend / (1 + bend))
+                height, length = self.found_sizes[m]
+                if length > ELONGATED * height and (bend := bend_of(self.predictions.polygons[m])) > MAX_BEND:
+                    yield LabelIssue("curved in a quad", (k,), (m,), score * bend / (1 + bend))
 
     def _closeness(self, parts: list[int]) -> float:
         """1 for labels that touch, 0 for labels with a space between them."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..data.findings import CODES, Finding, FindingKind
+from ..data.findings import CODES, Finding
 from ..data.image_io import read_image
 from ..data.record import LabelRecord
 from ..errors import UserError
@@ -19,7 +19,7 @@ from ..viz.crops import GREEN, ORANGE, RED, Layer, draw_crop
 from ..viz.draw import DONT_CARE
 from ..viz.html import Figure, spread_over_images, write_page
 from .dataset import CheckResult
-from .label_audit import MEANING, AuditedImage, LabelAudit, LabelIssue
+from .label_audit import MEANING, AuditedImage, IssueKind, LabelAudit, LabelIssue
 from .report_json import codes_found
 
 EXAMPLES = 6  # pictures per code
@@ -27,25 +27,6 @@ TRIED = 24  # findings per code that may be drawn
 PLACES = 20  # files listed per code; report.json has all
 LABEL_EXAMPLES = 12  # pictures per kind of label issue
 WORST_IMAGES = 20  # images listed by label issues
-
-
-class Section(NamedTuple):
-    """The findings with one code."""
-
-    code: str
-    kind: FindingKind
-    number: int
-    figures: list[Figure]
-    places: list[tuple[str, str]]  # file with line, and detail; at most PLACES
-
-
-class LabelSection(NamedTuple):
-    """The label issues of one kind."""
-
-    kind: str
-    meaning: str
-    number: int
-    figures: list[Figure]
 
 
 def write_report_html(path: Path, result: CheckResult) -> None:
@@ -65,7 +46,7 @@ def write_report_html(path: Path, result: CheckResult) -> None:
         sections=[_section(code, report.of(code), records, result.root) for code in codes_found(result)],
         charts=_charts(result),
         labels=labels,
-        label_sections=_label_sections(labels, result.root) if labels else [],
+        label_sections=[_label_section(kind, labels, result.root) for kind in labels.kinds] if labels else [],
         worst=[
             [image.name(result.root), len(image.issues), f"{image.suspicion:.2f}"]
             for image in (labels.worst[:WORST_IMAGES] if labels else ())
@@ -103,13 +84,16 @@ def _charts(result: CheckResult) -> list[BarChart]:
     ]
 
 
-def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord], root: Path) -> Section:
-    figures: list[Figure] = []
-    for finding in islice(spread_over_images(findings, lambda finding: finding.image), TRIED):
-        if len(figures) < EXAMPLES and (figure := _figure(finding, records, root)):
-            figures.append(figure)
-    places = [(_place(finding, root), finding.detail) for finding in findings[:PLACES]]
-    return Section(code, CODES[code], len(findings), figures, places)
+def _section(code: str, findings: Sequence[Finding], records: dict[Path, LabelRecord], root: Path) -> dict[str, Any]:
+    tried = islice(spread_over_images(findings, lambda finding: finding.image), TRIED)
+    drawn = (_figure(finding, records, root) for finding in tried)
+    return {
+        "code": code,
+        "kind": CODES[code],
+        "number": len(findings),
+        "figures": list(islice((figure for figure in drawn if figure), EXAMPLES)),
+        "places": [(_place(finding, root), finding.detail) for finding in findings[:PLACES]],
+    }
 
 
 def _place(finding: Finding, root: Path) -> str:
@@ -132,13 +116,11 @@ def _figure(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> F
     return Figure(draw_finding(image, record, regions), f"{place}: {finding.detail}" if finding.detail else place, note)
 
 
-def _label_sections(labels: LabelAudit, root: Path) -> list[LabelSection]:
-    sections = []
-    for kind in labels.kinds:
-        ranked = labels.ranked(kind)
-        drawn = (_label_figure(image, issue, root) for image, issue in ranked[:LABEL_EXAMPLES])
-        sections.append(LabelSection(kind, MEANING[kind], len(ranked), [figure for figure in drawn if figure]))
-    return sections
+def _label_section(kind: IssueKind, labels: LabelAudit, root: Path) -> dict[str, Any]:
+    ranked = labels.ranked(kind)
+    drawn = (_label_figure(image, issue, root) for image, issue in ranked[:LABEL_EXAMPLES])
+    figures = [figure for figure in drawn if figure]
+    return {"kind": kind, "meaning": MEANING[kind], "number": len(ranked), "figures": figures}
 
 
 def _label_figure(image: AuditedImage, issue: LabelIssue, root: Path) -> Figure | None:

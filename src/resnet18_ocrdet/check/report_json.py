@@ -11,7 +11,6 @@ import numpy as np
 from ..data.findings import CODES, Finding, Level
 from .dataset import CheckResult
 from .label_audit import AuditedImage, LabelAudit, LabelIssue
-from .regions import SplitStats
 
 SCHEMA = 1  # increased when a key is removed or changes its meaning
 EXAMPLES = 10  # per code, in its group
@@ -33,7 +32,10 @@ def report_of(result: CheckResult) -> dict[str, Any]:
         "why": result.reading.why,
         "input_size": [result.height, result.width],
         "min_text_size": result.min_text_size,
-        "parts": {split: _counts(stats) for split, stats in result.splits.items()},
+        "parts": {
+            split: {key: getattr(stats, key) for key in ("images", "regions", "dont_care", "usable", "lost")}
+            for split, stats in result.splits.items()
+        },
         "levels": {level: len(report.at(level)) for level in LEVELS},
         "kinds": [_kind(code, report.of(code)) for code in codes_found(result)],
         "findings": [{"code": finding.code, **_finding(finding)} for finding in report],
@@ -47,10 +49,6 @@ def codes_found(result: CheckResult) -> list[str]:
     """Codes with a finding, most severe level first, then in the order of the catalogue."""
     counts = result.reading.report.counts()
     return sorted((code for code in CODES if counts[code]), key=lambda code: LEVELS.index(CODES[code].level))
-
-
-def _counts(stats: SplitStats) -> dict[str, int]:
-    return {key: getattr(stats, key) for key in ("images", "regions", "dont_care", "usable", "lost")}
 
 
 def _kind(code: str, findings: list[Finding]) -> dict[str, Any]:

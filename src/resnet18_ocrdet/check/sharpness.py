@@ -52,12 +52,21 @@ def grey_of(image: Image) -> Grey:
 
 def scaled_down(grey: Grey, side: int = MEASURED_SIDE) -> Grey:
     """Scale down until the longer side is at most `side` px; a smaller image is returned unchanged."""
-    height, width = grey.shape
-    scale = side / max(height, width)
-    if scale >= 1:
-        return grey
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scale = side / max(grey.shape)
+    return grey if scale >= 1 else averaged(grey, scale)
+
+
+def averaged(grey: Grey, scale: float, least: int = 1) -> Grey:
+    """Scale down; each side stays at least `least` px."""
+    size = (max(least, round(grey.shape[1] * scale)), max(least, round(grey.shape[0] * scale)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def window_of(grey: Grey, polygon: Polygon) -> tuple[Grey, NDArray[np.float64]]:
+    """The part of an image round a polygon, which may be empty, and the corners in its pixels."""
+    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int), 0)
+    high = np.ceil(polygon.max(axis=0)).astype(int) + 1
+    return grey[low[1] : high[1], low[0] : high[0]], polygon - low
 
 
 def grey_levels(small: Grey) -> GreyLevels:
@@ -90,19 +99,16 @@ def text_quality(grey: Grey, polygon: Polygon) -> TextQuality | None:
     text_height = min_area_quad(polygon)[1]
     if text_height < MIN_TEXT_HEIGHT:
         return None
-    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int), 0)
-    high = np.ceil(polygon.max(axis=0)).astype(int) + 1
-    window = grey[low[1] : high[1], low[0] : high[0]]
-    if min(window.shape, default=0) < 3:
+    window, inside = window_of(grey, polygon)
+    if min(window.shape) < 3:
         return None
-    corners = np.asarray(polygon - low, np.float32)
+    corners = inside.astype(np.float32)
     if (scale := TEXT_SIDE / text_height) < 1:
-        size = (max(3, round(window.shape[1] * scale)), max(3, round(window.shape[0] * scale)))
-        window = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_AREA), np.uint8)
+        window = averaged(window, scale, least=3)
         corners, text_height = corners * np.float32(scale), float(TEXT_SIDE)
-    inside = np.zeros(window.shape, np.uint8)
-    cv2.fillPoly(inside, [np.rint(corners).astype(np.int32)], 1)
-    chosen = inside.astype(bool)
+    mask = np.zeros(window.shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 1)
+    chosen = mask.astype(bool)
     if chosen[:-1, :-1].sum() < 9:
         return None
     dark, bright = np.percentile(window[chosen], TEXT_RANGE)
