@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from resnet18_ocrdet.evaluation.evaluator import evaluate
-from resnet18_ocrdet.evaluation.metrics import IcdarMetric
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.runtime.device import Compute
 from resnet18_ocrdet.structures import Batch, LossParts, Maps, ResizeTransform, Targets
@@ -67,18 +66,17 @@ class Unchanged(Compute):
 
 
 def score(loader, decode=None, watch=None):
-    metric = IcdarMetric()
     compute = Unchanged(torch.device("cpu"))
     more = {} if watch is None else {"watch": watch}
-    return evaluate(Painter(), loader, criterion, decode or Decoder().trace, metric, compute, **more), metric
+    return evaluate(Painter(), loader, criterion, decode or Decoder().trace, compute, **more)
 
 
 def test_samples_are_in_the_order_of_the_set():
     # as a loader groups images of like size: 0 2 | 1 3, then 5 | 4
-    result, metric = score([[batch_of([0, 2]), batch_of([1, 3])], [batch_of([5]), batch_of([4])]])
+    result = score([[batch_of([0, 2]), batch_of([1, 3])], [batch_of([5]), batch_of([4])]])
     assert [sample.name for sample in result.samples] == [f"{number}.png" for number in range(6)]
-    assert [row.name for row in metric.images] == [sample.name for sample in result.samples]
-    assert [row.matched for row in metric.images] == [0, 1, 1, 0, 1, 1]
+    assert [row.name for row in result.metric.images] == [sample.name for sample in result.samples]
+    assert [row.matched for row in result.metric.images] == [0, 1, 1, 0, 1, 1]
     assert result.decode_stats.boxes == 4 and result.score.recall == pytest.approx(4 / 6)
 
 
@@ -103,8 +101,8 @@ def test_an_error_while_decoding_is_raised():
 
 
 def test_an_empty_set():
-    result, metric = score([])
-    assert result.samples == [] and metric.result().hmean is None
+    result = score([])
+    assert result.samples == [] and result.score.hmean is None
     assert result.loss == dict.fromkeys(LossParts._fields, 0.0)
 
 

@@ -62,7 +62,7 @@ def test_a_run_without_progress_stops_early(tmp_path: Path, monkeypatch, capsys)
         def result(self):
             return Score(0.5, 0.5, 0.5, 0.5, 1, 2, 2)
 
-    monkeypatch.setattr("resnet18_ocrdet.commands.train.IcdarMetric", Same)
+    monkeypatch.setattr("resnet18_ocrdet.evaluation.evaluator.IcdarMetric", Same)
     words = (*WORDS, "train.mining_warmup=false", "train.epochs=9", "train.early_stop=2", f"run_dir={tmp_path}/run")
     assert train(monkeypatch, *words) == 0
     out = capsys.readouterr().out

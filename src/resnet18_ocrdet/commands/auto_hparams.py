@@ -14,7 +14,7 @@ from ..data.loader import EvalLoader
 from ..data.region_counts import RegionCounts
 from ..errors import UserError
 from ..evaluation.evaluator import Decode, evaluate
-from ..evaluation.metrics import IcdarMetric, score_text
+from ..evaluation.metrics import score_text
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.loss import Criterion
@@ -45,9 +45,7 @@ def measure(
     images: of all processes. Raises UserError for faults of the machine or the data."""
     try:
         with display.progress("starting weights", loader.images) as advance:
-            result = evaluate(
-                net, loader, criterion, decode, IcdarMetric(), compute, lambda batch, *_: advance(len(batch.names))
-            )
+            result = evaluate(net, loader, criterion, decode, compute, lambda batch, *_: advance(len(batch.names)))
     except (RuntimeError, OSError, MemoryError) as error:
         if (reason := explain(error, cfg, compute.world)) is None:
             raise

@@ -18,7 +18,6 @@ from ..data.splits import Splits
 from ..errors import UserError
 from ..evaluation.calibration import ThresholdSweep
 from ..evaluation.evaluator import Validation, evaluate
-from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
 from ..inference.loading import contract_of, load_model
 from ..inference.postprocess import Decoder
@@ -104,7 +103,7 @@ class CheckpointScorer:
         loader = self._loader(device, display, world)  # its processes start while torchvision is imported
         model = build.build_network(self.model, device, contract, precision)
         criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)
-        metric, decoder = IcdarMetric(), Decoder.of(contract)
+        decoder = Decoder.of(contract)
         sweep = ThresholdSweep(decoder) if self.cfg.calibrate else None
         with display.progress("evaluate", loader.images) as advance:
 
@@ -116,7 +115,7 @@ class CheckpointScorer:
                 advance(len(batch.names))
 
             try:
-                result = evaluate(model, loader, criterion, decoder.trace, metric, compute, watch)
+                result = evaluate(model, loader, criterion, decoder.trace, compute, watch)
             except (LoaderDied, UserError) as error:
                 reason = error.advice("workers") if isinstance(error, LoaderDied) else str(error)
                 world.report_error(reason)  # at once: the other processes end this one when they notice
@@ -125,14 +124,14 @@ class CheckpointScorer:
         if not all(map(math.isfinite, result.loss.values())):
             raise UserError(f"{self.name}: its loss is NaN: the weights of its threshold map cannot be used")
         if result.score.hmean == 0:
-            display.lines(explain_zero(result.score, result.decode_stats, metric.best_iou, contract))
+            display.lines(explain_zero(result.score, result.decode_stats, result.metric.best_iou, contract))
         display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")
         about = self._about(result, precision) if world.first else {}
         if sweep is not None:
             assert self.model.checkpoint is not None  # an exported file cannot be calibrated
             summary = write_best(sweep, self.model.checkpoint, self.path, self.split.name, len(source))
             about["calibration"] = summary
-        return EvalResult(metric, result.samples, f"{self.line}, {precision}", about)
+        return EvalResult(result.metric, result.samples, f"{self.line}, {precision}", about)
 
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:
         contract, (name, source, _) = self.contract, self.split

@@ -18,7 +18,6 @@ from ..config.interpolation import escape_interpolation
 from ..data.loader_processes import LoaderDied
 from ..errors import TrainingStopped
 from ..evaluation.evaluator import Validation, evaluate
-from ..evaluation.metrics import IcdarMetric
 from ..evaluation.zero_score import explain_zero
 from ..model.checkpoint import Checkpoint
 from ..runtime.console import Display
@@ -124,7 +123,7 @@ class Training:
                 self._train_epoch(epoch)
                 self.checkpointer.last()  # before the validation: if that fails, the steps are not lost
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
-                self._finish_epoch(*(self._validate() if due else (None, None)))
+                self._finish_epoch(self._validate() if due else None)
         except TrainingStopped as stop:
             return self._give_up(stop)
         except KeyboardInterrupt:
@@ -175,8 +174,8 @@ class Training:
         if record.step == self._first_step + STEPS_TO_JUDGE_BY:
             self.display.lines([long_run_line(record, self.cfg, self.parts)])
 
-    def _validate(self) -> tuple[Validation, IcdarMetric]:
-        parts, metric, overlays = self.parts, IcdarMetric(), Overlays(limit=4)
+    def _validate(self) -> Validation:
+        parts, overlays = self.parts, Overlays(limit=4)
         with self.display.progress("validation", parts.val_loader.images) as advance:
 
             def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:
@@ -185,23 +184,16 @@ class Training:
                 if self.interrupt.signal is not None:
                     raise KeyboardInterrupt  # saved before the validation began
 
-            result = evaluate(
-                self.state.eval_model,
-                parts.val_loader,
-                parts.criterion,
-                parts.decoder.trace,
-                metric,
-                parts.compute,
-                watch,
-            )
+            model, decode = self.state.eval_model, parts.decoder.trace
+            result = evaluate(model, parts.val_loader, parts.criterion, decode, parts.compute, watch)
         for number, picture in enumerate(overlays.pictures):
             self.logger.picture(f"val/image_{number}", picture, self.state.step)
-        return result, metric
+        return result
 
-    def _finish_epoch(self, validation: Validation | None, metric: IcdarMetric | None) -> None:
+    def _finish_epoch(self, validation: Validation | None) -> None:
         """Log the epoch, save it, and print what it shows."""
         state = self.state
-        record = epoch_record(self.parts, validation, metric)
+        record = epoch_record(self.parts, validation)
         hmean, before = record["hmean"], state.best_hmean
         best = hmean is not None and (before is None or hmean > before)
         state.best_hmean = hmean if best else before
@@ -212,23 +204,23 @@ class Training:
         # best.pt first: if killed in between, the resumed run validates again and finds the same
         if best and not self.checkpointer.best():
             state.best_hmean = before
-        if metric is not None and self.world.first:
+        if validation is not None and self.world.first:
             path = self.folder.precision_recall if best else None
-            show_precision_recall(metric, record["ap"], self.logger, state.step, path)
+            show_precision_recall(validation.metric, record["ap"], self.logger, state.step, path)
         self.checkpointer.last()
         self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
-        self.display.lines(self._signs(record, validation, metric), "warning: ")
+        self.display.lines(self._signs(record, validation), "warning: ")
 
-    def _signs(self, record: dict[str, Any], validation: Validation | None, metric: IcdarMetric | None) -> list[str]:
+    def _signs(self, record: dict[str, Any], validation: Validation | None) -> list[str]:
         """Lines on what goes wrong in this run."""
         signs = self.diagnosis.epoch(self.logger.records())
         cores = max(self.loader.cores // self.world.local_size, 1)
         if len(self.loader) >= STEPS_TO_JUDGE_WAITING:
             signs += filter(None, [waiting(record["data_wait"], self.loader.workers, cores)])
-        if validation is not None and metric is not None and record["hmean"] == 0:
+        if validation is not None and record["hmean"] == 0:
             growing = self.state.mining.share < 1.0
-            contract = self.parts.contract
-            signs += explain_zero(validation.score, validation.decode_stats, metric.best_iou, contract, growing)
+            stats, best_iou = validation.decode_stats, validation.metric.best_iou
+            signs += explain_zero(validation.score, stats, best_iou, self.parts.contract, growing)
         return signs
 
     def _stops_early(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def step_note(record: StepRecord) -> str:
     )
 
 
-def epoch_record(parts: Parts, validation: Validation | None, metric: IcdarMetric | None) -> dict[str, Any]:
+def epoch_record(parts: Parts, validation: Validation | None) -> dict[str, Any]:
     """The line of metrics.jsonl for the epoch that has just been trained; see docs/train.md for its keys."""
     state, loader = parts.state, parts.loader
     sums, score = state.sums, validation.score if validation else None
@@ -86,11 +86,8 @@ def epoch_record(parts: Parts, validation: Validation | None, metric: IcdarMetri
         "lr": sums.lr,
         "train_loss": sums.means(parts.criterion.terms),
         "val_loss": validation.loss if validation else None,
-        "precision": score.precision if score else None,
-        "recall": score.recall if score else None,
-        "hmean": score.hmean if score else None,
-        "ap": score.ap if score else None,
-        "center_shift": metric.center_shift() if metric else None,
+        **{name: getattr(score, name, None) for name in ("precision", "recall", "hmean", "ap")},
+        "center_shift": validation.metric.center_shift() if validation else None,
         "skipped": sums.skipped,
         "data_wait": sums.data_seconds / sums.seconds,
         "seconds": sums.seconds + (validation.seconds if validation else 0.0),
@@ -132,7 +129,10 @@ def write_summary(
 
     start: what `auto_hparams.choose_values` recorded of the starting weights, if it was used."""
     kept = folder.best if folder.best.is_file() else folder.last
-    drawn = _try(lambda: draw_curves(records, folder.curves))
+    try:
+        curves = folder.curves if draw_curves(records, folder.curves) else f"not drawn: {INSTALL}"
+    except OSError as error:
+        curves = f"not drawn: {error.strerror or error}"
     best = max((r for r in records if r["hmean"] is not None), key=lambda r: float(r["hmean"]), default=None)
     skipped = sum(record.get("skipped", 0) for record in records)
     steps = count(records[-1].get("step", 0) if records else 0, "step")
@@ -142,14 +142,15 @@ def write_summary(
         + ("none" if best is None else f"{best['hmean']:.4f} in epoch {best['epoch']}"),
         *_gain(best, start),
         *(warnings if skipped else []),
-        f"curves:   {folder.curves}" if drawn is True else f"curves:   not drawn: {drawn or INSTALL}",
+        f"curves:   {curves}",
         f"evaluate: ocrdet-eval checkpoint={kept}",
         f"detect:   ocrdet-detect input=FOLDER checkpoint={kept}",
     ]
     display.lines(lines)
-    unwritten = _try(lambda: bool(folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")))
-    if unwritten is not True:
-        display.line(f"{folder.finished}: not written: {unwritten}")
+    try:
+        folder.finished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        display.line(f"{folder.finished}: not written: {error.strerror or error}")
 
 
 def _gain(best: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> list[str]:
@@ -159,11 +160,3 @@ def _gain(best: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> li
     line = f"hmean {start['hmean']:.3f} (starting weights) → {best['hmean']:.3f} (epoch {best['epoch']})"
     worse = best["hmean"] <= start["hmean"] > 0
     return [f"{line}; no epoch was better than the start: keep {start['weights']}" if worse else line]
-
-
-def _try(write: Callable[[], bool]) -> bool | str:
-    """What `write` returns, or why the file could not be written."""
-    try:
-        return write()
-    except OSError as error:
-        return error.strerror or str(error)

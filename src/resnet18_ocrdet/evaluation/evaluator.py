@@ -28,7 +28,8 @@ class Validation(NamedTuple):
     """One pass over a labelled set."""
 
     loss: dict[str, float]
-    score: Score
+    metric: IcdarMetric  # with all images
+    score: Score  # its result
     decode_stats: DecodeStats
     samples: list[EvalSample]  # in the order of the set
     seconds: float
@@ -40,11 +41,10 @@ def evaluate(
     loader: Iterable[Sequence[Batch]],
     criterion: Criterion | None,
     decode: Decode,
-    metric: IcdarMetric,
     compute: Compute,
     watch: Callable[[Batch, Maps, list[list[Detection]]], None] = lambda batch, maps, found: None,
 ) -> Validation:
-    """Score a labelled set: loss with mined negatives, and the metric on decoded boxes.
+    """Score a labelled set: loss with mined negatives, and the ICDAR metric on decoded boxes.
 
     criterion: None for a network without a threshold map. watch: called with every batch, its maps and its
     detections."""
@@ -67,11 +67,12 @@ def evaluate(
     chunks = compute.world.in_order(own)  # of all processes, in the order of a single one
     images = sorted((row for rows, _ in chunks for row in rows), key=lambda row: row[0])
     scored = [sample for _, sample, _ in images]
+    metric = IcdarMetric()
     metric.update_all(scored)
     means = sum((sums for _, sums in chunks), np.zeros(len(terms))) / max(len(images), 1)
     stats = DecodeStats.together([each for *_, each in images])
     losses = dict(zip(terms, means.tolist(), strict=True))
-    return Validation(losses, metric.result(), stats, scored, time.perf_counter() - began)
+    return Validation(losses, metric, metric.result(), stats, scored, time.perf_counter() - began)
 
 
 def decode_batches(
