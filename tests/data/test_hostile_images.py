@@ -21,10 +21,9 @@ import pytest
 
 from resnet18_ocrdet.check.image_stats import measure_image
 from resnet18_ocrdet.data import image_io
-from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_guard import ImageFault, parse_jpeg_header
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
-from resnet18_ocrdet.data.jpeg_header import parse_jpeg_header
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.errors import UserError
 

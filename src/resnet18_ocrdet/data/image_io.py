@@ -19,13 +19,22 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.file_names import is_broken_link, is_folder_entry
-from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
-from resnet18_ocrdet.data.jpeg_header import END, JPEG, JpegHeader, parse_jpeg_header, scan_count
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.runtime.regular_file import open_regular
-from resnet18_ocrdet.structures import Image
+from ..errors import UserError
+from ..runtime.messages import count
+from ..runtime.regular_file import open_regular
+from ..structures import Image
+from .file_names import is_broken_link, is_folder_entry
+from .image_guard import (
+    END,
+    JPEG,
+    PILLOW_FAULTS,
+    ImageFault,
+    JpegHeader,
+    check_size,
+    opened,
+    parse_jpeg_header,
+    scan_count,
+)
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ def is_normalized(record: LabelRecord) -> bool:
 def repair_polygon(polygon: Polygon) -> _Repaired:
     """Make one polygon simple; only the most serious finding is returned."""
     points = without_repeats(polygon)
-    if len(points) < 3 or _has_no_area(points):
+    if len(points) < 3 or max(area(points), _hull(points).area) < MIN_AREA:  # the area of a crossing outline may be 0
         return _without_area(polygon)
     if not is_simple(points):
         if is_tangle(points):
@@ -121,11 +121,6 @@ def untangle(points: Polygon) -> list[Polygon]:
     found = shapely.get_parts(shapely.get_parts(shapely.make_valid(shapely.Polygon(points))))  # collections are nested
     parts = [part for part in found if part.geom_type == "Polygon" and part.area >= MIN_AREA]
     return [_outline(part) for part in sorted(parts, key=lambda part: float(part.area), reverse=True)]
-
-
-def _has_no_area(points: Polygon) -> bool:
-    """Whether neither the polygon nor its hull has an area; the signed area of a crossing polygon may cancel to 0."""
-    return area(points) < MIN_AREA and float(_hull(points).area) < MIN_AREA
 
 
 def _hull(points: Polygon) -> shapely.Geometry:

@@ -15,6 +15,7 @@ import numpy as np
 import pyclipper
 from numpy.typing import NDArray
 
+from ..geometry.polygon import areas_and_perimeters
 from ..structures import Polygon
 
 Plane = NDArray[np.uint8]
@@ -134,21 +135,9 @@ def shorter_side(polygon: Polygon) -> float:
 
 
 def shrink_distances(polygons: Sequence[Polygon], ratio: float) -> list[float]:
-    """Offset of each outline, px: A (1 - r²) / L, 0 if L is 0. Outlines of equal vertex count are computed together."""
-    distances = [0.0] * len(polygons)
-    by_count: dict[int, list[int]] = {}
-    for index, polygon in enumerate(polygons):
-        by_count.setdefault(len(polygon), []).append(index)
-    for indices in by_count.values():
-        points = np.array([polygons[index] for index in indices], np.float64)  # (k, V, 2)
-        after = np.concatenate((points[:, 1:], points[:, :1]), axis=1)
-        crosses = points[..., 0] * after[..., 1] - points[..., 1] * after[..., 0]
-        areas = np.abs(crosses.sum(axis=1)) / 2
-        steps = after - points
-        lengths = np.sqrt((steps * steps).sum(axis=2)).sum(axis=1)
-        offsets = areas * (1.0 - ratio * ratio) / np.where(lengths > 0, lengths, 1.0)
-        for index, distance in zip(indices, offsets.tolist(), strict=True):
-            distances[index] = distance
+    """Offset of each outline, px: A (1 - r²) / L, 0 if L is 0."""
+    areas, lengths = areas_and_perimeters(polygons)
+    distances: list[float] = (areas * (1.0 - ratio * ratio) / np.where(lengths > 0, lengths, 1.0)).tolist()
     return distances
 
 
@@ -183,7 +172,9 @@ def distance_maps(regions: Sequence[ThresholdRegion], height: int, width: int) -
     are trained with it; the difference is at most 7/255 on 0.2 % of the text pixels.
     The result is the distance to a vertex, or to an edge's line within the circle over that edge. Each is computed only
     where it can be below 1, and as the sum of one term per column and one per row."""
-    squared = [_blank(region.window) for region in regions]  # squared distance, in units of `distance`
+    windows = (region.window for region in regions)
+    sides = ((max(bottom - top, 0), max(right - left, 0)) for left, top, right, bottom in windows)
+    squared = [np.ones(side, np.float32) for side in sides]  # squared distance, in units of `distance`
     if regions:
         start = np.concatenate([region.outline for region in regions])  # (E, 2), of all edges
         end = np.concatenate([part for region in regions for part in (region.outline[1:], region.outline[:1])])
@@ -192,17 +183,12 @@ def distance_maps(regions: Sequence[ThresholdRegion], height: int, width: int) -
         if not real.all():
             start, end, owners = start[real], end[real], owners[real]
         reach = np.array([region.distance for region in regions], np.float32)[owners]
-        windows = np.array([region.window for region in regions], np.float32)[owners]
+        limits = np.array([region.window for region in regions], np.float32)[owners]
         for first in range(0, len(start), EDGES_AT_ONCE):
             some = slice(first, first + EDGES_AT_ONCE)
             targets = [(squared[owner], *regions[owner].window[:2]) for owner in owners[some].tolist()]
-            _update_distances(targets, start[some], end[some], reach[some], windows[some], (height, width))
+            _update_distances(targets, start[some], end[some], reach[some], limits[some], (height, width))
     return [np.sqrt(window, out=window) for window in squared]
-
-
-def _blank(window: tuple[int, int, int, int]) -> Floats:
-    left, top, right, bottom = window
-    return np.ones((max(bottom - top, 0), max(right - left, 0)), np.float32)
 
 
 def _update_distances(

@@ -30,21 +30,16 @@ def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
     """Read the non-blank lines of a text file.
 
     Raises UserError if it cannot be read, is larger than `max_mb` MB, or is not text."""
-    try:
-        data = read_limited(path, max_mb)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return list(lines_of(decode_text(data, str(path))))
+    return list(lines_of(decode_text(_read(path, max_mb), str(path))))
 
 
-def read_limited(path: Path, max_mb: int) -> bytes:
-    """Read a whole file. Raises OSError as `read_regular` does, and for a file of more than `max_mb` MB."""
+def _read(path: Path, max_mb: int) -> bytes:
+    """Read a whole file. Raises UserError if it cannot be read, or has more than `max_mb` MB."""
     try:
         return read_regular(path, max_mb * MB)
     except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise OSError(errno.EFBIG, f"larger than {max_mb} MB (data.max_label_mb)") from None
-        raise
+        too_large = f"larger than {max_mb} MB (data.max_label_mb)" if error.errno == errno.EFBIG else ""
+        raise UserError(f"{path}: cannot be read: {too_large or error.strerror or error}") from None
 
 
 def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine] | None:
@@ -64,9 +59,9 @@ def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT0
     if data is None:
         return None
     try:
-        text = decode_text(data, "")
+        text = decode_text(data, str(path))
     except UserError as error:
-        report.add("GT006", path, detail=str(error).removeprefix(": "), image=image)
+        report.add("GT006", path, detail=str(error).removeprefix(f"{path}: "), image=image)
         return None
     if data.startswith(codecs.BOM_UTF8):
         report.add("GT003", path, image=image)
@@ -80,9 +75,9 @@ def label_text(path: Path, report: Report, image: Path | None, blank: str = "GT0
 def label_bytes(path: Path, report: Report, image: Path | None) -> bytes | None:
     """Read a whole label file; None, reported as GT006, if that fails or it is larger than `report.max_label_mb`."""
     try:
-        return read_limited(path, report.max_label_mb)
-    except OSError as error:
-        report.add("GT006", path, detail=f"cannot be read: {error.strerror or error}", image=image)
+        return _read(path, report.max_label_mb)
+    except UserError as error:
+        report.add("GT006", path, detail=str(error).removeprefix(f"{path}: "), image=image)
         return None
 
 

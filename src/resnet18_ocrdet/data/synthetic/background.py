@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_io import read_image
@@ -49,14 +48,20 @@ def draw_background(rng: np.random.Generator) -> Background:
 
 
 def paint_background(background: Background, height: int, width: int) -> Image:
-    """A surface with soft light, grain and clutter: (height, width, 3)."""
+    """A surface with soft light, grain and clutter: (height, width, 3).
+
+    Colours near the background's luminance are blended: 2 × 2 for a gradient, up to 5 × 5 for a mottled wall."""
     rng = np.random.default_rng(background.seed)
-    image = _paint_surface(rng, background, height, width)
+    cells = int(rng.integers(2, 6))
+    tint = draw_tint(rng, SURFACE_TINT)
+    levels = background.luminance + rng.uniform(-background.spread, background.spread, (cells, cells))
+    colours = np.array([[tinted(float(level), tint) for level in row] for row in levels], np.uint8)
+    middle = cv2.resize(colours, (32, 32), interpolation=cv2.INTER_LINEAR_EXACT)
+    middle = cv2.GaussianBlur(middle, (0, 0), 2.5)  # hides the edges of linear interpolation
+    image: Image = cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)  # type: ignore[assignment]
     for paint in background.clutter:
         paint(rng, image)
-    if background.texture:
-        image = _add_grain(rng, image, background.texture)
-    return image
+    return _add_grain(rng, image, background.texture) if background.texture else image
 
 
 def crop_photo(background: Background, path: Path, height: int, width: int) -> Image:
@@ -76,15 +81,6 @@ def crop_photo(background: Background, path: Path, height: int, width: int) -> I
     return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _paint_surface(rng: np.random.Generator, background: Background, height: int, width: int) -> Image:
-    """Blend colours near the background's luminance: 2 × 2 for a gradient, up to 5 × 5 for a mottled wall."""
-    cells = int(rng.integers(2, 6))
-    tint = draw_tint(rng, SURFACE_TINT)
-    levels = background.luminance + rng.uniform(-background.spread, background.spread, (cells, cells))
-    colours = np.array([[tinted(float(level), tint) for level in row] for row in levels], np.uint8)
-    return _enlarge(colours, height, width)
-
-
 def _add_grain(rng: np.random.Generator, image: Image, amplitude: float) -> Image:
     """Grey grain of a random size. amplitude: largest change, grey levels."""
     height, width = image.shape[:2]
@@ -93,10 +89,3 @@ def _add_grain(rng: np.random.Generator, image: Image, amplitude: float) -> Imag
     grain = rng.integers(0, round(2 * amplitude) + 1, shape, np.uint8)
     large = cv2.merge([cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)] * 3)
     return cv2.addWeighted(image, 1.0, large, 1.0, -round(amplitude))  # type: ignore[return-value]
-
-
-def _enlarge(small: NDArray[np.uint8], height: int, width: int) -> Image:
-    """Enlarge a few pixels to an image; a blur in between hides the edges of linear interpolation."""
-    middle = cv2.resize(small, (32, 32), interpolation=cv2.INTER_LINEAR_EXACT)
-    middle = cv2.GaussianBlur(middle, (0, 0), 2.5)
-    return cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)  # type: ignore[return-value]

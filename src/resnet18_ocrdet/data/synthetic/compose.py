@@ -21,6 +21,7 @@ from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_wo
 MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
 EMPTY_SHARE = 0.065  # share of images without text
 DONT_CARE_SHARE = 0.06  # of blocks
+UNCLEAR: tuple[Legibility, ...] = ("tiny", "faint", "smeared")
 CHINESE_SHARE = 0.2  # of blocks
 CUT_SHARE = 0.05  # of blocks may extend beyond the image, by CUT_OVERHANG of their box
 CUT_OVERHANG = 0.3
@@ -45,7 +46,6 @@ FAINT_CONTRAST = (6.0, 13.0)  # don't-care: hard to read
 class BlockKind:
     """A kind of text block."""
 
-    name: str
     share: float  # of blocks
     lines: tuple[int, int]  # smallest, largest number
     words: tuple[int, int]  # per line
@@ -55,9 +55,9 @@ class BlockKind:
 
 
 KINDS = (
-    BlockKind("sign", 0.38, (1, 3), (1, 3), panel=1.0, bend=0.0, size=1.0),
-    BlockKind("free", 0.50, (1, 1), (1, 3), panel=0.0, bend=0.36, size=1.15),
-    BlockKind("paragraph", 0.12, (2, 5), (2, 4), panel=0.5, bend=0.0, size=0.8),
+    BlockKind(0.38, (1, 3), (1, 3), panel=1.0, bend=0.0, size=1.0),  # a sign
+    BlockKind(0.50, (1, 1), (1, 3), panel=0.0, bend=0.36, size=1.15),  # a single line
+    BlockKind(0.12, (2, 5), (2, 4), panel=0.5, bend=0.0, size=0.8),  # a paragraph
 )
 
 
@@ -94,7 +94,9 @@ def draw_scene(rng: np.random.Generator, height: int, width: int, faces: tuple[s
 
 def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout) -> Block | None:
     kind = KINDS[int(rng.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
-    legibility = _draw_legibility(rng)
+    legibility: Legibility = "clear"
+    if rng.random() < DONT_CARE_SHARE:
+        legibility = UNCLEAR[int(rng.integers(len(UNCLEAR)))]
     chinese = bool(rng.random() < CHINESE_SHARE)
     style = _draw_style(rng, kind, legibility, chinese, faces, math.sqrt(layout.height * layout.width))
     angle = _draw_angle(rng)
@@ -119,13 +121,6 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
     matrix = warp.placement_matrix(size, scale, centre, angle, view)
     lines = _draw_inks(rng, words, legibility)
     return Block(lines, size, matrix, scale, angle, legibility, bend, flat_size, panel)
-
-
-def _draw_legibility(rng: np.random.Generator) -> Legibility:
-    if rng.random() >= DONT_CARE_SHARE:
-        return "clear"
-    kinds: tuple[Legibility, ...] = ("tiny", "faint", "smeared")
-    return kinds[int(rng.integers(3))]
 
 
 def _draw_style(
@@ -212,16 +207,14 @@ def _draw_panel(rng: np.random.Generator) -> Panel:
 
 def _draw_inks(rng: np.random.Generator, lines: list[list[Word]], legibility: Legibility) -> tuple[Line, ...]:
     """Ink for each line; most blocks use one ink for all lines."""
-    drawn = [_draw_line(rng, words, legibility) for words in lines]
+    drawn = []
+    for words in lines:
+        low = rng.random() < LOW_CONTRAST_SHARE
+        contrast = float(rng.uniform(*(LOW_CONTRAST if low else FULL_CONTRAST)))
+        if legibility == "faint":
+            contrast = float(rng.uniform(*FAINT_CONTRAST))
+        outline = bool(rng.random() < 0.12) and legibility == "clear"
+        drawn.append(Line(tuple(words), contrast, bool(rng.random() < 0.5), draw_tint(rng), outline))
     if rng.random() < ONE_INK_SHARE:
         drawn = [replace(drawn[0], words=line.words) for line in drawn]
     return tuple(drawn)
-
-
-def _draw_line(rng: np.random.Generator, words: list[Word], legibility: Legibility) -> Line:
-    low = rng.random() < LOW_CONTRAST_SHARE
-    contrast = float(rng.uniform(*(LOW_CONTRAST if low else FULL_CONTRAST)))
-    if legibility == "faint":
-        contrast = float(rng.uniform(*FAINT_CONTRAST))
-    outline = bool(rng.random() < 0.12) and legibility == "clear"
-    return Line(tuple(words), contrast, bool(rng.random() < 0.5), draw_tint(rng), outline)

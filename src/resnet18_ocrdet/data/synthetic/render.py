@@ -118,7 +118,10 @@ def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), smear), np.uint8)
     box = (slice(low[1], high[1]), slice(low[0], high[0]))
     if block.legibility == "faint":
-        _blend(image[box], mask, _faint_colour(image[box], mask, line))
+        # the background's colour, slightly lighter or darker: another hue of that luminance would be readable
+        step = line.contrast if line.lighter else -line.contrast
+        red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(image[box], mask=mask))
+        _blend(image[box], mask, (red, green, blue))
         return
     ink, rim, busy = _choose_levels(bare[box], mask, line, block)
     if line.outline or busy:
@@ -159,13 +162,6 @@ def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tu
     ink = min(max(mean + side * contrast, 0.0), 255.0)
     rim = min(max(mean - side * contrast, 0.0), 255.0)
     return ink, rim, block.legibility == "clear" and deviation > BUSY_DEVIATION
-
-
-def _faint_colour(patch: MatLike, mask: MatLike, line: Line) -> Colour:
-    """The background's colour, slightly lighter or darker: another hue of that luminance would be readable."""
-    step = line.contrast if line.lighter else -line.contrast
-    red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(patch, mask=mask))
-    return red, green, blue
 
 
 def _blend(patch: Image, mask: MatLike, colour: Colour) -> None:

@@ -12,7 +12,7 @@ from resnet18_ocrdet.data.synthetic.compose import Scene, draw_scene
 from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
 from resnet18_ocrdet.data.synthetic.typeset import LATIN_FACES, check_font
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image, LazyPicture, Sample
+from resnet18_ocrdet.structures import LazyPicture, Sample
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -63,16 +63,13 @@ class SyntheticScenes:
         ignore = np.array([region.ignore for region in regions], np.bool_)
         polygons = tuple(region.polygon for region in regions)
         name = f"synthetic_{self._first + index:07d}"
-        return LazyPicture(name, scene.height, scene.width, polygons, ignore, lambda reduce: self._render(scene))
+        photo = self._photos[scene.background.seed % len(self._photos)] if self._photos else None
+        return LazyPicture(name, scene.height, scene.width, polygons, ignore, lambda reduce: render_scene(scene, photo))
 
     def load(self, index: int) -> Sample:
         """Render scene `index`, 0 <= index < len(self)."""
         picture = self.open(index)
         return Sample(picture.name, picture.pixels(), picture.polygons, picture.ignore)
-
-    def _render(self, scene: Scene) -> Image:
-        photo = self._photos[scene.background.seed % len(self._photos)] if self._photos else None
-        return render_scene(scene, photo)
 
     def fingerprint(self) -> Iterator[bytes]:
         """Yield what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.

@@ -143,6 +143,4 @@ def _glyph(face: str, letter: str, size: int, weight: int) -> _Glyph:
     return _Glyph(canvas[top : top + height, left : left + width].copy(), left - size, top - 2 * size, end[0] - size)
 
 
-@cache  # it cannot be pickled, so faces are passed by name
-def _face(name: str) -> cv2.FontFace:
-    return cv2.FontFace(name)
+_face = cache(cv2.FontFace)  # a FontFace cannot be pickled, so faces are passed by name
