@@ -28,7 +28,7 @@ from .model.loss import Criterion
 from .runtime.messages import as_typed, one_line
 from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
-from .train.schedule import Scaled, Schedule
+from .train.schedule import Schedule
 
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
 # make their first batches.
@@ -112,10 +112,11 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
 
 
 def build_schedule(cfg: DictConfig, images_per_step: int) -> Schedule:
-    """Learning rate over the run's epochs; with optimizer.base_batch_size, in proportion to the images of a step."""
+    """Learning rate over the run's epochs; with optimizer.base_batch_size, in proportion to the images of a step: the
+    linear scaling rule (Goyal et al. 2017, arXiv:1706.02677)."""
     schedule: Schedule = instantiate(cfg.scheduler, lr=cfg.optimizer.lr, epochs=cfg.train.epochs)
     meant_for = cfg.optimizer.base_batch_size
-    return schedule if meant_for is None else Scaled(schedule, images_per_step / meant_for)
+    return schedule if meant_for is None else lambda epoch: images_per_step / meant_for * schedule(epoch)
 
 
 def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:

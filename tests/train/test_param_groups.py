@@ -10,7 +10,6 @@ import torch
 from conftest import TINY
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.train.optim import param_groups
-from resnet18_ocrdet.train.schedule import Poly, Scaled
 from train_runner import last, train
 
 WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 steps of 2
@@ -84,4 +83,3 @@ def test_the_rate_for_another_batch_size_is_scaled_and_reported(tmp_path: Path, 
     )
     assert line in capsys.readouterr().out
     assert records[0].lr == pytest.approx(0.007 / 8)
-    assert Scaled(Poly(0.1, 10), 3.0)(5.0) == pytest.approx(3.0 * Poly(0.1, 10)(5.0))

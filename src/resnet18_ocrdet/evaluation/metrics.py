@@ -86,11 +86,6 @@ class ImageScore(NamedTuple):
         """Harmonic mean of precision and recall, 0..1."""
         return harmonic_mean(self.precision, self.recall)
 
-    @property
-    def center_shift(self) -> float | None:
-        """Mean of the pairs' shifts, in text heights; None without a pair."""
-        return sum(self.shifts) / len(self.shifts) if self.shifts else None
-
 
 class PrecisionRecall(NamedTuple):
     """Precision and recall of a set when only the best 1, 2, … M' of its M' counted detections are used."""

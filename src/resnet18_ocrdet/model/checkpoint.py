@@ -118,7 +118,10 @@ def _read(file: BinaryIO) -> object:
             raise UserError(
                 f"contains pickled code ({code[1]}), which is refused: checkpoints hold tensors and plain values only"
             ) from None
-        raise UserError(f"not a checkpoint, or damaged ({type(error).__name__}; {_first_bytes(file)})") from None
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        start = f"{size} bytes, starts with {file.read(8)!r}"
+        raise UserError(f"not a checkpoint, or damaged ({type(error).__name__}; {start})") from None
 
 
 def _validated(content: object) -> Checkpoint:
@@ -153,22 +156,20 @@ def check_content(content: Mapping[str, Any]) -> None:
     The state of a resume is checked when it is resumed."""
     if not is_state(content["model"]):
         raise UserError("not written by ocrdet-train (schema or weights have the wrong type)")
-    for name in COUNTS:
-        _demand(is_count(content[name]), name, "must be a whole number >= 0")
-    _demand(is_count(content["world"], 1), "world", "must be a number of processes")
-    _demand(
-        content["images_per_step"] is None or is_count(content["images_per_step"], 1),
-        "images_per_step",
-        "must be a number of images",
-    )
-    _demand(content["best_hmean"] is None or is_number(content["best_hmean"], 0, 1), "best_hmean", "must be in 0..1")
-    for name in (*SECTIONS, *OPTIONAL_SECTIONS):
-        given = content[name]
-        _demand(isinstance(given, dict) or (given is None and name in OPTIONAL_SECTIONS), name, "must be a section")
-    average = content["average"]
-    if average is not None:
-        valid = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
-        _demand(valid, "average", "must be averaged weights")
+    images, hmean, average = content["images_per_step"], content["best_hmean"], content["average"]
+    averaged = isinstance(average, dict) and is_count(average.get("steps")) and is_state(average.get("model"))
+    checks = [
+        *((name, is_count(content[name]), "must be a whole number >= 0") for name in COUNTS),
+        ("world", is_count(content["world"], 1), "must be a number of processes"),
+        ("images_per_step", images is None or is_count(images, 1), "must be a number of images"),
+        ("best_hmean", hmean is None or is_number(hmean, 0, 1), "must be in 0..1"),
+        *((name, isinstance(content[name], dict), "must be a section") for name in SECTIONS),
+        *((name, isinstance(content[name], dict | None), "must be a section") for name in OPTIONAL_SECTIONS),
+        ("average", average is None or averaged, "must be averaged weights"),
+    ]
+    for name, holds, problem in checks:
+        if not holds:
+            raise UserError(f"its '{name}' {problem}")
 
 
 def weights_only(
@@ -209,11 +210,6 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> str:
     return f"{len(wanted)} of {len(wanted)} tensors from {path}"
 
 
-def _demand(holds: bool, name: str, problem: str) -> None:
-    if not holds:
-        raise UserError(one_line(f"its '{name}' {problem}"))
-
-
 def _give_name(source: Path, target: Path) -> None:
     """Give a finished file a second name, in place of another file."""
     with staging_folder(target.parent) as folder:
@@ -237,9 +233,3 @@ def _reason(error: Exception, folder: Path) -> str:
         return error.strerror
     free = shutil.disk_usage(folder).free
     return f"only a part was written, {free // 2**20} MiB are free"
-
-
-def _first_bytes(file: BinaryIO) -> str:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    return f"{size} bytes, starts with {file.read(8)!r}"

@@ -69,7 +69,8 @@ class Contract:
             raise UserError(f"the checkpoint's contract is missing {', '.join(missing)}: written by another version")
         unknown = [name for name in values if name not in names]
         if unknown:
-            raise UserError(f"the contract has an unknown field: {_name(unknown[0])}")
+            name = one_line(unknown[0]) if isinstance(unknown[0], str) else described(unknown[0])
+            raise UserError(f"the contract has an unknown field: {name}")
         return cls(**{name: _converted(name, value) for name, value in values.items()})
 
 
@@ -83,7 +84,3 @@ def _converted(name: str, value: object) -> Any:
     except ValueError as error:
         raise UserError(one_line(f"the contract's {name}={as_typed(value)}: {error}")) from None
     return tuple(typed) if isinstance(typed, list) else typed
-
-
-def _name(field: object) -> str:
-    return one_line(field) if isinstance(field, str) else described(field)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from ..config.check import MISSING, Checker, escaped
@@ -72,13 +74,14 @@ def _group_filled(node: Any, group: str, library: Library) -> Any:
     options = library.options_for(group, target) if isinstance(target, str) else []
     if not options:
         return node
-    known = {name: value for name, value in library.values(group, options[0]).items() if _is_value(value)}
+    known = {
+        name: value
+        for name, value in library.values(group, options[0]).items()
+        if not (
+            isinstance(value, str) and (value == MISSING or "${" in value)
+        )  # must be given, or another key gives it
+    }
     return _filled(node, known | {"_target_": target})
-
-
-def _is_value(value: Any) -> bool:
-    """Not a value that must be given, nor one that another key gives."""
-    return not (isinstance(value, str) and (value == MISSING or "${" in value))
 
 
 def _literal(name: str, node: Any) -> Any:
@@ -108,13 +111,11 @@ def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
     if isinstance(train, dict) and isinstance(train.get("loss"), dict):
         made["loss"] = train.pop("loss")
     for old, new in RENAMED.items():
-        section: Any = made
         *parents, name = old.split(".")
-        for parent in parents:
-            section = section.get(parent) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or name not in section:
+        try:
+            value = reduce(getitem, parents, made).pop(name)
+        except (AttributeError, KeyError, TypeError):  # it has no such section or key
             continue
-        value = section.pop(name)
         target: Any = made
         *parents, name = new.split(".")
         for parent in parents:

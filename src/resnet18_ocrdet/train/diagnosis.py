@@ -146,7 +146,9 @@ def over_fitting(records: Sequence[Mapping[str, Any]], since: int = 1) -> str | 
     if len(val) <= RISES or not _rising(val) or not _rising(train[::-1]) or val[-1] <= OVER * val[0]:
         return None
     # Three rises in a row are common where the loss falls with noise: their mean must be high too.
-    if fmean(val) <= OVER * _lowest_mean([r["val_loss"]["total"] for r in validated], RISES + 1):
+    losses = [r["val_loss"]["total"] for r in validated]
+    means = [fmean(losses[first : first + RISES + 1]) for first in range(len(losses) - RISES)]
+    if fmean(val) <= OVER * min(filter(math.isfinite, means)):
         return None
     return (
         f"over-fitting: the validation loss rose {RISES} times ({_arrows(val)}) while the training loss fell "
@@ -172,12 +174,6 @@ def _trained(model: nn.Module) -> list[Tensor]:
 
 def _rising(values: Sequence[float]) -> bool:
     return all(math.isfinite(low) and low < high for low, high in pairwise(values))
-
-
-def _lowest_mean(values: Sequence[float], length: int) -> float:
-    """Over all windows of `length` values whose mean is finite."""
-    means = (fmean(values[first : first + length]) for first in range(len(values) - length + 1))
-    return min(mean for mean in means if math.isfinite(mean))
 
 
 def _arrows(values: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from ..structures import Batch
 from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
 from .hard_negatives import MiningWarmup
+from .schedule import Schedule
 
 
 class StepRecord(NamedTuple):
@@ -125,7 +126,7 @@ def train_one_epoch(
     state: TrainState,
     rounds: Iterable[Sequence[Batch]],
     steps: int,
-    schedule: Callable[[float], float],
+    schedule: Schedule,
     criterion: Criterion,
     compute: Compute,
     clip_norm: float | None = None,

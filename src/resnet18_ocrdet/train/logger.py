@@ -9,7 +9,7 @@ import json
 import math
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ class RunLogger:
     @cached_property
     def _board(self) -> SummaryWriter | None:
         """Opened when first written to: its import must not delay the first step. None if it cannot be opened."""
+        if self._events is None:
+            return None
         from torch.utils.tensorboard import SummaryWriter
 
         _silence_writer_thread()
@@ -62,12 +64,11 @@ class RunLogger:
 
     def fault(self, record: StepRecord) -> None:
         """A bad step; see docs/train.md for the keys."""
-        values = (float(record.loss.total), record.gradient_norm)
-        loss, gradient = (value if math.isfinite(value) else None for value in values)
-        finite = loss is not None and gradient is not None
-        entry = {"step": record.step, "verdict": record.verdict.value, "finite": finite, "loss": loss}
+        values = {"loss": float(record.loss.total), "gradient_norm": record.gradient_norm}
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        entry = {"step": record.step, "verdict": record.verdict.value, "finite": None not in finite.values()}
         with self._tolerant():
-            self._faults.append({**entry, "gradient_norm": gradient, "names": list(record.names)})
+            self._faults.append(entry | finite | {"names": list(record.names)})
 
     def epoch(self, record: dict[str, Any]) -> None:
         """The epoch's line; see docs/train.md for its keys."""
@@ -79,9 +80,9 @@ class RunLogger:
 
     def picture(self, tag: str, image: Image, step: int) -> None:
         """An overlay, (H, W, 3) uint8."""
-        if self._events is not None and (board := self._board) is not None:
+        if self._board is not None:
             with self._tolerant():
-                board.add_image(tag, image, step, dataformats="HWC")
+                self._board.add_image(tag, image, step, dataformats="HWC")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the epochs so far."""
@@ -94,13 +95,13 @@ class RunLogger:
                 board.close()
 
     def _scalars(self, group: str, values: dict[str, float], step: int, flush: bool = False) -> None:
-        if self._events is None or (board := self._board) is None:
+        if self._board is None:
             return
         with self._tolerant():
             for name, value in values.items():
-                board.add_scalar(f"{group}/{name}", value, step)
+                self._board.add_scalar(f"{group}/{name}", value, step)
             if flush:
-                board.flush()
+                self._board.flush()
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
@@ -119,21 +120,22 @@ class JsonLines:
         """Read what exists; a line that a kill cut off is dropped. path: None keeps in memory only. Raises OSError."""
         self._path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path is not None and path.is_file() else []
-        self.records = [record for line in lines if (record := _parse(line)) is not None]
+        self.records: list[dict[str, Any]] = []
+        for line in lines:
+            with suppress(json.JSONDecodeError):
+                self.records.append(json.loads(line))
         self._complete = True  # whether the file holds all records
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record. After a failure the next call writes the whole file. Raises OSError."""
         self.records.append(record)
-        if self._path is None:
-            return
-        if not self._complete:
+        if self._path is not None and not self._complete:
             self._rewrite(self._path)
-            return
-        self._complete = False
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        self._complete = True
+        elif self._path is not None:
+            self._complete = False
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            self._complete = True
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop all other records. Raises OSError."""
@@ -157,11 +159,3 @@ def _silence_writer_thread() -> None:
             hook(args)
 
     threading.excepthook = excepthook
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = json.loads(line)
-    except json.JSONDecodeError:
-        return None
-    return record

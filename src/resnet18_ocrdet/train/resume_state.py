@@ -70,13 +70,14 @@ def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(Loss
 
     optimizer: of the run. terms: how many the run's loss has, with the total."""
     steps = content["steps_per_epoch"]
+    scaled = content["scaler"].keys() == SCALER and all(map(_is_amount, content["scaler"].values()))
     checks = {
         "mining": _fits(content["mining"], steps=is_count, cross_entropy=_is_amount, share=_is_share),
         "guard": content["guard"] is not None and _is_guard(content["guard"]),
         "sums": _is_sums(content["sums"], terms),
-        "scaler": not content["scaler"] or _is_scaler(content["scaler"]),
+        "scaler": not content["scaler"] or (scaled and content["scaler"]["scale"] > 0),
         "random": content["random"] is not None and _is_random(content["random"]),
-        "optimizer": _is_of_another(content, optimizer) or _is_optimizer(content["optimizer"], optimizer),
+        "optimizer": _is_optimizer(content, optimizer),
         # at the end of an epoch, its validation may still be due
         "step": content["epoch"] * steps <= content["step"] <= (content["epoch"] + 1) * steps,
     }
@@ -117,10 +118,6 @@ def _is_sums(state: Mapping[str, Any], count: int) -> bool:
     )
 
 
-def _is_scaler(state: Mapping[str, Any]) -> bool:
-    return state.keys() == SCALER and all(map(_is_amount, state.values())) and state["scale"] > 0
-
-
 def _is_random(state: Mapping[str, Any]) -> bool:
     """As `random_states`; torch and Python check their own parts."""
     drawn, cards = state.get("numpy"), state.get("cuda")
@@ -139,30 +136,28 @@ def _is_random(state: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_optimizer(saved: Mapping[str, Any], own: Optimizer) -> bool:
+def _is_optimizer(content: Checkpoint, own: Optimizer) -> bool:
     """Whether it holds finite numbers of the right shape for each parameter of the run that it has a state for.
 
-    Groups of other sizes are refused by `build.restore_optimizer`, which can say why."""
-    groups, state = saved.get("param_groups"), saved.get("state")
+    Another kind of optimizer and groups of other sizes are refused by `build.restore_optimizer`, which can say why."""
+    kind = type(own).__name__
+    if content["config"]["optimizer"]["_target_"].rpartition(".")[2] != kind:
+        return True
+    groups, state = content["optimizer"].get("param_groups"), content["optimizer"].get("state")
     if not isinstance(groups, list) or not isinstance(state, dict):
         return False
     if not all(isinstance(group, dict) and isinstance(group.get("params"), list) for group in groups):
         return False
     if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own.param_groups]:
-        return True  # refused by `build.restore_optimizer`
+        return True
     parameters = [parameter for group in own.param_groups for parameter in group["params"]]
     numbers = [number for group in groups for number in group["params"]]
     if not all(map(is_count, numbers)) or numbers != list(range(len(numbers))):
         return False
     return all(
-        is_count(number, 0, len(parameters) - 1) and _is_state(values, parameters[number], type(own).__name__)
+        is_count(number, 0, len(parameters) - 1) and _is_state(values, parameters[number], kind)
         for number, values in state.items()
     )
-
-
-def _is_of_another(content: Checkpoint, own: Optimizer) -> bool:
-    """Whether another kind of optimizer was saved, which `build.restore_optimizer` refuses."""
-    return bool(content["config"]["optimizer"]["_target_"].rpartition(".")[2] != type(own).__name__)
 
 
 def _is_state(values: object, parameter: Tensor, kind: str) -> bool:

@@ -7,17 +7,15 @@ schedule is multiplied by a factor that rises linearly to 1; the warm-up does no
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 WARMUP_START = 0.01  # of the full rate, at the first step of a warm-up
 
 
-class Schedule(Protocol):
-    """A learning rate over the run."""
-
-    def __call__(self, epoch: float) -> float:
-        """The rate at `epoch`, 0 <= epoch <= epochs."""
+Schedule: TypeAlias = Callable[[float], float]
+"""The rate at an epoch, 0 to `epochs`."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +85,6 @@ class Poly:
         """Reaches 0 at the end of the run."""
         left = max(1.0 - epoch / self.epochs, 0.0)
         return _warm(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """A schedule times a factor: the linear scaling rule for larger batches (Goyal et al. 2017, arXiv:1706.02677)."""
-
-    schedule: Schedule
-    factor: float
-
-    def __call__(self, epoch: float) -> float:
-        """The scaled rate at `epoch`."""
-        return self.factor * self.schedule(epoch)
 
 
 def _warm(epoch: float, warmup_epochs: float) -> float:
