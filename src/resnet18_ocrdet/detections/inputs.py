@@ -37,7 +37,9 @@ def find_items(source: Path, output: Path, crops: bool) -> Found:
     pictures = list_images(source, IMAGE_SUFFIXES | UNREAD_SUFFIXES)
     readable = [path for path in pictures if has_image_suffix(path.name)]
     images = [path for path in readable if not any(_is_output(folder, own) for folder in path.parents)]
-    unread = _unread_line(Counter(path.suffix.lower() for path in pictures if not has_image_suffix(path.name)))
+    suffixes = Counter(path.suffix.lower() for path in pictures if not has_image_suffix(path.name))
+    unread = ", ".join(f"{number} {suffix}" for suffix, number in sorted(suffixes.items()))
+    unread += ": not read, convert to JPEG or PNG" if unread else ""
     if readable and not images:
         raise UserError(f"input={source}: contains only pictures that a detection wrote; copy them to another folder")
     if not images:
@@ -50,11 +52,6 @@ def _items(paths: Sequence[Path], root: Path) -> list[Item]:
     relative = [path.relative_to(root) for path in paths]
     names = name_results(relative)
     return [Item(path, below.as_posix(), name) for path, below, name in zip(paths, relative, names, strict=True)]
-
-
-def _unread_line(suffixes: Counter[str]) -> str:
-    listed = ", ".join(f"{number} {suffix}" for suffix, number in sorted(suffixes.items()))
-    return listed and f"{listed}: not read, convert to JPEG or PNG"
 
 
 def name_results(images: Sequence[Path]) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..geometry.polygon import min_area_quads, order_quads
+from ..geometry.polygon import min_area_quad, order_quads
 from ..structures import Image, Polygon
 
 MAX_SIDE = 32_767  # px; OpenCV's limit for warpPerspective
@@ -15,7 +15,7 @@ def quad_of(polygon: Polygon) -> Polygon:
     """Four corners, clockwise from the top-left: its own if it is such a quad, else those of its smallest rectangle."""
     if len(polygon) == 4 and np.array_equal(order_quads(polygon[None])[0], polygon):
         return polygon
-    return np.asarray(min_area_quads([np.asarray(polygon, np.float32)])[0][0], np.float32)
+    return min_area_quad(polygon)[0]
 
 
 def upright(image: Image, polygon: Polygon) -> Image:
