@@ -143,7 +143,7 @@ def test_a_resume_reads_its_checkpoint_once(tiny_run: Path, tmp_path: Path, monk
         read.append(path)
         return load_checkpoint(path)
 
-    monkeypatch.setattr("resnet18_ocrdet.commands.train_start.load_checkpoint", count)
+    monkeypatch.setattr("resnet18_ocrdet.commands.checkpointer.load_checkpoint", count)
     monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)
     assert run_command("train", _train, [f"resume={run}", "train.epochs=3"]) == 0
     assert read == [run / "checkpoints/last.pt"]

@@ -26,8 +26,8 @@ from .cross_checks import check_settings
 from .train_faults import explain
 
 PEAK = "scheduler.max_lr"  # of scheduler=onecycle: follows optimizer.lr
-FITTED = ("bin_thresh", "box_thresh", "unclip_ratio", "unclip")  # decode settings that belong to the weights
-THRESHOLDS = tuple(f"decode.{key}" for key in FITTED)
+# decode settings that belong to the weights
+THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio", "decode.unclip")
 
 
 def measure(

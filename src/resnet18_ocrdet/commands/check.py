@@ -40,13 +40,16 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     """Run the check. Returns 1 if there are errors or warnings, or if the reports cannot be written; else 0."""
     display, root, folder = Display(), Path(cfg.data.root), Path(cfg.output)
     began = time.perf_counter()
-    reading = read(cfg.data)
+    data = cfg.data
+    marks = None if data.ignore_marks is None else data.ignore_marks.split()
+    dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
+    reading = read_data(root, dialect, marks, data.exif, data.coords, data.max_label_mb)
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
     display.lines(summary(root, reading))
     # before the check adds findings that a training does not look for
-    outcome = training_outcome(reading, cfg.data.on_error, cfg.data.missing_gt)
-    needed = needed_overrides(reading, cfg.data.on_error, cfg.data.missing_gt)
+    outcome = training_outcome(reading, data.on_error, data.missing_gt)
+    needed = needed_overrides(reading, data.on_error, data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
@@ -69,13 +72,6 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         if cfg.fix:
             _fix(result, folder / FIXED, cfg.overwrite, display)
     return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
-
-
-def read(data: DictConfig) -> Reading:
-    """Read the data set with the settings of `data`."""
-    marks = None if data.ignore_marks is None else data.ignore_marks.split()
-    dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
-    return read_data(Path(data.root), dialect, marks, data.exif, data.coords, data.max_label_mb)
 
 
 def planned_training(cfg: DictConfig) -> AdviceInput:

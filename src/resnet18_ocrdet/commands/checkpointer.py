@@ -1,8 +1,9 @@
-"""The checkpoints of a training run: what is in them, when they are due, and how a run resumes from one."""
+"""The checkpoints of a training run: what is in them, when they are due, and how a run claims and resumes one."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,12 +12,62 @@ from omegaconf import DictConfig
 from .. import build
 from ..config.check import plain
 from ..errors import UserError
-from ..model.checkpoint import SCHEMA, Checkpoint, load_weights, save_checkpoint
+from ..model.checkpoint import SCHEMA, Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from ..model.release import is_stripped
+from ..runtime.atomic_write import remove_leftovers
 from ..runtime.console import Display
-from ..runtime.run_folder import RunFolder
+from ..runtime.distributed import World
+from ..runtime.lock import run_lock
+from ..runtime.run_folder import RunFolder, find_resume, passed_over
 from ..train.engine import LossSums
 from ..train.resume_state import check_parts, naming, random_states, restore_random_states
 from .train_parts import Parts
+
+
+def claim_folder(folder: RunFolder, held: ExitStack, overwrite: bool) -> None:
+    """Create and lock the folder of a new run. Raises UserError."""
+    folder.create(overwrite)
+    held.enter_context(run_lock(folder.lock))
+    remove_leftovers([folder.root, folder.checkpoints])
+
+
+def claim_checkpoint(
+    cfg: DictConfig, folder: RunFolder, held: ExitStack, display: Display, world: World
+) -> tuple[Path, Checkpoint]:
+    """The checkpoint to resume from, with its run locked. Raises UserError."""
+    read: dict[Path, Checkpoint] = {}
+
+    def claim() -> Path:
+        candidates = find_resume(cfg.resume, folder.root)
+        if cfg.resume == "auto":
+            for newer in passed_over(candidates[0]):
+                display.line(f"note: {newer} is newer but has no checkpoint yet; resuming {candidates[0]}")
+        run = RunFolder.of(candidates[0])
+        run.refuse_links()
+        held.enter_context(run_lock(run.lock))  # before reading: another process may be writing its last step
+        remove_leftovers([run.root, run.checkpoints])
+        path, *older = candidates
+        while path not in read:
+            try:
+                read[path] = load_checkpoint(path)
+            except UserError as error:
+                if not older:
+                    raise
+                display.line(f"note: {error}; continuing from the checkpoint before it, {older[0]}")
+                path.replace(path.with_name(path.name + ".damaged"))  # out of the way of the next save's rotation
+                path, *older = older
+        return path
+
+    path = world.from_first(claim)
+    content = read[path] if path in read else load_checkpoint(path)
+    if is_stripped(content):
+        raise UserError(f"resume={path}: holds weights only; to start a new run from them: init.weights={path}")
+    if content["schema"] < SCHEMA:
+        raise UserError(
+            f"resume={path}: written by an earlier version (schema {content['schema']}, now {SCHEMA}), which saved "
+            f"less than a resume needs; to start a new run from its weights: init.weights={path}"
+        )
+    return path, content
 
 
 class Checkpointer:

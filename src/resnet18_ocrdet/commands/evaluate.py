@@ -23,7 +23,7 @@ from ..runtime.distributed import join_world
 from ..runtime.messages import count
 from ..runtime.output_folder import OutputFolder
 from ..runtime.regular_file import sha256
-from ..structures import Image, Source
+from ..structures import Source
 from .calibrate import summary_lines
 from .eval_checkpoint import CheckpointScorer
 from .eval_records import EvalResult, EvalSplit, ResultFiles, with_unique_names
@@ -35,7 +35,10 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     """Evaluate. Returns the exit code."""
     with join_world(cfg.device) as world, ExitStack() as claims:
         display = Display(quiet=not world.first)
-        digest = _digest(cfg) if world.first else None
+        digest = None
+        if world.first and cfg.predictions is None:
+            with suppress(OSError):  # reported when it is opened
+                digest = sha256(weights_path(cfg.checkpoint or BUNDLED))
         settings = plain(cfg) | {"checkpoint": None, "model_sha256": digest}  # its path does not matter
         output = OutputFolder(_output(cfg), "eval", settings, cfg.overwrite)
         world.from_first(lambda: claims.enter_context(output.claimed((METRICS, REPORT, *FILES))) or None)
@@ -58,13 +61,6 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             display.lines(summary_lines(result.about["calibration"], cfg.checkpoint))
             return code if result.about["calibration"] else 1
     return code
-
-
-def _digest(cfg: DictConfig) -> str | None:
-    if cfg.predictions is None:
-        with suppress(OSError):  # reported when it is opened
-            return sha256(weights_path(cfg.checkpoint or BUNDLED))
-    return None
 
 
 def _open(
@@ -110,9 +106,6 @@ def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, so
         display.line(f"compared with {baseline.name}, {scores}: {describe_change(change)}")
         display.line(f"regions: {change.gained} gained, {change.lost} lost")
 
-    def read(image: int) -> Image:
-        return source.load(image).image
-
     too_long: list[str] = []
     with output.writing() as folder:
         text = json.dumps(content, indent=1, allow_nan=False)
@@ -120,7 +113,8 @@ def _finish(output: OutputFolder, result: EvalResult, old: EvalResult | None, so
         write_tables(folder, analysis)
         if "checkpoint" in result.about:  # else the boxes were read from files
             too_long = write_results(folder, result.samples)
-        write_report(folder / REPORT, f"Evaluation of {_name(result)}", [result.line], analysis, read, baseline)
+        title, lines = f"Evaluation of {_name(result)}", [result.line]
+        write_report(folder / REPORT, title, lines, analysis, lambda image: source.load(image).image, baseline)
     if too_long:
         display.line(f"note: {count(len(too_long), 'image')} with names too long for {BOXES}/ are in the zips only")
     display.line(f"wrote {output.root / REPORT} and the numbers in the same folder")

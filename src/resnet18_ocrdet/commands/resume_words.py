@@ -8,6 +8,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 
+from ..config.check import MISSING, plain
 from ..config.library import Library
 from ..config.override_grammar import Word, quote
 from ..model.recorded_config import recorded_config
@@ -15,7 +16,6 @@ from ..runtime.regular_file import read_regular
 from ..runtime.run_folder import find_resume
 
 LIMIT = "max_megapixels"
-MISSING = "???"  # OmegaConf's mark for a value that must be given
 LARGEST_FILE = 2**16  # bytes of a config.yaml; they have about five thousand
 
 
@@ -59,10 +59,8 @@ def continues_saved(words: list[str]) -> bool:
 def _saved_config(resume: str, run_dir: str | None) -> dict[str, Any]:
     """The run's config.yaml; empty when there is none: errors are reported when the run is opened."""
     try:
-        run = find_resume(resume, Path(run_dir or "")).pop(0).resolve().parents[1]
+        run = find_resume(resume, Path(run_dir or ""))[0].resolve().parents[1]
         said = yaml.load(read_regular(run / "config.yaml", LARGEST_FILE), _Loader)
-        content = OmegaConf.to_container(OmegaConf.create(recorded_config(said)), resolve=True)
+        return plain(OmegaConf.create(recorded_config(said)), resolve=True)
     except Exception:  # besides ours, PyYAML's converters raise many types
         return {}
-    assert isinstance(content, dict)
-    return {str(name): value for name, value in content.items()}

@@ -48,11 +48,8 @@ def run_sweep(hydra: Any, request: Request, job: Job, words: list[str], library:
 def _check_jobs(hydra: Any, request: Request, words: list[str], library: Library) -> str | None:
     """Returns the folder that the user gave for the sweep. Raises UserError with every mistake of every job."""
     searched = any(word.startswith("hydra/sweeper=") for word in words)  # it draws its own combinations
-    jobs: list[Sequence[str]] = (
-        [*each_value_once(words, library)]
-        if searched
-        else [*product(*(single_settings(word, library) for word in words))]
-    )
+    combinations = product(*(single_settings(word, library) for word in words))
+    jobs: list[Sequence[str]] = [*each_value_once(words, library)] if searched else [*combinations]
     named = None
     problems: dict[str, list[str]] = {}  # line -> the jobs that have it
     for settings in jobs:

@@ -1,7 +1,6 @@
 """ocrdet-train: the loop over epochs.
 
-The loop over steps is `engine.train_one_epoch`; train_start.py and train_parts.py make what both work with, and
-train_report.py makes the lines that are printed.
+The loop over steps is `engine.train_one_epoch`; train_parts.py makes what both work with, train_report.py what is printed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from ..train.engine import LossSums, StepRecord, train_one_epoch
 from ..train.guard import Verdict
 from ..train.logger import RunLogger
 from ..viz.overlays import Overlays
-from .checkpointer import Checkpointer
+from .checkpointer import Checkpointer, claim_checkpoint, claim_folder
 from .cross_checks import suspicions
 from .resume import resumed_config
 from .train_faults import explain
@@ -42,12 +41,13 @@ from .train_report import (
     epoch_record,
     fault_line,
     long_run_line,
+    refuse_preview,
     run_line,
     show_precision_recall,
     step_note,
+    write_preview,
     write_summary,
 )
-from .train_start import claim_checkpoint, claim_folder, refuse_preview, write_preview
 
 STEPS_TO_JUDGE_BY = 5  # the first steps are slower
 STEPS_TO_JUDGE_WAITING = 20  # of an epoch; in a shorter one most of the waiting is the start of the loader processes

@@ -1,4 +1,4 @@
-"""What a training run prints of its steps and epochs, and the files that it leaves at its end."""
+"""What a training run prints of its steps and epochs; its pictures, and the files that it leaves at its end."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 from omegaconf import DictConfig
 
 from .. import build
+from ..data.loader_processes import LoaderDied
+from ..errors import UserError
 from ..evaluation.evaluator import Validation
 from ..evaluation.metrics import IcdarMetric, score_text
 from ..runtime.console import Display, duration
 from ..runtime.machine import peak_memory
+from ..runtime.manifest import Manifest
 from ..runtime.messages import count
-from ..runtime.run_folder import RunFolder
+from ..runtime.run_folder import REMEDY, RunFolder, make_folder
 from ..train.engine import StepRecord
 from ..train.guard import Guard, Verdict
 from ..train.logger import RunLogger
+from ..viz import draw
 from ..viz.charts import INSTALL, draw_curves, precision_recall_image, write_png
+from ..viz.overlays import preview
 from .train_parts import Parts
 
 LONG_CPU_RUN_SECONDS = 3600.0
@@ -103,6 +108,25 @@ def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
         mark = "  best" if best and record["hmean"] else ""
         line += f"  val loss {record['val_loss']['total']:.3f}  {score_text(record)}{mark}"
     return f"{line}  {duration(record['seconds'])}"
+
+
+def refuse_preview(folder: RunFolder, overwrite: bool) -> None:
+    """Raises UserError where the preview would replace a file that this command did not write."""
+    manifest = Manifest(folder.previewed)
+    manifest.load()
+    if not overwrite and (foreign := manifest.first_foreign([folder.preview])) is not None:
+        raise UserError(f"run_dir={folder.root}: {manifest.reason(foreign)}: {REMEDY}")
+
+
+def write_preview(parts: Parts, folder: RunFolder, display: Display) -> None:
+    """Draw one augmented batch with its targets. Raises UserError."""
+    make_folder("run_dir", folder.root)
+    try:
+        batch = next(parts.loader.epoch(0))[0]
+    except LoaderDied as error:
+        raise UserError(error.advice("train.workers")) from None
+    Manifest(folder.previewed).put(folder.preview, draw.encode(".jpg", preview(batch)))
+    display.line(f"wrote {folder.preview}: image with labels, probability target, threshold target, mask")
 
 
 def show_precision_recall(
