@@ -21,7 +21,7 @@ import pytest
 
 from resnet18_ocrdet.check.image_stats import measure_image
 from resnet18_ocrdet.data import image_io
-from resnet18_ocrdet.data.image_guard import ImageFault, parse_jpeg_header
+from resnet18_ocrdet.data.image_guard import ImageFault, parse_jpeg
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
 from resnet18_ocrdet.data.record import to_record
@@ -135,7 +135,7 @@ def test_images_up_to_the_limit_are_read(suffix: str, most: int | None, tmp_path
 def test_the_size_of_a_jpeg_with_unusual_markers_is_found(tmp_path: Path, monkeypatch):
     data = encoded(".jpg")
     (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])  # fill bytes
-    assert parse_jpeg_header((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
+    assert parse_jpeg((tmp_path / "a.jpg").read_bytes()).size == (40, 60)
     frame = data.index(b"\xff\xc0")
     (tmp_path / "b.jpg").write_bytes(data[:frame] + b"rubbish" + data[frame:])
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 50)
@@ -202,7 +202,7 @@ def test_a_frame_after_a_marker_without_a_length_is_found(marker: bytes, tmp_pat
     small = b"\xff\xc0" + (len(body) + 2).to_bytes(2, "big") + body[:1] + b"\0\10\0\10" + body[5:]
     hidden = marker + (2 + len(data[frame:])).to_bytes(2, "big")
     (tmp_path / "a.jpg").write_bytes(data[:frame] + small + hidden + data[frame:])
-    assert parse_jpeg_header((tmp_path / "a.jpg").read_bytes()).size is None
+    assert parse_jpeg((tmp_path / "a.jpg").read_bytes()).size is None
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(ImageFault):
         read_image(tmp_path / "a.jpg")

@@ -1,7 +1,4 @@
-"""Random views of labelled images. Geometry is drawn before the pixels are read, which are then warped once.
-
-Legend: H W pixels, K regions.
-"""
+"""Random views of labelled images. Geometry is drawn before the pixels are read, which are then warped once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Geometric augmentation: a 3×3 matrix from image pixels to view pixels, drawn before the pixels are read.
-
-Legend: H W pixels, K regions, V vertices.
-"""
+"""Geometric augmentation: a 3×3 matrix from image pixels to view pixels, drawn before the pixels are read."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class JpegHeader(NamedTuple):
     end: int  # offset of the first scan, if there is one
 
 
-def parse_jpeg_header(raw: bytes) -> JpegHeader:
+def parse_jpeg(raw: bytes) -> JpegHeader:
     """Parse the markers up to the first scan, or up to the first invalid byte."""
     start, size = 2, None
     while start + 1 < len(raw) and raw[start] == 0xFF and raw[start + 1] not in (*_BARE, SCAN[1]):

@@ -24,17 +24,7 @@ from ..runtime.messages import count
 from ..runtime.regular_file import open_regular
 from ..structures import Image
 from .file_names import is_broken_link, is_folder_entry
-from .image_guard import (
-    END,
-    JPEG,
-    PILLOW_FAULTS,
-    ImageFault,
-    JpegHeader,
-    check_size,
-    opened,
-    parse_jpeg_header,
-    scan_count,
-)
+from .image_guard import END, JPEG, PILLOW_FAULTS, ImageFault, JpegHeader, check_size, opened, parse_jpeg, scan_count
 
 T = TypeVar("T")
 
@@ -83,7 +73,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     with open_image(path) as file:
         raw = file.read()
     is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB directly
-    header = parse_jpeg_header(raw) if is_jpeg else JpegHeader(None, 0)
+    header = parse_jpeg(raw) if is_jpeg else JpegHeader(None, 0)
     size = header.size or _from_header(path, raw, lambda image: (image.height, image.width), None)
     if size is not None:
         check_size(path, *size)

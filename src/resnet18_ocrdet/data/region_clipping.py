@@ -1,7 +1,4 @@
-"""Clip labelled regions to their image and to a view.
-
-Legend: H W pixels, K regions, V vertices.
-"""
+"""Clip labelled regions to their image and to a view."""
 
 from __future__ import annotations
 

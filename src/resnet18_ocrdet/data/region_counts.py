@@ -1,7 +1,4 @@
-"""Count the labelled regions that are usable for training, before it starts.
-
-Legend: K regions of one image.
-"""
+"""Count the labelled regions that are usable for training, before it starts."""
 
 from __future__ import annotations
 

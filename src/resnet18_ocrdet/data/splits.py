@@ -100,44 +100,29 @@ def _labelled(
 ) -> Splits:
     """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
-    ignore_marks: texts that mean don't-care, separated by spaces; None: those of the format."""
+    A train fraction is drawn from the images not in val; a train range or file may overlap with val. ignore_marks:
+    texts that mean don't-care, separated by spaces; None: those of the format."""
     marks = None if ignore_marks is None else ignore_marks.split()
     reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
     drawn = None if own_val else val_fraction if val is None else val
-    train_records, val_records = split(records, train, drawn, seed, root, max_label_mb)
+    everything, in_val = range(len(records)), []
+    if records and drawn is not None:
+        in_val = choose(records, everything, drawn, seed, f"{root}: val", max_label_mb)
+    in_train = sorted(set(everything) - set(in_val))
+    if records and train is not None:
+        in_train = choose(records, in_train, train, seed, f"{root}: train", max_label_mb)
     notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
     notes += [f"note: {line}" for line in (*lines, reading.exif) if line]
     test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
     return Splits(
-        LabelledImages(train_records, cache),
-        LabelledImages(own_val or val_records, cache),
+        LabelledImages([records[index] for index in in_train], cache),
+        LabelledImages(own_val or [records[index] for index in in_val], cache),
         LabelledImages(test, test_cache) if test else None,
         tuple(notes),
     )
-
-
-def split(
-    records: Sequence[LabelRecord],
-    train: SplitSpec,
-    val: SplitSpec,
-    seed: int,
-    root: Path,
-    max_label_mb: int = MAX_LABEL_MB,
-) -> tuple[list[LabelRecord], list[LabelRecord]]:
-    """Split the records into training and validation, in their order; no records give two empty lists.
-
-    A train fraction is drawn from the images not in val; a train range or file may overlap with val. max_label_mb:
-    of the largest file of names. Raises UserError, naming `root`, for an invalid split or one without images."""
-    if not records:
-        return [], []
-    everything = range(len(records))
-    val_indices = [] if val is None else choose(records, everything, val, seed, f"{root}: val", max_label_mb)
-    left = sorted(set(everything) - set(val_indices))
-    train_indices = left if train is None else choose(records, left, train, seed, f"{root}: train", max_label_mb)
-    return [records[index] for index in train_indices], [records[index] for index in val_indices]
 
 
 def choose(
