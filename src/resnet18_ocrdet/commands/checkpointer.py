@@ -73,9 +73,9 @@ def claim_checkpoint(
 class Checkpointer:
     """Writes last.pt and best.pt of one run. A failed write is reported and never ends the run."""
 
-    def __init__(self, parts: Parts, cfg: DictConfig, folder: RunFolder, display: Display) -> None:
+    def __init__(self, parts: Parts, folder: RunFolder) -> None:
+        self.cfg, self.display, self.folder, self.world = parts.cfg, parts.display, folder, parts.compute.world
         self.state, self.contract, self.about = parts.state, parts.contract, parts.about
-        self.cfg, self.folder, self.display, self.world = cfg, folder, display, parts.compute.world
         self.steps, self.images_per_step = len(parts.loader), parts.loader.images_per_step
         self._failed: set[Path] = set()  # files whose newest save failed
         self._step: int | None = None  # of last.pt

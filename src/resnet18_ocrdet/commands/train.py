@@ -1,6 +1,6 @@
 """ocrdet-train: the loop over epochs.
 
-The loop over steps is `engine.train_one_epoch`; train_parts.py makes what both work with, train_report.py what is printed.
+The loop over steps is `engine.train_one_epoch`; train_parts.py makes the parts of both, train_report.py all lines.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from ..data.loader_processes import LoaderDied
 from ..errors import TrainingStopped
 from ..evaluation.evaluator import Validation, evaluate
 from ..evaluation.zero_score import explain_zero
+from ..inference.postprocess import Decoder
 from ..model.checkpoint import Checkpoint
 from ..runtime.console import Display
-from ..runtime.distributed import World, join_world
+from ..runtime.distributed import join_world
 from ..runtime.machine import peak_memory
 from ..runtime.run_folder import RunFolder
 from ..runtime.signals import Interrupt
@@ -74,9 +75,9 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         display.lines(suspicions(cfg), "note: ")  # after assemble: also about the values that train.auto_hparams chose
         if cfg.train.preview:
             if world.first:
-                write_preview(parts, folder, display)
+                write_preview(parts, folder)
             return 0
-        checkpointer = Checkpointer(parts, cfg, folder, display)
+        checkpointer = Checkpointer(parts, folder)
         if content is None:
             world.from_first(lambda: claim_folder(folder, held, cfg.overwrite))
         else:
@@ -88,33 +89,24 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             OmegaConf.save(cfg, folder.config)
             folder.about.write_text(json.dumps(parts.about, indent=1) + "\n", encoding="utf-8")
             display.log_to(folder.log)
-        return Training(cfg, parts, checkpointer, folder, display, interrupt).fit()
+        return Training(parts, checkpointer, folder, interrupt).fit()
 
 
 class Training:
     """The loop over the epochs of one run."""
 
-    def __init__(
-        self,
-        cfg: DictConfig,
-        parts: Parts,
-        checkpointer: Checkpointer,
-        folder: RunFolder,
-        display: Display,
-        interrupt: Interrupt,
-    ) -> None:
-        self.cfg, self.parts, self.checkpointer = cfg, parts, checkpointer
-        self.folder, self.display, self.interrupt = folder, display, interrupt
+    def __init__(self, parts: Parts, checkpointer: Checkpointer, folder: RunFolder, interrupt: Interrupt) -> None:
+        self.parts, self.checkpointer, self.folder, self.interrupt = parts, checkpointer, folder, interrupt
+        self.cfg, self.display, self.world = parts.cfg, parts.display, parts.compute.world
         self.state, self.loader = parts.state, parts.loader
-        self.world: World = parts.compute.world
-        self.diagnosis = Diagnosis(parts.criterion, bool(cfg.train.mining_warmup))
+        self.diagnosis = Diagnosis(parts.criterion, bool(self.cfg.train.mining_warmup))
         written = folder.root if self.world.first else None
-        self.logger = RunLogger(written, self.state.epoch, self.state.step, display.line)
+        self.logger = RunLogger(written, self.state.epoch, self.state.step, self.display.line)
 
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
         state, epochs = self.state, int(self.cfg.train.epochs)
-        self.display.line(run_line(self.cfg, self.parts, self.folder))
+        self.display.line(run_line(self.parts, self.folder))
         began, self._first_step = time.perf_counter(), state.step
         try:
             for epoch in range(state.epoch, epochs):
@@ -172,7 +164,7 @@ class Training:
             self.logger.step(record, peak_memory(self.parts.compute.device))
         self.display.lines([self.diagnosis.step(record)], "warning: ")
         if record.step == self._first_step + STEPS_TO_JUDGE_BY:
-            self.display.lines([long_run_line(record, self.cfg, self.parts)])
+            self.display.lines([long_run_line(record, self.parts)])
 
     def _validate(self) -> Validation:
         parts, overlays = self.parts, Overlays(limit=4)
@@ -184,7 +176,7 @@ class Training:
                 if self.interrupt.signal is not None:
                     raise KeyboardInterrupt  # saved before the validation began
 
-            model, decode = self.state.eval_model, parts.decoder.trace
+            model, decode = self.state.eval_model, Decoder.of(parts.contract).trace
             result = evaluate(model, parts.val_loader, parts.criterion, decode, parts.compute, watch)
         for number, picture in enumerate(overlays.pictures):
             self.logger.picture(f"val/image_{number}", picture, self.state.step)

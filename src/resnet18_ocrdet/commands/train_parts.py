@@ -37,6 +37,8 @@ from .auto_hparams import choose_values, measure, starting_point, take_threshold
 class Parts:
     """Everything that the training loop uses."""
 
+    cfg: DictConfig
+    display: Display
     compute: Compute
     contract: Contract
     splits: Splits
@@ -45,7 +47,6 @@ class Parts:
     val_loader: EvalLoader
     schedule: Schedule
     criterion: Criterion
-    decoder: Decoder
     about: dict[str, Any]  # where the code and the data come from
 
 
@@ -78,9 +79,8 @@ def assemble(
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
     about: dict[str, Any] = provenance(device) | {"data": hashes}
     criterion: Criterion = build.instantiate(cfg.loss)
-    decoder = Decoder.of(contract)
     if chosen is not None:
-        hmean = measure(net, val_loader, len(splits.val), criterion, decoder.trace, compute, cfg, display)
+        hmean = measure(net, val_loader, len(splits.val), criterion, Decoder.of(contract).trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, starting_point(len(splits.train), labels, hmean), display)
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
@@ -95,7 +95,7 @@ def assemble(
         sums=LossSums([0.0] * len(criterion.terms)),
     )
     schedule = build.build_schedule(cfg, loader.images_per_step)
-    return Parts(compute, contract, splits, state, loader, val_loader, schedule, criterion, decoder, about)
+    return Parts(cfg, display, compute, contract, splits, state, loader, val_loader, schedule, criterion, about)
 
 
 def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Compute, display: Display) -> nn.Module:

@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from .. import build
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
@@ -30,9 +28,9 @@ from .train_parts import Parts
 LONG_CPU_RUN_SECONDS = 3600.0
 
 
-def run_line(cfg: DictConfig, parts: Parts, folder: RunFolder) -> str:
+def run_line(parts: Parts, folder: RunFolder) -> str:
     """What is going to be trained, on what."""
-    loader, contract, world = parts.loader, parts.contract, parts.compute.world
+    cfg, loader, contract, world = parts.cfg, parts.loader, parts.contract, parts.compute.world
     times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
     processes = f" in each of {world.size} processes" if world.size > 1 else ""
     images = f"{count(len(parts.splits.train), 'image')}, {len(parts.splits.val)} for validation"
@@ -46,9 +44,9 @@ def run_line(cfg: DictConfig, parts: Parts, folder: RunFolder) -> str:
     )
 
 
-def long_run_line(record: StepRecord, cfg: DictConfig, parts: Parts) -> str | None:
+def long_run_line(record: StepRecord, parts: Parts) -> str | None:
     """For a run on a CPU that will take long: how long, and what makes it shorter."""
-    left = (int(cfg.train.epochs) * len(parts.loader) - record.step) * record.seconds
+    left = (int(parts.cfg.train.epochs) * len(parts.loader) - record.step) * record.seconds
     if parts.compute.device.type != "cpu" or left <= LONG_CPU_RUN_SECONDS:
         return None
     return (
@@ -118,7 +116,7 @@ def refuse_preview(folder: RunFolder, overwrite: bool) -> None:
         raise UserError(f"run_dir={folder.root}: {manifest.reason(foreign)}: {REMEDY}")
 
 
-def write_preview(parts: Parts, folder: RunFolder, display: Display) -> None:
+def write_preview(parts: Parts, folder: RunFolder) -> None:
     """Draw one augmented batch with its targets. Raises UserError."""
     make_folder("run_dir", folder.root)
     try:
@@ -126,7 +124,7 @@ def write_preview(parts: Parts, folder: RunFolder, display: Display) -> None:
     except LoaderDied as error:
         raise UserError(error.advice("train.workers")) from None
     Manifest(folder.previewed).put(folder.preview, draw.encode(".jpg", preview(batch)))
-    display.line(f"wrote {folder.preview}: image with labels, probability target, threshold target, mask")
+    parts.display.line(f"wrote {folder.preview}: image with labels, probability target, threshold target, mask")
 
 
 def show_precision_recall(
