@@ -97,9 +97,12 @@ def open_predictor(
     prepared by `contract`."""
     network: Network
     if model.exported is None:
-        from .torch_network import open_torch_network
+        from ..runtime.device import Compute, choose_device, choose_precision
+        from .torch_network import TorchNetwork, load_dbnet
 
-        network, chosen = open_torch_network(model, device, precision)
+        on = choose_device(device)
+        chosen = choose_precision(precision, on)
+        network = TorchNetwork(load_dbnet(model, on), Compute(on, chosen))
     else:
         chosen = exported_precision(model, device, precision)
         network = ExportedNetwork(model.exported, chosen)

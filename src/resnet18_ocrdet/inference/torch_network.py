@@ -16,7 +16,7 @@ from ..model.checkpoint import load_weights, shipped_weights
 from ..model.contract import Contract
 from ..model.dbnet import DBNet
 from ..model.layers import folded
-from ..runtime.device import Compute, choose_device, choose_precision
+from ..runtime.device import Compute, choose_device
 from ..structures import Image, Maps
 from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
@@ -68,15 +68,6 @@ def load_dbnet(model: LoadedModel, device: torch.device) -> DBNet:
     net = DBNet(contract.backbone, mean=contract.mean, std=contract.std)
     load_weights(net, shipped_weights(model.checkpoint), model.path)
     return net.to(device).to(memory_format=torch.channels_last)
-
-
-def open_torch_network(model: LoadedModel, device: str, precision: str) -> tuple[TorchNetwork, str]:
-    """The network of a checkpoint, and its precision. device, precision: as of ocrdet-detect.
-
-    Raises UserError for a device or precision that is not available."""
-    on = choose_device(device)
-    compute = Compute(on, choose_precision(precision, on))
-    return TorchNetwork(load_dbnet(model, on), compute), compute.precision
 
 
 def where_to_run(

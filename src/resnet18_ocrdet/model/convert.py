@@ -28,10 +28,6 @@ SHORT_SIDE = 736  # px: all three programs test ICDAR2015 at this size
 MAX_NAMED = 3  # tensors of each kind that a message lists
 THRESH = "thresh_head."
 
-# Subtracted from blue, green, red in this order (they are means of red, green, blue), then divided by 255
-DB_MEAN = (122.67891434, 116.66876762, 104.00698793)
-SERVED_MEAN = (123.68, 116.78, 103.94)  # ModelScope's own inference
-
 LEVELS = 4  # of the feature pyramid
 HEADS = {"binarize": "prob_head", "thresh": "thresh_head", "threshold": "thresh_head"}
 FROM_DB = {  # first part of their names -> of ours
@@ -59,6 +55,26 @@ class Layout(NamedTuple):
     std: tuple[float, float, float]
     bin_thresh: float
     box_thresh: float
+
+
+MMOCR = Layout(
+    "MMOCR",
+    FROM_MMOCR,
+    r"data_preprocessor\.",
+    False,
+    True,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    bin_thresh=0.3,
+    box_thresh=0.3,
+)
+# subtracted from blue, green, red in this order (they are means of red, green, blue), then divided by 255
+DB_MEAN = (122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255)
+SERVED_MEAN = (123.68 / 255, 116.78 / 255, 103.94 / 255)  # ModelScope's own inference
+UNUSED = r"backbone\.(fc|smooth)\.|criterion\."
+DB = Layout("MhLiao/DB", FROM_DB, UNUSED, True, False, DB_MEAN, (1.0, 1.0, 1.0), bin_thresh=0.3, box_thresh=0.6)
+MODELSCOPE_TRAINED = DB._replace(program="ModelScope training checkpoint", bin_thresh=0.2, box_thresh=0.3)
+MODELSCOPE = MODELSCOPE_TRAINED._replace(program="ModelScope", mean=SERVED_MEAN)
 
 
 def convert_weights(content: object) -> dict[str, Any] | None:
@@ -122,19 +138,9 @@ def _wrapping(state: State) -> str:
 def _layout(bare: State, wrapping: str) -> Layout | None:
     if "decoder.in5.weight" in bare:
         if "backbone.smooth.weight" in bare:
-            return _db_layout("MhLiao/DB", DB_MEAN, 0.3, 0.6)
-        if wrapping:
-            return _db_layout("ModelScope training checkpoint", DB_MEAN, 0.2, 0.3)
-        return _db_layout("ModelScope", SERVED_MEAN, 0.2, 0.3)
-    if "neck.lateral_convs.0.conv.weight" in bare:
-        return Layout("MMOCR", FROM_MMOCR, r"data_preprocessor\.", False, True, IMAGENET_MEAN, IMAGENET_STD, 0.3, 0.3)
-    return None
-
-
-def _db_layout(program: str, mean: tuple[float, float, float], bin_thresh: float, box_thresh: float) -> Layout:
-    blue, green, red = (value / 255 for value in mean)
-    unused = r"backbone\.(fc|smooth)\.|criterion\."
-    return Layout(program, FROM_DB, unused, True, False, (blue, green, red), (1.0, 1.0, 1.0), bin_thresh, box_thresh)
+            return DB
+        return MODELSCOPE_TRAINED if wrapping else MODELSCOPE
+    return MMOCR if "neck.lateral_convs.0.conv.weight" in bare else None
 
 
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str | None:

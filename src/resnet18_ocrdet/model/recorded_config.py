@@ -74,12 +74,10 @@ def _group_filled(node: Any, group: str, library: Library) -> Any:
     options = library.options_for(group, target) if isinstance(target, str) else []
     if not options:
         return node
-    known = {
+    known = {  # without a value that must be given, or that another key gives
         name: value
         for name, value in library.values(group, options[0]).items()
-        if not (
-            isinstance(value, str) and (value == MISSING or "${" in value)
-        )  # must be given, or another key gives it
+        if not (isinstance(value, str) and (value == MISSING or "${" in value))
     }
     return _filled(node, known | {"_target_": target})
 

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -30,27 +30,16 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     It has the suffix of `path`. A link at `path` is replaced, not followed. When the block raises, `path` does not
     change and the hidden file is removed. Raises OSError."""
-    hidden, lock = _reserve(path.parent, path.suffix if len(path.suffix) <= MAX_SUFFIX else "", folder=False)
-    try:
+    with _hidden(path.parent, path.suffix if len(path.suffix) <= MAX_SUFFIX else "") as hidden:
         yield hidden
         hidden.replace(path)
-    finally:
-        with suppress(OSError):
-            hidden.unlink(missing_ok=True)
-        os.close(lock)
 
 
-@contextmanager
-def staging_folder(parent: Path) -> Iterator[Path]:
+def staging_folder(parent: Path) -> AbstractContextManager[Path]:
     """Yield a hidden, empty folder in `parent`, on the same file system, that is removed when the block ends.
 
     Raises OSError."""
-    hidden, lock = _reserve(parent, "", folder=True)
-    try:
-        yield hidden
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-        os.close(lock)
+    return _hidden(parent, "", folder=True)
 
 
 def orphans(folder: Path) -> Iterator[Path]:
@@ -114,8 +103,9 @@ def remove_leftovers(folders: Iterable[Path]) -> None:
                     _remove_if_orphaned(Path(entry.path))
 
 
-def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
-    """Create and lock a hidden file or folder. Returns it with the handle that holds the lock."""
+@contextmanager
+def _hidden(parent: Path, suffix: str, folder: bool = False) -> Iterator[Path]:
+    """Yield a hidden, locked file or folder; what is left of it is removed when the block ends."""
     for _ in range(MAX_TRIES):
         hidden = parent / f".ocrdet-tmp-{secrets.token_hex(6)}{suffix}"
         if folder:
@@ -124,9 +114,15 @@ def _reserve(parent: Path, suffix: str, folder: bool) -> tuple[Path, int]:
         else:
             handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         if lock_now(handle) and _is_at(handle, hidden):  # otherwise it was removed as a leftover before it was locked
-            return hidden, handle
+            break
         os.close(handle)
-    raise OSError(f"{parent}: no name for a temporary file")
+    else:
+        raise OSError(f"{parent}: no name for a temporary file")
+    try:
+        yield hidden
+    finally:
+        _remove(hidden)
+        os.close(handle)
 
 
 def _remove_if_orphaned(hidden: Path) -> None:
@@ -134,12 +130,17 @@ def _remove_if_orphaned(hidden: Path) -> None:
         handle = os.open(hidden, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
             if fcntl is not None and lock_now(handle, sure=True) and _is_at(handle, hidden):
-                if hidden.is_dir():
-                    shutil.rmtree(hidden, ignore_errors=True)
-                else:
-                    hidden.unlink()
+                _remove(hidden)
         finally:
             os.close(handle)
+
+
+def _remove(hidden: Path) -> None:
+    with suppress(OSError):
+        if hidden.is_dir():
+            shutil.rmtree(hidden, ignore_errors=True)
+        else:
+            hidden.unlink(missing_ok=True)
 
 
 def lock_now(handle: int, sure: bool = False) -> bool:
