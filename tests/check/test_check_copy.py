@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from resnet18_ocrdet.check.fixed_copy import copy_names, write_fixed_copy
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
-from resnet18_ocrdet.data.formats.icdar_text import looks_like_quads, parse_icdar_text, parse_lines
+from resnet18_ocrdet.data.formats.icdar_text import looks_like_quads, parse_lines
 from resnet18_ocrdet.data.formats.write_icdar import densified, line_of, regions_to_densify, write_icdar_text
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
-from resnet18_ocrdet.data.text_file import decode_text, lines_of, read_lines
+from resnet18_ocrdet.data.text_file import decode_text, label_lines, lines_of, read_lines
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.geometry.polygon import area, is_polygon
 from resnet18_ocrdet.structures import Polygon
@@ -134,7 +134,8 @@ def test_labels_that_icdar_text_cannot_represent(tmp_path: Path):
     texts = ["two\r\nlines", "a\tb", "nul\0", "###", "  padded ", "\ud800"]
     record = to_record(Path("1.png"), None, [*map(Region, broken), *(Region(QUAD, text) for text in texts)])
     write_icdar_text(tmp_path / "1.txt", record)
-    back = parse_icdar_text(tmp_path / "1.png", tmp_path / "1.txt", Report())
+    path, report = tmp_path / "1.txt", Report()
+    back = parse_lines(Path("1.png"), path, label_lines(path, report, None), report)
     assert back.texts == ("two  lines", "a b", "nul", "", "padded", "?")
     assert not back.ignore.any(), "a text that was ### must not become don't-care"
     assert len(read_lines(tmp_path / "1.txt")) == 6

@@ -39,7 +39,7 @@ from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.polygon_repair import repair_record
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.data.splits import custom
-from resnet18_ocrdet.data.text_file import TextLine, lines_of
+from resnet18_ocrdet.data.text_file import TextLine, label_lines, lines_of
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.geometry.overlap import to_shapes
 from resnet18_ocrdet.geometry.polygon import is_tangle
@@ -121,7 +121,8 @@ def test_a_huge_file_of_lines_is_not_kept_in_memory(tmp_path: Path):
     path = tmp_path / "1.txt"
     path.write_bytes(b"1,2,3,4,5,6,7,8,a\n" * 400_000)
     tracemalloc.start()
-    record = icdar_text.parse_icdar_text(tmp_path / "1.png", path, report := Report())
+    lines = label_lines(path, report := Report(), image := tmp_path / "1.png")
+    record = icdar_text.parse_lines(image, path, lines, report)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [finding.code for finding in report] == ["GT028"] and record.lost == findings.MAX_REGIONS + 1

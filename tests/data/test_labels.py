@@ -13,9 +13,10 @@ import pytest
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2015, icdar_text
-from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, parse_icdar_text
+from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, parse_lines
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
+from resnet18_ocrdet.data.text_file import label_lines
 
 BOX = "10,20,30,20,30,40,10,40"
 
@@ -25,8 +26,9 @@ def parse(tmp_path):
     def write_and_parse(content, **arguments):
         path = tmp_path / "gt_img_1.txt"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        write_and_parse.report = Report()
-        return parse_icdar_text(Path("img_1.jpg"), path, write_and_parse.report, **arguments)
+        write_and_parse.report = report = Report()
+        image = Path("img_1.jpg")
+        return parse_lines(image, path, label_lines(path, report, image), report, **arguments)
 
     return write_and_parse
 
@@ -203,7 +205,8 @@ def test_binary_files_are_not_text(parse, content):
 
 def test_missing_file(tmp_path):
     report = Report()
-    assert parse_icdar_text(Path("a.jpg"), tmp_path / "none.txt", report).lost == 1
+    image, path = Path("a.jpg"), tmp_path / "none.txt"
+    assert parse_lines(image, path, label_lines(path, report, image), report).lost == 1
     assert "none.txt: cannot be read: No such file" in report[0].text
 
 

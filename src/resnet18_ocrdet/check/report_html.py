@@ -19,7 +19,7 @@ from ..viz.crops import GREEN, ORANGE, RED, Layer, draw_crop
 from ..viz.draw import DONT_CARE
 from ..viz.html import Figure, spread_over_images, write_page
 from .dataset import CheckResult
-from .label_audit import MEANING, AuditedImage, IssueKind, LabelAudit, LabelIssue
+from .label_audit import MEANING, IssueKind, LabelAudit
 from .report_json import codes_found
 
 EXAMPLES = 6  # pictures per code
@@ -105,35 +105,33 @@ def _place(finding: Finding, root: Path) -> str:
 def _figure(finding: Finding, records: dict[Path, LabelRecord], root: Path) -> Figure | None:
     """None if the finding has no image that can be read."""
     record = records.get(finding.image) if finding.image else None
-    image = None if record is None else _readable(record)
-    if record is None or image is None:
+    if record is None:
         return None
     in_label_file = record.label_path == finding.path and finding.line > 0
     regions = [r for r in range(len(record.polygons)) if in_label_file and record.line(r) == finding.line]
     place = _place(finding, root)
     texts = [record.texts[region] for region in regions if record.texts[region]]
     note = f" “{texts[0][:60]}”" if texts else ""
-    return Figure(draw_finding(image, record, regions), f"{place}: {finding.detail}" if finding.detail else place, note)
+    return _picture(record, regions, (), f"{place}: {finding.detail}" if finding.detail else place, note)
 
 
 def _label_section(kind: IssueKind, labels: LabelAudit, root: Path) -> dict[str, Any]:
     ranked = labels.ranked(kind)
-    drawn = (_label_figure(image, issue, root) for image, issue in ranked[:LABEL_EXAMPLES])
-    figures = [figure for figure in drawn if figure]
+    figures = []
+    for image, issue in ranked[:LABEL_EXAMPLES]:
+        predicted = [image.predictions.quads[m].polygon for m in issue.detections]
+        caption = f"{image.place(issue, root)}: {issue.suspicion:.2f}"
+        if figure := _picture(image.record, issue.regions, predicted, caption):
+            figures.append(figure)
     return {"kind": kind, "meaning": MEANING[kind], "number": len(ranked), "figures": figures}
 
 
-def _label_figure(image: AuditedImage, issue: LabelIssue, root: Path) -> Figure | None:
-    pixels = _readable(image.record)
-    if pixels is None:
-        return None
-    predicted = [image.predictions.quads[m].polygon for m in issue.detections]
-    drawn = draw_finding(pixels, image.record, issue.regions, predicted)
-    return Figure(drawn, f"{image.place(issue, root)}: {issue.suspicion:.2f}")
-
-
-def _readable(record: LabelRecord) -> Image | None:
+def _picture(
+    record: LabelRecord, regions: Sequence[int], predicted: Sequence[Polygon], caption: str, note: str = ""
+) -> Figure | None:
+    """See `draw_finding`; None if the image cannot be read."""
     try:
-        return read_image(record.image_path)
+        image = read_image(record.image_path)
     except UserError:
         return None
+    return Figure(draw_finding(image, record, regions, predicted), caption, note)

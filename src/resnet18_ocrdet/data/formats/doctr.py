@@ -40,9 +40,7 @@ def recognise(root: Path) -> str | None:
 
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
-    """Read the splits that exist. marks: names of classes whose regions are don't-care.
-
-    Raises UserError if `root` cannot be listed."""
+    """Read the splits that exist. marks: classes that are don't-care. Raises UserError if `root` cannot be listed."""
     check_root(root)
     folders = {folder: split_of(folder.name) if folder != root else None for folder in _set_folders(root)}
     listed = [entry for folder, split in folders.items() for entry in read_labels(folder, split, report, marks)]

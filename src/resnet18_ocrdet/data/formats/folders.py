@@ -53,10 +53,16 @@ def _side_by_side(root: Path) -> bool:
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
-    """Read the splits that exist; a root with images/ and labels/ is "train".
+    """Read the splits that exist, from its list if there is one, else from its folder; images/ with labels/ is "train".
 
     Raises UserError if there are none, or a folder of labels is missing."""
-    pairs = {split: found for split in SPLITS if (found := find_pairs(root, split, report)) is not None}
+    pairs: dict[str, list[Pair]] = {}
+    for split in SPLITS:
+        list_path, images = root / f"{split}_list.txt", root / f"{split}_images"
+        if is_file(list_path):
+            pairs[split] = listed_pairs(list_path, split, report)
+        elif is_folder(images):
+            pairs[split] = pair_folders(images, label_folder(root, f"{split}_"), LABEL_NAMES, report)
     if not pairs and is_folder(root / "images"):
         pairs["train"] = pair_folders(root / "images", label_folder(root, ""), LABEL_NAMES, report)
     if not pairs and _side_by_side(root):
@@ -72,16 +78,6 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
         split: [parse_lines(image, label, lines[label], report, marks, quads) for image, label in found]
         for split, found in pairs.items()
     }
-
-
-def find_pairs(root: Path, split: str, report: Report) -> list[Pair] | None:
-    """Pair images and labels of one split, from its list if there is one, else from its folder; None without either."""
-    list_path, images = root / f"{split}_list.txt", root / f"{split}_images"
-    if is_file(list_path):
-        return listed_pairs(list_path, split, report)
-    if not is_folder(images):
-        return None
-    return pair_folders(images, label_folder(root, f"{split}_"), LABEL_NAMES, report)
 
 
 def label_folder(root: Path, prefix: str) -> Path:

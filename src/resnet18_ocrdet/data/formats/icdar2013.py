@@ -59,7 +59,8 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
     """Parse one line: the corners of its box, clockwise from the top left.
 
     Raises LabelError for fewer than 4 numbers, and for 8 or more, which are a quad."""
-    *fields, rest = _cut(text.strip())
+    fields = _SEPARATOR.split(text.strip(), maxsplit=BOX_NUMBERS)
+    rest = fields.pop() if len(fields) > BOX_NUMBERS or not fields[-1] else ""
     if len(fields) < BOX_NUMBERS:
         raise LabelError("GT018", f"{len(fields)} fields: a box needs 4 numbers, left top right bottom")
     left, top, right, bottom = read_numbers(fields)
@@ -68,16 +69,6 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
         raise LabelError("GT022", "8 numbers: a box has 4, left top right bottom")
     text = _unquote(rest)
     return Region(to_polygon([left, top, right, top, right, bottom, left, bottom]), text, text in marks, line)
-
-
-def _cut(text: str) -> list[str]:
-    """Cut off up to four fields, separated by commas or spaces; the rest comes last, "" if there is none."""
-    fields: list[str] = []
-    while text and len(fields) < BOX_NUMBERS:
-        field, *rest = _SEPARATOR.split(text, maxsplit=1)
-        fields.append(field)
-        text = rest[0] if rest else ""
-    return [*fields, text]
 
 
 def _unquote(text: str) -> str:

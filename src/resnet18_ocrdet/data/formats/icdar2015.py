@@ -9,7 +9,8 @@ from ...errors import UserError
 from ..file_names import is_folder
 from ..findings import Report
 from ..record import LabelRecord
-from .icdar_text import ICDAR_IGNORE_MARKS, parse_icdar_text
+from ..text_file import label_lines
+from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
 from .locate import files_in
 from .pairing import pair_folders
 
@@ -54,4 +55,4 @@ def _read_split(images: Path, labels: Path, report: Report, marks: Sequence[str]
         if not is_folder(missing):
             raise UserError(f"{images.parent}: found {present.name}/ but not {missing.name}/; each split needs both")
     pairs = pair_folders(images, labels, ("gt_{stem}.txt",), report)
-    return [parse_icdar_text(image, label, report, marks) for image, label in pairs]
+    return [parse_lines(image, label, label_lines(label, report, image), report, marks) for image, label in pairs]

@@ -15,7 +15,7 @@ import numpy as np
 from ...structures import Polygon
 from ..findings import MAX_REGIONS, TOO_MANY, Report
 from ..record import LabelRecord, Region, to_record
-from ..text_file import TextLine, label_lines, quoted
+from ..text_file import TextLine, quoted
 
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
 QUAD_NUMBERS = 8  # x and y of 4 corners
@@ -40,20 +40,15 @@ class Numbers(NamedTuple):
     separator: int  # index of the separator between them; -1: none of the usual ones
 
 
-def parse_icdar_text(
-    image: Path, path: Path, report: Report, marks: Sequence[str] = ICDAR_IGNORE_MARKS, quads: bool = True
-) -> LabelRecord:
-    """Read one label file; see `parse_lines`. An empty file has no regions.
-
-    A file that cannot be read is reported; its record has no regions and one lost region."""
-    lines = label_lines(path, report, image)
-    return parse_lines(image, path, lines, report, marks, quads)
-
-
 def parse_lines(
-    image: Path, path: Path, lines: Sequence[TextLine] | None, report: Report, marks: Sequence[str], quads: bool
+    image: Path,
+    path: Path,
+    lines: Sequence[TextLine] | None,
+    report: Report,
+    marks: Sequence[str] = ICDAR_IGNORE_MARKS,
+    quads: bool = True,
 ) -> LabelRecord:
-    """Parse the lines of the label file `path`. lines: None for a file that could not be read.
+    """Parse the lines of the label file `path`. lines: None for a file that could not be read: one region is lost.
 
     quads: every line starts with 8 numbers, the rest is text. Otherwise the longest run of 2N >= 6 numbers is used.
     Lines that cannot be parsed are reported and counted as lost."""

@@ -22,7 +22,7 @@ from ..findings import Report
 from ..image_io import list_images
 from ..record import LabelRecord, Region, to_record
 from .json_file import describe, first_shown, has_key, is_not_json, peek, read_object, stated_size, text_of
-from .locate import IMAGE_FOLDERS, check_root, files_in, find_image, folders_in, locate
+from .locate import IMAGE_FOLDERS, files_in, find_image, folders_in, locate
 from .location import LabelError, Location
 from .points import to_polygon, to_rectangle
 from .split_names import ListedImage, group_by_split, split_below, split_of
@@ -47,7 +47,6 @@ def recognise(root: Path) -> str | None:
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist, by the names of folders. Raises UserError if a folder cannot be listed."""
-    check_root(root)
     images = list_images(root)
     by_stem: dict[Path, list[Path]] = {}
     for image in images:

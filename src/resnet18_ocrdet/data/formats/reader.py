@@ -12,19 +12,7 @@ from typing import Protocol
 
 from ..findings import Report
 from ..record import LabelRecord
-from . import (
-    coco,
-    ctw1500,
-    doctr,
-    folders,
-    icdar2013,
-    icdar2015,
-    labelme,
-    mmocr,
-    msra_td500,
-    ppocr,
-    totaltext,
-)
+from . import coco, ctw1500, doctr, folders, icdar2013, icdar2015, labelme, mmocr, msra_td500, ppocr, totaltext
 
 
 class LabelFormat(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..findings import Report
 from ..record import LabelRecord
@@ -63,7 +63,7 @@ def _add(found: dict[Path, ListedImage], entry: ListedImage, report: Report) -> 
         return
     path, other = entry.record.label_path, first.record.label_path
     where = f"{other.name}:{first.line}" if other and first.line else str(other and other.name)
-    if _same_labels(first.record, entry.record):
+    if _labels(first.record) == _labels(entry.record):
         report.add("FS080", path or image, entry.line, f"'{image.name}' is already in {where}", image)
     else:
         detail = f"'{image.name}' is already in {where} with different regions; the first entry is used"
@@ -72,10 +72,6 @@ def _add(found: dict[Path, ListedImage], entry: ListedImage, report: Report) -> 
         found[image] = first._replace(record=replace(first.record, lost=lost))
 
 
-def _same_labels(one: LabelRecord, other: LabelRecord) -> bool:
-    return (
-        one.texts == other.texts
-        and one.lost == other.lost
-        and one.ignore.tolist() == other.ignore.tolist()
-        and [polygon.tolist() for polygon in one.polygons] == [polygon.tolist() for polygon in other.polygons]
-    )
+def _labels(record: LabelRecord) -> tuple[Any, ...]:
+    """What two entries for one image must have in common."""
+    return record.texts, record.lost, record.ignore.tolist(), [polygon.tolist() for polygon in record.polygons]
