@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..geometry.polygon import transform
 from ..structures import Image, Picture, Polygon, Resize
@@ -202,12 +201,10 @@ def _tilt(w: float, h: float, strength: float, rng: np.random.Generator) -> Matr
     """A perspective that moves the corners of a centred w×h frame by up to `strength` of its sides; it stays convex."""
     corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]], np.float32) / 2
     shift = (rng.uniform(-strength, strength, (4, 2)) * (w, h)).astype(np.float32)
-    while not (_corner_products(corners + shift) > MIN_CORNER * w * h).all():
+    while True:
+        quad = corners + shift
+        before, after = quad - np.roll(quad, 1, axis=0), np.roll(quad, -1, axis=0) - quad
+        turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]  # at each corner; positive in a convex quad
+        if (turns > MIN_CORNER * w * h).all():
+            return np.asarray(cv2.getPerspectiveTransform(corners, quad), np.float64)
         shift /= 2
-    return np.asarray(cv2.getPerspectiveTransform(corners, corners + shift), np.float64)
-
-
-def _corner_products(quad: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(4,) cross products of the sides that meet at each corner, px²: all positive for a convex quad."""
-    before, after = quad - np.roll(quad, 1, axis=0), np.roll(quad, -1, axis=0) - quad
-    return np.asarray(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])

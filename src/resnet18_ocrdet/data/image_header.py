@@ -33,11 +33,16 @@ def read_header(path: Path) -> ImageHeader:
     Raises ImageFault for a file that is missing, empty, not an image, truncated, or larger than `check_size` allows."""
     with open_image(path) as file:
         header, kind = _parse_header(path, file)
-    if header is None:
-        return _decoded(path, kind)
-    if header.orientation in QUARTER_TURNS:
-        return ImageHeader(header.width, header.height, header.orientation)
-    return header
+    if header is not None:
+        turned = header.orientation in QUARTER_TURNS
+        return ImageHeader(header.width, header.height, header.orientation) if turned else header
+    try:
+        return ImageHeader(*read_image(path).shape[:2], orientation=1)
+    except ImageFault as fault:
+        if fault.code != "IM053" or not kind:
+            raise
+        message = f"{path}: a {kind} file that cannot be decoded: damaged, truncated, or of an unsupported kind"
+        raise ImageFault(message, "IM052") from None
 
 
 def _parse_header(path: Path, file: BinaryIO) -> tuple[ImageHeader | None, str]:
@@ -70,15 +75,3 @@ def _has_strips(image: PIL.TiffImagePlugin.TiffImageFile, file: BinaryIO) -> boo
         if ends := [int(start) + int(length) for start, length in places]:
             return max(ends) <= size
     return False
-
-
-def _decoded(path: Path, kind: str) -> ImageHeader:
-    """Decode a file to check it. kind: format from its header, "" if none. Raises ImageFault."""
-    try:
-        height, width = read_image(path).shape[:2]
-    except ImageFault as fault:
-        if fault.code != "IM053" or not kind:
-            raise
-        message = f"{path}: a {kind} file that cannot be decoded: damaged, truncated, or of an unsupported kind"
-        raise ImageFault(message, "IM052") from None
-    return ImageHeader(height, width, 1)

@@ -79,18 +79,17 @@ def read_image(path: Path, reduce: int = 1) -> Image:
         check_size(path, *size)
     if is_jpeg and (scans := scan_count(raw, header, MAX_SCANS)) > MAX_SCANS:
         raise ImageFault(f"{path}: a JPEG with {scans} scans; at most {MAX_SCANS} are decoded", "IM052")
-    if (
-        is_jpeg
-        and reduce > 1
-        and (size is None or (any(side % reduce for side in size) and _from_header(path, raw, orientation_of, 1) != 1))
-    ):
+    is_even = size is not None and not any(side % reduce for side in size)
+    if is_jpeg and not is_even and (size is None or _from_header(path, raw, orientation_of, 1) != 1):
         reduce = 1  # the reduced pixels of a rotated image would not start at the first one of the upright image
     data = np.frombuffer(raw, np.uint8)
     try:
         if is_jpeg:
             pixels: NDArray[Any] | None = cv2.imdecode(data, _REDUCED[reduce] | cv2.IMREAD_COLOR_RGB)
         else:
-            pixels = _decode_any(path, raw, data)
+            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # with bit depth and transparency: BGR(A)
+            if pixels is not None and raw.startswith(_EXIF_IGNORED) and (b"eXIf" in raw or b"EXIF" in raw):
+                pixels = rotate_upright(pixels, _from_header(path, raw, orientation_of, 1))
     except cv2.error as error:
         raise _fault_of_opencv(path, error) from None
     except MemoryError:
@@ -166,14 +165,6 @@ def open_image(path: Path) -> Iterator[BufferedReader]:
         raise ImageFault(f"{path}: cannot be read: {error.strerror or error}", "IM055") from None
     except MemoryError:
         raise ImageFault(f"{path}: the file is larger than the free memory", "IM064") from None
-
-
-def _decode_any(path: Path, raw: bytes, data: NDArray[np.uint8]) -> NDArray[Any] | None:
-    """Decode with bit depth and transparency. Returns (H, W) or (H, W, 3 or 4), BGR(A); None if it fails."""
-    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # ignores the EXIF orientation
-    if pixels is None or not raw.startswith(_EXIF_IGNORED) or (b"eXIf" not in raw and b"EXIF" not in raw):
-        return pixels
-    return rotate_upright(pixels, _from_header(path, raw, orientation_of, 1))
 
 
 def orientation_of(image: PIL.Image.Image) -> int:

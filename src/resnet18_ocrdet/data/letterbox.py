@@ -32,7 +32,7 @@ def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int
         if (h, w) != image.shape[:2]:
             image = np.asarray(cv2.resize(image, (w, h), interpolation=how), np.uint8)
     filled = (height, width) if resize == "fit" else (scaled_height, scaled_width)
-    canvas = np.zeros((_round_up(filled[0], stride), _round_up(filled[1], stride), 3), np.uint8)
+    canvas = np.zeros((*(-(-side // stride) * stride for side in filled), 3), np.uint8)  # rounded up
     canvas[:scaled_height, :scaled_width] = image
     transform = ResizeTransform(
         original_height, original_width, scaled_height / original_height, scaled_width / original_width
@@ -52,7 +52,3 @@ def scale_to(h: int, w: int, height: int, width: int, resize: Resize) -> tuple[f
     else:
         scale = float(np.sqrt(height * width / (h * w)))
     return scale, scale
-
-
-def _round_up(side: int, stride: int) -> int:
-    return -(-side // stride) * stride

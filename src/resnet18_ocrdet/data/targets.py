@@ -20,6 +20,8 @@ from ..structures import Polygon
 
 Plane = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+PlacedWindow = tuple[Floats, int, int]
+"""A window, and its left column and top row in the image."""
 
 MANY_VERTICES = 64  # an outline with more is simplified: traced masks have hundreds, a fraction of a pixel apart
 SIMPLIFY_PX = 0.5  # largest distance of the simplified outline from the labelled one
@@ -192,17 +194,12 @@ def distance_maps(regions: Sequence[ThresholdRegion], height: int, width: int) -
 
 
 def _update_distances(
-    targets: Sequence[tuple[Floats, int, int]],
-    start: Floats,
-    end: Floats,
-    reach: Floats,
-    windows: Floats,
-    size: tuple[int, int],
+    targets: Sequence[PlacedWindow], start: Floats, end: Floats, reach: Floats, windows: Floats, size: tuple[int, int]
 ) -> None:
     """Take the minimum with the squared distances from edges and their first vertices: start, end (E, 2), reach (E,).
 
-    targets: E windows to update, each with its left column and top row in the image; windows: (E, 4), left, top, right,
-    bottom (exclusive) of the window of each edge; size: height and width of the image."""
+    targets: E windows to update; windows: (E, 4), left, top, right, bottom (exclusive) of the window of each edge;
+    size: height and width of the image."""
     height, width = size
     edge = end - start
     length = np.hypot(edge[:, 0], edge[:, 1])[:, None]

@@ -98,14 +98,15 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
     if rng.random() < DONT_CARE_SHARE:
         legibility = UNCLEAR[int(rng.integers(len(UNCLEAR)))]
     chinese = bool(rng.random() < CHINESE_SHARE)
-    style = _draw_style(rng, kind, legibility, chinese, faces, math.sqrt(layout.height * layout.width))
+    style = _draw_style(rng, kind, legibility == "tiny", chinese, faces, math.sqrt(layout.height * layout.width))
     angle = _draw_angle(rng)
     texts = _draw_texts(rng, kind, legibility, chinese)
     panel = _draw_panel(rng) if rng.random() < kind.panel else None
     bend_draw, bend_upwards = rng.random(2)
-    view = _draw_perspective(rng)
+    view = _draw_view(rng)
     overhang = CUT_OVERHANG if rng.random() < CUT_SHARE else 0.0
-    reach = _reach(angle, layout.height, layout.width)
+    cos, sin = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    reach = 0.85 * min(layout.width / max(cos, 1e-6), layout.height / max(sin, 1e-6))  # of a line in the image
     setting = set_block(texts, style, chinese, reach, 0.0 if legibility == "tiny" else MIN_INK_PX)
     if setting is None:
         return None
@@ -124,20 +125,15 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
 
 
 def _draw_style(
-    rng: np.random.Generator,
-    kind: BlockKind,
-    legibility: Legibility,
-    chinese: bool,
-    faces: tuple[str, ...],
-    side: float,
+    rng: np.random.Generator, kind: BlockKind, is_tiny: bool, chinese: bool, faces: tuple[str, ...], side: float
 ) -> Style:
     growth = max(1.0, side / BASE_SIDE)
     cap = MEDIAN_CAP_PX * kind.size * growth**SIZE_GROWTH * math.exp(CAP_SPREAD * float(rng.standard_normal()))
     cap = min(max(cap, CAP_RANGE_PX[0]), CAP_RANGE_PX[1] * growth**TOP_GROWTH)
-    if legibility == "tiny":
+    if is_tiny:
         cap = float(rng.uniform(3.5, 5.0))
     face = faces[int(rng.integers(len(faces)))]
-    tracking = float(rng.uniform(0.1, 0.35)) if rng.random() < 0.12 and legibility != "tiny" else 0.0
+    tracking = float(rng.uniform(0.1, 0.35)) if rng.random() < 0.12 and not is_tiny else 0.0
     return Style(
         face=CHINESE_FACE if chinese and face in LATIN_FACES else face,
         cap_height=cap,
@@ -162,12 +158,6 @@ def _draw_angle(rng: np.random.Generator) -> float:
     return float(rng.choice((-90.0, 90.0)) + rng.normal(0.0, 3.0))
 
 
-def _reach(angle: float, height: int, width: int) -> float:
-    """Longest line that fits into the image in this direction, px."""
-    cos, sin = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
-    return 0.85 * min(width / max(cos, 1e-6), height / max(sin, 1e-6))
-
-
 def _draw_texts(rng: np.random.Generator, kind: BlockKind, legibility: Legibility, chinese: bool) -> list[list[str]]:
     case = ("upper", "title", "lower")[int(rng.integers(3))]
     lines = []
@@ -187,12 +177,12 @@ def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> warp.Bend 
     return warp.Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
 
 
-def _draw_perspective(rng: np.random.Generator) -> warp.Perspective:
-    """Shear and perspective; none for half of the blocks."""
+def _draw_view(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Shear and perspective, see `warp.placement_matrix`; none for half of the blocks."""
     strength, lean, across, down = (float(share) for share in rng.random(4))
     if strength < 0.5:
-        return warp.FRONTAL
-    return warp.Perspective(0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5))
+        return 0.0, 0.0, 0.0
+    return 0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5)
 
 
 def _draw_panel(rng: np.random.Generator) -> Panel:

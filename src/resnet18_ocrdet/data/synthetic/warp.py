@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,17 +22,6 @@ class Bend:
 
     radius: float  # of the canvas's middle row, canvas px
     upwards: bool  # the middle of the line is its highest point
-
-
-class Perspective(NamedTuple):
-    """Shear and perspective of a surface."""
-
-    shear: float  # change of x per y
-    across: float  # relative change of scale over the width
-    down: float  # relative change of scale over the height
-
-
-FRONTAL = Perspective(0.0, 0.0, 0.0)
 
 
 def bent_size(flat_size: tuple[int, int], bend: Bend) -> tuple[int, int]:
@@ -89,15 +77,19 @@ def _sample(mask: NDArray[np.uint8], from_x: NDArray[np.floating], from_y: NDArr
 
 
 def placement_matrix(
-    size: tuple[float, float], scale: float, centre: tuple[float, float], angle: float, view: Perspective = FRONTAL
+    size: tuple[float, float],
+    scale: float,
+    centre: tuple[float, float],
+    angle: float,
+    view: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> NDArray[np.float64]:
     """(3, 3) matrix from a canvas of `size` (width, height) to the image.
 
     scale: image px per canvas px at the centre. centre: position of the canvas centre, image px. angle: degrees,
-    clockwise on screen."""
-    width, height = size
+    clockwise on screen. view: change of x per y, and relative change of scale over the width and over the height."""
+    (width, height), (shear, across, down) = size, view
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    lean = np.array([[1, view.shear, 0], [0, 1, 0], [view.across / width, view.down / height, 1]], np.float64)
+    lean = np.array([[1, shear, 0], [0, 1, 0], [across / width, down / height, 1]], np.float64)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / scale]], np.float64)
     return shift(*centre) @ turn @ lean @ shift(-width / 2, -height / 2)
 
