@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..data.letterbox import EXACT, letterbox, scale_to
 from ..model.contract import Contract
@@ -15,18 +15,14 @@ from .loading import LoadedModel, exported_precision
 from .postprocess import Decoder, ProbMap
 from .tiling import joined, spans, tiled_map
 
+if TYPE_CHECKING:  # torch is imported for a checkpoint only
+    from .torch_network import TorchNetwork
+
 MIN_SCALE = 0.5  # an image that is scaled down below this loses text that its pixels show
 
 
-class Network(Protocol):
-    """What runs the network: `ExportedNetwork` or `TorchNetwork`."""
-
-    @property
-    def batch_size(self) -> int:
-        """Canvases that are fastest together."""
-
-    def __call__(self, canvases: Sequence[Image]) -> list[ProbMap]:
-        """Canvases of one size, (H, W, 3) uint8 RGB -> their probability maps, (H, W) float32 0..1."""
+Network: TypeAlias = "ExportedNetwork | TorchNetwork"
+"""Canvases to probability maps, `batch_size` at a time."""
 
 
 class Prepared(NamedTuple):

@@ -23,8 +23,7 @@ from .bundled import EXPORTED
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint
 from .plain_values import is_count, is_number
-from .tensor_file import is_state, read_tensors
-from .tensor_names import LONGEST_LINE, describe_tensors, mismatch
+from .tensor_file import LONGEST_LINE, describe_tensors, is_state, mismatch, read_tensors
 
 SCHEMA = 3
 NOT_LOADED = {

@@ -19,7 +19,7 @@ from ..errors import UserError
 from .contract import Contract
 from .dbnet import DBNet
 from .layers import IMAGENET_MEAN, IMAGENET_STD
-from .tensor_names import COUNTER, DEFORMABLE, state_in
+from .tensor_file import COUNTER, DEFORMABLE, state_in
 
 State = dict[str, Tensor]
 
@@ -49,30 +49,20 @@ class Layout(NamedTuple):
     program: str
     prefixes: Mapping[str, str]  # of their names, without wrapping -> of ours
     unused: str  # pattern of names that the detector does not need
-    blue_first: bool
-    finest_first: bool  # order of the levels in the neck's map; ours has the coarsest first
-    mean: tuple[float, float, float]  # in the order of their channels, of values 0..1
-    std: tuple[float, float, float]
-    bin_thresh: float
-    box_thresh: float
+    blue_first: bool = False
+    finest_first: bool = False  # order of the levels in the neck's map; ours has the coarsest first
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # in the order of their channels, of values 0..1
+    std: tuple[float, float, float] = IMAGENET_STD
+    bin_thresh: float = 0.3
+    box_thresh: float = 0.3
 
 
-MMOCR = Layout(
-    "MMOCR",
-    FROM_MMOCR,
-    r"data_preprocessor\.",
-    False,
-    True,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    bin_thresh=0.3,
-    box_thresh=0.3,
-)
+MMOCR = Layout("MMOCR", FROM_MMOCR, r"data_preprocessor\.", finest_first=True)
 # subtracted from blue, green, red in this order (they are means of red, green, blue), then divided by 255
 DB_MEAN = (122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255)
 SERVED_MEAN = (123.68 / 255, 116.78 / 255, 103.94 / 255)  # ModelScope's own inference
 UNUSED = r"backbone\.(fc|smooth)\.|criterion\."
-DB = Layout("MhLiao/DB", FROM_DB, UNUSED, True, False, DB_MEAN, (1.0, 1.0, 1.0), bin_thresh=0.3, box_thresh=0.6)
+DB = Layout("MhLiao/DB", FROM_DB, UNUSED, blue_first=True, mean=DB_MEAN, std=(1.0, 1.0, 1.0), box_thresh=0.6)
 MODELSCOPE_TRAINED = DB._replace(program="ModelScope training checkpoint", bin_thresh=0.2, box_thresh=0.3)
 MODELSCOPE = MODELSCOPE_TRAINED._replace(program="ModelScope", mean=SERVED_MEAN)
 

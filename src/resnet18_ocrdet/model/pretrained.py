@@ -11,8 +11,7 @@ import torch
 from ..errors import UserError
 from ..runtime.regular_file import open_regular
 from .backbone import Backbone
-from .tensor_file import is_state, read_tensors
-from .tensor_names import COUNTER, mismatch
+from .tensor_file import COUNTER, is_state, mismatch, read_tensors
 
 
 def load_imagenet(backbone: Backbone, source: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads what torch.save wrote, from a source that is not trusted: without executing code, and not larger than the file.
+"""Reads what torch.save wrote, from a source that is not trusted, and explains why its tensors do not fit a network.
 
 torch.save writes zips without compression. A compressed one could expand to a thousand times its size.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, TypeGuard
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
@@ -15,13 +17,22 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ..errors import UserError
+from ..runtime.messages import count, one_line
 
 LOCAL, END, LOCATOR, END64 = b"PK\3\4", b"PK\5\6", b"PK\6\7", b"PK\6\6"  # signatures of zip records
+COUNTER = "num_batches_tracked"  # of batch norm: absent in old files, not used in inference
+DEFORMABLE = "conv2_offset"  # the layer that computes the offsets, in MhLiao/DB and its descendants
+LONGEST_LINE = 1000  # characters of an error message
+MOST_PARTS = 8  # of a tensor's name in this network, at least
+WRAPPERS = {  # first part of a tensor's name -> where it comes from
+    "module": " (of DistributedDataParallel: save the state dict of its .module)",
+    "_orig_mod": " (of torch.compile: save the state dict of its ._orig_mod)",
+}
 WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # int64: counters of batch norm
 
 
 def read_tensors(file: BinaryIO) -> object:
-    """Tensors, on the CPU, and plain values.
+    """Tensors, on the CPU, and plain values; no code is executed.
 
     Raises UserError for what torch.save never writes, and what torch and `zipfile` raise for a damaged file."""
     _refuse_compressed(file)
@@ -52,6 +63,60 @@ def is_state(state: object) -> TypeGuard[dict[str, Tensor]]:
     return isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) and value.dtype in WEIGHTS for name, value in state.items()
     )
+
+
+def mismatch(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], optional: Collection[str] = ()) -> str | None:
+    """Why a network cannot load a state dict, in one line; None if it can. optional: names that may be missing."""
+    missing = sorted(wanted.keys() - given.keys() - set(optional))
+    unknown = sorted(given.keys() - wanted.keys())
+    reshaped = sorted(key for key in wanted.keys() & given.keys() if wanted[key].shape != given[key].shape)
+    if first := (reshaped + missing + unknown)[:1]:
+        total = len(wanted) - len(optional)
+        return one_line(
+            f"{total - len(missing) - len(reshaped)} of {total} tensors fit; {len(missing)} missing, {len(unknown)} "
+            f"unknown, {len(reshaped)} of another shape (first: {first[0]}){_explain(wanted, unknown)}",
+            LONGEST_LINE,
+        )
+    bad = [key for key, value in given.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    return f"{count(len(bad), 'tensor')} with NaN or infinity (first: {bad[0]})" if bad else None
+
+
+def state_in(content: object) -> dict[str, Tensor] | None:
+    """Tensors by name in a file: at the top level, or under one of its keys."""
+    for node in (content, *(content.values() if isinstance(content, dict) else [])):
+        if isinstance(node, dict) and node and all(isinstance(value, Tensor) for value in node.values()):
+            return {str(name): value for name, value in node.items()}
+    return None
+
+
+def _explain(wanted: Collection[str], unknown: Sequence[str]) -> str:
+    """The likely reason for unknown names: a prefix, or another architecture; empty if there is none."""
+    longer = Counter(name.removesuffix(tail) for name in unknown if (tail := _tail(name, wanted)))
+    if longer:
+        prefix, found = longer.most_common(1)[0]
+        return f"; {found} names fit without the prefix '{prefix}'{WRAPPERS.get(prefix.split('.')[0], '')}"
+    if any(DEFORMABLE in name for name in unknown):
+        return "; it has deformable convolutions, and this network has none"
+    return ""
+
+
+def describe_tensors(content: object, needed: frozenset[str]) -> str:
+    """The tensors in a file of another program; empty without any, or for an incomplete file of ours."""
+    if isinstance(content, dict) and len(needed & content.keys()) > len(needed) / 2:
+        return ""
+    state = state_in(content)
+    if state is None:
+        return ""
+    first = next(iter(state))
+    deformable = "; it has deformable convolutions" if any(DEFORMABLE in name for name in state) else ""
+    return f": it holds {len(state)} tensors, first '{first}'{WRAPPERS.get(first.split('.')[0], '')}{deformable}"
+
+
+def _tail(name: str, wanted: Collection[str]) -> str | None:
+    """The wanted name that `name` ends with, after at least one more part."""
+    parts = name.split(".")
+    cuts = range(max(1, len(parts) - MOST_PARTS), len(parts))
+    return next((tail for cut in cuts if (tail := ".".join(parts[cut:])) in wanted), None)
 
 
 def _unusual(tensor: Tensor) -> str | None:

@@ -64,15 +64,6 @@ class TrainState:
     buffers: list[Tensor] | None = None  # as they were before the current step; None between steps
     updating: bool = False  # from the guard's verdict to the end of the step
 
-    def begin_step(self) -> None:
-        """Remember what the forward pass will change."""
-        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
-
-    def end_step(self) -> None:
-        """Count it."""
-        self.step += 1
-        self.buffers, self.updating = None, False
-
     def undo(self) -> bool:
         """Go back to the beginning of the current step. False when it is too late for that."""
         if self.updating:
@@ -144,7 +135,7 @@ def train_one_epoch(
         lr = schedule(epoch) * state.guard.lr_scale
         for group in state.optimizer.param_groups:
             group["lr"] = lr * group["lr_factor"]
-        state.begin_step()
+        state.buffers = [buffer.clone() for buffer in state.model.buffers()]  # the forward pass changes them
         means = add_up_gradients(state, batches, criterion, compute)
         loss, has_text, cross_entropy, gradient = read_back(means, finish_gradients(state, clip_norm))
         names = tuple(name for batch in batches for name in batch.names)
@@ -165,7 +156,8 @@ def train_one_epoch(
         if verdict is not Verdict.GOOD:
             names = compute.world.joined(names)
         state.scaler.update()
-        state.end_step()
+        state.step += 1
+        state.buffers, state.updating = None, False
         now = time.perf_counter()
         waited, took = arrived - began, now - began
         yield StepRecord(state.step, epoch, lr, loss, gradient, verdict, mining, has_text, waited, took, names, images)
