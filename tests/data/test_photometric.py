@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.photometric import add_noise, compress, draw_blur, draw_jpeg, draw_noise, draw_shading, shade
+from resnet18_ocrdet.data.photometric import add_noise, compress, draw_jpeg, draw_noise, draw_shading, shade
 from resnet18_ocrdet.structures import Sample
 
 GREY = np.full((200, 300, 3), 160, np.uint8)
@@ -25,20 +25,17 @@ def test_changes_are_applied_from_the_scene_to_the_file():
     assert names == ["shade", "transform_color", "blur", "add_noise", "compress"]
 
 
-@pytest.mark.parametrize(
-    ("draw", "probability"), [(draw_blur, 0.6), (draw_noise, 0.2), (draw_jpeg, 0.4), (draw_shading, 0.8)]
-)
-def test_probability_and_strength_are_multiplied(draw, probability):
+@pytest.mark.parametrize(("key", "probability"), [("blur", 0.6), ("noise", 0.2), ("jpeg", 0.4), ("shading", 0.8)])
+def test_probability_and_strength_are_multiplied(key, probability):
     for strength in (1.0, 0.5):
-        drawn = [draw(probability, strength, np.random.default_rng(seed)) is not None for seed in range(600)]
+        augment = Augment(color=0.0, photometric=strength, **{key: probability})
+        drawn = [len(augment.draw_changes(np.random.default_rng(seed))) for seed in range(600)]
         assert np.mean(drawn) == pytest.approx(probability * strength, abs=0.07)
 
 
 def test_half_the_strength_gives_half_the_range():
     def values(draw, key, strength):
-        return [
-            draw(1 / strength, strength, np.random.default_rng(seed)).keywords[key] for seed in range(300)
-        ]  # always drawn
+        return [draw(strength, np.random.default_rng(seed)).keywords[key] for seed in range(300)]
 
     # noise 3 .. 14 levels, at half strength 3 .. 8.5; quality 85 .. 30, then 85 .. 57.5
     assert 12 < max(values(draw_noise, "std", 1.0)) <= 14 and 7 < max(values(draw_noise, "std", 0.5)) <= 8.5

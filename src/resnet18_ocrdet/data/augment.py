@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..structures import Picture, Resize, Sample
+from . import photometric
 from .geometric import GeometricTransform, Moves, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
 from .letterbox import scale_to
-from .photometric import Change, Stage, change, draw_blur, draw_color, draw_jpeg, draw_noise, draw_shading
+from .photometric import Change, Stage, change
 from .region_clipping import move_regions, regions_in_image
 
 
@@ -21,7 +22,7 @@ class Augment:
     scale_min, scale_max: zoom, log-uniform; 1 is the scale of the evaluation.
     perspective: largest shift of a corner as a fraction of the side.
     photometric: strength of all photometric changes, 0..1. color: largest relative change of brightness, contrast and
-    each channel. blur, noise, jpeg, shading: probabilities.
+    each channel. The others from blur on: probabilities.
     crop: True for a random window of the transformed image. False for the whole transformed image, padded: zoom 1 then
     fills the canvas, and larger zooms are limited to it.
     resize: how images are scaled in the evaluation (letterbox.py). evaluated_at: height and width of the evaluation;
@@ -34,11 +35,11 @@ class Augment:
     perspective: float = 0.0
     photometric: float = 1.0
     # in the order in which they are drawn: add new ones last, so that the draws of the others stay the same
-    color: float = change(draw_color, Stage.COLOR, 0.25)
-    blur: float = change(draw_blur, Stage.LENS)
-    noise: float = change(draw_noise, Stage.SENSOR)
-    jpeg: float = change(draw_jpeg, Stage.FILE)
-    shading: float = change(draw_shading, Stage.LIGHT)
+    color: float = change(photometric.draw_color, Stage.COLOR, 0.25, always=True)
+    blur: float = change(photometric.draw_blur, Stage.LENS)
+    noise: float = change(photometric.draw_noise, Stage.SENSOR)
+    jpeg: float = change(photometric.draw_jpeg, Stage.FILE)
+    shading: float = change(photometric.draw_shading, Stage.LIGHT)
     crop: bool = True
     resize: Resize = "keep"
     evaluated_at: tuple[int, int] | None = None
@@ -67,9 +68,15 @@ class Augment:
         return GeometricTransform(matrix, reduction(matrix, size, view))
 
     def draw_changes(self, rng: np.random.Generator) -> list[Change]:
-        """Draw the photometric changes, in the order in which they are applied."""
-        drawn = [(stage, draw(getattr(self, name), self.photometric, rng)) for name, stage, draw in _CHANGES]
-        return [apply for _, apply in sorted(drawn, key=lambda pair: pair[0]) if apply is not None]
+        """Draw the photometric changes, in the order in which they are applied.
+
+        No random number is drawn for a change whose key is 0."""
+        drawn: list[tuple[Stage, Change]] = []
+        for name, draw, stage, always in _CHANGES:
+            share = getattr(self, name) * self.photometric
+            if share > 0 and (always or rng.random() < share):
+                drawn.append((stage, draw(share if always else self.photometric, rng)))
+        return [apply for _, apply in sorted(drawn, key=lambda pair: pair[0])]
 
 
-_CHANGES = [(key.name, key.metadata["stage"], key.metadata["draw"]) for key in fields(Augment) if key.metadata]
+_CHANGES = [(key.name, *key.metadata["change"]) for key in fields(Augment) if key.metadata]

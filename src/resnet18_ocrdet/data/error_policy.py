@@ -59,20 +59,15 @@ def apply_error_policy(
         problems += _too_many_errors(splits, report, errors, limit)
     if problems:
         raise UserError("\n".join(problems))
-    left_out = {finding.image for finding in errors} if on_error == "skip" else set()
+    out = {finding.image for finding in errors} if on_error == "skip" else set()
     use = "used as images without text"
     if missing_gt == "skip":
-        left_out |= {finding.image for finding in unlabelled}
+        out |= {finding.image for finding in unlabelled}
         use = "skipped"
     notes = [f"{count(len(unlabelled), 'image')} without labels, {use}"] if unlabelled else []
-    kept = {
-        split: [
-            mask_lost(record) if on_error == "fix" else record
-            for record in records
-            if record.image_path not in left_out
-        ]
-        for split, records in splits.items()
-    }
+    kept = {split: [record for record in records if record.image_path not in out] for split, records in splits.items()}
+    if on_error == "fix":
+        kept = {split: [mask_lost(record) for record in records] for split, records in kept.items()}
     return PolicyResult(kept, (*notes, *_finding_notes(report, on_error)))
 
 

@@ -34,10 +34,8 @@ FULL, MIDDLE = 255.0, 128.0
 Change: TypeAlias = Callable[[Image], Image]
 """Applies a change whose parameters are drawn; returns a new image."""
 
-Draw: TypeAlias = Callable[[float, float, np.random.Generator], Change | None]
-"""(value of the key, `photometric` strength 0..1, generator) -> the change, or None for no change.
-
-It draws no random number if the value or the strength is 0."""
+Draw: TypeAlias = Callable[[float, np.random.Generator], Change]
+"""(strength 0..1, generator) -> the change."""
 
 
 class Stage(IntEnum):
@@ -50,43 +48,35 @@ class Stage(IntEnum):
     FILE = 4
 
 
-def change(draw: Draw, stage: Stage, default: float = 0.0) -> Any:
-    """A field of `Augment` that is a photometric change."""
-    return field(default=default, metadata={"draw": draw, "stage": stage})
+def change(draw: Draw, stage: Stage, default: float = 0.0, always: bool = False) -> Any:
+    """A field of `Augment`: the probability of a photometric change, or with `always` a factor of its strength."""
+    return field(default=default, metadata={"change": (draw, stage, always)})
 
 
-def draw_color(amount: float, strength: float, rng: np.random.Generator) -> Change | None:
-    """Scale contrast, brightness and each channel by up to `amount`."""
-    return partial(transform_color, matrix=color_matrix(amount * strength, rng)) if amount * strength > 0 else None
+def draw_color(strength: float, rng: np.random.Generator) -> Change:
+    """Scale contrast, brightness and each channel by up to `strength`."""
+    return partial(transform_color, matrix=color_matrix(strength, rng))
 
 
-def draw_blur(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+def draw_blur(strength: float, rng: np.random.Generator) -> Change:
     """Slight Gaussian blur."""
-    if not _happens(probability * strength, rng):
-        return None
     return partial(blur, std=rng.uniform(BLUR_PX[0], _between(BLUR_PX, strength)))
 
 
-def draw_noise(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+def draw_noise(strength: float, rng: np.random.Generator) -> Change:
     """Sensor noise."""
-    if not _happens(probability * strength, rng):
-        return None
     row, column = (int(shift) for shift in rng.integers(0, NOISE_TILE, 2))
     std = float(rng.uniform(NOISE_LEVELS[0], _between(NOISE_LEVELS, strength)))
     return partial(add_noise, std=std, row=row, column=column)
 
 
-def draw_jpeg(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+def draw_jpeg(strength: float, rng: np.random.Generator) -> Change:
     """JPEG compression."""
-    if not _happens(probability * strength, rng):
-        return None
     return partial(compress, quality=round(rng.uniform(_between(JPEG_QUALITY[::-1], strength), JPEG_QUALITY[1])))
 
 
-def draw_shading(probability: float, strength: float, rng: np.random.Generator) -> Change | None:
+def draw_shading(strength: float, rng: np.random.Generator) -> Change:
     """Uneven light: a linear gradient, and a half-plane in shadow."""
-    if not _happens(probability * strength, rng):
-        return None
     slope = rng.uniform(-GRADIENT, GRADIENT, 2) * strength
     side, offset = rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.6)
     edge, light, shadowed = rng.uniform(*SHADOW_EDGE), rng.uniform(*SHADOW_LIGHT), rng.random() < SHADOW_SHARE
@@ -152,10 +142,6 @@ def add_noise(image: Image, std: float, row: int, column: int, gain: float = 1.0
     tile = tile[y : y + height, x : x + width]
     share = std / TILE_STD
     return np.asarray(cv2.addWeighted(image, gain, tile, share, -share * TILE_MEAN), np.uint8)
-
-
-def _happens(probability: float, rng: np.random.Generator) -> bool:
-    return probability > 0 and bool(rng.random() < probability)
 
 
 def _between(limits: tuple[float, float], share: float) -> float:
