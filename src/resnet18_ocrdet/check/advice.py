@@ -33,16 +33,16 @@ SchedulerName = Literal["step", "cosine", "onecycle", "poly", "other"]
 
 
 class AdviceInput(NamedTuple):
-    """Measurements of the training split, and the settings of the planned training."""
+    """Measurements of the training split, which `advice_input` fills in, and the settings of the planned training."""
 
-    images: int
-    care: int  # regions that are not don't-care
-    usable: int  # care regions that can be trained on at this input size
-    bad_images: int  # broken, of one color, low contrast or blurred
-    text_height: float  # px after the resize: SMALL_TEXT of the text is smaller; 0 without text
-    small_text: float  # 0..1: fraction of the text below min_text_size after the resize
-    height: int  # px, input_size
-    width: int
+    images: int = 0
+    care: int = 0  # regions that are not don't-care
+    usable: int = 0  # care regions that can be trained on at this input size
+    bad_images: int = 0  # broken, of one color, low contrast or blurred
+    text_height: float = 0.0  # px after the resize: SMALL_TEXT of the text is smaller; 0 without text
+    small_text: float = 0.0  # 0..1: fraction of the text below min_text_size after the resize
+    height: int = 736  # px, input_size
+    width: int = 1280
     resize: Resize = "keep"
     min_text_size: float = 8.0  # px
     batch_size: int = 8

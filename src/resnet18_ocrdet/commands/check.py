@@ -21,14 +21,7 @@ from ..errors import UserError
 from ..runtime.console import Display, duration
 from ..runtime.output_folder import OutputFolder
 from ..runtime.run_folder import REMEDY
-from .check_messages import (
-    copy_messages,
-    finding_messages,
-    needed_overrides,
-    suggested_commands,
-    summary,
-    training_outcome,
-)
+from . import check_messages as messages
 from .label_check import LabelAuditor, issue_messages
 
 REPORTS = ("report.json", "report.html")
@@ -46,10 +39,10 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     reading = read_data(root, dialect, marks, data.exif, data.coords, data.max_label_mb)
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
-    display.lines(summary(root, reading))
+    display.lines(messages.summary(root, reading))
     # before the check adds findings that a training does not look for
-    outcome = training_outcome(reading, data.on_error, data.missing_gt)
-    needed = needed_overrides(reading, data.on_error, data.missing_gt)
+    outcome = messages.training_outcome(reading, data.on_error, data.missing_gt)
+    needed = messages.needed_overrides(reading, data.on_error, data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
@@ -58,9 +51,9 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         result = _check(cfg, root, reading, auditor, display)
         result = result._replace(seconds=time.perf_counter() - began)
         issues = [] if result.labels is None else issue_messages(result.labels, root)
-        commands = suggested_commands(result, needed, cfg.init.weights is not None)
+        commands = messages.suggested_commands(result, needed, cfg.init.weights is not None)
         advice = [each.text for each in result.advice]
-        display.lines([*finding_messages(result), outcome, *advice, *issues, *commands])
+        display.lines([*messages.finding_messages(result), outcome, *advice, *issues, *commands])
         try:
             with output.writing() as staged:
                 write_report_json(staged / REPORTS[0], result)
@@ -78,12 +71,6 @@ def planned_training(cfg: DictConfig) -> AdviceInput:
     """The settings of the planned training; the measurements are 0."""
     size = (cfg.input_size.height, cfg.input_size.width)
     return AdviceInput(
-        images=0,
-        care=0,
-        usable=0,
-        bad_images=0,
-        text_height=0.0,
-        small_text=0.0,
         height=size[0],
         width=size[1],
         resize=cfg.decode.resize,
@@ -124,4 +111,4 @@ def _fix(result: CheckResult, folder: Path, overwrite: bool, display: Display) -
     parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
         copied = write_fixed_copy(parts, folder, advance, overwrite)
-    display.lines(copy_messages(report, folder, copied, skipped))
+    display.lines(messages.copy_messages(report, folder, copied, skipped))

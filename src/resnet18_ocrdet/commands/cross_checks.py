@@ -23,10 +23,7 @@ def check_settings(cfg: DictConfig, command: str, complete: bool = True) -> None
 
     complete: False allows settings to be missing, to look at a config (`--cfg`)."""
     tree = plain(cfg, resolve=True)
-    problems = contradictions(tree, command)
-    if complete and not problems:
-        problems = not_given(tree, command)
-    if problems:
+    if problems := contradictions(tree, command) or (not_given(tree, command) if complete else []):
         raise UserError("\n".join(problems))
 
 

@@ -32,23 +32,12 @@ from ..train.engine import LossSums, StepRecord, train_one_epoch
 from ..train.guard import Verdict
 from ..train.logger import RunLogger
 from ..viz.overlays import Overlays
+from . import train_report
 from .checkpointer import Checkpointer, claim_checkpoint, claim_folder
 from .cross_checks import suspicions
 from .resume import resumed_config
 from .train_faults import explain
 from .train_parts import Parts, assemble
-from .train_report import (
-    epoch_line,
-    epoch_record,
-    fault_line,
-    long_run_line,
-    refuse_preview,
-    run_line,
-    show_precision_recall,
-    step_note,
-    write_preview,
-    write_summary,
-)
 
 STEPS_TO_JUDGE_BY = 5  # the first steps are slower
 STEPS_TO_JUDGE_WAITING = 20  # of an epoch; in a shorter one most of the waiting is the start of the loader processes
@@ -68,14 +57,14 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             folder = RunFolder.of(path)
             cfg = resumed_config(cfg, content["config"], overrides, display)
         elif cfg.train.preview:
-            world.from_first(lambda: refuse_preview(folder, cfg.overwrite))
+            world.from_first(lambda: train_report.refuse_preview(folder, cfg.overwrite))
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
         parts = assemble(cfg, display, world, content is not None, overrides)
         display.lines(suspicions(cfg), "note: ")  # after assemble: also about the values that train.auto_hparams chose
         if cfg.train.preview:
             if world.first:
-                write_preview(parts, folder)
+                train_report.write_preview(parts, folder)
             return 0
         checkpointer = Checkpointer(parts, folder)
         if content is None:
@@ -106,7 +95,7 @@ class Training:
     def fit(self) -> int:
         """Train until the last epoch is done. Returns the exit code."""
         state, epochs = self.state, int(self.cfg.train.epochs)
-        self.display.line(run_line(self.parts, self.folder))
+        self.display.line(train_report.run_line(self.parts, self.folder))
         began, self._first_step = time.perf_counter(), state.step
         try:
             for epoch in range(state.epoch, epochs):
@@ -129,7 +118,7 @@ class Training:
             self.parts.val_loader.close()
         if self.world.first:
             seconds, start = time.perf_counter() - began, self.parts.about.get("start")
-            write_summary(self.folder, self.logger.records(), seconds, self.display, start)
+            train_report.write_summary(self.folder, self.logger.records(), seconds, self.display, start)
         return 0 if self.checkpointer.complete else 1
 
     def _train_epoch(self, epoch: int) -> None:
@@ -144,7 +133,7 @@ class Training:
             ):
                 state.sums.add(record)
                 self._report(record)
-                advance(1, step_note(record))
+                advance(1, train_report.step_note(record))
                 if self.world.any(self.interrupt.signal is not None):
                     self.checkpointer.last()
                     raise KeyboardInterrupt
@@ -157,14 +146,14 @@ class Training:
     def _report(self, record: StepRecord) -> None:
         """Log one step, and print what is unusual about it."""
         if record.verdict is not Verdict.GOOD:
-            self.display.line(fault_line(record, self.state.guard))
+            self.display.line(train_report.fault_line(record, self.state.guard))
             if record.verdict is not Verdict.OVERFLOW:
                 self.logger.fault(record)
         elif record.step % self.cfg.train.log_every == 0:
             self.logger.step(record, peak_memory(self.parts.compute.device))
         self.display.lines([self.diagnosis.step(record)], "warning: ")
         if record.step == self._first_step + STEPS_TO_JUDGE_BY:
-            self.display.lines([long_run_line(record, self.parts)])
+            self.display.lines([train_report.long_run_line(record, self.parts)])
 
     def _validate(self) -> Validation:
         parts, overlays = self.parts, Overlays(limit=4)
@@ -185,7 +174,7 @@ class Training:
     def _finish_epoch(self, validation: Validation | None) -> None:
         """Log the epoch, save it, and print what it shows."""
         state = self.state
-        record = epoch_record(self.parts, validation)
+        record = train_report.epoch_record(self.parts, validation)
         hmean, before = record["hmean"], state.best_hmean
         best = hmean is not None and (before is None or hmean > before)
         state.best_hmean = hmean if best else before
@@ -198,9 +187,9 @@ class Training:
             state.best_hmean = before
         if validation is not None and self.world.first:
             path = self.folder.precision_recall if best else None
-            show_precision_recall(validation.metric, record["ap"], self.logger, state.step, path)
+            train_report.show_precision_recall(validation, self.logger, state.step, path)
         self.checkpointer.last()
-        self.display.line(epoch_line(record, int(self.cfg.train.epochs), best))
+        self.display.line(train_report.epoch_line(record, int(self.cfg.train.epochs), best))
         self.display.lines(self._signs(record, validation), "warning: ")
 
     def _signs(self, record: dict[str, Any], validation: Validation | None) -> list[str]:

@@ -22,7 +22,7 @@ def explain(error: Exception, cfg: DictConfig, world: World) -> str | None:
         return str(error)
     if isinstance(error, LoaderDied):
         return error.advice("train.workers")
-    text = _message(error)
+    text = (str(error).strip().splitlines() or ["no reason given"])[0].strip().removesuffix(".")
     if ran_out(error):
         return _out_of_memory(text, cfg)
     if isinstance(error, OSError):
@@ -43,9 +43,3 @@ def _out_of_memory(text: str, cfg: DictConfig) -> str:
     halved = f"train.batch_size={batch // 2} train.accumulate={2 * cfg.train.accumulate}{same}, or "
     remedy = f"{halved if batch > 1 else ''}a smaller {'augment.crop_size or ' if view != whole else ''}input_size"
     return f"out of memory with train.batch_size={batch} at {at}{wanted}: {remedy}"
-
-
-def _message(error: BaseException) -> str:
-    """The first line of its text."""
-    lines = str(error).strip().splitlines() or ["no reason given"]
-    return lines[0].strip().removesuffix(".")

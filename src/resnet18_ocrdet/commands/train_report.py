@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import build
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
 from ..evaluation.evaluator import Validation
-from ..evaluation.metrics import IcdarMetric, score_text
+from ..evaluation.metrics import score_text
 from ..runtime.console import Display, duration
 from ..runtime.machine import peak_memory
 from ..runtime.manifest import Manifest
@@ -26,6 +26,7 @@ from ..viz.overlays import preview
 from .train_parts import Parts
 
 LONG_CPU_RUN_SECONDS = 3600.0
+Record: TypeAlias = Mapping[str, Any]
 
 
 def run_line(parts: Parts, folder: RunFolder) -> str:
@@ -99,7 +100,7 @@ def epoch_record(parts: Parts, validation: Validation | None) -> dict[str, Any]:
     }
 
 
-def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
+def epoch_line(record: Record, epochs: int, best: bool) -> str:
     """One line of results. record: a line of metrics.jsonl. best: it has the highest hmean so far."""
     line = f"epoch {record['epoch']}/{epochs}  lr {record['lr']:.2g}  train loss {record['train_loss']['total']:.3f}"
     if record["val_loss"] is not None:
@@ -127,12 +128,10 @@ def write_preview(parts: Parts, folder: RunFolder) -> None:
     parts.display.line(f"wrote {folder.preview}: image with labels, probability target, threshold target, mask")
 
 
-def show_precision_recall(
-    metric: IcdarMetric, ap: float | None, logger: RunLogger, step: int, path: Path | None
-) -> None:
+def show_precision_recall(validation: Validation, logger: RunLogger, step: int, path: Path | None) -> None:
     """The curve of one validation into TensorBoard, and into `path` if one is given."""
-    curve = metric.curve()
-    if curve is None or (picture := precision_recall_image(curve, ap)) is None:
+    curve = validation.metric.curve()
+    if curve is None or (picture := precision_recall_image(curve, validation.score.ap)) is None:
         return
     logger.picture("val/precision_recall", picture, step)
     if path is not None:
@@ -141,11 +140,7 @@ def show_precision_recall(
 
 
 def write_summary(
-    folder: RunFolder,
-    records: Sequence[Mapping[str, Any]],
-    seconds: float,
-    display: Display,
-    start: Mapping[str, Any] | None = None,
+    folder: RunFolder, records: Sequence[Record], seconds: float, display: Display, start: Record | None = None
 ) -> None:
     """Print the end of a run, and write it and the curves. A full disk is reported and does not end the run.
 
@@ -175,7 +170,7 @@ def write_summary(
         display.line(f"{folder.finished}: not written: {error.strerror or error}")
 
 
-def _gain(best: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> list[str]:
+def _gain(best: Record | None, start: Record | None) -> list[str]:
     """Before and after, one line; none where one of them is not known."""
     if best is None or start is None or start["hmean"] is None:
         return []
