@@ -50,14 +50,16 @@ def instantiate(node: DictConfig, **more: Any) -> Any:
     return getattr(import_module(module), name)(**values | more)
 
 
-def build_splits(data: DictConfig, contract: Contract | None = None) -> Splits:
-    """Open the data set. contract: fills the size of rendered images where the config leaves it open."""
-    size: dict[str, int] = {}
+def build_splits(data: DictConfig, contract: Contract | None = None, cached: bool = True) -> Splits:
+    """Open the data set. contract: fills the size of rendered images where the config leaves it open.
+
+    cached: False: without `data.cache`, for images that are read once."""
+    changed: dict[str, Any] = {} if cached or "cache" not in data else {"cache": "none"}
     if "height" in data and (data.height is None or data.width is None):
         if contract is None:
             raise UserError("data=synthetic: data.height and data.width are needed here")
-        size = {"height": data.height or contract.height, "width": data.width or contract.width}
-    splits: Splits = instantiate(data, **size)
+        changed |= {"height": data.height or contract.height, "width": data.width or contract.width}
+    splits: Splits = instantiate(data, **changed)
     return splits
 
 

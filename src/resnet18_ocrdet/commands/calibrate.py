@@ -14,9 +14,10 @@ from ..model.bundled import BUNDLED_PATH
 from ..model.checkpoint import Checkpoint, save_checkpoint
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World
-from ..runtime.lock import locked_file, run_lock
+from ..runtime.lock import locked, run_lock
 from ..runtime.run_folder import RunFolder
 from ..structures import Batch, Maps
+from .eval_records import EvalSplit
 
 FEW_IMAGES = 50  # to choose thresholds on: they determine hmean to about 0.06
 
@@ -33,7 +34,7 @@ def checkpoint_locked(path: Path, world: World) -> Iterator[None]:
     if not os.access(file.parent, os.W_OK):
         raise UserError(f"calibrate=true: {file.parent} is not writable")
     in_run = file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()
-    with run_lock(RunFolder.of(file).lock) if in_run else locked_file(file):
+    with run_lock(RunFolder.of(file).lock) if in_run else locked(file):
         yield
 
 
@@ -44,9 +45,7 @@ def add_batch(sweep: ThresholdSweep, batch: Batch, maps: Maps) -> None:
         sweep.add(*image)
 
 
-def write_best(
-    sweep: ThresholdSweep, content: Checkpoint, path: Path, split: str, images: int
-) -> dict[str, Any] | None:
+def write_best(sweep: ThresholdSweep, content: Checkpoint, path: Path, split: EvalSplit) -> dict[str, Any] | None:
     """Write the best thresholds into `path`, or the file that it links to. Returns the summary stored with them.
 
     None, and nothing is written, if no thresholds find a region. Raises UserError."""
@@ -55,8 +54,8 @@ def write_best(
     if not hmeans[best]:
         return None
     summary = {
-        "split": split,
-        "images": images,
+        "split": split.name,
+        "images": len(split.source),
         "combinations": len(hmeans),
         "before": {**before._asdict(), "hmean": hmeans[before]},
         "after": {**best._asdict(), "hmean": hmeans[best]},

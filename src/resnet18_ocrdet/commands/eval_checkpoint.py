@@ -17,8 +17,7 @@ from ..data.region_counts import count_regions_at, low_usability_note
 from ..data.splits import Splits
 from ..errors import UserError
 from ..evaluation.calibration import ThresholdSweep
-from ..evaluation.evaluator import Validation, evaluate
-from ..evaluation.zero_score import explain_zero
+from ..evaluation.evaluator import Validation, evaluate, explain_zero
 from ..inference.loading import contract_of, load_model
 from ..inference.postprocess import Decoder
 from ..inference.torch_network import where_to_run
@@ -129,8 +128,7 @@ class CheckpointScorer:
         about = self._about(result, precision) if world.first else {}
         if sweep is not None:
             assert self.model.checkpoint is not None  # an exported file cannot be calibrated
-            summary = write_best(sweep, self.model.checkpoint, self.path, self.split.name, len(source))
-            about["calibration"] = summary
+            about["calibration"] = write_best(sweep, self.model.checkpoint, self.path, self.split)
         return EvalResult(result.metric, result.samples, f"{self.line}, {precision}", about)
 
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:
@@ -161,11 +159,8 @@ def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contrac
     data = (recorded if cfg.data is None else cfg.data) or None
     if data is None:
         raise UserError(f"{path} records no data set: choose one with data=… data.root=…")
-    if "cache" in data:
-        data = OmegaConf.merge(data, {"cache": "none"})  # each image is read once
-        assert isinstance(data, DictConfig)
     try:
-        return build.build_splits(data, contract)
+        return build.build_splits(data, contract, cached=False)
     except UserError as error:
         if cfg.data is not None:
             raise

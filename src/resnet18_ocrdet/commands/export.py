@@ -29,9 +29,10 @@ from ..inference.torch_network import TorchNetwork, load_dbnet
 from ..model.bundled import BUNDLED, weights_path
 from ..model.checkpoint import load_checkpoint
 from ..model.contract import Contract
-from ..runtime.atomic_write import folder_locked, remove_leftovers, replace_pair, staging_folder
+from ..runtime.atomic_write import remove_leftovers, replace_pair, staging_folder
 from ..runtime.console import Display
 from ..runtime.device import Compute
+from ..runtime.lock import locked
 from ..runtime.messages import count
 from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
@@ -72,7 +73,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             content = make_sidecar(card, output.name, sha256(exported), source, parity)
             text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
             sidecar.write_text(text + "\n", encoding="utf-8")
-            with folder_locked(output.parent):
+            with locked(output.parent, wait=True):
                 if not cfg.overwrite:  # another export may have finished first
                     refuse_foreign(output, card, source)
                 replace_pair((exported, output), (sidecar, sidecar_of(output)))

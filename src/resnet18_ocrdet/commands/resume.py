@@ -12,6 +12,7 @@ from ..config.interpolation import escape_interpolation
 from ..config.override_grammar import Word, typed_keys
 from ..errors import UserError
 from ..runtime.console import Display
+from ..runtime.output_folder import changes
 from .auto_hparams import keep_chosen
 from .cross_checks import check_settings
 
@@ -55,7 +56,7 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
         )
     after = check_run(after, "train")
     check_settings(after, "train")
-    for key, old, new in _differences(OmegaConf.to_container(before), OmegaConf.to_container(after)):
+    for key, old, new in changes(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")
     display.lines([_stretched(before, after)], "note: ")
@@ -86,11 +87,3 @@ def _share_of_peak(cfg: DictConfig, epochs: int, at: float) -> float:
     assert isinstance(longer, DictConfig)
     schedule = build.build_schedule(longer, cfg.optimizer.base_batch_size or 1)
     return schedule(at) / float(cfg.scheduler.get("max_lr", cfg.optimizer.lr))
-
-
-def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = list(dict.fromkeys([*old, *new]))
-        deeper = (_differences(old.get(k), new.get(k), f"{path}.{k}".lstrip(".")) for k in keys)
-        return [found for part in deeper for found in part]
-    return [] if old == new else [(path, old, new)]

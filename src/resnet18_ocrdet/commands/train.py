@@ -16,8 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from ..config.interpolation import escape_interpolation
 from ..data.loader_processes import LoaderDied
 from ..errors import TrainingStopped
-from ..evaluation.evaluator import Validation, evaluate
-from ..evaluation.zero_score import explain_zero
+from ..evaluation.evaluator import Validation, evaluate, explain_zero
 from ..inference.postprocess import Decoder
 from ..model.checkpoint import Checkpoint
 from ..runtime.console import Display

@@ -110,9 +110,15 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def differences(before: Any, now: Any, key: str = "") -> list[str]:
+def differences(before: Any, now: Any) -> list[str]:
     """`decode.bin_thresh 0.3 → 0.2` for each value of two nested settings that differs, sorted."""
+    return [f"{name} {as_typed(old)} → {as_typed(new)}" for name, old, new in sorted(changes(before, now))]
+
+
+def changes(before: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """(dotted name, value before, value now) for each value of two nested settings that differs."""
     if isinstance(before, dict) and isinstance(now, dict):
-        below = (differences(before.get(name), now.get(name), f"{key}.{name}") for name in sorted({*before, *now}))
+        names = dict.fromkeys([*before, *now])
+        below = (changes(before.get(name), now.get(name), f"{key}.{name}") for name in names)
         return list(chain.from_iterable(below))
-    return [] if before == now else [f"{key.lstrip('.')} {as_typed(before)} → {as_typed(now)}"]
+    return [] if before == now else [(key.lstrip("."), before, now)]
