@@ -65,6 +65,20 @@ def test_new_keys_are_listed_checked_and_composed(extended: Path, tmp_path: Path
         assert done.returncode == 2 and named in done.stderr, done.stderr
 
 
+def test_the_examples_pass_the_linter(extended: Path):
+    shutil.copy(ROOT / "pyproject.toml", extended)
+    for words in (("check",), ("format", "--check")):
+        done = subprocess.run(["ruff", *words, "src"], cwd=extended, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_examples_are_typed(extended: Path):
+    shutil.copy(ROOT / "pyproject.toml", extended)
+    done = subprocess.run([sys.executable, "-m", "mypy", "src"], cwd=extended, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.slow
 def test_older_checkpoints_and_the_check_work_beside_them(extended: Path, tmp_path: Path):
     """The bundled weights were recorded before the loss was a group; ocrdet-check gives advice for any scheduler."""

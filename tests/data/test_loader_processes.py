@@ -43,6 +43,13 @@ except LoaderDied as error:
 """
 
 
+@pytest.fixture(autouse=True)
+def no_processes_of_other_tests():
+    for process in active_children():  # of a loader that a test before did not close
+        process.terminate()
+        process.join()
+
+
 class Slow(TrainDataset):
     """Blocks in the second epoch."""
 

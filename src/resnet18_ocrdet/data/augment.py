@@ -7,10 +7,18 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..structures import Picture, Resize, Sample
-from . import photometric
 from .geometric import GeometricTransform, Moves, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
 from .letterbox import scale_to
-from .photometric import Change, Stage, change
+from .photometric import (
+    Change,
+    Stage,
+    change,
+    draw_blur,
+    draw_color,
+    draw_jpeg,
+    draw_noise,
+    draw_shading,
+)
 from .region_clipping import move_regions, regions_in_image
 
 
@@ -35,11 +43,11 @@ class Augment:
     perspective: float = 0.0
     photometric: float = 1.0
     # in the order in which they are drawn: add new ones last, so that the draws of the others stay the same
-    color: float = change(photometric.draw_color, Stage.COLOR, 0.25, always=True)
-    blur: float = change(photometric.draw_blur, Stage.LENS)
-    noise: float = change(photometric.draw_noise, Stage.SENSOR)
-    jpeg: float = change(photometric.draw_jpeg, Stage.FILE)
-    shading: float = change(photometric.draw_shading, Stage.LIGHT)
+    color: float = change(draw_color, Stage.COLOR, 0.25, always=True)
+    blur: float = change(draw_blur, Stage.LENS)
+    noise: float = change(draw_noise, Stage.SENSOR)
+    jpeg: float = change(draw_jpeg, Stage.FILE)
+    shading: float = change(draw_shading, Stage.LIGHT)
     crop: bool = True
     resize: Resize = "keep"
     evaluated_at: tuple[int, int] | None = None
@@ -57,14 +65,15 @@ class Augment:
     def draw_transform(self, picture: Picture, height: int, width: int, rng: np.random.Generator) -> GeometricTransform:
         """Draw the geometry of a view of height×width from the image's size and labels."""
         size, view = (picture.height, picture.width), (height, width)
+        fill: Resize = "stretch" if self.resize == "stretch" else "fit"
         moves = Moves((self.scale_min, self.scale_max), self.rotate, self.flip, self.perspective)
         if self.crop:
             fit = scale_to(*size, *(self.evaluated_at or view), self.resize)
             matrix = draw_shift(picture, draw_matrix(size, fit, moves, rng), view, rng)
         elif moves != Moves():
-            matrix = whole_matrix(size, moves, view, self.resize, rng)
+            matrix = whole_matrix(size, moves, view, fill, rng)
         else:
-            return fit_whole(size, view, self.resize)
+            return fit_whole(size, view, fill)
         return GeometricTransform(matrix, reduction(matrix, size, view))
 
     def draw_changes(self, rng: np.random.Generator) -> list[Change]:

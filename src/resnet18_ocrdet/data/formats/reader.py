@@ -12,7 +12,19 @@ from typing import Protocol
 
 from ..findings import Report
 from ..record import LabelRecord
-from . import coco, ctw1500, doctr, folders, icdar2013, icdar2015, labelme, mmocr, msra_td500, ppocr, totaltext
+from . import (
+    coco,
+    ctw1500,
+    doctr,
+    folders,
+    icdar2013,
+    icdar2015,
+    labelme,
+    mmocr,
+    msra_td500,
+    ppocr,
+    totaltext,
+)
 
 
 class LabelFormat(Protocol):
@@ -51,6 +63,7 @@ FORMATS: tuple[LabelFormat, ...] = (
     labelme,
     coco,
     doctr,
+    # new formats here: folders is the last resort
     folders,
 )
 BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
