@@ -30,7 +30,7 @@ class StepLR:
 
     def __call__(self, epoch: float) -> float:
         """Constant within an epoch after the warm-up."""
-        return _warm(epoch, self.warmup_epochs) * self.lr * self.gamma ** (int(epoch) // self.step_size)
+        return warmup_factor(epoch, self.warmup_epochs) * self.lr * self.gamma ** (int(epoch) // self.step_size)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Cosine:
         """As torch.optim.lr_scheduler.CosineAnnealingLR, but without the rise after T_max."""
         done = min(epoch / (self.T_max or self.epochs), 1.0)
         rate = self.eta_min + (self.lr - self.eta_min) * (1.0 + math.cos(math.pi * done)) / 2.0
-        return _warm(epoch, self.warmup_epochs) * rate
+        return warmup_factor(epoch, self.warmup_epochs) * rate
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class Poly:
     def __call__(self, epoch: float) -> float:
         """Reaches 0 at the end of the run."""
         left = max(1.0 - epoch / self.epochs, 0.0)
-        return _warm(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
+        return warmup_factor(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
 
 
-def _warm(epoch: float, warmup_epochs: float) -> float:
+def warmup_factor(epoch: float, warmup_epochs: float) -> float:
     """Factor that grows linearly from WARMUP_START to 1."""
     if epoch >= warmup_epochs:
         return 1.0
