@@ -90,14 +90,14 @@ def cache_folder() -> Path:
 
 def free_memory() -> int | None:
     """Bytes that this process can still allocate, within the limit of its container; None if unknown."""
-    kib = _number("/proc/meminfo", "MemAvailable:")
-    free = 1024 * kib if kib is not None else None
-    limit = _number("/sys/fs/cgroup/memory.max")
-    used = _number("/sys/fs/cgroup/memory.current")
+    free: list[int] = []
+    if (kib := _number("/proc/meminfo", "MemAvailable:")) is not None:
+        free.append(1024 * kib)
+    limit, used = _number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory.current")
     if limit is not None and used is not None:
-        used -= _number("/sys/fs/cgroup/memory.stat", "inactive_file") or 0  # freed on demand
-        free = min(limit - used, free) if free is not None else limit - used
-    return free
+        freed_on_demand = _number("/sys/fs/cgroup/memory.stat", "inactive_file") or 0
+        free.append(limit - used + freed_on_demand)
+    return min(free, default=None)
 
 
 def _offsets(sizes: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..geometry.polygon import transform
 from ..structures import Image, Picture, Polygon, Resize
-from .letterbox import letterbox
+from .letterbox import letterbox, scale_to
 from .region_clipping import MIN_DEPTH, Matrix, in_front
 
 AIM_AT_TEXT = 0.8  # share of crops that are placed on a region; the others may show no text
@@ -47,9 +47,9 @@ class GeometricTransform(NamedTuple):
 
 
 def fit_whole(size: tuple[int, int], view: tuple[int, int], resize: Resize) -> GeometricTransform:
-    """The whole image at the top left of the view, padded unless stretched. size, view: height and width."""
+    """The whole image at the top left of the view. size, view: height and width; resize: "stretch", or "fit" to pad."""
     h, w = size
-    scale_y, scale_x = _scale_whole(size, view, resize)
+    scale_y, scale_x = scale_to(*size, *view, resize)
     fit_h, fit_w = max(1, round(h * scale_y)), max(1, round(w * scale_x))
     scale_y, scale_x = fit_h / h, fit_w / w
     matrix = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
@@ -64,12 +64,12 @@ def whole_matrix(
 ) -> Matrix:
     """Rotate, mirror, zoom and tilt an image so that all of it lies at a random position in the view.
 
-    At zoom 1 the image fills the view; if a transform exceeds it, it is scaled down."""
-    matrix = draw_matrix(size, _scale_whole(size, view, resize), moves, rng)
+    At zoom 1 the image fills the view; if a transform exceeds it, it is scaled down. resize: "stretch" or "fit"."""
+    matrix = draw_matrix(size, scale_to(*size, *view, resize), moves, rng)
     corners = transform(_frame(size), matrix)
     extent_x, extent_y = np.maximum(np.ptp(corners, axis=0), 1e-6).tolist()
     shrink = min(1.0, (view[1] - 1) / extent_x, (view[0] - 1) / extent_y)
-    return _place_anywhere(size, np.diag([shrink, shrink, 1.0]) @ matrix, view, rng)
+    return _place(_frame(size), np.diag([shrink, shrink, 1.0]) @ matrix, view, rng)
 
 
 def draw_matrix(size: tuple[int, int], fit: tuple[float, float], moves: Moves, rng: np.random.Generator) -> Matrix:
@@ -92,21 +92,17 @@ def draw_matrix(size: tuple[int, int], fit: tuple[float, float], moves: Moves, r
 def draw_shift(picture: Picture, matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
     """Place the view on a region that is not don't-care most of the time, else anywhere."""
     size = (picture.height, picture.width)
-    care = np.flatnonzero(~picture.ignore)
+    aim, care = _frame(size), np.flatnonzero(~picture.ignore)
     if len(care) and rng.random() < AIM_AT_TEXT:
-        region = transform(in_front(picture.polygons[int(rng.choice(care))], matrix, size), matrix)
-        low, high = region.min(axis=0), region.max(axis=0)
-        room = np.subtract(view[::-1], 1) - (high - low)  # negative if the region is larger: any part of it is shown
-        return shift(*(rng.uniform(0.0, 1.0, 2) * room - low)) @ matrix
-    return _place_anywhere(size, matrix, view, rng)
+        aim = in_front(picture.polygons[int(rng.choice(care))], matrix, size)
+    return _place(aim, matrix, view, rng)
 
 
-def _place_anywhere(size: tuple[int, int], matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
-    """Shift the transformed image: the view lies anywhere in it, or it anywhere in a larger view."""
-    frame = transform(_frame(size), matrix)
-    low, high = frame.min(axis=0), frame.max(axis=0)
-    slack = high - low - np.subtract(view[::-1], 1)
-    return shift(*-(low + rng.uniform(0.0, 1.0, 2) * slack)) @ matrix
+def _place(aim: Polygon, matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
+    """Shift the transformed image: the view lies anywhere in an outline, or the outline anywhere in a larger view."""
+    moved = transform(aim, matrix)
+    room = np.subtract(view[::-1], 1) - np.ptp(moved, axis=0)
+    return shift(*(rng.uniform(0.0, 1.0, 2) * room - moved.min(axis=0))) @ matrix
 
 
 def reduction(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> int:
@@ -189,12 +185,6 @@ def shift(x: float, y: float) -> Matrix:
 def _frame(size: tuple[int, int]) -> Polygon:
     h, w = size
     return np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], np.float32)
-
-
-def _scale_whole(size: tuple[int, int], view: tuple[int, int], resize: Resize) -> tuple[float, float]:
-    """View pixels per image pixel, vertical and horizontal, of the largest whole image in the view."""
-    scale_y, scale_x = view[0] / size[0], view[1] / size[1]
-    return (scale_y, scale_x) if resize == "stretch" else (min(scale_y, scale_x),) * 2
 
 
 def _tilt(w: float, h: float, strength: float, rng: np.random.Generator) -> Matrix:

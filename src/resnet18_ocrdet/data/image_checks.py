@@ -179,9 +179,7 @@ def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> P
 
 def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[str, str] | None:
     """Code and detail if the labels as a whole cannot belong to this image."""
-    points = np.concatenate(record.polygons)
     size = sides(header.height, header.width)
-    largest = points.max(axis=0)
     if is_normalized(record) and min(header.height, header.width) > MAX_TINY_SIDE:
         return "GT023", f"all coordinates lie between 0 and 1, the image is {size}"
     outside = _outside(record, header)
@@ -190,7 +188,7 @@ def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[
         return "GT025", f"regions lie outside the image, {size}; with x and y exchanged all lie inside"
     if outside.mean() <= OUTSIDE_SHARE:
         return None
-    ratio = float(max(largest[0] / header.width, largest[1] / header.height))
+    ratio = float((np.concatenate(record.polygons).max(axis=0) / np.float32([header.width, header.height])).max())
     if len(outside) > 1 and ratio > 1:
         detail = f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {size}"
         return "GT024", detail

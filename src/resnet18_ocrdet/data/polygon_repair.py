@@ -99,13 +99,10 @@ def without_repeats(polygon: Polygon) -> Polygon:
 def is_simple(points: Polygon) -> bool:
     """Whether the outline neither crosses nor touches itself. (V, 2), V >= 3, no repeats."""
     if len(points) == 4:
-        (ax, ay), (bx, by), (cx, cy), (dx, dy) = points.tolist()
-        turns = (
-            (bx - ax) * (cy - by) - (by - ay) * (cx - bx),
-            (cx - bx) * (dy - cy) - (cy - by) * (dx - cx),
-            (dx - cx) * (ay - dy) - (dy - cy) * (ax - dx),
-            (ax - dx) * (by - ay) - (ay - dy) * (bx - ax),
-        )
+        x, y = points.T.tolist()
+        turns = [
+            (x[i - 1] - x[i - 2]) * (y[i] - y[i - 1]) - (y[i - 1] - y[i - 2]) * (x[i] - x[i - 1]) for i in range(4)
+        ]
         if min(turns) > 0 or max(turns) < 0:
             return True  # convex, as most are: faster than shapely
     return bool(shapely.is_valid(shapely.Polygon(points)))
