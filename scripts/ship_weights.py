@@ -11,18 +11,46 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 
 from resnet18_ocrdet import build
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
+from resnet18_ocrdet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_weights, weights_only
 from resnet18_ocrdet.model.contract import Contract
-from resnet18_ocrdet.model.release import digest, is_stripped, strip_checkpoint
+from resnet18_ocrdet.model.release import digest, is_stripped, without_paths
 
+STATISTICS = ("running_mean", "running_var")  # of batch norm: few, and a variance may be too small for half precision
+PROGRESS = ("schema", "epoch", "step", "steps_per_epoch", "images_per_step", "world", "best_hmean")
 LARGEST = 25_000_000  # bytes of a file that goes into the repository
+
+
+def strip_checkpoint(content: Checkpoint, train_digests: Iterable[str]) -> Checkpoint:
+    """A checkpoint to evaluate, detect with and fine-tune, but not to resume; a sixth of the size.
+
+    It holds the averaged weights if there are any. train_digests: `digest` of each training image.
+    Raises UserError if a weight is too large for half precision."""
+    about = {key: value for key, value in content["about"].items() if key != "start"}  # it names a file
+    about["taught"] = sorted(train_digests)
+    model = {name: _halved(name, value) for name, value in shipped_weights(content).items()}
+    stripped = weights_only(content["contract"], without_paths(content["config"]), about, model)
+    for key in PROGRESS:
+        stripped[key] = content[key]  # type: ignore[literal-required]
+    return stripped
+
+
+def _halved(name: str, value: Tensor) -> Tensor:
+    if not value.is_floating_point() or name.endswith(STATISTICS):
+        return value.clone()
+    half = value.to(torch.float16)
+    if torch.isinf(half).any() and torch.isfinite(value).all():
+        raise UserError(f"{name}: a weight of {float(value.abs().max()):g} is too large for half precision")
+    return half
 
 
 def ship(checkpoint: Path, output: Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from resnet18_ocrdet.evaluation.evaluator import explain_zero
 from resnet18_ocrdet.evaluation.metrics import Score
-from resnet18_ocrdet.evaluation.zero_score import explain_zero
 from resnet18_ocrdet.inference.postprocess import DecodeStats
 from resnet18_ocrdet.model.contract import Contract
 

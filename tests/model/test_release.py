@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are not a package
+
 from conftest import TINY
 from resnet18_ocrdet.cli import _detect, _evaluate, _train
 from resnet18_ocrdet.commands.launch import run_command
@@ -19,8 +21,9 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model import bundled
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint, shipped_weights
-from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped, strip_checkpoint
+from resnet18_ocrdet.model.release import count_train_overlap, digest, is_stripped
 from resnet18_ocrdet.viz.draw import write
+from ship_weights import strip_checkpoint
 
 SHIP = Path(__file__).parents[2] / "scripts/ship_weights.py"
 

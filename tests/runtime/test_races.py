@@ -13,7 +13,7 @@ import torch
 
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
-from resnet18_ocrdet.runtime.lock import locked_file
+from resnet18_ocrdet.runtime.lock import locked
 from resnet18_ocrdet.runtime.run_folder import remove_unused, reserve_folder
 
 
@@ -57,15 +57,15 @@ def test_a_checkpoint_outside_of_a_run_is_changed_by_one_process(tmp_path: Path)
     path = tmp_path / "moved.pt"
     path.write_bytes(b"weights")
     code = (
-        "from pathlib import Path; from resnet18_ocrdet.runtime.lock import locked_file\n"
-        f"with locked_file(Path({str(path)!r})): print(1, flush=True); input()"
+        "from pathlib import Path; from resnet18_ocrdet.runtime.lock import locked\n"
+        f"with locked(Path({str(path)!r})): print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "1\n"
-        with pytest.raises(UserError, match="another process is changing it"), locked_file(path):
+        with pytest.raises(UserError, match="another process is changing it"), locked(path):
             pass
         other.communicate("\n")
-    with locked_file(path):
+    with locked(path):
         assert list(tmp_path.iterdir()) == [path]
 
 

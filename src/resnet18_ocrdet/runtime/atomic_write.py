@@ -73,19 +73,6 @@ def replace_pair(main: tuple[Path, Path], aside: tuple[Path, Path]) -> None:
             raise
 
 
-@contextmanager
-def folder_locked(folder: Path) -> Iterator[None]:
-    """One process at a time, where the system supports locks; the others wait."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def link_or_copy(path: Path, name: Path) -> None:
     """Link a file under a second name; copy it where the file system has no links. Raises OSError."""
     try:

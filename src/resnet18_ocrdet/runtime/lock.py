@@ -64,11 +64,16 @@ def begun(path: Path) -> bool:
 
 
 @contextmanager
-def locked_file(path: Path) -> Iterator[None]:
-    """Lock a file that will be replaced, without a lock file. Raises UserError when another process holds it."""
+def locked(path: Path, wait: bool = False) -> Iterator[None]:
+    """Lock a file or a folder without a lock file, where the system supports locks.
+
+    While another process holds it: waits, or without `wait` raises UserError."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        if not lock_now(handle):
+        if wait and fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        elif not lock_now(handle):
             raise UserError(f"{path}: another process is changing it; wait for it")
         yield
     finally:
