@@ -16,7 +16,6 @@ from ..runtime.output_folder import changes
 from .auto_hparams import keep_chosen
 from .cross_checks import check_settings
 
-SPANNING = ("OneCycle", "Cosine", "Poly")  # schedules that end with the run
 GROUPS = ("model", "loss", "optimizer", "scheduler", "data", "input_size", "augment")
 SECTIONS = (*GROUPS, "init", "train", "decode")
 NOT_TRAINING = ("resume", "run_dir", "overwrite")  # settings of the call, not of the run
@@ -68,14 +67,15 @@ def _stretched(before: DictConfig, after: DictConfig) -> str | None:
 
     The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet."""
     old, new = before.train.epochs, after.train.epochs
-    spans = after.scheduler._target_.rpartition(".")[2] in SPANNING and after.scheduler.get("T_max") is None
-    if old == new or before.scheduler != after.scheduler or not spans:
+    if old == new or before.scheduler != after.scheduler:
         return None
     at = min(old, new)
     was, now = (_share_of_peak(after, epochs, at) for epochs in (old, new))
-    option = after.scheduler._target_.rpartition(".")[2].lower()
+    if was == now:  # the curve does not depend on the length of the run
+        return None
+    schedule = after.scheduler._target_.rpartition(".")[2]
     return (
-        f"scheduler={option} spans the whole run, so its curve is {'stretched' if new > old else 'pressed'} from {old} "
+        f"the schedule {schedule} spans the run: its curve is {'stretched' if new > old else 'compressed'} from {old} "
         f"to {new} epochs: after epoch {at} the rate is {now:.0%} of its peak, not {was:.0%}. The steps already done "
         f"stay as they are; for a curve of its own, start a new run with init.weights=…"
     )
