@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 from torch.optim import Optimizer
 
@@ -26,7 +27,6 @@ from .model.convert import to_imagenet_normalization
 from .model.layers import IMAGENET_MEAN, IMAGENET_STD
 from .model.loss import Criterion
 from .runtime.messages import as_typed, one_line
-from .train.guard import Guard
 from .train.hard_negatives import MiningWarmup
 from .train.schedule import Schedule
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from .model.dbnet import DBNet
 
 
-def instantiate(node: DictConfig, **more: Any) -> Any:
-    """Call the node's `_target_` with its other keys. Raises UserError for a target that no schema declares.
+def instantiate(node: DictConfig, without: Sequence[str] = (), **more: Any) -> Any:
+    """Call the node's `_target_` with its other keys, except `without`.
 
-    The list of targets is enforced here as well, although callers have checked the config. Not Hydra's
-    `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it wraps what the target
-    raises."""
-    values = plain(node, resolve=True)
+    Raises UserError for a target that no schema declares: enforced here as well, although callers have checked the
+    config. Not Hydra's `instantiate`: it resolves `${` a second time, which breaks file names that hold it, and it
+    wraps what the target raises."""
+    values = {key: value for key, value in plain(node, resolve=True).items() if key not in without}
     target = values.pop("_target_", None)
     if not isinstance(target, str) or target not in targets():
         raise UserError(one_line(f"_target_={as_typed(target)}: only what the options in conf/ name can be built"))
@@ -70,7 +70,7 @@ def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
     net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     loaded: list[str] = []
     if with_weights and init.backbone is not None:
-        from .model.pretrained import load_imagenet
+        from .model.backbone import load_imagenet
 
         loaded.append(load_imagenet(net.backbone, init.backbone))
     if with_weights and init.weights is not None:
@@ -86,9 +86,8 @@ def build_optimizer(cfg: DictConfig, net: DBNet) -> Optimizer:
     """Weight decay acts on convolution weights only."""
     from .train.optim import param_groups
 
-    optimizer = cfg.optimizer
-    own = OmegaConf.masked_copy(optimizer, [key for key in optimizer if key not in ("base_batch_size", "layer_decay")])
-    made: Optimizer = instantiate(own, params=param_groups(net, optimizer.weight_decay, optimizer.layer_decay))
+    groups = param_groups(net, cfg.optimizer.weight_decay, cfg.optimizer.layer_decay)
+    made: Optimizer = instantiate(cfg.optimizer, ("base_batch_size", "layer_decay"), params=groups)
     return made
 
 
@@ -129,16 +128,10 @@ def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:
     return MiningWarmup(cfg.train.mining_warmup_cap, ratio)
 
 
-def build_guard(cfg: DictConfig, criterion: Criterion) -> Guard:
-    """Skips bad steps, rolls back, or stops."""
-    return Guard(criterion.initial_loss, **plain(cfg.train.guard))
-
-
 def build_augment(cfg: DictConfig) -> Augment:
     """Random views for training."""
     evaluated_at = (cfg.input_size.height, cfg.input_size.width)
-    own = OmegaConf.masked_copy(cfg.augment, [key for key in cfg.augment if key != "crop_size"])
-    made: Augment = instantiate(own, resize=cfg.decode.resize, evaluated_at=evaluated_at)
+    made: Augment = instantiate(cfg.augment, ("crop_size",), resize=cfg.decode.resize, evaluated_at=evaluated_at)
     return made
 
 

@@ -19,7 +19,7 @@ from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.structures import Maps, Targets
 from resnet18_ocrdet.train.diagnosis import FLAT_SPOT, Diagnosis
 from resnet18_ocrdet.train.engine import StepRecord
-from resnet18_ocrdet.train.guard import Verdict
+from resnet18_ocrdet.train.guard import Guard, Verdict
 from train_runner import train
 
 SEEN: list[float] = []  # how far hard negatives were mined, call by call
@@ -72,8 +72,8 @@ def test_the_guard_asks_the_loss_what_is_normal():
     from config_runner import configs
 
     (cfg,) = configs("train")
-    assert build.build_guard(cfg, PlainLoss()).worst == pytest.approx(2 * math.log(2.0))
-    assert build.build_guard(cfg, DBLoss()).worst == pytest.approx(5 * math.log(2.0) + 3.0)
+    assert Guard(PlainLoss().initial_loss, **cfg.train.guard).worst == pytest.approx(2 * math.log(2.0))
+    assert Guard(DBLoss().initial_loss, **cfg.train.guard).worst == pytest.approx(5 * math.log(2.0) + 3.0)
     assert build.build_mining(cfg, PlainLoss()).share == 1.0
     assert build.build_mining(cfg, DBLoss()).share == 0.0
 

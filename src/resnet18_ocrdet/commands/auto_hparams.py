@@ -33,7 +33,6 @@ THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio", "
 def measure(
     net: nn.Module,
     loader: EvalLoader,
-    images: int,
     criterion: Criterion,
     decode: Decode,
     compute: Compute,
@@ -42,7 +41,7 @@ def measure(
 ) -> float | None:
     """Evaluate the starting weights on the validation images of all processes, print the score and return the hmean.
 
-    images: of all processes. Raises UserError for faults of the machine or the data."""
+    Raises UserError for faults of the machine or the data."""
     try:
         with display.progress("starting weights", loader.images) as advance:
             result = evaluate(net, loader, criterion, decode, compute, lambda batch, *_: advance(len(batch.names)))
@@ -51,7 +50,8 @@ def measure(
             raise
         raise UserError(reason) from None
     scores = score_text(result.score._asdict(), ("hmean", "precision", "recall"), digits=3)
-    display.line(f"starting weights on {count(images, 'validation image')}: {scores}  {duration(result.seconds)}")
+    images = count(len(result.samples), "validation image")
+    display.line(f"starting weights on {images}: {scores}  {duration(result.seconds)}")
     return result.score.hmean
 
 

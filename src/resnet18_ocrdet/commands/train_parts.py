@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from .. import build
+from ..config.check import plain
 from ..data.datasets import EvalDataset, TrainDataset
 from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many_workers
 from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
@@ -27,8 +28,9 @@ from ..runtime.device import Compute, choose_device, choose_precision, gradient_
 from ..runtime.distributed import World
 from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
-from ..train.ema import ModelEma
 from ..train.engine import LossSums, TrainState
+from ..train.guard import Guard
+from ..train.optim import ModelEma
 from ..train.schedule import Schedule
 from .auto_hparams import choose_values, measure, starting_point, take_thresholds
 
@@ -80,7 +82,7 @@ def assemble(
     about: dict[str, Any] = provenance(device) | {"data": hashes}
     criterion: Criterion = build.instantiate(cfg.loss)
     if chosen is not None:
-        hmean = measure(net, val_loader, len(splits.val), criterion, Decoder.of(contract).trace, compute, cfg, display)
+        hmean = measure(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
         about["start"] = choose_values(cfg, chosen, starting_point(len(splits.train), labels, hmean), display)
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
@@ -90,7 +92,7 @@ def assemble(
         optimizer=build.build_optimizer(cfg, net),
         scaler=gradient_scaler(device, compute.precision),
         mining=build.build_mining(cfg, criterion),
-        guard=build.build_guard(cfg, criterion),
+        guard=Guard(criterion.initial_loss, **plain(cfg.train.guard)),
         ema=None if cfg.train.ema is None else ModelEma(net, cfg.train.ema),
         sums=LossSums([0.0] * len(criterion.terms)),
     )

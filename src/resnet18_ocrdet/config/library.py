@@ -51,17 +51,13 @@ class Library:
         self.shipped = conf_dir()
         self.folders = [self.shipped, *([extra] if extra else [])]
         self.file = conf_file(self.shipped / f"{command}.yaml")
-
-    @cached_property
-    def primary(self) -> dict[str, Any]:
-        """The values of the command's own file, without Hydra's settings."""
-        return {name: value for name, value in self.file.values.items() if name != "hydra"}
-
-    @cached_property
-    def groups(self) -> dict[str, str | None]:
-        """Group -> option chosen by default, as in the command's defaults list."""
+        # the values of the command's own file, without Hydra's settings
+        self.primary = {name: value for name, value in self.file.values.items() if name != "hydra"}
         pairs = [pair for entry in self.file.defaults if isinstance(entry, dict) for pair in entry.items()]
-        return {group: option for group, option in pairs if not group.startswith("override ")}
+        # group -> option chosen by default
+        self.groups: dict[str, str | None] = {
+            name: option for name, option in pairs if not name.startswith("override ")
+        }
 
     @cached_property
     def schema(self) -> Schema:

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import UserError
+
 DECLARATION = re.compile(r"\s*(?:\[([^\]]*)\])?\s*(.*)")
 LIMIT = re.compile(r"(>=|<=|>|<)\s*(\S+)|x(\d+)")
 TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "path": str, "split": str | float}
@@ -55,7 +57,7 @@ class Key:
 
 
 def declared_key(name: str, comment: str, default: Any) -> Key:
-    """The key that a line of conf/ declares. comment: what follows its `#`."""
+    """The key that a line of conf/ declares. comment: what follows its `#`. Raises UserError for an unknown type."""
     match = DECLARATION.fullmatch(comment)
     assert match is not None  # every part of the pattern may be empty
     spec, doc = match[1], match[2]
@@ -71,6 +73,8 @@ def declared_key(name: str, comment: str, default: Any) -> Key:
     if first.isdigit():
         return Key(name, tuple[(float,) * int(first)], optional, Rule(doc, **_limits(words[0])))  # type: ignore[misc]
     patterns = [PATTERNS[word] for word in words if word in PATTERNS]
+    if limited := [word for word in words if re.search(r"[<>\s]", word)]:  # only types have limits
+        raise UserError(f"conf/: {name}: # [{spec}]: '{limited[0]}' is not a type; one of {', '.join(TYPES)}")
     if not patterns:
         return Key(name, str, optional, Rule(doc, choices=tuple(words)))
     literal = [word for word in words if word not in PATTERNS]
