@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from resnet18_ocrdet.config.library import train_keys
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone
+from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone, load_imagenet
 from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
-from resnet18_ocrdet.model.pretrained import load_imagenet
 from resnet18_ocrdet.train.optim import param_groups
 
 CHANNELS = (4, 6, 8, 10)

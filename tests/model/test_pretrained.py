@@ -12,7 +12,7 @@ import torch
 import torchvision
 
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.pretrained import load_imagenet
+from resnet18_ocrdet.model.backbone import load_imagenet
 from resnet18_ocrdet.model.resnet import ResNetFeatures
 
 

@@ -16,7 +16,7 @@ from resnet18_ocrdet.evaluation.metrics import IcdarMetric, Score
 from resnet18_ocrdet.model.checkpoint import shipped_weights
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.train import engine
-from resnet18_ocrdet.train.ema import ModelEma
+from resnet18_ocrdet.train.optim import ModelEma
 from train_runner import last, train
 
 WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 steps of 2

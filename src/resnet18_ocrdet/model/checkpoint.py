@@ -44,7 +44,7 @@ class Checkpoint(Metadata):
 
     schema: int
     model: dict[str, Tensor]
-    average: dict[str, Any] | None  # train.ema.ModelEma: evaluation and detection use its "model"
+    average: dict[str, Any] | None  # train.optim.ModelEma: evaluation and detection use its "model"
     optimizer: dict[str, Any]
     scaler: dict[str, Any]
     mining: dict[str, Any]

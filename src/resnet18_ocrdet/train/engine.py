@@ -22,9 +22,9 @@ from ..errors import TrainingStopped
 from ..model.loss import Criterion, LossTerms
 from ..runtime.device import Compute
 from ..structures import Batch
-from .ema import ModelEma
 from .guard import Guard, Stateful, Verdict
 from .hard_negatives import MiningWarmup
+from .optim import ModelEma
 from .schedule import Schedule
 
 
