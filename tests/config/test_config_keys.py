@@ -1,6 +1,6 @@
-"""The public keys, frozen: a key that disappears breaks command lines, presets and old runs of users.
+"""The public keys: one that disappears breaks command lines, presets and old runs of users.
 
-Adding a key means adding it here. Renaming or removing one needs an entry in the changelog as well."""
+Renaming or removing one needs an entry in the changelog."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir
+from resnet18_ocrdet.config.spec import declared_key
+from resnet18_ocrdet.errors import UserError
 
 KEYS = {
     "train": """
@@ -90,3 +92,10 @@ def test_hydra_is_told_the_same_things_by_every_command(command: str):
     assert content["hydra"]["output_subdir"] is None
     assert content["hydra"]["run"] == {"dir": "."}
     assert {"override hydra/job_logging": "none"} in content["defaults"]
+
+
+def test_a_typing_mistake_in_a_declaration_is_named():
+    with pytest.raises(UserError, match=r"power.*'flot > 0' is not a type; one of int, float"):
+        declared_key("power", "[flot > 0] of the decay", 0.9)
+    assert declared_key("power", "[float > 0] of the decay", 0.9).rule.above
+    assert declared_key("cache", "[none|ram] where", "none").rule.choices == ("none", "ram")
