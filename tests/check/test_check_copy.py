@@ -15,6 +15,7 @@ from resnet18_ocrdet.check.fixed_copy import copy_names, write_fixed_copy
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
 from resnet18_ocrdet.data.formats.icdar_text import looks_like_quads, parse_lines
+from resnet18_ocrdet.data.formats.location import Location
 from resnet18_ocrdet.data.formats.write_icdar import densified, line_of, regions_to_densify, write_icdar_text
 from resnet18_ocrdet.data.record import LabelRecord, Region, to_record
 from resnet18_ocrdet.data.text_file import decode_text, label_lines, lines_of, read_lines
@@ -119,7 +120,7 @@ def test_any_quad_and_any_text_can_be_read_back(numbers: list[float], text: str)
     quad = np.array(numbers, np.float32).reshape(4, 2)
     (line,) = lines_of(decode_text(line_of(quad, text).encode(), "memory"))
     for quads in (True, False):
-        back = parse_lines(Path("memory.png"), Path("memory"), [line], Report(), (), quads)
+        back = parse_lines(Location(Report(), Path("memory"), image=Path("memory.png")), [line], (), quads)
         assert back.polygons[0].tolist() == quad.tolist()
         assert (
             back.texts[0]
@@ -134,8 +135,8 @@ def test_labels_that_icdar_text_cannot_represent(tmp_path: Path):
     texts = ["two\r\nlines", "a\tb", "nul\0", "###", "  padded ", "\ud800"]
     record = to_record(Path("1.png"), None, [*map(Region, broken), *(Region(QUAD, text) for text in texts)])
     write_icdar_text(tmp_path / "1.txt", record)
-    path, report = tmp_path / "1.txt", Report()
-    back = parse_lines(Path("1.png"), path, label_lines(path, report, None), report)
+    label = Location(Report(), tmp_path / "1.txt", image=Path("1.png"))
+    back = parse_lines(label, label_lines(label.path, label.report, None))
     assert back.texts == ("two  lines", "a b", "nul", "", "padded", "?")
     assert not back.ignore.any(), "a text that was ### must not become don't-care"
     assert len(read_lines(tmp_path / "1.txt")) == 6

@@ -59,6 +59,12 @@ def test_offsets_of_the_first_release(tmp_path, part):
     assert record.texts == ("",) and record.ignore.tolist() == [False]
 
 
+def test_a_suffix_in_upper_case(tmp_path):
+    root = build(tmp_path, {"train_images/0200.jpg": "", "ctw1500_train_labels/0200.XML": XML})
+    (record,) = ctw1500.read(root, report := Report())["train"]
+    assert record.texts == ("OLATHE",) and len(report) == 0
+
+
 def test_marks_and_characters_of_xml(tmp_path):
     (record,), report = read_train(
         tmp_path, xml(box(OUTLINE, "###"), box(OUTLINE, "AT&amp;T"), box(OUTLINE, "照片"), box(OUTLINE, ""))
@@ -73,8 +79,8 @@ def test_marks_and_characters_of_xml(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "code", "detail"),
     [
-        (box("0,0,9,0,9,9,0"), "GT019", "7 coordinates"),
-        (box("0,0,9,0"), "GT018", "4 coordinates"),
+        (box("0,0,9,0,9,9,0"), "GT019", "7 numbers"),
+        (box("0,0,9,0"), "GT018", "2 corners"),
         (box("0,0,9,0,9,12O"), "GT020", "number 6 is '12O'"),
         (box("0,0,9,,9,9"), "GT020", "number 4 is ''"),
         (box(""), "GT022", "a <box> without <segs>"),
@@ -97,8 +103,8 @@ def test_boxes_without_a_readable_position(tmp_path, bad, code, detail):
         ("1,2,3,4,5,6,7,8", "GT018", "8 numbers"),
         (OUTLINE + ",5,6,7,8O", "GT020", "number 32 is '8O'"),
         (OUTLINE + ",word", "GT020", "number 29 is 'word'"),
-        (OUTLINE + ",5,####word", "GT019", "29 coordinates"),
-        ("1,2,3,4,####word", "GT018", "4 coordinates"),
+        (OUTLINE + ",5,####word", "GT019", "29 numbers"),
+        ("1,2,3,4,####word", "GT018", "2 corners"),
         ("####word", "GT020", "number 1 is ''"),
     ],
 )

@@ -10,7 +10,8 @@ from label_files import FOOTPATH, IMG11, IMG_0030, OFFSETS, OUTLINE, XML
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import ctw1500, icdar2013, msra_td500, totaltext
 from resnet18_ocrdet.data.formats.location import LabelError
-from resnet18_ocrdet.data.formats.pairing import find_folder, pair_by_stem, read_numbers, to_polygon
+from resnet18_ocrdet.data.formats.pairing import find_folder, pair_by_stem, read_numbers
+from resnet18_ocrdet.data.formats.points import polygon_of
 from resnet18_ocrdet.data.image_io import list_images
 
 FOLDERS = {
@@ -91,9 +92,9 @@ def test_numbers():
 
 
 def test_polygons():
-    polygon = to_polygon([0, 1, 2, 3, 4, 1e300])
+    polygon = polygon_of([0, 1, 2, 3, 4, 1e300])
     assert polygon.dtype == np.float32 and polygon.tolist() == [[0, 1], [2, 3], [4, np.inf]]
     for count, code in ((5, "GT019"), (4, "GT018"), (0, "GT018")):
         with pytest.raises(LabelError) as caught:
-            to_polygon([1.0] * count)
+            polygon_of([1.0] * count)
         assert caught.value.code == code

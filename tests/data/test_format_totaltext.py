@@ -111,9 +111,9 @@ def test_other_marks(tmp_path):
     ("entry", "code", "detail"),
     [
         ("x: [[0 9 9 0]], y: [[0 0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT019", "4 numbers of x, 3 of y"),
-        ("x: [[0 9]], y: [[0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "4 coordinates"),
+        ("x: [[0 9]], y: [[0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "2 corners"),
         ("x: [[0 9 12O]], y: [[0 0 9]], ornt: [u'h'], transcriptions: [u'a']", "GT020", "number 3 is '12O'"),
-        ("x: [[]], y: [[]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "0 coordinates"),
+        ("x: [[]], y: [[]], ornt: [u'h'], transcriptions: [u'a']", "GT018", "0 corners"),
         ("x: [[0 9 9 0]], ornt: [u'h'], transcriptions: [u'a']", "GT022", "needs 'x: "),
         ("0,0,9,0,9,9,0,9,word", "GT022", "needs 'x: "),
     ],

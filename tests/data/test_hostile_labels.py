@@ -108,7 +108,7 @@ def test_too_many_regions_are_lost_in_every_format(written, monkeypatch):
     many = {
         record.image_path: len(record.polygons) for records in read_data(root).splits.values() for record in records
     }
-    for module in (text_file, icdar_text, pairing, location, ctw1500):
+    for module in (text_file, pairing, location, ctw1500):
         monkeypatch.setattr(module, "MAX_REGIONS", 0)
     reading = read_data(root, key)
     found = {finding.image for finding in reading.report.of("GT028")}
@@ -121,8 +121,8 @@ def test_a_huge_file_of_lines_is_not_kept_in_memory(tmp_path: Path):
     path = tmp_path / "1.txt"
     path.write_bytes(b"1,2,3,4,5,6,7,8,a\n" * 400_000)
     tracemalloc.start()
-    lines = label_lines(path, report := Report(), image := tmp_path / "1.png")
-    record = icdar_text.parse_lines(image, path, lines, report)
+    label = Location(report := Report(), path, image=tmp_path / "1.png")
+    record = icdar_text.parse_lines(label, label_lines(path, report, label.image))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [finding.code for finding in report] == ["GT028"] and record.lost == findings.MAX_REGIONS + 1
@@ -166,7 +166,8 @@ def quiet(parse: Callable[[str], object]) -> Callable[[str], None]:
 
 
 def icdar(quads: bool) -> Callable[[str], None]:
-    return lambda text: icdar_text.parse_lines(NOWHERE, NOWHERE, [TextLine(1, text)], Report(), ("###",), quads)
+    label = Location(Report(), NOWHERE, image=NOWHERE)
+    return lambda text: icdar_text.parse_lines(label, [TextLine(1, text)], ("###",), quads)
 
 
 PARSERS: dict[str, Callable[[str], object]] = {

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats import icdar2015, icdar_text
+from resnet18_ocrdet.data.formats import icdar2015, location
 from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, parse_lines
+from resnet18_ocrdet.data.formats.location import Location
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.text_file import label_lines
@@ -27,8 +28,8 @@ def parse(tmp_path):
         path = tmp_path / "gt_img_1.txt"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         write_and_parse.report = report = Report()
-        image = Path("img_1.jpg")
-        return parse_lines(image, path, label_lines(path, report, image), report, **arguments)
+        label = Location(report, path, image=Path("img_1.jpg"))
+        return parse_lines(label, label_lines(path, report, label.image), **arguments)
 
     return write_and_parse
 
@@ -181,7 +182,7 @@ def test_six_numbers_alone_are_a_triangle_also_among_quads(parse):
 
 
 def test_too_many_lines_are_not_labels(parse, monkeypatch):
-    monkeypatch.setattr(icdar_text, "MAX_REGIONS", 2)
+    monkeypatch.setattr(location, "MAX_REGIONS", 2)
     assert parse(f"{BOX},a\n" * 3).lost == 3
     assert [finding.code for finding in parse.report] == ["GT028"]
 
@@ -205,8 +206,8 @@ def test_binary_files_are_not_text(parse, content):
 
 def test_missing_file(tmp_path):
     report = Report()
-    image, path = Path("a.jpg"), tmp_path / "none.txt"
-    assert parse_lines(image, path, label_lines(path, report, image), report).lost == 1
+    label = Location(report, tmp_path / "none.txt", image=Path("a.jpg"))
+    assert parse_lines(label, label_lines(label.path, report, label.image)).lost == 1
     assert "none.txt: cannot be read: No such file" in report[0].text
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..findings import Report
-from ..record import LabelRecord, Region, to_record
-from .json_file import describe, first_shown, has_key, is_not_json, is_set, peek, read_object, stated_size, text_of
+from ..record import LabelRecord, Region
+from .json_file import describe, first_shown, has_key, is_set, labels_among, read_object, stated_size, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location
 from .points import to_polygon, to_rectangle
@@ -46,13 +46,7 @@ def recognise(root: Path) -> str | None:
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
-    texts = {path: peek(path) for path in annotation_files(root)}
-    files = [
-        path
-        for path, text in texts.items()
-        if _is_annotation_file(text)
-        or (_split(root, path) and is_not_json(text))  # broken: read so that it is reported
-    ]
+    files = labels_among(annotation_files(root), _is_annotation_file, lambda path: _split(root, path))
     instances = [path for path in files if path.stem.lower().startswith("instances")]
     listed = [entry for path in instances or files for entry in read_annotation_file(root, path, report, marks)]
     splits = [*(_split(root, path) for path in instances or files), *(entry.split for entry in listed if entry.split)]
@@ -96,9 +90,9 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
     for key, (number, file) in files.items():
         if file is not None:
             entry, own = images[number - 1], regions.get(key, [])
-            too_many = Location(report, path, number, file, f"image {number}").too_many(len(own))
+            location = Location(report, path, number, file, f"image {number}")
             stated = stated_size(entry.get("height"), entry.get("width"))
-            record = to_record(file, path, [None] * len(own) if too_many else own, stated=stated)
+            record = location.record([None] * len(own) if location.too_many(len(own)) else own, stated=stated)
             listed.append(ListedImage(entry["set"] if entry.get("set") in SPLITS else split, number, record))
     return listed
 

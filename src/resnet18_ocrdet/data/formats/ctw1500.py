@@ -21,7 +21,8 @@ from ..findings import MAX_REGIONS, Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of
 from .location import LabelError, Location
-from .pairing import SplitFolders, peek_labels, read_numbers, read_packed, read_splits, read_text, to_polygon
+from .pairing import SplitFolders, read_numbers, read_packed, read_splits, read_text, recognise_labels
+from .points import polygon_of
 
 KEY = "ctw1500"
 NAME = "SCUT-CTW1500"
@@ -54,10 +55,7 @@ _Box = defaultdict[str, list[str]]  # the text of its children in pieces, by tag
 
 def recognise(root: Path) -> str | None:
     """Report the first label file that starts like one of the three kinds."""
-    for path, head in peek_labels(root, LAYOUT, ".xml", ".txt"):
-        if sign := _sign_of(path, head):
-            return f"{path.relative_to(root).as_posix()} {sign}"
-    return None
+    return recognise_labels(root, LAYOUT, (".xml", ".txt"), _sign_of)
 
 
 def _sign_of(path: Path, head: str) -> str:
@@ -80,10 +78,10 @@ def _sign_of(path: Path, head: str) -> str:
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if there are no images."""
 
-    def read_file(image: Path, label: Location) -> LabelRecord | None:
-        if label.path.suffix == ".xml":
-            return read_packed(image, label, partial(_parse_box, marks=marks), _boxes)
-        return read_text(image, label, partial(parse_line, marks=marks))
+    def read_file(label: Location) -> LabelRecord | None:
+        if label.path.suffix.lower() == ".xml":
+            return read_packed(label, partial(_parse_box, marks=marks), _boxes)
+        return read_text(label, partial(parse_line, marks=marks))
 
     return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file, by_number=True)
 
@@ -96,12 +94,12 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
     fields = front.strip().rstrip(",").split(",")
     if mark or len(fields) == CURVE_NUMBERS:
         words = words.strip()
-        return Region(to_polygon(read_numbers(fields)), words, words in marks, line)
+        return Region(polygon_of(read_numbers(fields)), words, words in marks, line)
     if len(fields) == BOX_NUMBERS + CURVE_NUMBERS:
         numbers = read_numbers(fields)
         corner = numbers[:2]
         shifted = [offset + corner[position % 2] for position, offset in enumerate(numbers[BOX_NUMBERS:])]
-        return Region(to_polygon(shifted), line=line)
+        return Region(polygon_of(shifted), line=line)
     read_numbers(fields)
     code = "GT019" if len(fields) % 2 else "GT018" if len(fields) < CURVE_NUMBERS else "GT022"
     raise LabelError(code, f"{len(fields)} numbers: a line has 28 and ####text, or 32")
@@ -111,7 +109,7 @@ def _parse_box(box: _Box, line: int, marks: Sequence[str]) -> Region:
     segs, words = ("".join(box[tag]).strip() for tag in ("segs", "label"))
     if not (segs := segs.rstrip(",")):
         raise LabelError("GT022", "a <box> without <segs>, its corners")
-    return Region(to_polygon(read_numbers(segs.split(","))), words, words in marks, line)
+    return Region(polygon_of(read_numbers(segs.split(","))), words, words in marks, line)
 
 
 def _boxes(data: bytes) -> list[tuple[int, _Box]]:

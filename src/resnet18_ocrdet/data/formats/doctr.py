@@ -17,7 +17,7 @@ import numpy as np
 
 from ..file_names import is_file, is_folder
 from ..findings import Report
-from ..record import LabelRecord, Region, to_record
+from ..record import LabelRecord, Region
 from ..text_file import quoted
 from .json_file import describe, first_shown, has_key, read_object, stated_size
 from .locate import check_root, folders_in, locate
@@ -67,8 +67,8 @@ def _read_image(name: str, label: Any, location: Location, marks: Sequence[str])
     """Read the labels of one image, with img_dimensions in the order of the file.
 
     Raises LabelError if the image or its list of polygons is missing."""
-    path = location.path
-    image = location.image = locate(name, [path.parent / "images", path.parent])
+    folder = location.path.parent
+    location.image = locate(name, [folder / "images", folder])
     if not isinstance(label, dict):
         raise LabelError("GT022", f"needs an object with polygons, got {describe(label)}")
     classes = label.get("polygons")
@@ -82,14 +82,14 @@ def _read_image(name: str, label: Any, location: Location, marks: Sequence[str])
             of_class = f" of class {quoted(kind)}" if kind else ""
             raise LabelError("GT022", f"needs polygons{of_class}, a list of regions, got {describe(polygons)}")
         if location.too_many(len(regions) + len(polygons)):
-            return to_record(image, path, [], lost=len(regions) + len(polygons))
+            return location.record([], lost=len(regions) + len(polygons))
         for number, value in enumerate(polygons, start=len(regions) + 1):
             where = replace(location, line=number, entry=f"polygon {number} of {quoted(name)}")
             polygon = where.attempt(to_polygon, value, "polygon")
             regions.append(None if polygon is None else Region(polygon, "", kind in marks, number))
     sides = label.get("img_dimensions")
     stated = stated_size(sides[0], sides[1]) if isinstance(sides, list) and len(sides) >= 2 else None
-    return to_record(image, path, regions, stated=stated)
+    return location.record(regions, stated=stated)
 
 
 def _is_width_first(records: Sequence[LabelRecord]) -> bool:

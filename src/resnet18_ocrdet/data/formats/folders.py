@@ -22,6 +22,7 @@ from ..image_io import has_image_suffix
 from ..record import LabelRecord
 from ..text_file import label_lines, quoted, read_lines
 from .icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
+from .location import Location
 from .pairing import pair_folders, without_shared
 from .split_names import SPLITS
 
@@ -75,7 +76,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     lines = {label: label_lines(label, report, image) for found in pairs.values() for image, label in found}
     quads = looks_like_quads(line for text in lines.values() for line in text or ())
     return {
-        split: [parse_lines(image, label, lines[label], report, marks, quads) for image, label in found]
+        split: [parse_lines(Location(report, label, image=image), lines[label], marks, quads) for image, label in found]
         for split, found in pairs.items()
     }
 

@@ -18,7 +18,8 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from .icdar_text import leading_numbers
 from .location import LabelError
-from .pairing import SplitFolders, read_numbers, read_splits, read_text, to_polygon
+from .pairing import SplitFolders, read_numbers, read_splits, read_text
+from .points import polygon_of
 
 KEY = "icdar2013"
 NAME = "ICDAR 2013"
@@ -68,7 +69,7 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
     if more.separator >= 0 and len(more.values) == BOX_NUMBERS:
         raise LabelError("GT022", "8 numbers: a box has 4, left top right bottom")
     text = _unquote(rest)
-    return Region(to_polygon([left, top, right, top, right, bottom, left, bottom]), text, text in marks, line)
+    return Region(polygon_of([left, top, right, top, right, bottom, left, bottom]), text, text in marks, line)
 
 
 def _unquote(text: str) -> str:

@@ -12,6 +12,7 @@ from ..record import LabelRecord
 from ..text_file import label_lines
 from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
 from .locate import files_in
+from .location import Location
 from .pairing import pair_folders
 
 KEY = "icdar2015"
@@ -55,4 +56,7 @@ def _read_split(images: Path, labels: Path, report: Report, marks: Sequence[str]
         if not is_folder(missing):
             raise UserError(f"{images.parent}: found {present.name}/ but not {missing.name}/; each split needs both")
     pairs = pair_folders(images, labels, ("gt_{stem}.txt",), report)
-    return [parse_lines(image, label, label_lines(label, report, image), report, marks) for image, label in pairs]
+    return [
+        parse_lines(Location(report, label, image=image), label_lines(label, report, image), marks)
+        for image, label in pairs
+    ]

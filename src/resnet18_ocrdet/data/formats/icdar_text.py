@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ...structures import Polygon
-from ..findings import MAX_REGIONS, TOO_MANY, Report
-from ..record import LabelRecord, Region, to_record
+from ..record import LabelRecord, Region
 from ..text_file import TextLine, quoted
+from .location import Location
+from .points import flat_polygon
 
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
 QUAD_NUMBERS = 8  # x and y of 4 corners
@@ -41,22 +40,16 @@ class Numbers(NamedTuple):
 
 
 def parse_lines(
-    image: Path,
-    path: Path,
-    lines: Sequence[TextLine] | None,
-    report: Report,
-    marks: Sequence[str] = ICDAR_IGNORE_MARKS,
-    quads: bool = True,
+    label: Location, lines: Sequence[TextLine] | None, marks: Sequence[str] = ICDAR_IGNORE_MARKS, quads: bool = True
 ) -> LabelRecord:
-    """Parse the lines of the label file `path`. lines: None for a file that could not be read: one region is lost.
+    """Parse the lines of a label file. lines: None for a file that could not be read: one region is lost.
 
     quads: every line starts with 8 numbers, the rest is text. Otherwise the longest run of 2N >= 6 numbers is used.
     Lines that cannot be parsed are reported and counted as lost."""
     if lines is None:
-        return to_record(image, path, [], lost=1)
-    if len(lines) > MAX_REGIONS:
-        report.add("GT028", path, detail=TOO_MANY, image=image)
-        return to_record(image, path, [], lost=len(lines))
+        return label.record([], lost=1)
+    if label.too_many(len(lines)):
+        return label.record([], lost=len(lines))
     regions: list[Region] = []
     lost = 0
     scores: list[TextLine] = []
@@ -66,17 +59,17 @@ def parse_lines(
         """Report a line that is unusual but can be parsed: the first one of each kind in a file."""
         if code not in seen:
             seen.add(code)
-            report.add(code, path, line.number, detail, image)
+            label.add(code, detail, line.number)
 
     for line in lines:
         is_skipped = not regions and not lost and is_heading(line.text)
         numbers = leading_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
         used, code, why = coordinate_count(line.text, numbers, quads)
         if is_skipped or (code and is_comment(line.text)):
-            report.add("GT017", path, line.number, f"{quoted(line.text)}: skipped", image)
+            label.add("GT017", f"{quoted(line.text)}: skipped", line.number)
             continue
         if code:
-            report.add(code, path, line.number, why, image)
+            label.add(code, why, line.number)
             lost += 1
             continue
         if numbers.separator != 0:
@@ -89,13 +82,7 @@ def parse_lines(
         regions.append(Region(flat_polygon(numbers.values[:used]), text, text in marks, line.number))
     if 2 * len(scores) > len(regions):  # a decimal number after one region of many is a price
         once("GT009", scores[0], "treated as the text")
-    return to_record(image, path, regions, lost)
-
-
-def flat_polygon(numbers: Sequence[float]) -> Polygon:
-    """(V, 2) float32 from x1, y1, x2, y2, ...; values too large for float32 become infinite."""
-    with np.errstate(over="ignore"):
-        return np.array(numbers, np.float64).astype(np.float32).reshape(-1, 2)
+    return label.record(regions, lost)
 
 
 def coordinate_count(text: str, numbers: Numbers, quads: bool) -> tuple[int, str, str]:

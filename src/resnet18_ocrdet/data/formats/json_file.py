@@ -12,8 +12,8 @@ from typing import Any
 
 from ...runtime.messages import count
 from ...runtime.regular_file import open_regular
+from ..image_guard import MAX_SIDE
 from ..text_file import label_text, quoted
-from .icdar_text import MAX_COORDINATE
 from .location import LabelError, Location
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
@@ -77,6 +77,12 @@ def first_shown(root: Path, paths: Iterable[Path], shows: Callable[[str], object
     return None if found is None else f"{found.relative_to(root).as_posix()}: {sign}"
 
 
+def labels_among(paths: Iterable[Path], shows: Callable[[str], bool], named: Callable[[Path], object]) -> list[Path]:
+    """Files that show a format, and broken ones that are named as it does: they are read so that they are reported."""
+    texts = ((path, peek(path)) for path in paths)
+    return [path for path, text in texts if shows(text) or (named(path) and is_not_json(text))]
+
+
 def has_key(text: str, key: str, opening: str = "") -> bool:
     """Whether a piece of JSON has a key whose value starts with `opening`."""
     return re.search(rf'"{key}"\s*:\s*{re.escape(opening)}', text) is not None
@@ -115,6 +121,6 @@ def is_set(value: Any) -> bool:
 def stated_size(height: Any, width: Any) -> tuple[int, int] | None:
     """Height and width in px if both are positive integers; None otherwise."""
     sides = [side for side in (height, width) if isinstance(side, (int, float)) and not isinstance(side, bool)]
-    if len(sides) < 2 or not all(1 <= side <= MAX_COORDINATE and side == int(side) for side in sides):
+    if len(sides) < 2 or not all(1 <= side <= MAX_SIDE and side == int(side) for side in sides):
         return None
     return int(sides[0]), int(sides[1])

@@ -20,8 +20,8 @@ import numpy as np
 
 from ..findings import Report
 from ..image_io import list_images
-from ..record import LabelRecord, Region, to_record
-from .json_file import describe, first_shown, has_key, is_not_json, peek, read_object, stated_size, text_of
+from ..record import LabelRecord, Region
+from .json_file import describe, first_shown, has_key, labels_among, read_object, stated_size, text_of
 from .locate import IMAGE_FOLDERS, files_in, find_image, folders_in, locate
 from .location import LabelError, Location
 from .points import to_polygon, to_rectangle
@@ -53,11 +53,9 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
         by_stem.setdefault(image.with_suffix(""), []).append(image)
     claimed: set[Path | None] = set()  # images with a label file, readable or not
     listed, descriptions = [], []
-    for path in list_images(root, (".json",)):
+    files = list_images(root, (".json",))
+    for path in labels_among(files, _is_annotation, lambda path: path.with_suffix("") in by_stem):
         beside = by_stem.get(path.with_suffix(""), [])
-        text = peek(path)
-        if not _is_annotation(text) and not (beside and is_not_json(text)):
-            continue  # another kind of file
         location = Location(report, path, image=beside[0] if beside else None)
         if found := location.attempt(_read_annotation, location, beside, marks):
             listed.append(ListedImage(split_below(root, path.parent), 0, found[0]))
@@ -82,18 +80,18 @@ def _read_annotation(
     data = read_object(location)
     if data is None:
         return None
-    image = location.image = _find_image(location.path, data.get("imagePath"), beside)
+    location.image = _find_image(location.path, data.get("imagePath"), beside)
     shapes = data.get("shapes")
     if not isinstance(shapes, list):
         raise LabelError("GT022", f"needs shapes, a list of regions, got {describe(shapes)}")
     if location.too_many(len(shapes)):
-        return to_record(image, location.path, [], lost=len(shapes)), []
+        return location.record([], lost=len(shapes)), []
     found = [
         replace(location, line=number, entry=f"shape {number}").attempt(_read_shape, shape, number, marks)
         for number, shape in enumerate(shapes, start=1)
     ]
     stated = stated_size(data.get("imageHeight"), data.get("imageWidth"))
-    record = to_record(image, location.path, [pair and pair[0] for pair in found], stated=stated)
+    record = location.record([pair and pair[0] for pair in found], stated=stated)
     return record, [pair[1] for pair in found if pair]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ..findings import MAX_REGIONS, TOO_MANY, Report
+from ..record import Frame, LabelRecord, Region, to_record
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -52,3 +53,14 @@ class Location:
         if regions > MAX_REGIONS:
             self.add("GT028", TOO_MANY)
         return regions > MAX_REGIONS
+
+    def record(
+        self,
+        regions: Sequence[Region | None],
+        lost: int = 0,
+        stated: tuple[int, int] | None = None,
+        frame: Frame = "unknown",
+    ) -> LabelRecord:
+        """`to_record` with the labels of the image, which must be known."""
+        assert self.image is not None
+        return to_record(self.image, self.path, regions, lost, stated, frame)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..findings import Report
-from ..record import LabelRecord, Region, to_record
+from ..record import LabelRecord, Region
 from ..text_file import quoted
-from .json_file import describe, first_shown, has_key, is_not_json, is_set, peek, read_object, stated_size, text_of
+from .json_file import describe, first_shown, has_key, is_set, labels_among, read_object, stated_size, text_of
 from .locate import check_root, files_in, image_folders, locate
 from .location import LabelError, Location
 from .points import to_polygon, to_rectangle
@@ -39,12 +39,7 @@ def recognise(root: Path) -> str | None:
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
-    files = [
-        path
-        for path in annotation_files(root)
-        if _is_annotation_file(text := peek(path))
-        or (split_of(path.stem) and is_not_json(text))  # broken: read so that it is reported
-    ]
+    files = labels_among(annotation_files(root), _is_annotation_file, lambda path: split_of(path.stem))
     detection = {split_of(path.stem) for path in files if path.stem.lower().startswith("textdet")}
     files = [path for path in files if path.stem.lower().startswith("textdet") or split_of(path.stem) not in detection]
     listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks)]
@@ -82,17 +77,17 @@ def _read_image(entry: Any, location: Location, folders: Sequence[Path], marks: 
     if not isinstance(entry, dict):
         raise LabelError("GT022", f"needs img_path and instances, got {describe(entry)}")
     name, instances = entry.get("img_path"), entry.get("instances")
-    image = location.image = locate(name, folders, "img_path")
+    location.image = locate(name, folders, "img_path")
     if not isinstance(instances, list):
         raise LabelError("GT022", f"needs instances, a list of regions, got {describe(instances)}")
     if location.too_many(len(instances)):
-        return to_record(image, location.path, [], lost=len(instances))
+        return location.record([], lost=len(instances))
     regions = []
     for number, instance in enumerate(instances, start=1):
         where = replace(location, line=number, entry=f"instance {number} of {quoted(str(name))}")
         regions.append(where.attempt(_read_instance, instance, number, marks))
     stated = stated_size(entry.get("height"), entry.get("width"))
-    return to_record(image, location.path, regions, stated=stated)
+    return location.record(regions, stated=stated)
 
 
 def _read_instance(instance: Any, number: int, marks: Sequence[str]) -> Region:

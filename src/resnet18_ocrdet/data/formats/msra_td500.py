@@ -21,7 +21,8 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of
 from .location import LabelError
-from .pairing import SplitFolders, peek_labels, read_numbers, read_splits, read_text, to_polygon
+from .pairing import SplitFolders, read_numbers, read_splits, read_text, recognise_labels
+from .points import polygon_of
 
 KEY = "msra_td500"
 NAME = "MSRA-TD500"
@@ -34,11 +35,17 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 
 def recognise(root: Path) -> str | None:
     """Report the first .gt file in train/, val/ or test/ that starts with a line of this format."""
-    for path, head in peek_labels(root, LAYOUT, ".gt"):
-        first = next(lines_of(head), None)
-        if first and _is_label_line(first.text):
-            return f"{path.relative_to(root).as_posix()} starts with 7 numbers, index difficulty x y w h theta"
-    return None
+    return recognise_labels(root, LAYOUT, (".gt",), _sign_of)
+
+
+def _sign_of(_: Path, head: str) -> str:
+    """A first line of 7 numbers separated by spaces, the second of them 0 or 1; "" if it is another."""
+    fields = next((line.text.split() for line in lines_of(head)), [])
+    try:
+        is_line = len(fields) == len(read_numbers(fields)) == FIELDS and float(fields[1]) in (0, 1)
+    except LabelError:
+        is_line = False
+    return "starts with 7 numbers, index difficulty x y w h theta" if is_line else ""
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
@@ -63,13 +70,4 @@ def parse_line(text: str, line: int = 0) -> Region:
     numbers = []
     for right, down in corners:
         numbers += [x + width / 2 + right * cosine - down * sine, y + height / 2 + right * sine + down * cosine]
-    return Region(to_polygon(numbers), ignore=difficulty != 0, line=line)
-
-
-def _is_label_line(text: str) -> bool:
-    """Whether a line has 7 numbers separated by spaces, the second of them 0 or 1."""
-    fields = text.split()
-    try:
-        return len(fields) == FIELDS and len(read_numbers(fields)) == FIELDS and float(fields[1]) in (0, 1)
-    except LabelError:
-        return False
+    return Region(polygon_of(numbers), ignore=difficulty != 0, line=line)

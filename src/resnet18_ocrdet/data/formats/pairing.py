@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +12,18 @@ from typing import NamedTuple, TypeVar
 
 from ...errors import UserError
 from ...runtime.regular_file import open_regular
-from ...structures import Polygon
 from ..file_names import is_broken_link, is_file, is_folder
 from ..findings import MAX_REGIONS, TOO_MANY, Report
 from ..image_io import UNREAD_SUFFIXES, has_image_suffix, list_images
-from ..record import Frame, LabelRecord, Region, to_record
+from ..record import Frame, LabelRecord, Region
 from ..text_file import label_bytes, label_text, lines_of, quoted
-from .icdar_text import flat_polygon
 from .locate import files_in, folders_in
 from .location import LabelError, Location
 
 Entry = TypeVar("Entry")
+Entries = Iterable[tuple[int, Entry]]  # each with its line
+Parse = Callable[[Entry, int], Region]  # of an entry and its line; raises LabelError for a region that is lost
 
-MIN_NUMBERS = 6  # x and y of 3 corners
 PEEK_FILES = 5  # label files that are opened to recognise a format; some may be empty
 PEEK_BYTES = 4096  # of each of them
 
@@ -43,13 +42,13 @@ def read_splits(
     layout: Mapping[str, SplitFolders],
     names: Sequence[str],
     report: Report,
-    read_file: Callable[[Path, Location], LabelRecord | None],
+    read_file: Callable[[Location], LabelRecord | None],
     by_number: bool = False,
 ) -> dict[str, list[LabelRecord]]:
     """Read every split of `layout` that exists. names, by_number: see `pair_by_stem`.
 
-    read_file(image, label file): returns the labels of one image; None if the file cannot be read, which it has
-    reported. Raises UserError if no split exists, or none has an image."""
+    read_file: returns the labels of one image; None if the file cannot be read, which it has reported.
+    Raises UserError if no split exists, or none has an image."""
     splits: dict[str, list[LabelRecord]] = {}
     found_images = False
     for split, folders in layout.items():
@@ -60,7 +59,7 @@ def read_splits(
         found = list_images(images) if is_folder(images) else []
         found_images |= bool(found)
         pairs = pair_by_stem(found, images, labels, names, report, by_number)
-        records = (read_file(image, Location(report, label, image=image)) for image, label in pairs)
+        records = (read_file(Location(report, label, image=image)) for image, label in pairs)
         splits[split] = [record for record in records if record is not None]
     if not found_images:
         wanted = "; ".join(f"{'|'.join(entry.images)} with {'|'.join(entry.labels)}" for entry in layout.values())
@@ -140,55 +139,40 @@ def without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[tuple
 
 
 def read_text(
-    image: Path,
-    location: Location,
-    parse: Callable[[str, int], Region],
-    cut: Callable[[str], Iterable[tuple[int, str]]] = lines_of,
-    frame: Frame = "unknown",
+    label: Location, parse: Parse[str], cut: Callable[[str], Entries[str]] = lines_of, frame: Frame = "unknown"
 ) -> LabelRecord | None:
-    """Read a label file in text; None, reported, if it cannot be read. cut: text -> line numbers and entries.
-
-    parse, frame: see `parse_entries`."""
-    text = label_text(location.path, location.report, image)
-    return None if text is None else parse_entries(cut(text), parse, image, location, frame)
+    """Read a label file in text; None, reported, if it cannot be read."""
+    text = label_text(label.path, label.report, label.image)
+    return None if text is None else parse_entries(label, cut(text), parse, frame)
 
 
 def read_packed(
-    image: Path,
-    location: Location,
-    parse: Callable[[Entry, int], Region],
-    unpack: Callable[[bytes], Sequence[tuple[int, Entry]]],
+    label: Location, parse: Parse[Entry], unpack: Callable[[bytes], list[tuple[int, Entry]]]
 ) -> LabelRecord | None:
-    """Read a label file of another kind; None, reported, if it cannot be read. parse: see `parse_entries`.
-
-    unpack: bytes -> line numbers and entries; raises LabelError."""
-    data = label_bytes(location.path, location.report, image)
-    entries = None if data is None else location.attempt(unpack, data)
+    """Read a label file of another kind; None, reported, if it cannot be read. unpack: raises LabelError then."""
+    data = label_bytes(label.path, label.report, label.image)
+    entries = None if data is None else label.attempt(unpack, data)
     if entries is None:
         return None
     if not entries:
-        location.add("GT002", "")
-    return parse_entries(entries, parse, image, location)
+        label.add("GT002", "")
+    return parse_entries(label, entries, parse)
 
 
 def parse_entries(
-    entries: Iterable[tuple[int, Entry]],
-    parse: Callable[[Entry, int], Region],
-    image: Path,
-    location: Location,
-    frame: Frame = "unknown",
+    label: Location, entries: Entries[Entry], parse: Parse[Entry], frame: Frame = "unknown"
 ) -> LabelRecord:
-    """Parse the entries of a label file, each given with its line.
+    """Parse the entries of a label file; regions that are lost are reported.
 
-    parse(entry, line): raises LabelError for a region that is lost, which is reported. If there are more entries than
-    an image may have regions, all are lost (GT028); entries are consumed one at a time to bound the memory."""
+    If there are more entries than an image may have regions, all are lost (GT028); entries are consumed one at a time
+    to bound the memory."""
     regions: list[Region | None] = []
     for line, entry in entries:
         if len(regions) == MAX_REGIONS:
-            location.add("GT028", TOO_MANY)
-            return to_record(image, location.path, [], MAX_REGIONS + 1, frame=frame)
-        regions.append(replace(location, line=line).attempt(parse, entry, line))
-    return to_record(image, location.path, regions, frame=frame)
+            label.add("GT028", TOO_MANY)
+            return label.record([], lost=MAX_REGIONS + 1, frame=frame)
+        regions.append(replace(label, line=line).attempt(parse, entry, line))
+    return label.record(regions, frame=frame)
 
 
 def report_unread(folder: Path, report: Report) -> None:
@@ -218,15 +202,21 @@ def _folder_in_any_case(root: Path, name: str) -> Path | None:
     return folder
 
 
-def peek_labels(root: Path, layout: Mapping[str, SplitFolders], *suffixes: str) -> Iterator[tuple[Path, str]]:
-    """Yield the first label files of each folder of `layout`, and their first characters; unreadable ones are skipped.
+def recognise_labels(
+    root: Path, layout: Mapping[str, SplitFolders], suffixes: Sequence[str], sign_of: Callable[[Path, str], str]
+) -> str | None:
+    """Name one of the first label files of the folders of `layout`, with its sign of a format; None if none has one.
 
-    suffixes: in lower case; files with the first one come first."""
+    suffixes: in lower case; files with the first one come first. sign_of(path, first characters): "" for no sign."""
     folders = [find_folder(root, (name,)) for split in layout.values() for name in split.labels]
     files = [files_in(folder, suffix)[:PEEK_FILES] for folder in folders if folder for suffix in suffixes]
     for path in (path for some in files for path in some):
+        head = ""
         with suppress(OSError), open_regular(path) as file:
-            yield path, file.read(PEEK_BYTES).decode("utf-8-sig", "replace")
+            head = file.read(PEEK_BYTES).decode("utf-8-sig", "replace")
+        if sign := sign_of(path, head):
+            return f"{path.relative_to(root).as_posix()} {sign}"
+    return None
 
 
 def read_numbers(fields: Sequence[str]) -> list[float]:
@@ -238,14 +228,3 @@ def read_numbers(fields: Sequence[str]) -> list[float]:
             raise LabelError("GT020", f"number {position} is {quoted(text)}")
         numbers.append(float(text))
     return numbers
-
-
-def to_polygon(numbers: Sequence[float]) -> Polygon:
-    """(V, 2) from x1, y1, x2, y2, ...; values too large for float32 become infinite.
-
-    Raises LabelError for an odd count, and for fewer than MIN_NUMBERS."""
-    if len(numbers) % 2:
-        raise LabelError("GT019", f"{len(numbers)} coordinates: a corner needs x and y")
-    if len(numbers) < MIN_NUMBERS:
-        raise LabelError("GT018", f"{len(numbers)} coordinates: a region needs {MIN_NUMBERS} or more")
-    return flat_polygon(numbers)

@@ -1,4 +1,4 @@
-"""Polygons from JSON values of any kind.
+"""Polygons from numbers, and from JSON values of any kind.
 
 Legend: V vertices of one polygon.
 """
@@ -7,17 +7,35 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
+
+import numpy as np
 
 from ...runtime.messages import count
 from ...structures import Polygon
-from .icdar_text import flat_polygon
 from .json_file import describe
 from .location import LabelError
 
 MIN_VERTICES = 3
 BOX_NUMBERS = 4
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+
+
+def flat_polygon(numbers: Sequence[float]) -> Polygon:
+    """(V, 2) float32 from x1, y1, x2, y2, ...; values too large for float32 become infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(numbers, np.float64).astype(np.float32).reshape(-1, 2)
+
+
+def polygon_of(numbers: Sequence[float], holder: str = "") -> Polygon:
+    """`flat_polygon`. Raises LabelError for an odd count and for fewer than 3 corners. holder: begins the message."""
+    if len(numbers) % 2:
+        raise LabelError("GT019", f"{holder}{len(numbers)} numbers, each corner needs x and y")
+    if len(numbers) < 2 * MIN_VERTICES:
+        corners = count(len(numbers) // 2, "corner")
+        raise LabelError("GT018", f"{holder}{corners}, a region needs {MIN_VERTICES} or more")
+    return flat_polygon(numbers)
 
 
 def to_number(value: Any) -> float | None:
@@ -36,13 +54,7 @@ def to_polygon(value: Any, key: str = "points") -> Polygon:
     """Read [[x, y], ...] or [x, y, x, y, ...] as (V, 2) float32 in px, V >= 3. Raises LabelError if it is neither.
 
     Infinite, negative and crossing coordinates are not checked here."""
-    flat = _flatten(value, key)
-    if len(flat) % 2:
-        raise LabelError("GT019", f"{key} holds {len(flat)} numbers, each corner needs x and y")
-    if len(flat) < 2 * MIN_VERTICES:
-        corners = count(len(flat) // 2, "corner")
-        raise LabelError("GT018", f"{key} holds {corners}, a region needs {MIN_VERTICES} or more")
-    return flat_polygon(flat)
+    return polygon_of(_flatten(value, key), f"{key} holds ")
 
 
 def to_rectangle(value: Any, ends: Literal["corners", "size"], key: str = "bbox") -> Polygon:

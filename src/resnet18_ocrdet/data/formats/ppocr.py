@@ -17,7 +17,7 @@ from typing import Any
 
 from ..findings import Report
 from ..image_io import IMAGE_SUFFIXES
-from ..record import LabelRecord, Region, to_record
+from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
 from .json_file import describe, first_shown, is_set, parse_json, peek, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
@@ -84,7 +84,7 @@ def _read_line(line: str, location: Location, root: Path, inside: Sequence[Path]
     end = _NAME_END.search(line)
     if not end or "\t" in (name := line[: end.end()].strip()):
         raise LabelError("GT022", f"needs an image, a tab and a JSON list, got {quoted(line.strip())}")
-    image = location.image = locate(name, [*inside, root.parent], shortened=inside)
+    location.image = locate(name, [*inside, root.parent], shortened=inside)
     text = line[end.end() :].lstrip()
     if not text:
         raise LabelError("GT022", "needs a JSON list after the image, got nothing; write [] for an image without text")
@@ -92,12 +92,12 @@ def _read_line(line: str, location: Location, root: Path, inside: Sequence[Path]
     if not isinstance(entries, list):
         raise LabelError("GT022", f"needs a list of regions after the image, got {describe(entries)}")
     if location.too_many(len(entries)):
-        return to_record(image, location.path, [], lost=len(entries))
+        return location.record([], lost=len(entries))
     regions = [
         replace(location, entry=f"region {number}").attempt(_read_entry, entry, location.line, marks)
         for number, entry in enumerate(entries, start=1)
     ]
-    return to_record(image, location.path, regions)
+    return location.record(regions)
 
 
 def _read_entry(entry: Any, line: int, marks: Sequence[str]) -> Region:

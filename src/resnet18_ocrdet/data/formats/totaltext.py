@@ -25,7 +25,8 @@ from ..record import LabelRecord, Region
 from ..text_file import lines_of, quoted
 from .location import LabelError, Location
 from .matlab import Cell, read_cells
-from .pairing import SplitFolders, peek_labels, read_numbers, read_packed, read_splits, read_text, to_polygon
+from .pairing import SplitFolders, read_numbers, read_packed, read_splits, read_text, recognise_labels
+from .points import polygon_of
 
 KEY = "totaltext"
 NAME = "Total-Text"
@@ -59,12 +60,14 @@ _MAT_BEGIN = "MATLAB 5.0 MAT-file"
 
 def recognise(root: Path) -> str | None:
     """Report the first text file that starts with such an entry, or MATLAB file named poly_gt_*.mat."""
-    for path, head in peek_labels(root, LAYOUT, ".txt", ".mat"):
-        if _RECOGNISED.match(head):
-            return f"{path.relative_to(root).as_posix()} starts with 'x: [['"
-        if path.name.startswith("poly_gt_") and head.startswith(_MAT_BEGIN):
-            return f"{path.relative_to(root).as_posix()} is a MATLAB file of this name"
-    return None
+    return recognise_labels(root, LAYOUT, (".txt", ".mat"), _sign_of)
+
+
+def _sign_of(path: Path, head: str) -> str:
+    if _RECOGNISED.match(head):
+        return "starts with 'x: [['"
+    is_mat = path.name.startswith("poly_gt_") and head.startswith(_MAT_BEGIN)
+    return "is a MATLAB file of this name" if is_mat else ""
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
@@ -72,10 +75,10 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
 
     If an image has a text file and a MATLAB file, the text file is read. Raises UserError if there are no images."""
 
-    def read_file(image: Path, label: Location) -> LabelRecord | None:
-        if label.path.suffix == ".mat":
-            return read_packed(image, label, partial(_parse_row, marks=marks), _rows)
-        return read_text(image, label, partial(parse_entry, marks=marks), _entries)
+    def read_file(label: Location) -> LabelRecord | None:
+        if label.path.suffix.lower() == ".mat":
+            return read_packed(label, partial(_parse_row, marks=marks), _rows)
+        return read_text(label, partial(parse_entry, marks=marks), _entries)
 
     return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file)
 
@@ -134,7 +137,7 @@ def _zip(x: Sequence[float], y: Sequence[float]) -> Polygon:
     """(V, 2) from the x and the y coordinates. Raises LabelError."""
     if len(x) != len(y):
         raise LabelError("GT019", f"{len(x)} numbers of x, {len(y)} of y: a corner needs both")
-    return to_polygon([number for corner in zip(x, y, strict=True) for number in corner])
+    return polygon_of([number for corner in zip(x, y, strict=True) for number in corner])
 
 
 def _unescape(text: str) -> str:
