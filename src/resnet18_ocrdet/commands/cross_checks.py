@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ..config.check import plain
-from ..config.size import pair_problem
+from ..config.values import pair_problem
 from ..errors import UserError
 from ..model.bundled import BUNDLED, EXPORTED
 from ..runtime.messages import count

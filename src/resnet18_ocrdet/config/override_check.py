@@ -12,7 +12,7 @@ from pathlib import Path
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
 from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
-from .size import expand_size
+from .values import pair_problem
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
 # The key that a bare path is probably meant for.
@@ -110,10 +110,8 @@ def _is_value_of(word: Word, following: Word, known: Iterable[str]) -> bool:
 def _group_word(word: Word, library: Library, multirun: bool, searched: bool) -> tuple[list[Word], list[str]]:
     """The word for Hydra, and what is wrong with its options."""
     options = library.options(word.key)
-    if word.key == "input_size":
-        expanded, wrong = expand_size(word, library, multirun)
-        if wrong or expanded is not word:
-            return [expanded], wrong
+    if word.key == "input_size" and (expanded := _expanded_sizes(word, options, multirun)) is not None:
+        return expanded
     if word.value in options:  # any file name will do, also one that Hydra's grammar does not read
         plain = word.value.replace("_", "").replace("-", "").replace("/", "")
         return [word if plain.isalnum() and plain.isascii() else replace(word, value=quote(word.value))], []
@@ -124,3 +122,23 @@ def _group_word(word: Word, library: Library, multirun: bool, searched: bool) ->
     each = (Word.split(text).read().value() for text in each_setting(word, options))
     values = ["null" if value is None else str(value) for value in each]
     return [word], [unknown_option(word.key, value, library) for value in values if value not in options]
+
+
+def _expanded_sizes(word: Word, options: list[str], multirun: bool) -> tuple[list[Word], list[str]] | None:
+    """`input_size=HxW` for sizes that have no file of their own, as of `_group_word`. None where all have one.
+
+    A pair becomes `++input_size={height:H,width:W}`: one word, so that a sweep over pairs stays one, and
+    with ++ because ocrdet-eval and ocrdet-detect have no such node until it is asked for."""
+    value = word.value or ""
+    if value.startswith(("[", "(")):
+        return [], [f"{word}: {pair_problem(value)}, without brackets"]
+    texts = [text.strip() for text in value.split(",")]
+    if all(text in options or text == "null" for text in texts):
+        return None
+    if len(texts) > 1 and not multirun:
+        return [], [f"{word}: several values; add -m for a sweep"]
+    if problems := [f"input_size={text}: {problem}" for text in texts if (problem := pair_problem(text))]:
+        return [], problems
+    pairs = [map(int, re.split("[xX×]", text)) for text in texts]
+    nodes = ",".join(f"{{height:{height},width:{width}}}" for height, width in pairs)
+    return [Word("++", "input_size", nodes)], []

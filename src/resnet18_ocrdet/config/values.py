@@ -8,7 +8,10 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+from .library import train_keys
 from .spec import Key, Rule
+
+PAIR = re.compile(r"([0-9]+)[xX×]([0-9]+)")
 
 
 def convert(value: Any, key: Key) -> Any:
@@ -88,6 +91,26 @@ def nearest_multiples(number: float, rule: Rule) -> list[int]:
     step = rule.multiple_of
     below, above = math.floor(number / step) * step, math.ceil(number / step) * step
     return sorted({int(min(max(side, rule.low), rule.high)) for side in (below, above)})
+
+
+def pair_problem(text: str) -> str:
+    """Why this is no `HxW` of a training image; empty where it is one."""
+    rule = train_keys()["input_size.height"].rule
+    if text.isascii() and text.isdigit():
+        near = nearest_multiples(int(text), rule)
+        return f"height x width is needed, did you mean {' or '.join(f'{side}x{side}' for side in near)}?"
+    if (match := PAIR.fullmatch(text)) is None:
+        return "height x width is needed, such as 800x800 or 736x1280"
+    sides = [int(side) for side in match.groups()]
+    valid = [nearest_multiples(side, rule) for side in sides]
+    wrong = [side for side, choices in zip(sides, valid, strict=True) if side not in choices]
+    if not wrong:
+        return ""
+    pairs = [f"{pick(valid[0])}x{pick(valid[1])}" for pick in (min, max)]
+    limits = f"between {rule.low:g} and {rule.high:g}"
+    reasons = [limits if not rule.low <= side <= rule.high else f"a multiple of {rule.multiple_of}" for side in wrong]
+    why = " and ".join(dict.fromkeys(f"{side} is not {reason}" for side, reason in zip(wrong, reasons, strict=True)))
+    return f"{why}: nearest {' or '.join(dict.fromkeys(pairs))}"
 
 
 def describe(key: Key) -> str:
