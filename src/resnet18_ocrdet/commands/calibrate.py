@@ -16,7 +16,6 @@ from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World
 from ..runtime.lock import locked, run_lock
 from ..runtime.run_folder import RunFolder
-from ..structures import Batch, Maps
 from .eval_records import EvalSplit
 
 FEW_IMAGES = 50  # to choose thresholds on: they determine hmean to about 0.06
@@ -36,13 +35,6 @@ def checkpoint_locked(path: Path, world: World) -> Iterator[None]:
     in_run = file.parent.name == "checkpoints" and RunFolder.of(file).config.exists()
     with run_lock(RunFolder.of(file).lock) if in_run else locked(file):
         yield
-
-
-def add_batch(sweep: ThresholdSweep, batch: Batch, maps: Maps) -> None:
-    """Score the images of a batch with all thresholds."""
-    prob_maps = maps.prob_map[:, 0].cpu().numpy()
-    for image in zip(prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names, strict=True):
-        sweep.add(*image)
 
 
 def write_best(sweep: ThresholdSweep, content: Checkpoint, path: Path, split: EvalSplit) -> dict[str, Any] | None:

@@ -57,10 +57,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             display.line(f"{count(len(mine), 'image')} in {source}{part}{done}; {network}, {at}")
             if folder.lost_corrections:
                 display.line(f"overwrite=true: {count(folder.lost_corrections, 'corrected LabelMe file')} replaced")
-            if unread:
-                display.line(f"note: {unread}")
-            if left_out:
-                display.line(f"note: {count(left_out, 'picture')} of earlier detections skipped")
+            skipped = f"{count(left_out, 'picture')} of earlier detections skipped" if left_out else None
+            display.lines([unread or None, skipped], "note: ")
             began = time.perf_counter()
             totals = _detect(predictor, folder, left, display)
             label_files = write_formats(folder, mine, totals.errors)

@@ -29,7 +29,7 @@ from ..runtime.distributed import World
 from ..runtime.messages import count, one_line
 from ..runtime.regular_file import sha256
 from ..structures import Batch, Detection, Maps
-from .calibrate import add_batch, checkpoint_locked, write_best
+from .calibrate import checkpoint_locked, write_best
 from .eval_records import EvalResult, EvalSplit, choose_split
 from .train_overlap import images_in_training
 
@@ -110,7 +110,10 @@ class CheckpointScorer:
                 if not torch.isfinite(maps.prob_map).all():
                     raise UserError(f"{self.name}: its probability map holds NaN: the weights cannot be used")
                 if sweep is not None:
-                    add_batch(sweep, batch, maps)
+                    prob_maps = maps.prob_map[:, 0].cpu().numpy()
+                    parts = (prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names)
+                    for image in zip(*parts, strict=True):
+                        sweep.add(*image)
                 advance(len(batch.names))
 
             try:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,6 @@ from ..runtime.lock import locked
 from ..runtime.messages import count
 from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
-from ..structures import Image
 
 WRITERS = {".onnx": write_onnx, ".pt2": write_torch}
 NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime"), ".pt2": ()}
@@ -105,8 +105,10 @@ def _write(
         to_int8(exported, (first.prepare(read_image(path)).canvas for path in measured), cfg.input_dtype)
     opened = open_exported(exported, "onnxruntime") if exported.suffix == ".onnx" else open_torch(exported, card)
     second = Predictor(ExportedNetwork(opened), contract, Decoder.of(contract))
+    scenes = SyntheticScenes(0 if images else SCENES, *SCENE_SIZE, seed=cfg.seed)  # in place of images
+    compared = chain(map(read_image, images), (scenes.load(index).image for index in range(len(scenes))))
     with display.progress("compare", len(images) or SCENES) as advance:
-        parity = measure_parity(first, second, _compared(images, cfg.seed), advance)
+        parity = measure_parity(first, second, compared, advance)
     display.line(
         f"compared on {count(parity.images, 'image' if images else 'rendered scene')} with the checkpoint in fp32: "
         f"largest difference of a probability {parity.largest:.1e}, {count(parity.boxes, 'region')}, hmean of one "
@@ -156,14 +158,6 @@ def _evenly_spaced(images: Sequence[Path], most: int) -> list[Path]:
     """At most so many of them, the first and the last included."""
     chosen = np.linspace(0, len(images) - 1, min(len(images), most)).round().astype(int)
     return [images[index] for index in chosen]
-
-
-def _compared(images: Sequence[Path], seed: int) -> Iterator[Image]:
-    if images:
-        yield from map(read_image, images)
-    else:
-        scenes = SyntheticScenes(SCENES, *SCENE_SIZE, seed=seed)
-        yield from (scenes.load(index).image for index in range(SCENES))
 
 
 def _reason(parity: Parity, allowed: Tolerance) -> str:

@@ -59,7 +59,7 @@ def long_run_line(record: StepRecord, parts: Parts) -> str | None:
 def fault_line(record: StepRecord, guard: Guard) -> str:
     """What was done about a step that was not good."""
     names = ", ".join(record.names)
-    values = f"loss {float(record.loss.total):.4g}, gradient norm {record.gradient_norm:.4g}"
+    values = f"loss {record.loss['total']:.4g}, gradient norm {record.gradient_norm:.4g}"
     if record.verdict is Verdict.OVERFLOW:
         return f"step {record.step}: fp16 gradients overflowed; the loss scale is halved"
     if record.verdict is Verdict.SKIP:
@@ -72,10 +72,10 @@ def fault_line(record: StepRecord, guard: Guard) -> str:
 
 def step_note(record: StepRecord) -> str:
     """Beside the progress bar."""
-    terms = [f"{name} {float(term):.3f}" for name, term in zip(record.loss._fields, record.loss, strict=True)][1:]
+    terms = [f"{name} {term:.3f}" for name, term in record.loss.items()][1:]
     mining = f", mining {record.mining:.0%}" if record.mining < 1.0 else ""
     return (
-        f"loss {float(record.loss.total):.3f} ({' '.join(terms)}{mining})  lr {record.lr:.2g}  "
+        f"loss {record.loss['total']:.3f} ({' '.join(terms)}{mining})  lr {record.lr:.2g}  "
         f"{record.images / record.seconds:.1f} img/s  wait {record.data_seconds / record.seconds:.0%}"
     )
 
