@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.augment import Augment
-from resnet18_ocrdet.data.geometric import Moves, draw_matrix, from_reduced, reduction, warp
+from resnet18_ocrdet.data.geometric import Moves, draw_matrix, reduction, scaling, warp
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
@@ -51,7 +51,7 @@ def test_reduced_pixels_lie_where_the_matrix_says(tmp_path, reduce, size):
     weight[weight < 8] = 0
     rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]]
     centre = np.array([[(weight * columns).sum(), (weight * rows).sum()]]) / weight.sum()
-    found = transform(centre, from_reduced(reduce))
+    found = transform(centre, scaling(reduce, reduce))
     # measured: up to 0.03; a matrix without the half pixels is 0.5 to 3.5 off
     np.testing.assert_allclose(found, [[203, 151]], atol=0.15)
 

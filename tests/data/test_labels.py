@@ -232,7 +232,8 @@ def test_packing_keeps_the_labels():
 
 def test_changing_a_record_does_not_change_the_packed_labels():
     packed = LabelledImages([record(5, ("a",))])
-    packed.record(0).polygons[0][:] = -1
+    with pytest.raises(ValueError, match="read-only"):
+        packed.record(0).polygons[0][:] = -1
     assert packed.record(0).polygons[0].min() == 5
 
 

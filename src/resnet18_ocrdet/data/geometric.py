@@ -39,7 +39,9 @@ class GeometricTransform(NamedTuple):
         image = picture.pixels(self.reduce)
         if self.fitted is None:
             is_reduced = self.reduce > 1 and image.shape[:2] != (picture.height, picture.width)
-            return warp(image, self.matrix @ from_reduced(self.reduce) if is_reduced else self.matrix, height, width)
+            return warp(
+                image, self.matrix @ scaling(self.reduce, self.reduce) if is_reduced else self.matrix, height, width
+            )
         canvas = np.zeros((height, width, 3), np.uint8)
         resized, _ = letterbox(image, *self.fitted, "stretch", stride=1)
         canvas[: resized.shape[0], : resized.shape[1]] = resized
@@ -51,8 +53,7 @@ def fit_whole(size: tuple[int, int], view: tuple[int, int], resize: Resize) -> G
     h, w = size
     scale_y, scale_x = scale_to(*size, *view, resize)
     fit_h, fit_w = max(1, round(h * scale_y)), max(1, round(w * scale_x))
-    scale_y, scale_x = fit_h / h, fit_w / w
-    matrix = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
+    matrix = scaling(fit_w / w, fit_h / h)
     reduce = reduction(matrix, size, view)
     if any(side % reduce for side in size):
         reduce = 1  # the last pixels would cover less than the others, and the image would not fit exactly
@@ -149,10 +150,9 @@ def largest_scale(matrix: Matrix, part: tuple[int, int, int, int]) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix)) / max(depth, MIN_DEPTH) ** 3))
 
 
-def from_reduced(reduce: int) -> Matrix:
-    """Matrix from pixels of an image decoded at 1 / `reduce` of its sides to pixels of the whole image."""
-    middle = (reduce - 1) / 2
-    return np.array([[reduce, 0, middle], [0, reduce, middle], [0, 0, 1.0]])
+def scaling(x: float, y: float) -> Matrix:
+    """3×3 matrix that enlarges an image x and y times; pixel centres have whole coordinates before and after."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1.0]])
 
 
 def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
@@ -166,9 +166,8 @@ def warp(image: Image, matrix: Matrix, height: int, width: int) -> Image:
     h, w = image.shape[:2]
     if scale < 0.5:
         small = (max(1, round(w * 2 * scale)), max(1, round(h * 2 * scale)))
-        back = np.diag([w / small[0], h / small[1], 1.0])
-        back[:2, 2] = (np.diag(back)[:2] - 1) / 2  # pixel centres
-        image, matrix = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA)), matrix @ back
+        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
+        matrix = matrix @ scaling(w / small[0], h / small[1])
     four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     if matrix[2, :2].any():
         four = cv2.warpPerspective(four, matrix, (width, height), flags=cv2.INTER_LINEAR)

@@ -51,7 +51,6 @@ _BARE = (0x00, 0x01, *range(0xD0, 0xDA))  # markers without a segment
 _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # between entropy-coded data, in which 0xFF is followed by 0
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PIXELS = re.compile(r"[0-9]+")
 _QUIET = threading.Lock()  # warning filters are shared by all threads
 
 
@@ -78,7 +77,7 @@ def opened(path: Path, file: BinaryIO) -> Iterator[PIL.Image.Image]:
                 check_size(path, image.height, image.width)
                 yield image
         except PIL.Image.DecompressionBombError as error:  # raised before the size is known
-            found = _PIXELS.search(str(error))
+            found = re.search(r"[0-9]+", str(error))
             raise _too_many(path, int(found[0]) if found else 0) from None
 
 

@@ -19,7 +19,7 @@ from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image, LazyPicture, Polygon, Sample
+from resnet18_ocrdet.structures import Image, LazyPicture, Sample
 
 UNKNOWN_SIZE = (0, 0)
 
@@ -54,8 +54,9 @@ class LabelledImages:
 
     def open(self, index: int) -> LazyPicture:
         """Return the labels of image `index` and its size, read from the image header if the record has none."""
-        path, (first, last) = Path(self._image_paths[index]), self._span(index)
-        height, width = self._size(index) or read_header(path)[:2]
+        record = self.record(index)
+        path = record.image_path
+        height, width = record.size or read_header(path)[:2]
 
         def pixels(reduce: int) -> Image:
             image = self._pixels(index, path, reduce)
@@ -66,7 +67,7 @@ class LabelledImages:
                 )
             return image
 
-        return LazyPicture(path.name, height, width, self._polygons(first, last), self._ignore[first:last], pixels)
+        return LazyPicture(path.name, height, width, record.polygons, record.ignore, pixels)
 
     def load(self, index: int) -> Sample:
         """Read image `index`. Raises UserError, with the file's name, if it cannot be read."""
@@ -97,32 +98,21 @@ class LabelledImages:
         self._cache = self._make_cache() if self._kind == "disk" else None
 
     def record(self, index: int) -> LabelRecord:
-        """Return a copy of the labels of image `index`. Raises IndexError."""
-        first, last = self._span(index)
+        """Return the labels of image `index`; arrays are read-only. Raises IndexError."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"image {index} of {len(self)}")
+        first, last = self._first_region[index : index + 2].tolist()
+        ends = self._first_vertex[first : last + 1].tolist()
         label_path = self._label_paths[index]
+        height, width = self._sizes[index].tolist()
         return LabelRecord(
             image_path=Path(self._image_paths[index]),
             label_path=Path(label_path) if label_path else None,
-            polygons=tuple(polygon.copy() for polygon in self._polygons(first, last)),
-            ignore=self._ignore[first:last].copy(),
+            polygons=tuple(self._vertices[start:stop] for start, stop in pairwise(ends)),
+            ignore=self._ignore[first:last],
             texts=tuple(self._texts[region] for region in range(first, last)),
-            size=self._size(index),
+            size=(height, width) if (height, width) != UNKNOWN_SIZE else None,
         )
-
-    def _span(self, index: int) -> tuple[int, int]:
-        """First and last (exclusive) region of an image. Raises IndexError."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"image {index} of {len(self)}")
-        return int(self._first_region[index]), int(self._first_region[index + 1])
-
-    def _polygons(self, first: int, last: int) -> tuple[Polygon, ...]:
-        """Polygons of regions `first` to `last` (exclusive), read-only."""
-        ends = self._first_vertex[first : last + 1].tolist()
-        return tuple(self._vertices[start:stop] for start, stop in pairwise(ends))
-
-    def _size(self, index: int) -> tuple[int, int] | None:
-        height, width = (int(side) for side in self._sizes[index])
-        return (height, width) if (height, width) != UNKNOWN_SIZE else None
 
     def fingerprint(self) -> Iterator[bytes]:
         """Yield, in the order of the images: each image's file name and size in bytes, and all labels.

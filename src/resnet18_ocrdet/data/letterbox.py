@@ -1,7 +1,4 @@
-"""Resize and pad an image to a size that the network accepts: for validation, evaluation and detection.
-
-Legend: H W pixels.
-"""
+"""Resize and pad an image to a size that the network accepts: for validation, evaluation and detection."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ MAX_ASPECT = 16  # above it, scaling the shorter side would need too much memory
 
 
 def letterbox(image: Image, height: int, width: int, resize: Resize, stride: int = 32) -> tuple[Image, ResizeTransform]:
-    """Scale `image` (any H, W) for a network trained at height×width, and pad it with black on the right and below.
+    """Scale an image of any size for a network trained at height×width, and pad it with black on the right and below.
 
     resize: "keep": the area of height×width at the image's aspect ratio. "short_side": the shorter side becomes
     min(height, width), limited so that the longer is at most MAX_ASPECT times that. "stretch": exactly height×width.

@@ -1,7 +1,4 @@
-"""Repair labelled polygons: everything that can be done without the image.
-
-Legend: K regions of one image, V vertices of one polygon.
-"""
+"""Repair labelled polygons: everything that can be done without the image."""
 
 from __future__ import annotations
 
@@ -97,7 +94,7 @@ def without_repeats(polygon: Polygon) -> Polygon:
 
 
 def is_simple(points: Polygon) -> bool:
-    """Whether the outline neither crosses nor touches itself. (V, 2), V >= 3, no repeats."""
+    """Whether the outline neither crosses nor touches itself. It has at least 3 vertices, without repeats."""
     if len(points) == 4:
         x, y = points.T.tolist()
         turns = [

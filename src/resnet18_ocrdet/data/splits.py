@@ -144,7 +144,17 @@ def choose(
         number = max(1, round(spec * len(records)))
         return sorted(int(index) for index in np.random.default_rng(seed).permutation(drawn_from)[:number])
     if bounds := re.fullmatch(r"\s*([0-9]{1,255})\s*-\s*([0-9]{1,255})\s*", spec):
-        return _choose_range(records, int(bounds[1]), int(bounds[2]), f"{where}={spec}")
+        endings = [re.search(r"[0-9]+$", record.image_path.stem) for record in records]
+        numbers = {index: int(ending[0]) for index, ending in enumerate(endings) if ending}
+        if not numbers:
+            raise UserError(
+                f"{where}={spec}: a range needs image names that end in a number, such as img_801.jpg; found none"
+            )
+        chosen = [index for index, number in numbers.items() if int(bounds[1]) <= number <= int(bounds[2])]
+        if not chosen:
+            known = f"the names go from {min(numbers.values())} to {max(numbers.values())}"
+            raise UserError(f"{where}={spec}: no image in this range, {known}")
+        return chosen
     return _choose_named(records, Path(spec), f"{where}={spec}", max_label_mb)
 
 
@@ -179,19 +189,6 @@ def _has_copy(path: Path, others: Sequence[Path]) -> bool:
 def _absolute(record: LabelRecord) -> str:
     """Absolute path of the image file."""
     return os.path.abspath(record.image_path)  # noqa: PTH100  Path.resolve reads from the disk, for each of many images
-
-
-def _choose_range(records: Sequence[LabelRecord], low: int, high: int, where: str) -> list[int]:
-    """Records whose image names end in a number from low to high, inclusive. Raises UserError for none."""
-    endings = [re.search(r"[0-9]+$", record.image_path.stem) for record in records]
-    numbers = {index: int(ending[0]) for index, ending in enumerate(endings) if ending}
-    if not numbers:
-        raise UserError(f"{where}: a range needs image names that end in a number, such as img_801.jpg; found none")
-    chosen = [index for index, number in numbers.items() if low <= number <= high]
-    if not chosen:
-        known = numbers.values()
-        raise UserError(f"{where}: no image in this range, the names go from {min(known)} to {max(known)}")
-    return chosen
 
 
 def _choose_named(records: Sequence[LabelRecord], path: Path, where: str, max_label_mb: int) -> list[int]:
