@@ -213,7 +213,7 @@ def measure(cfg: DictConfig, options: Options, display: Display, points: list[Po
             for record in test.records():
                 points.append(_point(record, points))
                 append_point(path, points[-1])
-                advance(1, f"lr {record.lr:.2g}  loss {float(record.loss.total):.3f}")
+                advance(1, f"lr {record.lr:.2g}  loss {record.loss['total']:.3f}")
                 if len(points) == options.steps or diverged(points):
                     break
                 if len(points) % SAVE_EVERY == 0 or interrupt.signal is not None:
@@ -231,7 +231,7 @@ def measure(cfg: DictConfig, options: Options, display: Display, points: list[Po
 
 
 def _point(record: StepRecord, before: Sequence[Point]) -> Point:
-    loss = float(record.loss.total)
+    loss = record.loss["total"]
     if not math.isfinite(loss):
         return Point(record.step, record.lr, None, None, False)
     smoothed = smooth([*(point.loss for point in before if point.loss is not None), loss])

@@ -39,7 +39,7 @@ def main(rounds: int, path: str) -> None:
         assert means.text > 0
         if world.first:
             gradients = {name: p.grad for name, p in net.named_parameters()}
-            torch.save({"gradients": gradients, "loss": torch.stack(list(means.loss)), "norm": norm}, path)
+            torch.save({"gradients": gradients, "loss": torch.stack(list(means.loss.values())), "norm": norm}, path)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def test_a_logger_that_wrote_nothing_leaves_no_event_file(tmp_path: Path):
     logger.close()
     assert not (tmp_path / "tensorboard").exists()
     logger = RunLogger(tmp_path, 0, 3, print)
-    loss = LossParts(*(torch.tensor(1.0) for _ in LossParts._fields))
+    loss = dict.fromkeys(LossParts._fields, 1.0)
     logger.step(StepRecord(4, 0.0, 0.1, loss, 1.0, Verdict.GOOD, 1.0, True, 0.1, 0.2, ("a",), 1))
     logger.close()
     (events,) = (tmp_path / "tensorboard").glob("events*")

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from resnet18_ocrdet.model.loss import DBLoss
-from resnet18_ocrdet.structures import LossParts
 from resnet18_ocrdet.train.diagnosis import (
     FLAT_SPOT,
     WITHOUT_TEXT,
@@ -32,7 +31,7 @@ GUESS = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))  # 0.5623
 def step(
     number: int = 1, prob: float = 0.1, binary: float = 0.3, mining: float = 1.0, text: bool = True, epoch: float = 0.0
 ) -> StepRecord:
-    loss = LossParts(*(torch.tensor(value) for value in (4.0, prob, 0.05, binary)))
+    loss = {"total": 4.0, "prob": prob, "thresh": 0.05, "binary": binary}
     return StepRecord(number, epoch, 0.007, loss, 1.0, Verdict.GOOD, mining, text, 0.0, 1.0, ("a.jpg",))
 
 

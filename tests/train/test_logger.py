@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from conftest import TINY
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
@@ -22,7 +21,7 @@ from resnet18_ocrdet.train.logger import JsonLines, RunLogger
 
 
 def record(step: int, verdict: Verdict = Verdict.GOOD) -> StepRecord:
-    loss = LossParts(*(torch.tensor(1.0) for _ in LossParts._fields))
+    loss = dict.fromkeys(LossParts._fields, 1.0)
     return StepRecord(step, 0.0, 0.1, loss, 1.0, verdict, 1.0, True, 0.1, 0.2, ("a",), 1)
 
 

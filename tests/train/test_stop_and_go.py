@@ -43,7 +43,7 @@ class Spy:
 
         def record(*fields: Any) -> StepRecord:
             made = original(*fields)
-            self.losses[made.step] = float(made.loss.total)
+            self.losses[made.step] = made.loss["total"]
             self.at.get(made.step, lambda: None)()
             return made
 

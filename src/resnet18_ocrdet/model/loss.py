@@ -8,8 +8,8 @@ Legend: N images, H W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Protocol, Self
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -35,10 +35,6 @@ class LossTerms(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """The scalars, `total` first."""
-
-    @classmethod
-    def _make(cls, iterable: Iterable[Any], /) -> Self:
-        """The same terms with other values."""
 
 
 class Criterion(Protocol):

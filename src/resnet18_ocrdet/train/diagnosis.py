@@ -55,8 +55,7 @@ class Diagnosis:
         if self._constant is None or record.mining < 1.0 or not record.has_text:
             self._steps.clear()
             return None
-        terms = dict(zip(record.loss._fields, map(float, record.loss), strict=True))
-        self._steps.append((terms["prob"], terms["binary"]))
+        self._steps.append((record.loss["prob"], record.loss["binary"]))
         return self._once("flat spot", self._flat_spot(self._constant))
 
     def epoch(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -91,7 +90,7 @@ class Diagnosis:
 
 
 def _no_text(record: StepRecord) -> str:
-    loss = ", ".join(f"{name} {float(term):.3f}" for name, term in zip(record.loss._fields, record.loss, strict=True))
+    loss = ", ".join(f"{name} {term:.3f}" for name, term in record.loss.items())
     return (
         f"no pixel was text in the last {WITHOUT_TEXT} steps (loss: {loss}), so only background is trained on. Regions "
         f"that are marked ###, smaller than train.min_text_size or outside the image are ignored in training; "

@@ -19,7 +19,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from ..errors import TrainingStopped
-from ..model.loss import Criterion, LossTerms
+from ..model.loss import Criterion
 from ..runtime.device import Compute
 from ..structures import Batch
 from .guard import Guard, Stateful, Verdict
@@ -34,7 +34,7 @@ class StepRecord(NamedTuple):
     step: int
     epoch: float
     lr: float
-    loss: LossTerms
+    loss: dict[str, float]  # the terms by name, "total" first
     gradient_norm: float  # before clipping
     verdict: Verdict  # of the guard; GOOD: the weights were updated
     mining: float  # 0..1, how far hard negatives were mined; 1 after the warm-up
@@ -103,8 +103,8 @@ class LossSums:
         if record.verdict is not Verdict.GOOD:
             self.skipped += record.verdict is not Verdict.OVERFLOW
             return
-        sums = self.terms or [0.0] * len(record.loss._fields)
-        self.terms = [total + float(term) for total, term in zip(sums, record.loss, strict=True)]
+        sums = self.terms or [0.0] * len(record.loss)
+        self.terms = [total + term for total, term in zip(sums, record.loss.values(), strict=True)]
         self.steps += 1
 
     def means(self, names: Sequence[str]) -> dict[str, float]:
@@ -141,7 +141,7 @@ def train_one_epoch(
         names = tuple(name for batch in batches for name in batch.names)
         images = len(names) * compute.world.size
         state.updating = True
-        verdict = judge(state, float(loss.total), gradient)
+        verdict = judge(state, loss["total"], gradient)
         if verdict is Verdict.GOOD:
             state.guard.keep(*state.parts)
             state.scaler.step(state.optimizer)
@@ -167,7 +167,7 @@ def train_one_epoch(
 class StepMeans(NamedTuple):
     """Means over the batches of a step in all processes; scalars, still on the device."""
 
-    loss: LossTerms
+    loss: dict[str, Tensor]  # the terms by name
     text: Tensor  # share of the batches with text, 0..1
     cross_entropy: Tensor  # of the batches with text: what the mining warm-up follows
 
@@ -188,7 +188,7 @@ def add_up_gradients(state: TrainState, batches: Sequence[Batch], criterion: Cri
         followed = text * getattr(loss, "prob", loss.total).detach()
         sums = sums + torch.stack([*(term.detach() for term in loss), text, followed]) / len(batches)
     *terms, text, followed = compute.world.mean(sums).unbind()
-    return StepMeans(loss._make(terms), text, followed / text)
+    return StepMeans(dict(zip(loss._fields, terms, strict=True)), text, followed / text)
 
 
 def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
@@ -201,13 +201,14 @@ def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
     return norm
 
 
-def read_back(means: StepMeans, norm: Tensor) -> tuple[LossTerms, bool, float, float]:
+def read_back(means: StepMeans, norm: Tensor) -> tuple[dict[str, float], bool, float, float]:
     """Copy all values that a step depends on to the CPU at once: a copy makes the CPU wait for the GPU.
 
-    Returns the loss in CPU tensors, whether there was any text, the cross-entropy of the batches with text (NaN without
+    Returns the terms of the loss, whether there was any text, the cross-entropy of the batches with text (NaN without
     text) and the gradient's norm."""
-    *terms, text, cross_entropy, norm = torch.stack([*means.loss, *means[1:], norm]).cpu().unbind()
-    return means.loss._make(terms), bool(text > 0), float(cross_entropy), float(norm)
+    values = torch.stack([*means.loss.values(), means.text, means.cross_entropy, norm]).tolist()
+    *terms, text, cross_entropy, gradient = values
+    return dict(zip(means.loss, terms, strict=True)), text > 0, cross_entropy, gradient
 
 
 def judge(state: TrainState, loss: float, gradient: float) -> Verdict:
@@ -223,8 +224,8 @@ def _buffers_finite(model: nn.Module) -> bool:
     return all(bool(torch.isfinite(buffer).all()) for buffer in model.buffers() if buffer.is_floating_point())
 
 
-def _given_up(state: TrainState, lr: float, loss: LossTerms, gradient: float) -> str:
-    terms = ", ".join(f"{name} {float(term):.4g}" for name, term in zip(loss._fields, loss, strict=True))
+def _given_up(state: TrainState, lr: float, loss: dict[str, float], gradient: float) -> str:
+    terms = ", ".join(f"{name} {term:.4g}" for name, term in loss.items())
     return (
         f"the loss is bad again at step {state.step} after {state.guard.rollbacks - 1} roll-backs to good weights, "
         f"each with half the learning rate (now {lr:.3g}; {terms}; gradient norm {gradient:.4g})"

@@ -50,7 +50,7 @@ class RunLogger:
 
     def step(self, record: StepRecord, memory: float | None = None) -> None:
         """Loss terms, rate and throughput of one step. memory: peak so far, GiB."""
-        values = {f"loss_{name}": float(term) for name, term in zip(record.loss._fields, record.loss, strict=True)}
+        values = {f"loss_{name}": term for name, term in record.loss.items()}
         values |= {
             "lr": record.lr,
             "mining": record.mining,
@@ -64,7 +64,7 @@ class RunLogger:
 
     def fault(self, record: StepRecord) -> None:
         """A bad step; see docs/train.md for the keys."""
-        values = {"loss": float(record.loss.total), "gradient_norm": record.gradient_norm}
+        values = {"loss": record.loss["total"], "gradient_norm": record.gradient_norm}
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         entry = {"step": record.step, "verdict": record.verdict.value, "finite": None not in finite.values()}
         with self._tolerant():
