@@ -5,7 +5,7 @@ Legend: N images, R regions of all images together, P vertices of all regions to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,8 @@ class LabelledImages:
         yield self._first_vertex.astype("<i8").tobytes()
         yield self._vertices.astype("<f4").tobytes()
         yield self._ignore.tobytes()
-        yield from self._texts.chunks()
+        yield self._texts.first.astype("<i8").tobytes()
+        yield self._texts.data
 
     @property
     def records(self) -> list[LabelRecord]:
@@ -138,15 +139,11 @@ class _PackedTexts:
 
     def __init__(self, texts: Sequence[str]) -> None:
         encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-        self._bytes = b"".join(encoded)
-        self._first = _starts([len(text) for text in encoded])
+        self.data = b"".join(encoded)
+        self.first = _starts([len(text) for text in encoded])
 
     def __getitem__(self, index: int) -> str:
-        return self._bytes[self._first[index] : self._first[index + 1]].decode("utf-8", "surrogateescape")
-
-    def chunks(self) -> Iterable[bytes]:
-        """Everything as bytes, the same on every machine."""
-        return self._first.astype("<i8").tobytes(), self._bytes
+        return self.data[self.first[index] : self.first[index + 1]].decode("utf-8", "surrogateescape")
 
 
 def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:

@@ -14,7 +14,6 @@ from resnet18_ocrdet.data.findings import MAX_LABEL_MB, MAX_REGIONS, Report
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.runtime.regular_file import read_regular
 
-MB = 10**6  # bytes
 _NOT_BLANK = re.compile(r"\S[^\r\n]*+")  # from the first character of a line to its end
 _LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines, which also splits at characters of transcriptions
 
@@ -36,7 +35,7 @@ def read_lines(path: Path, max_mb: int = MAX_LABEL_MB) -> list[TextLine]:
 def _read(path: Path, max_mb: int) -> bytes:
     """Read a whole file. Raises UserError if it cannot be read, or has more than `max_mb` MB."""
     try:
-        return read_regular(path, max_mb * MB)
+        return read_regular(path, max_mb * 10**6)
     except OSError as error:
         too_large = f"larger than {max_mb} MB (data.max_label_mb)" if error.errno == errno.EFBIG else ""
         raise UserError(f"{path}: cannot be read: {too_large or error.strerror or error}") from None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,8 +22,7 @@ SURFACE_TINT = 0.45  # walls and skies are paler than paint on signs
 FINEST_GRAIN_PX = 3  # size of the grain's cells; the noise effect adds finer grain
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
+class Background(NamedTuple):
     """A surface with layers of clutter."""
 
     seed: int  # of the random generator that paints it

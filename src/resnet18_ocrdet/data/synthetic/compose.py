@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,8 +43,7 @@ ONE_INK_SHARE = 0.75  # of blocks use one ink for all lines
 FAINT_CONTRAST = (6.0, 13.0)  # don't-care: hard to read
 
 
-@dataclass(frozen=True, slots=True)
-class BlockKind:
+class BlockKind(NamedTuple):
     """A kind of text block."""
 
     share: float  # of blocks
@@ -111,10 +111,12 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
     if setting is None:
         return None
     words, flat_size, scale = setting
-    bend = None
-    if bend_draw < kind.bend and legibility == "clear":
-        bend = _bend(flat_size, share=bend_draw / kind.bend, upwards=bool(bend_upwards < 0.65))
-    size = warp.bent_size(flat_size, bend) if bend else flat_size
+    strongest = min(1.9, flat_size[0] / (1.3 * flat_size[1]))  # radians; above it the inner side of the letters folds
+    bend, size = None, flat_size
+    if bend_draw < kind.bend and legibility == "clear" and strongest >= 0.6:  # not for a short line
+        turn = 0.5 + bend_draw / kind.bend * (strongest - 0.5)
+        bend = warp.Bend(flat_size[0] / turn, upwards=bool(bend_upwards < 0.65))
+        size = warp.bent_size(flat_size, bend)
     outline = warp.canvas_quad(size, warp.placement_matrix(size, scale, (0.0, 0.0), angle, view))
     centre = layout.place(rng, outline, overhang)
     if centre is None:
@@ -166,15 +168,6 @@ def _draw_texts(rng: np.random.Generator, kind: BlockKind, legibility: Legibilit
         words = [draw_chinese_run(rng) if chinese else draw_latin_word(rng, case) for _ in range(count)]
         lines.append([" ".join(words)] if legibility == "tiny" else words)  # unreadably small print is one region
     return lines
-
-
-def _bend(flat_size: tuple[int, int], share: float, upwards: bool) -> warp.Bend | None:
-    """A circle to bend a line on, `share` 0..1 from slight to strong; None for a line that is too short."""
-    width, height = flat_size
-    strongest = min(1.9, width / (1.3 * height))  # radians; above it the inner side of the letters folds
-    if strongest < 0.6:
-        return None
-    return warp.Bend(radius=width / (0.5 + share * (strongest - 0.5)), upwards=upwards)
 
 
 def _draw_view(rng: np.random.Generator) -> tuple[float, float, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,8 +31,7 @@ MIN_VISIBLE = 0.5  # share of a region in the image; below it the region is don'
 MIN_PIECE_PX2 = 4.0  # a smaller piece at the border is not labelled
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SceneRegion:
+class SceneRegion(NamedTuple):
     """A labelled region and the parts of the scene it shows."""
 
     polygon: Polygon  # image px, clipped to the image

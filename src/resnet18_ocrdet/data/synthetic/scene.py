@@ -7,7 +7,7 @@ Two coordinate frames: a *block* (a sign, a line, a paragraph) is typeset on a f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ class Line:
     outline: bool  # thin outline, darker than the background for light text and vice versa
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(NamedTuple):
     """The board behind a block."""
 
     luminance: float

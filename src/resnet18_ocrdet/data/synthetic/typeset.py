@@ -8,7 +8,7 @@ is not a font crashes the process, so its first bytes are checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -30,8 +30,7 @@ CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, so that g
 OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then shrinks, and edges stay clean
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """Style of a block; lengths without a unit are relative to the height of capitals."""
 
     face: str  # built-in name or path of a font file

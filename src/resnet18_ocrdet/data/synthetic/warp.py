@@ -6,7 +6,7 @@ Coordinates as in OpenCV: (0, 0) is the centre of the first pixel, so pixel i co
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,7 @@ from resnet18_ocrdet.data.geometric import shift
 from resnet18_ocrdet.geometry.polygon import transform
 
 
-@dataclass(frozen=True, slots=True)
-class Bend:
+class Bend(NamedTuple):
     """A canvas bent along a circle."""
 
     radius: float  # of the canvas's middle row, canvas px
