@@ -52,6 +52,7 @@ def test_the_gradient_of_two_batches_is_the_mean_of_their_gradients():
         total = maps.mean()
         return LossParts(total, total, total, total)
 
+    criterion.terms = LossParts._fields
     loss, text, _ = engine.add_up_gradients(state, batches, criterion, compute)  # type: ignore[arg-type]
     torch.testing.assert_close(net.weight.grad, (gradients[0] + gradients[1]) / 2)
     assert text > 0 and float(loss["total"]) == pytest.approx(sum(net(x).mean().item() for x in inputs) / 2)
@@ -71,6 +72,7 @@ def test_the_mining_warm_up_follows_the_batches_with_text_only():
     def criterion(maps, targets, mining):
         return LossParts(maps.mean(), torch.tensor(next(values)), maps.mean(), maps.mean())
 
+    criterion.terms = LossParts._fields
     compute = engine.Compute(torch.device("cpu"))
     means = engine.add_up_gradients(state, batches, criterion, compute)  # type: ignore[arg-type]
     loss, has_text, cross_entropy, _ = engine.read_back(means, torch.tensor(1.0))

@@ -8,8 +8,7 @@ Legend: N images, H W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,27 +21,12 @@ STEEPNESS = 50.0  # k of the DB paper, eq. 2
 BYTE = 255.0  # Targets.thresh_map holds threshold * 255
 
 
-class LossTerms(Protocol):
-    """A NamedTuple of scalars in float32: `total`, which is differentiable, then its unweighted terms.
-
-    The names of the terms are those in metrics.jsonl, TensorBoard and the progress line."""
-
-    _fields: ClassVar[tuple[str, ...]]
-
-    @property
-    def total(self) -> Tensor:
-        """What is minimized."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """The scalars, `total` first."""
-
-
 class Criterion(Protocol):
     """A training loss, and what the training loop asks it."""
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Names of what a call returns, "total" first."""
+        """Names of what a call returns, "total" first: in metrics.jsonl, TensorBoard and the progress line."""
 
     @property
     def negative_ratio(self) -> float | None:
@@ -52,10 +36,11 @@ class Criterion(Protocol):
     def initial_loss(self) -> float:
         """Expected total of an untrained network; a loss far above it is treated as a bad step by the guard."""
 
-    def __call__(self, maps: Maps, targets: Targets, mining: float = 1.0, /) -> LossTerms:
+    def __call__(self, maps: Maps, targets: Targets, mining: float = 1.0, /) -> tuple[Tensor, ...]:
         """Compare maps (N, 1, H, W) with targets (N, H, W).
 
-        mining: 0..1, how far hard negatives are mined; always 1 where `negative_ratio` is None."""
+        mining: 0..1, how far hard negatives are mined; always 1 where `negative_ratio` is None. Returns scalars in
+        float32: the total, which is differentiable and minimized, then its unweighted terms."""
 
 
 class DBLoss(nn.Module):

@@ -182,13 +182,13 @@ def add_up_gradients(state: TrainState, batches: Sequence[Batch], criterion: Cri
         with compute.world.no_exchange(state.network) if more else nullcontext():
             with compute.autocast():
                 maps = state.network(compute.image(batch.image))
-            loss = criterion(maps, targets, state.mining.share)
-            state.scaler.scale(loss.total / len(batches)).backward()  # type: ignore[no-untyped-call]
+            loss = dict(zip(criterion.terms, criterion(maps, targets, state.mining.share), strict=True))
+            state.scaler.scale(loss["total"] / len(batches)).backward()  # type: ignore[no-untyped-call]
         text = (targets.prob_map & targets.prob_mask).any().float()
-        followed = text * getattr(loss, "prob", loss.total).detach()
-        sums = sums + torch.stack([*(term.detach() for term in loss), text, followed]) / len(batches)
+        followed = text * loss.get("prob", loss["total"]).detach()
+        sums = sums + torch.stack([*(term.detach() for term in loss.values()), text, followed]) / len(batches)
     *terms, text, followed = compute.world.mean(sums).unbind()
-    return StepMeans(dict(zip(loss._fields, terms, strict=True)), text, followed / text)
+    return StepMeans(dict(zip(criterion.terms, terms, strict=True)), text, followed / text)
 
 
 def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
