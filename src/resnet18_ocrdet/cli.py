@@ -64,7 +64,6 @@ def _run(command: str, job: Job) -> None:
 
 
 def _set_up_process(cfg: DictConfig) -> None:
-    """Settings of the whole process."""
     from .errors import UserError
     from .runtime.allocator import keep_freed_memory
 

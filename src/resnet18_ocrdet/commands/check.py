@@ -101,7 +101,6 @@ def _check(
 
 
 def _fix(result: CheckResult, folder: Path, overwrite: bool, display: Display) -> None:
-    """Write the cleaned copy."""
     report = result.reading.report
     parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:

@@ -87,12 +87,8 @@ def not_given(tree: Tree, command: str) -> list[str]:
             "data=… is missing: the bundled weights come without images; add data=icdar2015 data.root=FOLDER, or score "
             "a run on its own validation images with checkpoint=runs/train/DATE_TIME/checkpoints/best.pt"
         ]
-    if (
-        command == "train"
-        and tree["train"]["auto_hparams"]
-        and tree["init"]["weights"] is None
-        and tree["resume"] is None
-    ):
+    finetuned = command == "train" and tree["train"]["auto_hparams"] and tree["resume"] is None
+    if finetuned and tree["init"]["weights"] is None:
         return [
             "init.weights=PATH is missing: experiment=finetune (train.auto_hparams=true) starts from a trained "
             "detector; type init.weights=bundled, or init.weights=runs/train/DATE_TIME/checkpoints/best.pt"

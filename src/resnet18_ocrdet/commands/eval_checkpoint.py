@@ -96,9 +96,8 @@ class CheckpointScorer:
     def _score(self, display: Display, world: World) -> EvalResult:
         contract, source = self.contract, self.split.source
         rank = world.local_rank if world.size > 1 else None
-        device, precision = where_to_run(self.model, self.cfg.device, self.cfg.precision, rank)
-        precision = choose_precision(precision, device)
-        compute = Compute(device, precision, world)
+        device, wanted = where_to_run(self.model, self.cfg.device, self.cfg.precision, rank)
+        precision = choose_precision(wanted, device)
         loader = self._loader(device, display, world)  # its processes start while torchvision is imported
         model = build.build_network(self.model, device, contract, precision)
         criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)
@@ -117,7 +116,7 @@ class CheckpointScorer:
                 advance(len(batch.names))
 
             try:
-                result = evaluate(model, loader, criterion, decoder.trace, compute, watch)
+                result = evaluate(model, loader, criterion, decoder.trace, Compute(device, precision, world), watch)
             except (LoaderDied, UserError) as error:
                 reason = error.advice("workers") if isinstance(error, LoaderDied) else str(error)
                 world.report_error(reason)  # at once: the other processes end this one when they notice

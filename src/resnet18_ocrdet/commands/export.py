@@ -70,7 +70,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             parity = _write(cfg, model, contract, card, images, exported, display)
             if not parity.holds(TOLERANCES[cfg.precision]):
                 raise UserError(f"{output}: not written: {_reason(parity, TOLERANCES[cfg.precision])}")
-            content = make_sidecar(card, output.name, sha256(exported), source, parity)
+            content = make_sidecar(card, output.name, sha256(exported), source, parity._asdict())
             text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
             sidecar.write_text(text + "\n", encoding="utf-8")
             with locked(output.parent, wait=True):

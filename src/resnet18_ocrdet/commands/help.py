@@ -58,10 +58,8 @@ def _group_lines(library: Library) -> list[str]:
         names = [f"{name}*" if name == default else name for name in library.options(group)]
         more = ", any HxW" if group == "input_size" else ""
         lines.append(f"{group:<12} {', '.join(names)}{more}")
-    return [
-        *lines,
-        "* is the default" if any(library.groups.values()) else "without one: as recorded in the checkpoint",
-    ]
+    lines.append("* is the default" if any(library.groups.values()) else "without one: as recorded in the checkpoint")
+    return lines
 
 
 def _option_lines(group: str, section: Section, library: Library) -> list[str]:

@@ -33,10 +33,9 @@ class LabelAuditor:
 
     def __init__(self, cfg: DictConfig) -> None:
         path = weights_path(cfg.checkpoint)
-        loaded = load_model(path)
-        self.content, self.adopted = loaded.content, loaded.adopted
-        self.contract = Contract.from_dict(self.content["contract"])
-        self.predictor, _ = open_predictor(loaded, self.contract, cfg.device, cfg.precision)
+        self.model = load_model(path)
+        self.contract = Contract.from_dict(self.model.content["contract"])
+        self.predictor, _ = open_predictor(self.model, self.contract, cfg.device, cfg.precision)
         self.predictor.decode = replace(self.predictor.decode, shape="polygon")  # quads would lose curved text
         self.name = "the bundled network" if path == BUNDLED_PATH else str(path)
 
@@ -44,8 +43,8 @@ class LabelAuditor:
         """Predict all images that have labels and can be read."""
         unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
         records = [r for part in reading.splits.values() for r in part if r.image_path not in unlabelled]
-        display.lines([self.adopted])
-        train_overlap = records_in_training(self.content, self.contract, records)
+        display.lines([self.model.adopted])
+        train_overlap = records_in_training(self.model.content, self.contract, records)
         if train_overlap is None:
             display.line(f"note: the training images of {self.name} are unavailable; overlap not checked")
         elif train_overlap:

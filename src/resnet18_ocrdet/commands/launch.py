@@ -1,14 +1,16 @@
-"""From a command line to the job: help, composition and checks, one run or a sweep, and the exit code."""
+"""From a command line to the job: flags and help, composition and checks, one run or a sweep, and the exit code."""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
 from ..config.compose import Request, checked, hydra_session, prepared_words
@@ -17,7 +19,6 @@ from ..errors import UserError
 from ..runtime.atomic_write import remove_leftovers
 from ..runtime.messages import printable
 from ..runtime.run_folder import remove_unused, reserve_folder
-from .argv import parse_argv
 from .job import FOLDER_KEY, Job, report, stamp
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
@@ -35,7 +36,7 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     job gets the checked config, with its output folder filled in, and the words of the command line; it returns an exit
     code. What it raises passes through, except UserError."""
     try:
-        request = parse_argv(command, sys.argv[1:] if argv is None else argv)
+        request = _parse(command, sys.argv[1:] if argv is None else argv)
         if request.show_help or request.version:
             from .help import help_text
 
@@ -53,6 +54,55 @@ def run_command(command: str, job: Job, argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"ocrdet-{command}: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Report it in one line: the usage text would hide it."""
+        raise UserError(message)
+
+
+def _parse(command: str, argv: Sequence[str]) -> Request:
+    """Hydra's flags that make sense here, in any order among the words. Raises UserError."""
+    parser = _flags(command)
+    found, words = parser.parse_known_intermixed_args(list(argv))
+    for word in words:
+        if word.startswith("-"):
+            raise UserError(_unknown_flag(word, parser))
+    request = Request(command, **vars(found))
+    if request.cfg and request.multirun:
+        raise UserError("--cfg shows one run: leave out -m")
+    if (request.resolve or request.package) and not request.cfg:
+        raise UserError("--resolve and --package go with --cfg job")
+    if request.config_dir is not None and not request.config_dir.is_dir():
+        raise UserError(f"--config-dir {request.config_dir}: no such folder")
+    return request
+
+
+def _flags(command: str) -> _Parser:
+    parser = _Parser(prog=f"ocrdet-{command}", add_help=False, allow_abbrev=False)
+    add: Any = parser.add_argument
+    add("words", nargs="*")
+    add("--help", "-h", action="store_true", dest="show_help")
+    add("--version", action="store_true")
+    add("--cfg", "-c", choices=["job", "hydra", "all"])
+    add("--package", "-p")
+    add("--resolve", action="store_true")
+    add("--multirun", "-m", action="store_true")
+    add("--info", "-i", nargs="?", const="all", choices=["all", "config", "defaults", "defaults-tree", "searchpath"])
+    add("--shell-completion", "-sc", action="store_true", dest="completion")
+    add("--config-dir", "-cd", type=Path)
+    return parser
+
+
+def _unknown_flag(word: str, parser: _Parser) -> str:
+    flag, is_pair, value = word.partition("=")
+    known = [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
+    close = get_close_matches(flag, known, n=1, cutoff=0.7)
+    if close:
+        return f"no flag {flag}: did you mean {close[0]}?"
+    setting = f"{flag.lstrip('-')}={value}" if is_pair else "key=value"
+    return f"no flag {flag}: settings are written without dashes, as {setting}"
 
 
 def _compose_and_run(request: Request, job: Job) -> int:

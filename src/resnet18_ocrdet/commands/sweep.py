@@ -41,8 +41,7 @@ def run_sweep(hydra: Any, request: Request, job: Job, words: list[str], library:
     jobs = [ret for batch in results or [] for ret in batch]
     if request.command == "train" and len(jobs) > 1:
         print("\n".join(_comparison(Path(named[-1]), [list(each.overrides) for each in jobs])))
-    codes = [each.return_value for each in jobs]
-    return max((code for code in codes if isinstance(code, int)), default=0)
+    return max((each.return_value for each in jobs if isinstance(each.return_value, int)), default=0)
 
 
 def _check_jobs(hydra: Any, request: Request, words: list[str], library: Library) -> str | None:
