@@ -58,11 +58,6 @@ class PixelCache:
         view.flags.writeable = False
         return view
 
-    @property
-    def missing_bytes(self) -> int:
-        """Memory that the images not yet cached will take."""
-        return int(np.diff(self._first)[self._filled == 0].sum())
-
 
 def make_cache(kind: CacheKind, paths: Sequence[Path], sizes: NDArray[np.integer]) -> PixelCache:
     """Reserve space for the images, in memory ("ram") or in a file in `cache_folder()` ("disk").
@@ -108,7 +103,7 @@ def _offsets(sizes: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def _in_memory(total: int, images: int) -> mmap.mmap:
     free, processes = free_memory(), _local_processes()
-    others = sum(cache.missing_bytes for cache in _in_ram)
+    others = sum(int(np.diff(cache._first)[cache._filled == 0].sum()) for cache in _in_ram)  # not decoded yet
     needed = processes * (total + others)
     if free is not None and needed > free - RAM_RESERVE:
         with_others = f", {others / GIB:.1f} GiB the other splits" if others else ""

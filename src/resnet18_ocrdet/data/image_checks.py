@@ -3,7 +3,7 @@
 All later steps use upright images: the EXIF orientation is applied whenever an image is read. Labels made for the
 stored pixels are rotated here, once.
 
-Legend: H W height and width in px; "raw": the stored pixels, "upright": after the EXIF orientation.
+Legend: "raw": the stored pixels, "upright": after the EXIF orientation.
 """
 
 from __future__ import annotations
@@ -208,10 +208,9 @@ def _drop_outside(record: LabelRecord, header: ImageHeader, report: Report) -> L
     outside = _outside(record, header)
     most = np.array([header.width - 1, header.height - 1]) + SLACK_PX
     for region, polygon in enumerate(record.polygons):
-        detail = f"x {polygon[:, 0].min():.6g}..{polygon[:, 0].max():.6g}, y {polygon[:, 1].min():.6g}.."
-        detail += f"{polygon[:, 1].max():.6g} in an image {sides(header.height, header.width)}"
-        if outside[region]:
-            report.add("PG040", record.place, record.line(region), detail, record.image_path)
-        elif (polygon < -SLACK_PX).any() or (polygon > most).any():
-            report.add("PG039", record.place, record.line(region), detail, record.image_path)
+        cut = (polygon < -SLACK_PX).any() or (polygon > most).any()
+        if code := "PG040" if outside[region] else "PG039" if cut else "":
+            (left, top), (right, bottom) = polygon.min(axis=0), polygon.max(axis=0)
+            detail = f"x {left:.6g}..{right:.6g}, y {top:.6g}..{bottom:.6g} in an image {sides(*header[:2])}"
+            report.add(code, record.place, record.line(region), detail, record.image_path)
     return record.only(np.flatnonzero(~outside).tolist())

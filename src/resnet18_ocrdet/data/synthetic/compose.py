@@ -11,7 +11,7 @@ import numpy as np
 from resnet18_ocrdet.data.photometric import Change
 from resnet18_ocrdet.data.synthetic import warp
 from resnet18_ocrdet.data.synthetic.background import Background, draw_background
-from resnet18_ocrdet.data.synthetic.colour import draw_tint
+from resnet18_ocrdet.data.synthetic.colour import GREY, draw_tint, tinted
 from resnet18_ocrdet.data.synthetic.effects import draw_effects
 from resnet18_ocrdet.data.synthetic.layout import BASE_SIDE, Layout
 from resnet18_ocrdet.data.synthetic.props import Prop, draw_props
@@ -180,11 +180,10 @@ def _draw_view(rng: np.random.Generator) -> tuple[float, float, float]:
 
 def _draw_panel(rng: np.random.Generator) -> Panel:
     return Panel(
-        luminance=float(rng.uniform(20.0, 238.0)),
-        tint=draw_tint(rng),
+        colour=tinted(float(rng.uniform(20.0, 238.0)), draw_tint(rng)),
         opacity=1.0 if rng.random() < 0.75 else float(rng.uniform(0.55, 0.9)),
         border=int(rng.integers(1, 4)) if rng.random() < 0.4 else 0,
-        border_luminance=float(rng.uniform(10.0, 245.0)),
+        rim=tinted(float(rng.uniform(10.0, 245.0)), GREY),
     )
 
 

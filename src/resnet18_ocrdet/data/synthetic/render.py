@@ -92,10 +92,9 @@ def _draw_panel(image: Image, block: Block, panel: Panel) -> None:
     quad = warp.canvas_quad(block.size, block.to_image)
     corners = np.rint(quad * (1 << SUBPIXEL_BITS)).astype(np.int32)
     board = image.copy() if panel.opacity < 1 else image
-    cv2.fillConvexPoly(board, corners, tinted(panel.luminance, panel.tint), cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.fillConvexPoly(board, corners, panel.colour, cv2.LINE_AA, SUBPIXEL_BITS)
     if panel.border:
-        rim = tinted(panel.border_luminance, GREY)
-        cv2.polylines(board, [corners], True, rim, panel.border, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(board, [corners], True, panel.rim, panel.border, cv2.LINE_AA, SUBPIXEL_BITS)
     if panel.opacity < 1:
         cv2.addWeighted(board, panel.opacity, image, 1 - panel.opacity, 0, image)
 

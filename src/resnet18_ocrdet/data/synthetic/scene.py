@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.colour import Tint
+from resnet18_ocrdet.data.synthetic.colour import Colour, Tint
 from resnet18_ocrdet.data.synthetic.warp import Bend
 
 Legibility = Literal["clear", "tiny", "faint", "smeared"]
@@ -43,11 +43,10 @@ class Line:
 class Panel(NamedTuple):
     """The board behind a block."""
 
-    luminance: float
-    tint: Tint
+    colour: Colour
     opacity: float  # 0..1
     border: int  # width in image px, 0 for none
-    border_luminance: float
+    rim: Colour  # of the border
 
 
 @dataclass(frozen=True, slots=True, eq=False)
