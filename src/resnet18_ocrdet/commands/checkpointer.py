@@ -77,14 +77,9 @@ class Checkpointer:
         self.cfg, self.display, self.folder, self.world = parts.cfg, parts.display, folder, parts.compute.world
         self.state, self.contract, self.about = parts.state, parts.contract, parts.about
         self.steps, self.images_per_step = len(parts.loader), parts.loader.images_per_step
-        self._failed: set[Path] = set()  # files whose newest save failed
+        self.failed: set[Path] = set()  # files whose newest save failed
         self._step: int | None = None  # of last.pt
         self._at = time.monotonic()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the newest save of each file succeeded."""
-        return not self._failed
 
     def last(self) -> None:
         """Write last.pt, renaming the ones before it."""
@@ -173,10 +168,10 @@ class Checkpointer:
         try:
             save_checkpoint(path, self._content(), keep)
         except UserError as error:
-            self._failed.add(path)
+            self.failed.add(path)
             self.display.line(f"not saved: {error}")
             return False
-        self._failed.discard(path)
+        self.failed.discard(path)
         return True
 
     def _content(self) -> Checkpoint:

@@ -154,13 +154,10 @@ def _show(hydra: Any, request: Request, words: list[str], cfg: DictConfig, resum
 @contextmanager
 def _own_folder(cfg: DictConfig, command: str) -> Iterator[None]:
     """Give the run a folder of its own where the user named none; one that stays empty is removed again."""
-    key = FOLDER_KEY[command]
+    key, wanted = FOLDER_KEY[command], Path("runs") / command / stamp()
+    if cfg[key] is None and os.environ.get("RANK", "0") != "0":
+        cfg[key] = wanted.as_posix()  # of the processes that torchrun started, rank 0 names the folder
     if cfg[key] is not None:
-        yield
-        return
-    wanted = Path("runs") / command / stamp()
-    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, rank 0 names the folder
-        cfg[key] = wanted.as_posix()
         yield
         return
     new = [folder for folder in (wanted.parent, wanted.parents[1]) if not folder.exists()]

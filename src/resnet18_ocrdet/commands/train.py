@@ -118,7 +118,7 @@ class Training:
         if self.world.first:
             seconds, start = time.perf_counter() - began, self.parts.about.get("start")
             train_report.write_summary(self.folder, self.logger.records(), seconds, self.display, start)
-        return 0 if self.checkpointer.complete else 1
+        return 1 if self.checkpointer.failed else 0
 
     def _train_epoch(self, epoch: int) -> None:
         """The steps of an epoch that are not done yet."""
