@@ -21,7 +21,6 @@ from ..runtime.atomic_write import orphans
 from ..runtime.output_folder import differences
 from ..runtime.regular_file import read_json_object, sha256
 from .graph import INPUT, OUTPUT, InputDtype
-from .parity import Parity
 
 SHOWN = 3  # settings in one message
 MAX_SIDECAR_BYTES = 2**24
@@ -53,13 +52,13 @@ def make_card(content: Metadata, contract: Contract, input_dtype: InputDtype, dy
 
 
 def make_sidecar(
-    card: dict[str, Any], file: str, sha256: str, source: dict[str, str], parity: Parity
+    card: dict[str, Any], file: str, sha256: str, source: dict[str, str], parity: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The JSON next to the file: the card without what only ocrdet-eval needs, the file's name and hash, the name and
     hash of its checkpoint, and the comparison of both."""
     about = {key: value for key, value in card["about"].items() if key != "taught"}
     shown = {key: value for key, value in card.items() if key != "config"}
-    return shown | {"about": about, "file": file, "sha256": sha256, "made_of": source, "parity": parity._asdict()}
+    return shown | {"about": about, "file": file, "sha256": sha256, "made_of": source, "parity": parity}
 
 
 def sidecar_of(output: Path) -> Path:
@@ -92,9 +91,8 @@ def refuse_foreign(output: Path, card: dict[str, Any], source: dict[str, str]) -
     before = read_json_object(sidecar, MAX_SIDECAR_BYTES)
     if len(existing) < 2 or before is None or any(file.is_symlink() or not file.is_file() for file in existing):
         raise UserError(f"{existing[0]}: was not written by this command: {REMEDY}")
-    expected = make_sidecar(card, output.name, sha256(output), source, Parity(0, 0.0, 0, 1.0))
+    expected = make_sidecar(card, output.name, sha256(output), source, before.get("parity"))  # measured again
     if before.get("sha256") != expected["sha256"]:
         raise UserError(f"{output}: was changed since it was exported: {REMEDY}")
-    expected["parity"] = before.get("parity")  # measured again for each export
     if changed := differences(before, json.loads(json.dumps(expected))):
         raise UserError(f"{output}: was exported with other settings ({', '.join(changed[:SHOWN])}): {REMEDY}")

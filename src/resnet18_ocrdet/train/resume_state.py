@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ STATES = {
     "AdamW": {"step", "exp_avg", "exp_avg_sq"},
 }  # of one parameter, after its first step
 MT19937_WORDS = 624
+is_amount, is_share = partial(is_number, low=0), partial(is_number, low=0, high=1)
 SCALER = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
 
 
@@ -70,9 +72,9 @@ def check_parts(content: Checkpoint, optimizer: Optimizer, terms: int = len(Loss
 
     optimizer: of the run. terms: how many the run's loss has, with the total."""
     steps = content["steps_per_epoch"]
-    scaled = content["scaler"].keys() == SCALER and all(map(_is_amount, content["scaler"].values()))
+    scaled = content["scaler"].keys() == SCALER and all(map(is_amount, content["scaler"].values()))
     checks = {
-        "mining": _fits(content["mining"], steps=is_count, cross_entropy=_is_amount, share=_is_share),
+        "mining": _fits(content["mining"], steps=is_count, cross_entropy=is_amount, share=is_share),
         "guard": content["guard"] is not None and _is_guard(content["guard"]),
         "sums": _is_sums(content["sums"], terms),
         "scaler": not content["scaler"] or (scaled and content["scaler"]["scale"] > 0),
@@ -90,27 +92,19 @@ def _fits(state: Mapping[str, Any], **checks: Callable[[Any], bool]) -> bool:
     return all(check(state.get(name)) for name, check in checks.items())
 
 
-def _is_amount(value: object) -> bool:
-    return is_number(value, 0)
-
-
-def _is_share(value: object) -> bool:
-    return is_number(value, 0, 1)
-
-
 def _is_numbers(values: object) -> bool:
     return isinstance(values, list) and all(map(is_number, values))
 
 
 def _is_guard(state: Mapping[str, Any]) -> bool:
     counts = dict.fromkeys(("bad_in_a_row", "skipped", "rollbacks"), is_count)
-    return _fits(state, losses=_is_numbers, worst=is_number, lr_scale=_is_share, **counts) and state["lr_scale"] > 0
+    return _fits(state, losses=_is_numbers, worst=is_number, lr_scale=is_share, **counts) and state["lr_scale"] > 0
 
 
 def _is_sums(state: Mapping[str, Any], count: int) -> bool:
     """As `LossSums`; older versions lack some of the values that count from 0."""
     whole = asdict(LossSums()) | dict(state)
-    times = dict.fromkeys(("seconds", "data_seconds", "lr"), _is_amount)
+    times = dict.fromkeys(("seconds", "data_seconds", "lr"), is_amount)
     return (
         whole.keys() == asdict(LossSums()).keys()
         and _fits(whole, terms=_is_numbers, steps=is_count, skipped=is_count, **times)
