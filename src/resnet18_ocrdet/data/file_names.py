@@ -16,8 +16,6 @@ MAX_PART = 255  # bytes between two slashes (NAME_MAX)
 MAX_PARTS = 64  # folders in a name
 ABSENT = -1  # size of a file without access; reported when it is read
 
-_SLASH = re.compile(r"[/\\]")
-
 
 def invalid_name(text: str) -> str:
     """Why a string cannot be a file name, in a few words; "" if it can."""
@@ -25,7 +23,7 @@ def invalid_name(text: str) -> str:
         return f"longer than {MAX_NAME} bytes, not a file name"
     if b"\0" in encoded:
         return "holds a NUL, not a file name"
-    parts = _SLASH.split(text)
+    parts = re.split(r"[/\\]", text)
     if len(parts) > MAX_PARTS:
         return f"more than {MAX_PARTS} folders deep"
     if max(len(part.encode("utf-8", "surrogatepass")) for part in parts) > MAX_PART:

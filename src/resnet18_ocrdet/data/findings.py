@@ -28,9 +28,7 @@ class FindingKind(NamedTuple):
 CODES: dict[str, FindingKind] = {
     # label files
     "GT001": FindingKind(
-        "error",
-        "image without a label file",
-        "label it, or set data.missing_gt=skip, or negative if it has no text",
+        "error", "image without a label file", "label it, or set data.missing_gt=skip, or negative if it has no text"
     ),
     "GT002": FindingKind("info", "empty label file: an image without text", ""),
     "GT003": FindingKind("info", "byte order mark", ""),

@@ -188,7 +188,8 @@ def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[
         return "GT025", f"regions lie outside the image, {size}; with x and y exchanged all lie inside"
     if outside.mean() <= OUTSIDE_SHARE:
         return None
-    ratio = float((np.concatenate(record.polygons).max(axis=0) / np.float32([header.width, header.height])).max())
+    width_and_height = np.array([header.width, header.height], np.float32)
+    ratio = float((np.concatenate(record.polygons).max(axis=0) / width_and_height).max())
     if len(outside) > 1 and ratio > 1:
         detail = f"{outside.sum()} of {len(outside)} regions lie outside, up to {ratio:.2f} times the image, {size}"
         return "GT024", detail

@@ -37,7 +37,8 @@ def read_header(path: Path) -> ImageHeader:
         turned = header.orientation in QUARTER_TURNS
         return ImageHeader(header.width, header.height, header.orientation) if turned else header
     try:
-        return ImageHeader(*read_image(path).shape[:2], orientation=1)
+        height, width = read_image(path).shape[:2]
+        return ImageHeader(height, width, orientation=1)
     except ImageFault as fault:
         if fault.code != "IM053" or not kind:
             raise

@@ -155,8 +155,8 @@ def offset_outline(outline: Polygon, distance: float, bits: int) -> OffsetOutlin
         shrunk, dilated = offsetter.Execute(-distance * scale), offsetter.Execute(distance * scale)
     except pyclipper.ClipperException:  # all vertices on one point
         return OffsetOutline([], [], bits)
-    pieces = ([np.array(path, np.int32) for path in paths if len(path) >= 3] for paths in (shrunk, dilated))
-    return OffsetOutline(*pieces, bits=bits)
+    smaller, larger = ([np.array(path, np.int32) for path in paths if len(path) >= 3] for paths in (shrunk, dilated))
+    return OffsetOutline(smaller, larger, bits)
 
 
 def _window(piece: NDArray[np.int32], bits: int, height: int, width: int) -> tuple[int, int, int, int]:
