@@ -9,7 +9,7 @@ import pytest
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
 from resnet18_ocrdet.check.advice import AdviceInput, advise, step_bytes
 from resnet18_ocrdet.commands.cross_checks import suspicions
-from resnet18_ocrdet.train.lr_rules import StartingPoint, TrainingSet, choose_hparams
+from resnet18_ocrdet.train.lr_rules import TrainingSet, choose_hparams
 
 GIB = 2**30
 TYPICAL = AdviceInput(
@@ -65,7 +65,7 @@ def test_the_learning_rate(changes: dict[str, object], rate: str):
 def test_the_rate_is_that_of_finetune_for_the_same_data(images: int, usable: int, dont_care: int):
     case = TYPICAL._replace(images=images, care=1000, usable=usable, dont_care=dont_care, bad_images=0, lr=1.0)
     data = TrainingSet(images, usable / 1000, dont_care / (1000 + dont_care))
-    rate = choose_hparams(StartingPoint(data, hmean=0.55))[0].value
+    rate = choose_hparams(data, hmean=0.55)[0].value
     assert advise(case)[0].override == f"optimizer.lr={rate:g}"
 
 

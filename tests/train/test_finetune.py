@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.auto_hparams import starting_point, take_thresholds
+from resnet18_ocrdet.commands.auto_hparams import take_thresholds, training_set
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.train_report import write_summary
 from resnet18_ocrdet.data.region_counts import RegionCounts
@@ -25,14 +25,17 @@ from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder
 from resnet18_ocrdet.train import engine
-from resnet18_ocrdet.train.lr_rules import KEYS, StartingPoint, TrainingSet, choose_hparams
+from resnet18_ocrdet.train.lr_rules import KEYS, TrainingSet, choose_hparams
 from resnet18_ocrdet.viz.draw import write
 
 CLEAN = (0.95, 0.1)  # fractions of usable text and of don't-care regions
 
 
-def start(images: int, usable: float, dont_care: float, hmean: float | None) -> StartingPoint:
-    return StartingPoint(TrainingSet(images, usable, dont_care), hmean)
+Case = tuple[TrainingSet, float | None]
+
+
+def start(images: int, usable: float, dont_care: float, hmean: float | None) -> Case:
+    return TrainingSet(images, usable, dont_care), hmean
 
 
 # start, rate, epochs, whether the stem and the statistics are frozen
@@ -67,8 +70,8 @@ RULES = [
 
 
 @pytest.mark.parametrize(("case", "rate", "epochs", "frozen"), RULES)
-def test_rules(case: StartingPoint, rate: float, epochs: int, frozen: bool):
-    choices = choose_hparams(case)
+def test_rules(case: Case, rate: float, epochs: int, frozen: bool):
+    choices = choose_hparams(*case)
     assert tuple(choice.key for choice in choices) == KEYS
     assert [choice.value for choice in choices] == [rate, epochs, "stem" if frozen else None, frozen]
     assert all(choice.reason for choice in choices)
@@ -100,17 +103,17 @@ REASONS = [
 
 
 @pytest.mark.parametrize(("case", "place", "parts"), REASONS)
-def test_reasons_have_the_numbers(case: StartingPoint, place: int, parts: list[str]):
-    reason = choose_hparams(case)[place].reason
+def test_reasons_have_the_numbers(case: Case, place: int, parts: list[str]):
+    reason = choose_hparams(*case)[place].reason
     assert [part for part in parts if part not in reason] == [], reason
 
 
 def test_fractions_of_the_labels():
     # 100 regions, 60 don't-care, 30 of the other 40 usable
     labels = RegionCounts(regions=100, dont_care=60, outside=4, too_small=6, usable=30, height=12.0)
-    assert starting_point(7, labels, 0.5) == start(7, 0.75, 0.6, 0.5)
-    assert starting_point(7, RegionCounts(4, 4, 0, 0, 0, 0.0), 0.5) == start(7, 0.0, 1.0, 0.5)
-    assert starting_point(7, None, None) == start(7, 1.0, 0.0, None)  # rendered scenes
+    assert training_set(7, labels) == TrainingSet(7, 0.75, 0.6)
+    assert training_set(7, RegionCounts(4, 4, 0, 0, 0, 0.0)) == TrainingSet(7, 0.0, 1.0)
+    assert training_set(7, None) == TrainingSet(7, 1.0, 0.0)  # rendered scenes
 
 
 # --- whole runs -------------------------------------------------------------------------------------------------------

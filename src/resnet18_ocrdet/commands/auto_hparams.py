@@ -21,7 +21,7 @@ from ..model.loss import Criterion
 from ..runtime.console import Display, duration
 from ..runtime.device import Compute
 from ..runtime.messages import as_typed, count
-from ..train.lr_rules import KEYS, StartingPoint, TrainingSet, choose_hparams
+from ..train.lr_rules import KEYS, TrainingSet, choose_hparams
 from .cross_checks import check_settings
 from .train_faults import explain
 
@@ -74,21 +74,23 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
         display.line(f"note: validation and detection use {now}, the starting weights {made}{hint}")
 
 
-def starting_point(images: int, labels: RegionCounts | None, hmean: float | None) -> StartingPoint:
+def training_set(images: int, labels: RegionCounts | None) -> TrainingSet:
     """The input of the rules. labels: None for rendered scenes, which are clean."""
     if labels is None or not labels.regions:
-        return StartingPoint(TrainingSet(images), hmean)
+        return TrainingSet(images)
     care = labels.regions - labels.dont_care
     usable = labels.usable / care if care else 0.0
-    return StartingPoint(TrainingSet(images, usable, labels.dont_care / labels.regions), hmean)
+    return TrainingSet(images, usable, labels.dont_care / labels.regions)
 
 
-def choose_values(cfg: DictConfig, typed: Sequence[str], start: StartingPoint, display: Display) -> dict[str, Any]:
+def choose_values(
+    cfg: DictConfig, typed: Sequence[str], data: TrainingSet, hmean: float | None, display: Display
+) -> dict[str, Any]:
     """Set the chosen values in `cfg` and print one line for each. typed: overrides; keys that they set do not change.
 
     Returns what the run records. Raises UserError if an override contradicts a chosen value."""
     names, lines = typed_keys(typed), []
-    for key, value, reason in choose_hparams(start):
+    for key, value, reason in choose_hparams(data, hmean):
         now = OmegaConf.select(cfg, key)
         if key in names:
             lines.append(f"{key}={as_typed(now)}: from the command line; the rules suggest {as_typed(value)}: {reason}")
@@ -101,7 +103,7 @@ def choose_values(cfg: DictConfig, typed: Sequence[str], start: StartingPoint, d
         cfg.scheduler.max_lr = cfg.optimizer.lr
     display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
-    return {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
+    return {"hmean": hmean, "weights": str(cfg.init.weights), "chosen": lines}
 
 
 def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ from ..train.engine import LossSums, TrainState
 from ..train.guard import Guard
 from ..train.optim import ModelEma
 from ..train.schedule import Schedule
-from .auto_hparams import choose_values, measure, starting_point, take_thresholds
+from .auto_hparams import choose_values, measure, take_thresholds, training_set
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def assemble(
     criterion: Criterion = build.instantiate(cfg.loss)
     if chosen is not None:
         hmean = measure(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
-        about["start"] = choose_values(cfg, chosen, starting_point(len(splits.train), labels, hmean), display)
+        about["start"] = choose_values(cfg, chosen, training_set(len(splits.train), labels), hmean, display)
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
     state = TrainState(

@@ -85,13 +85,6 @@ def learning_rate(data: TrainingSet, lower: Sequence[str] = (), higher: Sequence
     return DEFAULT_LR, f"{many}, but not clean: {shares}{bad}"
 
 
-class StartingPoint(NamedTuple):
-    """What is known before the first step of a training that starts from a trained detector."""
-
-    data: TrainingSet
-    hmean: float | None  # of the starting weights on the validation images; None if those have no text
-
-
 class Choice(NamedTuple):
     """A value for one of KEYS, with its reason."""
 
@@ -100,9 +93,10 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose_hparams(start: StartingPoint) -> list[Choice]:
-    """One choice for each of KEYS, in their order."""
-    data, hmean = start
+def choose_hparams(data: TrainingSet, hmean: float | None) -> list[Choice]:
+    """One choice for each of KEYS, in their order, for a training that starts from a trained detector.
+
+    hmean: of the starting weights on the validation images; None if those have no text."""
     few, poor, gap = data.few(), data.poor(), ""
     if hmean is not None and hmean < LARGE_GAP:
         gap = f"hmean {hmean:.3f} of the starting weights is a large gap, below {LARGE_GAP:g}"
