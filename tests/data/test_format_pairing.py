@@ -36,7 +36,7 @@ FOLDERS = {
 def pair(root, report, names=("{stem}.txt",), **arguments):
     images = root / "images"
     pairs = pair_by_stem(list_images(images), images, root / "labels", names, report, **arguments)
-    return [tuple(path.relative_to(root).as_posix() for path in found) for found in pairs]
+    return [tuple(path.relative_to(root).as_posix() for path in (found.image, found.path)) for found in pairs]
 
 
 @pytest.mark.parametrize("name", FOLDERS)

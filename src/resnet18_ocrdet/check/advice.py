@@ -123,7 +123,8 @@ def _scheduler(case: AdviceInput) -> Advice | None:
 def _epochs(case: AdviceInput) -> Advice | None:
     """More epochs for a small set; with StepLR its drops move too."""
     steps = max(1, case.images // (case.batch_size * case.accumulate))
-    if steps * case.epochs >= TYPICAL_STEPS / 2 or case.epochs >= MAX_EPOCHS:
+    planned = steps * case.epochs
+    if planned >= TYPICAL_STEPS / 2 or case.epochs >= MAX_EPOCHS:
         return None
     epochs = min(MAX_EPOCHS, math.ceil(TYPICAL_STEPS / steps / 10) * 10)
     if epochs <= case.epochs:
@@ -132,9 +133,7 @@ def _epochs(case: AdviceInput) -> Advice | None:
     if case.scheduler == "step" and case.images >= FEW_IMAGES:
         override += f" scheduler.step_size={max(1, epochs // DROPS)}"
     limit = f"; at most {MAX_EPOCHS} epochs" if epochs == MAX_EPOCHS else ""
-    reason = (
-        f"{case.epochs} epochs of {case.images} images are {steps * case.epochs} steps, about {TYPICAL_STEPS} are usual"
-    )
+    reason = f"{case.epochs} epochs of {case.images} images are {planned} steps, about {TYPICAL_STEPS} are usual"
     return Advice("epochs", reason + limit, override)
 
 
@@ -145,22 +144,21 @@ def _input_size(case: AdviceInput) -> Advice | None:
     wanted = case.min_text_size / case.text_height
     cap = min(MAX_SIDE / max(case.height, case.width), _memory_scale(case))
     scale = min(wanted, cap)
-    height, width = _sides(case, scale, up=scale == wanted)
+    height, width = (min(side, MAX_SIDE) for side in _sides(case, scale, up=scale == wanted))
     if height * width <= case.height * case.width:
         return None
     reason = f"{case.small_text:.0%} of the text is below {case.min_text_size:g} px at {case.height}x{case.width}"
     if scale < wanted:
-        sides = _sides(case, wanted, up=True, most=None)
+        sides = _sides(case, wanted, up=True)
         limit = "memory" if _memory_scale(case) <= MAX_SIDE / max(case.height, case.width) else f"{MAX_SIDE} px"
         reason += f"; all but {SMALL_TEXT:.0%} of it would need {sides[0]}x{sides[1]}, limited by {limit}"
     return Advice("input size", reason, f"input_size={height}x{width}")
 
 
-def _sides(case: AdviceInput, scale: float, up: bool, most: int | None = MAX_SIDE) -> tuple[int, int]:
-    """Both sides times `scale`, rounded up or down to multiples of the stride."""
-    height, width = (case.height * scale / STRIDE, case.width * scale / STRIDE)
-    sides = [(math.ceil(side - 1e-9) if up else max(1, math.floor(side))) * STRIDE for side in (height, width)]
-    return min(sides[0], most or sides[0]), min(sides[1], most or sides[1])
+def _sides(case: AdviceInput, scale: float, up: bool) -> list[int]:
+    """Height and width times `scale`, rounded up or down to multiples of the stride."""
+    strides = [case.height * scale / STRIDE, case.width * scale / STRIDE]
+    return [(math.ceil(side - 1e-9) if up else max(1, math.floor(side))) * STRIDE for side in strides]
 
 
 def _memory_scale(case: AdviceInput) -> float:

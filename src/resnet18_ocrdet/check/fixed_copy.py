@@ -84,11 +84,10 @@ def refuse_folder(
     parts: RecordsBySplit, folder: Path, overwrite: bool = False, remedy: str = "choose an empty folder"
 ) -> None:
     """Raise UserError for a folder that must not be written. overwrite: it may be non-empty."""
-    if folder.is_symlink() or folder.exists():
-        if folder.is_symlink() or not folder.is_dir():
-            raise UserError(f"{folder}: not a folder")
-        if not overwrite and next(folder.iterdir(), None) is not None:
-            raise UserError(f"{folder}: not empty: {remedy}")
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UserError(f"{folder}: not a folder")
+    if folder.exists() and not overwrite and next(folder.iterdir(), None) is not None:
+        raise UserError(f"{folder}: not empty: {remedy}")
     target = folder.resolve()
     for source in {record.image_path.parent for records in parts.values() for record in records}:
         if target.is_relative_to(source.resolve()):

@@ -71,8 +71,7 @@ def measure_image(record: LabelRecord) -> ImageStats:
         return ImageStats((fault.code, str(fault).removeprefix(f"{record.image_path}: ")))
     grey = grey_of(image)
     small = scaled_down(grey)
-    lowest, highest = np.array(cv2.minMaxLoc(grey)[:2])
-    constant = highest - lowest <= CONSTANT_RANGE and int(np.ptp(image[::4, ::4], axis=(0, 1)).max()) <= CONSTANT_RANGE
+    constant = np.ptp(grey) <= CONSTANT_RANGE and np.ptp(image[::4, ::4], axis=(0, 1)).max() <= CONSTANT_RANGE
     care = care_regions(record)
     if len(care) > MAX_REGIONS:
         care = [care[place] for place in np.linspace(0, len(care) - 1, MAX_REGIONS).astype(int)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,9 @@ def check_images(parts: RecordsBySplit, stats: dict[str, list[ImageStats]], repo
     for split, records in parts.items():
         for record, image in zip(records, stats[split], strict=True):
             path = record.image_path
-            if image.fault is not None:
-                found = [] if path in broken else [image.fault]
-            else:
-                found = [problem for problem in _problems(record, image) if (problem[0], path) not in known]
-            for code, detail in found:
-                report.add(code, path, 0, detail, path)
+            for code, detail in _problems(record, image):
+                if not (path in broken if image.fault else (code, path) in known):
+                    report.add(code, path, 0, detail, path)
     _add_duplicates(parts, stats, report)
 
 
@@ -47,26 +45,28 @@ def is_bad(record: LabelRecord, image: ImageStats) -> bool:
     return image.fault is not None or any(code.startswith("QA") for code, _ in _problems(record, image))
 
 
-def _problems(record: LabelRecord, image: ImageStats) -> list[tuple[str, str]]:
-    """Codes and details for one decoded image."""
-    assert image.grey is not None
-    found = []
+def _problems(record: LabelRecord, image: ImageStats) -> Iterator[tuple[str, str]]:
+    """Codes and details for one image."""
+    if image.fault:
+        yield image.fault
+    if image.grey is None:
+        return
     size = f"{image.width}x{image.height} px"
     if image.pages > 1:
-        found.append(("IM062", f"{image.pages} images in the file, only the first one is used"))
+        yield "IM062", f"{image.pages} images in the file, only the first one is used"
     if max(image.height, image.width) > MAX_ASPECT * min(image.height, image.width):
-        found.append(("IM066", f"{size}: one side is more than {MAX_ASPECT} times the other"))
+        yield "IM066", f"{size}: one side is more than {MAX_ASPECT} times the other"
     elif min(image.height, image.width) < STRIDE:
-        found.append(("IM065", f"{size}, the network's stride is {STRIDE} px"))
-    care = int((~record.ignore).sum())
+        yield "IM065", f"{size}, the network's stride is {STRIDE} px"
     if image.constant:
+        care = int((~record.ignore).sum())
         level = f"all pixels have level {image.grey.mean:.0f} of 255"
-        found.append(("QA104", f"{level}, but {care} regions are labelled") if care else ("IM067", level))
-        return found
-    dull, blurred = low_contrast(image), blur(image)
-    found += [("QA101", dull)] if dull else []
-    found += [("QA102", blurred)] if blurred and image.grey.range >= MIN_RANGE else []
-    return found
+        yield ("QA104", f"{level}, but {care} regions are labelled") if care else ("IM067", level)
+        return
+    if dull := low_contrast(image):
+        yield "QA101", dull
+    if (blurred := blur(image)) and image.grey.range >= MIN_RANGE:
+        yield "QA102", blurred
 
 
 def low_contrast(image: ImageStats) -> str:
@@ -105,13 +105,12 @@ def _add_duplicates(parts: RecordsBySplit, stats: dict[str, list[ImageStats]], r
             detail = f"the same pixels as {owner}" + ("" if there == split else f" of {there}")
             report.add(code, record.image_path, 0, detail, record.image_path)
             again.add(record.image_path)
-    for number, split in enumerate(names):
-        for other in names[number + 1 :]:
-            for mine, theirs in near_pairs(stats[split], stats[other]):
-                path, owner = parts[other][theirs].image_path, parts[split][mine].image_path
-                if path not in again:
-                    again.add(path)
-                    report.add("IM072", path, 0, f"nearly the same pixels as {owner} of {split}", path)
+    for split, other in combinations(names, 2):
+        for mine, theirs in near_pairs(stats[split], stats[other]):
+            path, owner = parts[other][theirs].image_path, parts[split][mine].image_path
+            if path not in again:
+                again.add(path)
+                report.add("IM072", path, 0, f"nearly the same pixels as {owner} of {split}", path)
 
 
 def near_pairs(mine: Sequence[ImageStats], theirs: Sequence[ImageStats]) -> list[tuple[int, int]]:

@@ -22,6 +22,8 @@ from ..geometry.polygon import HEIGHT_STEPS, text_sizes
 from ..structures import Detection, Polygon
 from .curvature import bend_of
 
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
 IssueKind = Literal["missing label", "false label", "split", "merged", "too tight", "too loose", "curved in a quad"]
 KINDS: tuple[IssueKind, ...] = get_args(IssueKind)
 MEANING: dict[IssueKind, str] = {
@@ -47,7 +49,7 @@ class Predictions(NamedTuple):
 
     quads: Sequence[Detection]  # M
     polygons: Sequence[Polygon]  # M, the same detections as polygons, which follow a curve
-    support: NDArray[np.float64]  # (K,) mean probability inside each shrunk label, 0..1
+    support: Numbers  # (K,) mean probability inside each shrunk label, 0..1
 
 
 class LabelIssue(NamedTuple):
@@ -124,7 +126,7 @@ def audit_labels(
     return LabelAudit(network, train_overlap, tuple(audited))
 
 
-def mean_support(heights: NDArray[np.float64], support: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_support(heights: Numbers, support: Numbers) -> Numbers:
     """For each label of a set the mean support of all labels of similar height: (K,) 0..1.
 
     heights: of the text, px. support: as `Predictions.support`."""
@@ -134,7 +136,7 @@ def mean_support(heights: NDArray[np.float64], support: NDArray[np.float64]) -> 
 
 
 def find_issues(
-    polygons: Sequence[Polygon], ignore: NDArray[np.bool_], predictions: Predictions, findable: NDArray[np.float64]
+    polygons: Sequence[Polygon], ignore: Flags, predictions: Predictions, findable: Numbers
 ) -> list[LabelIssue]:
     """The issues of one image, most suspicious first.
 
@@ -147,13 +149,7 @@ def find_issues(
 class _ImageAudit:
     """Overlaps and sizes of one image; each method finds issues of one kind, in the order of `find_issues`."""
 
-    def __init__(
-        self,
-        polygons: Sequence[Polygon],
-        ignore: NDArray[np.bool_],
-        predictions: Predictions,
-        findable: NDArray[np.float64],
-    ) -> None:
+    def __init__(self, polygons: Sequence[Polygon], ignore: Flags, predictions: Predictions, findable: Numbers) -> None:
         self.predictions, self.findable = predictions, findable
         quads = [found.polygon for found in predictions.quads]
         self.scores = np.array([found.score for found in predictions.quads], np.float64)

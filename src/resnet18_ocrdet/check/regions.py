@@ -18,7 +18,6 @@ from ..data.record import LabelRecord
 from ..data.targets import TargetMaker
 from ..geometry.polygon import area, min_area_quad
 from ..runtime.messages import share
-from ..structures import Polygon
 from .image_stats import ImageStats, care_regions
 
 WHOLE_IMAGE = 0.9  # of the image's area
@@ -71,8 +70,12 @@ def check_regions(
             polygon = record.polygons[region]
             corners, height = min_area_quad(polygon)
             length = max(float(np.linalg.norm(corners[i + 1] - corners[i])) for i in (0, 1))
-            for code, detail in _shape_findings(polygon, length, height, size):
-                add_region(report, code, record, region, detail)
+            if size and (covered := area(polygon) / (size[0] * size[1])) >= WHOLE_IMAGE:
+                add_region(report, "PG042", record, region, f"covers {min(covered, 1):.0%} of the image")
+            if len(polygon) > MAX_CORNERS:
+                add_region(report, "PG045", record, region, f"{len(polygon)} corners")
+            if height > 0 and length > MAX_ELONGATION * height:
+                add_region(report, "PG046", record, region, f"{length:.0f} px long, {height:.1f} px high")
             aspects.append(length / max(height, 1e-3))
             scaled = polygon * np.array(factors[::-1], np.float32)
             heights.append(min_area_quad(scaled)[1])
@@ -107,7 +110,7 @@ def check_regions(
 
 def add_region(report: Report, code: str, record: LabelRecord, region: int, detail: str) -> None:
     """Report a finding about one region, where it is written."""
-    report.add(code, record.label_path or record.image_path, record.line(region), detail, record.image_path)
+    report.add(code, record.place, record.line(region), detail, record.image_path)
 
 
 def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
@@ -131,23 +134,9 @@ def covering(record: LabelRecord) -> Iterator[tuple[int, int, float]]:
                 break
 
 
-def _shape_findings(
-    polygon: Polygon, length: float, height: float, size: tuple[int, int] | None
-) -> Iterator[tuple[str, str]]:
-    """Codes and details for the shape of one region."""
-    if size:
-        covered = area(polygon) / (size[0] * size[1])
-        if covered >= WHOLE_IMAGE:
-            yield "PG042", f"covers {min(covered, 1):.0%} of the image"
-    if len(polygon) > MAX_CORNERS:
-        yield "PG045", f"{len(polygon)} corners"
-    if height > 0 and length > MAX_ELONGATION * height:
-        yield "PG046", f"{length:.0f} px long, {height:.1f} px high"
-
-
 def _add_totals(root: Path, split: str, records: Sequence[LabelRecord], stats: SplitStats, report: Report) -> None:
     """Findings about a whole split."""
-    labelled = [record for record in records if len(record.polygons)]
+    labelled = [record for record in records if record.polygons]
     masked = sum(bool(record.ignore.all()) for record in labelled)
     if split == "train" and not stats.care:
         what = f"all {stats.regions} regions are don't-care" if stats.regions else "no regions"
@@ -155,9 +144,7 @@ def _add_totals(root: Path, split: str, records: Sequence[LabelRecord], stats: S
     elif labelled and masked > HALF * len(records):
         report.add("GT013", root, 0, f"{split}: {share(masked, len(records), 'image')}")
     unlabelled = {finding.image for finding in report.of("GT001")}
-    without = sum(
-        not len(record.polygons) and not record.lost and record.image_path not in unlabelled for record in records
-    )
+    without = sum(not r.polygons and not r.lost and r.image_path not in unlabelled for r in records)
     if without and not report.of("GT002"):
         report.add("GT002", root, 0, f"{split}: {share(without, len(records), 'image')}")
     bare = sum(not text and not ignore for r in records for text, ignore in zip(r.texts, r.ignore, strict=True))

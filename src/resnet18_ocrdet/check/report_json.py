@@ -37,7 +37,15 @@ def report_of(result: CheckResult) -> dict[str, Any]:
             for split, stats in result.splits.items()
         },
         "levels": {level: len(report.at(level)) for level in LEVELS},
-        "kinds": [_kind(code, report.of(code)) for code in codes_found(result)],
+        "kinds": [
+            {
+                "code": code,
+                **CODES[code]._asdict(),
+                "count": len(report.of(code)),
+                "examples": [_finding(finding) for finding in report.of(code)[:EXAMPLES]],
+            }
+            for code in codes_found(result)
+        ],
         "findings": [{"code": finding.code, **_finding(finding)} for finding in report],
         "advice": [advice._asdict() for advice in result.advice],
         "labels": None if result.labels is None else _label_audit(result.labels),
@@ -49,15 +57,6 @@ def codes_found(result: CheckResult) -> list[str]:
     """Codes with a finding, most severe level first, then in the order of the catalogue."""
     counts = result.reading.report.counts()
     return sorted((code for code in CODES if counts[code]), key=lambda code: LEVELS.index(CODES[code].level))
-
-
-def _kind(code: str, findings: list[Finding]) -> dict[str, Any]:
-    return {
-        "code": code,
-        **CODES[code]._asdict(),
-        "count": len(findings),
-        "examples": [_finding(finding) for finding in findings[:EXAMPLES]],
-    }
 
 
 def _label_audit(labels: LabelAudit) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..findings import MAX_REGIONS, Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of
 from .location import LabelError, Location
-from .pairing import SplitFolders, read_numbers, read_packed, read_splits, read_text, recognise_labels
+from .pairing import SplitFolders, are_numbers, read_numbers, read_packed, read_splits, read_text, recognise_labels
 from .points import polygon_of
 
 KEY = "ctw1500"
@@ -68,10 +68,7 @@ def _sign_of(path: Path, head: str) -> str:
     numbers, mark, _ = first.partition(TEXT_MARK)
     fields = [field for field in numbers.split(",") if field.strip()]
     wanted = BOX_NUMBERS + CURVE_NUMBERS if path.parent.name.casefold() == OLD_LABELS else None
-    try:
-        is_line = len(fields) == (CURVE_NUMBERS if mark else wanted) and bool(read_numbers(fields))
-    except LabelError:
-        is_line = False
+    is_line = len(fields) == (CURVE_NUMBERS if mark else wanted) and are_numbers(fields)
     return f"starts with {len(fields)} numbers{' and ####' if mark else ''}" if is_line else ""
 
 

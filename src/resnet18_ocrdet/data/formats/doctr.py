@@ -82,7 +82,7 @@ def _read_image(name: str, label: Any, location: Location, marks: Sequence[str])
             of_class = f" of class {quoted(kind)}" if kind else ""
             raise LabelError("GT022", f"needs polygons{of_class}, a list of regions, got {describe(polygons)}")
         if location.too_many(len(regions) + len(polygons)):
-            return location.record([], lost=len(regions) + len(polygons))
+            return location.record([None] * (len(regions) + len(polygons)))
         for number, value in enumerate(polygons, start=len(regions) + 1):
             where = replace(location, line=number, entry=f"polygon {number} of {quoted(name)}")
             polygon = where.attempt(to_polygon, value, "polygon")

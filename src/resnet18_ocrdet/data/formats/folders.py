@@ -32,7 +32,6 @@ IGNORE_MARKS = ICDAR_IGNORE_MARKS
 LABEL_FOLDERS = ("gts", "labels")  # after "train_", or alone beside images/
 LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # for the image's name without and with suffix
 
-Pair = tuple[Path, Path]  # image, label file
 ListLine = tuple[str, str | None]  # image and label file as written; None if the line names only an image
 
 
@@ -57,7 +56,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     """Read the splits that exist, from its list if there is one, else from its folder; images/ with labels/ is "train".
 
     Raises UserError if there are none, or a folder of labels is missing."""
-    pairs: dict[str, list[Pair]] = {}
+    pairs: dict[str, list[Location]] = {}
     for split in SPLITS:
         list_path, images = root / f"{split}_list.txt", root / f"{split}_images"
         if is_file(list_path):
@@ -73,10 +72,10 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
             f"the same with test_ and val_, and images/ with labels/ or gts/)"
         )
-    lines = {label: label_lines(label, report, image) for found in pairs.values() for image, label in found}
+    lines = {label.path: label_lines(label.path, report, label.image) for found in pairs.values() for label in found}
     quads = looks_like_quads(line for text in lines.values() for line in text or ())
     return {
-        split: [parse_lines(Location(report, label, image=image), lines[label], marks, quads) for image, label in found]
+        split: [parse_lines(label, lines[label.path], marks, quads) for label in found]
         for split, found in pairs.items()
     }
 
@@ -91,12 +90,12 @@ def label_folder(root: Path, prefix: str) -> Path:
     return present[0]
 
 
-def listed_pairs(list_path: Path, split: str, report: Report) -> list[Pair]:
-    """Pair the entries of a list file; entries that do not exist, cannot be read or are repeated are reported.
+def listed_pairs(list_path: Path, split: str, report: Report) -> list[Location]:
+    """The label files of the images in a list; entries that do not exist, cannot be read or are repeated are reported.
 
     Raises UserError if the list cannot be read or names no existing image."""
     root = list_path.parent
-    pairs: list[Pair] = []
+    pairs: list[tuple[Path, Path]] = []
     first_line: dict[Path, int] = {}
     for line in read_lines(list_path, report.max_label_mb):
         found = find_listed(line.text, [root, root / f"{split}_images", root / "images"])
@@ -160,12 +159,11 @@ def listed_labels(image: Path, label_name: str | None, root: Path, split: str) -
             folders = [folder / image.relative_to(images).parent for folder in folders]
     names = [name.format(stem=image.stem, name=image.name) for name in LABEL_NAMES]
     upper = [name.removesuffix(".txt") + ".TXT" for name in names]  # separately: on some disks both are the same file
-    found = (
-        [folder / name for name in spelling if is_file(folder / name)]
-        for folder in folders
-        for spelling in (names, upper)
-    )
-    return next((labels for labels in found if labels), [])
+    for folder in folders:
+        for spelling in (names, upper):
+            if found := [folder / name for name in spelling if is_file(folder / name)]:
+                return found
+    return []
 
 
 def resolve(name: str, folders: Sequence[Path]) -> Path | None:

@@ -39,6 +39,7 @@ LABEL_NAMES = ("gt_{stem}.txt", "{stem}.txt", "{name}.txt")
 BOX_NUMBERS = 4
 
 _SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
+_QUOTED = re.compile(r'"(.*)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -68,12 +69,6 @@ def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) ->
     more = leading_numbers(rest, BOX_NUMBERS)
     if more.separator >= 0 and len(more.values) == BOX_NUMBERS:
         raise LabelError("GT022", "8 numbers: a box has 4, left top right bottom")
-    text = _unquote(rest)
+    quoted = _QUOTED.fullmatch(rest.strip())
+    text = _ESCAPED.sub(r"\1", quoted[1]) if quoted else rest.strip()
     return Region(polygon_of([left, top, right, top, right, bottom, left, bottom]), text, text in marks, line)
-
-
-def _unquote(text: str) -> str:
-    text = text.strip()
-    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
-        return _ESCAPED.sub(r"\1", text[1:-1])
-    return text

@@ -12,7 +12,6 @@ from ..record import LabelRecord
 from ..text_file import label_lines
 from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
 from .locate import files_in
-from .location import Location
 from .pairing import pair_folders
 
 KEY = "icdar2015"
@@ -42,21 +41,13 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     Raises UserError if there are none, if only images or only labels of a split exist, and if a split is empty."""
     splits: dict[str, list[LabelRecord]] = {}
     for split, names in FOLDERS.items():
-        images, labels = (root / name for name in names)
-        if is_folder(images) or is_folder(labels):
-            splits[split] = _read_split(images, labels, report, marks)
+        present, missing = ([name for name in names if is_folder(root / name) is there] for there in (True, False))
+        if present and missing:
+            raise UserError(f"{root}: found {present[0]}/ but not {missing[0]}/; each split needs both")
+        if present:
+            found = pair_folders(root / names[0], root / names[1], ("gt_{stem}.txt",), report)
+            splits[split] = [parse_lines(label, label_lines(label.path, report, label.image), marks) for label in found]
     if not splits:
         wanted = ", or ".join(f"{images}/ with {labels}/" for images, labels in FOLDERS.values())
         raise UserError(f"{root}: not the folder of ICDAR 2015 (looked for {wanted})")
     return splits
-
-
-def _read_split(images: Path, labels: Path, report: Report, marks: Sequence[str]) -> list[LabelRecord]:
-    for present, missing in ((images, labels), (labels, images)):
-        if not is_folder(missing):
-            raise UserError(f"{images.parent}: found {present.name}/ but not {missing.name}/; each split needs both")
-    pairs = pair_folders(images, labels, ("gt_{stem}.txt",), report)
-    return [
-        parse_lines(Location(report, label, image=image), label_lines(label, report, image), marks)
-        for image, label in pairs
-    ]

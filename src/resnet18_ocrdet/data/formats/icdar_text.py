@@ -47,11 +47,10 @@ def parse_lines(
     quads: every line starts with 8 numbers, the rest is text. Otherwise the longest run of 2N >= 6 numbers is used.
     Lines that cannot be parsed are reported and counted as lost."""
     if lines is None:
-        return label.record([], lost=1)
+        return label.record([None])
     if label.too_many(len(lines)):
-        return label.record([], lost=len(lines))
-    regions: list[Region] = []
-    lost = 0
+        return label.record([None] * len(lines))
+    regions: list[Region | None] = []
     scores: list[TextLine] = []
     seen: set[str] = set()
 
@@ -62,7 +61,7 @@ def parse_lines(
             label.add(code, detail, line.number)
 
     for line in lines:
-        is_skipped = not regions and not lost and is_heading(line.text)
+        is_skipped = not regions and is_heading(line.text)
         numbers = leading_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
         used, code, why = coordinate_count(line.text, numbers, quads)
         if is_skipped or (code and is_comment(line.text)):
@@ -70,7 +69,7 @@ def parse_lines(
             continue
         if code:
             label.add(code, why, line.number)
-            lost += 1
+            regions.append(None)
             continue
         if numbers.separator != 0:
             once("GT015" if numbers.separator > 0 else "GT016", line, quoted(line.text))
@@ -80,9 +79,9 @@ def parse_lines(
         elif re.fullmatch(_NUMBER, text) and "." in text:
             scores.append(line)
         regions.append(Region(flat_polygon(numbers.values[:used]), text, text in marks, line.number))
-    if 2 * len(scores) > len(regions):  # a decimal number after one region of many is a price
+    if 2 * len(scores) > len(regions) - regions.count(None):  # a decimal number after one region of many is a price
         once("GT009", scores[0], "treated as the text")
-    return label.record(regions, lost)
+    return label.record(regions)
 
 
 def coordinate_count(text: str, numbers: Numbers, quads: bool) -> tuple[int, str, str]:

@@ -18,7 +18,6 @@ from .location import LabelError, Location
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
 MAX_DIGITS = 4300  # of an integer, sys.int_info.default_max_str_digits; longer ones are infinite as float
-_YES = ("true", "yes", "1")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as "\ud83d" alone gives: cannot be encoded
 
 
@@ -80,17 +79,12 @@ def first_shown(root: Path, paths: Iterable[Path], shows: Callable[[str], object
 def labels_among(paths: Iterable[Path], shows: Callable[[str], bool], named: Callable[[Path], object]) -> list[Path]:
     """Files that show a format, and broken ones that are named as it does: they are read so that they are reported."""
     texts = ((path, peek(path)) for path in paths)
-    return [path for path, text in texts if shows(text) or (named(path) and is_not_json(text))]
+    return [path for path, text in texts if shows(text) or (named(path) and not text.lstrip().startswith(("{", "[")))]
 
 
 def has_key(text: str, key: str, opening: str = "") -> bool:
     """Whether a piece of JSON has a key whose value starts with `opening`."""
     return re.search(rf'"{key}"\s*:\s*{re.escape(opening)}', text) is not None
-
-
-def is_not_json(text: str) -> bool:
-    """Whether a file that starts with `text` holds neither an object nor a list: it is empty, broken or not JSON."""
-    return not text.lstrip().startswith(("{", "["))
 
 
 def describe(value: Any) -> str:
@@ -114,7 +108,7 @@ def text_of(value: Any) -> str:
 def is_set(value: Any) -> bool:
     """Whether a flag is set: true, a number other than 0, or "true", "yes" or "1"."""
     if isinstance(value, str):
-        return value.strip().lower() in _YES
+        return value.strip().lower() in ("true", "yes", "1")
     return isinstance(value, (bool, int, float)) and bool(value)
 
 

@@ -85,7 +85,7 @@ def _read_annotation(
     if not isinstance(shapes, list):
         raise LabelError("GT022", f"needs shapes, a list of regions, got {describe(shapes)}")
     if location.too_many(len(shapes)):
-        return location.record([], lost=len(shapes)), []
+        return location.record([None] * len(shapes)), []
     found = [
         replace(location, line=number, entry=f"shape {number}").attempt(_read_shape, shape, number, marks)
         for number, shape in enumerate(shapes, start=1)

@@ -55,12 +55,8 @@ class Location:
         return regions > MAX_REGIONS
 
     def record(
-        self,
-        regions: Sequence[Region | None],
-        lost: int = 0,
-        stated: tuple[int, int] | None = None,
-        frame: Frame = "unknown",
+        self, regions: Sequence[Region | None], stated: tuple[int, int] | None = None, frame: Frame = "unknown"
     ) -> LabelRecord:
         """`to_record` with the labels of the image, which must be known."""
         assert self.image is not None
-        return to_record(self.image, self.path, regions, lost, stated, frame)
+        return to_record(self.image, self.path, regions, stated=stated, frame=frame)

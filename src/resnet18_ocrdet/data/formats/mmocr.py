@@ -81,7 +81,7 @@ def _read_image(entry: Any, location: Location, folders: Sequence[Path], marks: 
     if not isinstance(instances, list):
         raise LabelError("GT022", f"needs instances, a list of regions, got {describe(instances)}")
     if location.too_many(len(instances)):
-        return location.record([], lost=len(instances))
+        return location.record([None] * len(instances))
     regions = []
     for number, instance in enumerate(instances, start=1):
         where = replace(location, line=number, entry=f"instance {number} of {quoted(str(name))}")

@@ -21,7 +21,7 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of
 from .location import LabelError
-from .pairing import SplitFolders, read_numbers, read_splits, read_text, recognise_labels
+from .pairing import SplitFolders, are_numbers, read_numbers, read_splits, read_text, recognise_labels
 from .points import polygon_of
 
 KEY = "msra_td500"
@@ -41,10 +41,7 @@ def recognise(root: Path) -> str | None:
 def _sign_of(_: Path, head: str) -> str:
     """A first line of 7 numbers separated by spaces, the second of them 0 or 1; "" if it is another."""
     fields = next((line.text.split() for line in lines_of(head)), [])
-    try:
-        is_line = len(fields) == len(read_numbers(fields)) == FIELDS and float(fields[1]) in (0, 1)
-    except LabelError:
-        is_line = False
+    is_line = len(fields) == FIELDS and are_numbers(fields) and float(fields[1]) in (0, 1)
     return "starts with 7 numbers, index difficulty x y w h theta" if is_line else ""
 
 

@@ -59,15 +59,14 @@ def read_splits(
         found = list_images(images) if is_folder(images) else []
         found_images |= bool(found)
         pairs = pair_by_stem(found, images, labels, names, report, by_number)
-        records = (read_file(Location(report, label, image=image)) for image, label in pairs)
-        splits[split] = [record for record in records if record is not None]
+        splits[split] = [record for label in pairs if (record := read_file(label))]
     if not found_images:
         wanted = "; ".join(f"{'|'.join(entry.images)} with {'|'.join(entry.labels)}" for entry in layout.values())
         raise UserError(f"{root}: 0 images found (looked for {wanted})")
     return splits
 
 
-def pair_folders(images: Path, labels: Path, names: Sequence[str], report: Report) -> list[tuple[Path, Path]]:
+def pair_folders(images: Path, labels: Path, names: Sequence[str], report: Report) -> list[Location]:
     """Pair the images below a folder with their label files, see `pair_by_stem`. Raises UserError without an image."""
     if not (found := list_images(images)):
         raise UserError(f"{images}: 0 images found (looked for .jpg, .png and other image suffixes)")
@@ -81,8 +80,8 @@ def pair_by_stem(
     names: Sequence[str],
     report: Report,
     by_number: bool = False,
-) -> list[tuple[Path, Path]]:
-    """Pair each image, all of them below `images_folder`, with its label file, in the order of the images.
+) -> list[Location]:
+    """Find the label file of each image, all of them below `images_folder`, in the order of the images.
 
     names: patterns such as "gt_{stem}.txt" or "{name}.txt", for the image's file name without and with suffix. If
     patterns have different suffixes, the first kind of file is preferred. Sub-folders of the images are also looked
@@ -107,16 +106,14 @@ def pair_by_stem(
             labels = numbered.get((folder, int(image.stem)), [])
         used.update(labels)
         if is_broken_link(image):
-            target = f"a link to {image.readlink()}, which does not exist"
-            report.add("FS077", image, detail=target, image=image)
+            report.add("FS077", image, detail=f"a link to {image.readlink()}, which does not exist", image=image)
             continue
         same_kind = [label for label in labels if label.suffix.lower() == labels[0].suffix.lower()]
         if not labels:
             looked = f"looked for {', '.join(path.name for path in wanted)} in {folder}"
             report.add("GT001", image, detail=f"no label file ({looked})", image=image)
         elif len(same_kind) > 1:
-            found = ", ".join(label.name for label in same_kind)
-            detail = f"{image.name} has {len(same_kind)} label files: {found}"
+            detail = f"{image.name} has {len(same_kind)} label files: {', '.join(label.name for label in same_kind)}"
             report.add("GT026", labels[0], detail=detail, image=image)
         else:
             pairs.append((image, labels[0]))
@@ -126,8 +123,8 @@ def pair_by_stem(
     return without_shared(pairs, report)
 
 
-def without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[tuple[Path, Path]]:
-    """Drop and report images that share a label file: it is unknown which of them it belongs to."""
+def without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[Location]:
+    """The label files of pairs of image and label file; those of several images are dropped and reported."""
     owners: dict[Path, list[Path]] = defaultdict(list)
     for image, label in pairs:
         owners[label].append(image)
@@ -135,7 +132,7 @@ def without_shared(pairs: list[tuple[Path, Path]], report: Report) -> list[tuple
         for image in images if len(images) > 1 else []:
             shared = " and ".join(owner.name for owner in images)
             report.add("FS076", label, detail=f"belongs to {shared}", image=image)
-    return [(image, label) for image, label in pairs if len(owners[label]) == 1]
+    return [Location(report, label, image=image) for image, label in pairs if len(owners[label]) == 1]
 
 
 def read_text(
@@ -170,7 +167,7 @@ def parse_entries(
     for line, entry in entries:
         if len(regions) == MAX_REGIONS:
             label.add("GT028", TOO_MANY)
-            return label.record([], lost=MAX_REGIONS + 1, frame=frame)
+            return label.record([None] * (MAX_REGIONS + 1), frame=frame)
         regions.append(replace(label, line=line).attempt(parse, entry, line))
     return label.record(regions, frame=frame)
 
@@ -217,6 +214,11 @@ def recognise_labels(
         if sign := sign_of(path, head):
             return f"{path.relative_to(root).as_posix()} {sign}"
     return None
+
+
+def are_numbers(fields: Sequence[str]) -> bool:
+    """Whether `read_numbers` can read all fields."""
+    return all(_NUMBER.fullmatch(field.strip()) for field in fields)
 
 
 def read_numbers(fields: Sequence[str]) -> list[float]:

@@ -92,7 +92,7 @@ def _read_line(line: str, location: Location, root: Path, inside: Sequence[Path]
     if not isinstance(entries, list):
         raise LabelError("GT022", f"needs a list of regions after the image, got {describe(entries)}")
     if location.too_many(len(entries)):
-        return location.record([], lost=len(entries))
+        return location.record([None] * len(entries))
     regions = [
         replace(location, entry=f"region {number}").attempt(_read_entry, entry, location.line, marks)
         for number, entry in enumerate(entries, start=1)

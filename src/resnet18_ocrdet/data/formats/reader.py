@@ -30,16 +30,11 @@ from . import (
 class LabelFormat(Protocol):
     """A module that reads one label format."""
 
-    @property
-    def KEY(self) -> str:  # noqa: N802  a constant of the module
-        """Value of `data.dialect`."""
+    KEY: str  # value of `data.dialect`
+    NAME: str  # in messages
 
     @property
-    def NAME(self) -> str:  # noqa: N802
-        """Name in messages."""
-
-    @property
-    def IGNORE_MARKS(self) -> tuple[str, ...]:  # noqa: N802
+    def IGNORE_MARKS(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
         """Transcriptions that mark a don't-care region; `data.ignore_marks` overrides them."""
 
     def recognise(self, root: Path) -> str | None:
