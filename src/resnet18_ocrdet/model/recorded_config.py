@@ -56,8 +56,7 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
 
     A new key must therefore have a default that changes nothing. Absent sections stay absent, except train."""
     library = Library("train")
-    made = _renamed({name: _retargeted(node) for name, node in tree.items()})
-    made = {name: library.primary[name] for name in ADDED} | made
+    made = {name: library.primary[name] for name in ADDED} | _renamed(tree)
     made.setdefault("train", {})
     for name, defaults in library.primary.items():
         if isinstance(defaults, dict) and name in made:
@@ -96,15 +95,12 @@ def _literal(name: str, node: Any) -> Any:
         raise UserError(one_line(f"{name}={node}: {error}")) from None
 
 
-def _retargeted(node: Any) -> Any:
-    """A section whose `_target_` is where this version has it."""
-    target = node.get("_target_") if isinstance(node, dict) else None
-    return {**node, "_target_": MOVED_TARGETS[target]} if isinstance(target, str) and target in MOVED_TARGETS else node
-
-
 def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
-    """A config with the keys of an earlier version under their names of now."""
+    """A config with the keys and targets of an earlier version under their names of now."""
     made = copy.deepcopy(tree)
+    for section in made.values():
+        if isinstance(section, dict) and isinstance(target := section.get("_target_"), str):
+            section["_target_"] = MOVED_TARGETS.get(target, target)
     train = made.get("train")
     if isinstance(train, dict) and isinstance(train.get("loss"), dict):
         made["loss"] = train.pop("loss")
@@ -114,12 +110,12 @@ def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
             value = reduce(getitem, parents, made).pop(name)
         except (AttributeError, KeyError, TypeError):  # it has no such section or key
             continue
-        target: Any = made
         *parents, name = new.split(".")
+        place: Any = made
         for parent in parents:
-            target = target.setdefault(parent, {})
-        if isinstance(target, dict):
-            target[name] = value
+            place = place.setdefault(parent, {})
+        if isinstance(place, dict):
+            place[name] = value
     return made
 
 

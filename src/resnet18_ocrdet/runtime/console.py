@@ -29,10 +29,10 @@ class Advance(Protocol):
 class Display:
     """Lines and progress of one command; every line also goes to `log_file`, with the time."""
 
-    def __init__(self, log_file: Path | None = None, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         """quiet: for the processes of a run that do not print."""
         self.console = Console(highlight=False, soft_wrap=True, emoji=False, quiet=quiet)
-        self.log_file = log_file
+        self.log_file: Path | None = None
         self._early: list[str] = []  # printed before there was a log
 
     def log_to(self, log_file: Path) -> None:
