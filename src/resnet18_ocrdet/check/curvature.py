@@ -43,8 +43,7 @@ BEND_PX = 96  # length to which a polygon is scaled before its bend is measured
 def is_curved(grey: Grey, quad: Polygon) -> bool:
     """Whether the text in a box with four corners is curved. grey: the whole image."""
     strip = strip_of(grey, quad)
-    found = fit_curve(strip) if strip is not None else None
-    return found is not None and is_line_curved(found)
+    return strip is not None and (found := fit_curve(strip)) is not None and is_line_curved(found)
 
 
 def is_line_curved(found: InkCurve) -> bool:

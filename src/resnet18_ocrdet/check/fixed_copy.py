@@ -21,8 +21,9 @@ from ..data.record import LabelRecord
 from ..errors import UserError
 from ..geometry.polygon import clip_to_image
 from ..runtime.atomic_write import staging_folder
+from .images import BROKEN
 
-UNUSABLE = ("IM051", "IM052", "IM053", "IM055", "IM060", "IM064", "QA104")  # images that are left out
+UNUSABLE = (*BROKEN, "QA104")  # images that are left out
 NO_IMAGE = "FS079"  # a name without an image
 COPIES = ("FS072", "IM072")
 

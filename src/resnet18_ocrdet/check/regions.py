@@ -25,7 +25,6 @@ SAME_PLACE = 0.8  # intersection over union of two regions
 CHUNK = 32  # regions compared at once
 MAX_CORNERS = 100
 MAX_ELONGATION = 100.0  # length / height
-HALF = 0.5
 
 ResizeFactors = Callable[[int, int], tuple[float, float]]
 """(height, width) of an image, px, to the factors (y, x) of its resize."""
@@ -141,7 +140,7 @@ def _add_totals(root: Path, split: str, records: Sequence[LabelRecord], stats: S
     if split == "train" and not stats.care:
         what = f"all {stats.regions} regions are don't-care" if stats.regions else "no regions"
         report.add("GT014", root, 0, f"{split}: {what}")
-    elif labelled and masked > HALF * len(records):
+    elif labelled and 2 * masked > len(records):
         report.add("GT013", root, 0, f"{split}: {share(masked, len(records), 'image')}")
     unlabelled = {finding.image for finding in report.of("GT001")}
     without = sum(not r.polygons and not r.lost and r.image_path not in unlabelled for r in records)

@@ -69,8 +69,7 @@ def check_lines(root: Path, parts: RecordsBySplit, report: Report) -> None:
 
 def is_line(record: LabelRecord, region: int) -> bool:
     """Whether a region has several words: by its text, or by its shape if it has no text."""
-    text = record.texts[region].strip()
-    if text:
+    if text := record.texts[region].strip():
         return len(text.split()) > 1
     if not is_polygon(record.polygons[region]):
         return False

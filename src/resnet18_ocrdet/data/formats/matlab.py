@@ -72,7 +72,7 @@ def _cell(element: _Element, order: str) -> Cell:
         return []
     if matrix.array_class == _CHAR_CLASS:
         encoding = _TEXT_TYPES.get(values.kind)
-        if encoding and encoding != "utf-8" and encoding != "latin-1":
+        if encoding in ("utf-16", "utf-32"):
             encoding += "-le" if order == "<" else "-be"
         return bytes(values.data).decode(encoding, "replace") if encoding else None
     numbers = _numbers(values, order)
@@ -89,8 +89,7 @@ def _matrix(element: _Element, order: str) -> _Matrix | None:
     flags, shape, name = (next(parts, None) for _ in range(3))
     if flags is None or shape is None or name is None:
         raise ValueError("an array without flags, dimensions and name")
-    words = _numbers(flags, order)
-    sides = _numbers(shape, order)
+    words, sides = _numbers(flags, order), _numbers(shape, order)
     if not words or len(sides) < 2 or not all(math.isfinite(number) and number >= 0 for number in (words[0], *sides)):
         raise ValueError("an array with damaged flags or dimensions")
     if int(words[0]) & _COMPLEX_FLAG:

@@ -61,15 +61,13 @@ def _add(found: dict[Path, ListedImage], entry: ListedImage, report: Report) -> 
     first = found.setdefault(image, entry)
     if first is entry:
         return
-    path, other = entry.record.label_path, first.record.label_path
-    where = f"{other.name}:{first.line}" if other and first.line else str(other and other.name)
-    if _labels(first.record) == _labels(entry.record):
-        report.add("FS080", path or image, entry.line, f"'{image.name}' is already in {where}", image)
-    else:
-        detail = f"'{image.name}' is already in {where} with different regions; the first entry is used"
-        report.add("GT026", path or image, entry.line, detail, image)
+    where = first.record.place.name + (f":{first.line}" if first.line else "")
+    code, detail = "FS080", f"'{image.name}' is already in {where}"
+    if _labels(first.record) != _labels(entry.record):
+        code, detail = "GT026", f"{detail} with different regions; the first entry is used"
         lost = first.record.lost + len(entry.record.polygons) + entry.record.lost
         found[image] = first._replace(record=replace(first.record, lost=lost))
+    report.add(code, entry.record.place, entry.line, detail, image)
 
 
 def _labels(record: LabelRecord) -> tuple[Any, ...]:
