@@ -19,8 +19,8 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image
+from ..errors import UserError
+from ..structures import Image
 
 CacheKind = Literal["none", "ram", "disk"]
 

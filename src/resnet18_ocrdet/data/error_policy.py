@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.findings import CODES, Finding, Report
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count
+from ..errors import UserError
+from ..runtime.messages import count
+from .findings import CODES, Finding, Report
+from .record import LabelRecord
 
 OnError = Literal["fail", "skip", "fix"]
 MissingGt = Literal["fail", "negative", "skip"]

@@ -15,14 +15,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_header import ImageHeader, read_header
-from resnet18_ocrdet.data.image_io import MIRRORED_X, MIRRORED_Y, QUARTER_TURNS
-from resnet18_ocrdet.data.polygon_repair import is_normalized
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.runtime.messages import count, sides
-from resnet18_ocrdet.structures import Polygon
+from ..runtime.messages import count, sides
+from ..structures import Polygon
+from .findings import Report
+from .image_guard import ImageFault
+from .image_header import ImageHeader, read_header
+from .image_io import MIRRORED_X, MIRRORED_Y, QUARTER_TURNS
+from .polygon_repair import is_normalized
+from .record import LabelRecord
 
 Coords = Literal["pixels", "normalized"]
 Exif = Literal["auto", "upright", "raw"]

@@ -19,8 +19,8 @@ from typing import BinaryIO, NamedTuple
 
 import PIL.Image
 
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count, sides
+from ..errors import UserError
+from ..runtime.messages import count, sides
 
 MAX_SIDE = 2**20  # px; the largest side that OpenCV opens (CV_IO_MAX_IMAGE_WIDTH)
 KINDS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "JPEG2000", "PPM")  # formats that OpenCV decodes

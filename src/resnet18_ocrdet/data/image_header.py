@@ -8,8 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 import PIL.TiffImagePlugin
 
-from resnet18_ocrdet.data.image_guard import PILLOW_FAULTS, ImageFault, opened
-from resnet18_ocrdet.data.image_io import QUARTER_TURNS, open_image, orientation_of, read_image
+from .image_guard import PILLOW_FAULTS, ImageFault, opened
+from .image_io import QUARTER_TURNS, open_image, orientation_of, read_image
 
 TAIL_BYTES = 4096  # at the end of a JPEG or PNG, in which the end marker is searched
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # by Pillow's name of the format

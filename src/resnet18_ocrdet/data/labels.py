@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.cache import CacheKind, PixelCache, make_cache
-from resnet18_ocrdet.data.file_names import file_chunks
-from resnet18_ocrdet.data.image_header import read_header
-from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image, LazyPicture, Sample
+from ..errors import UserError
+from ..structures import Image, LazyPicture, Sample
+from .cache import CacheKind, PixelCache, make_cache
+from .file_names import file_chunks
+from .image_header import read_header
+from .image_io import read_image
+from .record import LabelRecord
 
 UNKNOWN_SIZE = (0, 0)
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet18_ocrdet.data.file_names import is_file, is_folder
-from resnet18_ocrdet.data.findings import MAX_LABEL_MB, Report
-from resnet18_ocrdet.data.formats.pairing import report_unread
-from resnet18_ocrdet.data.formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
-from resnet18_ocrdet.data.image_checks import Coords, Exif, check_image_headers
-from resnet18_ocrdet.data.image_io import MAX_NAMED, has_image_suffix
-from resnet18_ocrdet.data.polygon_repair import repair_record
-from resnet18_ocrdet.data.record import LabelRecord, to_record
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count, looked_in
+from ..errors import UserError
+from ..runtime.messages import count, looked_in
+from .file_names import is_file, is_folder
+from .findings import MAX_LABEL_MB, Report
+from .formats.pairing import report_unread
+from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
+from .image_checks import Coords, Exif, check_image_headers
+from .image_io import MAX_NAMED, has_image_suffix
+from .polygon_repair import repair_record
+from .record import LabelRecord, to_record
 
 
 class Reading(NamedTuple):

@@ -9,12 +9,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.findings import Report
-from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.geometry.polygon import area, is_tangle
-from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.structures import Polygon
+from ..geometry.polygon import area, is_tangle
+from ..runtime.messages import count
+from ..structures import Polygon
+from .findings import Report
+from .formats.icdar_text import MAX_COORDINATE
+from .record import LabelRecord
 
 MIN_AREA = 0.5  # px²
 STROKE_PX = 0.5  # half the width of the mask of a region without area

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.structures import Polygon
+from ..structures import Polygon
 
 Frame = Literal["unknown", "upright", "raw"]
 """Which pixels the coordinates refer to: the upright image, or the stored pixels before the EXIF orientation."""

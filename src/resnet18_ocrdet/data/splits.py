@@ -17,19 +17,19 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from resnet18_ocrdet.data.cache import CacheKind
-from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_policy
-from resnet18_ocrdet.data.file_names import file_size, is_file
-from resnet18_ocrdet.data.findings import MAX_LABEL_MB
-from resnet18_ocrdet.data.image_checks import Coords, Exif
-from resnet18_ocrdet.data.labels import LabelledImages
-from resnet18_ocrdet.data.load_annotations import read_data
-from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
-from resnet18_ocrdet.data.text_file import read_lines
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.messages import count
-from resnet18_ocrdet.structures import Source
+from ..errors import UserError
+from ..runtime.messages import count
+from ..structures import Source
+from .cache import CacheKind
+from .error_policy import MissingGt, OnError, apply_error_policy
+from .file_names import file_size, is_file
+from .findings import MAX_LABEL_MB
+from .image_checks import Coords, Exif
+from .labels import LabelledImages
+from .load_annotations import read_data
+from .record import LabelRecord
+from .synthetic.source import SyntheticScenes
+from .text_file import read_lines
 
 SplitSpec: TypeAlias = float | str | None
 

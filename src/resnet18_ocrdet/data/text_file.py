@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet18_ocrdet.data.findings import MAX_LABEL_MB, MAX_REGIONS, Report
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.regular_file import read_regular
+from ..errors import UserError
+from ..runtime.regular_file import read_regular
+from .findings import MAX_LABEL_MB, MAX_REGIONS, Report
 
 _NOT_BLANK = re.compile(r"\S[^\r\n]*+")  # from the first character of a line to its end
 _LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines, which also splits at characters of transcriptions

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.image_guard import ImageFault
-from resnet18_ocrdet.data.image_io import read_image
-from resnet18_ocrdet.data.synthetic.clutter import PAINTERS
-from resnet18_ocrdet.data.synthetic.colour import draw_tint, tinted
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import Image
+from ...errors import UserError
+from ...structures import Image
+from ..image_guard import ImageFault
+from ..image_io import read_image
+from .clutter import PAINTERS
+from .colour import draw_tint, tinted
 
 SEED_RANGE = 2**31
 SMOOTH_SHARE = 0.30  # share of images with a background without clutter: walls, sky, boards

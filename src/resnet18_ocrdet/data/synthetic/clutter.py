@@ -10,9 +10,9 @@ import math
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.synthetic.colour import Colour, draw_tint, tinted
-from resnet18_ocrdet.data.synthetic.layout import BASE_SIDE
-from resnet18_ocrdet.structures import Image
+from ...structures import Image
+from .colour import Colour, draw_tint, tinted
+from .layout import BASE_SIDE
 
 
 def _count(rng: np.random.Generator, image: Image, low: int, high: int) -> int:

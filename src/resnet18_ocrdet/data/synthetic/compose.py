@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet18_ocrdet.data.photometric import Change
-from resnet18_ocrdet.data.synthetic import warp
-from resnet18_ocrdet.data.synthetic.background import Background, draw_background
-from resnet18_ocrdet.data.synthetic.colour import GREY, draw_tint, tinted
-from resnet18_ocrdet.data.synthetic.effects import draw_effects
-from resnet18_ocrdet.data.synthetic.layout import BASE_SIDE, Layout
-from resnet18_ocrdet.data.synthetic.props import Prop, draw_props
-from resnet18_ocrdet.data.synthetic.scene import Block, Legibility, Line, Panel, Word
-from resnet18_ocrdet.data.synthetic.typeset import CHINESE_FACE, LATIN_FACES, Style, set_block
-from resnet18_ocrdet.data.synthetic.words import draw_chinese_run, draw_latin_word
+from ..photometric import Change
+from . import warp
+from .background import Background, draw_background
+from .colour import GREY, draw_tint, tinted
+from .effects import draw_effects
+from .layout import BASE_SIDE, Layout
+from .props import Prop, draw_props
+from .scene import Block, Legibility, Line, Panel, Word
+from .typeset import CHINESE_FACE, LATIN_FACES, Style, set_block
+from .words import draw_chinese_run, draw_latin_word
 
 MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
 EMPTY_SHARE = 0.065  # share of images without text

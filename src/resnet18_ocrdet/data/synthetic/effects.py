@@ -9,9 +9,9 @@ from functools import partial
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.photometric import NOISE_TILE, Change, add_noise, blur, compress
-from resnet18_ocrdet.data.synthetic.scene import Block
-from resnet18_ocrdet.structures import Image
+from ...structures import Image
+from ..photometric import NOISE_TILE, Change, add_noise, blur, compress
+from .scene import Block
 
 SHADOW_SHARE = 0.25
 BLUR_SHARE = 0.25

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from resnet18_ocrdet.data.synthetic.background import SEED_RANGE
-from resnet18_ocrdet.data.synthetic.colour import Colour, draw_tint, tinted
-from resnet18_ocrdet.data.synthetic.layout import Layout
-from resnet18_ocrdet.data.synthetic.warp import canvas_quad, placement_matrix
-from resnet18_ocrdet.structures import Image
+from ...structures import Image
+from .background import SEED_RANGE
+from .colour import Colour, draw_tint, tinted
+from .layout import Layout
+from .warp import canvas_quad, placement_matrix
 
 Quad = list[list[float]]
 SUBPIXEL_BITS = 4  # fixed-point fraction of OpenCV's drawing functions: 1/16 px

@@ -11,15 +11,15 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.geometric import shift
-from resnet18_ocrdet.data.synthetic import warp
-from resnet18_ocrdet.data.synthetic.background import crop_photo, paint_background
-from resnet18_ocrdet.data.synthetic.colour import GREY, Colour, tinted
-from resnet18_ocrdet.data.synthetic.compose import Scene
-from resnet18_ocrdet.data.synthetic.props import SUBPIXEL_BITS
-from resnet18_ocrdet.data.synthetic.scene import Block, Line, Panel, Word
-from resnet18_ocrdet.geometry.polygon import clip_to_image, transform
-from resnet18_ocrdet.structures import Image, Polygon
+from ...geometry.polygon import clip_to_image, transform
+from ...structures import Image, Polygon
+from ..geometric import shift
+from . import warp
+from .background import crop_photo, paint_background
+from .colour import GREY, Colour, tinted
+from .compose import Scene
+from .props import SUBPIXEL_BITS
+from .scene import Block, Line, Panel, Word
 
 CURVE_STEPS = 5  # vertices along the top and the bottom of a bent word, 10 in total
 CLUTTER_MARGIN = 1.0  # standard deviations of the background that are added to MIN_CONTRAST

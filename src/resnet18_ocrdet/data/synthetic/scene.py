@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.colour import Colour, Tint
-from resnet18_ocrdet.data.synthetic.warp import Bend
+from .colour import Colour, Tint
+from .warp import Bend
 
 Legibility = Literal["clear", "tiny", "faint", "smeared"]
 """Whether text is readable; all but "clear" is labelled don't-care."""

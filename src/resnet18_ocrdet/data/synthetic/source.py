@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet18_ocrdet.data.file_names import file_chunks
-from resnet18_ocrdet.data.synthetic.compose import Scene, draw_scene
-from resnet18_ocrdet.data.synthetic.render import label_scene, render_scene
-from resnet18_ocrdet.data.synthetic.typeset import LATIN_FACES, check_font
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.structures import LazyPicture, Sample
+from ...errors import UserError
+from ...structures import LazyPicture, Sample
+from ..file_names import file_chunks
+from .compose import Scene, draw_scene
+from .render import label_scene, render_scene
+from .typeset import LATIN_FACES, check_font
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

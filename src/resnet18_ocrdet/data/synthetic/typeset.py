@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.synthetic.scene import Word
-from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.runtime.regular_file import open_regular
+from ...errors import UserError
+from ...runtime.regular_file import open_regular
+from .scene import Word
 
 LATIN_FACES = ("sans", "italic", "uni")
 CHINESE_FACE = "uni"

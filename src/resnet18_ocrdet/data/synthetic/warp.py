@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_ocrdet.data.geometric import shift
-from resnet18_ocrdet.geometry.polygon import transform
+from ...geometry.polygon import transform
+from ..geometric import shift
 
 
 class Bend(NamedTuple):
