@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -27,14 +28,15 @@ ENLARGE = 3.2  # times; the bundled weights were trained on photos of 720x1280 a
 SMALL_SIZE = 512  # px; an input_size at which images of a few hundred px are enlarged less
 
 
-class Totals(NamedTuple):
+@dataclass
+class Totals:
     """What a call did."""
 
-    images: int  # done
-    regions: int
-    large: int  # images, see `Prepared.is_large`
-    enlarged: int  # images, more than ENLARGE times
-    errors: list[dict[str, str]]  # "image" and "error" of each one that failed
+    images: int = 0  # done
+    regions: int = 0
+    large: int = 0  # images, see `Prepared.is_large`
+    enlarged: int = 0  # images, more than ENLARGE times
+    errors: list[dict[str, str]] = field(default_factory=list)  # "image" and "error" of each one that failed
 
 
 def run(cfg: DictConfig, _: list[str]) -> int:
@@ -71,20 +73,20 @@ def run(cfg: DictConfig, _: list[str]) -> int:
 
 
 def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], display: Display) -> Totals:
-    images, regions, large, enlarged, errors = 0, 0, 0, 0, list[dict[str, str]]()
+    totals = Totals()
     with folder.records.open("a", **TEXT_MODE) as records, display.progress("detect", len(left)) as advance:
         for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size):
             if isinstance(each, Failed):
-                errors.append({"image": each.item.relative, "error": each.error})
+                totals.errors.append({"image": each.item.relative, "error": each.error})
             else:
                 records.write(each.record.to_json() + "\n")
                 records.flush()
-                images += 1
-                regions += len(each.record.scores)
-                large += each.is_large
-                enlarged += each.scale > ENLARGE
+                totals.images += 1
+                totals.regions += len(each.record.scores)
+                totals.large += each.is_large
+                totals.enlarged += each.scale > ENLARGE
             advance()
-    return Totals(images, regions, large, enlarged, errors)
+    return totals
 
 
 def _summary(totals: Totals, label_files: int, seconds: float) -> str:

@@ -77,9 +77,8 @@ class ResultFiles:
                 # ocrdet-detect keeps the extension if two stems are the same
                 stem = picture.name if picture.name in predictions else Path(picture.name).stem
                 stems.add(stem)
-                self.samples.append(
-                    EvalSample(picture.name, picture.polygons, picture.ignore, predictions.get(stem, []))
-                )
+                found = predictions.get(stem, [])
+                self.samples.append(EvalSample(picture.name, picture.polygons, picture.ignore, found))
                 advance()
         self.missing = len(stems - predictions.keys())
         if unknown := sorted(predictions.keys() - stems):

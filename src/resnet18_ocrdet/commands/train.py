@@ -70,7 +70,8 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             world.from_first(lambda: claim_folder(folder, held, cfg.overwrite))
         else:
             checkpointer.restore(content, path)
-            parts.about.update({name: content["about"][name] for name in ("start",) if name in content["about"]})
+            if "start" in content["about"]:
+                parts.about["start"] = content["about"]["start"]
             content = None  # frees its memory
         interrupt = held.enter_context(Interrupt())
         if world.first:

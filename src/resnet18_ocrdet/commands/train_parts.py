@@ -131,8 +131,7 @@ def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
             where = cfg.data.get("root") or cfg.data._target_
             asked = f"data.train={cfg.data.get('train')} data.val={cfg.data.get('val')}"
             raise UserError(f"data: no {name} images in {where} with {asked}")
-    shared = overlap(splits)
-    if shared:
+    if shared := overlap(splits):
         display.line(
             f"note: {len(shared)} of {count(len(splits.val), 'validation image')} are in the training set too (first: "
             f"{shared[0]}): hmean will be too optimistic, and over-fitting will not show"
