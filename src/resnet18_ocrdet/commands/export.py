@@ -125,8 +125,7 @@ def _output(wanted: Path, checkpoint: Path) -> Path:
     for file in (output, sidecar_of(output)):
         if file.is_dir():
             raise UserError(f"output={wanted}: {file} is a folder; give the name of a file")
-    missing = [name for name in NEEDED[output.suffix] if find_spec(name) is None]
-    if missing:
+    if missing := [name for name in NEEDED[output.suffix] if find_spec(name) is None]:
         raise UserError(
             f"output={output}: needs {', '.join(missing)}: pip install 'resnet18-ocrdet[export]' (or output=….pt2)"
         )

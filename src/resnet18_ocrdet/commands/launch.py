@@ -98,8 +98,7 @@ def _flags(command: str) -> _Parser:
 def _unknown_flag(word: str, parser: _Parser) -> str:
     flag, is_pair, value = word.partition("=")
     known = [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
-    close = get_close_matches(flag, known, n=1, cutoff=0.7)
-    if close:
+    if close := get_close_matches(flag, known, n=1, cutoff=0.7):
         return f"no flag {flag}: did you mean {close[0]}?"
     setting = f"{flag.lstrip('-')}={value}" if is_pair else "key=value"
     return f"no flag {flag}: settings are written without dashes, as {setting}"

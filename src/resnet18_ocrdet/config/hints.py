@@ -43,11 +43,9 @@ def nearest_key(word: str, known: Iterable[str]) -> str | None:
     known = list(known)
     last = word.rpartition(".")[2]
     last = SAME.get(last, last)
-    same_end = [name for name in known if name.rpartition(".")[2] == last]
-    if same_end:
+    if same_end := [name for name in known if name.rpartition(".")[2] == last]:
         return max(same_end, key=lambda name: SequenceMatcher(None, word, name).ratio())
-    close = get_close_matches(word, known, n=1, cutoff=0.7)
-    if close:
+    if close := get_close_matches(word, known, n=1, cutoff=0.7):
         return close[0]
     ends = {name.rpartition(".")[2]: name for name in known}
     close = get_close_matches(last, ends, n=1, cutoff=0.7)

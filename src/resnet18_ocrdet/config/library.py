@@ -193,8 +193,7 @@ def leaves(schema: Schema, tree: Mapping[str, Any], prefix: str = "") -> dict[st
             found[prefix + name] = key
             continue
         node = tree.get(name)
-        below = key.choose(node)
-        if below is not None:
+        if (below := key.choose(node)) is not None:
             found |= leaves(below, node if isinstance(node, Mapping) else {}, f"{prefix}{name}.")
     return found
 

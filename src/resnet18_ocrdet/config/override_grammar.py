@@ -60,8 +60,7 @@ class Word:
 def typed_keys(words: Iterable[str]) -> set[str]:
     """The keys that words set: of `train.epochs=3`, and each of `train={epochs: 3, guard: {ratio: 9}}`."""
     found, sections = set(), {name.rpartition(".")[0] for name in train_keys()}
-    for text in words:
-        word = Word.split(text)
+    for word in map(Word.split, words):
         found.add(word.key)
         if word.key in sections and word.in_braces:
             found |= set(_inside(word.read().value(), word.key))
