@@ -34,13 +34,14 @@ from resnet18_ocrdet.data.datasets import TrainDataset
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
-from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores
+from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader
 from resnet18_ocrdet.data.region_clipping import move_regions, regions_in_image
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.layers import Normalize
 from resnet18_ocrdet.model.loss import DBLoss
 from resnet18_ocrdet.runtime.allocator import keep_freed_memory
+from resnet18_ocrdet.runtime.machine import available_cores
 from resnet18_ocrdet.structures import Batch
 from resnet18_ocrdet.train.engine import train_one_epoch
 from training_steps import make_compute, make_model, make_state

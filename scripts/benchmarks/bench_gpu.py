@@ -44,6 +44,7 @@ from gpu_device import compiled, limits, profiled, step
 from gpu_loader import loop, targets
 from gpu_report import goals, print_report, projection
 from gpu_rows import Options
+from resnet18_ocrdet.runtime.machine import available_cores
 
 PARTS = {  # in this order; the number is the weight by which the remaining time is shared
     "limits": (limits, 3.0),
@@ -161,7 +162,7 @@ def machine(device: str) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d"),
         "card": card,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cudnn": torch.backends.cudnn.version() if device == "cuda" else None,

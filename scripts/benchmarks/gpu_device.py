@@ -18,9 +18,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from gpu_loader import fed, kept_batch
 from gpu_rows import Options, Rows
-from resnet18_ocrdet.data.loader import available_cores
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.machine import available_cores
 from resnet18_ocrdet.structures import Batch
 from resnet18_ocrdet.train.engine import StepRecord
 from training_steps import (

@@ -19,9 +19,9 @@ from made_images import SMALL, random_quads, record_of, write_photo
 from resnet18_ocrdet.data.cache import CacheKind
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
-from resnet18_ocrdet.data.loader import available_cores
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.runtime.machine import available_cores
 from resnet18_ocrdet.structures import LazyPicture, Sample
 
 PHOTOS = 800  # of ICDAR2015's training half, the first ones: later ones are for decisions and reports

@@ -16,12 +16,13 @@ from gpu_threshold_map import draw_thresholds, edges_of, text_regions
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.cache import CacheKind
 from resnet18_ocrdet.data.datasets import TrainDataset
-from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, available_cores, default_workers
+from resnet18_ocrdet.data.loader import EpochBatches, TrainLoader, default_workers
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.model.checkpoint import save_checkpoint
 from resnet18_ocrdet.model.compiled import compile_network
 from resnet18_ocrdet.model.layers import IMAGENET_MEAN, IMAGENET_STD, Normalize
 from resnet18_ocrdet.model.loss import DBLoss
+from resnet18_ocrdet.runtime.machine import available_cores
 from resnet18_ocrdet.structures import Batch
 from resnet18_ocrdet.train.engine import StepRecord, train_one_epoch
 from training_steps import (

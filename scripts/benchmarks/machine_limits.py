@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,8 @@ import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
+
+from resnet18_ocrdet.runtime.machine import available_cores
 
 SIDE = 4096  # of the square matrices
 MIB = 1 << 20
@@ -36,7 +37,7 @@ def machine_limits(threads: int | None = None) -> dict[str, Any]:
         native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
         return {
             "threads": torch.get_num_threads(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": available_cores(),
             "fp32_gflops": matmul_gflops(torch.float32),
             "bf16_gflops": matmul_gflops(torch.bfloat16) if native else None,
             "fp32_conv_gflops": conv_gflops(torch.float32),

@@ -14,9 +14,9 @@ import numpy as np
 from ..data.error_policy import RecordsBySplit
 from ..data.image_guard import PILLOW_FAULTS, ImageFault, opened
 from ..data.image_io import read_image
-from ..data.loader import available_cores
 from ..data.record import LabelRecord
 from ..geometry.polygon import is_polygon
+from ..runtime.machine import available_cores
 from ..runtime.regular_file import open_regular
 from .curvature import is_curved
 from .sharpness import GreyLevels, TextQuality, grey_levels, grey_of, scaled_down, text_quality

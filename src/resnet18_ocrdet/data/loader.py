@@ -5,7 +5,6 @@ Legend: N images of a batch, H W pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count as count_up
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import UserError
+from ..runtime.machine import available_cores
 from ..runtime.messages import count
 from ..structures import Batch, Targets
 from .datasets import DatasetItem, EvalDataset, TrainDataset
@@ -199,8 +199,3 @@ def too_many_workers(workers: int, key: str, processes: int = 1) -> str | None:
 def default_workers(processes: int = 1) -> int:
     """Default number of loader processes: the cores per process of the run, at most 8."""
     return max(min(available_cores() // processes, 8), 1)
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
