@@ -68,7 +68,9 @@ def test_new_keys_are_listed_checked_and_composed(extended: Path, tmp_path: Path
 def test_the_examples_pass_the_linter(extended: Path):
     shutil.copy(ROOT / "pyproject.toml", extended)
     for words in (("check",), ("format", "--check")):
-        done = subprocess.run([Path(sys.executable).with_name("ruff"), *words, "src"], cwd=extended, capture_output=True, text=True)
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ruff"), *words, "src"], cwd=extended, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout
 
 
