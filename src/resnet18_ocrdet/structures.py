@@ -133,7 +133,7 @@ class Batch(NamedTuple):
     targets: Targets
     names: tuple[str, ...]  # N
     transforms: tuple[ResizeTransform, ...]  # N: from the original image to `image`
-    polygons: tuple[tuple[Polygon, ...], ...]  # N of K, in original image pixels
+    polygons: tuple[tuple[Polygon, ...], ...]  # N of K, px before `transforms`: of the original image, or of the crop
     ignore: tuple[NDArray[np.bool_], ...]  # N of (K,)
     indices: tuple[int, ...]  # N: in their source
 

@@ -14,6 +14,7 @@ from .region_clipping import MIN_DEPTH, Matrix, in_front
 
 AIM_AT_TEXT = 0.8  # share of crops that are placed on a region; the others may show no text
 REDUCTIONS = (8, 4, 2)  # at which a JPEG can be decoded
+ROUNDING = 1e-6  # error of a scale
 MARGIN_PX = 16  # round the visible part of an image: more than resizing and warping read beside it
 MIN_CORNER = 0.05  # cross product at each corner of a tilted frame, as a share of its area: it stays convex
 
@@ -109,7 +110,7 @@ def _place(aim: Polygon, matrix: Matrix, view: tuple[int, int], rng: np.random.G
 def reduction(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> int:
     """The factor by which an image may be reduced when it is decoded without enlarging any part of the view."""
     scale = largest_scale(matrix, visible_part(matrix, size, view))
-    return next((step for step in REDUCTIONS if scale * step <= 1.0), 1)
+    return next((step for step in REDUCTIONS if scale * step <= 1.0 + ROUNDING), 1)
 
 
 def visible_part(matrix: Matrix, size: tuple[int, int], view: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -141,9 +142,13 @@ def _visible_part_affine(matrix: Matrix, size: tuple[int, int], view: tuple[int,
 
 
 def largest_scale(matrix: Matrix, part: tuple[int, int, int, int]) -> float:
-    """View pixels per image pixel, at the largest magnification in a part of the image."""
+    """View pixels per image pixel, where a part of the image is magnified most.
+
+    Without tilt, in the direction that is magnified most; with tilt, the mean of both directions."""
     if not matrix[2, :2].any():
-        return float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
+        (a, b), (c, d) = matrix[:2, :2].tolist()
+        squares, area = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
+        return float(np.sqrt(squares + np.sqrt(max(squares * squares - area * area, 0.0))))  # largest singular value
     left, top, right, bottom = part
     corners = _frame((bottom - top, right - left)) + np.array([left, top], np.float32)
     depth = np.abs(corners @ matrix[2, :2] + matrix[2, 2]).min()
