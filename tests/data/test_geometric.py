@@ -33,7 +33,7 @@ def test_a_jpeg_is_reduced_unless_the_view_would_enlarge_it():
     cases = [(1.0, 1), (0.6, 1), (0.5, 2), (0.3, 2), (0.25, 4), (0.126, 4), (0.125, 8), (0.01, 8)]
     for factor, expected in cases:
         assert reduction(scaled(factor), size, (100, 100)) == expected, factor
-    # stretched to a square, 4000x1000 px are 0.2 times as high and 0.8 times as wide: rows may be read in fours, columns not
+    # stretched to a square, an image of 4000x1000 has a fifth of its rows, but most of its columns
     assert reduction(np.diag([0.8, 0.2, 1.0]), (4000, 1000), (800, 800)) == 1
     turn = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1.0]])
     assert reduction(turn @ np.diag([0.5, 0.1, 1.0]), (4000, 1000), (800, 800)) == 2
