@@ -193,6 +193,20 @@ def test_killed_processes_never_block():
         loader.close()
 
 
+def test_a_process_that_ignores_the_signal_ends_too(monkeypatch):
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.ENDING", 0.1)
+    loader = LoaderProcesses(deaf, 1, nice=False)
+    loader.start([0.0, 60.0])
+    loader.take()
+    loader.close()
+    assert active_children() == []
+
+
+def deaf(seconds: float) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(seconds)
+
+
 def test_a_new_loader_after_a_dead_one_works():
     dead = train_loader(Leaving)
     with pytest.raises(LoaderDied):

@@ -32,7 +32,7 @@ NO_FILES = "too many open files"
 _NO_FILES = re.compile(f"{NO_FILES}|items of ancdata", re.IGNORECASE)  # the latter: no number left for a received file
 AHEAD = 2  # keys per process that are in work or whose items wait in its pipe
 NICENESS = 10  # of a process if the network runs on the CPU, whose threads wait for the slowest
-ENDING = 5.0  # seconds within which the exit code of a process is known after its pipe has closed
+ENDING = 5.0  # seconds within which a process ends after its pipe has closed or it was asked to
 
 
 class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
@@ -84,6 +84,8 @@ class LoaderProcesses(Generic[Key, Item]):
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
+            worker.process.join(ENDING)
+            worker.process.kill()  # one that was not ready yet has handled the first signal as this process does
             worker.process.join()
 
     def close(self) -> None:
