@@ -199,6 +199,11 @@ def test_manifest_entries_and_links_never_reach_other_folders(tiny_run: Path, pl
         assert call("detect", tiny_run, *more) == 2
         assert_mentions(capsys.readouterr().err, "txt", "link")
     assert Path("elsewhere/res_a.txt").read_text() == "mine"
+    Path("new").mkdir()
+    Path("new/txt").symlink_to("/nowhere")
+    assert call("detect", tiny_run, "output=new") == 2
+    assert_mentions(capsys.readouterr().err, "txt", "link")
+    assert not list(Path("new").glob("detections*"))
 
 
 def test_leftovers_of_a_killed_call_are_removed(tiny_run: Path, place: Path):

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing import active_children
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from loader_items import many_tensors
 from random_scenes import SCENES
 from resnet18_ocrdet.data.augment import Augment
 from resnet18_ocrdet.data.datasets import EvalDataset, TrainDataset
@@ -44,10 +46,11 @@ except LoaderDied as error:
 
 
 @pytest.fixture(autouse=True)
-def no_processes_of_other_tests():
+def no_processes_of_other_tests(monkeypatch):
     for process in active_children():  # of a loader that a test before did not close
-        process.terminate()
+        process.kill()
         process.join()
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 0.5)  # some of these processes sleep
 
 
 class Slow(TrainDataset):
@@ -193,18 +196,24 @@ def test_killed_processes_never_block():
         loader.close()
 
 
-def test_a_process_that_ignores_the_signal_ends_too(monkeypatch):
-    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.ENDING", 0.1)
-    loader = LoaderProcesses(deaf, 1, nice=False)
+def test_closing_ends_a_process_that_hangs():
+    loader = LoaderProcesses(time.sleep, 1, nice=False)
     loader.start([0.0, 60.0])
     loader.take()
     loader.close()
     assert active_children() == []
 
 
-def deaf(seconds: float) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(seconds)
+def test_closing_leaves_no_temporary_files(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 60.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    loader = LoaderProcesses(many_tensors, 2, nice=False)
+    loader.start(range(6))
+    for _ in range(4):
+        loader.take()
+    assert list(tmp_path.iterdir())  # the sockets through which memory is shared
+    loader.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_loader_after_a_dead_one_works():

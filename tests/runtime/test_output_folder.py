@@ -139,3 +139,7 @@ def test_differences_are_named_by_their_full_key():
         "a.c 2 → null",
         "d null → true",
     ]
+    edited = differences(
+        {"a": {"b": 1}, "a.b": "x"}, {"a": {"b": 2}}
+    )  # two values of one name, which cannot be compared
+    assert edited == ["a.b 1 → 2", "a.b x → null"]

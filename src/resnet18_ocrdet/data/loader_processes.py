@@ -32,7 +32,8 @@ NO_FILES = "too many open files"
 _NO_FILES = re.compile(f"{NO_FILES}|items of ancdata", re.IGNORECASE)  # the latter: no number left for a received file
 AHEAD = 2  # keys per process that are in work or whose items wait in its pipe
 NICENESS = 10  # of a process if the network runs on the CPU, whose threads wait for the slowest
-ENDING = 5.0  # seconds within which a process ends after its pipe has closed or it was asked to
+ENDING = 5.0  # seconds within which the exit code of a process is known after its pipe has closed
+PATIENCE = 5.0  # seconds that a process may take to finish the item in work before it is killed
 
 
 class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
@@ -79,22 +80,22 @@ class LoaderProcesses(Generic[Key, Item]):
         self._request_from(worker)
         return item
 
-    def terminate(self) -> None:
-        """End the processes. A `take` in another thread raises LoaderDied."""
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join(ENDING)
-            worker.process.kill()  # one that was not ready yet has handled the first signal as this process does
-            worker.process.join()
-
     def close(self) -> None:
-        """End the processes and close their pipes."""
-        self.terminate()
+        """End the processes after the items in work, so that they remove their temporary files."""
         for worker in self._workers:
             worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join(PATIENCE)
+        self.kill()
         self._workers.clear()
         self._requested.clear()
+
+    def kill(self) -> None:
+        """End the processes at once. A `take` in another thread raises LoaderDied."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
 
     def _request_from(self, worker: _Worker) -> None:
         for key in islice(self._keys, 1):  # nothing after the last one

@@ -88,16 +88,21 @@ class ImageFiles:
         been drawn by hand, for any image. Raises UserError for a link to a folder: its files are somewhere else."""
         found: dict[Path, list[Path]] = {}
         for folder, pattern in OF_IMAGE.items():
+            self._refuse_link(self.root / folder)  # also one to nothing, which has no entries
             for place, folders, names in os.walk(self.root / folder):
                 here = Path(place)
-                if link := next((each for each in (here, *map(here.joinpath, folders)) if each.is_symlink()), None):
-                    raise UserError(f"output={self.root}: {link.relative_to(self.root)} is a link to another folder")
+                for name in folders:
+                    self._refuse_link(here / name)
                 for name in names:
                     match = None if HIDDEN.fullmatch(name) else pattern.fullmatch(name)
                     if match and (folder != LABEL_FILES or self.manifest.lists(here / name)):
                         image = here.relative_to(self.root / folder) / match[1]
                         found.setdefault(image, []).append(here / name)
         return found
+
+    def _refuse_link(self, folder: Path) -> None:
+        if folder.is_symlink():
+            raise UserError(f"output={self.root}: {folder.relative_to(self.root)} is a link to another folder")
 
 
 def remove(paths: Iterable[Path]) -> None:

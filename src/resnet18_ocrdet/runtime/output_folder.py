@@ -112,7 +112,7 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(before: Any, now: Any) -> list[str]:
     """`decode.bin_thresh 0.3 → 0.2` for each value of two nested settings that differs, sorted."""
-    return [f"{name} {as_typed(old)} → {as_typed(new)}" for name, old, new in sorted(changes(before, now))]
+    return sorted(f"{name} {as_typed(old)} → {as_typed(new)}" for name, old, new in changes(before, now))
 
 
 def changes(before: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
