@@ -261,6 +261,7 @@ def running(process: int) -> bool:
         ("signal 9 (Killed)", "too little memory: workers=0 shows which image"),
         ("signal 7 (Bus error)", "workers=0, or make /dev/shm larger"),
         ("itself: too many open files", "workers=0, or allow more open files (ulimit -n 1024)"),
+        ("nobody: loader processes cannot be started: [Errno 11]", "workers=0 or fewer"),
     ],
 )
 def test_the_advice_depends_on_the_cause(how: str, remedy: str):
@@ -313,7 +314,21 @@ def negated(value: int) -> int:
     return -value
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_without_processes_nothing_is_made_in_another_thread(monkeypatch):
+    threads = set()
+
+    def pinned(batch):
+        threads.add(threading.current_thread())
+        return batch
+
+    monkeypatch.setattr("resnet18_ocrdet.structures.Batch.pinned", pinned)
+    views = TrainDataset(SCENES, Augment(), TargetMaker(), 32, 64, seed=3)
+    loader = TrainLoader(views, EpochBatches(len(views), 2, 3), workers=0, pin=True)
+    assert len(list(loader.epoch(0))) == 2
+    assert threads == {threading.main_thread()}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
 def test_pinned_batches_keep_their_order(workers):
     pinned = []
 

@@ -147,6 +147,8 @@ class EvalLoader:
 def _batches(
     make: Callable[[Any], Item], workers: int, pin: bool, pinned: Callable[[Item], Item]
 ) -> LoaderProcesses[Any, Item] | PinnedAhead[Any, Item]:
+    if pin and workers == 0:  # all in this thread: OpenCV's text drawing is not safe in several
+        return LoaderProcesses(lambda keys: pinned(make(keys)), 0, nice=False)
     processes = LoaderProcesses(make, workers, nice=not pin)  # pinned: the network runs on a GPU
     return PinnedAhead(processes, pinned) if pin else processes
 

@@ -29,6 +29,7 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 NO_FILES = "too many open files"
+NOT_STARTED = "loader processes cannot be started"
 _NO_FILES = re.compile(f"{NO_FILES}|items of ancdata", re.IGNORECASE)  # the latter: no number left for a received file
 AHEAD = 2  # keys per process that are in work or whose items wait in its pipe
 NICENESS = 10  # of a process if the network runs on the CPU, whose threads wait for the slowest
@@ -45,6 +46,8 @@ class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
             return f"{self}: use {key}=0, or allow more open files (ulimit -n 1024): sending a batch needs some"
         if "Bus error" in str(self) or "shared memory" in str(self):  # both mean a full /dev/shm
             return f"{self}: use {key}=0, or make /dev/shm larger: loader processes send batches through it"
+        if NOT_STARTED in str(self):
+            return f"{self}: use {key}=0 or fewer, or allow more processes (ulimit -u) or memory"
         return f"{self}; possible causes are a damaged image or too little memory: {key}=0 shows which image"
 
 
@@ -121,7 +124,7 @@ class _Worker:
             self.process = context.Process(target=_serve, args=(theirs, self.pipe, make, nice), daemon=True)
             self.process.start()
         except OSError as error:
-            raise LoaderDied(f"loader processes cannot be started: {error}") from None
+            raise LoaderDied(f"{NOT_STARTED}: {error}") from None
         theirs.close()
 
     def send(self, key: Any) -> None:
