@@ -41,7 +41,8 @@ def main(model: str, photo: str) -> None:
     prob_map = session.run(None, {network_input["name"]: batch})[0][0, 0, :h, :w]
     bitmap = (prob_map > contract["bin_thresh"]).astype(np.uint8)
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    for contour in contours[: contract["max_candidates"]]:
+    found = []
+    for contour in contours[: contract["max_candidates"] if contract.get("candidates") == "first" else None]:
         centre, (a, b), angle = cv2.minAreaRect(contour)
         if min(a, b) < sizes["min_side"]:
             continue
@@ -50,7 +51,9 @@ def main(model: str, photo: str) -> None:
         grow = 2 * (a * b * contract["unclip_ratio"] / (2 * (a + b)))  # both sides by area * ratio / perimeter
         if score >= contract["box_thresh"] and min(a, b) + grow >= sizes["min_unclipped_side"]:
             corners = cv2.boxPoints((centre, (a + grow, b + grow), angle)) * (image_w / w, image_h / h)
-            print(",".join(f"{value:.1f}" for value in corners.ravel()), f"{score:.4f}", sep=",")
+            found.append((score, corners))
+    for score, corners in sorted(found, key=lambda each: -each[0])[: contract["max_candidates"]]:
+        print(",".join(f"{value:.1f}" for value in corners.ravel()), f"{score:.4f}", sep=",")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,17 @@ def test_threads_can_share_a_detector(detector: Detector):
         assert [each.score for each in one] == pytest.approx([each.score for each in other])
 
 
+def test_regions_beyond_the_limit_are_announced(tiny_run):
+    image = SyntheticScenes(1, 96, 128, seed=5).load(0).image
+    settings = {"bin_thresh": 0.01, "box_thresh": 0.0}
+    checkpoint = tiny_run / "checkpoints/last.pt"
+    every = Detector(checkpoint, **settings)(image)
+    if len(every) < 2:
+        pytest.fail("the network of this test finds too little")
+    with pytest.warns(UserWarning, match=rf"{len(every) - 1} regions left out: more than max_candidates=1"):
+        assert len(Detector(checkpoint, **settings, max_candidates=1)(image)) == 1
+
+
 def test_invalid_arguments_are_refused(detector: Detector, tmp_path: Path):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
         with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):

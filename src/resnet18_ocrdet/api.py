@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -68,14 +69,21 @@ class Detector:
         """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.
 
         A region has a `polygon`, (V, 2) float32, a quad clockwise from its top-left, and a `score`, 0..1.
-        Raises ValueError for another array, UserError for a file that is not an image."""
+        Warns if there are more than `max_candidates`. Raises ValueError for another array, UserError for a file that is
+        not an image."""
         if isinstance(image, str | PathLike):
             image = read_image(Path(image))
         if not isinstance(image, np.ndarray):
             raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
-        return self._predictor(image)
+        found, stages = self._predictor.trace(image)
+        if stages.surplus:
+            warnings.warn(
+                f"{stages.surplus} regions left out: more than max_candidates={self.contract.max_candidates}",
+                stacklevel=2,
+            )
+        return found
 
 
 def _converted(key: Key, value: Any) -> Any:

@@ -117,6 +117,22 @@ def test_detections_json_follows_its_schema(found):
         jsonschema.validate(content, schema)
 
 
+def test_regions_beyond_the_limit_are_announced(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 2)
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0", "decode.bin_thresh=0.3"]
+    assert run_command("detect", _detect, [*words, "output=all"]) == 0
+    assert "max_candidates" not in capsys.readouterr().out
+    assert run_command("detect", _detect, [*words, "output=one", "decode.max_candidates=1"]) == 0
+    assert "2 images with more regions than decode.max_candidates=1" in capsys.readouterr().out
+    every, one = (json.loads(Path(name, "detections.json").read_text())["images"] for name in ("all", "one"))
+    for image, cut in zip(every, one, strict=True):
+        assert image["surplus"] == 0 and cut["surplus"] == len(image["scores"]) - 1 > 0
+        assert cut["scores"] == [max(image["scores"])]
+    content = json.loads(Path("one/detections.json").read_text())
+    jsonschema.validate(content, json.loads((Path(__file__).parents[2] / "docs/detections.schema.json").read_text()))
+
+
 def test_labelme_and_coco_files_can_be_trained_on(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 2)

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from conftest import installed
 from detect_calls import fill, records, words_for_crops
 from resnet18_ocrdet.detections.files import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
+from resnet18_ocrdet.inference.postprocess import Decoded, DecodeStats
 from resnet18_ocrdet.inference.predictor import Predictor, Prepared
 from resnet18_ocrdet.structures import Detection, ResizeTransform
 from resnet18_ocrdet.viz.draw import write
@@ -27,7 +29,8 @@ class FakePredictor(Predictor):
 
     def __init__(self, decode=lambda prob_map, _: [Detection(np.zeros((4, 2), np.float32), float(prob_map[0, 0]))]):
         self.batches: list[int] = []
-        super().__init__(self.run, None, decode)  # type: ignore[arg-type]
+        trace = SimpleNamespace(trace=lambda *args: Decoded(decode(*args), DecodeStats.together([])))
+        super().__init__(self.run, None, trace)  # type: ignore[arg-type]
 
     def prepare(self, image):
         return Prepared(image, image, ResizeTransform(*image.shape[:2], 1.0, 1.0), 1.0)

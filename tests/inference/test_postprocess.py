@@ -145,6 +145,29 @@ def test_max_candidates():
     assert len(Decoder(max_candidates=2)(plane, SAME)) == 2
 
 
+def test_beyond_the_limit_the_most_probable_regions_are_kept():
+    # 300 specks at the bottom, which OpenCV lists first, and nine words whose probabilities rise to the right
+    whole_size = ResizeTransform(200, 400, 1.0, 1.0)
+    words = [box(10 + 40 * i, 20, 30 + 40 * i, 40) for i in range(9)]
+    plane = np.zeros((200, 400), np.float32)
+    for number, word in enumerate(words):
+        cv2.fillPoly(plane, [word.astype(np.int32)], 0.61 + 0.03 * number)
+    plane[150:198:8, 2:398:8] = 1.0
+    whole = Decoder().trace(plane, whole_size)
+    assert (whole.stages.contours, whole.stages.large, len(whole.detections), whole.stages.surplus) == (309, 9, 9, 0)
+    kept, stages = Decoder(max_candidates=4).trace(plane, whole_size)
+    assert (len(kept), stages.surplus, stages.confident) == (4, 5, 4)
+    by_score = sorted(whole.detections, key=lambda each: -each.score)
+    assert {each.score for each in kept} == {each.score for each in by_score[:4]}
+    order = [each.score for each in whole.detections]
+    assert [each.score for each in kept] == [score for score in order if score >= by_score[3].score]
+    # the rule of the DB reference: the first contours, specks included
+    reference, stages = Decoder(max_candidates=300, candidates="first").trace(plane, whole_size)
+    assert len(reference) == 0 and stages.surplus == 0
+    assert len(Decoder(max_candidates=305, candidates="first")(plane, whole_size)) == 5
+    assert len(Decoder(max_candidates=305)(plane, whole_size)) == 9
+
+
 @pytest.mark.parametrize(("rows", "regions"), [(3, 0), (4, 1)])
 def test_thin_regions_are_noise(rows, regions):
     # between pixel centres: 3 rows are 2 px apart, 4 rows 3 px

@@ -36,6 +36,7 @@ class Totals:
     regions: int = 0
     large: int = 0  # images, see `Prepared.is_large`
     enlarged: int = 0  # images, more than ENLARGE times
+    surplus: int = 0  # images with more than max_candidates regions
     errors: list[dict[str, str]] = field(default_factory=list)  # "image" and "error" of each one that failed
 
 
@@ -85,6 +86,7 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
                 totals.regions += len(each.record.scores)
                 totals.large += each.is_large
                 totals.enlarged += each.scale > ENLARGE
+                totals.surplus += each.surplus > 0
             advance()
     return totals
 
@@ -107,6 +109,11 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
     elif totals.large:
         shrunk = count(totals.large, "image")
         yield f"note: {shrunk} shrunk to less than half, text of 16 px to less than 8: use tiling=auto"
+    if totals.surplus:
+        yield (
+            f"note: {count(totals.surplus, 'image')} with more regions than decode.max_candidates="
+            f"{predictor.contract.max_candidates}, the least confident left out: choose a higher number"
+        )
     if totals.enlarged and cfg.checkpoint == BUNDLED:
         smaller = height * width > SMALL_SIZE * SMALL_SIZE
         remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""

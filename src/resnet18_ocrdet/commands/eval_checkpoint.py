@@ -124,6 +124,11 @@ class CheckpointScorer:
         loader.close()
         if not all(map(math.isfinite, result.loss.values())):
             raise UserError(f"{self.name}: its loss is NaN: the weights of its threshold map cannot be used")
+        if result.decode_stats.surplus:
+            display.line(
+                f"note: {count(result.decode_stats.surplus, 'region')} left out, more than decode.max_candidates="
+                f"{contract.max_candidates} in an image"
+            )
         if result.score.hmean == 0:
             display.lines(explain_zero(result.score, result.decode_stats, result.metric.best_iou, contract))
         display.line(f"{duration(result.seconds)}, {len(source) / result.seconds:.1f} images a second, {precision}")

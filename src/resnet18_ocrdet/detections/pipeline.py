@@ -13,6 +13,7 @@ import cv2
 
 from ..data.image_io import read_image
 from ..errors import UserError
+from ..inference.postprocess import Decoded
 from ..inference.predictor import Predictor, Prepared
 from ..runtime.machine import ran_out
 from ..structures import Detection, Image
@@ -42,6 +43,7 @@ class Done(NamedTuple):
     record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding; without waiting
     is_large: bool  # see `Prepared`
     scale: float
+    surplus: int  # see `DecodeStats`
 
 
 class Failed(NamedTuple):
@@ -136,15 +138,15 @@ def _run(
     )
 
 
-def _finish(ready: Ready, decode: Callable[[], list[Detection]], share: float, write: Write) -> Outcome:
+def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Write) -> Outcome:
     """share: of the seconds of the network."""
     item, prepared, began = ready.item, ready.prepared, time.perf_counter()
     try:
-        detections = decode()
+        detections, stages = decode()
         seconds = ready.seconds + share + time.perf_counter() - began
         write(item, prepared.image, detections)
-        record = ImageRecord.of(item.relative, prepared.image, detections, seconds, ready.status)
-        return Done(item, record, prepared.is_large, prepared.scale)
+        record = ImageRecord.of(item.relative, prepared.image, detections, seconds, ready.status, stages.surplus)
+        return Done(item, record, prepared.is_large, prepared.scale, stages.surplus)
     except FAULTS as error:
         return _failed(item, error)
 

@@ -37,10 +37,17 @@ class ImageRecord:
     seconds: float
     bytes: int  # of the file
     modified_ns: int
+    surplus: int = 0  # regions left out, see `DecodeStats`
 
     @classmethod
     def of(
-        cls, image: str, pixels: Image, detections: Sequence[Detection], seconds: float, status: os.stat_result
+        cls,
+        image: str,
+        pixels: Image,
+        detections: Sequence[Detection],
+        seconds: float,
+        status: os.stat_result,
+        surplus: int,
     ) -> ImageRecord:
         """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. status: of the file when it was read."""
         return cls(
@@ -53,6 +60,7 @@ class ImageRecord:
             seconds=round(seconds, 4),
             bytes=status.st_size,
             modified_ns=status.st_mtime_ns,
+            surplus=surplus,
         )
 
     @classmethod
@@ -61,7 +69,7 @@ class ImageRecord:
         value = json.loads(line, parse_constant=_refuse)
         if not _is_record(value):
             raise ValueError("not the record of an image")
-        return cls(**{name: value[name] for name in cls.__slots__})
+        return cls(**{name: value[name] for name in cls.__slots__ if name in value})
 
     def to_json(self) -> str:
         """One line, without its end."""
@@ -107,6 +115,8 @@ def _is_record(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not is_number(value.get("seconds")):
         return False
     if not all(type(value.get(key)) is int for key in (*SIDES, *STAMP)) or min(value[key] for key in SIDES) < 1:
+        return False
+    if type(value.get("surplus", 0)) is not int:
         return False
     lists: list[Any] = [value.get(key) for key in LISTS]
     if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:

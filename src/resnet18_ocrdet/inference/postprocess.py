@@ -33,12 +33,13 @@ class DecodeStats(NamedTuple):
     large: int  # not too small
     confident: int  # above box_thresh
     boxes: int  # large enough after unclipping
+    surplus: int = 0  # confident, but more than max_candidates: left out
 
     @classmethod
     def together(cls, parts: Sequence[DecodeStats]) -> DecodeStats:
         """Combine several images: the highest probability, the sums of the counts."""
         if not parts:
-            return cls(0.0, 0, 0, 0, 0)
+            return cls(0.0, 0, 0, 0, 0, 0)
         highest, *counts = zip(*parts, strict=True)
         return cls(max(highest), *map(sum, counts))
 
@@ -55,7 +56,9 @@ class Decoder:
     """Turns one probability map into regions in original image pixels.
 
     bin_thresh: smallest probability of a text pixel, 0..1. box_thresh: smallest mean probability of a region, 0..1.
-    unclip_ratio: growth A · ratio / L that undoes the shrinking, >= 1. max_candidates: contours used per image.
+    unclip_ratio: growth A · ratio / L that undoes the shrinking, >= 1. max_candidates: the most regions of an image.
+    candidates: which ones if there are more: "best" takes the highest scores; "first" takes the contours that OpenCV
+    lists first, from the bottom of the image and noise included, as the DB reference does (published numbers).
     shape: "quad" or "polygon". unclip: "clipper" grows as the DB reference does, with pyclipper, in whole pixels;
     "analytic" moves the sides of the quad, which is faster and keeps fractions of a pixel. Polygons always use
     pyclipper."""
@@ -66,6 +69,7 @@ class Decoder:
     max_candidates: int = 1000
     shape: Literal["quad", "polygon"] = "quad"
     unclip: Literal["clipper", "analytic"] = "clipper"
+    candidates: Literal["best", "first"] = "best"
 
     @classmethod
     def of(cls, contract: Contract) -> Decoder:
@@ -85,13 +89,15 @@ class Decoder:
         prob_map = prob_map[:height, :width]
         bitmap = (prob_map > self.bin_thresh).view(np.uint8)
         contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        cores = self._cores(contours[: self.max_candidates])
+        cores = self._cores(contours[: self.max_candidates] if self.candidates == "first" else contours)
         scores = means_inside(prob_map, cores)
         confident = np.flatnonzero(scores >= self.box_thresh)
+        best = np.sort(np.argsort(-scores[confident], kind="stable")[: self.max_candidates])
+        surplus, confident = len(confident) - len(best), confident[best]
         grown, kept = self._grow([cores[index] for index in confident.tolist()])
         found = [*map(Detection, to_original(grown, transform), scores[confident][kept].tolist())]
         highest = float(prob_map.max(initial=0.0))
-        return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(confident), len(found)))
+        return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(confident), len(found), surplus))
 
     def _cores(self, contours: Sequence[NDArray[Any]]) -> Sequence[Polygon]:
         """Outlines of the contours that are not too small."""

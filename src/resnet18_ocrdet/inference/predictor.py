@@ -12,7 +12,7 @@ from ..model.contract import Contract
 from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
-from .postprocess import Decoder, ProbMap
+from .postprocess import Decoded, Decoder, DecodeStats, ProbMap
 from .tiling import joined, spans, tiled_map
 
 if TYPE_CHECKING:  # torch is imported for a checkpoint only
@@ -48,10 +48,14 @@ class Predictor:
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
+        return self.trace(image).detections
+
+    def trace(self, image: Image) -> Decoded:
+        """The regions of an image, and how many were lost at which step."""
         (decode,) = self.detect([self.prepare(image)])
         return decode()
 
-    def detect(self, batch: Sequence[Prepared]) -> list[Callable[[], list[Detection]]]:
+    def detect(self, batch: Sequence[Prepared]) -> list[Callable[[], Decoded]]:
         """Run the network on images of one canvas size; a large one must be alone.
 
         Returns what decodes the regions of each image, in any thread."""
@@ -59,7 +63,10 @@ class Predictor:
             found = self._detect_tiled(batch[0])
             return [lambda: found]
         prob_maps = self.network([each.canvas for each in batch])
-        return [partial(self.decode, prob_map, each.transform) for prob_map, each in zip(prob_maps, batch, strict=True)]
+        return [
+            partial(self.decode.trace, prob_map, each.transform)
+            for prob_map, each in zip(prob_maps, batch, strict=True)
+        ]
 
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
@@ -72,16 +79,18 @@ class Predictor:
         prepared = self.prepare(image)
         return self.network([prepared.canvas])[0], prepared.transform
 
-    def _detect_tiled(self, prepared: Prepared) -> list[Detection]:
+    def _detect_tiled(self, prepared: Prepared) -> Decoded:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
         image = prepared.image
-        whole = self.decode(self.network([prepared.canvas])[0], prepared.transform)
+        whole = self.decode.trace(self.network([prepared.canvas])[0], prepared.transform)
         height, width = self.contract.height, self.contract.width
         exact = self.contract.resize in EXACT  # an exported network may take one size only
         prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
-        return joined(decode(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0)), whole, height)
+        pieces = decode.trace(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
+        found = joined(pieces.detections, whole.detections, height)
+        return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
 
 
 def open_predictor(

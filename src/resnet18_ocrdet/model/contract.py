@@ -50,7 +50,8 @@ class Contract:
     unclip_ratio: float
     max_candidates: int
     shape: Literal["quad", "polygon"]
-    unclip: Literal["clipper", "analytic"] = "clipper"  # the default is for older checkpoints
+    unclip: Literal["clipper", "analytic"] = "clipper"  # the defaults are for older checkpoints
+    candidates: Literal["best", "first"] = "best"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, lists for tuples."""
