@@ -129,7 +129,7 @@ def print_growth():
             used[batch.indices[-1]] = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
     loader = ([batch_of(range(first, first + 4), 320, 320)] for first in range(0, 1000, 4))
-    result, _ = score(loader, watch=watch)
+    result = score(loader, watch=watch)
     print(len(result.samples), used[999] - used[99])
 
 
