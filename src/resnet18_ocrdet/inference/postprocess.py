@@ -92,8 +92,10 @@ class Decoder:
         cores = self._cores(contours[: self.max_candidates] if self.candidates == "first" else contours)
         scores = means_inside(prob_map, cores)
         confident = np.flatnonzero(scores >= self.box_thresh)
-        best = np.sort(np.argsort(-scores[confident], kind="stable")[: self.max_candidates])
-        surplus, confident = len(confident) - len(best), confident[best]
+        surplus = max(len(confident) - self.max_candidates, 0)
+        if surplus:
+            best = np.argsort(-scores[confident], kind="stable")[: self.max_candidates]
+            confident = confident[np.sort(best)]  # in the order of the contours
         grown, kept = self._grow([cores[index] for index in confident.tolist()])
         found = [*map(Detection, to_original(grown, transform), scores[confident][kept].tolist())]
         highest = float(prob_map.max(initial=0.0))
