@@ -51,7 +51,7 @@ def test_threads_can_share_a_detector(detector: Detector):
 
 def test_regions_beyond_the_limit_are_announced(tiny_run):
     image = SyntheticScenes(1, 96, 128, seed=5).load(0).image
-    settings = {"bin_thresh": 0.01, "box_thresh": 0.0}
+    settings = {"bin_thresh": 0.3, "box_thresh": 0.0}
     checkpoint = tiny_run / "checkpoints/last.pt"
     every = Detector(checkpoint, **settings)(image)
     if len(every) < 2:

@@ -216,6 +216,22 @@ def test_closing_leaves_no_temporary_files(tmp_path: Path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_closing_does_not_wait_for_a_loader_that_was_started_later(monkeypatch):
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 60.0)
+    first, later = (LoaderProcesses(negated, 2, nice=False) for _ in range(2))
+    for loader in (first, later):
+        loader.start(range(20))
+        assert loader.take() == 0
+    mine = [worker.process for worker in first._workers]
+    rescue = threading.Timer(20.0, later.close)  # a failure would take minutes
+    rescue.start()
+    first.close()
+    rescue.cancel()
+    assert [process.exitcode for process in mine] == [0, 0]  # not killed
+    assert later.take() == -1 and len(active_children()) == 2  # the other one goes on
+    later.close()
+
+
 def test_a_new_loader_after_a_dead_one_works():
     dead = train_loader(Leaving)
     with pytest.raises(LoaderDied):

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import signal
+import socket
 import sys
 import traceback
 from collections import deque
@@ -86,7 +87,7 @@ class LoaderProcesses(Generic[Key, Item]):
     def close(self) -> None:
         """End the processes after the items in work, so that they remove their temporary files."""
         for worker in self._workers:
-            worker.pipe.close()
+            worker.hang_up()
         for worker in self._workers:
             worker.process.join(PATIENCE)
         self.kill()
@@ -149,6 +150,13 @@ class _Worker:
         if isinstance(item, _Failed):
             raise item.error
         return item
+
+    def hang_up(self) -> None:
+        """Close the pipe, so that the process ends when it next uses it."""
+        if sys.platform != "win32":  # processes forked later hold copies of this end: closing ours would not be noticed
+            with socket.socket(fileno=os.dup(self.pipe.fileno())) as end, suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.pipe.close()
 
 
 def _how_ended(code: int) -> str:
