@@ -50,7 +50,7 @@ def no_processes_of_other_tests(monkeypatch):
     for process in active_children():  # of a loader that a test before did not close
         process.kill()
         process.join()
-    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 0.5)  # some of these processes sleep
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.GRACE", 1.0)  # some of these processes sleep
 
 
 class Slow(TrainDataset):
@@ -183,7 +183,7 @@ def test_a_death_during_a_restart_is_raised_with_the_next_batch():
 
 
 def test_killed_processes_never_block():
-    # torch's DataLoader hung after about one in a hundred kills: a killed worker had held a lock
+    # as torch's DataLoader does now and then: a killed worker holds a lock that closing waits for
     for _ in range(30):
         loader = train_loader(TrainDataset, workers=2)
         steps = loader.epoch(0)
@@ -205,7 +205,7 @@ def test_closing_ends_a_process_that_hangs():
 
 
 def test_closing_leaves_no_temporary_files(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 60.0)
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.GRACE", 60.0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     loader = LoaderProcesses(many_tensors, 2, nice=False)
     loader.start(range(6))
@@ -217,7 +217,7 @@ def test_closing_leaves_no_temporary_files(tmp_path: Path, monkeypatch):
 
 
 def test_closing_does_not_wait_for_a_loader_that_was_started_later(monkeypatch):
-    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.PATIENCE", 60.0)
+    monkeypatch.setattr("resnet18_ocrdet.data.loader_processes.GRACE", 60.0)
     first, later = (LoaderProcesses(negated, 2, nice=False) for _ in range(2))
     for loader in (first, later):
         loader.start(range(20))

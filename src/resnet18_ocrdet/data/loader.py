@@ -68,7 +68,7 @@ class TrainLoader:
 
     def __init__(self, dataset: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
         self._order, self.workers, self.cores = order, workers, available_cores()
-        self._batches = _batches(partial(_load, dataset, collate), workers, pin, Batch.pinned)
+        self._prefetched = _prefetched(partial(_load, dataset, collate), workers, pin, Batch.pinned)
         self._next: tuple[int, int] | None = None  # epoch and step of the next batch; None: unknown
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class TrainLoader:
 
     def begin(self, epoch: int = 0, first: int = 0) -> None:
         """Start preparing the first batches that `epoch(epoch, first)` will return."""
-        self._batches.start(self._order.endless(epoch, first))
+        self._prefetched.start(self._order.endless(epoch, first))
         self._next = (epoch, first)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, ...]]:
@@ -98,13 +98,13 @@ class TrainLoader:
             self.begin(epoch, first)
         for step in range(first, len(self)):
             self._next = None  # until the batch arrives
-            batches = tuple(self._batches.take() for _ in range(self._order.rounds))
+            batches = tuple(self._prefetched.take() for _ in range(self._order.rounds))
             self._next = (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
             yield batches
 
     def close(self) -> None:
         """End the loader processes."""
-        self._batches.close()
+        self._prefetched.close()
 
 
 class EvalBatches:
@@ -131,20 +131,20 @@ class EvalLoader:
     ) -> None:
         self._order = EvalBatches(len(dataset), batch_size, rank, processes)
         self.images = sum(map(len, self._order))
-        self._batches = _batches(partial(_load, dataset, collate_by_size), workers, pin, _pin_all)
+        self._prefetched = _prefetched(partial(_load, dataset, collate_by_size), workers, pin, _pin_all)
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """One pass. Raises like `TrainLoader.epoch`."""
-        self._batches.start(self._order)
+        self._prefetched.start(self._order)
         for _ in range(len(self._order)):
-            yield self._batches.take()
+            yield self._prefetched.take()
 
     def close(self) -> None:
         """End the loader processes."""
-        self._batches.close()
+        self._prefetched.close()
 
 
-def _batches(
+def _prefetched(
     make: Callable[[Any], Item], workers: int, pin: bool, pinned: Callable[[Item], Item]
 ) -> LoaderProcesses[Any, Item] | PinnedAhead[Any, Item]:
     if pin and workers == 0:  # all in this thread: OpenCV's text drawing is not safe in several

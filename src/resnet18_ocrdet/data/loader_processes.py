@@ -34,8 +34,7 @@ NOT_STARTED = "loader processes cannot be started"
 _NO_FILES = re.compile(f"{NO_FILES}|items of ancdata", re.IGNORECASE)  # the latter: no number left for a received file
 AHEAD = 2  # keys per process that are in work or whose items wait in its pipe
 NICENESS = 10  # of a process if the network runs on the CPU, whose threads wait for the slowest
-ENDING = 5.0  # seconds within which the exit code of a process is known after its pipe has closed
-PATIENCE = 5.0  # seconds that a process may take to finish the item in work before it is killed
+GRACE = 5.0  # seconds that a process may take to end after its pipe has closed, to finish the item in work
 
 
 class LoaderDied(RuntimeError):  # noqa: N818 - an event, like TrainingStopped
@@ -86,20 +85,19 @@ class LoaderProcesses(Generic[Key, Item]):
 
     def close(self) -> None:
         """End the processes after the items in work, so that they remove their temporary files."""
+        self.hang_up()
         for worker in self._workers:
-            worker.hang_up()
-        for worker in self._workers:
-            worker.process.join(PATIENCE)
-        self.kill()
+            worker.process.join(GRACE)
+            worker.process.kill()  # nothing happens to one that has ended
+            worker.process.join()
+            worker.pipe.close()
         self._workers.clear()
         self._requested.clear()
 
-    def kill(self) -> None:
-        """End the processes at once. A `take` in another thread raises LoaderDied."""
+    def hang_up(self) -> None:
+        """Let the processes end. A `take` in another thread raises an error."""
         for worker in self._workers:
-            worker.process.kill()
-        for worker in self._workers:
-            worker.process.join()
+            worker.hang_up()
 
     def _request_from(self, worker: _Worker) -> None:
         for key in islice(self._keys, 1):  # nothing after the last one
@@ -143,7 +141,7 @@ class _Worker:
         except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
             if _NO_FILES.search(str(error)):
                 raise LoaderDied(f"batches of loader processes cannot be received: {NO_FILES}") from None
-            self.process.join(ENDING)
+            self.process.join(GRACE)
             if self.process.exitcode is None:
                 raise
             raise LoaderDied(f"loader process {self.process.pid} {_how_ended(self.process.exitcode)}") from None
@@ -152,11 +150,12 @@ class _Worker:
         return item
 
     def hang_up(self) -> None:
-        """Close the pipe, so that the process ends when it next uses it."""
-        if sys.platform != "win32":  # processes forked later hold copies of this end: closing ours would not be noticed
+        """Make the pipe unusable, so that the process ends when it next uses it.
+
+        Closing it would not do: processes that were forked later hold copies of this end."""
+        if sys.platform != "win32":
             with socket.socket(fileno=os.dup(self.pipe.fileno())) as end, suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        self.pipe.close()
 
 
 def _how_ended(code: int) -> str:
@@ -174,8 +173,6 @@ def _serve(pipe: Connection, parents: Connection, make: Callable[[Any], Any], ni
             key = pipe.recv()
             try:
                 pipe.send(_make(make, key))
-            except BrokenPipeError:
-                return
             except Exception as error:  # the item cannot be shared: too many open files, a full /dev/shm
                 pipe.send(_Failed(LoaderDied(f"loader process {os.getpid()} cannot send a batch: {error}")))
     except (EOFError, OSError):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
-from . import loader_processes
 from .loader_processes import LoaderProcesses
 
 Key = TypeVar("Key")
@@ -37,8 +36,7 @@ class PinnedAhead(Generic[Key, Item]):
 
     def close(self) -> None:
         """See `LoaderProcesses.close`."""
-        if self._next is not None and wait([self._next], loader_processes.PATIENCE).not_done:
-            self._processes.kill()
+        self._processes.hang_up()  # the thread may be waiting for an item
         self._thread.shutdown()
         self._processes.close()
 
