@@ -54,8 +54,7 @@ def test_regions_beyond_the_limit_are_announced(tiny_run):
     settings = {"bin_thresh": 0.3, "box_thresh": 0.0}
     checkpoint = tiny_run / "checkpoints/last.pt"
     every = Detector(checkpoint, **settings)(image)
-    if len(every) < 2:
-        pytest.fail("the network of this test finds too little")
+    assert len(every) > 1
     with pytest.warns(UserWarning, match=rf"{len(every) - 1} regions left out: more than max_candidates=1"):
         assert len(Detector(checkpoint, **settings, max_candidates=1)(image)) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkpoint_content import CONTRACT
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
+from resnet18_ocrdet.inference.postprocess import Decoder
+from resnet18_ocrdet.inference.predictor import Predictor
 from resnet18_ocrdet.inference.tiling import OVERLAP, Span, joined, spans, tiled_map
 from resnet18_ocrdet.structures import Detection
 
@@ -94,3 +98,16 @@ def test_tiles_find_the_words_of_single_photos_in_a_mosaic(icdar2015: Path):
     assert words > 35
     assert found([whole]) >= 0.95 * words
     assert found([whole._replace(detections=without(mosaic))]) < 0.5 * words  # without tiles
+
+
+def test_both_passes_over_a_large_image_have_the_limit_of_all_tiles():
+    def network(canvases):
+        plane = np.zeros((64, 64), np.float32)
+        for top in (8, 26, 44):
+            plane[top : top + 8, 10:54] = 0.9
+        return [plane for _ in canvases]
+
+    contract = replace(CONTRACT, height=64, width=64, resize="keep")
+    predictor = Predictor(network, contract, Decoder(max_candidates=1), tiling=True)  # type: ignore[arg-type]
+    found, stages = predictor.trace(np.zeros((256, 256, 3), np.uint8))  # 49 tiles; three regions in the first pass
+    assert 1 < len(found) < 49 and stages.surplus == 0

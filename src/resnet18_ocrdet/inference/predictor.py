@@ -82,12 +82,12 @@ class Predictor:
     def _detect_tiled(self, prepared: Prepared) -> Decoded:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
         image = prepared.image
-        whole = self.decode.trace(self.network([prepared.canvas])[0], prepared.transform)
         height, width = self.contract.height, self.contract.width
         exact = self.contract.resize in EXACT  # an exported network may take one size only
         prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
+        whole = decode.trace(self.network([prepared.canvas])[0], prepared.transform)
         pieces = decode.trace(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
         found = joined(pieces.detections, whole.detections, height)
         return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
