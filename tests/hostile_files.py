@@ -16,8 +16,6 @@ from resnet18_ocrdet.inference.backends import KEY
 from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 
-MAP = ["batch", 1, "height", "width"]
-
 
 def raw() -> dict[str, Any]:
     """The content of the bundled weights, for the test to change."""

@@ -66,6 +66,7 @@ def test_shrink_distances_of_a_square():
     # side 10: area 100, perimeter 40, r = 0.4 -> 100 · (1 - 0.16) / 40 = 2.1 px
     assert shrink_distances([square, point], 0.4) == [pytest.approx(2.1), 0]
     assert shrink_distances([square], 1.0) == [0]  # keeps everything
+    assert len(offset_outline(square, 2.1, 0).shrunk) == 1
 
 
 @given(quads(), st.floats(0.1, 0.9))

@@ -139,7 +139,6 @@ def test_differences_are_named_by_their_full_key():
         "a.c 2 → null",
         "d null → true",
     ]
-    edited = differences(
-        {"a": {"b": 1}, "a.b": "x"}, {"a": {"b": 2}}
-    )  # two values of one name, which cannot be compared
+    # two values of one name, which cannot be compared
+    edited = differences({"a": {"b": 1}, "a.b": "x"}, {"a": {"b": 2}})
     assert edited == ["a.b 1 → 2", "a.b x → null"]

@@ -74,13 +74,18 @@ def planned_training(cfg: DictConfig) -> AdviceInput:
         height=size[0],
         width=size[1],
         resize=cfg.decode.resize,
-        **{name: cfg.train[name] for name in ("min_text_size", "batch_size", "accumulate", "epochs")},
+        min_text_size=cfg.train.min_text_size,
+        batch_size=cfg.train.batch_size,
+        accumulate=cfg.train.accumulate,
+        epochs=cfg.train.epochs,
         optimizer="adamw" if "betas" in cfg.optimizer else "sgd",
         lr=cfg.optimizer.lr,
         scheduler=SCHEDULERS.get(cfg.scheduler._target_.rsplit(".", 1)[-1], "other"),
         step_size=cfg.scheduler.get("step_size"),
         backbone=cfg.model.backbone,
-        **{name: cfg.augment[name] for name in ("perspective", "scale_min", "scale_max")},
+        perspective=cfg.augment.perspective,
+        scale_min=cfg.augment.scale_min,
+        scale_max=cfg.augment.scale_max,
         memory=free_memory() if build.view_size(cfg) == size else None,  # crops of a fixed size fit
     )
 

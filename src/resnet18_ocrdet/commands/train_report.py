@@ -11,7 +11,7 @@ from .. import build
 from ..data.loader_processes import LoaderDied
 from ..errors import UserError
 from ..evaluation.evaluator import Validation
-from ..evaluation.metrics import score_text
+from ..evaluation.metrics import SCORES, score_text
 from ..runtime.console import Display, duration
 from ..runtime.machine import peak_memory
 from ..runtime.manifest import Manifest
@@ -90,7 +90,7 @@ def epoch_record(parts: Parts, validation: Validation | None) -> dict[str, Any]:
         "lr": sums.lr,
         "train_loss": sums.means(parts.criterion.terms),
         "val_loss": validation.loss if validation else None,
-        **{name: getattr(score, name, None) for name in ("precision", "recall", "hmean", "ap")},
+        **{name: getattr(score, name, None) for name in SCORES},
         "center_shift": validation.metric.center_shift() if validation else None,
         "skipped": sums.skipped,
         "data_wait": sums.data_seconds / sums.seconds,

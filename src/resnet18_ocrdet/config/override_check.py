@@ -12,7 +12,7 @@ from pathlib import Path
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves
 from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
-from .values import pair_problem
+from .values import PAIR, pair_problem
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
 # The key that a bare path is probably meant for.
@@ -139,6 +139,6 @@ def _expanded_sizes(word: Word, options: list[str], multirun: bool) -> tuple[lis
         return [], [f"{word}: several values; add -m for a sweep"]
     if problems := [f"input_size={text}: {problem}" for text in texts if (problem := pair_problem(text))]:
         return [], problems
-    pairs = [map(int, re.split("[xX×]", text)) for text in texts]
-    nodes = ",".join(f"{{height:{height},width:{width}}}" for height, width in pairs)
+    pairs = [match.groups() for text in texts if (match := PAIR.fullmatch(text))]
+    nodes = ",".join(f"{{height:{int(height)},width:{int(width)}}}" for height, width in pairs)
     return [Word("++", "input_size", nodes)], []

@@ -20,6 +20,7 @@ from ..geometry.overlap import Overlaps, find_overlaps, first_come_pairs, starts
 from ..geometry.polygon import min_area_quads
 from ..structures import Detection, Polygon
 
+SCORES = ("precision", "recall", "hmean", "ap")  # of `Score`, as in metrics.json and metrics.jsonl
 MATCH_IOU = 0.5  # a detection finds a region above this IoU; IOU_CONSTRAINT of the official script
 DONT_CARE_SHARE = 0.5  # a detection with more than this share of its area on one don't-care region is not counted;
 # AREA_PRECISION_CONSTRAINT of the official script
@@ -48,9 +49,7 @@ class Score(NamedTuple):
     care_detections: int  # detections that are not on don't-care regions
 
 
-def score_text(
-    values: Mapping[str, float | None], names: Sequence[str] = ("precision", "recall", "hmean", "ap"), digits: int = 4
-) -> str:
+def score_text(values: Mapping[str, float | None], names: Sequence[str] = SCORES, digits: int = 4) -> str:
     """`precision 0.9000  recall -  …`. values: of a `Score`, by name."""
     shown = {name: "-" if (value := values[name]) is None else f"{value:.{digits}f}" for name in names}
     return "  ".join(f"{name} {text}" for name, text in shown.items())

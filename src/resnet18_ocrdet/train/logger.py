@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..evaluation.metrics import SCORES
 from ..runtime.atomic_write import atomic_write
 from ..structures import Image
 from .engine import StepRecord
@@ -75,7 +76,7 @@ class RunLogger:
         with self._tolerant():
             self._epochs.append(record)
         values = {f"loss_{name}": value for name, value in (record["val_loss"] or {}).items()}
-        values |= {name: record[name] for name in ("precision", "recall", "hmean", "ap") if record[name] is not None}
+        values |= {name: record[name] for name in SCORES if record[name] is not None}
         self._scalars("val", values, record["step"], flush=True)
 
     def picture(self, tag: str, image: Image, step: int) -> None:
