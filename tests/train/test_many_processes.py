@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from conftest import TINY
-from resnet18_ocrdet.data.loader import EpochBatches, EvalBatches
+from resnet18_ocrdet.data.loader import EpochBatches, eval_batches
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.viz.draw import write
@@ -65,9 +65,9 @@ def test_processes_and_rounds_share_the_epoch(processes, rounds):
 
 @pytest.mark.parametrize(("length", "batch", "processes"), [(5, 2, 2), (6, 2, 2), (1, 4, 3), (7, 3, 1), (9, 2, 4)])
 def test_every_image_is_scored_once(length, batch, processes):
-    shares = [list(EvalBatches(length, batch, rank, processes)) for rank in range(processes)]
+    shares = [eval_batches(length, batch, rank, processes) for rank in range(processes)]
     assert sorted(index for share in shares for part in share for index in part) == list(range(length))
-    by_one = list(EvalBatches(length, batch))
+    by_one = eval_batches(length, batch)
     assert [share[turn] for turn in range(len(by_one)) for share in shares if turn < len(share)] == by_one
 
 

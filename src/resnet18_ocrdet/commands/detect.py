@@ -86,7 +86,7 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
                 totals.regions += len(each.record.scores)
                 totals.large += each.is_large
                 totals.enlarged += each.scale > ENLARGE
-                totals.surplus += each.surplus > 0
+                totals.surplus += each.record.surplus > 0
             advance()
     return totals
 

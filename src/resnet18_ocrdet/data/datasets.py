@@ -1,4 +1,4 @@
-"""PyTorch data sets: random crops for training, whole images for evaluation.
+"""Data sets: random crops for training, whole images for evaluation.
 
 Legend: H W pixels, K regions.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from ..structures import Image, Picture, Resize, ResizeTransform, Sample, Source
 from .letterbox import letterbox
@@ -33,7 +32,7 @@ class Transform(Protocol):
         """Return a sample of exactly height×width."""
 
 
-class TrainDataset(Dataset[DatasetItem]):
+class TrainDataset:
     """Augmented crops of one size. The key is (epoch, index): results do not depend on the number of workers."""
 
     def __init__(
@@ -55,7 +54,7 @@ class TrainDataset(Dataset[DatasetItem]):
         )
 
 
-class EvalDataset(Dataset[DatasetItem]):
+class EvalDataset:
     """Whole images, letterboxed, as in detection."""
 
     def __init__(self, source: Source, make_targets: TargetMaker, height: int, width: int, resize: Resize) -> None:

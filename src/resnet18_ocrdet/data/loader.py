@@ -107,20 +107,12 @@ class TrainLoader:
         self._prefetched.close()
 
 
-class EvalBatches:
-    """All images in order, in batches dealt to the processes in turn."""
-
-    def __init__(self, length: int, batch_size: int, rank: int = 0, processes: int = 1) -> None:
-        self._mine = [
-            list(range(first, min(first + batch_size, length)))
-            for first in range(rank * batch_size, length, batch_size * processes)
-        ]
-
-    def __len__(self) -> int:
-        return len(self._mine)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._mine)
+def eval_batches(length: int, batch_size: int, rank: int = 0, processes: int = 1) -> list[list[int]]:
+    """The indices of all images in order, in batches dealt to the processes in turn: those of process `rank`."""
+    return [
+        list(range(first, min(first + batch_size, length)))
+        for first in range(rank * batch_size, length, batch_size * processes)
+    ]
 
 
 class EvalLoader:
@@ -129,7 +121,7 @@ class EvalLoader:
     def __init__(
         self, dataset: EvalDataset, batch_size: int, workers: int, pin: bool, rank: int = 0, processes: int = 1
     ) -> None:
-        self._order = EvalBatches(len(dataset), batch_size, rank, processes)
+        self._order = eval_batches(len(dataset), batch_size, rank, processes)
         self.images = sum(map(len, self._order))
         self._prefetched = _prefetched(partial(_load, dataset, collate_by_size), workers, pin, _pin_all)
 

@@ -43,7 +43,6 @@ class Done(NamedTuple):
     record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding; without waiting
     is_large: bool  # see `Prepared`
     scale: float
-    surplus: int  # see `DecodeStats`
 
 
 class Failed(NamedTuple):
@@ -146,7 +145,7 @@ def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Wr
         seconds = ready.seconds + share + time.perf_counter() - began
         write(item, prepared.image, detections)
         record = ImageRecord.of(item.relative, prepared.image, detections, seconds, ready.status, stages.surplus)
-        return Done(item, record, prepared.is_large, prepared.scale, stages.surplus)
+        return Done(item, record, prepared.is_large, prepared.scale)
     except FAULTS as error:
         return _failed(item, error)
 
