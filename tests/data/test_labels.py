@@ -13,8 +13,9 @@ import pytest
 
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import icdar2015, location
-from resnet18_ocrdet.data.formats.icdar_text import MAX_COORDINATE, parse_lines
+from resnet18_ocrdet.data.formats.icdar_text import parse_lines
 from resnet18_ocrdet.data.formats.location import Location
+from resnet18_ocrdet.data.image_guard import MAX_SIDE
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.text_file import label_lines
@@ -139,7 +140,7 @@ def test_bad_lines_are_reported_and_others_are_kept(parse, line, code, message):
 @pytest.mark.parametrize("number", ["1e9", "1e999"])
 def test_coordinates_outside_any_image_are_kept(parse, number):
     labels = parse(f"1,2,{number},4,5,6,7,8,word")
-    assert labels.polygons[0][1, 0] > MAX_COORDINATE and not len(parse.report)
+    assert labels.polygons[0][1, 0] > MAX_SIDE and not len(parse.report)
 
 
 @pytest.mark.parametrize(

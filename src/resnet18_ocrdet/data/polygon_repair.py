@@ -13,7 +13,7 @@ from ..geometry.polygon import area, is_tangle
 from ..runtime.messages import count
 from ..structures import Polygon
 from .findings import Report
-from .formats.icdar_text import MAX_COORDINATE
+from .image_guard import MAX_SIDE
 from .record import LabelRecord
 
 MIN_AREA = 0.5  # px²
@@ -42,8 +42,8 @@ def repair_record(record: LabelRecord, report: Report) -> LabelRecord:
     lost = record.lost
     for region, polygon in enumerate(record.polygons):
         line, key = record.line(region), (polygon.tobytes(), record.texts[region])
-        if not (np.abs(polygon) <= MAX_COORDINATE).all():  # false for NaN, too
-            detail = f"{_format(polygon)}: coordinates must lie within ±{MAX_COORDINATE} px"
+        if not (np.abs(polygon) <= MAX_SIDE).all():  # false for NaN, too
+            detail = f"{_format(polygon)}: coordinates must lie within ±{MAX_SIDE} px"
             report.add("GT021", record.place, line, detail, record.image_path)
             lost += 1
         elif key in seen:

@@ -19,7 +19,8 @@ import numpy as np
 
 from ..data.file_names import is_folder
 from ..data.findings import MAX_REGIONS
-from ..data.formats.icdar_text import MAX_COORDINATE, leading_numbers
+from ..data.formats.icdar_text import leading_numbers
+from ..data.image_guard import MAX_SIDE
 from ..data.text_file import TextLine, decode_text, lines_of, quoted
 from ..errors import UserError
 from ..runtime.messages import one_line, printable
@@ -113,8 +114,8 @@ def parse_detection(line: TextLine, where: str) -> Detection:
         raise UserError(f"{here} {starts[-1] + 1}: a region needs 8 or more numbers, got {len(numbers)}")
     used = len(numbers) - len(numbers) % 2
     for value, start in zip(numbers, starts, strict=False):
-        if not abs(value) <= MAX_COORDINATE:
-            raise UserError(f"{here} {start + 1}: {value:g} is too large (limit {MAX_COORDINATE})")
+        if not abs(value) <= MAX_SIDE:
+            raise UserError(f"{here} {start + 1}: {value:g} is too large (limit {MAX_SIDE})")
     score = numbers[used] if used < len(numbers) else math.nan
     return Detection(np.array(numbers[:used], np.float32).reshape(-1, 2), score)
 

@@ -19,7 +19,6 @@ from .points import flat_polygon
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
 QUAD_NUMBERS = 8  # x and y of 4 corners
 TRIANGLE_NUMBERS = 6
-MAX_COORDINATE = 2**20  # px; the largest side that OpenCV opens (CV_IO_MAX_IMAGE_WIDTH)
 POLYGON_NUMBERS = 12  # 6 vertices; a quad with the text "1,000,000" has 11 numbers
 POLYGON_SHARE = 0.01  # of lines with that many numbers; above it the data set has polygons
 
