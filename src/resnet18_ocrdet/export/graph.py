@@ -19,6 +19,7 @@ from torch.export import Dim, ExportedProgram
 from ..inference.backends import KEY
 from ..inference.exported import ExportedFile
 from ..model.dbnet import STRIDE, DBNet
+from .onnx_file import write_model
 
 InputDtype = Literal["uint8", "float"]
 
@@ -60,8 +61,6 @@ def trace(net: DBNet, height: int, width: int, input_dtype: InputDtype, dynamic_
 
 def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
     """Write an ONNX file with `card` as JSON in its metadata, without paths of this machine."""
-    import onnx
-
     with warnings.catch_warnings():  # of the exporter, about its own code
         warnings.simplefilter("ignore")
         made = torch.onnx.export(
@@ -78,9 +77,7 @@ def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> No
         for dim, name in zip(value.type.tensor_type.shape.dim, AXES, strict=True):
             if dim.dim_param:
                 dim.dim_param = name
-    onnx.helper.set_model_props(model, {KEY: json.dumps(card, ensure_ascii=False)})
-    onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+    write_model(model, {KEY: json.dumps(card, ensure_ascii=False)}, path)
 
 
 def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:

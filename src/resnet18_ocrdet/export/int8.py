@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..structures import Image
 from .graph import INPUT, InputDtype
+from .onnx_file import write_model
 
 MAX_IMAGES = 24  # to measure on; more take longer
 
@@ -49,6 +50,4 @@ def to_int8(path: Path, canvases: Iterator[Image], input_dtype: InputDtype) -> N
             weight_type=QuantType.QInt8,
         )
         model = onnx.load(small)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, metadata)
-    path.write_bytes(model.SerializeToString())
+    write_model(model, metadata, path)
