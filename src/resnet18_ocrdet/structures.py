@@ -120,10 +120,13 @@ class ResizeTransform(NamedTuple):
         return (polygon + np.float32(0.5)) * scale - np.float32(0.5)
 
     def to_original(self, polygon: Polygon) -> Polygon:
-        """(V, 2) canvas pixels -> original pixels, clipped to the image."""
+        """(..., 2) canvas pixels -> original pixels, also beyond the image."""
         scale = np.array([self.scale_x, self.scale_y], np.float32)
-        points: Polygon = (polygon + np.float32(0.5)) / scale - np.float32(0.5)
-        return points.clip(0, np.array([self.width - 1, self.height - 1], np.float32))
+        return (polygon + np.float32(0.5)) / scale - np.float32(0.5)
+
+    def clip(self, polygon: Polygon) -> Polygon:
+        """Move vertices (..., 2) that are beyond the original image to its border."""
+        return polygon.clip(0, np.array([self.width - 1, self.height - 1], np.float32))
 
 
 class Batch(NamedTuple):
@@ -164,8 +167,29 @@ class LossParts(NamedTuple):
     binary: Tensor  # Dice of the approximate binary map
 
 
-class Detection(NamedTuple):
-    """One detected region."""
+class _Region(NamedTuple):
+    polygon: Polygon  # original image pixels
+    score: float  # mean probability inside, 0..1; NaN if unknown
 
-    polygon: Polygon  # original image pixels; a quad is clockwise from its top-left corner
-    score: float  # mean probability inside, 0..1
+
+class Detection(_Region):
+    """One detected region. It unpacks as `polygon, score`, and has a `quad` as well."""
+
+    _quad: Polygon | None = None
+
+    def __new__(cls, polygon: Polygon, score: float, quad: Polygon | None = None) -> Detection:
+        """quad: see the property; may be left out if the polygon is it."""
+        region = super().__new__(cls, polygon, score)
+        region._quad = quad
+        return region
+
+    @property
+    def quad(self) -> Polygon:
+        """(4, 2) float32, original image pixels: the corners of the text, clockwise from its top-left.
+
+        Raises ValueError if none was given and the polygon has not four vertices."""
+        if self._quad is not None:
+            return self._quad
+        if len(self.polygon) != 4:
+            raise ValueError(f"a region of {len(self.polygon)} vertices without its quad")
+        return self.polygon

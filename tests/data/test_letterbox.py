@@ -108,11 +108,12 @@ def test_pixel_centres_are_whole_numbers_on_both_sides():
     assert transform.to_original(np.array([[1.5, 0.5]], np.float32)).tolist() == [[0, 0]]
 
 
-def test_original_coordinates_stay_inside_the_image():
+def test_original_coordinates_can_be_clipped_to_the_image():
     transform = ResizeTransform(10, 20, 2.0, 2.0)
     far = np.array([[-9, -9], [200, -9], [200, 200], [0, 19.5]], np.float32)
     # (19.5 + 0.5) / 2 - 0.5 = 9.5, beyond the last pixel centre 9; (0 + 0.5) / 2 - 0.5 = -0.25
-    assert transform.to_original(far).tolist() == [[0, 0], [19, 0], [19, 9], [0, 9]]
+    assert transform.to_original(far)[3].tolist() == [-0.25, 9.5]
+    assert transform.clip(transform.to_original(far)).tolist() == [[0, 0], [19, 0], [19, 9], [0, 9]]
 
 
 @given(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import shapely
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.geometry.polygon import (
@@ -149,28 +149,6 @@ def test_min_area_quad_of_contours_and_thin_outlines():
     assert quad.dtype == np.float32 and side == 6
     assert min_area_quad(points((5, 5), (20, 5), (40, 5)))[1] == 0
     assert min_area_quad(points((5, 5)))[1] == 0
-
-
-def test_order_quad_by_hand():
-    # the two leftmost are (0, 2) and (1, 9): the upper one is first, then clockwise
-    corners = [(0, 2), (8, 0), (9, 7), (1, 9)]
-    for start in range(4):
-        for step in (1, -1):
-            shuffled = [corners[(start + step * i) % 4] for i in range(4)]
-            assert order_quads(points(*shuffled)[None])[0].tolist() == [list(c) for c in corners]
-
-
-@given(boxes(), st.permutations(range(4)))
-@settings(max_examples=200, deadline=None)
-def test_the_order_of_a_rectangle_does_not_depend_on_the_first_corner(box, order):
-    ordered, as_given = order_quads(np.stack([box[list(order)], box]))
-    assert {tuple(c) for c in ordered.tolist()} == {tuple(c) for c in box.tolist()}
-    assert shapely.is_ccw(shapely.LinearRing(ordered))  # clockwise where y points down
-    by_x = np.sort(box[:, 0])
-    assert sorted([ordered[0, 0], ordered[3, 0]]) == list(by_x[:2])
-    assert ordered[0, 1] <= ordered[3, 1]
-    assume(by_x[2] - by_x[1] > 1e-3)  # else two corners could each be the second from the left
-    np.testing.assert_array_equal(ordered, as_given)
 
 
 def test_transform_affine_by_hand():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.targets import shrink_distances
 from resnet18_ocrdet.geometry.polygon import area, offsets
 from resnet18_ocrdet.inference.postprocess import MIN_SIDE_PX, MIN_UNCLIPPED_SIDE_PX, Decoder, means_inside
-from resnet18_ocrdet.structures import ResizeTransform
+from resnet18_ocrdet.structures import Detection, ResizeTransform
 
 HEIGHT, WIDTH = 160, 224
 SAME = ResizeTransform(HEIGHT, WIDTH, 1.0, 1.0)
@@ -291,3 +295,47 @@ def test_polygons_always_grow_by_pyclipper():
     assert len(exact) == 2
     for left, right in zip(exact, analytic, strict=True):
         np.testing.assert_array_equal(left.polygon, right.polygon)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-180, 180), st.floats(1, 12), st.floats(0, 1), st.floats(0, 1), st.sampled_from(["quad", "polygon"]))
+def test_a_region_at_the_border_keeps_its_corner_order(degrees, ratio, x, y, shape):
+    region = turned(20 * ratio, 20, degrees, centre=(x * WIDTH, y * HEIGHT))
+    plane = prob_map(region)
+    for found in Decoder(shape=shape, unclip="analytic")(plane, SAME):
+        assert found.quad.shape == (4, 2) and found.quad.dtype == np.float32
+        if shape == "quad":
+            assert found.quad is found.polygon
+            assert (found.quad >= 0).all() and (found.quad <= (WIDTH - 1, HEIGHT - 1)).all()
+
+
+def test_the_corners_are_sorted_before_they_are_moved_to_the_border():
+    # a word at 60° whose upper end is beyond the top: sorted after clipping, it would begin at another corner
+    plane = prob_map(turned(120, 24, -60, centre=(110, 30)), size=(HEIGHT, WIDTH))
+    (found,) = Decoder(unclip="analytic")(plane, SAME)
+    assert found.quad[1, 1] == 0 or found.quad[2, 1] == 0
+    across = found.quad[1] - found.quad[0]
+    assert abs(across[0]) < abs(across[1]) and across[1] < 0  # along the word, upwards
+
+
+@pytest.mark.parametrize("unclip", ["analytic", "clipper"])
+def test_the_order_is_that_of_the_original_image(unclip):
+    # at half the width a word at 60° is steeper than 75° on the canvas: atan(2 · tan 60°) = 73.9°, at 64° 76.3°
+    squeezed = ResizeTransform(HEIGHT, 2 * WIDTH, 1.0, 0.5)
+    word = turned(140, 30, 64, centre=(2 * 110, 80))
+    (found,) = Decoder(unclip=unclip)(prob_map(word * np.float32([0.5, 1])), squeezed)
+    along = found.quad[1] - found.quad[0]
+    assert np.linalg.norm(along) > 90 and along[1] > along[0] > 0
+
+
+def test_a_detection_unpacks_as_polygon_and_score():
+    detection = Detection(box(1, 2, 9, 5), 0.75)
+    polygon, score = detection
+    assert polygon is detection.polygon is detection.quad and score == detection.score == 0.75 and len(detection) == 2
+    outline = turned(20, 9, 10)
+    curved = Detection(np.concatenate([outline, outline[:1]]), 0.5, quad=outline)
+    assert curved.quad is outline
+    again = pickle.loads(pickle.dumps(curved))
+    assert np.array_equal(again.quad, outline) and np.array_equal(again.polygon, curved.polygon) and again.score == 0.5
+    with pytest.raises(ValueError, match="quad"):
+        _ = Detection(curved.polygon, 0.5).quad

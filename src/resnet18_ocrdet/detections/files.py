@@ -81,7 +81,7 @@ class ImageFiles:
         if self.vis:
             yield draw.outline(image, [each.polygon for each in detections])
         if self.crops:
-            yield from (upright(image, each.polygon) for each in detections)
+            yield from (upright(image, each.quad) for each in detections)
 
     def existing(self) -> dict[Path, list[Path]]:
         """Every existing file, by the name of its image. LabelMe files only if they were written here: others may have

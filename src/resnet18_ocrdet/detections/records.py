@@ -14,7 +14,6 @@ from typing import Any
 from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
 from ..structures import Detection, Image, Polygon
-from .upright import quad_of
 
 MIN_VERTICES = 3
 SIDES = ("height", "width")
@@ -32,7 +31,7 @@ class ImageRecord:
     height: int  # px
     width: int
     polygons: list[Points]  # K
-    quads: list[Points]  # K, clockwise from the top-left
+    quads: list[Points]  # K, see `Detection.quad`
     scores: list[float]  # K, 0..1
     seconds: float
     bytes: int  # of the file
@@ -55,7 +54,7 @@ class ImageRecord:
             height=pixels.shape[0],
             width=pixels.shape[1],
             polygons=[_points(each.polygon) for each in detections],
-            quads=[_points(quad_of(each.polygon)) for each in detections],
+            quads=[_points(each.quad) for each in detections],
             scores=[round(each.score, 4) for each in detections],
             seconds=round(seconds, 4),
             bytes=status.st_size,

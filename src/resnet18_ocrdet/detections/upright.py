@@ -5,24 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..geometry.polygon import min_area_quad, order_quads
 from ..structures import Image, Polygon
 
 MAX_SIDE = 32_767  # px; OpenCV's limit for warpPerspective
 
 
-def quad_of(polygon: Polygon) -> Polygon:
-    """Four corners, clockwise from the top-left: its own if it is such a quad, else those of its smallest rectangle."""
-    if len(polygon) == 4 and np.array_equal(order_quads(polygon[None])[0], polygon):
-        return polygon
-    return min_area_quad(polygon)[0]
-
-
-def upright(image: Image, polygon: Polygon) -> Image:
+def upright(image: Image, quad: Polygon) -> Image:
     """A region with its upper side on top: (h, w, 3) uint8, its sides as long as in the image.
 
-    Text that runs downwards stays vertical: its reading direction is not known."""
-    quad = np.asarray(quad_of(polygon), np.float32)
+    quad: as of `Detection`. One that stands (`geometry.polygon.order_quads`) stays vertical."""
+    quad = np.asarray(quad, np.float32)
     across, down = (
         min(max(round(float(np.linalg.norm(quad[pairs[0]] - quad[pairs[1]], axis=1).mean())), 1), MAX_SIDE)
         for pairs in (([0, 3], [1, 2]), ([0, 1], [3, 2]))

@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 MIN_SIDE_PX = 1.0  # of text
 HEIGHT_STEPS = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, math.inf)  # px: limits of the classes of text height
+LONG_SIDE = 1.5  # times the shorter one: a quad with such a side is read along it
+STEEP = math.tan(math.radians(75))  # a long side above this slope stands
 MAX_CROSSINGS = 1000  # of an outline with itself
 SIDES_AT_ONCE = 8  # compared with all other sides in one call; each may meet all of them
 
@@ -61,7 +63,7 @@ def areas_and_perimeters(outlines: Sequence[Points]) -> tuple[Sizes, Sizes]:
 def min_area_quads(outlines: Sequence[NDArray[Any]]) -> tuple[Quads, Sizes]:
     """Smallest rotated rectangle round each outline, (V, 2) or (V, 1, 2) int32 or float32.
 
-    Returns their corners, clockwise from the top-left, and their shorter sides in px."""
+    Returns their corners, clockwise from the top-left of the text, and their shorter sides in px."""
     rectangles = [cv2.minAreaRect(outline) for outline in outlines]
     corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float32).reshape(-1, 4, 2)
     return order_quads(corners), np.array([min(size) for _, size, _ in rectangles], np.float64)
@@ -74,6 +76,25 @@ def min_area_quad(points: ArrayLike) -> tuple[NDArray[np.float32], float]:
 
 
 def order_quads(quads: Quads) -> Quads:
+    """Sort the corners of each quad clockwise from the top-left of its text.
+
+    The long side is the direction of reading, and it points to the right. A quad stands if its long side is steeper
+    than 75°: whether it is a column of vertical text or a word turned on its side is not known, so its upper short side
+    is the top. A quad less than 1.5 times as long as high has no long side: its top is the side nearest to the
+    horizontal. The result does not depend on the order of the given corners."""
+    quads = _clockwise(quads)
+    top = quads[:, 1] - quads[:, 0] + quads[:, 2] - quads[:, 3]  # twice the mean of two opposite sides
+    side = quads[:, 3] - quads[:, 0] + quads[:, 2] - quads[:, 1]
+    width, height = np.hypot(*top.T), np.hypot(*side.T)
+    is_wide = width >= height
+    across, down = np.abs(np.where(is_wide[:, None], top, side)).T  # of the long side
+    has_long_side = np.maximum(width, height) >= LONG_SIDE * np.minimum(width, height)
+    stands = down > np.where(has_long_side, STEEP, 1.0) * across
+    turn = np.where(is_wide != stands, 0, np.where(side[:, 0] > 0, 1, 3))  # else the top is a side, towards the right
+    return np.take_along_axis(quads, ((turn[:, None] + np.arange(4)) % 4)[..., None], axis=1)
+
+
+def _clockwise(quads: Quads) -> Quads:
     """Sort the corners of each quad clockwise from the upper one of the two leftmost, as in the DB reference."""
     by_x = np.take_along_axis(quads, np.lexsort((quads[..., 1], quads[..., 0]), axis=1)[..., None], axis=1)
     pairs = by_x.reshape(-1, 2, 2, 2)  # the two leftmost, the two rightmost

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.polygon import areas_and_perimeters, grow_rectangles, min_area_quads, offsets
+from ..geometry.polygon import areas_and_perimeters, grow_rectangles, min_area_quads, offsets, order_quads
 from ..model.contract import Contract
 from ..structures import Detection, Polygon, ResizeTransform
 
@@ -97,7 +97,8 @@ class Decoder:
             best = np.argsort(-scores[confident], kind="stable")[: self.max_candidates]
             confident = confident[np.sort(best)]  # in the order of the contours
         grown, kept = self._grow([cores[index] for index in confident.tolist()])
-        found = [*map(Detection, to_original(grown, transform), scores[confident][kept].tolist())]
+        polygons, quads = self._original(grown, transform)
+        found = [*map(Detection, polygons, scores[confident][kept].tolist(), quads)]
         highest = float(prob_map.max(initial=0.0))
         return Decoded(found, DecodeStats(highest, len(contours), len(cores), len(confident), len(found), surplus))
 
@@ -128,6 +129,20 @@ class Decoder:
             return list(quads[large]), kept
         return [grown[index].astype(np.float32) for index in kept], kept
 
+    def _original(self, outlines: Sequence[Polygon], transform: ResizeTransform) -> tuple[list[Polygon], list[Polygon]]:
+        """M outlines in canvas pixels -> in original pixels, within the image, and their quads.
+
+        The corners are sorted before they are moved to the border, which changes the directions of the sides."""
+        if self.shape == "quad":
+            corners = transform.to_original(np.array(outlines, np.float32).reshape(-1, 4, 2))
+            quads = list(transform.clip(order_quads(corners)))
+            return quads, quads
+        if not outlines:
+            return [], []
+        points = transform.clip(transform.to_original(np.concatenate(outlines)))
+        polygons = [points[start:end] for start, end in pairwise(accumulate(map(len, outlines), initial=0))]
+        return polygons, list(min_area_quads(polygons)[0])
+
 
 def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.float64]:
     """Mean of prob_map (H, W) over the pixels of each of M polygons, its outline included: (M,) 0..1."""
@@ -147,14 +162,6 @@ def means_inside(prob_map: ProbMap, polygons: Sequence[Polygon]) -> NDArray[np.f
         cv2.fillPoly(mask, [inside[start:end]], 1)
         means.append(cv2.mean(prob_map[top:bottom, left:right], mask)[0])
     return np.array(means)
-
-
-def to_original(outlines: Sequence[Polygon], transform: ResizeTransform) -> list[Polygon]:
-    """M outlines in canvas pixels -> original pixels, all at once."""
-    if not outlines:
-        return []
-    points, ends = transform.to_original(np.concatenate(outlines)), accumulate(map(len, outlines), initial=0)
-    return [points[start:end] for start, end in pairwise(ends)]
 
 
 def _simplify(contour: NDArray[Any]) -> Polygon:
