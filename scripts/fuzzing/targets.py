@@ -41,8 +41,9 @@ from resnet18_ocrdet.detections.folder import INPUT, ResultFolder
 from resnet18_ocrdet.detections.formats import write_formats
 from resnet18_ocrdet.detections.inputs import find_items
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.evaluation import icdar_files
+from resnet18_ocrdet.evaluation import icdar_files, result_archive
 from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
+from resnet18_ocrdet.evaluation.result_lines import form_of, parse_line
 from resnet18_ocrdet.report.analysis import ErrorAnalysis
 from resnet18_ocrdet.runtime.output_folder import OutputFolder
 
@@ -140,11 +141,16 @@ def score(predictions: dict[str, Any]) -> None:
         icdar_files.format_detections(found, with_scores=True)
 
 
+def score_results(path: Path) -> None:
+    """`predictions=` and `baseline=` with a folder or a zip."""
+    score(icdar_files.read_predictions(path, list(LABELS)).found)
+
+
 def score_zip(root: Path) -> None:
-    """`predictions=` and `baseline=` with a zip."""
+    """A zip, and whether it is one of results."""
     (path,) = root.iterdir()
-    icdar_files.holds_results(path)
-    score(icdar_files.read_predictions(path))
+    result_archive.holds_results(path)
+    score_results(path)
 
 
 def read_result_lines(root: Path) -> None:
@@ -152,7 +158,7 @@ def read_result_lines(root: Path) -> None:
     (path,) = root.iterdir()
     for line in islice(lines_of(decode_text(path.read_bytes(), str(path))), 100):
         with suppress(UserError):
-            score({"img_1": [icdar_files.parse_detection(line, str(path))]})
+            score({"img_1": [parse_line(line, str(path), form_of([line.text]))]})
 
 
 def choose_listed(root: Path) -> None:
@@ -204,7 +210,11 @@ TARGETS: dict[str, Target] = {
         Target("check", ALL_LABELS, check_labels),
         Target("image", seeds_of("image"), look_and_read),
         Target("results_zip", seeds_of("results_zip"), score_zip),
-        Target("results_folder", seeds_of("results_folder"), lambda root: score(icdar_files.read_predictions(root))),
+        Target(
+            "results_folder",
+            seeds_of("results_folder"),
+            score_results,
+        ),
         Target("result_lines", seeds_of("result_lines"), read_result_lines),
         Target("split_list", seeds_of("split_list"), choose_listed),
         Target("detections", seeds_of("detections"), use_results, read_only=False),

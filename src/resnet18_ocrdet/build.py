@@ -50,11 +50,16 @@ def instantiate(node: DictConfig, without: Sequence[str] = (), **more: Any) -> A
     return getattr(import_module(module), name)(**values | more)
 
 
-def build_splits(data: DictConfig, contract: Contract | None = None, cached: bool = True) -> Splits:
+def build_splits(
+    data: DictConfig, contract: Contract | None = None, cached: bool = True, with_everything: bool = False
+) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open.
 
-    cached: False: without `data.cache`, for images that are read once."""
+    cached: False: without `data.cache`, for images that are read once. with_everything: a folder of images also as one
+    set of all of them."""
     changed: dict[str, Any] = {} if cached or "cache" not in data else {"cache": "none"}
+    if with_everything and "root" in data:
+        changed["with_everything"] = True
     if "height" in data and (data.height is None or data.width is None):
         if contract is None:
             raise UserError("data=synthetic: data.height and data.width are needed here")

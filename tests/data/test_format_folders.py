@@ -66,6 +66,11 @@ def test_all_splits_and_the_plain_folder(tmp_path):
     build(tmp_path / "b", {"images/sub/10.jpg": None, "images/sub/9.jpg": None})
     build(tmp_path / "b", {"labels/sub/10.txt": BOX, "labels/sub/9.txt": BOX})
     assert names(read_custom(tmp_path / "b")["train"]) == [("9.jpg", "9.txt"), ("10.jpg", "10.txt")]
+    for part, labels in {"train": "labels", "val": "gts", "test": "labels"}.items():
+        build(tmp_path / "c", {f"{part}/images/{part}.jpg": None, f"{part}/{labels}/{part}.txt": BOX})
+    assert {part: names(records) for part, records in read_custom(tmp_path / "c").items()} == {
+        part: [(f"{part}.jpg", f"{part}.txt")] for part in ("train", "val", "test")
+    }
 
 
 def test_all_lines_of_a_set_tell_quads_from_polygons(tmp_path):

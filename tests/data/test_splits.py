@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -221,3 +222,37 @@ def test_official_training_set():
     assert sum(int((~record.ignore).sum()) for record in splits.val.records) == 417
     sample = splits.val.load(0)
     assert sample.name == "img_801.jpg" and sample.image.shape == (720, 1280, 3)
+
+
+def test_everything_is_every_image_of_every_split(tmp_path):
+    for part, count in {"train": 10, "val": 2, "test": 4}.items():
+        write_half(tmp_path, (f"{part}_images", f"{part}_gts"), count, name=f"{part}_{{}}")
+    assert custom(tmp_path).everything is None
+    splits = custom(tmp_path, train="1-3", with_everything=True)
+    assert [record.image_path.parent.name for record in splits.everything.records] == (
+        ["train_images"] * 10 + ["val_images"] * 2 + ["test_images"] * 4
+    )
+    assert not splits.unsplit
+
+
+def test_a_folder_without_splits_is_known_as_such(tmp_path):
+    write_half(tmp_path, ("images", "labels"), 20)
+    splits = custom(tmp_path, with_everything=True)
+    assert splits.unsplit and numbers(splits.everything) == list(range(1, 21))
+    assert (len(splits.train), len(splits.val)) == (18, 2)  # training is as before
+    assert not custom(tmp_path, val="1-2").unsplit and not custom(tmp_path, train="1-2").unsplit
+    (tmp_path / "images").rename(tmp_path / "train_images")
+    (tmp_path / "labels").rename(tmp_path / "train_gts")
+    assert not custom(tmp_path).unsplit
+
+
+@pytest.mark.parametrize(
+    ("place", "unsplit"), [("labels.json", True), ("train/labels.json", False), ("test/labels.json", False)]
+)
+def test_other_formats_say_whether_a_name_tells_the_split(tmp_path, place, unsplit):
+    folder = (tmp_path / place).parent
+    (folder / "images").mkdir(parents=True)
+    (folder / "images/1.jpg").write_bytes(PIXELS)
+    entry = {"img_dimensions": [8, 8], "img_hash": "", "polygons": [[[0, 0], [5, 0], [5, 5], [0, 5]]]}
+    (tmp_path / place).write_text(json.dumps({"1.jpg": entry}))
+    assert custom(tmp_path).unsplit == unsplit

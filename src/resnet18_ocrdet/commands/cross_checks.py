@@ -71,8 +71,9 @@ def _calibration_contradictions(tree: Tree) -> list[str]:
         return ["calibrate=true writes into a checkpoint: calibrate the .pt, then export it"]
     if tree["baseline"] is not None:
         return ["calibrate=true changes a checkpoint, baseline=… compares two: run them separately"]
-    if tree["split"] == "train":
-        return ["calibrate=true split=train: calibrating on training images is over-optimistic; split=val"]
+    if tree["split"] == "train" or (tree["split"] == "all" and tree["data"] is None):
+        words = f"calibrate=true split={tree['split']}"
+        return [f"{words}: calibrating on training images is over-optimistic; split=val"]
     typed = [f"decode.{name}" for name, value in tree["decode"].items() if value is not None]
     if tree["input_size"] is not None or typed:
         named = ", ".join(["input_size"] * (tree["input_size"] is not None) + typed)

@@ -31,7 +31,7 @@ from ..runtime.regular_file import sha256
 from ..structures import Batch, Detection, Maps
 from .calibrate import checkpoint_locked, write_best
 from .eval_records import EvalResult, EvalSplit, choose_split
-from .train_overlap import images_in_training
+from .train_overlap import images_in_training, was_trained_on
 
 
 class CheckpointScorer:
@@ -59,7 +59,9 @@ class CheckpointScorer:
         if split is None:
             recorded = self.saved.get("data")
             splits = _open_data(cfg, recorded, self.path, self.contract)
-            split = choose_split(cfg, splits, recorded if cfg.data is None else cfg.data, display)
+            data = recorded if cfg.data is None else cfg.data
+            trained_on = cfg.data is None or was_trained_on(self.model.content, splits, data)
+            split = choose_split(cfg, splits, data, display, trained_on)
             own = splits if cfg.data is None else None
         self.split = split
         in_training = images_in_training(self.model.content, self.contract, split.source, own)
@@ -139,7 +141,7 @@ class CheckpointScorer:
         return EvalResult(result.metric, result.samples, f"{self.line}, {precision}", about)
 
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:
-        contract, (name, source, _) = self.contract, self.split
+        contract, name, source = self.contract, self.split.name, self.split.source
         maker, shape = build.build_target_maker(self.saved.train), (contract.height, contract.width, contract.resize)
         usable, at = count_regions_at(source, maker, *shape), f"{contract.height}x{contract.width}"
         workers = build.count_workers(self.cfg.workers, world.local_size)
@@ -167,7 +169,7 @@ def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contrac
     if data is None:
         raise UserError(f"{path} records no data set: choose one with data=… data.root=…")
     try:
-        return build.build_splits(data, contract, cached=False)
+        return build.build_splits(data, contract, cached=False, with_everything=True)
     except UserError as error:
         if cfg.data is not None:
             raise

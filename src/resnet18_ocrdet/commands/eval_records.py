@@ -16,24 +16,30 @@ from ..data.splits import Splits
 from ..errors import UserError
 from ..evaluation.icdar_files import read_predictions
 from ..evaluation.metrics import EvalSample, IcdarMetric
+from ..evaluation.result_hints import coordinate_hint
 from ..runtime.console import Display
 from ..runtime.distributed import World
 from ..runtime.messages import count, printable
-from ..structures import Source
+from ..structures import Picture, Source
 
+ALL = "all"
 MAX_NAMED = 3  # unknown images that an error message lists
 
 
 class EvalSplit(NamedTuple):
     """The images that are scored."""
 
-    name: str  # train, val or test
+    name: str  # train, val, test or all
     source: Source
     data: dict[str, Any]  # the settings of the data set
+    unsplit: bool = False  # nothing in the data set says train or val
 
     def __str__(self) -> str:
-        """`val, 20 images of photos (801-820)`."""
+        """`val, 20 images of photos (801-820)`, or `4 images, all of photos (nothing in it says train or val)`."""
         root, part = self.data.get("root"), self.data.get(self.name)
+        if self.name == ALL:
+            why = " (nothing in it says train or val)" if self.unsplit else ""
+            return f"{count(len(self.source), 'image')}, all of {root}{why}"
         place = "" if root is None else f" of {root}" + ("" if part is None else f" ({part})")
         return f"{self.name}, {count(len(self.source), 'image')}{place}"
 
@@ -47,59 +53,74 @@ class EvalResult(NamedTuple):
     about: dict[str, Any]  # the same and more, for metrics.json
 
 
-def choose_split(cfg: DictConfig, splits: Splits, data: DictConfig, display: Display) -> EvalSplit:
-    """The split asked for; by default test if the set named with data= has one, else val. data: settings of `splits`.
+def choose_split(
+    cfg: DictConfig, splits: Splits, data: DictConfig, display: Display, trained_on: bool = False
+) -> EvalSplit:
+    """The split asked for. By default test if the set named with data= has one, else val; all images of a folder that
+    has no splits. data: settings of `splits`. trained_on: the network scored was trained on this folder, on the images
+    that are not in val.
 
     Raises UserError if it has no images."""
     display.lines(splits.notes)
-    name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else "val")
-    source: Source | None = getattr(splits, name)
+    whole = ALL if splits.unsplit and not trained_on else "val"
+    name = cfg.split or ("test" if cfg.data is not None and splits.test is not None else whole)
+    source: Source | None = splits.everything if name == ALL else getattr(splits, name)
     if not source:
         present = [part for part in ("train", "val", "test") if len(getattr(splits, part) or ())]
         raise UserError(f"split={name}: this data set has no {name} images; it has {', '.join(present) or 'none'}")
-    return EvalSplit(name, source, plain(data))
+    return EvalSplit(name, source, plain(data), splits.unsplit)
 
 
 class ResultFiles:
-    """A folder or zip of res_*.txt with the images that it will be scored on."""
+    """A folder or zip of result files with the images that it will be scored on."""
 
     def __init__(self, cfg: DictConfig, key: str, path: Path, split: EvalSplit | None, display: Display) -> None:
         """key: of the config, for messages. split: None: as `cfg` says.
 
         Raises UserError for files that cannot be read, or that do not belong to these images."""
-        self.path, predictions = path, read_predictions(path)
-        self.split = split or choose_split(cfg, build.build_splits(cfg.data), cfg.data, display)
-        self.samples: list[EvalSample] = []
-        stems = set()
-        source = self.split.source
+        self.path = path
+        self.split = split or choose_split(cfg, build.build_splits(cfg.data, with_everything=True), cfg.data, display)
+        source, pictures = self.split.source, list[Picture]()
         with display.progress("labels", len(source)) as advance:
             for picture in map(source.open, range(len(source))):
-                # ocrdet-detect keeps the extension if two stems are the same
-                stem = picture.name if picture.name in predictions else Path(picture.name).stem
-                stems.add(stem)
-                found = predictions.get(stem, [])
-                self.samples.append(EvalSample(picture.name, picture.polygons, picture.ignore, found))
+                pictures.append(picture)
                 advance()
-        self.missing = len(stems - predictions.keys())
-        if unknown := sorted(predictions.keys() - stems):
-            names = printable(", ".join(f"res_{stem}.txt" for stem in unknown[:MAX_NAMED]))
-            more = ", …" if len(unknown) > MAX_NAMED else ""
-            raise UserError(
-                f"{key}={path}: the {self.split.name} split has no image for {count(len(unknown), 'file')}: "
-                f"{names}{more}; choose the images that were detected with split=… and data.val=FIRST-LAST"
-            )
+        predictions = read_predictions(path, [picture.name for picture in pictures])
+        if predictions.unknown:
+            raise UserError(f"{key}={path}: {self._refusal(predictions.unknown)}")
+        self.read_as = predictions.read_as
+        display.line(f"{key}={path}: {self.read_as}")
+        self.samples = [
+            EvalSample(picture.name, picture.polygons, picture.ignore, predictions.of(picture.name) or [])
+            for picture in pictures
+        ]
+        self.sizes = [(picture.height, picture.width) for picture in pictures]
+        keys = {predictions.key(picture.name) for picture in pictures}
+        self.missing = len(keys - predictions.found.keys())
+
+    def _refusal(self, unknown: list[str]) -> str:
+        """Result files of other images, and what to do."""
+        names = printable(", ".join(unknown[:MAX_NAMED])) + (", …" if len(unknown) > MAX_NAMED else "")
+        files = f"{count(len(unknown), 'file')}: {names}"
+        if self.split.name == ALL:
+            return f"{self.split.data.get('root')} has no image for {files}"
+        remedy = "choose the images that were detected with split=…, split=all or data.val=FIRST-LAST"
+        return f"the {self.split.name} split has no image for {files}; {remedy}"
 
     def score(self, display: Display, world: World) -> EvalResult:
         """Compare the files with the labels."""
         metric = IcdarMetric()
         metric.update_all(self.samples)
+        hint = coordinate_hint(self.samples, self.sizes, metric.result().hmean or 0.0)
         line = f"{self.path} on {self.split}; {self.missing} without a result file, counted as nothing found"
         display.line(line)
+        display.lines([hint], "note: ")
         about = {
             "predictions": self.path.as_posix(),
             "split": self.split.name,
             "data": self.split.data,
             "missing_files": self.missing,
+            "read_as": self.read_as,
         }
         return EvalResult(metric, self.samples, line, about)
 

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from ..config.check import plain
 from ..errors import UserError
-from ..evaluation.icdar_files import holds_results
 from ..evaluation.metrics import score_text
+from ..evaluation.result_archive import holds_results
 from ..model.bundled import BUNDLED, weights_path
 from ..report.analysis import ErrorAnalysis
 from ..report.compare import compare_scores, describe_change

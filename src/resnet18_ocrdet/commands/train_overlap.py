@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from .. import build
 from ..data.labels import LabelledImages
@@ -14,6 +15,7 @@ from ..errors import UserError
 from ..model.contract import Contract
 from ..model.metadata import Metadata
 from ..model.release import count_train_overlap, is_stripped
+from ..runtime.provenance import data_hash
 from ..structures import Source
 
 
@@ -31,6 +33,16 @@ def records_in_training(content: Metadata, contract: Contract, records: Sequence
     except UserError:
         return None
     return len(same_images(train.records, records)) if isinstance(train, LabelledImages) else 0
+
+
+def was_trained_on(content: Metadata, splits: Splits, data: DictConfig) -> bool:
+    """Whether the run of a checkpoint was validated on `splits.val`: it records the same folder, or the same images and
+    labels, which may have moved. data: settings of `splits`."""
+    roots = (content["config"].get("data") or {}).get("root"), data.get("root")
+    if None not in roots and len({os.path.realpath(str(root)) for root in roots}) == 1:
+        return True
+    hashes = content["about"].get("data")
+    return isinstance(hashes, dict) and hashes.get("val") == data_hash(splits.val)
 
 
 def images_in_training(content: Metadata, contract: Contract, source: Source, own: Splits | None) -> int | None:

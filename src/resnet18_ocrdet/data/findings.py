@@ -127,12 +127,15 @@ class Finding(NamedTuple):
 
 
 class Report(list[Finding]):
-    """Findings in the order in which they were reported, and the size limit of label files."""
+    """Findings in the order in which they were reported, the size limit of label files, and whether names tell splits.
+
+    unsplit: set by a label format that found no name which says train, val or test: all images are then "train"."""
 
     def __init__(self, max_label_mb: int = MAX_LABEL_MB) -> None:
         """max_label_mb: size of the largest label file that is read, in MB of 10^6 bytes."""
         super().__init__()
         self.max_label_mb = max_label_mb
+        self.unsplit = False
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:
         """Add a finding. Raises KeyError for an unknown code."""

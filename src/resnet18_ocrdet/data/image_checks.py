@@ -87,7 +87,7 @@ def looks_exchanged(pairs: Sequence[tuple[LabelRecord, ImageHeader]]) -> bool:
     Images whose labels fit both ways are not counted."""
     as_is, swapped = 0, 0
     for record, header in pairs:
-        if record.polygons and not is_normalized(record):
+        if record.polygons and not is_normalized(record.polygons):
             fits = _inside(record.polygons, header.height, header.width)
             fits_swapped = _inside(record.polygons, header.width, header.height)
             as_is += fits and not fits_swapped
@@ -180,7 +180,7 @@ def to_upright(polygon: Polygon, orientation: int, height: int, width: int) -> P
 def _misfit(record: LabelRecord, header: ImageHeader, exchanged: bool) -> tuple[str, str] | None:
     """Code and detail if the labels as a whole cannot belong to this image."""
     size = sides(header.height, header.width)
-    if is_normalized(record) and min(header.height, header.width) > MAX_TINY_SIDE:
+    if is_normalized(record.polygons) and min(header.height, header.width) > MAX_TINY_SIDE:
         return "GT023", f"all coordinates lie between 0 and 1, the image is {size}"
     outside = _outside(record, header)
     fits_exchanged = _inside(record.polygons, header.width, header.height)

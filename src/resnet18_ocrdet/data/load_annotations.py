@@ -26,6 +26,7 @@ class Reading(NamedTuple):
     splits: dict[str, list[LabelRecord]]  # those that exist: "train", "val", "test"
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
+    unsplit: bool = False  # no name says train, val or test: all images are in "train"
 
     @property
     def images(self) -> int:
@@ -64,7 +65,7 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    return Reading(reader.NAME, why, splits, report, exif_line)
+    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ def repair_record(record: LabelRecord, report: Report) -> LabelRecord:
     Coordinates that are not finite or outside any image: the region is lost. No area: replaced by a don't-care stroke.
     Crossing outlines are untangled; their smaller pieces, and the hull of one that crosses too often, are don't-care.
     Repeated corners and regions are dropped. Normalized coordinates are not changed: as pixels they have no area."""
-    if is_normalized(record):
+    if is_normalized(record.polygons):
         return record
     kept: list[int] = []
     polygons: list[Polygon] = []
@@ -60,10 +61,10 @@ def repair_record(record: LabelRecord, report: Report) -> LabelRecord:
     return replace(record.only(kept), polygons=tuple(polygons), ignore=ignore, lost=lost)
 
 
-def is_normalized(record: LabelRecord) -> bool:
+def is_normalized(polygons: Sequence[Polygon]) -> bool:
     """Whether all coordinates lie between 0 and 1, and a polygon has an area."""
-    inside = all(((points >= 0) & (points <= 1)).all() for points in record.polygons)
-    return inside and any(len(points) > 2 and area(points) > 0 for points in record.polygons)
+    inside = all(((points >= 0) & (points <= 1)).all() for points in polygons)
+    return inside and any(len(points) > 2 and area(points) > 0 for points in polygons)
 
 
 def repair_polygon(polygon: Polygon) -> _Repaired:

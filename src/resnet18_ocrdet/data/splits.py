@@ -45,6 +45,8 @@ class Splits(NamedTuple):
     val: Source
     test: Source | None
     notes: tuple[str, ...] = ()  # what was found in the files, one line each
+    everything: Source | None = None  # every image of the data set, if that was asked for
+    unsplit: bool = False  # neither a name in the data set nor a setting says train or val: `val` is drawn
 
 
 def synthetic(
@@ -97,11 +99,12 @@ def _labelled(
     exif: Exif = "auto",
     cache: CacheKind = "none",
     max_label_mb: int = MAX_LABEL_MB,
+    with_everything: bool = False,
 ) -> Splits:
     """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
     A train fraction is drawn from the images not in val; a train range or file may overlap with val. ignore_marks:
-    texts that mean don't-care, separated by spaces; None: those of the format."""
+    texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`."""
     marks = None if ignore_marks is None else ignore_marks.split()
     reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
@@ -122,7 +125,14 @@ def _labelled(
         LabelledImages(own_val or [records[index] for index in in_val], cache),
         LabelledImages(test, test_cache) if test else None,
         tuple(notes),
+        LabelledImages(_once([*records, *by_split.get("val", []), *test])) if with_everything else None,
+        reading.unsplit and val is None and train is None,
     )
+
+
+def _once(records: Sequence[LabelRecord]) -> list[LabelRecord]:
+    """The records in their order, the first one of each image."""
+    return list({record.image_path: record for record in reversed(records)}.values())[::-1]
 
 
 def choose(

@@ -1,123 +1,123 @@
-"""Result files of ICDAR 2015, Challenge 4, Task 1: `res_<stem>.txt` for each image, in a folder or a zip.
+"""Result files of detectors: one text file for each image, in a folder or a zip.
 
-Each line is one region, `x1,y1,x2,y2,x3,y3,x4,y4` or more vertices, and may end with one more number, the score.
+ICDAR 2015, Challenge 4, Task 1, calls them `res_<stem>.txt`; `<stem>.txt` and `pred_<stem>.txt` are read as well. The
+lines: `result_lines`.
 """
 
 from __future__ import annotations
 
-import lzma
 import math
-import os
-import struct
-import zipfile
-import zlib
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
 
-from ..data.file_names import is_folder
 from ..data.findings import MAX_REGIONS
 from ..data.formats.icdar_text import leading_numbers
-from ..data.image_guard import MAX_SIDE
-from ..data.text_file import TextLine, decode_text, lines_of, quoted
+from ..data.text_file import TextLine, decode_text, lines_of
 from ..errors import UserError
-from ..runtime.messages import one_line, printable
-from ..runtime.regular_file import open_regular, read_regular
+from ..runtime.messages import count, one_line
 from ..structures import Detection
+from .result_archive import SUFFIX, ResultFile, is_text, opened
+from .result_lines import BOX, form_of, parse_line
 
-PREFIX, SUFFIX = "res_", ".txt"
-MIN_NUMBERS = 8  # a quad
 SCORE_DECIMALS = 4
-MAX_FILE_BYTES = 2**26  # 64 MiB: 670 bytes for each of MAX_REGIONS
-MAX_EXPANSION = 20  # total size of the files in a zip / size of the zip; numbers as text compress to a third
-MIN_EXPANDED = 2**21  # bytes that any zip may expand to: 100,000 of the shortest lines
 MAX_NAMED = 10  # files that one message names
-ZIP_ERRORS = (  # RuntimeError: a password; the last ones were found by fuzzing
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
+PREFIX = "res_"
+_NAME = re.compile(r"(res_|pred_)?(.+)(\.txt)", re.IGNORECASE | re.DOTALL)
 
 
-class ResultFile(NamedTuple):
-    """An unparsed file of a folder or a zip."""
+class Predictions(NamedTuple):
+    """The result files of a set of images."""
 
-    where: str  # its path, for messages
-    name: str  # without folders
-    data: bytes
+    found: dict[str, list[Detection]]  # by the name of the image, without its suffix unless the file has it
+    unknown: list[str]  # names of result files that belong to none of the images
+    read_as: str  # how names and lines were read, in a line
+
+    def of(self, image: str) -> list[Detection] | None:
+        """Those of an image; None if it has no file. image: its file name."""
+        return self.found.get(self.key(image))
+
+    def key(self, image: str) -> str:
+        """The key of an image in `found`."""
+        return image if image in self.found else PurePath(image).stem
 
 
-def read_predictions(path: Path) -> dict[str, list[Detection]]:
-    """Read all result files of a folder or a zip, sub-folders included, by the stem of their image.
+def read_predictions(path: Path, images: Sequence[str]) -> Predictions:
+    """Read the result files of a folder or a zip, sub-folders included. images: file names, without folders.
 
     The score of a line without one is NaN. Other files are ignored. Raises UserError if there are no result files, if
     two are for one image, and, with file and line, for a line that is not a region."""
-    predictions: dict[str, list[Detection]] = {}
-    read_from: dict[str, str] = {}
-    others: list[str] = []
-    for file in folder_files(path) if is_folder(path) else zip_files(path):
-        if not is_result_name(file.name):
-            others.append(file.name)
+    with opened(path) as files:
+        chosen, unknown = _assign(files, images)
+        if not chosen and not unknown:
+            found = one_line(", ".join(file.name for file in files[:MAX_NAMED])) or "nothing"
+            looked = "res_<image name>.txt or <image name>.txt"
+            raise UserError(f"{path}: no result files (looked for {looked}, found {found})")
+        texts = {key: (file.where, decode_text(file.read(), file.where)) for key, file in chosen.items()}
+    kept = texts.items()
+    form = form_of(line.text for _, (where, text) in kept for line in _lines(text, where))
+    parsed = {key: [parse_line(line, where, form) for line in _lines(text, where)] for key, (where, text) in kept}
+    scores = [each.score for found in parsed.values() for each in found if not math.isnan(each.score)]
+    patterns = ", ".join(sorted({_pattern(file.name, key) for key, file in chosen.items()}))
+    lines = form.describe(sum(map(len, parsed.values())), scores)
+    return Predictions(parsed, unknown, f"{count(len(chosen), 'file')} {patterns}; {lines}")
+
+
+def _assign(files: Sequence[ResultFile], images: Sequence[str]) -> tuple[dict[str, ResultFile], list[str]]:
+    """The file of each image that has one, by the name of the image in it, and the files of no image.
+
+    A name without a prefix counts as a file of no image only if no name has one, and it holds numbers: a readme does
+    not. Raises UserError if two files are for one image."""
+    known = {key for image in images for key in (image, PurePath(image).stem)}
+    chosen: dict[str, ResultFile] = {}
+    prefixed, plain = list[ResultFile](), list[ResultFile]()
+    for file in files:
+        name = _NAME.fullmatch(file.name) if is_text(file.name) else None
+        if name is None:
             continue
-        stem = file.name.removeprefix(PREFIX).removesuffix(SUFFIX)
-        if stem in predictions:
+        prefix, stem = name[1] or "", name[2]
+        readings = (stem, prefix + stem) if prefix.lower() == PREFIX else (prefix + stem, stem)
+        key = next((reading for reading in readings if reading in known), None)
+        if key is None:
+            (prefixed if prefix else plain).append(file)
+        elif key in chosen:
+            first = chosen[key].where
             raise UserError(
-                f"{file.where}: image {stem!r} already has {read_from[stem]}: only one result file per image is allowed"
+                f"{file.where}: image {key!r} already has {first}: only one result file per image is allowed"
             )
-        read_from[stem] = file.where
-        predictions[stem] = parse_detections(file)
-    if not predictions:
-        found = one_line(", ".join(others[:MAX_NAMED])) or "nothing"
-        raise UserError(f"{path}: no result files (looked for res_<image name>.txt, found {found})")
-    return predictions
+        else:
+            chosen[key] = file
+    used = {image if image in chosen else PurePath(image).stem for image in images}
+    shadowed = [chosen.pop(key) for key in chosen.keys() - used]  # res_1.txt beside res_1.jpg.txt
+    if not prefixed and not any(_NAME.fullmatch(file.name)[1] for file in chosen.values()):  # type: ignore[index]
+        prefixed = list(filter(_holds_numbers, plain))
+    return chosen, sorted(file.name for file in (*prefixed, *shadowed))
 
 
-def holds_results(path: Path) -> bool:
-    """Whether a path is a folder, or a zip with a result file in it: a checkpoint is a zip too."""
-    if is_folder(path):
-        return True
+def _holds_numbers(file: ResultFile) -> bool:
+    """Whether the first line of a file starts as a region does."""
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            return any(is_result_name(_name_in_zip(entry)) for entry in archive.infolist())
-    except ZIP_ERRORS:
-        return path.suffix.lower() == ".zip"  # damaged: reported when it is read
+        first = next(lines_of(decode_text(file.read(), file.where)), None)
+    except UserError:
+        return False
+    return first is not None and len(leading_numbers(first.text, BOX).values) == BOX
 
 
-def parse_detections(file: ResultFile) -> list[Detection]:
-    """Parse one file. Raises UserError if it is not text, for too many lines, and as `parse_detection`."""
-    found: list[Detection] = []
-    for line in lines_of(decode_text(file.data, file.where)):
-        if len(found) == MAX_REGIONS:
-            raise UserError(f"{file.where}: more than {MAX_REGIONS} regions in one image")
-        found.append(parse_detection(line, file.where))
-    return found
+def _pattern(name: str, key: str) -> str:
+    """`res_X.txt`: the name with X for the image."""
+    end = len(name) - len(SUFFIX)
+    return f"{name[: end - len(key)]}X{name[end:]}"
 
 
-def parse_detection(line: TextLine, where: str) -> Detection:
-    """Parse one line of the file `where`. Raises UserError with line, column and value."""
-    numbers, starts, _ = leading_numbers(line.text, len(line.text))
-    here = f"{where}:{line.number}: column"
-    if rest := line.text[starts[-1] :].strip():
-        raise UserError(f"{here} {starts[-1] + 1}: a result line must hold only numbers, got {quoted(rest)}")
-    if len(numbers) < MIN_NUMBERS:
-        raise UserError(f"{here} {starts[-1] + 1}: a region needs 8 or more numbers, got {len(numbers)}")
-    used = len(numbers) - len(numbers) % 2
-    for value, start in zip(numbers, starts, strict=False):
-        if not abs(value) <= MAX_SIDE:
-            raise UserError(f"{here} {start + 1}: {value:g} is too large (limit {MAX_SIDE})")
-    score = numbers[used] if used < len(numbers) else math.nan
-    return Detection(np.array(numbers[:used], np.float32).reshape(-1, 2), score)
+def _lines(text: str, where: str) -> Iterator[TextLine]:
+    """The lines that are not blank. Raises UserError for more than MAX_REGIONS."""
+    for number, line in enumerate(lines_of(text)):
+        if number == MAX_REGIONS:
+            raise UserError(f"{where}: more than {MAX_REGIONS} regions in one image")
+        yield line
 
 
 def format_detections(detections: Sequence[Detection], with_scores: bool) -> str:
@@ -131,56 +131,3 @@ def format_detections(detections: Sequence[Detection], with_scores: bool) -> str
             fields.append(f"{score:.{SCORE_DECIMALS}f}")
         lines.append(",".join(fields) + "\n")
     return "".join(lines)
-
-
-def is_result_name(name: str) -> bool:
-    """Whether a file is named res_<something>.txt."""
-    return name.startswith(PREFIX) and name.endswith(SUFFIX) and len(name) > len(PREFIX) + len(SUFFIX)
-
-
-def folder_files(folder: Path) -> Iterator[ResultFile]:
-    """Yield all files below a folder, sorted by path; `data` of files that are not result files is empty.
-
-    Raises UserError if one cannot be read."""
-    for path in sorted(path for path in folder.rglob("*") if not is_folder(path)):
-        where = printable(str(path))
-        try:
-            data = read_regular(path, MAX_FILE_BYTES) if is_result_name(path.name) else b""
-        except OSError as error:
-            raise UserError(f"{where}: cannot be read: {error.strerror or error}") from None
-        yield ResultFile(where, path.name, data)
-
-
-def zip_files(path: Path) -> Iterator[ResultFile]:
-    """Yield all files of a zip, sub-folders included, without extracting to disk.
-
-    Raises UserError if it is not a zip, is damaged, has a password, or expands to more than MAX_EXPANSION."""
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            limit = max(MIN_EXPANDED, MAX_EXPANSION * os.fstat(file.fileno()).st_size)
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if sum(entry.file_size for entry in entries if is_result_name(_name_in_zip(entry))) > limit:
-                raise UserError(f"{path}: its files are more than {MAX_EXPANSION} times as large as the zip")
-            for entry in entries:
-                where, name = printable(f"{path}/{entry.filename}"), _name_in_zip(entry)
-                data = _start_of(archive, entry) if is_result_name(name) else b""
-                if len(data) > MAX_FILE_BYTES:
-                    raise UserError(f"{where}: a result file must not be larger than {MAX_FILE_BYTES} bytes")
-                yield ResultFile(where, name, data)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such folder or zip of result files") from None
-    except ZIP_ERRORS as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reason = " ".join(reason.split()) or type(error).__name__
-        raise UserError(f"{path}: cannot be read as a zip: {reason}") from None
-
-
-def _start_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """One byte more than a file may have, at most."""
-    with archive.open(entry) as packed:
-        return packed.read(MAX_FILE_BYTES + 1)
-
-
-def _name_in_zip(entry: zipfile.ZipInfo) -> str:
-    """The name without folders, which some programs separate with backslashes."""
-    return PurePosixPath(entry.filename.replace("\\", "/")).name

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from ..evaluation.icdar_files import PREFIX, SUFFIX, format_detections
+from ..evaluation.icdar_files import PREFIX, format_detections
 from ..evaluation.metrics import EvalSample
+from ..evaluation.result_archive import SUFFIX
 from .analysis import ErrorAnalysis
 
 PER_IMAGE, MISTAKES = "per_image.csv", "mistakes.csv"

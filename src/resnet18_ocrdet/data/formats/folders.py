@@ -3,6 +3,7 @@
     root/train_list.txt  root/train_images/1.jpg  root/train_gts/1.txt      and the same with val_ and test_
     root/images/1.jpg    root/labels/1.txt (or gts/)                        no splits, no lists
     root/1.jpg           root/1.txt                                         side by side
+    root/train/images/1.jpg  root/train/labels/1.txt (or gts/)              and the same with val/ and test/
 
 A list line is an image, or an image and its label file separated by a tab or spaces; a line that starts with # and does
 not name an existing image is a comment. Without a list, the folder is scanned. The labels of `1.jpg` are in `1.txt`,
@@ -24,7 +25,7 @@ from ..text_file import label_lines, quoted, read_lines
 from .icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
 from .location import Location
 from .pairing import pair_folders, without_shared
-from .split_names import SPLITS
+from .split_names import SPLITS, split_below
 
 KEY = "folders"
 NAME = "folders or lists with ICDAR lines"
@@ -43,7 +44,15 @@ def recognise(root: Path) -> str | None:
                 return name
     if is_folder(root / "images"):
         return "images/"
-    return "images and .txt files side by side" if _side_by_side(root) else None
+    if _side_by_side(root):
+        return "images and .txt files side by side"
+    return next((f"{split}/images/" for split in _split_folders(root)), None)
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """The folder of each split that is a folder of its own with images/ in it."""
+    found = {split: root / split for split in SPLITS}
+    return {split: folder for split, folder in found.items() if is_folder(folder / "images")}
 
 
 def _side_by_side(root: Path) -> bool:
@@ -65,12 +74,17 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
             pairs[split] = pair_folders(images, label_folder(root, f"{split}_"), LABEL_NAMES, report)
     if not pairs and is_folder(root / "images"):
         pairs["train"] = pair_folders(root / "images", label_folder(root, ""), LABEL_NAMES, report)
+        report.unsplit = not any(split_below(root, label.path.parent) for label in pairs["train"])
     if not pairs and _side_by_side(root):
         pairs["train"] = pair_folders(root, root, LABEL_NAMES, report)
+        report.unsplit = True
+    if not pairs:
+        for split, folder in _split_folders(root).items():
+            pairs[split] = pair_folders(folder / "images", label_folder(folder, ""), LABEL_NAMES, report)
     if not pairs:
         raise UserError(
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
-            f"the same with test_ and val_, and images/ with labels/ or gts/)"
+            f"the same with test_ and val_, and images/ with labels/ or gts/, also in train/, val/ and test/)"
         )
     lines = {label.path: label_lines(label.path, report, label.image) for found in pairs.values() for label in found}
     quads = looks_like_quads(line for text in lines.values() for line in text or ())

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..record import LabelRecord, Region
 from ..text_file import TextLine, quoted
@@ -121,7 +122,11 @@ def looks_like_quads(lines: Iterable[TextLine]) -> bool:
     """Decide from all lines of a data set whether it has quads with a text, or polygons with varying vertex counts.
 
     A single line is ambiguous: `...,1,000` may be a price or a fifth vertex."""
-    counts = np.array([len(leading_numbers(line.text, POLYGON_NUMBERS).values) for line in lines])
+    return are_quads(np.array([len(leading_numbers(line.text, POLYGON_NUMBERS).values) for line in lines]))
+
+
+def are_quads(counts: NDArray[np.int64]) -> bool:
+    """The same by the count of leading numbers of each line, (L,)."""
     return not len(counts) or bool((counts >= POLYGON_NUMBERS).mean() <= POLYGON_SHARE)
 
 

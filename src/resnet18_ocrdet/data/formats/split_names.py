@@ -44,13 +44,14 @@ def group_by_split(
     Files without a split in their name are "train", except for images that a file with a split lists: many data sets
     keep the complete list beside the lists of the splits. If an image has two different entries, the regions of the
     second are lost: it is unknown which entry is right, and using neither would train on its text as background."""
-    present = {split or "train" for split in splits}
+    named, entries = set(splits), list(listed)
+    report.unsplit = named <= {None} and not any(entry.split for entry in entries)
+    present = {split or "train" for split in named}
     found: dict[str, dict[Path, ListedImage]] = {split: {} for split in SPLITS if split in present}
-    entries = list(listed)
     for entry in (entry for entry in entries if entry.split):
         _add(found.setdefault(entry.split or "", {}), entry, report)
-    named = {image for images in found.values() for image in images}
-    for entry in (entry for entry in entries if not entry.split and entry.record.image_path not in named):
+    known = {image for images in found.values() for image in images}
+    for entry in (entry for entry in entries if not entry.split and entry.record.image_path not in known):
         _add(found.setdefault("train", {}), entry, report)
     return {split: [entry.record for entry in found[split].values()] for split in SPLITS if split in found}
 
