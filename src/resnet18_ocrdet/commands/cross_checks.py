@@ -46,17 +46,25 @@ def contradictions(tree: Tree, command: str) -> list[str]:
         networks = [tree.get(name) for name in ("checkpoint", "baseline")]
         if not any(network is not None and network.endswith(EXPORTED) for network in networks):
             found.append(f"runtime={tree['runtime']} runs exported networks: checkpoint=….onnx, made by ocrdet-export")
-    if command == "export" and tree["precision"] == "int8":
-        if tree["input"] is None:
-            found.append("precision=int8 measures the range of every layer on your images: add input=FOLDER")
-        if (tree["output"] or "").endswith(".pt2"):
-            found.append("precision=int8 writes ONNX: output=….onnx")
+    if command == "export":
+        found += _export_contradictions(tree)
     if command == "eval":
         found += _calibration_contradictions(tree)
     if command == "eval" and tree["checkpoint"] is not None and tree["predictions"] is not None:
         found.append("checkpoint and predictions are both given: evaluate one of them")
     if command == "eval" and tree["predictions"] is not None and tree["data"] is None:
         found.append("predictions=… needs labels to compare with: add data=icdar2015 data.root=FOLDER or data=custom")
+    return found
+
+
+def _export_contradictions(tree: Tree) -> list[str]:
+    found, precision = [], tree["precision"]
+    if precision == "int8" and tree["input"] is None:
+        found.append("precision=int8 measures the range of every layer on your images: add input=FOLDER")
+    if precision != "fp32" and (tree["output"] or "").endswith(".pt2"):
+        found.append(f"precision={precision} writes ONNX: output=….onnx")
+    if tree["output_shape"] == "hw" and tree["input_dtype"] != "float":
+        found.append("output_shape=hw is for OpenCV's TextDetectionModel_DB, which passes floats: add input_dtype=float")
     return found
 
 

@@ -56,7 +56,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     if not cfg.dynamic_shapes and contract.resize != "stretch":
         contract = replace(contract, resize="fit")  # every image is padded to the one size that the file takes
     make_folder("output", output.parent)
-    card = make_card(model.content, contract, cfg.input_dtype, cfg.dynamic_shapes)
+    card = make_card(model.content, contract, cfg.input_dtype, cfg.dynamic_shapes, cfg.output_shape)
     source = {"checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.name, "sha256": sha256(checkpoint)}
     try:
         restore_sidecar(output)
@@ -96,7 +96,9 @@ def _write(
 ) -> Parity:
     """Write the file and compare it with the checkpoint."""
     net = load_dbnet(model, torch.device("cpu"))
-    program = trace(net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes)
+    program = trace(
+        net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes, output_shape=cfg.output_shape
+    )
     WRITERS[exported.suffix](program, card, exported)
     first = Predictor(TorchNetwork(net, Compute(torch.device("cpu"))), contract, Decoder.of(contract))
     if cfg.precision == "int8":

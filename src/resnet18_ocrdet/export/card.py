@@ -20,17 +20,24 @@ from ..model.release import without_paths
 from ..runtime.atomic_write import orphans
 from ..runtime.output_folder import differences
 from ..runtime.regular_file import read_json_object, sha256
-from .graph import INPUT, OUTPUT, InputDtype
+from .graph import INPUT, OUTPUT, InputDtype, OutputShape
 
 SHOWN = 3  # settings in one message
 MAX_SIDECAR_BYTES = 2**24
 REMEDY = "choose another output=, or add overwrite=true"
 
 
-def make_card(content: Metadata, contract: Contract, input_dtype: InputDtype, dynamic_shapes: bool) -> dict[str, Any]:
+def make_card(
+    content: Metadata,
+    contract: Contract,
+    input_dtype: InputDtype,
+    dynamic_shapes: bool,
+    output_shape: OutputShape = "n1hw",
+) -> dict[str, Any]:
     """Everything that a program needs to run the network and to decode its output, and the network's origin."""
     sides: list[Any] = ["height", "width"] if dynamic_shapes else [contract.height, contract.width]
-    batch: Any = "batch" if dynamic_shapes else 1
+    batch: Any = "batch" if dynamic_shapes and output_shape == "n1hw" else 1
+    output = sides if output_shape == "hw" else [batch, 1, *sides]
     return {
         "format": FORMAT,
         "exporter": __version__,
@@ -43,7 +50,7 @@ def make_card(content: Metadata, contract: Contract, input_dtype: InputDtype, dy
             "normalization": "inside the graph",
             "sides_multiple_of": STRIDE,
         },
-        "output": {"name": OUTPUT, "dtype": "float", "shape": [batch, 1, *sides], "range": [0, 1]},
+        "output": {"name": OUTPUT, "dtype": "float", "shape": output, "range": [0, 1]},
         "decode": {"min_side": MIN_SIDE_PX, "min_unclipped_side": MIN_UNCLIPPED_SIDE_PX},
         "contract": contract.to_dict(),
         "config": without_paths(content["config"]),

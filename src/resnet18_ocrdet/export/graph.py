@@ -22,6 +22,7 @@ from ..model.dbnet import STRIDE, DBNet
 from .onnx_file import write_model
 
 InputDtype = Literal["uint8", "float"]
+OutputShape = Literal["n1hw", "hw"]
 
 INPUT, OUTPUT = "image", "prob_map"
 MAX_STRIDES = 4096  # of a dynamic side: 131,072 px
@@ -36,27 +37,40 @@ class ExportNet(nn.Module):
 
     Every runtime supports these; the function is that of the faster form in `model/fused_head.py`."""
 
-    def __init__(self, net: DBNet) -> None:
+    def __init__(self, net: DBNet, output_shape: OutputShape = "n1hw") -> None:
         super().__init__()
-        self.net = net
+        self.net, self.output_shape = net, output_shape
 
     def forward(self, image: Tensor) -> Tensor:
-        """image: (N, 3, H, W) RGB, 0..255, uint8 or float32. Returns (N, 1, H, W) float32, 0..1."""
+        """image: (N, 3, H, W) RGB, 0..255, uint8 or float32. Returns (N, 1, H, W), or (H, W) of one image, float32,
+        0..1."""
         normalize = self.net.normalize
         features = self.net.backbone(image.float() * normalize.scale + normalize.shift)
         logits: Tensor = self.net.prob_head(self.net.neck(features))
-        return logits.sigmoid()
+        prob_map = logits.sigmoid()
+        return prob_map.squeeze((0, 1)) if self.output_shape == "hw" else prob_map
 
 
-def trace(net: DBNet, height: int, width: int, input_dtype: InputDtype, dynamic_shapes: bool) -> ExportedProgram:
+def trace(
+    net: DBNet,
+    height: int,
+    width: int,
+    input_dtype: InputDtype,
+    dynamic_shapes: bool,
+    output_shape: OutputShape = "n1hw",
+) -> ExportedProgram:
     """The graph of a network on the CPU, in float32.
 
-    height, width: multiples of 32. dynamic_shapes: any number of images of any size; else one image of that size."""
+    height, width: multiples of 32. dynamic_shapes: any number of images of any size, for "hw" one image of any size;
+    else one image of that size."""
     dtype = torch.uint8 if input_dtype == "uint8" else torch.float32
-    shape = (2, 3, 2 * STRIDE, 3 * STRIDE) if dynamic_shapes else (1, 3, height, width)
+    batch = 2 if dynamic_shapes and output_shape == "n1hw" else 1
+    shape = (batch, 3, 2 * STRIDE, 3 * STRIDE) if dynamic_shapes else (1, 3, height, width)
     sides = [STRIDE * Dim(name, min=1, max=MAX_STRIDES) for name in ("rows", "columns")]
-    shapes: dict[str, Any] | None = {INPUT: {0: Dim("batch"), 2: sides[0], 3: sides[1]}} if dynamic_shapes else None
-    return torch.export.export(ExportNet(net).eval(), (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
+    axes: dict[int, Any] = {2: sides[0], 3: sides[1]} | ({0: Dim("batch")} if batch > 1 else {})
+    shapes = {INPUT: axes} if dynamic_shapes else None
+    module = ExportNet(net, output_shape).eval()
+    return torch.export.export(module, (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
 
 
 def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
@@ -74,7 +88,8 @@ def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> No
         del part.metadata_props[:]  # source lines with paths of this machine
     del graph.value_info[:]
     for value in (graph.input[0], graph.output[0]):
-        for dim, name in zip(value.type.tensor_type.shape.dim, AXES, strict=True):
+        dims = value.type.tensor_type.shape.dim
+        for dim, name in zip(dims, AXES[-len(dims) :], strict=True):
             if dim.dim_param:
                 dim.dim_param = name
     write_model(model, {KEY: json.dumps(card, ensure_ascii=False)}, path)

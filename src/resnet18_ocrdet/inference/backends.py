@@ -66,8 +66,9 @@ def _checked(card: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(network_input, dict) or network_input.get("dtype") not in ("uint8", "float"):
         raise UserError("its card: input.dtype is neither uint8 nor float")
     height, width = metadata["contract"]["height"], metadata["contract"]["width"]
-    if network_input.get("shape") not in (["batch", 3, "height", "width"], [1, 3, height, width]):
-        raise UserError(f"its card: input.shape is neither one image of {height}x{width} nor any number of any size")
+    shapes = (["batch", 3, "height", "width"], [1, 3, "height", "width"], [1, 3, height, width])
+    if network_input.get("shape") not in shapes:
+        raise UserError(f"its card: input.shape is neither one image of {height}x{width} nor any size")
     return {**card, **metadata}
 
 

@@ -28,7 +28,7 @@ GRACE_SECONDS = 1.0  # for a pass that was asked to end
 SMALL = 64  # px, both sides of the first image if any size is allowed
 TOLERANCE = 1e-3  # a probability may be outside of 0..1 by this much: int8 arithmetic rounds
 
-Run = Callable[[NDArray[Any]], Any]  # (N, 3, H, W) in the file's dtype -> its output, expected to be (N, 1, H, W)
+Run = Callable[[NDArray[Any]], Any]  # (N, 3, H, W) in the file's dtype -> its output: (N, 1, H, W), or (H, W) for N=1
 
 
 class ExportedFile(NamedTuple):
@@ -97,12 +97,13 @@ class ExportedNetwork:
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiu":
             kind = f"an array of {output.dtype}" if isinstance(output, np.ndarray) else type(output).__name__
             raise UserError(f"{self.path}: the output is not a map of probabilities but {kind}")
-        if output.shape != (count, 1, height, width):
-            raise UserError(f"{self.path}: gives {output.shape} instead of a map of {(count, 1, height, width)}")
+        whole = (count, 1, height, width)
+        if output.shape != whole and (count, output.shape) != (1, (height, width)):
+            raise UserError(f"{self.path}: gives {output.shape} instead of a map of {whole}")
         low, high = float(output.min()), float(output.max())
         if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):  # also refuses NaN
             raise UserError(f"{self.path}: gives values from {low:g} to {high:g} instead of probabilities, 0 to 1")
-        prob_map = np.asarray(output, np.float32)
+        prob_map = np.asarray(output, np.float32).reshape(whole)
         return prob_map if low >= 0.0 and high <= 1.0 else prob_map.clip(0.0, 1.0)
 
 
