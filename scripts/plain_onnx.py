@@ -38,7 +38,8 @@ def main(model: str, photo: str) -> None:
     canvas[:h, :w] = scaled
     batch = canvas.transpose(2, 0, 1)[None].astype(np.uint8 if network_input["dtype"] == "uint8" else np.float32)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    prob_map = session.run(None, {network_input["name"]: batch})[0][0, 0, :h, :w]
+    output = session.run(None, {network_input["name"]: batch})[0]
+    prob_map = output.reshape(output.shape[-2:])[:h, :w]  # (1, 1, H, W), or (H, W)
     bitmap = (prob_map > contract["bin_thresh"]).astype(np.uint8)
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found = []

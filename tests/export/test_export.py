@@ -11,12 +11,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 
 import resnet18_ocrdet
-from conftest import installed
+from conftest import assert_mentions, installed
 from resnet18_ocrdet.cli import _detect, _evaluate, _export, _train
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
@@ -65,6 +66,8 @@ def fill(folder: Path, count: int, height: int, width: int) -> None:
             "precision=int8 measures the range of every layer",
         ),
         ("export", _export, ["precision=int8", "input=a.png", "output=m.pt2"], "precision=int8 writes ONNX: output="),
+        ("export", _export, ["precision=fp16", "output=m.pt2"], "precision=fp16 writes ONNX: output="),
+        ("export", _export, ["output_shape=hw"], "add input_dtype=float"),
         ("detect", _detect, ["input=.", "checkpoint=n.onnx"], "checkpoint n.onnx: no such file"),
         ("detect", _detect, ["input=a.png", "checkpoint=m.onnx"], "m.onnx: ONNX Runtime cannot open it ("),
         ("detect", _detect, ["input=a.png", "checkpoint=m.onnx", "runtime=openvino"], "m.onnx: OpenVINO cannot open"),
@@ -228,6 +231,31 @@ def test_int8_is_small_and_finds_the_same_regions(exported: Path, tmp_path: Path
         found = json.loads(Path(runtime, "detections.json").read_text())
         assert found["precision"] == "int8"
         assert abs(sum(len(image["scores"]) for image in found["images"]) - parity["boxes"]) < 0.2 * parity["boxes"]
+
+
+@pytest.mark.slow
+def test_fp16_is_half_as_large_and_finds_the_same_regions(exported: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 6, 320, 480)
+    assert run_command("export", _export, ["output=half.onnx", "precision=fp16", "input=in", "input_size=320x480"]) == 0
+    assert_mentions(capsys.readouterr().out, "fp16", "CPU", "int8")
+    assert 0.45 < Path("half.onnx").stat().st_size / (exported / "model.onnx").stat().st_size < 0.55
+    card = json.loads(Path("half.onnx.json").read_text())
+    assert card["contract"]["precision"] == "fp16" and card["output"]["dtype"] == "float"
+    assert card["parity"]["boxes"] > 15 and card["parity"]["hmean"] >= 0.97 and 1e-5 < card["parity"]["largest"] < 0.01
+    weights = [each for each in onnx.load("half.onnx").graph.initializer if np.prod(each.dims) > 64]
+    assert len(weights) > 20 and {each.data_type for each in weights} == {onnx.TensorProto.FLOAT16}
+    for runtime in ("onnxruntime", "openvino"):
+        words = ["input=in", "checkpoint=half.onnx", f"output={runtime}", f"runtime={runtime}", "vis=false"]
+        assert run_command("detect", _detect, words) == 0
+        found = json.loads(Path(runtime, "detections.json").read_text())
+        assert found["precision"] == "fp16"
+        assert sum(len(image["scores"]) for image in found["images"]) == pytest.approx(card["parity"]["boxes"], abs=1)
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 96), dtype=np.uint8)
+    (wanted,) = onnxruntime.InferenceSession("half.onnx").run(None, {"image": image})
+    network = cv2.dnn.readNetFromONNX("half.onnx")
+    network.setInput(image)
+    assert wanted.dtype == np.float32 and np.abs(network.forward() - wanted).max() < 0.01
 
 
 @pytest.mark.slow

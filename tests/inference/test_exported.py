@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,23 @@ def test_a_file_with_a_batch_of_one_gets_images_one_by_one():
             net.check_size(*wrong)
 
 
+def test_a_map_of_one_image_may_have_two_axes():
+    levels = np.linspace(0, 1, 64 * 96, dtype=np.float32).reshape(64, 96)
+    card = {"input": {"dtype": "float", "shape": [1, 3, "height", "width"]}}
+
+    def network(prob_map):
+        def run(pixels):
+            return prob_map(pixels.shape)
+
+        return ExportedNetwork(ExportedFile(Path("a.onnx"), "onnxruntime", card, lambda precision: run))
+
+    one, two = network(lambda shape: levels[: shape[2], : shape[3]])([np.zeros((64, 96, 3), np.uint8)] * 2)
+    assert np.array_equal(one, levels) and np.array_equal(two, levels)
+    for wrong in (lambda shape: levels[None, :64, :64], lambda shape: levels[:64, :32]):
+        with pytest.raises(UserError, match=r"a\.onnx: gives \(.*64.*\) instead of a map of \(1, 1, 64, 64\)"):
+            network(wrong)
+
+
 def test_device_and_precision_of_an_exported_file():
     def trained(runtime: str, precision: str = "fp32") -> LoadedModel:
         file = ExportedFile(Path("a.onnx"), runtime, {}, lambda precision: lambda images: images)
@@ -63,10 +81,11 @@ def test_device_and_precision_of_an_exported_file():
         where_to_run(trained("openvino"), "cpu", "fp16")
     with pytest.raises(UserError, match=r"device=mps: a\.onnx is run by openvino, on the CPU"):
         where_to_run(trained("openvino"), "mps", "auto")
-    for runtime in ("onnxruntime", "openvino"):
-        assert where_to_run(trained(runtime, "int8"), "auto", "auto") == (cpu, "int8")
-        with pytest.raises(UserError, match=r"precision=bf16: a\.onnx computes in int8"):
-            where_to_run(trained(runtime, "int8"), "auto", "bf16")
+    for runtime, own in itertools.product(("onnxruntime", "openvino"), ("int8", "fp16")):
+        assert where_to_run(trained(runtime, own), "auto", "auto") == (cpu, own)
+        with pytest.raises(UserError, match=rf"precision=bf16: a\.onnx computes in {own}"):
+            where_to_run(trained(runtime, own), "auto", "bf16")
+    assert where_to_run(trained("onnxruntime", "fp16"), "auto", "fp16") == (cpu, "fp16")
 
 
 def test_a_missing_runtime_is_reported_with_its_extra(monkeypatch):
@@ -86,3 +105,8 @@ def test_the_exported_layers_compute_the_trained_function():
         wanted = net(image, with_thresh=False).prob_map
         assert torch.allclose(ExportNet(net)(image), wanted, atol=1e-5)
         assert torch.equal(ExportNet(net)(image.float()), ExportNet(net)(image))
+        half = ExportNet(net, half=True)(image[:1, :, :32, :32])  # a CPU is slow in float16
+        single = ExportNet(net)(image[:1, :, :32, :32])
+        assert half.dtype == torch.float32 and 0 < (half - single).abs().max() < 0.05
+        assert torch.equal(ExportNet(net, "hw")(image[:1]), ExportNet(net)(image[:1])[0, 0])
+        assert net.prob_head[0].weight.dtype == torch.float32

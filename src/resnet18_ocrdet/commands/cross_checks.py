@@ -64,7 +64,7 @@ def _export_contradictions(tree: Tree) -> list[str]:
     if precision != "fp32" and (tree["output"] or "").endswith(".pt2"):
         found.append(f"precision={precision} writes ONNX: output=….onnx")
     if tree["output_shape"] == "hw" and tree["input_dtype"] != "float":
-        found.append("output_shape=hw is for OpenCV's TextDetectionModel_DB, which passes floats: add input_dtype=float")
+        found.append("output_shape=hw is for OpenCV's TextDetectionModel_DB, which gives floats: add input_dtype=float")
     return found
 
 

@@ -96,9 +96,8 @@ def _write(
 ) -> Parity:
     """Write the file and compare it with the checkpoint."""
     net = load_dbnet(model, torch.device("cpu"))
-    program = trace(
-        net, contract.height, contract.width, cfg.input_dtype, cfg.dynamic_shapes, output_shape=cfg.output_shape
-    )
+    form = cfg.input_dtype, cfg.dynamic_shapes, cfg.output_shape
+    program = trace(net, contract.height, contract.width, *form, half=cfg.precision == "fp16")
     WRITERS[exported.suffix](program, card, exported)
     first = Predictor(TorchNetwork(net, Compute(torch.device("cpu"))), contract, Decoder.of(contract))
     if cfg.precision == "int8":
@@ -141,6 +140,8 @@ def _warnings(trained: Contract, contract: Contract, dynamic_shapes: bool) -> It
         yield f"WARNING: the checkpoint was trained at {before}, this file is for {now}: text has another size"
     if trained.resize != contract.resize:
         yield f"WARNING: images are resized by '{contract.resize}', the checkpoint's by '{trained.resize}'"
+    if contract.precision == "fp16":
+        yield "fp16: for GPUs and phones; a CPU is no faster with it, but with int8"
     if not dynamic_shapes:
         yield f"fixed size: the file takes one image of {now} at a time"
 
@@ -164,7 +165,7 @@ def _evenly_spaced(images: Sequence[Path], most: int) -> list[Path]:
 def _reason(parity: Parity, allowed: Tolerance) -> str:
     if parity.boxes < allowed.boxes:
         return f"at least {allowed.boxes} regions are needed to compare; use images with text as input="
-    remedy = "; use images like yours as input=, or precision=fp32" if allowed.boxes else ""
+    remedy = "; use images like yours as input=, or precision=fp32" if allowed != TOLERANCES["fp32"] else ""
     return (
         f"exported output differs beyond tolerance (a probability by {parity.largest:.1e}, allowed {allowed.prob:g}; "
         f"hmean {parity.hmean:.4f}, at least {allowed.hmean:g}){remedy}"

@@ -5,10 +5,11 @@ Legend: N images, H W pixels, multiples of 32.
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch.export import Dim, ExportedProgram
 from ..inference.backends import KEY
 from ..inference.exported import ExportedFile
 from ..model.dbnet import STRIDE, DBNet
+from ..model.layers import folded
 from .onnx_file import write_model
 
 InputDtype = Literal["uint8", "float"]
@@ -37,17 +39,20 @@ class ExportNet(nn.Module):
 
     Every runtime supports these; the function is that of the faster form in `model/fused_head.py`."""
 
-    def __init__(self, net: DBNet, output_shape: OutputShape = "n1hw") -> None:
+    def __init__(self, net: DBNet, output_shape: OutputShape = "n1hw", half: bool = False) -> None:
+        """half: compute in float16 between normalization and logits."""
         super().__init__()
-        self.net, self.output_shape = net, output_shape
+        self.normalize, self.output_shape = net.normalize, output_shape
+        self.dtype = torch.float16 if half else torch.float32
+        # A batch norm's variance may be 0 in float16, so it is folded first.
+        self.net = cast(DBNet, folded(copy.deepcopy(net)).half()) if half else net
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (N, 3, H, W) RGB, 0..255, uint8 or float32. Returns (N, 1, H, W), or (H, W) of one image, float32,
         0..1."""
-        normalize = self.net.normalize
-        features = self.net.backbone(image.float() * normalize.scale + normalize.shift)
-        logits: Tensor = self.net.prob_head(self.net.neck(features))
-        prob_map = logits.sigmoid()
+        pixels = image.float() * self.normalize.scale + self.normalize.shift
+        logits: Tensor = self.net.prob_head(self.net.neck(self.net.backbone(pixels.to(self.dtype))))
+        prob_map = logits.float().sigmoid()
         return prob_map.squeeze((0, 1)) if self.output_shape == "hw" else prob_map
 
 
@@ -58,8 +63,9 @@ def trace(
     input_dtype: InputDtype,
     dynamic_shapes: bool,
     output_shape: OutputShape = "n1hw",
+    half: bool = False,
 ) -> ExportedProgram:
-    """The graph of a network on the CPU, in float32.
+    """The graph of a network on the CPU. half: in float16, else float32.
 
     height, width: multiples of 32. dynamic_shapes: any number of images of any size, for "hw" one image of any size;
     else one image of that size."""
@@ -69,7 +75,7 @@ def trace(
     sides = [STRIDE * Dim(name, min=1, max=MAX_STRIDES) for name in ("rows", "columns")]
     axes: dict[int, Any] = {2: sides[0], 3: sides[1]} | ({0: Dim("batch")} if batch > 1 else {})
     shapes = {INPUT: axes} if dynamic_shapes else None
-    module = ExportNet(net, output_shape).eval()
+    module = ExportNet(net, output_shape, half).eval()
     return torch.export.export(module, (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
 
 

@@ -20,6 +20,7 @@ KEY = "resnet18_ocrdet"  # of the metadata in the file: the card as JSON
 FORMAT = 1  # of the card, and of the JSON file next to the exported one
 EXTRAS = {"onnxruntime": "export", "openvino": "openvino"}  # runtime -> the extra that installs it; preferred first
 PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
+REDUCED = ("int8", "fp16")  # of a file's own operations: they run in no other precision
 
 Opened = tuple[Mapping[str, str], Callable[[str], Run], Callable[[], None]]  # metadata; start and stop of ExportedFile
 

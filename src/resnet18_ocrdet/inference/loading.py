@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..model.bundled import EXPORTED
 from ..model.contract import Contract
 from ..model.metadata import Metadata, open_checkpoint
-from .backends import PRECISIONS, open_exported
+from .backends import PRECISIONS, REDUCED, open_exported
 from .exported import ExportedFile
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def exported_precision(model: LoadedModel, device: str, precision: str) -> str:
     path, runtime = model.path, model.exported.runtime
     if device not in ("auto", "cpu"):
         raise UserError(f"device={device}: {path} is run by {runtime}, on the CPU; use device=cpu, or a .pt")
-    if model.content["contract"].get("precision") == "int8":
-        if precision != "auto":
-            raise UserError(f"precision={precision}: {path} computes in int8; use precision=auto")
-        return "int8"
+    if (own := model.content["contract"].get("precision")) in REDUCED:
+        if precision not in ("auto", own):
+            raise UserError(f"precision={precision}: {path} computes in {own}; use precision=auto")
+        return str(own)
     able = PRECISIONS[runtime]
     if precision not in ("auto", *able):
         instead = "runtime=openvino, or a .pt" if precision == "bf16" else "or a .pt"
