@@ -37,12 +37,14 @@ class Totals:
     large: int = 0  # images, see `Prepared.is_large`
     enlarged: int = 0  # images, more than ENLARGE times
     surplus: int = 0  # images with more than max_candidates regions
+    blank: list[str] = field(default_factory=list)  # images that are nearly all of one colour
     errors: list[dict[str, str]] = field(default_factory=list)  # "image" and "error" of each one that failed
 
 
 def run(cfg: DictConfig, _: list[str]) -> int:
     """Detect as `cfg` says. Returns 0, or 1 if some images failed."""
     display = Display()
+    dpi = None if cfg.dpi == "auto" else int(cfg.dpi)
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
     everything, left_out, unread = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
@@ -61,10 +63,10 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             if folder.lost_corrections:
                 display.line(f"overwrite=true: {count(folder.lost_corrections, 'corrected LabelMe file')} replaced")
             skipped = f"{count(left_out, 'picture')} of earlier detections skipped" if left_out else None
-            display.lines([unread or None, skipped], "note: ")
+            display.lines([_paged(everything), unread or None, skipped], "note: ")
             began = time.perf_counter()
-            totals = _detect(predictor, folder, left, display)
-            label_files = write_formats(folder, mine, totals.errors)
+            totals = _detect(predictor, folder, left, display, dpi)
+            label_files = write_formats(folder, mine, totals.errors, dpi)
             display.line(f"{_summary(totals, label_files, time.perf_counter() - began)}; results in {folder.root}")
             display.lines(_notes(cfg, predictor, folder, totals))
             return 1 if totals.errors else 0
@@ -73,10 +75,16 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         return 1
 
 
-def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], display: Display) -> Totals:
+def _paged(items: list[Item]) -> str | None:
+    """A line about files with several pages, None if there are none."""
+    pages = [item.page for item in items if item.page is not None]
+    return f"{count(pages.count(1), 'file')} with {len(pages)} pages, each an image named FILE#PAGE" if pages else None
+
+
+def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], display: Display, dpi: int | None) -> Totals:
     totals = Totals()
     with folder.records.open("a", **TEXT_MODE) as records, display.progress("detect", len(left)) as advance:
-        for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size):
+        for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size, dpi):
             if isinstance(each, Failed):
                 totals.errors.append({"image": each.item.relative, "error": each.error})
             else:
@@ -87,6 +95,7 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
                 totals.large += each.is_large
                 totals.enlarged += each.scale > ENLARGE
                 totals.surplus += each.record.surplus > 0
+                totals.blank += [each.record.image] * each.record.blank
             advance()
     return totals
 
@@ -114,6 +123,8 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
             f"note: {count(totals.surplus, 'image')} with more regions than decode.max_candidates="
             f"{predictor.contract.max_candidates}, the least confident left out: choose a higher number"
         )
+    if totals.blank:
+        yield f"note: {count(len(totals.blank), 'image')} almost blank (first: {totals.blank[0]})"
     if totals.enlarged and cfg.checkpoint == BUNDLED:
         smaller = height * width > SMALL_SIZE * SMALL_SIZE
         remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
@@ -142,5 +153,6 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
         "precision": precision,
         "runtime": model.runtime,
         "tiling": cfg.tiling,
+        "dpi": cfg.dpi if cfg.dpi == "auto" else int(cfg.dpi),
     }
     return predictor, about

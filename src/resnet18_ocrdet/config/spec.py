@@ -21,6 +21,7 @@ TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "
 MORE = "…"
 PATTERNS = {  # words of a choice that stand for many
     "cuda:N": (r"cuda:\d+", "cuda:N"),
+    "int": (r"[1-9][0-9]{0,5}", "a whole number from 1 on"),
     "HxW": (r"\d+x\d+", "height x width, such as 416x416"),
     "i/n": (r"[1-9][0-9]*/[1-9][0-9]*", "i/n"),
 }

@@ -25,6 +25,7 @@ from ..runtime.regular_file import open_regular
 from ..structures import Image
 from .file_names import is_broken_link, is_folder_entry
 from .image_guard import END, JPEG, PILLOW_FAULTS, ImageFault, JpegHeader, check_size, opened, parse_jpeg, scan_count
+from .rgb import as_rgb
 
 T = TypeVar("T")
 
@@ -34,7 +35,6 @@ UNREAD_SUFFIXES = frozenset(  # of image files that are not read
     {".heic", ".heif", ".avif", ".jxl", ".pdf", ".svg", ".psd", ".dng", ".nef", ".cr2", ".hdr", ".exr"}
 )
 MAX_NAMED = 10  # files named in one message
-STRIP_PIXELS = 2**20  # of a large image, converted to RGB at once
 MAX_SCANS = 100  # of a JPEG; progressive ones have about ten
 SHOWN_BYTES = 16  # of a file that is not an image; enough to recognise "<html" or a zip
 
@@ -64,14 +64,19 @@ _KNOWN_STARTS = {  # first bytes, to name the format of a damaged file
 def read_image(path: Path, reduce: int = 1) -> Image:
     """Read one image as (H, W, 3) uint8 RGB.
 
-    Grey becomes three equal channels, transparency is blended with white, 16 bits are scaled to 8 (65535 to 255), of an
-    animation the first frame is read. The EXIF orientation is applied.
+    Grey becomes three equal channels, transparency is laid on white, or on black or grey where white would hide the
+    content (`data/rgb.py`), 16 bits are scaled to 8 (65535 to 255), of several pages or frames the first is read
+    (`data/pages.py` reads the others). The EXIF orientation is applied.
     reduce: 2, 4 or 8 decodes a JPEG with its sides divided by it, rounded up, which is cheaper: each pixel covers
     reduce×reduce pixels. Other formats are returned at full size, as are rotated JPEGs whose sides are not divisible
     (their squares would not start at the first pixel).
     Raises ImageFault, with the file's name, if it cannot be opened, is empty, not an image, too large, or truncated."""
     with open_image(path) as file:
-        raw = file.read()
+        return decode_image(path, file.read(), reduce)
+
+
+def decode_image(path: Path, raw: bytes, reduce: int = 1) -> Image:
+    """As `read_image`, from the bytes of a file; path: named in messages."""
     is_jpeg = raw.startswith(JPEG)  # always 8 bits and opaque: decoded to RGB directly
     header = parse_jpeg(raw) if is_jpeg else JpegHeader(None, 0)
     size = header.size or _from_header(path, raw, lambda image: (image.height, image.width), None)
@@ -100,7 +105,7 @@ def read_image(path: Path, reduce: int = 1) -> Image:
     check_size(path, *pixels.shape[:2])  # OpenCV may find another size than the header
     if pixels.dtype not in (np.uint8, np.uint16):
         raise ImageFault(f"{path}: pixels are {pixels.dtype}; only 8 and 16 bits have a defined white", "IM060")
-    return np.asarray(pixels, np.uint8) if is_jpeg else _as_rgb(pixels)
+    return np.asarray(pixels, np.uint8) if is_jpeg else as_rgb(pixels)
 
 
 def _from_header(path: Path, raw: bytes, read: Callable[[PIL.Image.Image], T], otherwise: T) -> T:
@@ -182,38 +187,6 @@ def rotate_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in MIRRORED_Y:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _as_rgb(pixels: NDArray[Any]) -> Image:
-    """Convert (H, W) or (H, W, 3 or 4), 8 or 16 bits, to (H, W, 3) RGB, in strips: a pixel needs 60 bytes meanwhile.
-
-    An alpha plane of zeros is unused: some BMP writers leave one."""
-    height, width = pixels.shape[:2]
-    if pixels.shape[2:] == (4,) and not _to_uint8(pixels[..., 3].max(keepdims=True)).any():
-        pixels = pixels[..., :3]
-    rgb = np.empty((height, width, 3), np.uint8)
-    rows = max(1, STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        rgb[top : top + rows] = _to_rgb(_to_uint8(pixels[top : top + rows]))
-    return rgb
-
-
-def _to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16 bits to 8, rounding: 65535 becomes 255."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _to_rgb(pixels: NDArray[np.uint8]) -> Image:
-    """Convert grey, BGR, or BGRA blended with white to (H, W, 3) RGB."""
-    if pixels.ndim == 2:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-    rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
-    if pixels.shape[2] == 3:
-        return rgb
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)  # at most 255 * 255 + 127: fits
 
 
 def _fault_of_opencv(path: Path, error: cv2.error) -> ImageFault:

@@ -25,7 +25,7 @@ OF_IMAGE = {  # folder -> names of its files, with the image's in group 1
     TEXTS: re.compile(r"res_(.+)\.txt", re.DOTALL),
     PICTURES: re.compile(r"(.+)\.jpg", re.DOTALL),
     CROPS: re.compile(r"(.+)_\d{4,}\.jpg", re.DOTALL),
-    LABEL_FILES: re.compile(r"(.+)\.json", re.DOTALL),
+    LABEL_FILES: re.compile(r"(.+)\.(?:json|png)", re.DOTALL),  # a page has a picture, other images a link
 }
 RECORD_FILE = re.compile(r"detections(\.\d+-of-\d+)?\.jsonl?")
 ERROR_FILE = re.compile(r"errors(\.\d+-of-\d+)?\.json")
@@ -36,11 +36,32 @@ TEXT_MODE: Any = {"encoding": "utf-8", "errors": "backslashreplace"}  # names th
 
 
 class Item(NamedTuple):
-    """An input image of a call."""
+    """An input image of a call: a file, or a page of one."""
 
     path: Path
-    relative: str  # below the input folder, with "/"
+    relative: str  # below the input folder, with "/"; with the page, see `numbered`
     result: Path  # name of its results, below txt/ and vis/
+    page: int | None = None  # from 1 on; None: the file has one page
+    fault: str = ""  # why the file cannot be read, if that is known
+
+    def older_names(self) -> set[Path]:
+        """Names that its results had, or may have had, when the input held other files, or the file other pages."""
+        names = {self.result.with_name(self.path.stem)}
+        if self.page is not None:
+            names |= {self.result.with_name(name) for name in (self.path.name, numbered(self.path.stem, self.page))}
+        return names
+
+    def document(self) -> Path | None:
+        """The part of `result` that all pages of its file share. None if the file cannot be read: pages of it that were
+        done before stay."""
+        if self.fault:
+            return None
+        return self.result if self.page is None else self.result.with_name(self.result.name.rpartition("#")[0])
+
+
+def numbered(name: str, page: int) -> str:
+    """The name of a page: scan#2."""
+    return f"{name}#{page}"
 
 
 class ImageFiles:
@@ -63,6 +84,10 @@ class ImageFiles:
     def label_file(self, name: Path) -> Path:
         """Its label file for LabelMe."""
         return self.root / LABEL_FILES / name.parent / f"{name.name}.json"
+
+    def page_picture(self, item: Item) -> Path:
+        """The picture of a page, beside its label file."""
+        return self.label_file(item.result).with_name(f"{item.result.name}.png")
 
     def write(self, item: Item, image: Image, detections: list[Detection]) -> None:
         """All files of one image, or none. Raises UserError if its name is too long for them, OSError for the disk."""

@@ -74,6 +74,8 @@ class ResultFolder:
         self.files = ImageFiles(self.manifest, "vis" in formats, "crops" in formats)
         self.lost_corrections = 0  # LabelMe files corrected by hand that `overwrite` replaces
         self._existing: dict[Path, list[Path]] = {}
+        self._names = {item.result for item in everything}
+        self._documents = {item.document() for item in everything}
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -137,18 +139,26 @@ class ResultFolder:
         """Existing files of the images that are not done, and files under names that are no longer used.
 
         A LabelMe file only if its image changed. replaced: images whose file is another one now."""
-        names = {item.result for item in self.everything}
         old: list[Path] = []
         for item in todo:
             existing = self._existing.get(item.result, ())
             old += [path for path in existing if item.relative in replaced or not is_label_file(self.root, path)]
         for item in mine:
-            short = item.result.with_name(item.path.stem)  # its name before another image had the same stem
-            old += self._existing.get(short, ()) if short not in names else ()
+            for name in item.older_names() - self._names:
+                old += self._existing.get(name, ())
+        first = {item.document() for item in mine if item.page in (None, 1)}
+        old += chain.from_iterable(paths for name, paths in self._existing.items() if self._gone_from(name) in first)
         if "labelme" in self.formats:  # one that this command wrote stays, corrected or not
             files = (self.files.label_file(item.result) for item in mine)
             old += [file for file in files if os.path.lexists(file) and not self.manifest.lists(file)]
         return old
+
+    def _gone_from(self, name: Path) -> Path | None:
+        """The document of a page that it no longer has, None for other names."""
+        stem, mark, page = name.name.rpartition("#")
+        if name in self._names or not (stem and mark and page.isdecimal()):
+            return None
+        return document if (document := name.with_name(stem)) in self._documents else None
 
     def _refuse_foreign(self) -> None:
         """Raises UserError for results of other settings or images, and for files that this call would replace."""
@@ -160,8 +170,10 @@ class ResultFolder:
                 existing.insert(0, self.root / SETTINGS)
             if (first := next(chain(existing, *self._existing.values()), None)) is not None:
                 raise self._refusal(f"{first.relative_to(self.root)} was not written by this command")
-        names = {name for item in self.everything for name in (item.result, item.result.with_name(item.path.stem))}
-        unknown = chain.from_iterable(paths for name, paths in self._existing.items() if name not in names)
+        names = self._names.union(*(item.older_names() for item in self.everything))
+        unknown = chain.from_iterable(
+            paths for name, paths in self._existing.items() if name not in names and not self._gone_from(name)
+        )
         others = sorted(path for path in unknown if not is_label_file(self.root, path))
         if others:
             raise self._refusal(

@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..data.image_guard import ImageFault
+from ..data.pages import PageReader
 from ..geometry.polygon import area
 from ..runtime.atomic_write import staging_folder
 from ..runtime.manifest import digest_of
+from ..viz import draw
 from .files import ImageFiles, Item
 from .folder import ResultFolder
 from .records import ImageRecord, lines_at, read_records
@@ -24,11 +28,14 @@ from .records import ImageRecord, lines_at, read_records
 CLASS = "text"  # the only one
 
 
-def write_formats(folder: ResultFolder, mine: Sequence[Item], errors: list[dict[str, str]]) -> int:
+def write_formats(
+    folder: ResultFolder, mine: Sequence[Item], errors: list[dict[str, str]], dpi: int | None = None
+) -> int:
     """Write detections.json in the order of the images, errors.json, and the formats; returns new LabelMe files.
 
     Records are copied line by line: all of them may not fit into memory. mine: the images of this call. errors: "image"
-    and "error" of each one that failed. Raises OSError."""
+    and "error" of each one that failed; pages that cannot be read again are added. dpi: see `detect_all`. Raises
+    OSError."""
     offsets = {record.image: offset for record, offset in read_records(folder.records)}
     done = [item for item in mine if item.relative in offsets]
 
@@ -40,13 +47,10 @@ def write_formats(folder: ResultFolder, mine: Sequence[Item], errors: list[dict[
         yield from _separated(lines())
         yield f'], "errors": {json.dumps(errors, ensure_ascii=False)}}}'
 
+    label_files = _write_label_files(folder, zip(done, lines(), strict=True), errors, dpi)
     folder.write_whole(f"detections{folder.tag}.json", detections())
     if "coco" in folder.formats:
         folder.write_whole(f"coco{folder.tag}.json", _coco(lambda: map(ImageRecord.from_json, lines())))
-    label_files = 0
-    if "labelme" in folder.formats:
-        for item, line in zip(done, lines(), strict=True):
-            label_files += _write_label_file(folder.files, item, ImageRecord.from_json(line))
     folder.write_whole(f"errors{folder.tag}.json", [json.dumps(errors, ensure_ascii=False, indent=1)])
     return label_files
 
@@ -96,14 +100,34 @@ def _annotations(records: Iterable[ImageRecord]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord) -> bool:
-    """Write the label file of an image unless it exists, and link the image next to it; returns whether it was written.
+def _write_label_files(
+    folder: ResultFolder, records: Iterable[tuple[Item, str]], errors: list[dict[str, str]], dpi: int | None
+) -> int:
+    """Write the label files that do not exist, with the image next to each; returns their number."""
+    if "labelme" not in folder.formats:
+        return 0
+    written = 0
+    with closing(PageReader(dpi)) as reader:
+        for item, line in records:
+            try:
+                written += _write_label_file(folder.files, item, ImageRecord.from_json(line), reader)
+            except ImageFault as fault:
+                errors.append({"image": item.relative, "error": str(fault)})
+    return written
+
+
+def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord, reader: PageReader) -> bool:
+    """Write the label file of an image unless it exists, and next to it a link to the image, or the picture of a page;
+    returns whether it was written.
 
     The folder can then be opened in LabelMe, and trained on."""
     label_file = files.label_file(item.result)
     label_file.parent.mkdir(parents=True, exist_ok=True)
-    image = label_file.parent / item.path.name
-    _link(files, image, item.path.resolve())
+    if item.page is None:
+        image = label_file.parent / item.path.name
+        _link(files, image, item.path.resolve())
+    elif not (image := files.page_picture(item)).exists():
+        files.manifest.put(image, draw.encode(".png", reader.read(item.path, item.page).image))
     if label_file.exists():
         return False
     text = json.dumps(_labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)

@@ -7,11 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import NamedTuple, TypeAlias
 
 import cv2
 
-from ..data.image_io import read_image
+from ..data.pages import PageReader
+from ..data.rgb import is_blank
 from ..errors import UserError
 from ..inference.postprocess import Decoded
 from ..inference.predictor import Predictor, Prepared
@@ -34,6 +36,8 @@ class Ready(NamedTuple):
     status: os.stat_result
     prepared: Prepared
     seconds: float
+    blank: bool
+    dpi: float | None  # of a page of a PDF
 
 
 class Done(NamedTuple):
@@ -55,14 +59,18 @@ class Failed(NamedTuple):
 Outcome: TypeAlias = Done | Failed
 
 
-def detect_all(predictor: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1) -> Iterator[Outcome]:
+def detect_all(
+    predictor: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1, dpi: int | None = None
+) -> Iterator[Outcome]:
     """Detect on every image, in order. A failure affects its own image only.
 
     write: called with each image and its regions, in another thread. batch_size: the most images of one canvas size
-    that go through the network together. Images are kept in memory only while they are processed."""
-    with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
+    that go through the network together. dpi: of the pages of a PDF, see `PageReader`. Images are kept in memory only
+    while they are processed."""
+    reader = PageReader(dpi)
+    with closing(reader), ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
         waiting: deque[Future[list[Outcome]]] = deque()
-        for batch in _batches(_read_ahead(readers, predictor, items, AHEAD + batch_size), batch_size):
+        for batch in _batches(_read_ahead(readers, reader, predictor, items, AHEAD + batch_size), batch_size):
             waiting.append(_run(predictor, batch, write, writer))
             if len(waiting) > 1:
                 yield from waiting.popleft().result()
@@ -71,28 +79,31 @@ def detect_all(predictor: Predictor, items: Sequence[Item], write: Write, batch_
 
 
 def _read_ahead(
-    readers: ThreadPoolExecutor, predictor: Predictor, items: Sequence[Item], ahead: int
+    readers: ThreadPoolExecutor, reader: PageReader, predictor: Predictor, items: Sequence[Item], ahead: int
 ) -> Iterator[Ready | Failed]:
     """Each image in order, at most `ahead` of them in advance."""
     reading: deque[Future[Ready | Failed]] = deque()
     for item in items:
-        reading.append(readers.submit(_read, predictor, item))
+        reading.append(readers.submit(_read, reader, predictor, item))
         if len(reading) > ahead:
             yield reading.popleft().result()
     while reading:
         yield reading.popleft().result()
 
 
-def _read(predictor: Predictor, item: Item) -> Ready | Failed:
+def _read(reader: PageReader, predictor: Predictor, item: Item) -> Ready | Failed:
+    if item.fault:
+        return Failed(item, item.fault)
     began = time.perf_counter()
     try:
         status = item.path.stat()
-        prepared = predictor.prepare(read_image(item.path))
+        image, dpi = reader.read(item.path, item.page or 1)
+        prepared = predictor.prepare(image)
     except OSError as error:
         return Failed(item, f"{item.path}: cannot be read ({error.strerror})")
     except FAULTS as error:
         return _failed(item, error)
-    return Ready(item, status, prepared, time.perf_counter() - began)
+    return Ready(item, status, prepared, time.perf_counter() - began, is_blank(image), dpi)
 
 
 def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready] | Failed]:
@@ -144,7 +155,9 @@ def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Wr
         detections, stages = decode()
         seconds = ready.seconds + share + time.perf_counter() - began
         write(item, prepared.image, detections)
-        record = ImageRecord.of(item.relative, prepared.image, detections, seconds, ready.status, stages.surplus)
+        record = ImageRecord.of(
+            item.relative, prepared.image, detections, seconds, ready.status, stages.surplus, ready.blank, ready.dpi
+        )
         return Done(item, record, prepared.is_large, prepared.scale)
     except FAULTS as error:
         return _failed(item, error)

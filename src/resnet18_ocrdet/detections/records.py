@@ -37,6 +37,8 @@ class ImageRecord:
     bytes: int  # of the file
     modified_ns: int
     surplus: int = 0  # regions left out, see `DecodeStats`
+    blank: bool = False  # nearly all of one colour
+    dpi: float | None = None  # at which a page of a PDF was rendered
 
     @classmethod
     def of(
@@ -47,6 +49,8 @@ class ImageRecord:
         seconds: float,
         status: os.stat_result,
         surplus: int,
+        blank: bool = False,
+        dpi: float | None = None,
     ) -> ImageRecord:
         """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. status: of the file when it was read."""
         return cls(
@@ -60,6 +64,8 @@ class ImageRecord:
             bytes=status.st_size,
             modified_ns=status.st_mtime_ns,
             surplus=surplus,
+            blank=blank,
+            dpi=None if dpi is None else round(dpi, 2),
         )
 
     @classmethod
@@ -115,7 +121,9 @@ def _is_record(value: Any) -> bool:
         return False
     if not all(type(value.get(key)) is int for key in (*SIDES, *STAMP)) or min(value[key] for key in SIDES) < 1:
         return False
-    if type(value.get("surplus", 0)) is not int:
+    if type(value.get("surplus", 0)) is not int or type(value.get("blank", False)) is not bool:
+        return False
+    if (dpi := value.get("dpi")) is not None and not is_number(dpi):
         return False
     lists: list[Any] = [value.get(key) for key in LISTS]
     if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:
