@@ -324,4 +324,4 @@ def test_a_damaged_second_page_does_no_harm(tmp_path):
     (second,) = struct.unpack_from("<I", data, first + 2 + 12 * entries)
     struct.pack_into("<H", data, second + 2, 999)  # the tag of its width becomes an unknown one
     path.write_bytes(data)
-    assert pages_of(path) == 1 and read_image(path).shape == (20, 30, 3)
+    assert pages_of(path) == 2 and read_image(path).shape == (20, 30, 3)

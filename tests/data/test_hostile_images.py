@@ -20,7 +20,7 @@ import PIL.Image
 import pytest
 
 from resnet18_ocrdet.check.image_stats import measure_image
-from resnet18_ocrdet.data import image_io
+from resnet18_ocrdet.data import rgb
 from resnet18_ocrdet.data.image_guard import ImageFault, parse_jpeg
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import IMAGE_SUFFIXES, read_image
@@ -175,7 +175,7 @@ def test_conversion_in_strips_gives_the_same_pixels(
         pixels[:12, :, 3] = 0  # in some strips only
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     whole = read_image(tmp_path / "a.png")
-    monkeypatch.setattr(image_io, "STRIP_PIXELS", 40)
+    monkeypatch.setattr(rgb, "STRIP_PIXELS", 40)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), whole)
 
 

@@ -19,7 +19,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
-PDF_PAGES = [words(f"Page {page}", 40, y=90) for page in range(1, 4)]
+PDF_PAGES = [words(str(page), 40, x=30, y=30) for page in range(1, 4)]
 
 
 def scenes(number: int) -> list[np.ndarray]:
@@ -33,7 +33,7 @@ def call(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     fill(tmp_path / "in", 1)
     write_pages(tmp_path / "in/scan.tif", scenes(3))
-    (tmp_path / "in/doc.pdf").write_bytes(pdf(PDF_PAGES, size=(200, 150)))
+    (tmp_path / "in/doc.pdf").write_bytes(pdf(PDF_PAGES, size=(96, 72)))
 
     def detect(*more: str) -> tuple[int, str]:
         words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0"]
@@ -60,8 +60,8 @@ def test_every_page_is_a_result_and_a_second_call_continues(call):
         status = Path("in", name.partition("#")[0]).stat()
         assert (record["bytes"], record["modified_ns"]) == (status.st_size, status.st_mtime_ns)
         assert (record["dpi"] is not None) == name.startswith("doc")
-    # 32 px for 40 pt would be 57.6 dpi, at least 96: 150 · 96 / 72 = 200
-    assert (found["doc.pdf#2"]["dpi"], found["doc.pdf#2"]["height"], found["doc.pdf#2"]["width"]) == (96, 200, 267)
+    # 32 px for 40 pt would be 57.6 dpi, at least 96: 72 pt are an inch
+    assert (found["doc.pdf#2"]["dpi"], found["doc.pdf#2"]["height"], found["doc.pdf#2"]["width"]) == (96, 96, 128)
     content = json.loads(Path("out/detections.json").read_text())
     jsonschema.validate(content, json.loads((Path(__file__).parents[2] / "docs/detections.schema.json").read_text()))
 
@@ -115,7 +115,7 @@ def test_pages_can_be_corrected_and_trained_on(call):
         for name, image in zip(RESULTS, NAMES, strict=True)
     }
     assert regions == expected
-    assert read_image(Path("out/labelme/doc#2.png")).shape == (200, 267, 3)
+    assert read_image(Path("out/labelme/doc#2.png")).shape == (96, 128, 3)
     names = [image["file_name"] for image in json.loads(Path("out/coco.json").read_text())["images"]]
     assert names == NAMES
     corrected = Path("out/labelme/scan#2.json")
@@ -126,18 +126,18 @@ def test_pages_can_be_corrected_and_trained_on(call):
 
 
 def test_the_resolution_is_a_setting_of_the_results(call):
-    assert call("dpi=144", "vis=false")[0] == 0
-    assert records(Path("out"))["doc.pdf#1"]["height"] == 300
+    assert call("dpi=48", "vis=false")[0] == 0
+    assert records(Path("out"))["doc.pdf#1"]["height"] == 48
     code, text = call("vis=false")
-    assert code == 2 and "dpi 144 → auto" in text
+    assert code == 2 and "dpi 48 → auto" in text
     code, text = call("dpi=none")
     assert code == 2 and "dpi" in text
 
 
 def test_pdfs_that_cannot_be_read_are_listed_and_nothing_is_lost(call, monkeypatch):
     Path("in/locked.pdf").write_bytes(pdf(PDF_PAGES, password="secret"))
-    Path("in/cut.pdf").write_bytes(pdf(PDF_PAGES)[:300])
-    Path("in/half.pdf").write_bytes(pdf(PDF_PAGES, size=(200, 150)).replace(b" 6 0 R", b" 99 0 R"))  # page 2 of 3
+    Path("in/cut.pdf").write_bytes(pdf(PDF_PAGES)[:200])
+    Path("in/half.pdf").write_bytes(pdf(PDF_PAGES, size=(96, 72)).replace(b" 6 0 R", b" 99 0 R"))  # page 2 of 3
     code, text = call("vis=false")
     assert code == 1 and "Traceback" not in text
     errors = json.loads(Path("out/errors.json").read_text())

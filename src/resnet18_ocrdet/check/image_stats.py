@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from ..data.error_policy import RecordsBySplit
-from ..data.image_guard import PILLOW_FAULTS, ImageFault, opened
+from ..data.image_guard import ImageFault
 from ..data.image_io import read_image
+from ..data.pages import page_count
 from ..data.record import LabelRecord
 from ..geometry.polygon import is_polygon
 from ..runtime.machine import available_cores
-from ..runtime.regular_file import open_regular
 from .curvature import is_curved
 from .sharpness import GreyLevels, TextQuality, grey_levels, grey_of, scaled_down, text_quality
 
@@ -25,8 +25,6 @@ THUMB_SIDE = 32  # px
 MAX_REGIONS = 60  # measured per image, evenly chosen: a page of text has hundreds
 MAX_THREADS = 8
 CONSTANT_RANGE = 6  # levels: JPEG noise on a uniform area
-
-_PAGED = (b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"\x89PNG")  # signatures of formats that may hold several images
 
 
 class ImageStats(NamedTuple):
@@ -102,10 +100,6 @@ def care_regions(record: LabelRecord) -> list[int]:
 def pages_of(path: Path) -> int:
     """Number of images in a file; 1 if that is unknown."""
     try:
-        with open_regular(path) as file:
-            if not file.read(4).startswith(_PAGED):
-                return 1
-            with opened(path, file) as image:
-                return int(getattr(image, "n_frames", 1))
-    except (*PILLOW_FAULTS, ImageFault):
+        return page_count(path)
+    except ImageFault:
         return 1
