@@ -59,6 +59,20 @@ def test_regions_beyond_the_limit_are_announced(tiny_run):
         assert len(Detector(checkpoint, **settings, max_candidates=1)(image)) == 1
 
 
+def test_numpy_scalars_are_settings(tiny_run: Path):
+    checkpoint = tiny_run / "checkpoints/last.pt"
+    size = (np.int64(96), np.uint16(128))
+    settings = {"box_thresh": np.float32(0.5), "unclip_ratio": np.float64(1.25), "max_candidates": np.int32(7)}
+    contract = Detector(checkpoint, input_size=size, shape=np.str_("polygon"), **settings).contract  # type: ignore[arg-type]
+    assert (contract.height, contract.width, contract.shape) == (96, 128, "polygon")
+    assert [getattr(contract, name) for name in settings] == [0.5, 1.25, 7]
+    json.dumps(contract.to_dict())
+    wrong = (np.float32(7), np.float32("nan"), np.bool_(True), np.array([0.5]), np.datetime64("2020"))
+    for value in wrong:
+        with pytest.raises(ValueError, match="box_thresh="):
+            Detector(checkpoint, box_thresh=value)
+
+
 def test_invalid_arguments_are_refused(detector: Detector, tmp_path: Path):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3))):
         with pytest.raises(ValueError, match=r"an image is \(height, width, 3\) uint8 RGB, got \("):

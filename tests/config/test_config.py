@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,7 @@ from resnet18_ocrdet import __version__
 from resnet18_ocrdet.commands.job import Job
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.config.library import COMMANDS, Library, all_leaves, conf_dir, train_keys
+from resnet18_ocrdet.config.values import convert
 from resnet18_ocrdet.errors import UserError
 
 OPTION_FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().glob("*/*.yaml"))
@@ -255,3 +257,19 @@ def test_nothing_heavy_is_imported(words: list[str], code: int):
 def test_help_does_without_hydra():
     script = SLIM.replace('"torch"', '"torch", "hydra", "omegaconf"')
     assert subprocess.run([sys.executable, "-c", script, "train", "--help"], capture_output=True).returncode == 0
+
+
+def test_numpy_scalars_are_plain_values():
+    keys = train_keys()
+    for name, value, plain in (
+        ("train.compile", np.bool_(True), True),
+        ("train.epochs", np.int64(3), 3),
+        ("train.epochs", np.float32(3), 3),
+        ("optimizer.lr", np.float64(0.25), 0.25),
+        ("optimizer.lr", np.int8(1), 1.0),
+    ):
+        typed = convert(value, keys[name])
+        assert typed == plain and type(typed) is type(plain)
+    for name, value in (("train.compile", np.int64(1)), ("train.epochs", np.bool_(True)), ("train.epochs", np.ones(1))):
+        with pytest.raises(ValueError, match="needs "):
+            convert(value, keys[name])

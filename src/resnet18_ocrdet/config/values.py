@@ -15,7 +15,10 @@ PAIR = re.compile(r"([0-9]+)[xX×]([0-9]+)")
 
 
 def convert(value: Any, key: Key) -> Any:
-    """The value in its declared type. Raises ValueError that says what the key needs."""
+    """The value in its declared type. A NumPy scalar counts as the plain number or bool.
+
+    Raises ValueError that says what the key needs."""
+    value = _plain(value)
     if value is None and key.optional:
         return None
     if key.rule.path and value == "":
@@ -28,13 +31,19 @@ def convert(value: Any, key: Key) -> Any:
     return typed
 
 
+def _plain(value: Any) -> Any:
+    """The value of a NumPy scalar, without importing NumPy for the others."""
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if is_scalar else value
+
+
 def _cast(value: Any, kind: Any, alone: bool) -> Any:
     """The value as `kind`, or None where it is not one. alone: the key takes no other type."""
     if get_origin(kind) is tuple:
         parts = get_args(kind)
         if not isinstance(value, list | tuple) or len(value) != len(parts):
             return None
-        typed = [_cast(item, part, alone) for item, part in zip(value, parts, strict=True)]
+        typed = [_cast(_plain(item), part, alone) for item, part in zip(value, parts, strict=True)]
         return None if None in typed else typed
     if kind in (bool, list):
         return value if isinstance(value, kind) else None

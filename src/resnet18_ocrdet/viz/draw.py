@@ -5,18 +5,22 @@ Legend: H W pixels. Images are RGB uint8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.polygon import offsets, text_sizes
 from ..structures import Image, Polygon
 
 FOUND = (0, 200, 0)
 LABEL = (255, 160, 0)
 DONT_CARE = (150, 150, 150)
+HEIGHT_OF_LINE = 16  # px of text for each px of its outline
+VISIBLE_PX = 3  # a line of large text in any image
+MAX_LINE_SHARE = 1 / 500  # of the longer side of the image, for the thickest lines
 MAX_JPEG_SIDE = 65_500  # the format's limit
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
@@ -24,12 +28,31 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 def outline(
     image: Image, polygons: Iterable[Polygon], color: tuple[int, int, int] = FOUND, thickness: int = 0
 ) -> Image:
-    """Draw closed outlines on a copy. thickness: px; 0 depends on the image size."""
+    """Draw closed outlines on a copy.
+
+    thickness: px, with the outline in the middle of the line; 0: by the height of the text in each outline, with the
+    line around the outline, so that no letter is covered."""
     drawn = image.copy()
-    thickness = thickness or max(1, round(max(image.shape[:2]) / 500))
-    corners = [np.rint(polygon).astype(np.int32) for polygon in polygons]
-    cv2.polylines(drawn, corners, True, color, thickness, cv2.LINE_AA)
+    if thickness:
+        corners = [np.rint(polygon).astype(np.int32) for polygon in polygons]
+        cv2.polylines(drawn, corners, True, color, thickness, cv2.LINE_AA)
+        return drawn
+    for corner_points, width in _around(list(polygons), *image.shape[:2]):
+        cv2.polylines(drawn, [corner_points], True, color, width, cv2.LINE_AA)
     return drawn
+
+
+def _around(polygons: Sequence[Polygon], height: int, width: int) -> Iterator[tuple[NDArray[np.int32], int]]:
+    """A line around each polygon, within the image where the polygon is, and its thickness in px."""
+    most = max(VISIBLE_PX, round(max(height, width) * MAX_LINE_SHARE))
+    lines = np.rint(text_sizes(polygons)[0] / HEIGHT_OF_LINE).clip(1, most) if polygons else np.zeros(0)
+    # OpenCV draws (line + 1) // 2 px on each side of the middle, none for a line of 1, and blurs one more
+    grown = offsets(polygons, (lines + 1) // 2 + 1 + (lines > 1))
+    for polygon, line, around in zip(polygons, lines.astype(int).tolist(), grown, strict=True):
+        low = np.minimum(0, np.floor(polygon.min(axis=0)))
+        high = np.maximum((width - 1, height - 1), np.ceil(polygon.max(axis=0)))
+        points = around if len(around) else np.rint(polygon)  # without an area, nothing can be put around it
+        yield np.clip(points, low, high).astype(np.int32), line
 
 
 def labels(image: Image, polygons: Sequence[Polygon], ignore: NDArray[np.bool_]) -> Image:
