@@ -46,7 +46,8 @@ class Detector:
         input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
         `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize). tiling: also
         use tiles of images that would be shrunk to less than half.
-        Raises UserError for a checkpoint or device that cannot be used, ValueError for an invalid setting."""
+        Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint or device that
+        cannot be used, ValueError for an invalid setting."""
         keys = train_keys()  # the rules of the command line
         device, precision = _converted(keys["device"], device), _converted(keys["precision"], precision)
         known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
@@ -64,6 +65,8 @@ class Detector:
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
         self.contract = Contract.from_dict(model.content["contract"] | changed)
         self._predictor, self.precision = open_predictor(model, self.contract, device, precision, tiling)
+        if (note := self._predictor.network.note) is not None:
+            warnings.warn(note, stacklevel=2)
 
     def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.

@@ -145,6 +145,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     contract = contract_of(model.content, cfg)
     display.lines([model.adopted])
     predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto")
+    display.lines([predictor.network.note], "note: ")
     about = {
         "version": FORMAT_VERSION,
         "checkpoint": BUNDLED if cfg.checkpoint == BUNDLED else checkpoint.as_posix(),

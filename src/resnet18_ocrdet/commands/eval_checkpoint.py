@@ -100,6 +100,9 @@ class CheckpointScorer:
         rank = world.local_rank if world.size > 1 else None
         device, wanted = where_to_run(self.model, self.cfg.device, self.cfg.precision, rank)
         precision = choose_precision(wanted, device)
+        compute = Compute(device, precision, world)
+        if self.model.exported is None:
+            display.lines([compute.note], "note: ")
         loader = self._loader(device, display, world)  # its processes start while torchvision is imported
         model = build.build_network(self.model, device, contract, precision)
         criterion = None if self.model.exported is not None else build.instantiate(self.saved.loss)
@@ -118,7 +121,7 @@ class CheckpointScorer:
                 advance(len(batch.names))
 
             try:
-                result = evaluate(model, loader, criterion, decoder.trace, Compute(device, precision, world), watch)
+                result = evaluate(model, loader, criterion, decoder.trace, compute, watch)
             except (LoaderDied, UserError) as error:
                 reason = error.advice("workers") if isinstance(error, LoaderDied) else str(error)
                 world.report_error(reason)  # at once: the other processes end this one when they notice

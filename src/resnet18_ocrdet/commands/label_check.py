@@ -44,6 +44,7 @@ class LabelAuditor:
         unlabelled = {finding.image for finding in reading.report.of("GT001", "GT006")}
         records = [r for part in reading.splits.values() for r in part if r.image_path not in unlabelled]
         display.lines([self.model.adopted])
+        display.lines([self.predictor.network.note], "note: ")
         train_overlap = records_in_training(self.model.content, self.contract, records)
         if train_overlap is None:
             display.line(f"note: the training images of {self.name} are unavailable; overlap not checked")

@@ -62,6 +62,7 @@ def assemble(
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute = Compute(device, choose_precision(cfg.precision, device), world)
+    display.lines([compute.note], "note: ")
     chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)

@@ -45,6 +45,7 @@ class ExportedNetwork:
     """Canvases to probability maps. Threads may share it."""
 
     batch_size = 1  # a CPU is not faster with more images at a time
+    note: str | None = None  # see `Compute.note`; a runtime computes what it does not have in fp32
 
     def __init__(self, file: ExportedFile, precision: str = "fp32") -> None:
         """precision: one that the runtime supports. Raises UserError for a file whose first output is not a map."""

@@ -32,6 +32,7 @@ class TorchNetwork:
         """model: a DBNet on the device of `compute`; a copy with folded batch norms is used."""
         self.model, self.compute = folded(model), compute
         self.batch_size = GPU_BATCH if compute.device.type == "cuda" else 1
+        self.note = compute.note
 
     @torch.inference_mode()
     def __call__(self, canvases: Sequence[Image]) -> list[ProbMap]:

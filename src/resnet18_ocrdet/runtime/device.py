@@ -11,6 +11,8 @@ from torch import Tensor
 from ..errors import UserError
 from .distributed import World
 
+FP16_CPU = ("avx512_fp16", "amx_fp16", "fp16_arith")  # capabilities of CPUs that compute in it; others emulate it
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -24,6 +26,16 @@ class Compute:
         """The context the network runs in."""
         reduced = torch.float16 if self.precision == "fp16" else torch.bfloat16
         return torch.autocast(self.device.type, reduced, enabled=self.precision in ("bf16", "fp16"))
+
+    @property
+    def note(self) -> str | None:
+        """A line for the user if the precision makes this device much slower than fp32."""
+        if self.precision != "fp16" or self.device.type != "cpu":
+            return None
+        flags = torch.cpu.get_capabilities()
+        if any(flags.get(name) for name in FP16_CPU):
+            return None
+        return "precision=fp16: this CPU emulates it, many times slower than fp32; use precision=auto"
 
     def image(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 onto the device, memory layout kept."""
