@@ -80,7 +80,7 @@ class Detector:
             raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
-        found, stages = self._predictor.trace(image)
+        found, stages, _ = self._predictor.trace(image)
         if stages.surplus:
             warnings.warn(
                 f"{stages.surplus} regions left out: more than max_candidates={self.contract.max_candidates}",

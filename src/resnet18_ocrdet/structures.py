@@ -193,3 +193,10 @@ class Detection(_Region):
         if len(self.polygon) != 4:
             raise ValueError(f"a region of {len(self.polygon)} vertices without its quad")
         return self.polygon
+
+
+class TextLine(NamedTuple):
+    """Regions of an image that follow each other on one line."""
+
+    regions: tuple[int, ...]  # their indices, as they are read
+    quad: Polygon  # (4, 2), the smallest rectangle round them, clockwise from the top-left of the text

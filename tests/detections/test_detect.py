@@ -57,10 +57,7 @@ def test_detections_json_is_complete_and_consistent(found):
     assert content["errors"] == json.loads((output / "errors.json").read_text())
     for image in content["images"]:
         assert (image["height"], image["width"]) == (96, 128)
-        assert len(image["polygons"]) == len(image["scores"]) == len(image["quads"])
-        for quad, polygon in zip(image["quads"], image["polygons"], strict=True):
-            # the same corners; which one is first depends on rounding for a square rotated by 45 degrees
-            assert np.allclose(np.sort(quad, axis=0), np.sort(polygon, axis=0), atol=0.2)
+        assert len(image["polygons"]) == len(image["scores"]) and image["quads"] == image["polygons"]
         points = np.array(image["polygons"], float).reshape(-1, 2)
         assert ((points >= 0) & (points <= (127, 95))).all()
     lines = (output / "detections.jsonl").read_text().splitlines()
@@ -115,6 +112,34 @@ def test_detections_json_follows_its_schema(found):
     content["images"][0]["scores"] = [1.5]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, schema)
+
+
+def test_regions_are_listed_in_reading_order_and_lines_on_request(tiny_run: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "in", 2)
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "decode.box_thresh=0"]
+    for order in ("none", "reading", "right_to_left"):
+        more = ["order=" + order, f"output={order}", "crops=true", "coco=true", "labelme=true", "lines=true"]
+        assert run_command("detect", _detect, [*words, *more]) == 0
+    schema = json.loads((Path(__file__).parents[2] / "docs/detections.schema.json").read_text())
+    found = {order: records(Path(order)) for order in ("none", "reading", "right_to_left")}
+    for name, image in found["reading"].items():
+        assert [region for line in image["lines"] for region in line["regions"]] == [*range(len(image["quads"]))]
+        raw = found["none"][name]
+        order = [region for line in raw["lines"] for region in line["regions"]]
+        assert [raw["quads"][region] for region in order] == image["quads"]
+        texts = Path("reading/txt", f"res_{Path(name).stem}.txt").read_text().splitlines()
+        assert [float(line.split(",")[-1]) for line in texts] == image["scores"]
+        shapes = json.loads(Path("reading/labelme", f"{Path(name).stem}.json").read_text())["shapes"]
+        assert [shape["points"] for shape in shapes] == image["polygons"]
+    assert any(found["reading"][name]["quads"] != found["none"][name]["quads"] for name in found["none"])
+    assert any(found["reading"][name]["quads"] != found["right_to_left"][name]["quads"] for name in found["none"])
+    content = json.loads(Path("reading/detections.json").read_text())
+    jsonschema.validate(content, schema)
+    assert content["order"] == "reading" and content["lines"] is True
+    coco = json.loads(Path("reading/coco.json").read_text())
+    listed = [score for image in content["images"] for score in image["scores"]]
+    assert [each["score"] for each in coco["annotations"]] == listed
 
 
 def test_regions_beyond_the_limit_are_announced(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from ..detections.folder import ResultFolder
 from ..detections.formats import write_formats
 from ..detections.inputs import find_items, shard_of
 from ..detections.pipeline import Failed, detect_all
+from ..inference.listing import Listing
 from ..inference.loading import contract_of, load_model
 from ..inference.predictor import Predictor, open_predictor
 from ..model.bundled import BUNDLED, weights_path
@@ -144,7 +145,8 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     model = load_model(checkpoint, cfg.runtime)
     contract = contract_of(model.content, cfg)
     display.lines([model.adopted])
-    predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto")
+    listing = Listing(cfg.order, cfg.lines)
+    predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto", listing)
     display.lines([predictor.network.note], "note: ")
     about = {
         "version": FORMAT_VERSION,
@@ -155,5 +157,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
         "runtime": model.runtime,
         "tiling": cfg.tiling,
         "dpi": cfg.dpi if cfg.dpi == "auto" else int(cfg.dpi),
+        "order": cfg.order,
+        "lines": cfg.lines,
     }
     return predictor, about

@@ -152,12 +152,10 @@ def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Wr
     """share: of the seconds of the network."""
     item, prepared, began = ready.item, ready.prepared, time.perf_counter()
     try:
-        detections, stages = decode()
+        found = decode()
         seconds = ready.seconds + share + time.perf_counter() - began
-        write(item, prepared.image, detections)
-        record = ImageRecord.of(
-            item.relative, prepared.image, detections, seconds, ready.status, stages.surplus, ready.blank, ready.dpi
-        )
+        write(item, prepared.image, found.detections)
+        record = ImageRecord.of(item.relative, prepared.image, found, seconds, ready.status, ready.blank, ready.dpi)
         return Done(item, record, prepared.is_large, prepared.scale)
     except FAULTS as error:
         return _failed(item, error)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from ..inference.postprocess import Decoded
 from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
-from ..structures import Detection, Image, Polygon
+from ..structures import Image, Polygon, TextLine
 
 MIN_VERTICES = 3
 SIDES = ("height", "width")
@@ -21,6 +23,13 @@ STAMP = ("bytes", "modified_ns")  # tells a file from another one of the same na
 LISTS = ("polygons", "quads", "scores")
 
 Points = list[list[float]]  # V of [x, y], px of the image
+
+
+class Line(TypedDict):
+    """A line of text."""
+
+    regions: list[int]  # indices, as they are read
+    polygon: Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +48,16 @@ class ImageRecord:
     surplus: int = 0  # regions left out, see `DecodeStats`
     blank: bool = False  # nearly all of one colour
     dpi: float | None = None  # at which a page of a PDF was rendered
+    lines: list[Line] | None = None  # None if regions were not grouped; then left out of the JSON
 
     @classmethod
     def of(
         cls,
         image: str,
         pixels: Image,
-        detections: Sequence[Detection],
+        found: Decoded,
         seconds: float,
         status: os.stat_result,
-        surplus: int,
         blank: bool = False,
         dpi: float | None = None,
     ) -> ImageRecord:
@@ -57,15 +66,16 @@ class ImageRecord:
             image,
             height=pixels.shape[0],
             width=pixels.shape[1],
-            polygons=[_points(each.polygon) for each in detections],
-            quads=[_points(each.quad) for each in detections],
-            scores=[round(each.score, 4) for each in detections],
+            polygons=[_points(each.polygon) for each in found.detections],
+            quads=[_points(each.quad) for each in found.detections],
+            scores=[round(each.score, 4) for each in found.detections],
             seconds=round(seconds, 4),
             bytes=status.st_size,
             modified_ns=status.st_mtime_ns,
-            surplus=surplus,
+            surplus=found.stages.surplus,
             blank=blank,
             dpi=None if dpi is None else round(dpi, 2),
+            lines=None if found.lines is None else [_line(each) for each in found.lines],
         )
 
     @classmethod
@@ -78,7 +88,10 @@ class ImageRecord:
 
     def to_json(self) -> str:
         """One line, without its end."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False, allow_nan=False)
+        value = {name: getattr(self, name) for name in self.__slots__}
+        if self.lines is None:
+            del value["lines"]
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
     def is_of(self, path: Path) -> bool:
         """Whether it was made from this very file."""
@@ -116,6 +129,10 @@ def _points(polygon: Polygon) -> Points:
     return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]
 
 
+def _line(line: TextLine) -> Line:
+    return {"regions": list(line.regions), "polygon": _points(line.quad)}
+
+
 def _is_record(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not is_number(value.get("seconds")):
         return False
@@ -129,7 +146,21 @@ def _is_record(value: Any) -> bool:
     if not all(isinstance(each, list) for each in lists) or len(set(map(len, lists))) != 1:
         return False
     polygons, quads, scores = lists
+    if "lines" in value and not _are_lines(value["lines"], len(scores)):
+        return False
     return all(map(_is_outline, [*polygons, *quads])) and all(map(is_number, scores))
+
+
+def _are_lines(value: Any, count: int) -> bool:
+    """Whether each of `count` regions is in one line."""
+    if not isinstance(value, list) or not all(isinstance(line, dict) for line in value):
+        return False
+    regions = [line.get("regions") for line in value]
+    if not all(isinstance(each, list) and all(type(index) is int for index in each) for each in regions):
+        return False
+    return sorted(chain.from_iterable(regions)) == [*range(count)] and all(
+        _is_outline(line.get("polygon")) for line in value
+    )
 
 
 def _is_outline(value: Any) -> bool:

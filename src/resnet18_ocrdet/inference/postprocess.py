@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..geometry.polygon import areas_and_perimeters, grow_rectangles, min_area_quads, offsets, order_quads
 from ..model.contract import Contract
-from ..structures import Detection, Polygon, ResizeTransform
+from ..structures import Detection, Polygon, ResizeTransform, TextLine
 
 MIN_SIDE_PX = 3.0  # shorter side of a region in the map; thinner is noise (MhLiao/DB)
 MIN_UNCLIPPED_SIDE_PX = 5.0  # the same after unclipping
@@ -49,6 +49,7 @@ class Decoded(NamedTuple):
 
     detections: list[Detection]
     stages: DecodeStats
+    lines: list[TextLine] | None = None  # of `detections`, in the order of reading; None if they were not grouped
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..data.letterbox import EXACT, letterbox, scale_to
 from ..model.contract import Contract
 from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
+from .listing import Listing
 from .loading import LoadedModel, exported_precision
 from .postprocess import Decoded, Decoder, DecodeStats, ProbMap
 from .tiling import joined, spans, tiled_map
@@ -42,9 +43,18 @@ class Prepared(NamedTuple):
 class Predictor:
     """Image in, regions out. Holds no state between images."""
 
-    def __init__(self, network: Network, contract: Contract, decode: Decoder, tiling: bool = False) -> None:
-        """contract: how the network's images are prepared. tiling: large images are also searched in tiles."""
+    def __init__(
+        self,
+        network: Network,
+        contract: Contract,
+        decode: Decoder,
+        tiling: bool = False,
+        listing: Listing = Listing("none"),  # noqa: B008  it is frozen
+    ) -> None:
+        """contract: how the network's images are prepared. tiling: large images are also searched in tiles. listing:
+        the order of an image's regions."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
+        self.listing = listing
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""
@@ -61,11 +71,10 @@ class Predictor:
         Returns what decodes the regions of each image, in any thread."""
         if self.tiling and batch[0].is_large:
             found = self._detect_tiled(batch[0])
-            return [lambda: found]
+            return [partial(self.listing, found)]
         prob_maps = self.network([each.canvas for each in batch])
         return [
-            partial(self.decode.trace, prob_map, each.transform)
-            for prob_map, each in zip(prob_maps, batch, strict=True)
+            partial(self._decode, prob_map, each.transform) for prob_map, each in zip(prob_maps, batch, strict=True)
         ]
 
     def prepare(self, image: Image) -> Prepared:
@@ -78,6 +87,9 @@ class Predictor:
         """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
         prepared = self.prepare(image)
         return self.network([prepared.canvas])[0], prepared.transform
+
+    def _decode(self, prob_map: ProbMap, transform: ResizeTransform) -> Decoded:
+        return self.listing(self.decode.trace(prob_map, transform))
 
     def _detect_tiled(self, prepared: Prepared) -> Decoded:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
@@ -94,7 +106,12 @@ class Predictor:
 
 
 def open_predictor(
-    model: LoadedModel, contract: Contract, device: str = "auto", precision: str = "auto", tiling: bool = False
+    model: LoadedModel,
+    contract: Contract,
+    device: str = "auto",
+    precision: str = "auto",
+    tiling: bool = False,
+    listing: Listing = Listing(),  # noqa: B008
 ) -> tuple[Predictor, str]:
     """A trained network, ready to run, and its precision. device, precision: as of ocrdet-detect.
 
@@ -112,4 +129,4 @@ def open_predictor(
         chosen = exported_precision(model, device, precision)
         network = ExportedNetwork(model.exported, chosen)
         network.check_size(contract.height, contract.width, contract.resize)
-    return Predictor(network, contract, Decoder.of(contract), tiling), chosen
+    return Predictor(network, contract, Decoder.of(contract), tiling, listing), chosen

@@ -1,0 +1,267 @@
+"""The order in which the regions of an image are read, and which of them form a line.
+
+Words are chained to lines, and lines are ordered by cutting the page, again and again, at gaps that go across it or
+down it (XY cuts). Whether parts beside each other are columns of text or cells of a table is told by the length of
+their lines.
+
+Legend: M regions, L lines. The frame is the image turned so that most text runs to the right, and with its lines made
+parallel: x along the lines, y from line to line. If most text stands, x points down and y to the left: columns of
+vertical text follow each other from right to left. Lengths are in px.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from .polygon import LONG_SIDE, Quads, min_area_quad
+
+FLAT = math.tan(math.radians(15))  # slope in the frame: steeper words do not show how the page is bent
+ENOUGH = 20  # words that show it
+STANDS = 3.0  # times as high as wide: text across the frame, whose height is its width
+WORD_GAP = 1.0  # text heights between two words of a line, at most
+SAME_HEIGHT = 0.5  # of the higher word: a lower one is not on its line
+OFF_LINE = 0.5  # of the lower word's height: how far its neighbour may be above or below it
+CORE = 0.25  # text heights above and below the middle of a line: lines on one row overlap there
+BLOCK_GAP = 1.0  # text heights above and below the middle of a line: lines that do not overlap there are apart
+GUTTER = 0.5  # text heights between two columns, at least
+COLUMN_LINES = 3  # a column of text has as many lines
+COLUMN_WIDTH = 8.0  # text heights: half of the lines of a column are as long; cells of a table are shorter
+COLUMN_SHARE = 0.8  # of the lines are in such columns
+ALIGNED = 0.5  # of the lines beside the largest column stand on a row with others: a table
+
+Indices = NDArray[np.intp]
+Numbers = NDArray[np.float64]
+
+
+class Boxes(NamedTuple):
+    """Words or lines in the frame, (M,) or (L,) each."""
+
+    left: Numbers
+    right: Numbers
+    y: Numbers  # of the middle
+    height: Numbers  # of the text, above 0
+
+
+def reading_lines(quads: Quads, right_to_left: bool = False) -> list[Indices]:
+    """Group M regions into L lines of neighbouring words, in the order of reading.
+
+    quads: (M, 4, 2), finite, corners clockwise from the top-left of the text (`polygon.order_quads`); the text may be
+    upside down. right_to_left: for scripts like Arabic, which the shape does not tell. Returns the indices of each
+    line's regions in their order. Columns of text are read one after the other, tables and receipts row by row, each
+    cell a line."""
+    if not len(quads):
+        return []
+    words, ends = _in_frame(np.asarray(quads, np.float64), right_to_left)
+    chains = _chains(_following(words, ends))
+    members, starts = np.concatenate(chains), np.cumsum([0, *map(len, chains[:-1])])
+    lines = Boxes(
+        np.minimum.reduceat(words.left[members], starts),
+        np.maximum.reduceat(words.right[members], starts),
+        np.add.reduceat(words.y[members], starts) / [len(chain) for chain in chains],
+        np.maximum.reduceat(words.height[members], starts),
+    )
+    return [chains[line] for line in _ordered(lines)]
+
+
+def line_quad(quads: Quads) -> NDArray[np.float32]:
+    """(4, 2): the smallest rectangle round the regions (K, 4, 2) of a line, its first corner as theirs; K >= 1."""
+    if len(quads) == 1:
+        return np.asarray(quads[0], np.float32)
+    corners, _ = min_area_quad(quads)
+    sides = np.roll(corners, -1, axis=0) - corners
+    top = (quads[:, 1] - quads[:, 0] + quads[:, 2] - quads[:, 3]).sum(axis=0)
+    first = np.argmax(sides @ top / np.maximum(np.hypot(*sides.T), 1e-6))
+    return np.asarray(np.roll(corners, -int(first), axis=0))
+
+
+def _in_frame(quads: Numbers, right_to_left: bool) -> tuple[Boxes, Numbers]:
+    """The words in the frame, and the y of the middle of their left and right ends, (M, 2)."""
+    top, side = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    width, height = np.hypot(*top.T), np.hypot(*side.T)
+    longer, shorter = np.maximum(width, height), np.minimum(width, height)
+    stands = height > width
+    along = np.where(stands[:, None], side, top)
+    weights = np.where(longer >= LONG_SIDE * shorter, longer - shorter, 0)
+    turns, angle = _directions(along, weights)
+    points = (quads - quads.mean(axis=(0, 1))) @ [
+        [math.cos(angle), -math.sin(angle)],
+        [math.sin(angle), math.cos(angle)],
+    ]
+    if right_to_left and weights[stands].sum() <= weights[~stands].sum():
+        points[..., 0] *= -1
+    points = _levelled(np.take_along_axis(points, points[..., :1].argsort(axis=1, kind="stable"), axis=1))
+    across = np.abs(np.cos(turns)) < math.sqrt(0.5)  # the long side crosses the lines
+    text_height = np.where(across & (longer < STANDS * shorter), longer, shorter)
+    words = Boxes(points[:, 0, 0], points[:, 3, 0], points[..., 1].mean(axis=1), np.maximum(text_height, 1e-3))
+    return words, points[..., 1].reshape(-1, 2, 2).mean(axis=2)
+
+
+def _directions(along: Numbers, weights: Numbers) -> tuple[Numbers, float]:
+    """The usual direction of vectors (M, 2), radians, and the angles between it and each of them.
+
+    It is the weighted median, so that a few others do not matter; 0 if all weights are 0."""
+    angles = np.arctan2(along[:, 1], along[:, 0])
+    mean = math.atan2(np.dot(np.sin(angles), weights), np.dot(np.cos(angles), weights))
+    turns = (angles - mean + math.pi) % (2 * math.pi) - math.pi
+    order = turns.argsort()
+    sums = weights[order].cumsum()
+    middle = float(turns[order[np.searchsorted(sums, sums[-1] / 2)]]) if sums[-1] > 0 else 0.0
+    return turns - middle, mean + middle
+
+
+def _levelled(points: Numbers) -> Numbers:
+    """Words (M, 4, 2), corners from left to right, with the lines of a bent or obliquely photographed page parallel.
+
+    The slope of a word is fitted as a linear function of its place."""
+    (run, rise), middle = (points[:, 2:] - points[:, :2]).mean(axis=1).T, points.mean(axis=1)
+    flat = np.abs(rise) < FLAT * run
+    if np.count_nonzero(flat) < ENOUGH:
+        return points
+    weight = np.sqrt(run[flat])[:, None]
+    place = np.insert(middle[flat], 0, 1, axis=1)
+    (level, along, down), *_ = np.linalg.lstsq(place * weight, rise[flat] / run[flat] * weight[:, 0])
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([x, y - (level + along * x / 2 + down * y) * x], axis=-1)
+
+
+def _following(words: Boxes, ends: Numbers) -> list[int]:
+    """The next word of each on its line, or -1: nearest pairs first, each word once."""
+    left, right, _, height = words
+    first, last = ends.T
+    reach = shapely.box(right - height, last - OFF_LINE * height, right + WORD_GAP * height, last + OFF_LINE * height)
+    one, other = shapely.STRtree(shapely.points(left, first)).query(reach)
+    lower, higher = np.minimum(height[one], height[other]), np.maximum(height[one], height[other])
+    fits = (left + right)[one] < (left + right)[other]
+    fits &= (lower >= SAME_HEIGHT * higher) & (np.abs(last[one] - first[other]) <= OFF_LINE * lower)
+    one, other = one[fits], other[fits]
+    nearest = np.lexsort((other, one, left[other] - right[one]))
+    following, taken = [-1] * len(left), set[int]()
+    for word, after in zip(one[nearest].tolist(), other[nearest].tolist(), strict=True):
+        if following[word] < 0 and after not in taken:
+            following[word] = after
+            taken.add(after)
+    return following
+
+
+def _chains(following: list[int]) -> list[Indices]:
+    """Each first word with all that follow it."""
+    chains = []
+    for word in sorted(set(range(len(following))) - set(following)):
+        chain = [word]
+        while (word := following[word]) >= 0:
+            chain.append(word)
+        chains.append(np.array(chain, np.intp))
+    return chains
+
+
+def _ordered(lines: Boxes) -> list[int]:
+    """The lines in the order of reading."""
+    order: list[int] = []
+    waiting = [np.arange(len(lines.y))]
+    while waiting:
+        some = waiting.pop()
+        parts = _parts(lines, some)
+        if len(parts) == 1:  # one line, or a tangle
+            core = CORE * lines.height[some]
+            one_row = (lines.y[some] - core).max() <= (lines.y[some] + core).min()
+            order += some[(lines.left if one_row else lines.y)[some].argsort(kind="stable")].tolist()
+        else:
+            waiting += parts[::-1]
+    return order
+
+
+def _parts(lines: Boxes, some: Indices) -> list[Indices]:
+    """Lines that are read before others, first ones first; one part if they cannot be separated."""
+    rows = _stacked(lines, some, CORE)
+    if len(rows) == 1:
+        return _beside(lines, some)
+    sections = _sections(lines, rows)
+    if len(sections) > 1:
+        return sections
+    sides = _beside(lines, some)
+    if len(sides) == 1:
+        return rows
+    if _are_columns(lines, sides):
+        return sides
+    blocks = _stacked(lines, some, BLOCK_GAP)
+    if len(blocks) > 1:
+        return blocks
+    return rows if _are_aligned(rows, sides, len(lines.y)) else sides
+
+
+def _sections(lines: Boxes, rows: list[Indices]) -> list[Indices]:
+    """Rows that follow each other, together as long as they have a gutter in common, or as none of them has one."""
+    sections: list[list[Indices]] = []
+    filled = np.zeros((0, 2))  # of the last section
+    for row in rows:
+        own = _joined(_spans(lines, row))
+        both = _joined(np.concatenate([filled, own]))
+        if sections and (len(both) > 1 or len(filled) == len(own) == 1):
+            sections[-1].append(row)
+            filled = both
+        else:
+            sections.append([row])
+            filled = own
+    return [np.concatenate(section) for section in sections]
+
+
+def _are_columns(lines: Boxes, sides: list[Indices]) -> bool:
+    """Whether parts beside each other are columns of text, apart from a few lines."""
+    lengths = (lines.right - lines.left) / lines.height
+    texts = [side for side in sides if len(side) >= COLUMN_LINES and np.median(lengths[side]) >= COLUMN_WIDTH]
+    if len(texts) < 2 or sum(map(len, texts)) < COLUMN_SHARE * sum(map(len, sides)):
+        return False
+    return bool(max(lines.y[text].min() for text in texts) < min(lines.y[text].max() for text in texts))
+
+
+def _are_aligned(rows: list[Indices], sides: list[Indices], count: int) -> bool:
+    """Whether the lines of the smaller sides stand on rows with lines of other sides, as in a table."""
+    side_of, shared = np.zeros(count, np.intp), np.zeros(count, bool)
+    for number, side in enumerate(sides):
+        side_of[side] = number
+    for row in rows:
+        shared[row] = len(set(side_of[row].tolist())) > 1
+    largest = max(sides, key=len)
+    others = np.concatenate([side for side in sides if side is not largest])
+    return bool(shared[others].mean() >= ALIGNED)
+
+
+def _stacked(lines: Boxes, some: Indices, reach: float) -> list[Indices]:
+    """Lines from above to below, those together that overlap. reach: text heights above and below their middle."""
+    middle, reaches = lines.y[some], reach * lines.height[some]
+    return _split(some, np.stack([middle - reaches, middle + reaches], axis=1))
+
+
+def _beside(lines: Boxes, some: Indices) -> list[Indices]:
+    """Lines split at gutters, from left to right."""
+    return _split(some, _spans(lines, some))
+
+
+def _spans(lines: Boxes, some: Indices) -> Numbers:
+    """From where to where each line keeps others of its column away, (L, 2)."""
+    half = GUTTER / 2 * np.median(lines.height[some])
+    return np.stack([lines.left[some] - half, lines.right[some] + half], axis=1)
+
+
+def _split(some: Indices, spans: Numbers) -> list[Indices]:
+    """Indices in the order of their spans (L, 2), those together that overlap."""
+    order = spans[:, 0].argsort(kind="stable")
+    return np.split(some[order], _gaps(spans[order]))
+
+
+def _joined(spans: Numbers) -> Numbers:
+    """Spans (L, 2) from low to high, those that overlap joined."""
+    spans = spans[spans[:, 0].argsort()]
+    gaps = _gaps(spans)
+    ends = np.maximum.accumulate(spans[:, 1])
+    return np.stack([spans[[0, *gaps], 0], ends[[*(gaps - 1), -1]]], axis=1)
+
+
+def _gaps(spans: Numbers) -> Indices:
+    """Indices of the spans (L, 2), in their order, that begin after the end of all before."""
+    return np.flatnonzero(spans[1:, 0] > np.maximum.accumulate(spans[:-1, 1])) + 1
