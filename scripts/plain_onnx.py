@@ -3,7 +3,8 @@
     python scripts/plain_onnx.py model.onnx photo.jpg        # prints one line per box: x1,y1,...,x4,y4,score
 
 All settings come from model.onnx.json, which ocrdet-export writes next to the model. Decoding is that of
-decode.unclip=analytic, without rounding to whole pixels, so a corner may differ by a pixel from the default's.
+decode.unclip=analytic, without rounding to whole pixels, so a corner may differ by a pixel from the default's. Boxes
+are listed by score, and corners as OpenCV returns them: the package sorts both (docs/detect.md).
 """
 
 import json

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import icdar2015 as labels
 from resnet18_ocrdet.geometry.polygon import LONG_SIDE, min_area_quad, order_quads
 
 angles = st.floats(-180, 180)
@@ -106,3 +109,19 @@ def test_smallest_rectangles_have_this_order(ratio, degrees):
     outline = box(20 * ratio, 20, degrees)
     quad, _ = min_area_quad(outline)
     assert np.abs(quad - ordered(outline)).max() < 0.2
+
+
+@pytest.mark.slow
+def test_it_agrees_with_labels(icdar2015: Path):
+    records = labels.read(icdar2015, Report())["train"]
+    words = [
+        polygon for record in records for polygon, skip in zip(record.polygons, record.ignore, strict=True) if not skip
+    ]
+    quads = np.array([word for word in words if len(word) == 4], np.float32)
+    same = (order_quads(quads)[:, 0] == quads[:, 0]).all(axis=1)
+    ends = np.sort(np.linalg.norm(quads[:, [1, 3]] - quads[:, :1], axis=2), axis=1)
+    steep = np.array([abs(top_of(quad)[1]) > 45 for quad in quads])  # as labelled: read along a steep side
+    print(f"{same.mean():.1%} of {len(same)} readable words begin at the labelled corner")
+    assert len(quads) == 4468 and same.mean() > 0.997
+    read_steeply = same[steep & (ends[:, 1] >= LONG_SIDE * ends[:, 0])]
+    assert len(read_steeply) > 20 and read_steeply.mean() > 0.8
