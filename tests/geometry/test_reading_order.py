@@ -45,13 +45,28 @@ def test_detections_are_not_exact(layout):
     assert is_read_in_order(np.rint(turned(quads, 12) + noise))
 
 
-@pytest.mark.parametrize("layout", [layouts.receipt, layouts.table, layouts.page])
+@pytest.mark.parametrize("layout", [layouts.article, layouts.receipt, layouts.table, layouts.page])
 def test_a_page_photographed_from_the_side(layout):
     quads = oblique(turned(quads_of(layout), 8))
     top = quads[:, 1] - quads[:, 0]
     slopes = np.degrees(np.arctan2(top[:, 1], top[:, 0]))
     assert slopes.max() - slopes.min() > 3  # of its lines
     assert is_read_in_order(quads)
+
+
+def test_columns_whose_gutter_is_slanted():
+    quads = quads_of(layouts.article)
+    middle = quads.mean(axis=(0, 1))
+    narrow = (quads - middle) / (1 + 0.2 * (quads[..., 1:] - middle[1]) / 900) + middle  # towards the bottom
+    assert is_read_in_order(narrow) and is_read_in_order(np.rint(turned(narrow, 5)))
+
+
+def test_far_below_columns_something_else_begins():
+    rng = np.random.default_rng(0)
+    columns = [layouts.paragraph(x, 100, 500, 8, rng) for x in (100, 640)]
+    number = [word(604, 700, 30)]  # of the page, between the columns
+    lower = [layouts.paragraph(x, 1000, 500, 8, rng) for x in (100, 640)]  # below a figure
+    assert is_read_in_order(np.array([*columns[0], *columns[1], *number, *lower[0], *lower[1]], np.float64))
 
 
 @pytest.mark.parametrize("degrees", [0, 6, -9])

@@ -4,30 +4,26 @@ Words are chained to lines, and lines are ordered by cutting the page, again and
 down it (XY cuts). Whether parts beside each other are columns of text or cells of a table is told by the length of
 their lines.
 
-Legend: M regions, L lines. The frame is the image turned so that most text runs to the right, and with its lines made
-parallel: x along the lines, y from line to line. If most text stands, x points down and y to the left: columns of
-vertical text follow each other from right to left. Lengths are in px.
+Legend: M regions, L lines; x and y in the frame (`text_frame`). Lengths are in px.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from .polygon import LONG_SIDE, Quads, min_area_quad
+from .polygon import Quads, min_area_quad
+from .text_frame import Boxes, Numbers, straightened, words_in_frame
 
-FLAT = math.tan(math.radians(15))  # slope in the frame: steeper words do not show how the page is bent
-ENOUGH = 20  # words that show it
-STANDS = 3.0  # times as high as wide: text across the frame, whose height is its width
 WORD_GAP = 1.0  # text heights between two words of a line, at most
 SAME_HEIGHT = 0.5  # of the higher word: a lower one is not on its line
 OFF_LINE = 0.5  # of the lower word's height: how far its neighbour may be above or below it
 CORE = 0.25  # text heights above and below the middle of a line: lines on one row overlap there
 BLOCK_GAP = 1.0  # text heights above and below the middle of a line: lines that do not overlap there are apart
+SECTION_GAP = 4.0  # text heights from one row to the next: below a wider gap columns begin again
 GUTTER = 0.5  # text heights between two columns, at least
 COLUMN_LINES = 3  # a column of text has as many lines
 COLUMN_WIDTH = 8.0  # text heights: half of the lines of a column are as long; cells of a table are shorter
@@ -35,16 +31,6 @@ COLUMN_SHARE = 0.8  # of the lines are in such columns
 ALIGNED = 0.5  # of the lines beside the largest column stand on a row with others: a table
 
 Indices = NDArray[np.intp]
-Numbers = NDArray[np.float64]
-
-
-class Boxes(NamedTuple):
-    """Words or lines in the frame, (M,) or (L,) each."""
-
-    left: Numbers
-    right: Numbers
-    y: Numbers  # of the middle
-    height: Numbers  # of the text, above 0
 
 
 def reading_lines(quads: Quads, right_to_left: bool = False) -> list[Indices]:
@@ -56,7 +42,7 @@ def reading_lines(quads: Quads, right_to_left: bool = False) -> list[Indices]:
     cell a line."""
     if not len(quads):
         return []
-    words, ends = _in_frame(np.asarray(quads, np.float64), right_to_left)
+    words, ends = words_in_frame(np.asarray(quads, np.float64), right_to_left)
     chains = _chains(_following(words, ends))
     members, starts = np.concatenate(chains), np.cumsum([0, *map(len, chains[:-1])])
     lines = Boxes(
@@ -65,7 +51,7 @@ def reading_lines(quads: Quads, right_to_left: bool = False) -> list[Indices]:
         np.add.reduceat(words.y[members], starts) / [len(chain) for chain in chains],
         np.maximum.reduceat(words.height[members], starts),
     )
-    return [chains[line] for line in _ordered(lines)]
+    return [chains[line] for line in _ordered(straightened(lines))]
 
 
 def line_quad(quads: Quads) -> NDArray[np.float32]:
@@ -77,56 +63,6 @@ def line_quad(quads: Quads) -> NDArray[np.float32]:
     top = (quads[:, 1] - quads[:, 0] + quads[:, 2] - quads[:, 3]).sum(axis=0)
     first = np.argmax(sides @ top / np.maximum(np.hypot(*sides.T), 1e-6))
     return np.asarray(np.roll(corners, -int(first), axis=0))
-
-
-def _in_frame(quads: Numbers, right_to_left: bool) -> tuple[Boxes, Numbers]:
-    """The words in the frame, and the y of the middle of their left and right ends, (M, 2)."""
-    top, side = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
-    width, height = np.hypot(*top.T), np.hypot(*side.T)
-    longer, shorter = np.maximum(width, height), np.minimum(width, height)
-    stands = height > width
-    along = np.where(stands[:, None], side, top)
-    weights = np.where(longer >= LONG_SIDE * shorter, longer - shorter, 0)
-    turns, angle = _directions(along, weights)
-    points = (quads - quads.mean(axis=(0, 1))) @ [
-        [math.cos(angle), -math.sin(angle)],
-        [math.sin(angle), math.cos(angle)],
-    ]
-    if right_to_left and weights[stands].sum() <= weights[~stands].sum():
-        points[..., 0] *= -1
-    points = _levelled(np.take_along_axis(points, points[..., :1].argsort(axis=1, kind="stable"), axis=1))
-    across = np.abs(np.cos(turns)) < math.sqrt(0.5)  # the long side crosses the lines
-    text_height = np.where(across & (longer < STANDS * shorter), longer, shorter)
-    words = Boxes(points[:, 0, 0], points[:, 3, 0], points[..., 1].mean(axis=1), np.maximum(text_height, 1e-3))
-    return words, points[..., 1].reshape(-1, 2, 2).mean(axis=2)
-
-
-def _directions(along: Numbers, weights: Numbers) -> tuple[Numbers, float]:
-    """The usual direction of vectors (M, 2), radians, and the angles between it and each of them.
-
-    It is the weighted median, so that a few others do not matter; 0 if all weights are 0."""
-    angles = np.arctan2(along[:, 1], along[:, 0])
-    mean = math.atan2(np.dot(np.sin(angles), weights), np.dot(np.cos(angles), weights))
-    turns = (angles - mean + math.pi) % (2 * math.pi) - math.pi
-    order = turns.argsort()
-    sums = weights[order].cumsum()
-    middle = float(turns[order[np.searchsorted(sums, sums[-1] / 2)]]) if sums[-1] > 0 else 0.0
-    return turns - middle, mean + middle
-
-
-def _levelled(points: Numbers) -> Numbers:
-    """Words (M, 4, 2), corners from left to right, with the lines of a bent or obliquely photographed page parallel.
-
-    The slope of a word is fitted as a linear function of its place."""
-    (run, rise), middle = (points[:, 2:] - points[:, :2]).mean(axis=1).T, points.mean(axis=1)
-    flat = np.abs(rise) < FLAT * run
-    if np.count_nonzero(flat) < ENOUGH:
-        return points
-    weight = np.sqrt(run[flat])[:, None]
-    place = np.insert(middle[flat], 0, 1, axis=1)
-    (level, along, down), *_ = np.linalg.lstsq(place * weight, rise[flat] / run[flat] * weight[:, 0])
-    x, y = points[..., 0], points[..., 1]
-    return np.stack([x, y - (level + along * x / 2 + down * y) * x], axis=-1)
 
 
 def _following(words: Boxes, ends: Numbers) -> list[int]:
@@ -195,13 +131,15 @@ def _parts(lines: Boxes, some: Indices) -> list[Indices]:
 
 
 def _sections(lines: Boxes, rows: list[Indices]) -> list[Indices]:
-    """Rows that follow each other, together as long as they have a gutter in common, or as none of them has one."""
+    """Rows that follow each other closely, together as long as they have a common gutter, or none of them has one."""
     sections: list[list[Indices]] = []
-    filled = np.zeros((0, 2))  # of the last section
+    filled, bottom = np.zeros((0, 2)), math.inf  # of the last section
     for row in rows:
         own = _joined(_spans(lines, row))
         both = _joined(np.concatenate([filled, own]))
-        if sections and (len(both) > 1 or len(filled) == len(own) == 1):
+        near = lines.y[row].min() - bottom <= SECTION_GAP * np.median(lines.height[row])
+        bottom = lines.y[row].max()
+        if sections and near and (len(both) > 1 or len(filled) == len(own) == 1):
             sections[-1].append(row)
             filled = both
         else:
