@@ -32,9 +32,9 @@ def paragraph(x: float, y: float, width: float, lines: int, rng: np.random.Gener
 
 
 def article(rng: np.random.Generator) -> list[Corners]:
-    """A title, two columns of paragraphs whose lines are not on one level, and a footer."""
-    words = line(100, 50, 1200, rng, height=40)
-    for left, y in ((100, 150), (720, 160)):
+    """A title, a name, two columns of paragraphs whose lines stand halfway between each other, and a footer."""
+    words = line(100, 40, 1200, rng, height=40) + line(520, 100, 330, rng)
+    for left, y in ((100, 165), (720, 150)):
         for count in (5, 9, 4):
             words += paragraph(left, y, 580, count, rng)
             y += 30 * count + 25

@@ -9,7 +9,7 @@ Legend: M regions, L lines; x and y in the frame (`text_frame`). Lengths are in 
 
 from __future__ import annotations
 
-import math
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -132,20 +132,25 @@ def _parts(lines: Boxes, some: Indices) -> list[Indices]:
 
 def _sections(lines: Boxes, rows: list[Indices]) -> list[Indices]:
     """Rows that follow each other closely, together as long as they have a common gutter, or none of them has one."""
-    sections: list[list[Indices]] = []
-    filled, bottom = np.zeros((0, 2)), math.inf  # of the last section
-    for row in rows:
-        own = _joined(_spans(lines, row))
+    spans = [_joined(_spans(lines, row)) for row in rows]
+    starts, filled = [0], spans[0]  # of the last section
+    for number in range(1, len(rows)):
+        first, own = number, spans[number]
         both = _joined(np.concatenate([filled, own]))
-        near = lines.y[row].min() - bottom <= SECTION_GAP * np.median(lines.height[row])
-        bottom = lines.y[row].max()
-        if sections and near and (len(both) > 1 or len(filled) == len(own) == 1):
-            sections[-1].append(row)
+        gap = lines.y[rows[number]].min() - lines.y[rows[number - 1]].max()
+        is_far = gap > SECTION_GAP * np.median(lines.height[rows[number]])
+        if len(both) > 1 and not is_far:
             filled = both
-        else:
-            sections.append([row])
+            continue
+        if len(filled) == 1 and not is_far:  # if columns begin here, rows above may be lines of one of them
+            while first > starts[-1] and len(more := _joined(np.concatenate([spans[first - 1], own]))) > 1:
+                first, own = first - 1, more
+        if is_far or len(filled) > 1 or len(own) > 1:
+            starts.append(first)
             filled = own
-    return [np.concatenate(section) for section in sections]
+        else:
+            filled = both
+    return [np.concatenate(rows[start:end]) for start, end in pairwise([*starts, len(rows)])]
 
 
 def _are_columns(lines: Boxes, sides: list[Indices]) -> bool:
