@@ -15,6 +15,7 @@ from detect_calls import fill, records
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.load_annotations import read_data
+from resnet18_ocrdet.viz.draw import write
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,30 @@ def test_mistakes_are_one_line_and_code_2(words, message, tiny_run: Path, tmp_pa
     error = capsys.readouterr().err
     assert message in error and len(error.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_size_far_from_the_training_is_noted(tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
+    write(tmp_path / "a.png", np.full((64, 64, 3), 200, np.uint8))
+    monkeypatch.chdir(tmp_path)
+    words = ["input=a.png", f"checkpoint={tiny_run}/checkpoints/last.pt", "vis=false"]  # trained at 64x64
+    for size, note in (
+        ("128x128", None),
+        ("96x384", "3.0 times 64x64"),
+        ("32x32", None),
+        ("192x192", "3.0 times 64x64"),
+    ):
+        assert run_command("detect", _detect, [*words, f"input_size={size}", f"output={size}"]) == 0
+        notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: input_size=")]
+        assert notes == [] if note is None else f"note: input_size={size} is {note}" in notes[0]
+
+
+def test_a_file_that_is_no_checkpoint_is_described(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", np.full((8, 8, 3), 200, np.uint8))
+    (tmp_path / "best.pt").write_bytes(b"a text")
+    assert run_command("detect", _detect, ["input=a.png", "checkpoint=best.pt", "output=out"]) == 2
+    said = "not a checkpoint, or damaged (6 bytes, starts with b'a text')"  # no name of a Python exception
+    assert capsys.readouterr().err.endswith(f"checkpoint best.pt: {said}\n")
 
 
 def test_detections_json_follows_its_schema(found):

@@ -38,6 +38,13 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     assert without_seconds(Path("out")) == whole
     same = [path.name for path, moment in times.items() if path.stat().st_mtime_ns == moment]
     assert len(same) == 2
+    settings = json.loads(Path("out/detections.settings.json").read_text("utf-8"))
+    older = {key: value for key, value in settings.items() if key not in ("candidates", "dpi")}
+    Path("out/detections.settings.json").write_text(json.dumps(older))  # of a version without these keys
+    assert run_command("detect", _detect, words) == 0
+    assert "6 of them done already" in capsys.readouterr().out
+    assert run_command("detect", _detect, [*words, "decode.candidates=first"]) == 2
+    assert "holds results written with other settings (candidates best → first)" in capsys.readouterr().err
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 2
     assert "holds results written with other settings (bin_thresh 0.3 → 0.2)" in capsys.readouterr().err
     assert without_seconds(Path("out")) == whole

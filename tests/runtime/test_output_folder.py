@@ -134,6 +134,23 @@ def test_one_call_at_a_time(tmp_path):
     write(tmp_path / "new", {"report.html": "2"})
 
 
+def test_settings_that_an_earlier_version_did_not_have_count_as_their_defaults(tmp_path):
+    added = {"added": None, "fast": False}
+    defaults = {"new": "auto", "decode": added}
+
+    def claim(new="auto", **decode):
+        now = {**SETTINGS, "new": new, "decode": {**SETTINGS["decode"], **added, **decode}}
+        with OutputFolder(tmp_path, "eval", now, False, defaults).claimed(PATTERNS):
+            pass
+
+    write(tmp_path, {"report.html": "1"})
+    claim()
+    with pytest.raises(UserError, match="new auto → 3"):
+        claim(new=3)
+    with pytest.raises(UserError, match=r"decode\.fast false → true"):
+        claim(fast=True)
+
+
 def test_differences_are_named_by_their_full_key():
     assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": None}, "d": True}) == [
         "a.c 2 → null",

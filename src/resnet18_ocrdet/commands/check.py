@@ -14,6 +14,7 @@ from ..check.fixed_copy import clean_records, refuse_folder, write_fixed_copy
 from ..check.report_html import write_report_html
 from ..check.report_json import write_report_json
 from ..config.check import plain
+from ..config.library import Library
 from ..data.cache import free_memory
 from ..data.letterbox import scale_to
 from ..data.load_annotations import Reading, read_data
@@ -46,7 +47,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
-    output = OutputFolder(folder, "check", plain(cfg), cfg.overwrite)
+    output = OutputFolder(folder, "check", plain(cfg), cfg.overwrite, Library("check").primary)
     with output.claimed(REPORTS):
         result = _check(cfg, root, reading, auditor, display)
         result = result._replace(seconds=time.perf_counter() - began)

@@ -10,15 +10,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from ..config.library import Library
 from ..detections.files import CROPS, PICTURES, TEXT_MODE, Item
 from ..detections.folder import ResultFolder
 from ..detections.formats import write_formats
 from ..detections.inputs import find_items, shard_of
 from ..detections.pipeline import Failed, detect_all
 from ..inference.listing import Listing
-from ..inference.loading import contract_of, load_model
+from ..inference.loading import contract_of, load_model, size_note
 from ..inference.predictor import Predictor, open_predictor
 from ..model.bundled import BUNDLED, weights_path
+from ..model.contract import Contract
 from ..runtime.console import Display, duration
 from ..runtime.messages import count
 from ..runtime.regular_file import sha256
@@ -52,7 +54,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     predictor, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     formats = [name for name in ("vis", "crops", "labelme", "coco") if cfg[name]]
-    folder = ResultFolder(output, everything, about, source, cfg.shard, formats, cfg.overwrite)
+    defaults = Library("detect").primary | Contract.defaults()
+    folder = ResultFolder(output, everything, about, source, cfg.shard, formats, cfg.overwrite, defaults)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
     part = "" if cfg.shard is None else f", shard {cfg.shard} of {len(everything)}"
@@ -144,7 +147,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     """The network of a checkpoint, and the head of detections.json."""
     model = load_model(checkpoint, cfg.runtime)
     contract = contract_of(model.content, cfg)
-    display.lines([model.adopted])
+    display.lines([model.adopted, size_note(model.content, contract)])
     listing = Listing(cfg.order, cfg.lines)
     predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto", listing)
     display.lines([predictor.network.note], "note: ")

@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ..config.check import plain
+from ..config.library import Library
 from ..errors import UserError
 from ..evaluation.metrics import score_text
 from ..evaluation.result_archive import holds_results
@@ -40,7 +41,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             with suppress(OSError):  # reported when it is opened
                 digest = sha256(weights_path(cfg.checkpoint or BUNDLED))
         settings = plain(cfg) | {"checkpoint": None, "model_sha256": digest}  # its path does not matter
-        output = OutputFolder(_output(cfg), "eval", settings, cfg.overwrite)
+        output = OutputFolder(_output(cfg), "eval", settings, cfg.overwrite, Library("eval").primary)
         world.from_first(lambda: claims.enter_context(output.claimed((METRICS, REPORT, *FILES))) or None)
         candidate = _open(cfg, "checkpoint" if cfg.predictions is None else "predictions", None, display, digest)
         _refuse_inside_data(output.root, candidate.split.data.get("root"))  # maybe recorded in the checkpoint

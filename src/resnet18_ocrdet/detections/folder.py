@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..runtime.atomic_write import atomic_write, remove_leftovers, staging_folde
 from ..runtime.lock import run_lock
 from ..runtime.manifest import Manifest, digest_of
 from ..runtime.messages import count
-from ..runtime.output_folder import MAX_SETTINGS_BYTES, differences
+from ..runtime.output_folder import MAX_SETTINGS_BYTES, completed, differences
 from ..runtime.regular_file import read_json_object
 from ..runtime.run_folder import REMEDY
 from .files import (
@@ -61,12 +61,14 @@ class ResultFolder:
         shard: str | None = None,
         formats: Collection[str] = (),
         overwrite: bool = False,
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         """everything: the images of all shards, below `source`. about: the settings, the same for every result of the
         folder. formats: further files to write, "vis", "crops", "labelme" or "coco". overwrite: recompute everything,
-        and replace existing files."""
+        and replace existing files. defaults: of settings, for those that results of an earlier version do not
+        record."""
         self.root, self.everything, self.about, self.formats = root, everything, about, formats
-        self.overwrite = overwrite
+        self.overwrite, self._defaults = overwrite, defaults or {}
         self.settings = about | {INPUT: os.fspath(source.resolve())}
         self.tag = "" if shard is None else "." + shard.replace("/", "-of-")  # in the names of this shard's files
         self.records = root / f"detections{self.tag}.jsonl"  # to which this call appends
@@ -192,7 +194,7 @@ class ResultFolder:
             {key: value for key, value in settings.items() if key not in NOT_COMPARED}
             for settings in (before, self.settings)
         )
-        if not (changed := ", ".join(differences(old, new))):
+        if not (changed := ", ".join(differences(completed(old, new, self._defaults), new))):
             return
         if self.tag or any(map(is_shard_file, own_files(self.root, RECORD_FILE))):
             raise UserError(

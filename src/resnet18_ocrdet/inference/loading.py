@@ -4,6 +4,7 @@ Torch is imported for the first two only."""
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,9 @@ from .exported import ExportedFile
 
 if TYPE_CHECKING:
     from ..model.checkpoint import Checkpoint
+
+
+FAR_SIZE = 2.0  # times: per side, of squares of the same areas
 
 
 class LoadedModel(NamedTuple):
@@ -69,6 +73,19 @@ def contract_of(content: Metadata, cfg: DictConfig) -> Contract:
     if cfg.get("input_size") is not None:
         changed |= {"height": cfg.input_size.height, "width": cfg.input_size.width}
     return Contract.from_dict(contract.to_dict() | changed)
+
+
+def size_note(content: Metadata, contract: Contract) -> str | None:
+    """A line if the input size is far from that of the training: text then has another size than the network knows."""
+    trained = Contract.from_dict(content["contract"])
+    ratio = math.sqrt(contract.height * contract.width / (trained.height * trained.width))
+    if 1 / FAR_SIZE <= ratio <= FAR_SIZE:
+        return None
+    times = f"{ratio:.1f} times" if ratio > 1 else f"{1 / ratio:.1f} times smaller than"
+    return (
+        f"note: input_size={contract.height}x{contract.width} is {times} {trained.height}x{trained.width}, the size of "
+        f"the training: text has another size than in training, and words may be missed"
+    )
 
 
 def exported_precision(model: LoadedModel, device: str, precision: str) -> str:

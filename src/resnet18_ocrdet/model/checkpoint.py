@@ -120,7 +120,7 @@ def _read(file: BinaryIO) -> object:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         start = f"{size} bytes, starts with {file.read(8)!r}"
-        raise UserError(f"not a checkpoint, or damaged ({type(error).__name__}; {start})") from None
+        raise UserError(f"not a checkpoint, or damaged ({start})") from None
 
 
 def _validated(content: object) -> Checkpoint:

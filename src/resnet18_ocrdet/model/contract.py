@@ -53,6 +53,11 @@ class Contract:
     unclip: Literal["clipper", "analytic"] = "clipper"  # the defaults are for older checkpoints
     candidates: Literal["best", "first"] = "best"
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Values of the fields that older checkpoints do not have."""
+        return {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, lists for tuples."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

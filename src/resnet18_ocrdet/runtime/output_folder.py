@@ -27,9 +27,17 @@ SHOWN = 3  # settings that one message names
 class OutputFolder:
     """Results of one command, which may replace its own earlier results of the same settings."""
 
-    def __init__(self, root: Path, command: str, settings: Mapping[str, Any], overwrite: bool) -> None:
-        """settings: plain values that the results depend on. overwrite: replace files of any origin and settings."""
-        self.root, self.overwrite = root, overwrite
+    def __init__(
+        self,
+        root: Path,
+        command: str,
+        settings: Mapping[str, Any],
+        overwrite: bool,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        """settings: plain values that the results depend on. overwrite: replace files of any origin and settings.
+        defaults: of settings, for those that results of an earlier version do not record."""
+        self.root, self.overwrite, self._defaults = root, overwrite, defaults or {}
         self._settings = comparable(settings)
         self._settings_file = root / f".ocrdet-{command}.settings.json"
         self._manifest = Manifest(root / f".ocrdet-{command}.files.jsonl")
@@ -93,8 +101,8 @@ class OutputFolder:
         before = read_json_object(self._settings_file, MAX_SETTINGS_BYTES)
         if before is None:
             raise UserError(f"output={self.root}: holds results of unknown settings: {REMEDY}")
-        if before != self._settings:
-            shown = ", ".join(differences(before, self._settings)[:SHOWN])
+        if changed := differences(completed(before, self._settings, self._defaults), self._settings):
+            shown = ", ".join(changed[:SHOWN])
             raise UserError(f"output={self.root}: holds results of other settings ({shown}): {REMEDY}")
 
 
@@ -108,6 +116,17 @@ def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(section[key], str):
                 section[key] = os.path.abspath(section[key])  # noqa: PTH100  the same for each way to type it
     return plain
+
+
+def completed(before: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version, with the default of each one that it did not have, sections included."""
+    added = {key: defaults[key] for key in now if key not in before and key in defaults}
+    sections = {
+        key: completed(value, now[key], defaults[key])
+        for key, value in before.items()
+        if all(isinstance(each, Mapping) for each in (value, now.get(key), defaults.get(key)))
+    }
+    return {**before, **added, **sections}
 
 
 def differences(before: Any, now: Any) -> list[str]:
