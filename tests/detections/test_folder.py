@@ -43,6 +43,11 @@ def test_a_second_call_does_what_is_missing(tiny_run: Path, tmp_path: Path, monk
     Path("out/detections.settings.json").write_text(json.dumps(older))  # of a version without these keys
     assert run_command("detect", _detect, words) == 0
     assert "6 of them done already" in capsys.readouterr().out
+    del older["order"]  # of a version that listed regions as they were found
+    Path("out/detections.settings.json").write_text(json.dumps(older))
+    assert run_command("detect", _detect, words) == 2
+    assert "holds results written with other settings (order none → reading)" in capsys.readouterr().err
+    Path("out/detections.settings.json").write_text(json.dumps(settings))
     assert run_command("detect", _detect, [*words, "decode.candidates=first"]) == 2
     assert "holds results written with other settings (candidates best → first)" in capsys.readouterr().err
     assert run_command("detect", _detect, [*words, "decode.bin_thresh=0.2"]) == 2

@@ -27,6 +27,7 @@ from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
 
 FORMAT_VERSION = 2  # of detections.json
+EARLIER = {"order": "none"}  # what versions without the key did, where it is not the default
 ENLARGE = 3.2  # times; the bundled weights were trained on photos of 720x1280 at 1152x2048 and at up to twice that
 SMALL_SIZE = 512  # px; an input_size at which images of a few hundred px are enlarged less
 
@@ -54,7 +55,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     predictor, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     formats = [name for name in ("vis", "crops", "labelme", "coco") if cfg[name]]
-    defaults = Library("detect").primary | Contract.defaults()
+    defaults = Library("detect").primary | Contract.defaults() | EARLIER
     folder = ResultFolder(output, everything, about, source, cfg.shard, formats, cfg.overwrite, defaults)
     network = "the bundled weights" if cfg.checkpoint == BUNDLED else about["checkpoint"]
     at = f"{about['precision']}, {about['height']}x{about['width']}"
