@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.data.load_annotations import read_data
+from resnet18_ocrdet.data.pages import PageReader, page_count
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.splits import choose
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -117,6 +118,16 @@ def look_and_read(root: Path) -> None:
     read_header(path)
     for reduce in (1, 4):
         read_image(path, reduce)
+    read_pages(root)
+
+
+def read_pages(root: Path) -> None:
+    """As ocrdet-detect does with a file of several pages."""
+    (path,) = root.iterdir()
+    pages = page_count(path)
+    with closing(PageReader()) as reader:
+        for page in range(1, min(pages, 3) + 1):
+            reader.read(path, page)
 
 
 def box(left: int, top: int, right: int, bottom: int) -> Any:
@@ -209,6 +220,7 @@ TARGETS: dict[str, Target] = {
         Target("auto", ALL_LABELS, partial(read_labels, dialect="auto")),
         Target("check", ALL_LABELS, check_labels),
         Target("image", seeds_of("image"), look_and_read),
+        Target("pages", seeds_of("pages"), read_pages),
         Target("results_zip", seeds_of("results_zip"), score_zip),
         Target(
             "results_folder",

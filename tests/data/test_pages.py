@@ -131,15 +131,15 @@ def test_a_frame_that_is_cut_off_fails(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "rotate", "shape"),
     [
-        # 32 px for 12 pt: 72 · 32 / 12 = 192 dpi; 842 pt = 842 · 192 / 72 = 2245.3, 595 pt = 1586.7
-        (words("Hello", 12), 0, (2246, 1587)),
-        (words("Hello", 12), 90, (1587, 2246)),
-        ("BT /F1 1 Tf 12 0 0 12 50 700 Tm (Hello) Tj ET", 0, (2246, 1587)),  # the size is in the matrix of the text
-        ("q 2 0 0 2 0 0 cm BT /F1 6 Tf 25 300 Td (Hello) Tj ET Q", 0, (2246, 1587)),  # … and of the page
-        ("BT /F1 1 Tf 0 12 -12 0 50 300 Tm (Hello) Tj ET", 0, (2246, 1587)),  # text that runs upwards
-        (words("Hello", 4), 0, (4678, 3306)),  # 576 dpi, at most 400: 842 · 400 / 72 = 4677.8, 595 · 400 / 72 = 3305.6
-        (words("Hello", 72), 0, (1123, 794)),  # 32 dpi, at least 96: 842 · 96 / 72 = 1122.7, 595 · 96 / 72 = 793.3
-        ("", 0, (2339, 1653)),  # no text: 200 dpi, 842 · 200 / 72 = 2338.9, 595 · 200 / 72 = 1652.8
+        # 40 px for 12 pt: 72 · 40 / 12 = 240 dpi; 842 pt = 842 · 240 / 72 = 2806.7, 595 pt = 1983.3
+        (words("Hello", 12), 0, (2807, 1984)),
+        (words("Hello", 12), 90, (1984, 2807)),
+        ("BT /F1 1 Tf 12 0 0 12 50 700 Tm (Hello) Tj ET", 0, (2807, 1984)),  # the size is in the matrix of the text
+        ("q 2 0 0 2 0 0 cm BT /F1 6 Tf 25 300 Td (Hello) Tj ET Q", 0, (2807, 1984)),  # … and of the page
+        ("BT /F1 1 Tf 0 12 -12 0 50 300 Tm (Hello) Tj ET", 0, (2807, 1984)),  # text that runs upwards
+        (words("Hello", 4), 0, (4678, 3306)),  # 720 dpi, at most 400: 842 · 400 / 72 = 4677.8, 595 · 400 / 72 = 3305.6
+        (words("Hello", 72), 0, (1123, 794)),  # 40 dpi, at least 96: 842 · 96 / 72 = 1122.7, 595 · 96 / 72 = 793.3
+        ("", 0, (3509, 2480)),  # no text: 300 dpi, 842 · 300 / 72 = 3508.3, 595 · 300 / 72 = 2479.2
     ],
 )
 def test_the_height_of_text_decides_the_resolution_of_a_pdf(tmp_path: Path, content: str, rotate: int, shape):
@@ -151,7 +151,7 @@ def test_the_height_of_text_decides_the_resolution_of_a_pdf(tmp_path: Path, cont
 
 
 def test_small_text_decides_only_if_it_is_a_quarter(tmp_path: Path):
-    for small, dpi in ((20, 96), (40, 230.4)):  # of 100 characters: headings of 24 pt, or text of 10 pt
+    for small, dpi in ((20, 120), (40, 288)):  # of 100 characters: headings of 24 pt, or text of 10 pt
         content = words("o" * small, 10) + words("o" * (100 - small), 24, y=300)
         (tmp_path / f"{small}.pdf").write_bytes(pdf([content]))
         assert PageReader().read(tmp_path / f"{small}.pdf").dpi == pytest.approx(dpi)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import jsonschema
 import numpy as np
 import PIL.Image
 import pytest
 
+from conftest import installed
 from detect_calls import fill, records, without_seconds
 from paged_files import pdf, words, write_pages
+from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.load_annotations import read_data
+from resnet18_ocrdet.data.pages import PageReader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
+PROGRAM = Path(sys.executable).with_name("ocrdet-detect")
 PDF_PAGES = [words(str(page), 40, x=30, y=30) for page in range(1, 4)]
 
 
@@ -60,7 +69,7 @@ def test_every_page_is_a_result_and_a_second_call_continues(call):
         status = Path("in", name.partition("#")[0]).stat()
         assert (record["bytes"], record["modified_ns"]) == (status.st_size, status.st_mtime_ns)
         assert (record["dpi"] is not None) == name.startswith("doc")
-    # 32 px for 40 pt would be 57.6 dpi, at least 96: 72 pt are an inch
+    # 40 px for 40 pt would be 72 dpi, at least 96: 72 pt are an inch
     assert (found["doc.pdf#2"]["dpi"], found["doc.pdf#2"]["height"], found["doc.pdf#2"]["width"]) == (96, 96, 128)
     content = json.loads(Path("out/detections.json").read_text())
     jsonschema.validate(content, json.loads((Path(__file__).parents[2] / "docs/detections.schema.json").read_text()))
@@ -72,6 +81,14 @@ def test_every_page_is_a_result_and_a_second_call_continues(call):
     assert without_seconds(Path("out")) == whole
 
 
+def test_blank_images_are_announced(call):
+    PIL.Image.fromarray(np.full((96, 128, 3), 240, np.uint8)).save("in/empty.png")
+    code, text = call("vis=false")
+    assert code == 0 and "1 image almost blank (first: empty.png)" in text
+    assert [name for name, record in records(Path("out")).items() if record["blank"]] == ["empty.png"]
+
+
+@pytest.mark.slow
 def test_shards_share_the_pages(call):
     assert call("vis=false")[0] == 0
     whole = without_seconds(Path("out"))
@@ -143,6 +160,7 @@ def test_pdfs_that_cannot_be_read_are_listed_and_nothing_is_lost(call, monkeypat
     errors = json.loads(Path("out/errors.json").read_text())
     assert [error["image"] for error in errors] == ["cut.pdf", "half.pdf#2", "locked.pdf"]
     assert all("\n" not in error["error"] for error in errors)
+    assert "failed: in/half.pdf#2: " in text
     assert set(NAMES) | {"half.pdf#1", "half.pdf#3"} == set(records(Path("out")))
     before = sorted(path.name for path in Path("out/txt").iterdir())
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
@@ -153,3 +171,92 @@ def test_pdfs_that_cannot_be_read_are_listed_and_nothing_is_lost(call, monkeypat
     assert code == 1 and "pip install 'resnet18-ocrdet[pdf]'" in text and "failed: in/doc.pdf" in text
     errors = json.loads(Path("other/errors.json").read_text())
     assert [error["image"] for error in errors] == ["cut.pdf", "doc.pdf", "half.pdf", "locked.pdf"]
+
+
+def mixture(folder: Path, images: int) -> list[str]:
+    """Photos, a PDF and a TIFF of 30 pages each; the names of all items."""
+    fill(folder, images)
+    (folder / "doc.pdf").write_bytes(pdf([words(str(page), 40) for page in range(30)]))
+    pages = [np.random.default_rng(page).integers(0, 256, (1500, 1100, 3), np.uint8) for page in range(30)]
+    write_pages(folder / "scan.tif", pages)
+    numbers = range(1, 31)
+    return [f"photo {n}.jpg" for n in range(images)] + [
+        f"{name}#{n}" for name in ("doc.pdf", "scan.tif") for n in numbers
+    ]
+
+
+@pytest.mark.slow
+def test_after_kills_each_page_is_done_once(tiny_run: Path, tmp_path: Path):
+    names = mixture(tmp_path / "in", 10)
+    words = ["input=in", f"checkpoint={tiny_run}/checkpoints/last.pt", "tiling=off", "vis=false"]
+    assert installed("ocrdet-detect", *words, "output=whole", cwd=tmp_path).returncode == 0
+    lines = tmp_path / "out/detections.jsonl"
+    done, kills = 0, 0
+    while done < 50:
+        process = subprocess.Popen([PROGRAM, *words, "output=out"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        while process.poll() is None and (not lines.is_file() or lines.read_bytes().count(b"\n") <= done + 12):
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        done, kills = lines.read_bytes().count(b"\n"), kills + 1
+    assert kills > 2
+    finished = installed("ocrdet-detect", *words, "output=out", cwd=tmp_path)
+    assert finished.returncode == 0 and "70 images in in" in finished.stdout
+    images = [json.loads(line)["image"] for line in lines.read_text().splitlines()]
+    assert sorted(images) == sorted(names)
+    assert without_seconds(tmp_path / "out") == without_seconds(tmp_path / "whole")
+    assert len(list((tmp_path / "out/txt").iterdir())) == 70
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_pages(tiny_run: Path, tmp_path: Path):
+    mixture(tmp_path / "in", 1)
+    words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "tiling=off", "vis=false"]
+    process = subprocess.Popen([PROGRAM, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    lines, used = tmp_path / "out/detections.jsonl", dict[int, int]()
+    while process.poll() is None:
+        time.sleep(0.005)
+        done = lines.read_bytes().count(b"\n") if lines.is_file() else 0
+        with suppress(OSError, IndexError):  # the process may have ended
+            used[done] = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert process.returncode == 0 and len(records(tmp_path / "out")) == 61
+    for first, last in ((0, 30), (31, 61)):  # doc.pdf, the photo, scan.tif, whose pages have 5 MB; three are read ahead
+        early = max(used[done] for done in used if first + 5 <= done < first + 15)
+        late = max(used[done] for done in used if last - 12 <= done < last - 4)
+        assert (late - early) / 2**20 < 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [7, 8, 10, 24])
+def test_text_of_a_pdf_is_found_whatever_its_size(size: int, tmp_path: Path):
+    """Words of 5 letters, 3 in a line; found if the box of a region overlaps that of the word by half of both."""
+    width = 5 * 0.6 * size  # Courier: 0.6 of the font's size for each letter
+    rows = range(60, 780, 3 * size)
+    content = [words("Words", size, x=50 + 1.6 * width * column, y=y) for y in rows for column in range(3)]
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(["\n".join(content)]).replace(b"Helvetica", b"Courier"))
+    image, dpi = PageReader().read(path)
+    scale = dpi / 72
+    found = np.array([[*each.polygon.min(0), *each.polygon.max(0)] for each in Detector()(image)]) / scale
+    seen = 0
+    for y in rows:
+        for column in range(3):
+            left = 50 + 1.6 * width * column
+            box = np.array([left, 842 - y - 0.6 * size, left + width, 842 - y])  # letters without descenders
+            low, high = np.maximum(found[:, :2], box[:2]), np.minimum(found[:, 2:], box[2:])
+            both = np.clip(high - low, 0, None).prod(axis=1)
+            areas = (found[:, 2:] - found[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+            seen += bool((both / (areas - both) >= 0.5).any())
+    assert seen >= 0.95 * len(rows) * 3
+
+
+@pytest.mark.slow
+def test_white_text_on_transparency_is_found(tmp_path: Path):
+    alpha = np.zeros((400, 640), np.uint8)
+    for row, text in enumerate(("Station", "Platform 4", "Exit")):
+        cv2.putText(alpha, text, (60, 100 + 110 * row), cv2.FONT_HERSHEY_SIMPLEX, 1.6, 255, 5, cv2.LINE_AA)
+    detector, found = Detector(), []
+    for colour in (255, 0):
+        cv2.imwrite(str(tmp_path / "a.png"), np.dstack([np.full((400, 640, 3), colour, np.uint8), alpha]))
+        found.append(len(detector(tmp_path / "a.png")))
+    assert min(found) >= 3

@@ -21,8 +21,8 @@ from .image_guard import MAX_SIDE, ImageFault, check_size
 MARK = b"%PDF-"
 MARK_WITHIN = 1024  # bytes from the start, as readers of PDF accept it
 POINTS = 72  # per inch
-TEXT_HEIGHT = 32  # px of a font's size, at which usual text is rendered
-SCAN_DPI = 200  # of pages without text objects: pictures of a scanner
+TEXT_HEIGHT = 40  # px of a font's size, at which usual text is rendered; the bundled weights find it at half that, too
+SCAN_DPI = 300  # of pages without text objects: pictures of a scanner
 MIN_DPI, MAX_DPI = 96, 400  # where the text decides
 QUARTER = 4  # of the characters, a quarter may be smaller than the text that decides
 MAX_CHARACTERS = 2000  # of a page that are measured, evenly chosen

@@ -19,7 +19,7 @@ from ..inference.postprocess import Decoded
 from ..inference.predictor import Predictor, Prepared
 from ..runtime.machine import ran_out
 from ..structures import Detection, Image
-from .files import Item
+from .files import Item, numbered
 from .records import ImageRecord
 
 READERS = 2  # threads that read images
@@ -164,7 +164,8 @@ def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Wr
 def _failed(item: Item, error: Exception) -> Failed:
     """Raises `error` if it is not about the image or its size."""
     if isinstance(error, UserError):
-        return Failed(item, str(error))
+        path = str(item.path)
+        return Failed(item, str(error).replace(path, path if item.page is None else numbered(path, item.page), 1))
     if isinstance(error, cv2.error):
         return Failed(item, f"{item.path}: {' '.join(str(error).split())}")
     if not ran_out(error):
