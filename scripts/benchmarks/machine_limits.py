@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from resnet18_ocrdet.runtime.device import BF16_CPU, cpu_has
 from resnet18_ocrdet.runtime.machine import available_cores
 
 SIDE = 4096  # of the square matrices
@@ -33,8 +34,7 @@ def machine_limits(threads: int | None = None) -> dict[str, Any]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
-        flags = torch.cpu.get_capabilities()
-        native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+        native = cpu_has(BF16_CPU)
         return {
             "threads": torch.get_num_threads(),
             "cores": available_cores(),

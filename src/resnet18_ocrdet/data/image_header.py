@@ -59,7 +59,8 @@ def _parse_header(path: Path, file: BinaryIO) -> tuple[ImageHeader | None, str]:
                 height, width = int(image.tag_v2[_TIFF_HEIGHT]), int(image.tag_v2[_TIFF_WIDTH])
                 whole = _has_strips(image, file)
             orientation = orientation_of(image)
-            sure = kind in _HEADER_IS_ENOUGH and image.mode not in _UNCLEAR_DEPTH and whole
+            is_deep = kind != "PNG" and image.mode in _UNCLEAR_DEPTH  # "I" is Pillow 10's mode for 16 bits of a PNG
+            sure = kind in _HEADER_IS_ENOUGH and not is_deep and whole
     except PILLOW_FAULTS:
         return None, ""
     size = file.seek(0, os.SEEK_END)

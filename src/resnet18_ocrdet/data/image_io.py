@@ -49,6 +49,7 @@ _REDUCED = {  # OpenCV's names end in GRAYSCALE, but the flags only set the redu
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 _EXIF_IGNORED = (b"\x89PNG", b"RIFF")  # PNG, WebP: OpenCV ignores EXIF if it keeps transparency
+_NEW_IN_OPENCV = (b"GIF8", b"RIFF")  # OpenCV before 4.12 reads no GIF, before 4.11 no WebP with several frames
 _KNOWN_STARTS = {  # first bytes, to name the format of a damaged file
     "JPEG": (JPEG,),
     "PNG": (b"\x89PNG",),
@@ -90,9 +91,11 @@ def decode_image(path: Path, raw: bytes, reduce: int = 1) -> Image:
     data = np.frombuffer(raw, np.uint8)
     try:
         if is_jpeg:
-            pixels: NDArray[Any] | None = cv2.imdecode(data, _REDUCED[reduce] | cv2.IMREAD_COLOR_RGB)
+            pixels: NDArray[Any] | None = _decode_jpeg(data, _REDUCED[reduce])
         else:
             pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # with bit depth and transparency: BGR(A)
+            if pixels is None and raw.startswith(_NEW_IN_OPENCV) and not cv2.haveImageWriter("a.gif"):
+                pixels = _from_header(path, raw, _bgra, None)
             if pixels is not None and raw.startswith(_EXIF_IGNORED) and (b"eXIf" in raw or b"EXIF" in raw):
                 pixels = rotate_upright(pixels, _from_header(path, raw, orientation_of, 1))
     except cv2.error as error:
@@ -108,6 +111,14 @@ def decode_image(path: Path, raw: bytes, reduce: int = 1) -> Image:
     return np.asarray(pixels, np.uint8) if is_jpeg else as_rgb(pixels)
 
 
+def _decode_jpeg(data: NDArray[np.uint8], reduced: int) -> NDArray[Any] | None:
+    """A JPEG as (H, W, 3) RGB; None if it cannot be decoded. OpenCV before 4.11 has only BGR, which is reordered."""
+    if hasattr(cv2, "IMREAD_COLOR_RGB"):
+        return cv2.imdecode(data, reduced | cv2.IMREAD_COLOR_RGB)
+    pixels = cv2.imdecode(data, reduced | cv2.IMREAD_COLOR)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels)
+
+
 def _from_header(path: Path, raw: bytes, read: Callable[[PIL.Image.Image], T], otherwise: T) -> T:
     """What `read` finds in the header with Pillow; `otherwise` if Pillow cannot read it. Raises ImageFault."""
     try:
@@ -115,6 +126,10 @@ def _from_header(path: Path, raw: bytes, read: Callable[[PIL.Image.Image], T], o
             return read(image)
     except PILLOW_FAULTS:
         return otherwise
+
+
+def _bgra(image: PIL.Image.Image) -> NDArray[Any]:
+    return np.asarray(image.convert("RGBA"))[..., [2, 1, 0, 3]]
 
 
 def list_images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:

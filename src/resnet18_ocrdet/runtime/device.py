@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch import Tensor
 from ..errors import UserError
 from .distributed import World
 
+BF16_CPU = ("avx512_bf16", "amx_bf16")  # capabilities of CPUs that compute in it
 FP16_CPU = ("avx512_fp16", "amx_fp16", "fp16_arith")  # capabilities of CPUs that compute in it; others emulate it
 
 
@@ -32,8 +35,7 @@ class Compute:
         """A line for the user if the precision makes this device much slower than fp32."""
         if self.precision != "fp16" or self.device.type != "cpu":
             return None
-        flags = torch.cpu.get_capabilities()
-        if any(flags.get(name) for name in FP16_CPU):
+        if cpu_has(FP16_CPU):
             return None
         return "precision=fp16: this CPU emulates it, many times slower than fp32; use precision=auto"
 
@@ -71,11 +73,19 @@ def choose_precision(wanted: str, device: torch.device) -> str:
                 f"precision=bf16: {torch.cuda.get_device_name(device)} has no bf16; use precision=fp16 or fp32"
             )
     else:
-        flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-        native = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+        native = device.type == "cpu" and cpu_has(BF16_CPU)
     if wanted == "auto":
         return "bf16" if native else "fp32"
     return wanted
+
+
+def cpu_has(capabilities: Collection[str]) -> bool:
+    """Whether the CPU has one of them. torch 2.4 cannot tell; then Linux does, and other systems count as no."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        flags = torch.cpu.get_capabilities()
+        return any(flags.get(name) for name in capabilities)
+    info = Path("/proc/cpuinfo")
+    return info.exists() and any(name in info.read_text() for name in capabilities)
 
 
 def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:

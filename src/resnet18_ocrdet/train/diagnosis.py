@@ -18,6 +18,7 @@ from ..model.loss import Criterion
 from ..runtime.messages import count
 from .engine import StepRecord
 from .hard_negatives import constant_prediction_loss
+from .optim import total_norm
 
 WITHOUT_TEXT = 50  # steps in a row
 FLAT_SPOT = 100  # steps in a row
@@ -107,8 +108,7 @@ class Displacement:
     def share(self, model: nn.Module) -> float:
         """|weights now - weights then| / |weights then|, over all weights that are trained."""
         moved = [now - then for now, then in zip(_trained(model), self._before, strict=True)]
-        norm = nn.utils.get_total_norm
-        return float(norm(moved) / norm(self._before))
+        return float(total_norm(moved) / total_norm(self._before))
 
 
 def standing_still(moved: float, steps: int, lr: float) -> str | None:

@@ -24,7 +24,7 @@ from ..runtime.device import Compute
 from ..structures import Batch
 from .guard import Guard, Stateful, Verdict
 from .hard_negatives import MiningWarmup
-from .optim import ModelEma
+from .optim import ModelEma, total_norm
 from .schedule import Schedule
 
 
@@ -194,11 +194,9 @@ def add_up_gradients(state: TrainState, batches: Sequence[Batch], criterion: Cri
 def finish_gradients(state: TrainState, clip_norm: float | None) -> Tensor:
     """Undo the scaling, then clip. Returns the norm before clipping, a scalar still on the device."""
     state.scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), clip_norm, norm)
-    return norm
+        return nn.utils.clip_grad_norm_(state.model.parameters(), clip_norm)
+    return total_norm(p.grad for p in state.model.parameters() if p.grad is not None)
 
 
 def read_back(means: StepMeans, norm: Tensor) -> tuple[dict[str, float], bool, float, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -34,6 +35,12 @@ def _groups(parameters: list[nn.Parameter], weight_decay: float, lr_factor: floa
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay, "lr_factor": lr_factor},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0, "lr_factor": lr_factor},
     ]
+
+
+def total_norm(tensors: Iterable[Tensor]) -> Tensor:
+    """Euclidean norm of all tensors together, a scalar on their device. torch 2.4 has no get_total_norm."""
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors]))
+    return norm
 
 
 class ModelEma:

@@ -13,10 +13,11 @@ from . import warp
 from .background import Background, draw_background
 from .colour import GREY, draw_tint, tinted
 from .effects import draw_effects
+from .glyphs import CHINESE_FACE, DRAWS_CHINESE, LATIN_FACES
 from .layout import BASE_SIDE, Layout
 from .props import Prop, draw_props
 from .scene import Block, Legibility, Line, Panel, Word
-from .typeset import CHINESE_FACE, LATIN_FACES, Style, set_block
+from .typeset import Style, set_block
 from .words import draw_chinese_run, draw_latin_word
 
 MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
@@ -97,7 +98,7 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
     legibility: Legibility = "clear"
     if rng.random() < DONT_CARE_SHARE:
         legibility = UNCLEAR[int(rng.integers(len(UNCLEAR)))]
-    chinese = bool(rng.random() < CHINESE_SHARE)
+    chinese = bool(rng.random() < CHINESE_SHARE) and DRAWS_CHINESE
     style = _draw_style(rng, kind, legibility == "tiny", chinese, faces, math.sqrt(layout.height * layout.width))
     angle = _draw_angle(rng)
     texts = _draw_texts(rng, kind, legibility, chinese)

@@ -11,8 +11,8 @@ from ...errors import UserError
 from ...structures import LazyPicture, Sample
 from ..file_names import file_chunks
 from .compose import Scene, draw_scene
+from .glyphs import LATIN_FACES, check_font
 from .render import label_scene, render_scene
-from .typeset import LATIN_FACES, check_font
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

@@ -1,31 +1,21 @@
 """Typeset words in lines and lines in a block, on a flat canvas (see scene.py).
 
-Gaps are measured between the inks, so that the labels of neighbours do not touch. Fonts are those of OpenCV 5, no font
-file is needed. In 5.0.0 "sans", "italic" and "uni" exist ("serif" silently becomes "sans"); only the first two are
-variable fonts, "uni" ignores the weight; missing glyphs are taken from "uni", so every face draws Chinese; a file that
-is not a font crashes the process, so its first bytes are checked.
+Gaps are measured between the inks, so that the labels of neighbours do not touch.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import UserError
-from ...runtime.regular_file import open_regular
+from .glyphs import CAP_PER_EM, HAS_WEIGHTS, glyph
 from .scene import Word
 
-LATIN_FACES = ("sans", "italic", "uni")
-CHINESE_FACE = "uni"
-FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
 INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink
-CAP_PER_EM = 0.7  # height of capitals in the built-in faces
 CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, so that glyphs are reused
 OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then shrinks, and edges stay clean
 
@@ -41,17 +31,6 @@ class Style(NamedTuple):
     line_gap: float  # space between the inks of two lines
     padding: float  # space around the block
     centred: bool
-
-
-def check_font(path: Path) -> None:
-    """Raise UserError for a file that OpenCV cannot use as a font."""
-    try:
-        with open_regular(path) as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise UserError(f"fonts: {path}: cannot be read: {error.strerror or error}") from None
-    if magic not in FONT_MAGICS or not cv2.FontFace().set(str(path)):
-        raise UserError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
 
 
 def set_block(
@@ -86,7 +65,8 @@ def _set_line(texts: list[str], style: Style, size: int, chinese: bool, reach: f
         if words and x > reach:
             break
         mask, top = _draw_word(text, style.face, size, style.weight, round(style.tracking * unit))
-        if chinese and style.weight >= 600:  # its face has one weight: dilate the ink by 1/30 em, inside its box
+        if (chinese or not HAS_WEIGHTS) and style.weight >= 600:  # the face has one weight
+            # dilate the ink by 1/30 em, inside its box
             side = 1 + max(1, round(size / 30))
             mask = np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)
         words.append(Word(text, mask, x, top))
@@ -113,33 +93,15 @@ def _draw_word(text: str, face: str, size: int, weight: int, tracking: int) -> t
     """Draw a word letter by letter. size: px per em; weight: 100..900; tracking: px added between letters.
 
     Returns its coverage, (h, w) 0..255, cropped to the ink, and the first row relative to the baseline."""
-    glyphs = [_glyph(face, letter, size, weight) for letter in text]
-    canvas = np.zeros((3 * size, 2 * size + sum(glyph.advance + tracking for glyph in glyphs)), np.uint8)
+    letters = [glyph(face, character, size, weight) for character in text]
+    canvas = np.zeros((3 * size, 2 * size + sum(letter.advance + tracking for letter in letters)), np.uint8)
     x = size  # of the first letter: space for parts to its left
-    for glyph in glyphs:
-        height, width = glyph.mask.shape
-        top, left = 2 * size + glyph.top, x + glyph.left
+    for letter in letters:
+        height, width = letter.mask.shape
+        top, left = 2 * size + letter.top, x + letter.left
         patch = canvas[top : top + height, left : left + width]
-        np.maximum(patch, glyph.mask, out=patch)
-        x += glyph.advance + tracking
+        np.maximum(patch, letter.mask, out=patch)
+        x += letter.advance + tracking
     _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
     left, top, width, height = cv2.boundingRect(ink)
     return canvas[top : top + height, left : left + width].copy(), top - 2 * size
-
-
-class _Glyph(NamedTuple):
-    mask: NDArray[np.uint8]  # (h, w), cropped to non-zero pixels
-    left: int  # of the mask, relative to the pen, px
-    top: int  # of the mask, relative to the baseline, px
-    advance: int  # of the pen, px
-
-
-@lru_cache(maxsize=16384)  # OpenCV's own cache holds about a thousand; here 16384 glyphs are about 50 MB
-def _glyph(face: str, letter: str, size: int, weight: int) -> _Glyph:
-    canvas = np.zeros((3 * size, 4 * size), np.uint8)
-    end, _ = cv2.putText(canvas, letter, (size, 2 * size), (255,), _face(face), size, weight)
-    left, top, width, height = cv2.boundingRect(canvas)
-    return _Glyph(canvas[top : top + height, left : left + width].copy(), left - size, top - 2 * size, end[0] - size)
-
-
-_face = cache(cv2.FontFace)  # a FontFace cannot be pickled, so faces are passed by name
