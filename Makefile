@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup quickstart test test-slow lint wheel bench soak
+.PHONY: help setup quickstart test test-slow test-oldest lint wheel bench soak
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -24,6 +24,12 @@ test: setup  ## the default suite, under 3 minutes on 2 cores
 
 test-slow: setup  ## slow tests: trainings, whole data sets, the wheel
 	$(BIN)/python -m pytest -m "slow and not gpu" --durations=15
+
+test-oldest:  ## the default suite with the lowest versions of pyproject.toml, in .venv-oldest (6 GB)
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable '.[dev]'
+	.venv-oldest/bin/python -m pytest
 
 lint: setup  ## ruff and mypy --strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

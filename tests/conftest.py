@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from resnet18_ocrdet.data.synthetic.glyphs import OPENCV_DRAWS
+
+opencv5 = pytest.mark.skipif(not OPENCV_DRAWS, reason="OpenCV 4 has no fonts: Pillow draws the scenes, in Latin only")
+
 TINY = (
     "input_size=64x64",
     "data.train_size=4",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.TiffImagePlugin
 
 A4 = (595, 842)  # points, width and height
 
@@ -55,3 +56,11 @@ def write_pages(path: Path, pages: Sequence[np.ndarray], mode: str = "RGB", **op
     """A file of several pages, of the kind that its suffix says."""
     first, *rest = (PIL.Image.fromarray(page).convert(mode) for page in pages)
     first.save(path, save_all=True, append_images=rest, **options)
+
+
+def write_tagged(path: Path, pages: Sequence[tuple[np.ndarray, Mapping[int, int]]]) -> None:
+    """Write a TIFF whose pages have these tags. Older versions of Pillow ignore the tags of `append_images`."""
+    with PIL.TiffImagePlugin.AppendingTiffWriter(str(path), True) as file:
+        for pixels, tags in pages:
+            PIL.Image.fromarray(pixels).save(file, "TIFF", tiffinfo=dict(tags))
+            file.newFrame()

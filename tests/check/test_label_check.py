@@ -7,8 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
 import pytest
 
 from html_page import Page
@@ -25,6 +27,7 @@ from scored_images import box
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import label_errors
 
+FONT = PIL.ImageFont.load_default(60)
 WORDS = ("HARBOUR", "Street", "Market", "Station")
 
 
@@ -35,19 +38,19 @@ def scenes(tmp_path_factory) -> Path:
     (root / "train_images").mkdir(parents=True)
     (root / "train_gts").mkdir()
     for number in range(4):
-        page = np.full((360, 640, 3), 235 - 10 * number, np.uint8)
+        page = PIL.Image.new("RGB", (640, 360), (235 - 10 * number,) * 3)
         quads = []
         for place, word in enumerate(WORDS):
             left, base = 30 + 320 * (place % 2), 120 + 160 * (place // 2)
-            (width, height), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_DUPLEX, 1.6, 3)
-            cv2.putText(page, word, (left, base), cv2.FONT_HERSHEY_DUPLEX, 1.6, (30, 20, 20), 3, cv2.LINE_AA)
-            quads.append(box(left - 3, base - height - 4, width + 6, height + 8))
+            *start, right, bottom = FONT.getbbox(word, anchor="ls")
+            PIL.ImageDraw.Draw(page).text((left, base), word, (30, 20, 20), FONT, anchor="ls")
+            quads.append(box(left + start[0] - 3, base + start[1] - 4, right - start[0] + 6, bottom - start[1] + 8))
         if number == 0:
             quads = quads[1:]
         if number == 1:
             quads[0] = label_errors.scaled(quads[0], 0.5)[0]
         image = root / f"train_images/{number}.png"
-        cv2.imwrite(str(image), page)
+        page.save(image)
         write_icdar_text(root / f"train_gts/{number}.txt", to_record(image, None, [Region(q, "word") for q in quads]))
     return root
 

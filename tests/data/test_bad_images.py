@@ -150,7 +150,9 @@ def test_damaged_exif_is_ignored(tmp_path: Path, exif: bytes):
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif", ".gif", ".jp2", ".ppm"])
 def test_a_truncated_file_is_found_before_the_run_starts(tmp_path: Path, suffix: str, share: float):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    data = cv2.imencode(suffix, noise)[1].tobytes()
+    file = io.BytesIO()
+    PIL.Image.fromarray(noise).save(file, PIL.Image.registered_extensions()[suffix])
+    data = file.getvalue()
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
     assert read_header(path) == (64, 64, 1)

@@ -14,6 +14,7 @@ from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.region_clipping import MIN_VISIBLE, move_regions, regions_in_image
+from resnet18_ocrdet.data.synthetic.glyphs import OPENCV_DRAWS
 from resnet18_ocrdet.geometry.polygon import area, clip_to_image, transform
 from resnet18_ocrdet.structures import LazyPicture, Sample
 
@@ -128,6 +129,7 @@ def test_pixels_are_read_only_on_render():
 
 @pytest.mark.parametrize("tilt", [0.0, 0.2])
 def test_warping_only_the_visible_part_gives_the_same_pixels(tilt):
+    limit = 2 if OPENCV_DRAWS else 16  # OpenCV 4 interpolates at 32 places per pixel in x and in y
     for seed in range(25):
         rng = np.random.default_rng(seed)
         image = rng.integers(0, 256, (150, 220, 3), dtype=np.uint8)
@@ -135,7 +137,7 @@ def test_warping_only_the_visible_part_gives_the_same_pixels(tilt):
         shift = np.eye(3)
         shift[:2, 2] = rng.uniform(-60, 160, 2)
         ours, plain = warp(image, shift @ matrix, 96, 128), cv2.warpPerspective(image, shift @ matrix, (128, 96))
-        assert np.abs(ours.astype(int) - plain).max() <= 2, seed
+        assert np.abs(ours.astype(int) - plain).max() <= limit, seed
 
 
 def test_every_care_region_may_be_shown():

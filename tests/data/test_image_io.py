@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zlib
 
@@ -244,3 +245,21 @@ def test_every_orientation_of_every_format_is_applied(tmp_path, mode, orientatio
     image = read_image(tmp_path / "a.png")
     assert read_header(tmp_path / "a.png")[:2] == image.shape[:2] == (expected.height, expected.width)
     np.testing.assert_allclose(image.astype(int), np.asarray(expected).astype(int), atol=1)
+
+
+def test_without_the_decoders_of_newer_opencv_versions_the_pixels_are_the_same(read, monkeypatch):
+    """OpenCV 4.9 has no JPEG in RGB order, no GIF and no WebP with several frames."""
+    jpeg = encode(".jpg", RED_BLUE)
+    frames = io.BytesIO()
+    first = PIL.Image.fromarray(np.full((20, 30, 3), (200, 10, 60), np.uint8))
+    first.save(frames, "GIF", save_all=True, append_images=[PIL.Image.new("RGB", (30, 20))])
+    wanted = read(jpeg)
+    monkeypatch.delattr(cv2, "IMREAD_COLOR_RGB", raising=False)
+    assert np.array_equal(read(jpeg), wanted)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    monkeypatch.setattr(cv2, "haveImageWriter", lambda _: False)
+    image = read(frames.getvalue(), "image.gif")
+    assert image.shape == (20, 30, 3) and np.ptp(image, axis=(0, 1)).max() == 0
+    assert image[0, 0] == pytest.approx([200, 10, 60], abs=4)
+    with pytest.raises(UserError, match="truncated GIF"):
+        read(frames.getvalue()[:60], "image.gif")

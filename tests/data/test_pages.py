@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from paged_files import pdf, pictures, words, write_pages
+from paged_files import pdf, pictures, words, write_pages, write_tagged
 from resnet18_ocrdet.data import pages as pages_module
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_io import read_image
@@ -63,22 +63,18 @@ def test_sixteen_bits_and_orientation_of_later_pages(tmp_path: Path, bits: int):
     kind = np.uint16 if bits == 16 else np.uint8
     levels = [np.full((20, 30), level, kind) for level in (10, 200 * (257 if bits == 16 else 1))]
     levels[1][:5] = 0
-    first, second = map(PIL.Image.fromarray, levels)
-    second.encoderinfo = {"tiffinfo": {274: 6}}
-    first.save(tmp_path / "a.tif", save_all=True, append_images=[second])
+    write_tagged(tmp_path / "a.tif", [(levels[0], {}), (levels[1], {274: 6})])
     image = read_page(tmp_path / "a.tif", 2)  # turned clockwise by a quarter: the upper rows are on the right
     assert image.shape == (30, 20, 3) and (image[:, :15] == 200).all() and (image[:, 15:] == 0).all()
 
 
 def test_thumbnails_and_masks_are_not_pages(tmp_path: Path):
-    made = [PIL.Image.fromarray(page) for page in pictures(4)]
-    for image, kind in zip(made, (1, 0, 4, 2), strict=True):  # reduced, plain, mask, a page of several
-        image.encoderinfo = {"tiffinfo": {254: kind}}
-    made[0].save(tmp_path / "a.tif", save_all=True, append_images=made[1:], tiffinfo={254: 1})
+    kinds = (1, 0, 4, 2)  # reduced, plain, mask, a page of several
+    write_tagged(tmp_path / "a.tif", [(page, {254: kind}) for page, kind in zip(pictures(4), kinds, strict=True)])
     assert page_count(tmp_path / "a.tif") == 2
     np.testing.assert_array_equal(read_page(tmp_path / "a.tif", 1), pictures(4)[1])
     np.testing.assert_array_equal(read_page(tmp_path / "a.tif", 2), pictures(4)[3])
-    made[0].save(tmp_path / "b.tif", tiffinfo={254: 1})
+    write_tagged(tmp_path / "b.tif", [(pictures(4)[0], {254: 1})])
     assert page_count(tmp_path / "b.tif") == 1
     np.testing.assert_array_equal(read_page(tmp_path / "b.tif"), pictures(4)[0])
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import shapely
 
+from conftest import opencv5
 from resnet18_ocrdet.data.synthetic.background import Background
 from resnet18_ocrdet.data.synthetic.compose import Scene
 from resnet18_ocrdet.data.synthetic.effects import cast_shadow
@@ -126,6 +127,7 @@ def test_curved_words_follow_the_arc(labels):
     assert np.mean([cv2.isContourConvex(region.polygon) for region in whole]) < 0.1
 
 
+@opencv5
 def test_both_scripts_occur(labels):
     assert {region.word.text.isascii() for regions in labels for region in regions} == {True, False}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from conftest import opencv5
 from resnet18_ocrdet.data.photometric import add_noise, blur, compress
 from resnet18_ocrdet.data.synthetic.compose import Scene
 from resnet18_ocrdet.data.synthetic.effects import blur_motion, cast_shadow
@@ -69,12 +70,14 @@ def outside(found: dict[str, float], bands: dict[str, tuple[float, float]]) -> l
     ]
 
 
+@opencv5
 def test_statistics_at_256(scenes, labels):
     found, bands = measure(scenes, labels), stated_bands(256)
     assert set(bands) == set(found)
     assert outside(found, bands) == []
 
 
+@opencv5
 def test_statistics_at_640():
     source = SyntheticScenes(100, 640, 640, seed=0)
     scenes = [source.scene(index) for index in range(len(source))]

@@ -12,7 +12,7 @@ from conftest import assert_mentions
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect, _evaluate
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.runtime.device import Compute
+from resnet18_ocrdet.runtime.device import BF16_CPU, FP16_CPU, Compute, cpu_has
 from resnet18_ocrdet.viz.draw import write
 
 
@@ -45,3 +45,12 @@ def test_the_commands_and_the_api_announce_it(cpu_with, tiny_run: Path, tmp_path
     assert_mentions(capsys.readouterr().out, "note: precision=fp16", "slower")
     with pytest.warns(UserWarning, match=r"precision=fp16: .* slower"):
         Detector(checkpoint, device="cpu", precision="fp16")
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="this system has no /proc/cpuinfo")
+def test_the_flags_of_the_cpu_are_found_without_torch(monkeypatch):
+    """torch 2.4 has no list of them."""
+    wanted = [cpu_has(names) for names in (BF16_CPU, FP16_CPU, ["avx2"], ["no_such_thing"])]
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert [cpu_has(names) for names in (BF16_CPU, FP16_CPU, ["avx2"], ["no_such_thing"])] == wanted
+    assert wanted[-1] is False
