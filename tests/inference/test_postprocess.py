@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import cv2
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from resnet18_ocrdet.data.targets import shrink_distances
@@ -298,15 +299,32 @@ def test_polygons_always_grow_by_pyclipper():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(-180, 180), st.floats(1, 12), st.floats(0, 1), st.floats(0, 1), st.sampled_from(["quad", "polygon"]))
-def test_a_region_at_the_border_keeps_its_corner_order(degrees, ratio, x, y, shape):
-    region = turned(20 * ratio, 20, degrees, centre=(x * WIDTH, y * HEIGHT))
-    plane = prob_map(region)
-    for found in Decoder(shape=shape, unclip="analytic")(plane, SAME):
-        assert found.quad.shape == (4, 2) and found.quad.dtype == np.float32
-        if shape == "quad":
-            assert found.quad is found.polygon
-            assert (found.quad >= 0).all() and (found.quad <= (WIDTH - 1, HEIGHT - 1)).all()
+@given(
+    st.floats(-180, 180),
+    st.floats(2.5, 5),
+    st.sampled_from(["analytic", "clipper"]),
+    st.sampled_from(["quad", "polygon"]),
+)
+def test_the_quad_begins_at_the_top_left_of_the_text_at_any_angle(degrees, ratio, unclip, shape):
+    upright = (degrees + 90) % 180 - 90
+    assume(abs(abs(upright) - 75) > 4)  # whole pixels
+    (found,) = Decoder(shape=shape, unclip=unclip)(prob_map(shrunk(turned(28 * ratio, 28, degrees))), SAME)
+    across, down = (found.quad[1] - found.quad[0]).tolist()
+    if abs(upright) < 75:
+        expected, length = upright, 28 * ratio
+    else:
+        expected, length = upright - math.copysign(90, upright), 28
+    assert math.degrees(math.atan2(down, across)) == pytest.approx(expected, abs=4)
+    assert math.hypot(across, down) == pytest.approx(length, rel=0.45)  # not the other side
+    assert (found.quad is found.polygon) == (shape == "quad") and found.quad.shape == (4, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-180, 180), st.floats(0, 1), st.floats(0, 1))
+def test_quads_stay_inside_the_image(degrees, x, y):
+    for found in Decoder(unclip="analytic")(prob_map(turned(90, 30, degrees, centre=(x * WIDTH, y * HEIGHT))), SAME):
+        assert found.quad is found.polygon and found.quad.dtype == np.float32
+        assert (found.quad >= 0).all() and (found.quad <= (WIDTH - 1, HEIGHT - 1)).all()
 
 
 def test_the_corners_are_sorted_before_they_are_moved_to_the_border():
