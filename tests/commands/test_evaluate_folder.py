@@ -76,6 +76,10 @@ def test_an_explicit_split_stays_a_choice(four: Path, tmp_path: Path, monkeypatc
     for path in (tmp_path / "mine").iterdir():
         if path.stem != f"res_{val.image_path.stem}":
             path.unlink()
+    assert evaluate(monkeypatch, tmp_path, *data)[1]["missing_files"] == 3
+    assert "note: predictions=mine holds exactly the val images: split=val" in capsys.readouterr().out
+    code, metrics = evaluate(monkeypatch, tmp_path, *data, "split=val")
+    assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
     code, metrics = evaluate(monkeypatch, tmp_path, *data, "data.val=0.25")
     assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
 
@@ -151,7 +155,7 @@ def test_boxes_with_texts_are_read_and_said(four: Path, tmp_path: Path, monkeypa
     ("change", "words"),
     [
         (lambda l, t, r, b: quad(t, l, b, r), "x and y exchanged"),  # noqa: E741
-        (lambda *box: quad(*(side / 2 for side in box)), "times 2 hmean"),
+        (lambda *box: quad(*(side / 2 for side in box)), "coordinates times 2"),
         (lambda l, t, r, b: quad(l / 160, t / 96, r / 160, b / 96), "between 0 and 1"),  # noqa: E741
     ],
 )

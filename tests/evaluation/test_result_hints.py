@@ -36,9 +36,13 @@ def hint(change, hmean=0.0):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda polygon, _: polygon[:, ::-1], ("x and y exchanged", "write x before y")),
-        (lambda polygon, _: polygon / 2, ("times 2 ", "another size")),
-        (lambda polygon, _: polygon * 2, ("times 0.5 ", "another size")),
+        (lambda polygon, _: polygon[:, ::-1], ("x and y exchanged: ", "with x before y")),
+        (
+            lambda polygon, _: polygon[:, ::-1] / 2,
+            ("x and y exchanged, made for images of another size", "x before y and coordinates times 2"),
+        ),
+        (lambda polygon, _: polygon / 2, ("times 2", "another size")),
+        (lambda polygon, _: polygon * 2, ("times 0.5", "another size")),
         (lambda polygon, _: polygon * (0.8, 1.6), ("times 1.25 (x) and 0.625 (y)", "another size")),
         (lambda polygon, size: polygon / size[::-1], ("between 0 and 1", "times width and height")),
     ],

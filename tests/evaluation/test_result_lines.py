@@ -89,7 +89,11 @@ def test_boxes_are_the_quads_of_their_corners(boxes, texts):
 
 
 def test_the_form_is_described():
-    assert form_of([f"{BOX},0.5,word"]).describe(1, [0.5]) == (
+    assert form_of([f"{BOX},0.5,word"]).describe(1, [0.5], 4) == (
         "1 line of left,top,right,bottom, a score, a text that is not used"
     )
-    assert form_of([QUAD, QUAD]).describe(2, [87.5]).endswith("or more, a score in 1 of 2 of 87.5 to 87.5")
+    assert (
+        form_of([QUAD, QUAD])
+        .describe(2, [87.5], 6)
+        .endswith("x4,y4, up to 6 corners, a score in 1 of 2 of 87.5 to 87.5")
+    )

@@ -79,7 +79,11 @@ class ResultFiles:
 
         Raises UserError for files that cannot be read, or that do not belong to these images."""
         self.path = path
-        self.split = split or choose_split(cfg, build.build_splits(cfg.data, with_everything=True), cfg.data, display)
+        splits = None
+        if split is None:
+            splits = build.build_splits(cfg.data, with_everything=True)
+            split = choose_split(cfg, splits, cfg.data, display)
+        self.split = split
         source, pictures = self.split.source, list[Picture]()
         with display.progress("labels", len(source)) as advance:
             for picture in map(source.open, range(len(source))):
@@ -97,6 +101,10 @@ class ResultFiles:
         self.sizes = [(picture.height, picture.width) for picture in pictures]
         keys = {predictions.key(picture.name) for picture in pictures}
         self.missing = len(keys - predictions.found.keys())
+        if splits is not None and self.split.name == ALL and self.missing:
+            found = {picture.name for picture in pictures if predictions.of(picture.name) is not None}
+            val = [splits.val.open(index).name for index in range(len(splits.val))]
+            display.lines([f"note: {key}={path} holds exactly the val images: split=val"] if found == set(val) else [])
 
     def _refusal(self, unknown: list[str]) -> str:
         """Result files of other images, and what to do."""

@@ -60,9 +60,10 @@ def read_predictions(path: Path, images: Sequence[str]) -> Predictions:
     kept = texts.items()
     form = form_of(line.text for _, (where, text) in kept for line in _lines(text, where))
     parsed = {key: [parse_line(line, where, form) for line in _lines(text, where)] for key, (where, text) in kept}
-    scores = [each.score for found in parsed.values() for each in found if not math.isnan(each.score)]
+    regions = [each for found in parsed.values() for each in found]
+    scores = [each.score for each in regions if not math.isnan(each.score)]
     patterns = ", ".join(sorted({_pattern(file.name, key) for key, file in chosen.items()}))
-    lines = form.describe(sum(map(len, parsed.values())), scores)
+    lines = form.describe(len(regions), scores, max((len(each.polygon) for each in regions), default=0))
     return Predictions(parsed, unknown, f"{count(len(chosen), 'file')} {patterns}; {lines}")
 
 

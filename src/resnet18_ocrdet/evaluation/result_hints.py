@@ -15,7 +15,7 @@ LOW_HMEAN = 0.3  # below it other readings are tried
 LEAST_GAIN = 2.0  # times the hmean, which another reading must reach to be named
 LEAST_HMEAN = 0.2
 MAX_IMAGES = 200  # on which they are tried
-USUAL_SCALES = (2.0, 0.5)
+USUAL_SCALES = ((2.0, 2.0), (0.5, 0.5))
 
 Change = Callable[[Polygon, int], Polygon]  # polygon and index of its image
 
@@ -30,35 +30,44 @@ def coordinate_hint(samples: Sequence[EvalSample], sizes: Sequence[tuple[int, in
     if is_normalized(found):
         width_height = np.array([size[::-1] for size in sizes], np.float32)
         better = _rescored(samples[:MAX_IMAGES], lambda polygon, image: polygon * width_height[image])
-        return f"{CODES['GT023'].title}: times width and height of each image hmean is {better:.4f}; write pixels"
+        return f"{CODES['GT023'].title}: hmean is {better:.4f} with coordinates times width and height of each image"
     tried = samples[:MAX_IMAGES]
     before = _rescored(tried, lambda polygon, _: polygon)
-    exchanged = _rescored(tried, lambda polygon, _: polygon[:, ::-1])
-    scales = [*((scale, scale) for scale in USUAL_SCALES), *_estimated(tried)]
-    scaled = [(_rescored(tried, _times(scale)), scale) for scale in scales]
-    best, scale = max(scaled, key=lambda pair: pair[0])
-    if max(best, exchanged) < max(LEAST_HMEAN, LEAST_GAIN * before):
+    readings = [
+        (_rescored(turned, _times(scale)), exchanged, scale)
+        for exchanged, turned in ((False, tried), (True, _changed(tried, lambda polygon, _: polygon[:, ::-1])))
+        for scale in ((1.0, 1.0), *USUAL_SCALES, *_estimated(turned))
+    ]
+    best, exchanged, scale = max(readings, key=lambda reading: reading[0])
+    if best < max(LEAST_HMEAN, LEAST_GAIN * before):
         return None
-    if exchanged >= best:
-        code = CODES["GT025"]
-        return f"{code.title}: the other way round hmean is {exchanged:.4f}; {code.remedy}"
-    x, y = (f"{each:.3g}" for each in scale)
-    times = x if x == y else f"{x} (x) and {y} (y)"
-    return f"made for images of another size: with coordinates times {times} hmean is {best:.4f}; scale them"
+    problems, remedies = [], []
+    if exchanged:
+        problems, remedies = [CODES["GT025"].title], ["x before y"]
+    if scale != (1.0, 1.0):
+        x, y = (f"{each:.3g}" for each in scale)
+        problems.append("made for images of another size")
+        remedies.append(f"coordinates times {x if x == y else f'{x} (x) and {y} (y)'}")
+    return f"{', '.join(problems)}: hmean is {best:.4f} with {' and '.join(remedies)}"
 
 
 def _times(scale: tuple[float, float]) -> Change:
     return lambda polygon, _: polygon * np.array(scale, np.float32)
 
 
-def _rescored(samples: Sequence[EvalSample], change: Change) -> float:
-    """hmean, 0..1, with changed detections."""
+def _changed(samples: Sequence[EvalSample], change: Change) -> list[EvalSample]:
+    """The samples with changed detections."""
     changed = []
     for image, sample in enumerate(samples):
         found = [each._replace(polygon=change(each.polygon, image)) for each in sample.detections]
         changed.append(sample._replace(detections=found))
+    return changed
+
+
+def _rescored(samples: Sequence[EvalSample], change: Change) -> float:
+    """hmean, 0..1, with changed detections."""
     metric = IcdarMetric()
-    metric.update_all(changed)
+    metric.update_all(_changed(samples, change))
     return metric.result().hmean or 0.0
 
 

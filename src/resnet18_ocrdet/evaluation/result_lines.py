@@ -35,9 +35,10 @@ class LineForm(NamedTuple):
     scored: bool  # the first field behind the corners, if there is one, is a score
     texts: bool  # a text follows in some lines
 
-    def describe(self, lines: int, scores: list[float]) -> str:
-        """In words, for a user. scores: of the lines that have one."""
-        corners = "left,top,right,bottom" if self.corners == BOX else "x1,y1,…,x4,y4" + " or more" * (not self.corners)
+    def describe(self, lines: int, scores: list[float], most: int) -> str:
+        """In words, for a user. scores: of the lines that have one. most: corners of a region."""
+        quad = "x1,y1,…,x4,y4" + f", up to {most} corners" * (most > QUAD // 2)
+        corners = "left,top,right,bottom" if self.corners == BOX else quad
         given = "no score"
         if scores:
             given = "a score" if len(scores) == lines else f"a score in {len(scores)} of {lines}"
