@@ -61,6 +61,18 @@ def test_columns_whose_gutter_is_slanted():
     assert is_read_in_order(narrow) and is_read_in_order(np.rint(turned(narrow, 5)))
 
 
+@pytest.mark.parametrize("layout", [layouts.article, layouts.page])
+def test_text_along_the_margin_is_read_before_or_after_the_page(layout):
+    quads = quads_of(layout)
+    at = np.array([word(20, 100, 26, 560), word(1500, 300, 26, 560)], np.float64)
+    assert is_read_in_order(np.concatenate([at[:1], quads, at[1:]]))
+
+
+def test_a_heading_above_columns_of_vertical_text_is_read_first():
+    quads = np.concatenate([np.array([word(420, 0, 300, 30)], np.float64), quads_of(layouts.columns)])
+    assert is_read_in_order(quads) and is_read_in_order(turned(quads, 4))
+
+
 def test_far_below_columns_something_else_begins():
     rng = np.random.default_rng(0)
     columns = [layouts.paragraph(x, 100, 500, 8, rng) for x in (100, 640)]

@@ -23,6 +23,7 @@ SAME_HEIGHT = 0.5  # of the higher word: a lower one is not on its line
 OFF_LINE = 0.5  # of the lower word's height: how far its neighbour may be above or below it
 CORE = 0.25  # text heights above and below the middle of a line: lines on one row overlap there
 BLOCK_GAP = 1.0  # text heights above and below the middle of a line: lines that do not overlap there are apart
+MARGIN = 0.5  # of a part's height: text across the lines that is as long stands beside all of it
 SECTION_GAP = 4.0  # text heights from one row to the next: below a wider gap columns begin again
 GUTTER = 0.5  # text heights between two columns, at least
 COLUMN_LINES = 3  # a column of text has as many lines
@@ -50,6 +51,7 @@ def reading_lines(quads: Quads, right_to_left: bool = False) -> list[Indices]:
         np.maximum.reduceat(words.right[members], starts),
         np.add.reduceat(words.y[members], starts) / [len(chain) for chain in chains],
         np.maximum.reduceat(words.height[members], starts),
+        np.maximum.reduceat(words.reach[members], starts),
     )
     return [chains[line] for line in _ordered(straightened(lines))]
 
@@ -67,7 +69,7 @@ def line_quad(quads: Quads) -> NDArray[np.float32]:
 
 def _following(words: Boxes, ends: Numbers) -> list[int]:
     """The next word of each on its line, or -1: nearest pairs first, each word once."""
-    left, right, _, height = words
+    left, right, _, height, _ = words
     first, last = ends.T
     reach = shapely.box(right - height, last - OFF_LINE * height, right + WORD_GAP * height, last + OFF_LINE * height)
     one, other = shapely.STRtree(shapely.points(left, first)).query(reach)
@@ -113,6 +115,8 @@ def _ordered(lines: Boxes) -> list[int]:
 
 def _parts(lines: Boxes, some: Indices) -> list[Indices]:
     """Lines that are read before others, first ones first; one part if they cannot be separated."""
+    if margins := _margins(lines, some):
+        return margins
     rows = _stacked(lines, some, CORE)
     if len(rows) == 1:
         return _beside(lines, some)
@@ -128,6 +132,18 @@ def _parts(lines: Boxes, some: Indices) -> list[Indices]:
     if len(blocks) > 1:
         return blocks
     return rows if _are_aligned(rows, sides, len(lines.y)) else sides
+
+
+def _margins(lines: Boxes, some: Indices) -> list[Indices]:
+    """Parts from left to right if one of them is text across the lines that runs along half of them; else none."""
+    y, reach = lines.y[some], lines.reach[some]
+    whole = (y + reach).max() - (y - reach).min()
+    is_margin = (reach > lines.height[some]) & (reach >= MARGIN / 2 * whole)
+    if not is_margin.any():
+        return []
+    parts = _beside(lines, some)
+    margins = set(some[is_margin].tolist())
+    return parts if len(parts) > 1 and any(margins.issuperset(part.tolist()) for part in parts) else []
 
 
 def _sections(lines: Boxes, rows: list[Indices]) -> list[Indices]:

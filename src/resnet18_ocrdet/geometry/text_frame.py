@@ -35,6 +35,7 @@ class Boxes(NamedTuple):
     right: Numbers
     y: Numbers  # of the middle
     height: Numbers  # of the text, above 0
+    reach: Numbers  # above and below the middle; more than the height if the text runs across the lines
 
 
 def words_in_frame(quads: Numbers, right_to_left: bool) -> tuple[Boxes, Numbers]:
@@ -53,8 +54,11 @@ def words_in_frame(quads: Numbers, right_to_left: bool) -> tuple[Boxes, Numbers]
     points = _levelled(np.take_along_axis(points, points[..., :1].argsort(axis=1, kind="stable"), axis=1))
     across = np.abs(np.cos(turns)) < math.sqrt(0.5)  # the long side crosses the lines
     text_height = np.where(across & (longer < STANDS * shorter), longer, shorter)
-    words = Boxes(points[:, 0, 0], points[:, 3, 0], points[..., 1].mean(axis=1), np.maximum(text_height, 1e-3))
-    return words, points[..., 1].reshape(-1, 2, 2).mean(axis=2)
+    y = points[..., 1]
+    words = Boxes(
+        points[:, 0, 0], points[:, 3, 0], y.mean(axis=1), np.maximum(text_height, 1e-3), np.ptp(y, axis=1) / 2
+    )
+    return words, y.reshape(-1, 2, 2).mean(axis=2)
 
 
 def _directions(along: Numbers, weights: Numbers) -> tuple[Numbers, float]:
@@ -83,7 +87,7 @@ def _levelled(points: Numbers) -> Numbers:
 
 def straightened(lines: Boxes) -> Boxes:
     """Lines with the left borders of columns parallel: what `words_in_frame` does for lines, in the other direction."""
-    left, right, y, height = lines
+    left, right, y, height, _ = lines
     below = shapely.box(left - BORDER * height, y + 0.5 * height, left + BORDER * height, y + 3 * height)
     one, other = shapely.STRtree(shapely.points(left, y)).query(below)
     slopes, places = (left[other] - left[one]) / np.maximum(y[other] - y[one], 1e-9), np.stack([left, y], axis=1)[one]
