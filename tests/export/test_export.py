@@ -23,6 +23,7 @@ from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.export.parity import Parity
 from resnet18_ocrdet.inference.backends import KEY
+from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.viz.draw import write
 
@@ -256,6 +257,20 @@ def test_fp16_is_half_as_large_and_finds_the_same_regions(exported: Path, tmp_pa
     network = cv2.dnn.readNetFromONNX("half.onnx")
     network.setInput(image)
     assert wanted.dtype == np.float32 and np.abs(network.forward() - wanted).max() < 0.01
+
+
+@pytest.mark.slow
+def test_weights_that_overflow_in_fp16_are_not_written(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    content = torch.load(BUNDLED_PATH, weights_only=True)
+    for name, weight in content["model"].items():  # features times 1e7 in the neck, and back in the head
+        if name.startswith("neck.smooth") or name == "prob_head.0.weight":
+            content["model"][name] = weight.float() * (1e7 if name.startswith("neck") else 1e-7)
+    torch.save(content, "large.pt")
+    words = ["checkpoint=large.pt", "output=large.onnx", "precision=fp16", "input_size=352x480"]
+    assert run_command("export", _export, words) == 2
+    assert_mentions(capsys.readouterr().err, "large.onnx", "precision=fp16", "nan", "0 to 1")
+    assert [path.name for path in tmp_path.iterdir()] == ["large.pt"]
 
 
 @pytest.mark.slow

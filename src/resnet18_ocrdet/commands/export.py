@@ -105,7 +105,8 @@ def _write(
         display.line(f"measuring the range of every layer on {count(len(measured), 'image')}")
         to_int8(exported, (first.prepare(read_image(path)).canvas for path in measured), cfg.input_dtype)
     opened = open_exported(exported, "onnxruntime") if exported.suffix == ".onnx" else open_torch(exported, card)
-    second = Predictor(ExportedNetwork(opened), contract, Decoder.of(contract))
+    named = opened._replace(path=Path(f"{exported.name}, precision={cfg.precision}"))  # messages name no temporary file
+    second = Predictor(ExportedNetwork(named), contract, Decoder.of(contract))
     scenes = SyntheticScenes(0 if images else SCENES, *SCENE_SIZE, seed=cfg.seed)  # in place of images
     compared = chain(map(read_image, images), (scenes.load(index).image for index in range(len(scenes))))
     with display.progress("compare", len(images) or SCENES) as advance:
