@@ -12,7 +12,7 @@ import pytest
 
 from paged_files import pdf, pictures, words, write_pages, write_tagged
 from resnet18_ocrdet.data import pages as pages_module
-from resnet18_ocrdet.data.image_guard import ImageFault
+from resnet18_ocrdet.data.image_guard import ImageFault, still_png
 from resnet18_ocrdet.data.image_io import read_image
 from resnet18_ocrdet.data.pages import PageReader, page_count, read_page
 
@@ -114,6 +114,26 @@ def test_more_pages_than_the_limit_are_refused(tmp_path: Path, monkeypatch):
         write_pages(tmp_path / f"a{suffix}", pictures(3))
         with pytest.raises(ImageFault, match=r"at most 2"):
             page_count(tmp_path / f"a{suffix}")
+
+
+def test_frames_have_a_limit_of_their_own(tmp_path: Path, monkeypatch):
+    write_pages(tmp_path / "a.gif", pictures(2))  # 2,400 pixels; the limit is a quarter of twice this
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 4000)
+    assert read_page(tmp_path / "a.gif", 1).shape == (40, 60, 3)
+    with pytest.raises(ImageFault, match="max_megapixels") as caught:
+        read_page(tmp_path / "a.gif", 2)
+    assert caught.value.code == "IM064"
+
+
+def test_an_animation_is_not_left_to_opencv(tmp_path: Path):
+    """OpenCV 5 crashes on some damaged animations, so it gets the first frame only."""
+    write_pages(tmp_path / "a.png", pictures(3))
+    PIL.Image.fromarray(pictures(3)[0]).save(tmp_path / "b.png")
+    raw, plain = (tmp_path / "a.png").read_bytes(), (tmp_path / "b.png").read_bytes()
+    assert still_png(plain) == plain and len(still_png(raw)) < len(raw) / 2
+    (tmp_path / "c.png").write_bytes(still_png(raw))
+    assert page_count(tmp_path / "c.png") == 1
+    np.testing.assert_array_equal(read_image(tmp_path / "c.png"), pictures(3)[0])
 
 
 def test_a_frame_that_is_cut_off_fails(tmp_path: Path):

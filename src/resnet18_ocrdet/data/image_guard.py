@@ -51,6 +51,7 @@ _BARE = (0x00, 0x01, *range(0xD0, 0xDA))  # markers without a segment
 _MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # between entropy-coded data, in which 0xFF is followed by 0
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # chunks
 _QUIET = threading.Lock()  # warning filters are shared by all threads
 
 
@@ -70,8 +71,7 @@ def opened(path: Path, file: BinaryIO) -> Iterator[PIL.Image.Image]:
     Raises ImageFault for an image that is too large or announces more data than it has; one of PILLOW_FAULTS for files
     that Pillow cannot open, which OpenCV may still decode."""
     _check_chunks(path, file)
-    with _QUIET, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         try:
             with PIL.Image.open(file, formats=KINDS) as image:
                 check_size(path, image.height, image.width)
@@ -81,17 +81,27 @@ def opened(path: Path, file: BinaryIO) -> Iterator[PIL.Image.Image]:
             raise _too_many(path, int(found[0]) if found else 0) from None
 
 
-def check_size(path: Path, height: int, width: int) -> None:
-    """Raise ImageFault, IM064, for an image with too many pixels, or a side that OpenCV does not open."""
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Pillow warns of what it can read all the same. One thread at a time; may not be nested."""
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def check_size(path: Path, height: int, width: int, copies: int = 1) -> None:
+    """Raise ImageFault, IM064, for an image with too many pixels, or a side that OpenCV does not open.
+
+    copies: of the pixels that decoding keeps; the limit is divided by it."""
     most = PIL.Image.MAX_IMAGE_PIXELS
-    if most is not None and height * width > 2 * most:
-        raise _too_many(path, height * width, f"{sides(height, width)}, ")
+    if most is not None and height * width * copies > 2 * most:
+        raise _too_many(path, height * width, f"{sides(height, width)}, ", copies)
     if max(height, width) > MAX_SIDE:
         raise ImageFault(f"{path}: {sides(height, width)}; at most {MAX_SIDE} px per side", "IM064")
 
 
-def _too_many(path: Path, pixels: int, seen: str = "") -> ImageFault:
-    most = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) / 1e6
+def _too_many(path: Path, pixels: int, seen: str = "", copies: int = 1) -> ImageFault:
+    most = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) / copies / 1e6
     return ImageFault(f"{path}: {seen}{pixels / 1e6:.4g} megapixels; at most {most:.4g} (max_megapixels)", "IM064")
 
 
@@ -115,6 +125,18 @@ def _check_chunks(path: Path, file: BinaryIO) -> None:
         if head[4:] == b"IEND":
             break
     file.seek(0)
+
+
+def still_png(raw: bytes) -> bytes:
+    """A PNG without its animation: OpenCV 5 crashes on a damaged one (PNG 3rd edition, section 11.3.6)."""
+    if not raw.startswith(_PNG) or not any(kind in raw for kind in _ANIMATION):
+        return raw
+    parts, offset = [_PNG], len(_PNG)
+    while offset < len(raw):
+        end = offset + 12 + int.from_bytes(raw[offset : offset + 4], "big")
+        parts += [] if raw[offset + 4 : offset + 8] in _ANIMATION else [raw[offset:end]]
+        offset = end
+    return b"".join(parts)
 
 
 class JpegHeader(NamedTuple):

@@ -24,7 +24,18 @@ from ..runtime.messages import count
 from ..runtime.regular_file import open_regular
 from ..structures import Image
 from .file_names import is_broken_link, is_folder_entry
-from .image_guard import END, JPEG, PILLOW_FAULTS, ImageFault, JpegHeader, check_size, opened, parse_jpeg, scan_count
+from .image_guard import (
+    END,
+    JPEG,
+    PILLOW_FAULTS,
+    ImageFault,
+    JpegHeader,
+    check_size,
+    opened,
+    parse_jpeg,
+    scan_count,
+    still_png,
+)
 from .rgb import as_rgb
 
 T = TypeVar("T")
@@ -88,7 +99,7 @@ def decode_image(path: Path, raw: bytes, reduce: int = 1) -> Image:
     is_even = size is not None and not any(side % reduce for side in size)
     if is_jpeg and not is_even and (size is None or _from_header(path, raw, orientation_of, 1) != 1):
         reduce = 1  # the reduced pixels of a rotated image would not start at the first one of the upright image
-    data = np.frombuffer(raw, np.uint8)
+    data = np.frombuffer(still_png(raw), np.uint8)
     try:
         if is_jpeg:
             pixels: NDArray[Any] | None = _decode_jpeg(data, _REDUCED[reduce])

@@ -17,7 +17,7 @@ import PIL.Image
 
 from ..runtime.regular_file import open_regular
 from ..structures import Image
-from .image_guard import PILLOW_FAULTS, ImageFault, check_size, opened
+from .image_guard import KINDS, PILLOW_FAULTS, ImageFault, check_size, opened, without_warnings
 from .image_io import IMAGE_SUFFIXES, decode_image, open_image, read_image
 from .pdf import MARK, MARK_WITHIN, PdfFile
 from .rgb import as_rgb
@@ -25,6 +25,7 @@ from .tiff_pages import STARTS, TiffPages
 
 PAGE_SUFFIXES = IMAGE_SUFFIXES | {".pdf"}  # of files that `PageReader` reads
 MAX_PAGES = 100_000  # of a file
+FRAME_COPIES = 4  # of a frame, which Pillow keeps
 _PNG, _PNG_START, _PNG_ANIMATION = b"\x89PNG", 8, b"acTL"
 _WEBP_ANIMATED = 0x02  # flag of a VP8X chunk
 
@@ -123,11 +124,15 @@ class PageReader:
                 self.close()
                 with open_regular(path) as file, opened(path, file):
                     pass  # checks its size
-                self._frames = PIL.Image.open(open_regular(path))
+                with without_warnings():
+                    self._frames = PIL.Image.open(open_regular(path), formats=KINDS)
                 self._key = _key_of(path)
-            self._frames.seek(page - 1)
-            check_size(path, self._frames.height, self._frames.width)
-            rgba = np.asarray(self._frames.convert("RGBA"))
+            with without_warnings():
+                before = self._frames.tell()
+                for index in range(before if before < page else 0, page):  # each is laid on those before
+                    self._frames.seek(index)
+                    check_size(path, self._frames.height, self._frames.width, FRAME_COPIES)
+                rgba = np.asarray(self._frames.convert("RGBA"))
         except (*PILLOW_FAULTS, MemoryError) as error:
             self.close()
             detail = " ".join(str(error).split()) or type(error).__name__
