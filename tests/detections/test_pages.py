@@ -142,6 +142,18 @@ def test_pages_can_be_corrected_and_trained_on(call):
     assert corrected.read_text().endswith(" ") and Path("out/labelme/scan#1.png").is_file()
 
 
+def test_a_pdf_of_one_page_has_a_picture_too(call):
+    Path("in/doc.pdf").write_bytes(pdf(PDF_PAGES[:1], size=(96, 72)))
+    Path("in/scan.tif").unlink()
+    for _ in range(2):
+        assert call("labelme=true", "vis=false")[0] == 0
+        assert list(records(Path("out"))) == ["doc.pdf", "photo 0.jpg"]
+        names = ["doc.json", "doc.png", "photo 0.jpg", "photo 0.json"]
+        assert sorted(path.name for path in Path("out/labelme").iterdir()) == names
+    assert json.loads(Path("out/labelme/doc.json").read_text())["imagePath"] == "doc.png"
+    assert read_image(Path("out/labelme/doc.png")).shape == (96, 128, 3)
+
+
 def test_the_resolution_is_a_setting_of_the_results(call):
     assert call("dpi=48", "vis=false")[0] == 0
     assert records(Path("out"))["doc.pdf#1"]["height"] == 48

@@ -117,17 +117,16 @@ def _write_label_files(
 
 
 def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord, reader: PageReader) -> bool:
-    """Write the label file of an image unless it exists, and next to it a link to the image, or the picture of a page;
-    returns whether it was written.
+    """Write the label file of an image unless it exists; returns whether it was written.
 
-    The folder can then be opened in LabelMe, and trained on."""
+    Next to it is a link to the image, or the picture of a page, also of a PDF with one page. The folder can then be opened in LabelMe, and trained on."""
     label_file = files.label_file(item.result)
     label_file.parent.mkdir(parents=True, exist_ok=True)
-    if item.page is None:
+    if item.page is None and record.dpi is None:
         image = label_file.parent / item.path.name
         _link(files, image, item.path.resolve())
     elif not (image := files.page_picture(item)).exists():
-        files.manifest.put(image, draw.encode(".png", reader.read(item.path, item.page).image))
+        files.manifest.put(image, draw.encode(".png", reader.read(item.path, item.page or 1).image))
     if label_file.exists():
         return False
     text = json.dumps(_labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
