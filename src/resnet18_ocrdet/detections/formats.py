@@ -119,7 +119,8 @@ def _write_label_files(
 def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord, reader: PageReader) -> bool:
     """Write the label file of an image unless it exists; returns whether it was written.
 
-    Next to it is a link to the image, or the picture of a page, also of a PDF with one page. The folder can then be opened in LabelMe, and trained on."""
+    Next to it is a link to the image, or the picture of a page, also of a PDF with one page. The folder can then be
+    opened in LabelMe, and trained on."""
     label_file = files.label_file(item.result)
     label_file.parent.mkdir(parents=True, exist_ok=True)
     if item.page is None and record.dpi is None:
