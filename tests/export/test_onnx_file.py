@@ -9,8 +9,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 
-from resnet18_ocrdet.export.graph import OPSET
+from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.export.graph import OPSET, write_onnx
 from resnet18_ocrdet.export.onnx_file import write_model
 
 
@@ -41,3 +43,13 @@ def test_the_installed_runtimes_read_it(tmp_path: Path):
     network = cv2.dnn.readNetFromONNX(str(tmp_path / "m.onnx"))
     network.setInput(x)
     assert np.array_equal(y, x.clip(0)) and np.array_equal(network.forward(), x.clip(0))
+
+
+def test_a_torch_that_cannot_export_is_one_line(tmp_path: Path, monkeypatch):
+    def of_torch_24(mod, args, f=None, **others):
+        raise AssertionError
+
+    monkeypatch.setattr(torch.onnx, "export", of_torch_24)
+    with pytest.raises(UserError, match=r"^a\.onnx: torch 2\.\S+ cannot export .*args.* pip install") as caught:
+        write_onnx(None, {}, tmp_path / "a.onnx")
+    assert "\n" not in str(caught.value)

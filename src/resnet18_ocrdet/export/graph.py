@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from ..errors import UserError
 from ..inference.backends import KEY
-from ..inference.exported import ExportedFile
+from ..inference.exported import ExportedFile, short_reason
 from ..model.dbnet import STRIDE, DBNet
 from ..model.layers import folded
 from .onnx_file import write_model
@@ -45,14 +48,14 @@ class ExportNet(nn.Module):
         self.normalize, self.output_shape = net.normalize, output_shape
         self.dtype = torch.float16 if half else torch.float32
         # A batch norm's variance may be 0 in float16, so it is folded first.
-        self.net = cast(DBNet, folded(copy.deepcopy(net)).half()) if half else net
+        net = cast(DBNet, folded(copy.deepcopy(net)).half()) if half else net
+        self.layers = nn.Sequential(net.backbone, net.neck, net.prob_head)
 
     def forward(self, image: Tensor) -> Tensor:
         """image: (N, 3, H, W) RGB, 0..255, uint8 or float32. Returns (N, 1, H, W), or (H, W) of one image, float32,
         0..1."""
         pixels = image.float() * self.normalize.scale + self.normalize.shift
-        logits: Tensor = self.net.prob_head(self.net.neck(self.net.backbone(pixels.to(self.dtype))))
-        prob_map = logits.float().sigmoid()
+        prob_map: Tensor = self.layers(pixels.to(self.dtype)).float().sigmoid()
         return prob_map.squeeze((0, 1)) if self.output_shape == "hw" else prob_map
 
 
@@ -79,10 +82,25 @@ def trace(
     return torch.export.export(module, (torch.zeros(shape, dtype=dtype),), dynamic_shapes=shapes)
 
 
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what torch raises into a UserError, without its warnings about its own code."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of any type: torch before 2.7 cannot export every part, or with another onnxscript
+        raise UserError(
+            f"{path.name}: torch {torch.__version__} cannot export the network ({short_reason(error)}); torch 2.7 can: "
+            "pip install --upgrade torch torchvision 'resnet18-ocrdet[export]'"
+        ) from None
+
+
 def write_onnx(program: ExportedProgram, card: dict[str, Any], path: Path) -> None:
     """Write an ONNX file with `card` as JSON in its metadata, without paths of this machine."""
-    with warnings.catch_warnings():  # of the exporter, about its own code
-        warnings.simplefilter("ignore")
+    with _explained(path):
         made = torch.onnx.export(
             program, dynamo=True, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT], verbose=False
         )
@@ -106,14 +124,13 @@ def write_torch(program: ExportedProgram, card: dict[str, Any], path: Path) -> N
     for node in program.graph.nodes:
         for key in TRACES:
             node.meta.pop(key, None)
-    with path.open("wb") as file, warnings.catch_warnings():  # of torch, about its own code
-        warnings.simplefilter("ignore")
+    with path.open("wb") as file, _explained(path):
         torch.export.save(program, file, extra_files={CARD: json.dumps(card, ensure_ascii=False)})
 
 
 def open_torch(path: Path, card: dict[str, Any]) -> ExportedFile:
     """Open an archive that was just written."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, _explained(path):
         network = torch.export.load(file).module()
 
     @torch.inference_mode()
