@@ -123,7 +123,7 @@ def test_a_second_zip_directory_is_refused(tmp_path: Path):
     with zipfile.ZipFile(path) as archive:
         assert {part.compress_type for part in archive.infolist()} == {zipfile.ZIP_STORED}
     assert torch.load(path, weights_only=True).keys() == raw().keys()  # the attack works without the check
-    with pytest.raises(UserError, match=r"a\.pt: .*BadZipFile"):
+    with pytest.raises(UserError, match=r"a\.pt: not a checkpoint, or damaged"):
         load_checkpoint(path)
 
 
