@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,22 +14,25 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..model.metadata import check_metadata
+from ..runtime.forks import keep_in_children
 from ..runtime.messages import one_line
 from .exported import ExportedFile, Run, limit_opening, short_reason
 
 KEY = "resnet18_ocrdet"  # of the metadata in the file: the card as JSON
 FORMAT = 1  # of the card, and of the JSON file next to the exported one
 EXTRAS = {"onnxruntime": "export", "openvino": "openvino"}  # runtime -> the extra that installs it; preferred first
+OPENVINO_KERNELS = 200  # kept, each for one size of image; by default 5000
 PRECISIONS = {"onnxruntime": ("fp32",), "openvino": ("fp32", "bf16")}
 REDUCED = ("int8", "fp16")  # of a file's own operations: they run in no other precision
 
 Opened = tuple[Mapping[str, str], Callable[[str], Run], Callable[[], None]]  # metadata; start and stop of ExportedFile
 
 
-def open_exported(path: Path, runtime: str = "auto") -> ExportedFile:
+def open_exported(path: Path, runtime: str = "auto", threads: int | None = None) -> ExportedFile:
     """Open a file written by ocrdet-export.
 
-    runtime: "onnxruntime", "openvino", or "auto" for the first one that is installed.
+    runtime: "onnxruntime", "openvino", or "auto" for the first one that is installed. threads: of the runtime; None:
+    one per core.
     Raises UserError for a file of another program, and if the runtime is not installed."""
     installed = [name for name in EXTRAS if find_spec(name) is not None]
     if runtime == "auto":
@@ -38,7 +42,7 @@ def open_exported(path: Path, runtime: str = "auto") -> ExportedFile:
     if runtime not in installed:
         raise UserError(f"runtime={runtime}: not installed: pip install 'resnet18-ocrdet[{EXTRAS[runtime]}]'")
     opener = {"onnxruntime": _onnxruntime, "openvino": _openvino}[runtime]
-    metadata, start, stop = limit_opening(path, lambda: opener(path))
+    metadata, start, stop = limit_opening(path, lambda: opener(path, threads or 0))
     return ExportedFile(path, runtime, read_card(path, metadata), start, stop)
 
 
@@ -73,28 +77,36 @@ def _checked(card: dict[str, Any]) -> dict[str, Any]:
     return {**card, **metadata}
 
 
-def _onnxruntime(path: Path) -> Opened:
+def _onnxruntime(path: Path, threads: int) -> Opened:
     import onnxruntime
 
     options, passes = onnxruntime.SessionOptions(), onnxruntime.RunOptions()
     options.log_severity_level = passes.log_severity_level = 4  # errors are raised anyway
+    options.intra_op_num_threads = threads
+    options.enable_mem_pattern = False  # it keeps a plan of the memory for each size of image
+
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a type for each reason
         raise UserError(f"{path}: ONNX Runtime cannot open it ({short_reason(error)})") from None
     _require_one(path, len(session.get_inputs()), len(session.get_outputs()))
-    name = session.get_inputs()[0].name
+    name, process = session.get_inputs()[0].name, os.getpid()
 
-    def run(images: NDArray[Any]) -> Any:
-        return session.run(None, {name: images}, passes)[0]
+    def start(_: str) -> Run:
+        if os.getpid() != process:  # even a new session could not end: the library waits for threads of its own
+            raise UserError(
+                f"{path}: ONNX Runtime cannot be used after a fork: open the detector in the new process, or use "
+                f"runtime=openvino or a .pt"
+            )
+        return lambda images: session.run(None, {name: images}, passes)[0]
 
     def stop() -> None:
         passes.terminate = True
 
-    return session.get_modelmeta().custom_metadata_map, lambda precision: run, stop
+    return session.get_modelmeta().custom_metadata_map, start, stop
 
 
-def _openvino(path: Path) -> Opened:
+def _openvino(path: Path, threads: int) -> Opened:
     import openvino
 
     try:
@@ -107,11 +119,17 @@ def _openvino(path: Path) -> Opened:
     _require_one(path, len(model.inputs), len(model.outputs))
 
     def start(precision: str) -> Run:
-        hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32", "PERFORMANCE_HINT": "LATENCY"}
+        hints: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "CPU_RUNTIME_CACHE_CAPACITY": OPENVINO_KERNELS,
+        }
         try:
-            request = core.compile_model(model, "CPU", hints).create_infer_request()
+            request = openvino.Core().compile_model(model, "CPU", hints).create_infer_request()
         except Exception as error:
             raise UserError(f"{path}: OpenVINO cannot compile it ({short_reason(error)})") from None
+        keep_in_children(request)
         lock = Lock()  # a request holds one image at a time, and uses all cores
 
         def run(images: NDArray[Any]) -> Any:

@@ -5,10 +5,12 @@ Legend: N images, H W pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -54,9 +56,10 @@ class ExportedNetwork:
         self.sides: list[int | str] = file.card["input"]["shape"]
         self.run: Run
         self.hung = ""  # the message, once a pass did not end
+        self._start, self._process, self._restarting = partial(file.start, precision), os.getpid(), Lock()
 
         def begin() -> None:
-            self.run = file.start(precision)
+            self.run = self._start()
             height, width = (side if isinstance(side, int) else SMALL for side in self.sides[2:])
             self._map(np.zeros((1, 3, height, width), self.dtype))
 
@@ -88,10 +91,13 @@ class ExportedNetwork:
             raise UserError(self.hung)
         count, _, height, width = pixels.shape
         try:
+            self._restart_after_fork()
             output = within(PASS_SECONDS, lambda: self.run(pixels), self.stop)
         except TimeoutError:
             self.hung = f"{self.path}: {self.runtime} has not ended after {PASS_SECONDS:g} s on an image"
             raise UserError(self.hung) from None
+        except UserError:
+            raise
         except Exception as error:  # each library has its own types
             reason = short_reason(error)
             raise UserError(f"{self.path}: {self.runtime} fails on an image of {height}x{width} ({reason})") from None
@@ -106,6 +112,13 @@ class ExportedNetwork:
             raise UserError(f"{self.path}: gives values from {low:g} to {high:g} instead of probabilities, 0 to 1")
         prob_map = np.asarray(output, np.float32).reshape(whole)
         return prob_map if low >= 0.0 and high <= 1.0 else prob_map.clip(0.0, 1.0)
+
+
+    def _restart_after_fork(self) -> None:
+        """In a forked process the threads of the runtime are missing. Raises UserError."""
+        with self._restarting:
+            if os.getpid() != self._process:
+                self.run, self._process = limit_opening(self.path, self._start, self.stop), os.getpid()
 
 
 def limit_opening(path: Path, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:

@@ -50,16 +50,21 @@ class LoadedModel(NamedTuple):
         return None if adopted is None else f"{self.path}: {adopted}"
 
 
-def load_model(path: Path, runtime: str = "auto") -> LoadedModel:
-    """Read `path`. runtime: for an exported file, see `open_exported`.
+def load_model(path: Path, runtime: str = "auto", threads: int | None = None) -> LoadedModel:
+    """Read `path`. runtime: for an exported file, see `open_exported`. threads: of the network, in torch of the whole
+    process; None: torch's own number, or one per core.
 
     Raises UserError as `load_checkpoint` and `open_exported` do."""
     if path.suffix != EXPORTED:
+        import torch
+
         from ..model.checkpoint import load_checkpoint
 
+        if threads is not None:
+            torch.set_num_threads(threads)
         return LoadedModel.of(path, load_checkpoint(path))
     open_checkpoint(path).close()
-    file = open_exported(path, runtime)
+    file = open_exported(path, runtime, threads)
     content = Metadata(contract=file.card["contract"], config=file.card["config"], about=file.card["about"])
     return LoadedModel(path, content, None, file)
 

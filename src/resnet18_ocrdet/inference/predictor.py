@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..data.letterbox import EXACT, letterbox, scale_to
 from ..model.contract import Contract
+from ..runtime.forks import prepare_forks
 from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
 from .listing import Listing
@@ -55,6 +56,7 @@ class Predictor:
         the order of an image's regions."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
         self.listing = listing
+        prepare_forks()
 
     def __call__(self, image: Image) -> list[Detection]:
         """image: (H, W, 3) uint8 RGB, any size. Returns regions in its own pixels."""

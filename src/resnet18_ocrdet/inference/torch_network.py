@@ -5,6 +5,7 @@ Legend: N images, H W pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..model.contract import Contract
 from ..model.dbnet import DBNet
 from ..model.layers import folded
 from ..runtime.device import Compute, choose_device
+from ..runtime.forks import call_after_fork
 from ..structures import Image, Maps
 from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
@@ -32,13 +34,24 @@ class TorchNetwork:
         """model: a DBNet on the device of `compute`; a copy with folded batch norms is used."""
         self.model, self.compute = folded(model), compute
         self.batch_size = GPU_BATCH if compute.device.type == "cuda" else 1
+        self._process = os.getpid()
         self.note = compute.note
 
-    @torch.inference_mode()
     def __call__(self, canvases: Sequence[Image]) -> list[ProbMap]:
         """Canvases of one size, (H, W, 3) uint8 RGB -> their probability maps, (H, W) float32 0..1.
 
-        Raises UserError for NaN in a map: that would look like an image without text."""
+        Raises UserError for NaN in a map: that would look like an image without text; and on a GPU after a fork."""
+        if os.getpid() == self._process:
+            return self._run(canvases)
+        if self.compute.device.type != "cpu":
+            raise UserError(
+                f"device={self.compute.device}: a GPU cannot be used after a fork: open the detector in the new "
+                f"process, or start it with multiprocessing's 'spawn'"
+            )
+        return call_after_fork(lambda: self._run(canvases))
+
+    @torch.inference_mode()
+    def _run(self, canvases: Sequence[Image]) -> list[ProbMap]:
         batch = torch.from_numpy(np.stack(canvases)).permute(0, 3, 1, 2)
         with self.compute.autocast():
             maps = self.model(self.compute.image(batch), with_thresh=False)
