@@ -146,7 +146,7 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
 
 def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predictor, dict[str, Any]]:
     """The network of a checkpoint, and the head of detections.json."""
-    model = load_model(checkpoint, cfg.runtime)
+    model = load_model(checkpoint, cfg.runtime, cfg.threads)
     contract = contract_of(model.content, cfg)
     display.lines([model.adopted, size_note(model.content, contract)])
     listing = Listing(cfg.order, cfg.lines)
