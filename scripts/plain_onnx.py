@@ -32,6 +32,8 @@ def main(model: str, photo: str) -> None:
         "stretch": (height / image_h, width / image_w),
         "fit": 2 * (min(height / image_h, width / image_w),),  # all of it within height x width
     }[contract["resize"]]
+    if contract["resize"] != "stretch":
+        scales = [min(scale, contract.get("max_scale", math.inf)) for scale in scales]
     h, w = (max(1, round(side * scale)) for side, scale in zip((image_h, image_w), scales, strict=True))
     scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if min(scales) < 1 else cv2.INTER_LINEAR)
     step, filled = network_input["sides_multiple_of"], (height, width) if contract["resize"] == "fit" else (h, w)

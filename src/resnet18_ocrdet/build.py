@@ -15,6 +15,7 @@ from .config.check import plain
 from .config.library import targets
 from .data.augment import Augment
 from .data.loader import default_workers
+from .data.region_counts import training_scale
 from .data.splits import Splits
 from .data.targets import TargetMaker
 from .errors import UserError
@@ -27,6 +28,7 @@ from .model.convert import to_imagenet_normalization
 from .model.layers import IMAGENET_MEAN, IMAGENET_STD
 from .model.loss import Criterion
 from .runtime.messages import as_typed, one_line
+from .structures import Source
 from .train.hard_negatives import MiningWarmup
 from .train.schedule import Schedule
 
@@ -154,8 +156,11 @@ def build_target_maker(train: DictConfig) -> TargetMaker:
     return TargetMaker(**{name: train[name] for name in names if name in train})
 
 
-def build_contract(cfg: DictConfig, precision: str) -> Contract:
-    """What this run's checkpoints will promise."""
+def build_contract(cfg: DictConfig, precision: str, train: Source) -> Contract:
+    """What this run's checkpoints will promise. train: the images of training."""
+    decode = plain(cfg.decode)
+    if decode["max_scale"] is None:
+        decode["max_scale"] = training_scale(train, cfg.input_size.height, cfg.input_size.width, decode["resize"])
     return Contract(
         backbone=cfg.model.backbone,
         height=cfg.input_size.height,
@@ -166,7 +171,7 @@ def build_contract(cfg: DictConfig, precision: str) -> Contract:
         precision=precision,
         shrink_ratio=cfg.train.shrink_ratio,
         min_text_size=cfg.train.min_text_size,
-        **plain(cfg.decode),
+        **decode,
     )
 
 

@@ -66,10 +66,10 @@ def box(x: float, y: float, w: float, h: float, score: float = 0.9) -> Detection
 def test_large_text_comes_from_the_whole_image():
     small = [box(0, 0, 100, 30), box(500, 500, 300, 250), box(2000, 2000, 80, 20)]
     large = [box(480, 480, 900, 300), box(0, 0, 110, 32)]  # 300 px is more than a quarter of 736; 32 is not
-    found = joined(small, large, 736)
+    found = joined(small, large, 184)
     wanted = (large[0], small[0], small[2])
     assert [each.polygon.tolist() for each in found] == [each.polygon.tolist() for each in wanted]
-    assert joined([], large, 736) == large[:1] and joined(small, [], 736) == small and joined([], [], 736) == []
+    assert joined([], large, 184) == large[:1] and joined(small, [], 184) == small and joined([], [], 184) == []
 
 
 @pytest.mark.slow

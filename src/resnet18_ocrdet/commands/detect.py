@@ -28,8 +28,6 @@ from ..runtime.run_folder import make_folder
 
 FORMAT_VERSION = 2  # of detections.json
 EARLIER = {"order": "none"}  # what versions without the key did, where it is not the default
-ENLARGE = 3.2  # times; the bundled weights were trained on photos of 720x1280 at 1152x2048 and at up to twice that
-SMALL_SIZE = 512  # px; an input_size at which images of a few hundred px are enlarged less
 
 
 @dataclass
@@ -39,7 +37,6 @@ class Totals:
     images: int = 0  # done
     regions: int = 0
     large: int = 0  # images, see `Prepared.is_large`
-    enlarged: int = 0  # images, more than ENLARGE times
     surplus: int = 0  # images with more than max_candidates regions
     blank: list[str] = field(default_factory=list)  # images that are nearly all of one colour
     errors: list[dict[str, str]] = field(default_factory=list)  # "image" and "error" of each one that failed
@@ -98,7 +95,6 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
                 totals.images += 1
                 totals.regions += len(each.record.scores)
                 totals.large += each.is_large
-                totals.enlarged += each.scale > ENLARGE
                 totals.surplus += each.record.surplus > 0
                 totals.blank += [each.record.image] * each.record.blank
             advance()
@@ -130,13 +126,6 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
         )
     if totals.blank:
         yield f"note: {count(len(totals.blank), 'image')} almost blank (first: {totals.blank[0]})"
-    if totals.enlarged and cfg.checkpoint == BUNDLED:
-        smaller = height * width > SMALL_SIZE * SMALL_SIZE
-        remedy = f"; try input_size={SMALL_SIZE}x{SMALL_SIZE} for small images" if smaller else ""
-        yield (
-            f"note: {count(totals.enlarged, 'image')} enlarged more than {ENLARGE:g} times, for which the bundled "
-            f"weights were not trained: words may be merged{remedy}"
-        )
     for written, what, name in ((cfg.vis, "images with boxes", PICTURES), (cfg.crops, "upright regions", CROPS)):
         if written and (folder.root / name).is_dir():
             yield f"{what}: {folder.root / name}"

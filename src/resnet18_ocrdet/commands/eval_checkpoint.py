@@ -150,7 +150,7 @@ class CheckpointScorer:
         workers = build.count_workers(self.cfg.workers, world.local_size)
         size_note = None if usable is None else low_usability_note(usable, name, at, contract.min_text_size)
         display.lines([size_note, too_many_workers(workers, "workers", world.local_size)], "note: ")
-        views, pin = EvalDataset(source, maker, *shape), device.type == "cuda"
+        views, pin = EvalDataset(source, maker, *contract.resizing), device.type == "cuda"
         return EvalLoader(views, self.cfg.batch_size, workers, pin, world.rank, world.size)
 
     def _about(self, result: Validation, precision: str) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def assemble(
     chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)
-    contract = build.build_contract(cfg, compute.precision)
     splits = build.build_splits(cfg.data)
+    contract = build.build_contract(cfg, compute.precision, splits.train)
     display.lines(splits.notes)
     _check_images(splits, cfg, display)
     targets = build.build_target_maker(cfg.train)
@@ -115,10 +115,10 @@ def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Comp
 def _loaders(
     splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, compute: Compute
 ) -> tuple[TrainLoader, EvalLoader]:
-    height, width, world = contract.height, contract.width, compute.world
+    world = compute.world
     workers, pin = build.count_workers(cfg.train.workers, world.local_size), compute.device.type == "cuda"
     views = TrainDataset(splits.train, build.build_augment(cfg), targets, *build.view_size(cfg), cfg.seed)
-    val_views = EvalDataset(splits.val, targets, height, width, contract.resize)
+    val_views = EvalDataset(splits.val, targets, *contract.resizing)
     order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
     return (
         TrainLoader(views, order, workers, pin),

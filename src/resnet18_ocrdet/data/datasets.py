@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ..structures import Image, Picture, Resize, ResizeTransform, Sample, Source
-from .letterbox import letterbox
+from .letterbox import NO_LIMIT, letterbox
 from .region_clipping import regions_in_image
 from .targets import TargetMaker, TargetPlanes
 
@@ -57,16 +57,25 @@ class TrainDataset:
 class EvalDataset:
     """Whole images, letterboxed, as in detection."""
 
-    def __init__(self, source: Source, make_targets: TargetMaker, height: int, width: int, resize: Resize) -> None:
+    def __init__(
+        self,
+        source: Source,
+        make_targets: TargetMaker,
+        height: int,
+        width: int,
+        resize: Resize,
+        max_scale: float = NO_LIMIT,
+    ) -> None:
+        """height, width, resize, max_scale: as of `letterbox`."""
         self.source, self.make_targets = source, make_targets
-        self.height, self.width, self.resize = height, width, resize
+        self.shape = height, width, resize, max_scale
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, index: int) -> DatasetItem:
         sample = self.source.load(index)
-        canvas, transform = letterbox(sample.image, self.height, self.width, self.resize)
+        canvas, transform = letterbox(sample.image, *self.shape)
         inside, ignore = regions_in_image(sample.polygons, sample.ignore, (sample.height, sample.width))
         polygons = [transform.to_canvas(polygon) for polygon in inside]
         planes = self.make_targets(polygons, ignore, *canvas.shape[:2])

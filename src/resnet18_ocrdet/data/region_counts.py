@@ -12,7 +12,7 @@ import numpy as np
 from ..geometry.polygon import clip_to_image
 from ..structures import Polygon, Resize, Source
 from .labels import LabelledImages
-from .letterbox import scale_to
+from .letterbox import NO_LIMIT, scale_to
 from .targets import TargetMaker, shorter_side
 
 MAX_SAMPLED = 5000  # images of a large data set, spread evenly; all of them if none has a usable region
@@ -43,6 +43,14 @@ class RegionCounts(NamedTuple):
             (self.outside, "outside their image"),
         )
         return ", ".join(f"{count / self.regions:.0%} {what}" for count, what in parts)
+
+
+def training_scale(train: Source, height: int, width: int, resize: Resize) -> float:
+    """How much images are enlarged in training: the 95th percentile of a sample. Rendered scenes have one size."""
+    most = min(MAX_SAMPLED, len(train)) if isinstance(train, LabelledImages) else 1
+    images = (train.open(round(place)) for place in np.linspace(0, len(train) - 1, most))
+    scales = [max(scale_to(image.height, image.width, height, width, resize)) for image in images]
+    return min(float(np.percentile(scales, 95)), NO_LIMIT)
 
 
 def count_regions_at(

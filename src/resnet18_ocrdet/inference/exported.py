@@ -113,7 +113,6 @@ class ExportedNetwork:
         prob_map = np.asarray(output, np.float32).reshape(whole)
         return prob_map if low >= 0.0 and high <= 1.0 else prob_map.clip(0.0, 1.0)
 
-
     def _restart_after_fork(self) -> None:
         """In a forked process the threads of the runtime are missing. Raises UserError."""
         with self._restarting:

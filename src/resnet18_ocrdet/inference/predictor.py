@@ -15,7 +15,8 @@ from .exported import ExportedNetwork
 from .listing import Listing
 from .loading import LoadedModel, exported_precision
 from .postprocess import Decoded, Decoder, DecodeStats, ProbMap
-from .tiling import joined, spans, tiled_map
+from .second_look import LARGE_TEXT, Scales, smaller_canvas, suggests_large_text
+from .tiling import LARGE_SHARE, joined, spans, tiled_map
 
 if TYPE_CHECKING:  # torch is imported for a checkpoint only
     from .torch_network import TorchNetwork
@@ -51,11 +52,12 @@ class Predictor:
         decode: Decoder,
         tiling: bool = False,
         listing: Listing = Listing("none"),  # noqa: B008  it is frozen
+        scales: Scales = "1",
     ) -> None:
         """contract: how the network's images are prepared. tiling: large images are also searched in tiles. listing:
-        the order of an image's regions."""
+        the order of an image's regions. scales: when to look a second time."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
-        self.listing = listing
+        self.listing, self.scales = listing, scales
         prepare_forks()
 
     def __call__(self, image: Image) -> list[Detection]:
@@ -75,23 +77,35 @@ class Predictor:
             found = self._detect_tiled(batch[0])
             return [partial(self.listing, found)]
         prob_maps = self.network([each.canvas for each in batch])
-        return [
-            partial(self._decode, prob_map, each.transform) for prob_map, each in zip(prob_maps, batch, strict=True)
-        ]
+        return [self._decoder(prob_map, each) for prob_map, each in zip(prob_maps, batch, strict=True)]
 
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
-        size = self.contract.height, self.contract.width, self.contract.resize
-        canvas, transform = letterbox(image, *size)
-        return Prepared(image, canvas, transform, min(scale_to(image.shape[0], image.shape[1], *size)))
+        canvas, transform = letterbox(image, *self.contract.resizing)
+        scale = min(scale_to(image.shape[0], image.shape[1], *self.contract.resizing))
+        return Prepared(image, canvas, transform, scale)
 
     def predict_map(self, image: Image) -> tuple[ProbMap, ResizeTransform]:
         """The probability map of an image, (H', W') float32 0..1, and where the image is on it."""
         prepared = self.prepare(image)
         return self.network([prepared.canvas])[0], prepared.transform
 
-    def _decode(self, prob_map: ProbMap, transform: ResizeTransform) -> Decoded:
-        return self.listing(self.decode.trace(prob_map, transform))
+    def _decoder(self, prob_map: ProbMap, prepared: Prepared) -> Callable[[], Decoded]:
+        """What decodes a map, after a second look at the image if it needs one."""
+        again = self.scales == "1+0.5" or (
+            self.scales == "auto" and suggests_large_text(prob_map, self.decode.bin_thresh)
+        )
+        if not again:
+            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
+        canvas, transform = smaller_canvas(prepared.image, self.contract)
+        coarse_map = self.network([canvas])[0]
+
+        def decode() -> Decoded:
+            fine, coarse = self.decode.trace(prob_map, prepared.transform), self.decode.trace(coarse_map, transform)
+            found = joined(fine.detections, coarse.detections, LARGE_TEXT / prepared.scale)
+            return self.listing(Decoded(found, DecodeStats.together([fine.stages, coarse.stages])))
+
+        return decode
 
     def _detect_tiled(self, prepared: Prepared) -> Decoded:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
@@ -103,7 +117,7 @@ class Predictor:
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
         whole = decode.trace(self.network([prepared.canvas])[0], prepared.transform)
         pieces = decode.trace(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
-        found = joined(pieces.detections, whole.detections, height)
+        found = joined(pieces.detections, whole.detections, LARGE_SHARE * height)
         return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
 
 
@@ -114,6 +128,7 @@ def open_predictor(
     precision: str = "auto",
     tiling: bool = False,
     listing: Listing = Listing(),  # noqa: B008
+    scales: Scales = "auto",
 ) -> tuple[Predictor, str]:
     """A trained network, ready to run, and its precision. device, precision: as of ocrdet-detect.
 
@@ -131,4 +146,4 @@ def open_predictor(
         chosen = exported_precision(model, device, precision)
         network = ExportedNetwork(model.exported, chosen)
         network.check_size(contract.height, contract.width, contract.resize)
-    return Predictor(network, contract, Decoder.of(contract), tiling, listing), chosen
+    return Predictor(network, contract, Decoder.of(contract), tiling, listing, scales), chosen

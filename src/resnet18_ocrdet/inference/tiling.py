@@ -20,7 +20,7 @@ from .postprocess import ProbMap
 
 OVERLAP = 256  # px, at least; each tile keeps its half, so kept pixels are four strides away from a border
 STRIDE = 32  # sides of a tile are multiples of it
-LARGE_TEXT = 0.25  # of a tile's height: higher text is taken from the whole image
+LARGE_SHARE = 0.25  # of a tile's height: higher text is taken from the whole image
 INSIDE = 0.5  # of a detection's area: then it is a piece of the other one
 
 
@@ -66,12 +66,12 @@ def tiled_map(
     return whole
 
 
-def joined(small: list[Detection], large: list[Detection], tile_height: int) -> list[Detection]:
-    """Detections of the tiles, and those of the whole image for text that is too high for a tile.
+def joined(small: list[Detection], large: list[Detection], above: float) -> list[Detection]:
+    """Detections from more pixels, and from fewer pixels those of text higher than `above`, px of the image.
 
-    Pieces of a large detection that the tiles found are dropped."""
+    Pieces of a large detection among the small ones are dropped."""
     heights, _ = text_sizes([each.polygon for each in large])
-    kept = [each for each, height in zip(large, heights, strict=True) if height > LARGE_TEXT * tile_height]
+    kept = [each for each, height in zip(large, heights, strict=True) if height > above]
     if not kept or not small:
         return [*kept, *small]
     shared = shared_areas([each.polygon for each in kept], [each.polygon for each in small])

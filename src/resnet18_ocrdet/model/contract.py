@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..config.library import train_keys
 from ..config.spec import Key, declared_key
 from ..config.values import convert, describe
+from ..data.letterbox import NO_LIMIT
 from ..errors import UserError
 from ..runtime.messages import as_typed, one_line
 from ..structures import Resize
@@ -17,6 +18,7 @@ from .plain_values import LONGEST, described, not_plain
 MOST_VALUES = 100  # of one field
 SETTINGS = ("model.backbone", "input_size.", "train.", "decode.")  # keys of ocrdet-train with the same names
 OWN = {
+    "max_scale": "[float > 0 <= 100]",  # the key may also be null
     "mean": "[3 floats >= 0 <= 1]",
     "std": "[3 floats >= 0.001 <= 255]",  # pixels are divided by it
     "color_order": "[RGB]",
@@ -52,11 +54,17 @@ class Contract:
     shape: Literal["quad", "polygon"]
     unclip: Literal["clipper", "analytic"] = "clipper"  # the defaults are for older checkpoints
     candidates: Literal["best", "first"] = "best"
+    max_scale: float = NO_LIMIT  # images are enlarged at most this many times; older checkpoints have no limit
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Values of the fields that older checkpoints do not have."""
         return {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+
+    @property
+    def resizing(self) -> tuple[int, int, Resize, float]:
+        """The arguments of `letterbox`."""
+        return self.height, self.width, self.resize, self.max_scale
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, lists for tuples."""
