@@ -5,15 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from .config.library import train_keys
 from .config.spec import Key, declared_key
 from .config.values import convert
-from .data.image_io import read_image
+from .data.any_image import as_image
+from .inference.listing import Listing
 from .inference.loading import load_model
 from .inference.predictor import open_predictor
 from .model.bundled import BUNDLED, weights_path
@@ -21,13 +21,16 @@ from .model.contract import Contract
 from .structures import Detection, Image
 
 RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
+THREADS = declared_key("threads", "[int >= 1 <= 1024]", None)
+ORDER = declared_key("order", "[reading|right_to_left|none]", "reading")
+SCALES = declared_key("scales", "[auto|1|1+0.5]", "auto")
 
 
 class Detector:
     """A trained text detector, called with an image.
 
-    It holds no state between calls: any number of threads may call one at the same time. An exported file is run
-    without importing torch."""
+    It holds no state between calls: any number of threads may call one at the same time. It may be opened before a
+    fork and called after it, but not on a GPU or with ONNX Runtime. An exported file is run without importing torch."""
 
     def __init__(
         self,
@@ -36,16 +39,19 @@ class Detector:
         device: str = "auto",
         precision: str = "auto",
         runtime: str = "auto",
+        threads: int | None = None,
         input_size: tuple[int, int] | None = None,
         tiling: bool = True,
+        scales: str = "auto",
+        order: str = "reading",
         **decode: Any,
     ) -> None:
-        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime: as of
-        ocrdet-detect.
+        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, order: as of
+        ocrdet-detect. threads: of the CPU, for the network; torch has one number for the whole process.
 
         input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
-        `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize). tiling: also
-        use tiles of images that would be shrunk to less than half.
+        `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize, max_scale).
+        tiling: also use tiles of images that would be shrunk to less than half.
         Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint or device that
         cannot be used, ValueError for an invalid setting."""
         keys = train_keys()  # the rules of the command line
@@ -55,38 +61,48 @@ class Detector:
             raise ValueError(f"{', '.join(unknown)}: not a setting; use {', '.join(known)}")
         changed = {name: _converted(keys[f"decode.{name}"], value) for name, value in decode.items()}
         if input_size is not None:
-            if not isinstance(input_size, Sequence) or len(input_size) != 2:
+            if not isinstance(input_size, Sequence | np.ndarray) or len(input_size) != 2:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
             sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
             changed |= {key.name: _converted(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        model = load_model(path, _converted(RUNTIME, runtime))
+        model = load_model(path, _converted(RUNTIME, runtime), _converted(THREADS, threads))
         if runtime not in ("auto", model.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
         self.contract = Contract.from_dict(model.content["contract"] | changed)
-        self._predictor, self.precision = open_predictor(model, self.contract, device, precision, tiling)
+        listing = Listing(_converted(ORDER, order))
+        self._predictor, self.precision = open_predictor(
+            model, self.contract, device, precision, tiling, listing, _converted(SCALES, scales)
+        )
         if (note := self._predictor.network.note) is not None:
             warnings.warn(note, stacklevel=2)
 
-    def __call__(self, image: Image | str | PathLike[str]) -> list[Detection]:
-        """image: (H, W, 3) uint8 RGB, any size, or the path of an image file. Returns regions in its pixels.
+    @overload
+    def __call__(self, image: list[Any] | tuple[Any, ...]) -> list[list[Detection]]: ...
 
-        A region has a `polygon`, (V, 2) float32, a quad clockwise from its top-left, and a `score`, 0..1.
-        Warns if there are more than `max_candidates`. Raises ValueError for another array, UserError for a file that is
-        not an image."""
-        if isinstance(image, str | PathLike):
-            image = read_image(Path(image))
-        if not isinstance(image, np.ndarray):
-            raise ValueError(f"an image is a NumPy array or a path, got {type(image).__name__}")
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f"an image is (height, width, 3) uint8 RGB, got {image.shape} {image.dtype}")
-        found, stages, _ = self._predictor.trace(image)
-        if stages.surplus:
+    @overload
+    def __call__(self, image: Any) -> list[Detection]: ...
+
+    def __call__(self, image: Any) -> list[Detection] | list[list[Detection]]:
+        """image: (H, W, 3) uint8 RGB of any size, or what `data.any_image.as_image` takes: a path, the bytes of a file,
+        a Pillow image, another array. Or a list of images; on a GPU those of one size go through it together.
+
+        Returns the regions in pixels of the image, in the order of reading; of a list, one list for each image. A
+        region unpacks as `polygon, score` and has a `quad`. Warns if there are more than `max_candidates`. Raises
+        ValueError for what is not an image, UserError for a file that cannot be decoded."""
+        if not isinstance(image, list | tuple):
+            return self._detect([as_image(image)])[0]
+        return self._detect([as_image(each) for each in image])
+
+    def _detect(self, images: list[Image]) -> list[list[Detection]]:
+        found = self._predictor.trace_all(images)
+        surplus = sum(each.stages.surplus for each in found)
+        if surplus:
             warnings.warn(
-                f"{stages.surplus} regions left out: more than max_candidates={self.contract.max_candidates}",
-                stacklevel=2,
+                f"{surplus} regions left out: more than max_candidates={self.contract.max_candidates} in an image",
+                stacklevel=3,
             )
-        return found
+        return [each.detections for each in found]
 
 
 def _converted(key: Key, value: Any) -> Any:

@@ -11,8 +11,6 @@ import pytest
 import torch
 
 from conftest import installed
-from resnet18_ocrdet.cli import _detect
-from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.model.bundled import BUNDLED_PATH
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
@@ -49,17 +47,6 @@ def test_detect_needs_no_checkpoint(tmp_path: Path):
     assert found["checkpoint"] == "bundled"
     assert found["model_sha256"] == hashlib.sha256(BUNDLED_PATH.read_bytes()).hexdigest()
     assert sum(len(image["scores"]) for image in found["images"]) >= 3
-
-
-def test_images_enlarged_beyond_the_training_scales_are_reported(tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / "in/small.png", _scene(0)[:100, :160])
-    for words, remedy in (([], True), (["input_size=512x512"], False)):
-        assert run_command("detect", _detect, ["input=in", f"output=out{len(words)}", "vis=false", *words]) == 0
-        out = capsys.readouterr().out
-        assert "enlarged more than 3.2 times" in out and ("try input_size=512x512" in out) == remedy
-    assert run_command("detect", _detect, ["input=in", "output=usual", "vis=false", "input_size=256x256"]) == 0
-    assert "enlarged" not in capsys.readouterr().out
 
 
 def _scene(number: int):

@@ -139,7 +139,9 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     contract = contract_of(model.content, cfg)
     display.lines([model.adopted, size_note(model.content, contract)])
     listing = Listing(cfg.order, cfg.lines)
-    predictor, precision = open_predictor(model, contract, cfg.device, cfg.precision, cfg.tiling == "auto", listing)
+    predictor, precision = open_predictor(
+        model, contract, cfg.device, cfg.precision, cfg.tiling == "auto", listing, cfg.scales
+    )
     display.lines([predictor.network.note], "note: ")
     about = {
         "version": FORMAT_VERSION,
@@ -149,6 +151,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
         "precision": precision,
         "runtime": model.runtime,
         "tiling": cfg.tiling,
+        "scales": cfg.scales,
         "dpi": cfg.dpi if cfg.dpi == "auto" else int(cfg.dpi),
         "order": cfg.order,
         "lines": cfg.lines,

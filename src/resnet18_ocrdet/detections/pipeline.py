@@ -46,7 +46,6 @@ class Done(NamedTuple):
     item: Item
     record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding; without waiting
     is_large: bool  # see `Prepared`
-    scale: float
 
 
 class Failed(NamedTuple):
@@ -110,7 +109,7 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
     """Consecutive images of one canvas size together, a large image alone; a failure in its place."""
     batch: list[Ready] = []
     for each in images:
-        if batch and (len(batch) == size or isinstance(each, Failed) or not _fit_together(batch[0], each)):
+        if batch and (len(batch) == size or isinstance(each, Failed) or not batch[0].prepared.fits_with(each.prepared)):
             yield batch
             batch = []
         if isinstance(each, Failed):
@@ -119,11 +118,6 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
             batch.append(each)
     if batch:
         yield batch
-
-
-def _fit_together(one: Ready, other: Ready) -> bool:
-    same_size = one.prepared.canvas.shape == other.prepared.canvas.shape
-    return same_size and not (one.prepared.is_large or other.prepared.is_large)
 
 
 def _run(
@@ -156,7 +150,7 @@ def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Wr
         seconds = ready.seconds + share + time.perf_counter() - began
         write(item, prepared.image, found.detections)
         record = ImageRecord.of(item.relative, prepared.image, found, seconds, ready.status, ready.blank, ready.dpi)
-        return Done(item, record, prepared.is_large, prepared.scale)
+        return Done(item, record, prepared.is_large)
     except FAULTS as error:
         return _failed(item, error)
 

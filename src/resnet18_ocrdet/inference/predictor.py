@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -41,6 +41,10 @@ class Prepared(NamedTuple):
         """Whether the image is much larger than its canvas, so that tiles of it find more."""
         return self.scale < MIN_SCALE
 
+    def fits_with(self, other: Prepared) -> bool:
+        """Whether both can go through the network together."""
+        return self.canvas.shape == other.canvas.shape and not (self.is_large or other.is_large)
+
 
 class Predictor:
     """Image in, regions out. Holds no state between images."""
@@ -68,6 +72,13 @@ class Predictor:
         """The regions of an image, and how many were lost at which step."""
         (decode,) = self.detect([self.prepare(image)])
         return decode()
+
+    def trace_all(self, images: Sequence[Image]) -> list[Decoded]:
+        """`trace` of several images; consecutive ones of one canvas size go through the network together."""
+        found: list[Decoded] = []
+        for batch in batches(map(self.prepare, images), self.network.batch_size):
+            found += [decode() for decode in self.detect(batch)]
+        return found
 
     def detect(self, batch: Sequence[Prepared]) -> list[Callable[[], Decoded]]:
         """Run the network on images of one canvas size; a large one must be alone.
@@ -121,6 +132,18 @@ class Predictor:
         return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
 
 
+def batches(images: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
+    """Consecutive images of one canvas size together, at most `size`; a large image alone."""
+    batch: list[Prepared] = []
+    for each in images:
+        if batch and (len(batch) == size or not batch[0].fits_with(each)):
+            yield batch
+            batch = []
+        batch.append(each)
+    if batch:
+        yield batch
+
+
 def open_predictor(
     model: LoadedModel,
     contract: Contract,
@@ -128,7 +151,7 @@ def open_predictor(
     precision: str = "auto",
     tiling: bool = False,
     listing: Listing = Listing(),  # noqa: B008
-    scales: Scales = "auto",
+    scales: Scales = "1",
 ) -> tuple[Predictor, str]:
     """A trained network, ready to run, and its precision. device, precision: as of ocrdet-detect.
 

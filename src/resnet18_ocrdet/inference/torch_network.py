@@ -17,6 +17,7 @@ from ..model.checkpoint import load_weights, shipped_weights
 from ..model.contract import Contract
 from ..model.dbnet import DBNet
 from ..model.layers import folded
+from ..runtime.allocator import SizeWatch
 from ..runtime.device import Compute, choose_device
 from ..runtime.forks import call_after_fork
 from ..structures import Image, Maps
@@ -34,7 +35,7 @@ class TorchNetwork:
         """model: a DBNet on the device of `compute`; a copy with folded batch norms is used."""
         self.model, self.compute = folded(model), compute
         self.batch_size = GPU_BATCH if compute.device.type == "cuda" else 1
-        self._process = os.getpid()
+        self._process, self._watch_size = os.getpid(), SizeWatch()
         self.note = compute.note
 
     def __call__(self, canvases: Sequence[Image]) -> list[ProbMap]:
@@ -58,6 +59,7 @@ class TorchNetwork:
         prob_maps = maps.prob_map[:, 0].cpu().numpy()
         if not np.isfinite(prob_maps).all():
             raise UserError("the probability map contains NaN: the weights cannot be used in this precision")
+        self._watch_size(canvases[0].shape)
         return list(prob_maps)
 
 

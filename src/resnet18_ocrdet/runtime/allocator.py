@@ -13,6 +13,7 @@ from collections.abc import Callable
 # a free end of the heap longer than TRIM_THRESHOLD is returned to the system, -1: never.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 OPT_OUT = "OCRDET_KEEP_MEMORY"
+SIZE_CHANGES = 8  # between two calls, which take about as long as a tenth of an image each
 LARGEST_TENSOR = 1 << 30  # bytes; larger ones are rare enough to go to the system
 
 
@@ -30,10 +31,27 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Once, in a forked process: it does not need the freed memory of its parent, and would hold a second copy."""
+    """Return it to the system. A forked process would hold a second copy of what its parent has freed."""
     trim = _function("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+class SizeWatch:
+    """Gives back freed memory after images of many sizes: they leave gaps that do not fit the next one."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, ...] = ()
+        self._changes = 0
+
+    def __call__(self, shape: tuple[int, ...]) -> None:
+        """After each image; shape: of its canvas."""
+        if shape == self._last:
+            return
+        self._last = shape
+        self._changes += 1
+        if self._changes % SIZE_CHANGES == 0:
+            give_back_freed_memory()
 
 
 def _function(name: str) -> Callable[..., int] | None:

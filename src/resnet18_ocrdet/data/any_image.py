@@ -1,0 +1,81 @@
+"""What programs hold images in, as RGB: paths, the bytes of files, Pillow images, arrays of other kinds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+from numpy.typing import NDArray
+
+from ..structures import Image
+from .image_io import decode_image, read_image
+from .rgb import as_rgb
+
+SHOWN = 60  # characters of a text that is not a path
+MAX_PATH = 4096  # bytes; PATH_MAX of Linux
+BYTES = Path("the bytes")  # their name in messages
+SWAPPED = [2, 1, 0, 3]  # RGBA from BGRA, and back
+
+
+def as_image(source: Any) -> Image:
+    """(H, W, 3) uint8 RGB of a path, the bytes of an image file, a Pillow image, or an array.
+
+    Arrays are (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA: uint8, uint16 up to 65535, bool, or floats in 0..1.
+    Transparency and EXIF orientation are treated as in files. Raises ValueError for another object or array, and
+    UserError for a file that is not an image."""
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return decode_image(BYTES, bytes(source))
+    if isinstance(source, PIL.Image.Image):
+        return _from_pillow(source)
+    if isinstance(source, str):
+        _refuse_text(source)
+    if isinstance(source, str | os.PathLike):
+        return read_image(Path(source))
+    raise ValueError(
+        f"an image is a path, the bytes of a file, a Pillow image or a NumPy array, got {type(source).__name__}"
+    )
+
+
+def _from_array(array: NDArray[Any]) -> Image:
+    kind = f"{array.shape} {array.dtype}"
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)) or not array.size:
+        raise ValueError(f"an image is (height, width), or (height, width, 1, 3 or 4): RGB or RGBA; got {kind}")
+    if array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0.0 and high <= 1.0):  # also NaN
+            raise ValueError(f"an image of floats has values in 0..1, got {low:g} to {high:g}; convert 0..255 to uint8")
+        array = (array * 255).round().astype(np.uint8)
+    elif array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    elif array.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"an image is of uint8, uint16, bool, or floats in 0..1, got {kind}")
+    if array.shape[2:] == (3,) and array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.shape[2:] == (1,):
+        array = array[..., 0]
+    return as_rgb(np.ascontiguousarray(array if array.ndim == 2 else array[..., SWAPPED[: array.shape[2]]]))
+
+
+def _from_pillow(image: PIL.Image.Image) -> Image:
+    image = PIL.ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        return _from_array(np.asarray(image, np.uint16))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"a Pillow image of mode {image.mode} has no defined white: convert it to L or RGB")
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    return _from_array(np.asarray(image.convert("RGBA" if has_alpha else "RGB")))
+
+
+def _refuse_text(text: str) -> None:
+    """Raises ValueError for texts that people give instead of a path."""
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
+    if text.startswith(("http://", "https://", "s3://", "gs://")):
+        raise ValueError(f"{shown}: a URL is not read; download it and give its bytes")
+    if text.startswith("data:") or len(os.fsencode(text)) > MAX_PATH or "\0" in text:
+        raise ValueError(f"{shown}: not the path of a file; of base64 text give base64.b64decode(text)")
