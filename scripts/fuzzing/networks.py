@@ -152,7 +152,7 @@ def tree_value(rng: Random) -> Any:
         lambda: torch.zeros(0),
         lambda: torch.tensor(3),
         lambda: nn.Parameter(torch.ones(2)),
-        lambda: torch.ones(2, dtype=torch.float8_e4m3fn),
+        lambda: torch.ones(2).to(torch.float8_e4m3fn),
         lambda: torch.Size([1]),
         lambda: torch.float32,
         lambda: (1, (2,)),
