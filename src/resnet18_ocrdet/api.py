@@ -13,6 +13,7 @@ from .config.library import train_keys
 from .config.spec import Key, declared_key
 from .config.values import convert
 from .data.any_image import as_image
+from .detections.recognition import open_reader
 from .inference.listing import Listing
 from .inference.loading import load_model
 from .inference.predictor import open_predictor
@@ -20,6 +21,7 @@ from .model.bundled import BUNDLED, weights_path
 from .model.contract import Contract
 from .structures import Detection, Image
 
+READ = declared_key("read", "[false|true|rapidocr|tesseract]", "false")
 RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
 THREADS = declared_key("threads", "[int >= 1 <= 1024]", None)
 ORDER = declared_key("order", "[reading|right_to_left|none]", "reading")
@@ -44,17 +46,19 @@ class Detector:
         tiling: bool = True,
         scales: str = "auto",
         order: str = "reading",
+        read: bool | str = False,
         **decode: Any,
     ) -> None:
-        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, order: as of
-        ocrdet-detect. threads: of the CPU, for the network; torch has one number for the whole process.
+        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, order, read:
+        as of ocrdet-detect. threads: of the CPU, for the network; torch has one number for the whole process.
 
         input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
         `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize, max_scale).
         tiling: also use tiles of images that would be shrunk to less than half.
-        Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint or device that
-        cannot be used, ValueError for an invalid setting."""
+        Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint, device or
+        recogniser that cannot be used, ValueError for an invalid setting."""
         keys = train_keys()  # the rules of the command line
+        read = _converted(READ, read)
         device, precision = _converted(keys["device"], device), _converted(keys["precision"], precision)
         known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
         if unknown := sorted(set(decode) - set(known)):
@@ -69,6 +73,7 @@ class Detector:
         model = load_model(path, _converted(RUNTIME, runtime), _converted(THREADS, threads))
         if runtime not in ("auto", model.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
+        self._read = open_reader(read, threads)
         self.contract = Contract.from_dict(model.content["contract"] | changed)
         listing = Listing(_converted(ORDER, order))
         self._predictor, self.precision = open_predictor(
@@ -88,7 +93,8 @@ class Detector:
         a Pillow image, another array. Or a list of images; on a GPU those of one size go through it together.
 
         Returns the regions in pixels of the image, in the order of reading; of a list, one list for each image. A
-        region unpacks as `polygon, score` and has a `quad`. Warns if there are more than `max_candidates`. Raises
+        region unpacks as `polygon, score` and has a `quad`; with `read` it has a `text` and its `confidence`, 0..1, or None
+        and the reason in `recognition.reason`. Warns if there are more than `max_candidates`. Raises
         ValueError for what is not an image, UserError for a file that cannot be decoded."""
         if not isinstance(image, list | tuple):
             return self._detect([as_image(image)])[0]
@@ -102,7 +108,8 @@ class Detector:
                 f"{surplus} regions left out: more than max_candidates={self.contract.max_candidates} in an image",
                 stacklevel=3,
             )
-        return [each.detections for each in found]
+        detections = [each.detections for each in found]
+        return detections if self._read is None else list(map(self._read, images, detections))
 
 
 def _converted(key: Key, value: Any) -> Any:

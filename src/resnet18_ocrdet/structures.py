@@ -172,15 +172,26 @@ class _Region(NamedTuple):
     score: float  # mean probability inside, 0..1; NaN if unknown
 
 
+class Recognition(NamedTuple):
+    """What a recogniser read in a region: a text, or the reason why there is none."""
+
+    text: str | None = None  # not empty
+    confidence: float | None = None  # 0..1, as the recogniser says; None without a text
+    reason: str = ""  # of None
+
+
 class Detection(_Region):
-    """One detected region. It unpacks as `polygon, score`, and has a `quad` as well."""
+    """One detected region. It unpacks as `polygon, score`, and has a `quad`, a `text` and a `confidence` as well."""
 
     _quad: Polygon | None = None
+    recognition: Recognition | None = None  # None: it was not read
 
-    def __new__(cls, polygon: Polygon, score: float, quad: Polygon | None = None) -> Detection:
+    def __new__(
+        cls, polygon: Polygon, score: float, quad: Polygon | None = None, recognition: Recognition | None = None
+    ) -> Detection:
         """quad: see the property; may be left out if the polygon is it."""
         region = super().__new__(cls, polygon, score)
-        region._quad = quad
+        region._quad, region.recognition = quad, recognition
         return region
 
     @property
@@ -193,6 +204,20 @@ class Detection(_Region):
         if len(self.polygon) != 4:
             raise ValueError(f"a region of {len(self.polygon)} vertices without its quad")
         return self.polygon
+
+    @property
+    def text(self) -> str | None:
+        """What was read; None if nothing was, see `recognition.reason`, or if regions are not read."""
+        return self.recognition and self.recognition.text
+
+    @property
+    def confidence(self) -> float | None:
+        """Of the text, 0..1; None without a text."""
+        return self.recognition and self.recognition.confidence
+
+    def with_recognition(self, recognition: Recognition) -> Detection:
+        """A copy with it."""
+        return Detection(self.polygon, self.score, self._quad, recognition)
 
 
 class TextLine(NamedTuple):

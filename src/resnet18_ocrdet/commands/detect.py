@@ -16,6 +16,7 @@ from ..detections.folder import ResultFolder
 from ..detections.formats import write_formats
 from ..detections.inputs import find_items, shard_of
 from ..detections.pipeline import Failed, detect_all
+from ..detections.recognition import TextReader, open_reader, reader_name
 from ..inference.listing import Listing
 from ..inference.loading import contract_of, load_model, size_note
 from ..inference.predictor import Predictor, open_predictor
@@ -38,6 +39,7 @@ class Totals:
     regions: int = 0
     large: int = 0  # images, see `Prepared.is_large`
     surplus: int = 0  # images with more than max_candidates regions
+    unread: int = 0  # regions without a text, if texts are read
     blank: list[str] = field(default_factory=list)  # images that are nearly all of one colour
     errors: list[dict[str, str]] = field(default_factory=list)  # "image" and "error" of each one that failed
 
@@ -49,6 +51,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     source, output, checkpoint = Path(cfg.input), Path(cfg.output), weights_path(cfg.checkpoint)
     everything, left_out, unread = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
+    read = open_reader(cfg.read, cfg.threads)
     predictor, about = _open(cfg, checkpoint, display)
     make_folder("output", output)
     formats = [name for name in ("vis", "crops", "labelme", "coco") if cfg[name]]
@@ -67,7 +70,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             skipped = f"{count(left_out, 'picture')} of earlier detections skipped" if left_out else None
             display.lines([_paged(everything), unread or None, skipped], "note: ")
             began = time.perf_counter()
-            totals = _detect(predictor, folder, left, display, dpi)
+            totals = _detect(predictor, folder, left, display, dpi, read)
             label_files = write_formats(folder, mine, totals.errors, dpi)
             display.line(f"{_summary(totals, label_files, time.perf_counter() - began)}; results in {folder.root}")
             display.lines(_notes(cfg, predictor, folder, totals))
@@ -83,10 +86,17 @@ def _paged(items: list[Item]) -> str | None:
     return f"{count(pages.count(1), 'file')} with {len(pages)} pages, each an image named FILE#PAGE" if pages else None
 
 
-def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], display: Display, dpi: int | None) -> Totals:
+def _detect(
+    predictor: Predictor,
+    folder: ResultFolder,
+    left: list[Item],
+    display: Display,
+    dpi: int | None,
+    read: TextReader | None,
+) -> Totals:
     totals = Totals()
     with folder.records.open("a", **TEXT_MODE) as records, display.progress("detect", len(left)) as advance:
-        for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size, dpi):
+        for each in detect_all(predictor, left, folder.files.write, predictor.network.batch_size, dpi, read):
             if isinstance(each, Failed):
                 totals.errors.append({"image": each.item.relative, "error": each.error})
             else:
@@ -96,6 +106,7 @@ def _detect(predictor: Predictor, folder: ResultFolder, left: list[Item], displa
                 totals.regions += len(each.record.scores)
                 totals.large += each.is_large
                 totals.surplus += each.record.surplus > 0
+                totals.unread += len(each.record.unread or ())
                 totals.blank += [each.record.image] * each.record.blank
             advance()
     return totals
@@ -126,6 +137,8 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
         )
     if totals.blank:
         yield f"note: {count(len(totals.blank), 'image')} almost blank (first: {totals.blank[0]})"
+    if totals.unread:
+        yield f"note: {count(totals.unread, 'region')} without a text: 'unread' in detections.json says why"
     for written, what, name in ((cfg.vis, "images with boxes", PICTURES), (cfg.crops, "upright regions", CROPS)):
         if written and (folder.root / name).is_dir():
             yield f"{what}: {folder.root / name}"
@@ -156,4 +169,6 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
         "order": cfg.order,
         "lines": cfg.lines,
     }
+    if name := reader_name(cfg.read):
+        about["read"] = name
     return predictor, about

@@ -19,6 +19,8 @@ def convert(value: Any, key: Key) -> Any:
 
     Raises ValueError that says what the key needs."""
     value = _plain(value)
+    if isinstance(value, bool) and str(value).lower() in key.rule.choices:
+        value = str(value).lower()
     if value is None and key.optional:
         return None
     if key.rule.path and value == "":

@@ -11,12 +11,15 @@ from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..errors import UserError
 from ..evaluation.icdar_files import format_detections
 from ..runtime.atomic_write import HIDDEN
 from ..runtime.manifest import Manifest
 from ..structures import Detection, Image
 from ..viz import draw
+from ..viz.texts import text_page
 from .upright import upright
 
 SETTINGS = "detections.settings.json"
@@ -104,7 +107,10 @@ class ImageFiles:
 
     def _pictures(self, image: Image, detections: list[Detection]) -> Iterator[Image]:
         if self.vis:
-            yield draw.outline(image, [each.polygon for each in detections])
+            texts = [(each.quad, each.text, each.confidence or 0.0) for each in detections if each.text is not None]
+            grounds = [image, text_page(image.shape[0], image.shape[1], texts)] if texts else [image]
+            polygons = [each.polygon for each in detections]
+            yield np.hstack([draw.outline(ground, polygons) for ground in grounds])
         if self.crops:
             yield from (upright(image, each.quad) for each in detections)
 

@@ -142,11 +142,11 @@ def _labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
             "label": CLASS,
             "points": polygon,
             "group_id": None,
-            "description": "",
+            "description": text or "",
             "shape_type": "polygon",
             "flags": {},
         }
-        for polygon in record.polygons
+        for polygon, text in zip(record.polygons, record.texts or [None] * len(record.polygons), strict=True)
     ]
     size = {"imageHeight": record.height, "imageWidth": record.width}
     return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path, "imageData": None, **size}

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -20,6 +21,7 @@ from ..inference.predictor import Predictor, Prepared
 from ..runtime.machine import ran_out
 from ..structures import Detection, Image
 from .files import Item, numbered
+from .recognition import TextReader
 from .records import ImageRecord
 
 READERS = 2  # threads that read images
@@ -27,6 +29,7 @@ AHEAD = 2  # images read in advance, in addition to a batch: large ones fill the
 FAULTS = (UserError, MemoryError, RuntimeError, cv2.error)  # caused by an image, or by too little memory for it
 
 Write = Callable[[Item, Image, list[Detection]], None]
+Finish = Callable[["Ready", Callable[[], Decoded], float], "Outcome"]
 
 
 class Ready(NamedTuple):
@@ -44,7 +47,7 @@ class Done(NamedTuple):
     """The detections of an image."""
 
     item: Item
-    record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding; without waiting
+    record: ImageRecord  # its seconds: reading, a share of the network's batch, decoding, texts; no waiting
     is_large: bool  # see `Prepared`
 
 
@@ -59,18 +62,24 @@ Outcome: TypeAlias = Done | Failed
 
 
 def detect_all(
-    predictor: Predictor, items: Sequence[Item], write: Write, batch_size: int = 1, dpi: int | None = None
+    predictor: Predictor,
+    items: Sequence[Item],
+    write: Write,
+    batch_size: int = 1,
+    dpi: int | None = None,
+    read: TextReader | None = None,
 ) -> Iterator[Outcome]:
     """Detect on every image, in order. A failure affects its own image only.
 
     write: called with each image and its regions, in another thread. batch_size: the most images of one canvas size
-    that go through the network together. dpi: of the pages of a PDF, see `PageReader`. Images are kept in memory only
-    while they are processed."""
+    that go through the network together. dpi: of the pages of a PDF, see `PageReader`. read: reads the regions, in the
+    thread that writes. Images are kept in memory only while they are processed."""
     reader = PageReader(dpi)
+    finish = partial(_finish, write=write, read=read)
     with closing(reader), ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "write") as writer:
         waiting: deque[Future[list[Outcome]]] = deque()
         for batch in _batches(_read_ahead(readers, reader, predictor, items, AHEAD + batch_size), batch_size):
-            waiting.append(_run(predictor, batch, write, writer))
+            waiting.append(_run(predictor, batch, finish, writer))
             if len(waiting) > 1:
                 yield from waiting.popleft().result()
         for future in waiting:
@@ -121,9 +130,9 @@ def _batches(images: Iterator[Ready | Failed], size: int) -> Iterator[list[Ready
 
 
 def _run(
-    predictor: Predictor, batch: list[Ready] | Failed, write: Write, writer: ThreadPoolExecutor
+    predictor: Predictor, batch: list[Ready] | Failed, finish: Finish, writer: ThreadPoolExecutor
 ) -> Future[list[Outcome]]:
-    """The network in this thread, decoding and writing in the writer's thread."""
+    """The network in this thread, decoding, reading texts and writing in the writer's thread."""
     if isinstance(batch, Failed):
         return writer.submit(lambda: [batch])
     began = time.perf_counter()
@@ -134,22 +143,26 @@ def _run(
             item = batch[0].item
             failed = _failed(item, UserError(f"{item.path}: {error}") if isinstance(error, UserError) else error)
             return writer.submit(lambda: [failed])
-        outcomes = [done for each in batch for done in _run(predictor, [each], write, writer).result()]
+        outcomes = [done for each in batch for done in _run(predictor, [each], finish, writer).result()]
         return writer.submit(lambda: outcomes)
     share = (time.perf_counter() - began) / len(batch)
-    return writer.submit(
-        lambda: [_finish(ready, decode, share, write) for ready, decode in zip(batch, decoders, strict=True)]
-    )
+    return writer.submit(lambda: [finish(ready, decode, share) for ready, decode in zip(batch, decoders, strict=True)])
 
 
-def _finish(ready: Ready, decode: Callable[[], Decoded], share: float, write: Write) -> Outcome:
+def _finish(
+    ready: Ready, decode: Callable[[], Decoded], share: float, write: Write, read: TextReader | None = None
+) -> Outcome:
     """share: of the seconds of the network."""
     item, prepared, began = ready.item, ready.prepared, time.perf_counter()
     try:
         found = decode()
+        if read is not None:
+            found = found._replace(detections=read(prepared.image, found.detections))
         seconds = ready.seconds + share + time.perf_counter() - began
         write(item, prepared.image, found.detections)
-        record = ImageRecord.of(item.relative, prepared.image, found, seconds, ready.status, ready.blank, ready.dpi)
+        record = ImageRecord.of(
+            item.relative, prepared.image, found, seconds, ready.status, ready.blank, ready.dpi, read is not None
+        )
         return Done(item, record, prepared.is_large)
     except FAULTS as error:
         return _failed(item, error)

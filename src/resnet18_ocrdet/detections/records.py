@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -15,14 +15,23 @@ from typing import Any, TypedDict
 from ..inference.postprocess import Decoded
 from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
-from ..structures import Image, Polygon, TextLine
+from ..structures import Detection, Image, Polygon, Recognition, TextLine
 
 MIN_VERTICES = 3
 SIDES = ("height", "width")
 STAMP = ("bytes", "modified_ns")  # tells a file from another one of the same name
 LISTS = ("polygons", "quads", "scores")
+READ = ("texts", "confidences", "unread")
+OPTIONAL = ("lines", *READ)
 
 Points = list[list[float]]  # V of [x, y], px of the image
+
+
+class Unread(TypedDict):
+    """Why a region has no text."""
+
+    region: int  # its index
+    reason: str
 
 
 class Line(TypedDict):
@@ -49,6 +58,9 @@ class ImageRecord:
     blank: bool = False  # nearly all of one colour
     dpi: float | None = None  # at which a page of a PDF was rendered
     lines: list[Line] | None = None  # None if regions were not grouped; then left out of the JSON
+    texts: list[str | None] | None = None  # K; None if regions were not read; then left out of the JSON, with the next
+    confidences: list[float | None] | None = None  # K, 0..1; None without a text
+    unread: list[Unread] | None = None  # of each None
 
     @classmethod
     def of(
@@ -60,8 +72,10 @@ class ImageRecord:
         status: os.stat_result,
         blank: bool = False,
         dpi: float | None = None,
+        read: bool = False,
     ) -> ImageRecord:
-        """Rounded: coordinates to 0.01 px, scores and seconds to 4 digits. status: of the file when it was read."""
+        """Rounded: coordinates to 0.01 px, shares and seconds to 4 digits. status: of the file when it was read. read:
+        whether the regions have readings."""
         return cls(
             image,
             height=pixels.shape[0],
@@ -76,6 +90,7 @@ class ImageRecord:
             blank=blank,
             dpi=None if dpi is None else round(dpi, 2),
             lines=None if found.lines is None else [_line(each) for each in found.lines],
+            **(_texts(found.detections) if read else {}),
         )
 
     @classmethod
@@ -89,8 +104,9 @@ class ImageRecord:
     def to_json(self) -> str:
         """One line, without its end."""
         value = {name: getattr(self, name) for name in self.__slots__}
-        if self.lines is None:
-            del value["lines"]
+        for name in OPTIONAL:
+            if value[name] is None:
+                del value[name]
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
     def is_of(self, path: Path) -> bool:
@@ -129,6 +145,16 @@ def _points(polygon: Polygon) -> Points:
     return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]
 
 
+def _texts(detections: Sequence[Detection]) -> dict[str, Any]:
+    """The fields about what was read."""
+    readings = [each.recognition or Recognition(reason="not read") for each in detections]
+    return {
+        "texts": [each.text for each in readings],
+        "confidences": [None if each.confidence is None else round(each.confidence, 4) for each in readings],
+        "unread": [{"region": n, "reason": each.reason} for n, each in enumerate(readings) if each.text is None],
+    }
+
+
 def _line(line: TextLine) -> Line:
     return {"regions": list(line.regions), "polygon": _points(line.quad)}
 
@@ -148,6 +174,8 @@ def _is_record(value: Any) -> bool:
     polygons, quads, scores = lists
     if "lines" in value and not _are_lines(value["lines"], len(scores)):
         return False
+    if "texts" in value and not _are_texts(value, len(scores)):
+        return False
     return all(map(_is_outline, [*polygons, *quads])) and all(map(is_number, scores))
 
 
@@ -161,6 +189,22 @@ def _are_lines(value: Any, count: int) -> bool:
     return sorted(chain.from_iterable(regions)) == [*range(count)] and all(
         _is_outline(line.get("polygon")) for line in value
     )
+
+
+def _are_texts(value: dict[str, Any], count: int) -> bool:
+    """Whether each of `count` regions has a text and its confidence, or a reason."""
+    lists: list[Any] = [value.get(name) for name in READ]
+    if not all(isinstance(each, list) for each in lists) or not count == len(lists[0]) == len(lists[1]):
+        return False
+    texts, confidences, unread = lists
+    for text, confidence in zip(texts, confidences, strict=True):
+        if text is None and confidence is None:
+            continue
+        if not isinstance(text, str) or not is_number(confidence):
+            return False
+    if not all(isinstance(each, dict) and isinstance(each.get("reason"), str) for each in unread):
+        return False
+    return [each.get("region") for each in unread] == [index for index, text in enumerate(texts) if text is None]
 
 
 def _is_outline(value: Any) -> bool:

@@ -124,11 +124,16 @@ def _lines(text: str, where: str) -> Iterator[TextLine]:
 def format_detections(detections: Sequence[Detection], with_scores: bool) -> str:
     """The content of a result file: whole pixels, and with `with_scores` the score unless it is NaN.
 
-    The official protocol reads the score from the end of the line."""
+    The official protocol reads the score from the end of the line. Regions that were read have their text behind it, as
+    the official end-to-end protocol with confidences takes it: in quotes, with a backslash before quotes and
+    backslashes; empty without a text."""
     lines = []
-    for polygon, score in detections:
-        fields = [str(number) for number in np.rint(polygon).astype(np.int64).ravel()]
-        if with_scores and not math.isnan(score):
-            fields.append(f"{score:.{SCORE_DECIMALS}f}")
+    for each in detections:
+        fields = [str(number) for number in np.rint(each.polygon).astype(np.int64).ravel()]
+        if with_scores and not math.isnan(each.score):
+            fields.append(f"{each.score:.{SCORE_DECIMALS}f}")
+        if each.recognition is not None:
+            text = (each.text or "").replace("\\", "\\\\").replace('"', '\\"')
+            fields.append(f'"{text}"')
         lines.append(",".join(fields) + "\n")
     return "".join(lines)
