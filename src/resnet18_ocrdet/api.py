@@ -58,7 +58,7 @@ class Detector:
         Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint, device or
         recogniser that cannot be used, ValueError for an invalid setting."""
         keys = train_keys()  # the rules of the command line
-        read = _converted(READ, read)
+        read, threads = _converted(READ, read), _converted(THREADS, threads)
         device, precision = _converted(keys["device"], device), _converted(keys["precision"], precision)
         known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
         if unknown := sorted(set(decode) - set(known)):
@@ -70,7 +70,7 @@ class Detector:
             sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
             changed |= {key.name: _converted(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        model = load_model(path, _converted(RUNTIME, runtime), _converted(THREADS, threads))
+        model = load_model(path, _converted(RUNTIME, runtime), threads)
         if runtime not in ("auto", model.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
         self._read = open_reader(read, threads)
@@ -93,9 +93,9 @@ class Detector:
         a Pillow image, another array. Or a list of images; on a GPU those of one size go through it together.
 
         Returns the regions in pixels of the image, in the order of reading; of a list, one list for each image. A
-        region unpacks as `polygon, score` and has a `quad`; with `read` it has a `text` and its `confidence`, 0..1, or None
-        and the reason in `recognition.reason`. Warns if there are more than `max_candidates`. Raises
-        ValueError for what is not an image, UserError for a file that cannot be decoded."""
+        region unpacks as `polygon, score` and has a `quad`; with `read` it has a `text` and its `confidence`, 0..1, or
+        None and the reason in `recognition.reason`. Warns if there are more than `max_candidates`. Raises ValueError
+        for what is not an image, UserError for a file that cannot be decoded."""
         if not isinstance(image, list | tuple):
             return self._detect([as_image(image)])[0]
         return self._detect([as_image(each) for each in image])

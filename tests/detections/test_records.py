@@ -10,7 +10,7 @@ import pytest
 
 from resnet18_ocrdet.detections.records import ImageRecord
 from resnet18_ocrdet.inference.postprocess import Decoded, DecodeStats
-from resnet18_ocrdet.structures import Detection, TextLine
+from resnet18_ocrdet.structures import Detection, Recognition, TextLine
 
 QUAD = np.array([[10, 20], [40.123, 20], [40.123, 30], [10, 30]], np.float32)
 OUTLINE = np.concatenate([QUAD, [[9, 25]]]).astype(np.float32)
@@ -35,6 +35,45 @@ def test_lines():
     assert found.lines == [{"regions": [1, 0], "polygon": found.quads[0]}]
     assert ImageRecord.from_json(found.to_json()) == found
     assert ImageRecord.of("x", IMAGE, Decoded([], DecodeStats.together([]), []), 0, Path(__file__).stat()).lines == []
+
+
+def read_record():
+    said = [Recognition("Exit", 0.98765), Recognition(reason="no letters")]
+    found = [Detection(QUAD, 0.5).with_recognition(each) for each in said]
+    decoded = Decoded(found, DecodeStats.together([]))
+    return ImageRecord.of("a.jpg", IMAGE, decoded, 1, Path(__file__).stat(), read=True)
+
+
+def test_texts():
+    found = read_record()
+    assert (found.texts, found.confidences) == (["Exit", None], [0.9877, None])
+    assert found.unread == [{"region": 1, "reason": "no letters"}]
+    assert ImageRecord.from_json(found.to_json()) == found
+    assert not {"texts", "confidences", "unread"} & {*json.loads(record().to_json())}
+    empty = Decoded([], DecodeStats.together([]))
+    for read, texts in ((True, []), (False, None)):
+        assert ImageRecord.of("x", IMAGE, empty, 0, Path(__file__).stat(), read=read).texts == texts
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"texts": None},
+        {"texts": ["Exit"]},
+        {"texts": ["Exit", 3]},
+        {"texts": ["Exit", "b"]},
+        {"confidences": [0.9]},
+        {"confidences": [0.9, 0.8]},
+        {"confidences": ["0.9", None]},
+        {"unread": []},
+        {"unread": None},
+        {"unread": [{"region": 0, "reason": "x"}]},
+        {"unread": [{"region": 1}]},
+    ],
+)
+def test_damaged_texts_are_not_a_record(changed):
+    with pytest.raises(ValueError, match="record"):
+        ImageRecord.from_json(json.dumps(json.loads(read_record().to_json()) | changed))
 
 
 def test_records_of_earlier_versions_are_read():

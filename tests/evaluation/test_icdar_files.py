@@ -16,7 +16,7 @@ from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.evaluation import icdar_files, result_archive
 from resnet18_ocrdet.evaluation.icdar_files import format_detections, read_predictions
 from resnet18_ocrdet.evaluation.result_archive import holds_results
-from resnet18_ocrdet.structures import Detection
+from resnet18_ocrdet.structures import Detection, Recognition
 
 QUAD = np.array([[10.4, 20.6], [30, 20], [30, 40], [-0.3, 40]], np.float32)
 
@@ -45,6 +45,25 @@ def test_scores_are_optional():
     assert format_detections([Detection(QUAD, 0.5)], with_scores=False) == "10,21,30,20,30,40,0,40\n"
     assert format_detections([Detection(QUAD, math.nan)], with_scores=True) == "10,21,30,20,30,40,0,40\n"
     assert format_detections([], with_scores=True) == ""
+
+
+@pytest.mark.parametrize("shape", [QUAD, np.arange(12, dtype=np.float32).reshape(6, 2) ** 2 % 97])
+def test_texts_behind_the_score_are_not_taken_for_numbers(tmp_path, shape):
+    texts = ["2024", "1,5", 'say "no" \\ yes', None, "###", "12"]
+    found = [Detection(shape, 0.5).with_recognition(Recognition(text)) for text in texts]
+    written = format_detections(found, with_scores=True)
+    assert [line.rsplit("0.5000,", 1)[1] for line in written.splitlines()] == [
+        '"2024"',
+        '"1,5"',
+        '"say \\"no\\" \\\\ yes"',
+        '""',
+        '"###"',
+        '"12"',
+    ]
+    (tmp_path / "res_img_1.txt").write_text(written)
+    for each in read(tmp_path)["img_1"]:
+        np.testing.assert_array_equal(each.polygon, np.rint(shape))
+        assert each.score == 0.5
 
 
 def test_bom_crlf_blank_lines_and_empty_files(tmp_path):
