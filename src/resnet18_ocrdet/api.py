@@ -24,6 +24,7 @@ from .structures import Detection, Image
 READ = declared_key("read", "[false|true|rapidocr|tesseract]", "false")
 RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
 THREADS = declared_key("threads", "[int >= 1 <= 1024]", None)
+ORIENTATION = declared_key("orientation", "[auto|off]", "auto")
 ORDER = declared_key("order", "[reading|right_to_left|none]", "reading")
 SCALES = declared_key("scales", "[auto|1|1+0.5]", "auto")
 
@@ -45,12 +46,13 @@ class Detector:
         input_size: tuple[int, int] | None = None,
         tiling: bool = True,
         scales: str = "auto",
+        orientation: str = "auto",
         order: str = "reading",
         read: bool | str = False,
         **decode: Any,
     ) -> None:
-        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, order, read:
-        as of ocrdet-detect. threads: of the CPU, for the network; torch has one number for the whole process.
+        """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, orientation,
+        order, read: as of ocrdet-detect. threads: of the CPU, for the network; torch has one number for the process.
 
         input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
         `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize, max_scale).
@@ -75,9 +77,15 @@ class Detector:
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
         self._read = open_reader(read, threads)
         self.contract = Contract.from_dict(model.content["contract"] | changed)
-        listing = Listing(_converted(ORDER, order))
         self._predictor, self.precision = open_predictor(
-            model, self.contract, device, precision, tiling, listing, _converted(SCALES, scales)
+            model,
+            self.contract,
+            device,
+            precision,
+            tiling=tiling,
+            listing=Listing(_converted(ORDER, order)),
+            scales=_converted(SCALES, scales),
+            turning=_converted(ORIENTATION, orientation) == "auto",
         )
         if (note := self._predictor.network.note) is not None:
             warnings.warn(note, stacklevel=2)

@@ -160,14 +160,14 @@ def test_beyond_the_limit_the_most_probable_regions_are_kept():
     plane[150:198:8, 2:398:8] = 1.0
     whole = Decoder().trace(plane, whole_size)
     assert (whole.stages.contours, whole.stages.large, len(whole.detections), whole.stages.surplus) == (309, 9, 9, 0)
-    kept, stages, _ = Decoder(max_candidates=4).trace(plane, whole_size)
+    kept, stages, *_ = Decoder(max_candidates=4).trace(plane, whole_size)
     assert (len(kept), stages.surplus, stages.confident) == (4, 5, 4)
     by_score = sorted(whole.detections, key=lambda each: -each.score)
     assert {each.score for each in kept} == {each.score for each in by_score[:4]}
     order = [each.score for each in whole.detections]
     assert [each.score for each in kept] == [score for score in order if score >= by_score[3].score]
     # the rule of the DB reference: the first contours, specks included
-    reference, stages, _ = Decoder(max_candidates=300, candidates="first").trace(plane, whole_size)
+    reference, stages, *_ = Decoder(max_candidates=300, candidates="first").trace(plane, whole_size)
     assert len(reference) == 0 and stages.surplus == 0
     assert len(Decoder(max_candidates=305, candidates="first")(plane, whole_size)) == 5
     assert len(Decoder(max_candidates=305)(plane, whole_size)) == 9

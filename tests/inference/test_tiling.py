@@ -109,5 +109,5 @@ def test_both_passes_over_a_large_image_have_the_limit_of_all_tiles():
 
     contract = replace(CONTRACT, height=64, width=64, resize="keep")
     predictor = Predictor(network, contract, Decoder(max_candidates=1), tiling=True)  # type: ignore[arg-type]
-    found, stages, _ = predictor.trace(np.zeros((256, 256, 3), np.uint8))  # 49 tiles; three regions in the first pass
+    found, stages, *_ = predictor.trace(np.zeros((256, 256, 3), np.uint8))  # 49 tiles; three regions in the first pass
     assert 1 < len(found) < 49 and stages.surplus == 0

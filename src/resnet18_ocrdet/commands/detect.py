@@ -38,6 +38,7 @@ class Totals:
     images: int = 0  # done
     regions: int = 0
     large: int = 0  # images, see `Prepared.is_large`
+    turned: int = 0  # images, searched upright
     surplus: int = 0  # images with more than max_candidates regions
     unread: int = 0  # regions without a text, if texts are read
     blank: list[str] = field(default_factory=list)  # images that are nearly all of one colour
@@ -105,6 +106,7 @@ def _detect(
                 totals.images += 1
                 totals.regions += len(each.record.scores)
                 totals.large += each.is_large
+                totals.turned += each.record.rotation > 0
                 totals.surplus += each.record.surplus > 0
                 totals.unread += len(each.record.unread or ())
                 totals.blank += [each.record.image] * each.record.blank
@@ -130,6 +132,8 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
     elif totals.large:
         shrunk = count(totals.large, "image")
         yield f"note: {shrunk} shrunk to less than half, text of 16 px to less than 8: use tiling=auto"
+    if totals.turned:
+        yield f"{count(totals.turned, 'image')} with text on its side: searched upright (rotation in detections.json)"
     if totals.surplus:
         yield (
             f"note: {count(totals.surplus, 'image')} with more regions than decode.max_candidates="
@@ -153,7 +157,14 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
     display.lines([model.adopted, size_note(model.content, contract)])
     listing = Listing(cfg.order, cfg.lines)
     predictor, precision = open_predictor(
-        model, contract, cfg.device, cfg.precision, cfg.tiling == "auto", listing, cfg.scales
+        model,
+        contract,
+        cfg.device,
+        cfg.precision,
+        tiling=cfg.tiling == "auto",
+        listing=listing,
+        scales=cfg.scales,
+        turning=cfg.orientation == "auto",
     )
     display.lines([predictor.network.note], "note: ")
     about = {
@@ -165,6 +176,7 @@ def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predicto
         "runtime": model.runtime,
         "tiling": cfg.tiling,
         "scales": cfg.scales,
+        "orientation": cfg.orientation,
         "dpi": cfg.dpi if cfg.dpi == "auto" else int(cfg.dpi),
         "order": cfg.order,
         "lines": cfg.lines,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import PIL.ImageOps
 from numpy.typing import NDArray
 
 from ..structures import Image
-from .image_io import decode_image, read_image
+from .image_io import decode_image
+from .pages import page_count, read_page
 from .rgb import as_rgb
 
 SHOWN = 60  # characters of a text that is not a path
@@ -25,8 +27,8 @@ def as_image(source: Any) -> Image:
     """(H, W, 3) uint8 RGB of a path, the bytes of an image file, a Pillow image, or an array.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA: uint8, uint16 up to 65535, bool, or floats in 0..1.
-    Transparency and EXIF orientation are treated as in files. Raises ValueError for another object or array, and
-    UserError for a file that is not an image."""
+    Transparency and EXIF orientation are treated as in files. Of several pages the first is read, with a warning.
+    Raises ValueError for another object or array, and UserError for a file that is not an image."""
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -36,7 +38,9 @@ def as_image(source: Any) -> Image:
     if isinstance(source, str):
         _refuse_text(source)
     if isinstance(source, str | os.PathLike):
-        return read_image(Path(source))
+        if (pages := page_count(Path(source))) > 1:
+            warnings.warn(f"{source}: the first of {pages} pages; data.pages.read_page reads the others", stacklevel=4)
+        return read_page(Path(source))
     raise ValueError(
         f"an image is a path, the bytes of a file, a Pillow image or a NumPy array, got {type(source).__name__}"
     )

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..inference.orientation import TURNS
 from ..inference.postprocess import Decoded
 from ..model.plain_values import is_number
 from ..runtime.regular_file import open_regular
@@ -56,6 +57,7 @@ class ImageRecord:
     modified_ns: int
     surplus: int = 0  # regions left out, see `DecodeStats`
     blank: bool = False  # nearly all of one colour
+    rotation: int = 0  # degrees clockwise that turn the image upright, see `Decoded`
     dpi: float | None = None  # at which a page of a PDF was rendered
     lines: list[Line] | None = None  # None if regions were not grouped; then left out of the JSON
     texts: list[str | None] | None = None  # K; None if regions were not read; then left out of the JSON, with the next
@@ -88,6 +90,7 @@ class ImageRecord:
             modified_ns=status.st_mtime_ns,
             surplus=found.stages.surplus,
             blank=blank,
+            rotation=found.rotation,
             dpi=None if dpi is None else round(dpi, 2),
             lines=None if found.lines is None else [_line(each) for each in found.lines],
             **(_texts(found.detections) if read else {}),
@@ -164,7 +167,11 @@ def _is_record(value: Any) -> bool:
         return False
     if not all(type(value.get(key)) is int for key in (*SIDES, *STAMP)) or min(value[key] for key in SIDES) < 1:
         return False
-    if type(value.get("surplus", 0)) is not int or type(value.get("blank", False)) is not bool:
+    if (
+        type(value.get("surplus", 0)) is not int
+        or value.get("rotation", 0) not in TURNS
+        or type(value.get("blank", False)) is not bool
+    ):
         return False
     if (dpi := value.get("dpi")) is not None and not is_number(dpi):
         return False

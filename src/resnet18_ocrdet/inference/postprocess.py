@@ -50,6 +50,7 @@ class Decoded(NamedTuple):
     detections: list[Detection]
     stages: DecodeStats
     lines: list[TextLine] | None = None  # of `detections`, in the order of reading; None if they were not grouped
+    rotation: int = 0  # degrees clockwise that turned the image upright before it was searched
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
 from .listing import Listing
 from .loading import LoadedModel, exported_precision
+from .orientation import best_turn, turn, turn_back
 from .postprocess import Decoded, Decoder, DecodeStats, ProbMap
-from .second_look import LARGE_TEXT, Scales, smaller_canvas, suggests_large_text
+from .second_look import LARGE_TEXT, CoarseContours, Scales, coarse_contours, smaller_canvas
 from .tiling import LARGE_SHARE, joined, spans, tiled_map
 
 if TYPE_CHECKING:  # torch is imported for a checkpoint only
@@ -57,11 +58,13 @@ class Predictor:
         tiling: bool = False,
         listing: Listing = Listing("none"),  # noqa: B008  it is frozen
         scales: Scales = "1",
+        turning: bool = False,
     ) -> None:
         """contract: how the network's images are prepared. tiling: large images are also searched in tiles. listing:
-        the order of an image's regions. scales: when to look a second time."""
+        the order of an image's regions. scales: when to look a second time. turning: search
+        pages on their side upright."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
-        self.listing, self.scales = listing, scales
+        self.listing, self.scales, self.turning = listing, scales, turning
         prepare_forks()
 
     def __call__(self, image: Image) -> list[Detection]:
@@ -84,11 +87,42 @@ class Predictor:
         """Run the network on images of one canvas size; a large one must be alone.
 
         Returns what decodes the regions of each image, in any thread."""
-        if self.tiling and batch[0].is_large:
-            found = self._detect_tiled(batch[0])
-            return [partial(self.listing, found)]
         prob_maps = self.network([each.canvas for each in batch])
-        return [self._decoder(prob_map, each) for prob_map, each in zip(prob_maps, batch, strict=True)]
+        return [self._look_on(prob_map, each) for prob_map, each in zip(prob_maps, batch, strict=True)]
+
+    def _look_on(self, prob_map: ProbMap, prepared: Prepared) -> Callable[[], Decoded]:
+        """Further passes that an image needs after the first; returns what decodes its regions."""
+        if not (self.turning or self.tiling) and self.scales == "1":
+            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
+        hints = coarse_contours(prob_map, self.contract.bin_thresh)
+        image = prepared.image
+        if self.turning and hints.stand and (rotation := best_turn(partial(self._glance, image))):
+            upright = self.prepare(turn(image, rotation))
+            decode_upright = self._look_closer(self.network([upright.canvas])[0], upright, hints)
+            return lambda: turn_back(decode_upright(), rotation, *image.shape[:2])
+        return self._look_closer(prob_map, prepared, hints)
+
+    def _glance(self, image: Image, rotation: int) -> Decoded:
+        """The regions of an image after a turn, found in few pixels."""
+        canvas, transform = smaller_canvas(turn(image, rotation), self.contract)
+        return self.decode.trace(self.network([canvas])[0], transform)
+
+    def _look_closer(self, prob_map: ProbMap, prepared: Prepared, hints: CoarseContours) -> Callable[[], Decoded]:
+        """In tiles if the image is large, in fewer pixels if it has large text. prob_map: of the first look."""
+        if self.tiling and prepared.is_large:
+            found = self._detect_tiled(prob_map, prepared)
+            return lambda: self.listing(found)
+        if not (self.scales == "1+0.5" or (self.scales == "auto" and hints.are_large)):
+            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
+        canvas, transform = smaller_canvas(prepared.image, self.contract)
+        coarse_map = self.network([canvas])[0]
+
+        def decode() -> Decoded:
+            fine, coarse = self.decode.trace(prob_map, prepared.transform), self.decode.trace(coarse_map, transform)
+            found = joined(fine.detections, coarse.detections, LARGE_TEXT / prepared.scale)
+            return self.listing(Decoded(found, DecodeStats.together([fine.stages, coarse.stages])))
+
+        return decode
 
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
@@ -101,33 +135,16 @@ class Predictor:
         prepared = self.prepare(image)
         return self.network([prepared.canvas])[0], prepared.transform
 
-    def _decoder(self, prob_map: ProbMap, prepared: Prepared) -> Callable[[], Decoded]:
-        """What decodes a map, after a second look at the image if it needs one."""
-        again = self.scales == "1+0.5" or (
-            self.scales == "auto" and suggests_large_text(prob_map, self.decode.bin_thresh)
-        )
-        if not again:
-            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
-        canvas, transform = smaller_canvas(prepared.image, self.contract)
-        coarse_map = self.network([canvas])[0]
-
-        def decode() -> Decoded:
-            fine, coarse = self.decode.trace(prob_map, prepared.transform), self.decode.trace(coarse_map, transform)
-            found = joined(fine.detections, coarse.detections, LARGE_TEXT / prepared.scale)
-            return self.listing(Decoded(found, DecodeStats.together([fine.stages, coarse.stages])))
-
-        return decode
-
-    def _detect_tiled(self, prepared: Prepared) -> Decoded:
+    def _detect_tiled(self, prob_map: ProbMap, prepared: Prepared) -> Decoded:
         """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
         image = prepared.image
         height, width = self.contract.height, self.contract.width
         exact = self.contract.resize in EXACT  # an exported network may take one size only
-        prob_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
+        fine_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
         tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
         decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
-        whole = decode.trace(self.network([prepared.canvas])[0], prepared.transform)
-        pieces = decode.trace(prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
+        whole = decode.trace(prob_map, prepared.transform)
+        pieces = decode.trace(fine_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
         found = joined(pieces.detections, whole.detections, LARGE_SHARE * height)
         return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
 
@@ -152,6 +169,7 @@ def open_predictor(
     tiling: bool = False,
     listing: Listing = Listing(),  # noqa: B008
     scales: Scales = "1",
+    turning: bool = False,
 ) -> tuple[Predictor, str]:
     """A trained network, ready to run, and its precision. device, precision: as of ocrdet-detect.
 
@@ -169,4 +187,4 @@ def open_predictor(
         chosen = exported_precision(model, device, precision)
         network = ExportedNetwork(model.exported, chosen)
         network.check_size(contract.height, contract.width, contract.resize)
-    return Predictor(network, contract, Decoder.of(contract), tiling, listing, scales), chosen
+    return Predictor(network, contract, Decoder.of(contract), tiling, listing, scales, turning), chosen
