@@ -46,6 +46,13 @@ def positive(key: str, text: str) -> float:
     return value
 
 
+def natural(text: str) -> int:
+    """A number for argparse, from 1 on. Raises ValueError."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
 def refuse_overrides(overrides: list[str], reserved: dict[str, str]) -> None:
     """Raises UserError for overrides of keys that the script sets itself. reserved: key -> what to use instead."""
     for override in overrides:

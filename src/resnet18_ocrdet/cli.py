@@ -23,7 +23,7 @@ def _job(module: str) -> Job:
     """`run` of a module of commands/, which is imported when it runs."""
 
     def job(cfg: DictConfig, words: list[str]) -> int:
-        _set_up_process(cfg)
+        set_up_process(cfg)
         code: int = import_module(f"{__package__}.commands.{module}").run(cfg, words)
         return code
 
@@ -63,7 +63,8 @@ def _run(command: str, job: Job) -> None:
     sys.exit(exit_code(run_command(command, job)))
 
 
-def _set_up_process(cfg: DictConfig) -> None:
+def set_up_process(cfg: DictConfig) -> None:
+    """Limits and settings of libraries for this whole process. Raises UserError if OpenCV does not load."""
     from .errors import UserError
     from .runtime.allocator import keep_freed_memory
 

@@ -53,7 +53,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     everything, left_out, unread = find_items(source, output, cfg.crops)
     mine = shard_of(everything, cfg.shard)
     read = open_reader(cfg.read, cfg.threads)
-    predictor, about = _open(cfg, checkpoint, display)
+    predictor, about = open_network(cfg, checkpoint, display)
     make_folder("output", output)
     formats = [name for name in ("vis", "crops", "labelme", "coco") if cfg[name]]
     defaults = Library("detect").primary | Contract.defaults() | EARLIER
@@ -150,7 +150,7 @@ def _notes(cfg: DictConfig, predictor: Predictor, folder: ResultFolder, totals: 
         yield f"failed: {failed['error']}"
 
 
-def _open(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predictor, dict[str, Any]]:
+def open_network(cfg: DictConfig, checkpoint: Path, display: Display) -> tuple[Predictor, dict[str, Any]]:
     """The network of a checkpoint, and the head of detections.json."""
     model = load_model(checkpoint, cfg.runtime, cfg.threads)
     contract = contract_of(model.content, cfg)

@@ -33,7 +33,7 @@ def find_items(source: Path, output: Path, crops: bool) -> Found:
     if source.is_file():
         if own & set(source.resolve().parents):
             raise UserError(f"input={source}: is among the pictures that this call replaces; choose another output=")
-        return Found(_items([source], source.parent), 0, "")
+        return Found(items_of([source], source.parent), 0, "")
     if not source.is_dir():
         raise UserError(f"input={source}: no such file or folder")
     pictures = list_images(source, PAGE_SUFFIXES | UNREAD_SUFFIXES)
@@ -47,10 +47,10 @@ def find_items(source: Path, output: Path, crops: bool) -> Found:
     if not images:
         more = unread and f"; {unread}"
         raise UserError(f"input={source}: 0 images found (searched for .jpg, .png etc., also in subfolders{more})")
-    return Found(_items(images, source), len(readable) - len(images), unread)
+    return Found(items_of(images, source), len(readable) - len(images), unread)
 
 
-def _items(paths: Sequence[Path], root: Path) -> list[Item]:
+def items_of(paths: Sequence[Path], root: Path) -> list[Item]:
     """The pages of each file, in order. A file that cannot be read is one item, with the reason."""
     pages, faults = dict[Path, int](), dict[Path, str]()
     for path in paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -63,7 +63,7 @@ Outcome: TypeAlias = Done | Failed
 
 def detect_all(
     predictor: Predictor,
-    items: Sequence[Item],
+    items: Iterable[Item],
     write: Write,
     batch_size: int = 1,
     dpi: int | None = None,
@@ -87,7 +87,7 @@ def detect_all(
 
 
 def _read_ahead(
-    readers: ThreadPoolExecutor, reader: PageReader, predictor: Predictor, items: Sequence[Item], ahead: int
+    readers: ThreadPoolExecutor, reader: PageReader, predictor: Predictor, items: Iterable[Item], ahead: int
 ) -> Iterator[Ready | Failed]:
     """Each image in order, at most `ahead` of them in advance."""
     reading: deque[Future[Ready | Failed]] = deque()
