@@ -24,7 +24,7 @@ pytest.importorskip("ray")
 from pyarrow import parquet  # noqa: E402
 
 SCRIPT = Path(__file__).parents[2] / "scripts/detect_ray.py"
-SETTINGS = ("input_size=512x896", "threads=1", "precision=fp32")
+SETTINGS = ("input_size=512x896", "threads=1", "precision=fp32", "lines=true")
 ACTOR = "ray::MapWorker(MapBatches(Detect))"  # the name that Ray gives to the process
 CLUSTER = """
 import json, runpy, sys
