@@ -1,7 +1,7 @@
 """ResNet-18 DBNet text detection: train, evaluate, detect. Importing this does nothing; `Detector` imports torch for
 checkpoints, not for exported files.
 
-`UserError` is what `Detector` raises for a file that cannot be used."""
+`UserError` is what `Detector` raises for a file that cannot be used, and its import if OpenCV does not load."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """`resnet18_ocrdet.Detector`, imported on first use, so that commands start fast."""
     if name == "Detector":
+        from .runtime.opencv import require_opencv
+
+        require_opencv()
         from .api import Detector
 
         return Detector

@@ -65,20 +65,17 @@ def _run(command: str, job: Job) -> None:
 
 def set_up_process(cfg: DictConfig) -> None:
     """Limits and settings of libraries for this whole process. Raises UserError if OpenCV does not load."""
-    from .errors import UserError
     from .runtime.allocator import keep_freed_memory
+    from .runtime.opencv import require_opencv
 
     keep_freed_memory()
     set_notice("stdout is closed; continuing, results are in files")
     max_pixels = round(cfg.max_megapixels * 1e6)
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # read once, when OpenCV is loaded
-    try:
-        import cv2
-        import PIL.Image
-    except ImportError as error:
-        raise UserError(
-            f"OpenCV does not load ({error}); on Debian or Ubuntu: apt install libgl1 libglib2.0-0"
-        ) from None
+    require_opencv()
+    import cv2
+    import PIL.Image
+
     PIL.Image.MAX_IMAGE_PIXELS = max_pixels // 2  # Pillow refuses above twice of it, and so does `read_image`
     logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it would print what it also raises
     cv2.setNumThreads(1)  # a pool of OpenCV's own threads does not survive the fork of loader processes

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resnet18_ocrdet.data.letterbox import letterbox
+from resnet18_ocrdet.data.letterbox import NO_LIMIT, letterbox, scale_to
 from resnet18_ocrdet.structures import ResizeTransform
 
 
@@ -149,3 +149,39 @@ def test_polygons_match_the_resized_pixels(resize, size):
     centre = [(weight * xs).sum() / weight.sum(), (weight * ys).sum() / weight.sum()]
     # bilinear and area weights move no mass: only rounding to bytes and the canvas border could
     assert transform.to_canvas(polygon).mean(axis=0) == pytest.approx(centre, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("resize", "shape", "rows", "columns"),
+    [
+        # 40 x 60 on 256 x 512: sqrt(131072 / 2400) = 7.4 and 256 / 40 = 6.4 are limited to 1.6: 64 x 96
+        ("keep", (64, 96, 3), 64, 96),
+        ("short_side", (64, 96, 3), 64, 96),
+        ("fit", (256, 512, 3), 64, 96),  # the canvas keeps its size
+        ("stretch", (256, 512, 3), 256, 512),  # has no ratio to keep: unlimited
+    ],
+)
+def test_small_images_are_enlarged_up_to_the_limit(resize, shape, rows, columns):
+    canvas, transform = letterbox(grey(40, 60), 256, 512, resize, 1.6)
+    assert canvas.shape == shape
+    assert scaled_size(transform) == (rows, columns)
+    assert (canvas[:rows, :columns] == 200).all() and not canvas[rows:].any() and not canvas[:, columns:].any()
+
+
+@given(
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.sampled_from(["keep", "short_side", "fit", "stretch"]),
+    st.floats(0.05, NO_LIMIT),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_scale_is_above_the_limit(height, width, resize, max_scale):
+    free = scale_to(height, width, 64, 96, resize)
+    limited = scale_to(height, width, 64, 96, resize, max_scale)
+    assert limited == (free if resize == "stretch" else tuple(min(scale, max_scale) for scale in free))
+    _, transform = letterbox(grey(height, width), 64, 96, resize, max_scale)
+    rows, columns = scaled_size(transform)
+    most = float("inf") if resize == "stretch" else max_scale
+    assert rows <= max(1, height * most + 0.5) and columns <= max(1, width * most + 0.5)  # rounded to whole pixels
+    if max(free) <= max_scale:  # the limit changes nothing
+        assert transform == letterbox(grey(height, width), 64, 96, resize)[1]

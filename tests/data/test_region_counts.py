@@ -15,7 +15,9 @@ from resnet18_ocrdet.data.region_counts import (
     count_regions_at,
     low_usability_note,
     no_usable_region_error,
+    training_scale,
 )
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.structures import LazyPicture, Polygon
 
@@ -182,3 +184,24 @@ def test_the_factor_is_rounded_to_one_that_suffices():
         RegionCounts(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8
     )
     assert line is not None and "1.1 times" in line  # not 1.0
+
+
+def images_of(*sizes: tuple[int, int]) -> LabelledImages:
+    nothing = ((), np.zeros(0, bool), ())
+    return LabelledImages([LabelRecord(Path("none.jpg"), None, *nothing, size=size) for size in sizes])
+
+
+def test_the_scale_of_training_is_the_95th_percentile():
+    # 100 x 200 on 200 x 400: 2; 400 x 800: 0.5; 50 x 50: sqrt(80000 / 2500) = 5.66
+    assert training_scale(images_of((100, 200)), 200, 400, "keep") == 2.0
+    assert training_scale(images_of((400, 800), (400, 800)), 200, 400, "keep") == 0.5
+    # the 21 values are 0, 5, ..., 100 percent: the twentieth is the 95th
+    assert training_scale(images_of(*19 * [(400, 800)], (100, 200), (50, 50)), 200, 400, "keep") == 2.0
+    assert training_scale(images_of((50, 50)), 200, 400, "short_side") == 4.0  # 200 / 50
+    assert training_scale(images_of((50, 50)), 200, 400, "fit") == 4.0
+    assert training_scale(images_of((50, 50)), 200, 400, "stretch") == 8.0  # the larger of 4 and 8
+    assert training_scale(images_of((1, 1)), 200, 400, "keep") == 100.0  # what a contract may have at most
+
+
+def test_rendered_scenes_are_enlarged_as_their_size_says():
+    assert training_scale(SyntheticScenes(1000, 64, 128, seed=0), 128, 256, "keep") == 2.0

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from resnet18_ocrdet.runtime.allocator import OPT_OUT
+from resnet18_ocrdet.runtime import allocator
+from resnet18_ocrdet.runtime.allocator import OPT_OUT, SIZE_CHANGES, SizeWatch
 
 # A tensor of 64 MiB allocated and freed ten times, after a few to let the heap settle: the new pages that it needed.
 PROBE = """
@@ -68,3 +69,15 @@ def test_an_environment_variable_switches_it_off(word, kept):
     around |= {OPT_OUT: word} if word is not None else {}
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=around)
     assert done.stdout.strip() == str(kept)
+
+
+def test_memory_is_given_back_after_some_changes_of_size(monkeypatch):
+    calls: list[int] = []
+    monkeypatch.setattr(allocator, "give_back_freed_memory", lambda: calls.append(image))
+    watch, image = SizeWatch(), 0
+    for image in range(100):  # of one size: a single change, the first
+        watch((64, 96, 3))
+    assert calls == []
+    for image in range(2 * SIZE_CHANGES):  # the second to the 17th change
+        watch((64, 128 + 32 * (image % 2), 3))
+    assert calls == [SIZE_CHANGES - 2, 2 * SIZE_CHANGES - 2]
