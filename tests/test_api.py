@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import resnet18_ocrdet
@@ -25,6 +26,13 @@ from resnet18_ocrdet.viz.draw import write
 @pytest.fixture(scope="module")
 def detector(tiny_run: Path) -> Detector:
     return Detector(tiny_run / "checkpoints/last.pt", input_size=(96, 128), box_thresh=0.0)
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    """The probability is the brightness."""
+    file = write_onnx(tmp_path_factory.mktemp("bright") / "m.onnx", card())
+    return Detector(file, input_size=(96, 128), bin_thresh=0.6)
 
 
 def test_it_finds_the_same_as_the_command(detector: Detector, tiny_run: Path, tmp_path: Path, monkeypatch):
@@ -47,6 +55,44 @@ def test_threads_can_share_a_detector(detector: Detector):
         together = list(pool.map(detector, images))
     for one, other in zip(alone, together, strict=True):
         assert [each.score for each in one] == pytest.approx([each.score for each in other])
+
+
+def boxes(found: list) -> list:
+    return [[each.polygon.tolist(), each.score] for each in found]
+
+
+def test_every_kind_of_image_gives_the_boxes_of_its_file(bright: Detector, tmp_path: Path):
+    image = SyntheticScenes(1, 96, 160, seed=4).load(0).image
+    write(tmp_path / "a.png", image)
+    expected = boxes(bright(str(tmp_path / "a.png")))
+    assert expected
+    opaque = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    content = (tmp_path / "a.png").read_bytes()
+    kinds = [
+        tmp_path / "a.png",
+        content,
+        memoryview(content),
+        PIL.Image.open(tmp_path / "a.png"),
+        image,
+        opaque,
+        image / 255,
+        image.astype(np.uint16) * 257,
+    ]
+    for kind in kinds:
+        assert boxes(bright(kind)) == expected
+    assert [boxes(each) for each in bright(kinds)] == len(kinds) * [expected]
+
+
+def test_a_list_gives_what_single_calls_give(bright: Detector):
+    sizes = [(96, 128), (96, 128), (64, 200), (400, 300), (96, 128)]  # one is searched in tiles
+    images = [SyntheticScenes(1, *size, seed=seed).load(0).image for seed, size in enumerate(sizes)]
+    alone = [boxes(bright(image)) for image in images]
+    assert sum(map(len, alone)) > 0
+    assert [boxes(each) for each in bright(images)] == alone
+    assert [boxes(each) for each in bright(tuple(images))] == alone
+    assert bright([]) == []
+    with pytest.raises(ValueError, match="got list"):
+        bright([images])
 
 
 def test_regions_beyond_the_limit_are_announced(tiny_run):

@@ -73,11 +73,12 @@ def test_an_environment_variable_switches_it_off(word, kept):
 
 def test_memory_is_given_back_after_some_changes_of_size(monkeypatch):
     calls: list[int] = []
-    monkeypatch.setattr(allocator, "give_back_freed_memory", lambda: calls.append(image))
-    watch, image = SizeWatch(), 0
-    for image in range(100):  # of one size: a single change, the first
+    monkeypatch.setattr(allocator, "give_back_freed_memory", lambda: calls.append(changes))
+    watch = SizeWatch()
+    changes = 1
+    for _ in range(100):  # images of one size
         watch((64, 96, 3))
     assert calls == []
-    for image in range(2 * SIZE_CHANGES):  # the second to the 17th change
-        watch((64, 128 + 32 * (image % 2), 3))
-    assert calls == [SIZE_CHANGES - 2, 2 * SIZE_CHANGES - 2]
+    for changes in range(2, 2 * SIZE_CHANGES + 2):
+        watch((64, 128 + 32 * (changes % 2), 3))
+    assert calls == [SIZE_CHANGES, 2 * SIZE_CHANGES]

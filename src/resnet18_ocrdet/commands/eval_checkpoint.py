@@ -146,7 +146,8 @@ class CheckpointScorer:
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:
         contract, name, source = self.contract, self.split.name, self.split.source
         maker, shape = build.build_target_maker(self.saved.train), (contract.height, contract.width, contract.resize)
-        usable, at = count_regions_at(source, maker, *shape), f"{contract.height}x{contract.width}"
+        usable = count_regions_at(source, maker, *shape, max_scale=contract.max_scale)
+        at = f"{contract.height}x{contract.width}"
         workers = build.count_workers(self.cfg.workers, world.local_size)
         size_note = None if usable is None else low_usability_note(usable, name, at, contract.min_text_size)
         display.lines([size_note, too_many_workers(workers, "workers", world.local_size)], "note: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
 
+from ..runtime.messages import one_line
 from ..structures import Image
+from .image_guard import PILLOW_FAULTS
 from .image_io import decode_image
 from .pages import page_count, read_page
 from .rgb import as_rgb
 
 SHOWN = 60  # characters of a text that is not a path
-MAX_PATH = 4096  # bytes; PATH_MAX of Linux
+LONG = 255  # characters: the name of a file has no more, a path may
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 BYTES = Path("the bytes")  # their name in messages
 SWAPPED = [2, 1, 0, 3]  # RGBA from BGRA, and back
 
@@ -32,6 +36,8 @@ def as_image(source: Any) -> Image:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, bytes | bytearray | memoryview):
+        if not len(source):
+            raise ValueError("an image of 0 bytes")
         return decode_image(BYTES, bytes(source))
     if isinstance(source, PIL.Image.Image):
         return _from_pillow(source)
@@ -67,7 +73,11 @@ def _from_array(array: NDArray[Any]) -> Image:
 
 
 def _from_pillow(image: PIL.Image.Image) -> Image:
-    image = PIL.ImageOps.exif_transpose(image)
+    try:
+        image.load()  # an opened file may be read only here
+        image = PIL.ImageOps.exif_transpose(image)
+    except PILLOW_FAULTS as error:
+        raise ValueError(f"Pillow cannot read the image: {one_line(str(error), 200)}") from None
     if image.mode.startswith("I;16"):
         return _from_array(np.asarray(image, np.uint16))
     if image.mode in ("I", "F"):
@@ -78,8 +88,15 @@ def _from_pillow(image: PIL.Image.Image) -> Image:
 
 def _refuse_text(text: str) -> None:
     """Raises ValueError for texts that people give instead of a path."""
-    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
-    if text.startswith(("http://", "https://", "s3://", "gs://")):
+    shown = one_line(text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)")
+    if URL.match(text):
         raise ValueError(f"{shown}: a URL is not read; download it and give its bytes")
-    if text.startswith("data:") or len(os.fsencode(text)) > MAX_PATH or "\0" in text:
+    if text.startswith("data:") or "\0" in text or (len(text) > LONG and not _exists(text)):
         raise ValueError(f"{shown}: not the path of a file; of base64 text give base64.b64decode(text)")
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # a name longer than a file system has
+        return False

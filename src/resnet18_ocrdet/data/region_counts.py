@@ -54,9 +54,17 @@ def training_scale(train: Source, height: int, width: int, resize: Resize) -> fl
 
 
 def count_regions_at(
-    source: Source, make: TargetMaker, height: int, width: int, resize: Resize, zoom: float = 1.0
+    source: Source,
+    make: TargetMaker,
+    height: int,
+    width: int,
+    resize: Resize,
+    zoom: float = 1.0,
+    max_scale: float = NO_LIMIT,
 ) -> RegionCounts | None:
-    """Count the regions of images resized to an input size and magnified `zoom` times; None for synthetic scenes."""
+    """Count the regions of images resized to an input size and magnified `zoom` times; None for synthetic scenes.
+
+    max_scale: as of `letterbox`."""
     if not isinstance(source, LabelledImages):
         return None
     whole = range(len(source))
@@ -65,7 +73,7 @@ def count_regions_at(
         kinds: Counter[str] = Counter()
         heights: list[float] = []
         for image in map(source.open, indices):
-            scale_y, scale_x = scale_to(image.height, image.width, height, width, resize)
+            scale_y, scale_x = scale_to(image.height, image.width, height, width, resize, max_scale)
             for polygon, ignore in zip(image.polygons, image.ignore, strict=True):
                 scaled: Polygon = polygon * np.array([zoom * scale_x, zoom * scale_y], np.float32)
                 if ignore:
