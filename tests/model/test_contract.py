@@ -79,7 +79,9 @@ def test_evaluation_and_detection_enlarge_by_the_same_limit(tmp_path: Path):
         words = ("checkpoint=m.onnx", "input_size=320x480", f"decode.max_scale={scale}", "decode.unclip_ratio=1")
         done = installed("ocrdet-eval", *words, "data=custom", "data.root=set", f"output=eval{scale}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        done = installed("ocrdet-detect", *words, "input=set/images", "tiling=off", f"output=found{scale}", cwd=tmp_path)
+        done = installed(
+            "ocrdet-detect", *words, "input=set/images", "tiling=off", f"output=found{scale}", cwd=tmp_path
+        )
         assert done.returncode == 0, done.stderr
         score = json.loads((tmp_path / f"eval{scale}/metrics.json").read_text())
         found = json.loads((tmp_path / f"found{scale}/detections.json").read_text())["images"][0]["polygons"]
