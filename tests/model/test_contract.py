@@ -67,7 +67,7 @@ def test_the_bundled_weights_and_a_setting(tmp_path: Path):
 
 @pytest.mark.slow
 def test_evaluation_and_detection_enlarge_by_the_same_limit(tmp_path: Path):
-    """The network finds bright boxes; reduced to a tenth, two of them with a gap of 3 px are lost."""
+    """The network finds bright boxes; reduced to a tenth, they are too small."""
     write_onnx(tmp_path / "m.onnx", card())
     (tmp_path / "set/images").mkdir(parents=True)
     (tmp_path / "set/labels").mkdir()
@@ -75,7 +75,7 @@ def test_evaluation_and_detection_enlarge_by_the_same_limit(tmp_path: Path):
     image[10:30, 5:28] = image[10:30, 31:55] = 255
     cv2.imwrite(str(tmp_path / "set/images/1.png"), image)
     (tmp_path / "set/labels/1.txt").write_text("5,10,27,10,27,29,5,29,a\n31,10,54,10,54,29,31,29,b\n")
-    for scale in (0.1, 8.0):
+    for scale, count in ((0.1, 0), (8.0, 2)):
         words = ("checkpoint=m.onnx", "input_size=320x480", f"decode.max_scale={scale}", "decode.unclip_ratio=1")
         done = installed("ocrdet-eval", *words, "data=custom", "data.root=set", f"output=eval{scale}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -86,4 +86,4 @@ def test_evaluation_and_detection_enlarge_by_the_same_limit(tmp_path: Path):
         score = json.loads((tmp_path / f"eval{scale}/metrics.json").read_text())
         found = json.loads((tmp_path / f"found{scale}/detections.json").read_text())["images"][0]["polygons"]
         assert score["contract"]["max_scale"] == scale
-        assert (score["care_detections"], score["hmean"]) == (len(found), 1.0 if scale == 8.0 else 0.0)
+        assert score["care_detections"] == len(found) == count
