@@ -10,10 +10,11 @@ import numpy as np
 
 from ..errors import UserError
 from ..runtime.messages import one_line
-from ..structures import Detection, Image, Recognition
+from ..structures import Detection, Image, Polygon, Recognition
 from .recognisers import CHOICES, Recognise, open_recogniser
 from .upright import upright
 
+MARGIN = 0.1  # of the height of a region, added on each side: regions end where letters do
 HEIGHT = 48  # px of a crop, as RapidOCR's network takes it
 MIN_SIDE = 4  # px of a region; no letter can be told in less
 MAX_RATIO = 100  # of the sides of a region: a line of 200 letters. Memory grows with it
@@ -40,7 +41,7 @@ class TextReader:
         UserError if the recogniser can read nothing at all."""
         crops, recognised = list[Crop](), list[Recognition]()
         for region, detection in enumerate(detections):
-            cut = upright(image, detection.quad)
+            cut = upright(image, _grown(detection.quad))
             low, high = sorted(cut.shape[:2])
             if low < MIN_SIDE:
                 recognised.append(Recognition(reason=f"less than {MIN_SIDE} px high"))
@@ -78,6 +79,16 @@ def reader_name(read: str | bool) -> str:
     """ "rapidocr", "tesseract", or "" if nothing is to be read."""
     word = str(read).lower()
     return CHOICES.get(word, word)
+
+
+def _grown(quad: Polygon) -> Polygon:
+    """The quad with the margin around it, also beyond the image."""
+    across, down = quad[1] - quad[0], quad[3] - quad[0]
+    width, height = (max(float(np.hypot(*side)), 1.0) for side in (across, down))
+    margin = MARGIN * min(width, height)
+    across, down = across / width * margin, down / height * margin
+    around = np.array([-across - down, across - down, across + down, down - across])
+    return np.asarray(quad + around, np.float32)
 
 
 def _turns(cut: Image) -> list[Image]:
