@@ -16,13 +16,17 @@ from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.letterbox import letterbox
 from resnet18_ocrdet.inference.postprocess import Decoder
 from resnet18_ocrdet.inference.predictor import Predictor
-from resnet18_ocrdet.inference.second_look import LARGE_CORE, smaller_canvas, suggests_large_text
+from resnet18_ocrdet.inference.second_look import LARGE_CORE, coarse_contours, smaller_canvas
 
 
 def map_with_box(height: int, width: int, value: float = 0.9, angle: float = 0.0) -> np.ndarray:
     """A map of 640x960 with one rectangle in its middle."""
     corners = cv2.boxPoints(((480, 320), (width, height), angle)).round().astype(np.int32)
     return cv2.fillPoly(np.zeros((640, 960), np.float32), [corners], value)
+
+
+def suggests_large_text(prob_map: np.ndarray, bin_thresh: float) -> bool:
+    return coarse_contours(prob_map, bin_thresh).are_large
 
 
 @pytest.mark.parametrize("angle", [0.0, 30.0, 90.0])
