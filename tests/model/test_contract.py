@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,10 +17,12 @@ from conftest import TINY, installed
 from hostile_files import card, write_onnx
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.letterbox import NO_LIMIT
+from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.bundled import BUNDLED_SCALE
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.viz.draw import write
 
 
 def test_older_checkpoints_have_no_limit(tmp_path: Path):
@@ -54,6 +58,26 @@ def test_a_limit_is_recorded_exported_and_replaced(tmp_path: Path):
     recorded = load_checkpoint(tmp_path / "run/checkpoints/last.pt")["contract"]["max_scale"]
     exported = [json.loads((tmp_path / f"{name}.onnx.json").read_text())["contract"]["max_scale"] for name in "ab"]
     assert [recorded, *exported] == [2.5, 2.5, 1.25]
+
+
+@pytest.mark.slow
+def test_the_plain_script_enlarges_as_the_package_does(tiny_run: Path, tmp_path: Path):
+    checkpoint = f"checkpoint={tiny_run}/checkpoints/last.pt"
+    words = (checkpoint, "output=m.onnx", "input_size=192x256", "decode.max_scale=1.25", "decode.box_thresh=0")
+    done = installed("ocrdet-export", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    write(tmp_path / "a.png", SyntheticScenes(1, 96, 128, seed=1).load(0).image)
+    words = ("input=a.png", "checkpoint=m.onnx", "output=found", "runtime=onnxruntime", "scales=1", "orientation=off")
+    done = installed("ocrdet-detect", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (image,) = json.loads((tmp_path / "found/detections.json").read_text())["images"]
+    script = Path(__file__).parents[2] / "scripts/plain_onnx.py"
+    done = subprocess.run(
+        [sys.executable, script, "m.onnx", "a.png"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    scores = [float(line.rpartition(",")[2]) for line in done.stdout.split()]
+    assert scores and sorted(scores) == pytest.approx(sorted(image["scores"]), abs=2e-3)
 
 
 def test_the_bundled_weights_and_a_setting(tmp_path: Path):
