@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
+
+from paged_files import pdf, words, write_pages
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.viz.draw import write
+
+PROGRAM = Path(sys.executable).with_name("ocrdet-detect")
 
 
 def fill(folder: Path, count: int) -> list[str]:
@@ -15,6 +21,18 @@ def fill(folder: Path, count: int) -> list[str]:
     for index in range(count):
         write(folder / f"photo {index}.jpg", scenes.load(index).image)
     return [f"photo {index}" for index in range(count)]
+
+
+def mixture(folder: Path, images: int) -> list[str]:
+    """Photos, a PDF and a TIFF of 30 pages each; the names of all items."""
+    fill(folder, images)
+    (folder / "doc.pdf").write_bytes(pdf([words(str(page), 40) for page in range(30)]))
+    pages = [np.random.default_rng(page).integers(0, 256, (1500, 1100, 3), np.uint8) for page in range(30)]
+    write_pages(folder / "scan.tif", pages)
+    numbers = range(1, 31)
+    return [f"photo {n}.jpg" for n in range(images)] + [
+        f"{name}#{n}" for name in ("doc.pdf", "scan.tif") for n in numbers
+    ]
 
 
 def words_for_crops(run: Path) -> list[str]:

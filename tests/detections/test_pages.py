@@ -17,7 +17,7 @@ import PIL.Image
 import pytest
 
 from conftest import installed
-from detect_calls import fill, records, without_seconds
+from detect_calls import PROGRAM, fill, mixture, records, without_seconds
 from paged_files import pdf, words, write_pages
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
@@ -27,7 +27,6 @@ from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.pages import PageReader
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 
-PROGRAM = Path(sys.executable).with_name("ocrdet-detect")
 PDF_PAGES = [words(str(page), 40, x=30, y=30) for page in range(1, 4)]
 
 
@@ -183,18 +182,6 @@ def test_pdfs_that_cannot_be_read_are_listed_and_nothing_is_lost(call, monkeypat
     assert code == 1 and "pip install 'resnet18-ocrdet[pdf]'" in text and "failed: in/doc.pdf" in text
     errors = json.loads(Path("other/errors.json").read_text())
     assert [error["image"] for error in errors] == ["cut.pdf", "doc.pdf", "half.pdf", "locked.pdf"]
-
-
-def mixture(folder: Path, images: int) -> list[str]:
-    """Photos, a PDF and a TIFF of 30 pages each; the names of all items."""
-    fill(folder, images)
-    (folder / "doc.pdf").write_bytes(pdf([words(str(page), 40) for page in range(30)]))
-    pages = [np.random.default_rng(page).integers(0, 256, (1500, 1100, 3), np.uint8) for page in range(30)]
-    write_pages(folder / "scan.tif", pages)
-    numbers = range(1, 31)
-    return [f"photo {n}.jpg" for n in range(images)] + [
-        f"{name}#{n}" for name in ("doc.pdf", "scan.tif") for n in numbers
-    ]
 
 
 @pytest.mark.slow

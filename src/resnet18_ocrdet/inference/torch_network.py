@@ -25,6 +25,8 @@ from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
 from .postprocess import ProbMap
 
+KERNELS, MOST_KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", 256  # of convolutions, each for one size of image; by
+# default 1024. oneDNN reads the variable when it computes for the first time in the process
 GPU_BATCH = 8  # a CPU is as fast with one image at a time
 
 
@@ -35,6 +37,7 @@ class TorchNetwork:
         """model: a DBNet on the device of `compute`; a copy with folded batch norms is used."""
         self.model, self.compute = folded(model), compute
         self.batch_size = GPU_BATCH if compute.device.type == "cuda" else 1
+        os.environ.setdefault(KERNELS, str(MOST_KERNELS))
         self._process, self._watch_size = os.getpid(), SizeWatch()
         self.note = compute.note
 
