@@ -26,7 +26,7 @@ def test_a_thousand_sizes(tmp_path: Path):
         shape = 40 + number % 97 * 3, 50 + number // 97 * 31, 3
         pixels = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
         PIL.Image.fromarray(pixels).save(tmp_path / f"in/{number}.png")
-    words = ["input=in", SIZE, "vis=false", "output=out"]
+    words = ["input=in", SIZE, "tiling=off", "vis=false", "output=out"]
     lines = tmp_path / "out/detections.jsonl"
     killed = _follow(tmp_path, words, lines, stop_at=400)
     assert 400 <= max(killed) < 1000
