@@ -142,7 +142,7 @@ while len(sizes) < count:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @linux
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime", "openvino"])
 def test_memory_is_flat_over_1000_images_of_1000_sizes(runtime: str, tmp_path: Path):

@@ -180,7 +180,7 @@ def test_every_image_once_although_an_actor_is_killed(tmp_path, cluster, capsys)
         print(f"\n{seconds:.0f} s; peak memory: {most:.0f} MiB of an actor, {job.together:.0f} MiB of all processes")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_repeated_call_does_what_is_missing_and_a_column_gives_the_same(tmp_path, cluster):
     fill(tmp_path / "in", 6)
     write_pages(tmp_path / "in/scan.tif", pictures(2, 200, 300))

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import installed
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 STEPS = 300
 SETTING = (

@@ -37,6 +37,7 @@ def test_targets_decoded_back_are_the_labels(icdar2015: Path, height: int, width
     assert score.hmean is not None and score.hmean >= least
 
 
+@pytest.mark.soak
 def test_one_photo_can_be_overfitted(icdar2015: Path, tmp_path: Path):
     words = (
         "data=icdar2015",
