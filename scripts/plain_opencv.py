@@ -25,6 +25,7 @@ def main(model: str, photo: str) -> None:
     height, width, step = contract["height"], contract["width"], network_input["sides_multiple_of"]
     if network_input["shape"][2:] == ["height", "width"]:  # any size: the area of height x width
         scale = math.sqrt(height * width / (image.shape[0] * image.shape[1]))
+        scale = min(scale, contract.get("max_scale", math.inf))
         height, width = (max(1, round(side * scale / step)) * step for side in image.shape[:2])
     detector = cv2.dnn.TextDetectionModel_DB(cv2.dnn.readNetFromONNX(model))
     detector.setInputParams(scale=1.0, size=(width, height), mean=(0, 0, 0), swapRB=True)

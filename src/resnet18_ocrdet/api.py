@@ -9,8 +9,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from .config.library import train_keys
-from .config.spec import Key, declared_key
+from .config.library import command_keys, train_keys
+from .config.spec import Key
 from .config.values import convert
 from .data.any_image import as_image
 from .detections.recognition import open_reader
@@ -20,13 +20,6 @@ from .inference.predictor import open_predictor
 from .model.bundled import BUNDLED, weights_path
 from .model.contract import Contract
 from .structures import Detection, Image
-
-READ = declared_key("read", "[false|true|rapidocr|tesseract]", "false")
-RUNTIME = declared_key("runtime", "[auto|onnxruntime|openvino]", "auto")
-THREADS = declared_key("threads", "[int >= 1 <= 1024]", None)
-ORIENTATION = declared_key("orientation", "[auto|off]", "auto")
-ORDER = declared_key("order", "[reading|right_to_left|none]", "reading")
-SCALES = declared_key("scales", "[auto|1|1+0.5]", "auto")
 
 
 class Detector:
@@ -59,20 +52,21 @@ class Detector:
         tiling: also use tiles of images that would be shrunk to less than half.
         Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint, device or
         recogniser that cannot be used, ValueError for an invalid setting."""
-        keys = train_keys()  # the rules of the command line
-        read, threads = _converted(READ, read), _converted(THREADS, threads)
-        device, precision = _converted(keys["device"], device), _converted(keys["precision"], precision)
+        own, keys = command_keys("detect"), train_keys()  # the rules of the command line
+        read, threads = _converted(own["read"], read), _converted(own["threads"], threads)
+        device, precision = _converted(own["device"], device), _converted(own["precision"], precision)
         known = [name.removeprefix("decode.") for name in keys if name.startswith("decode.")]
         if unknown := sorted(set(decode) - set(known)):
             raise ValueError(f"{', '.join(unknown)}: not a setting; use {', '.join(known)}")
         changed = {name: _converted(keys[f"decode.{name}"], value) for name, value in decode.items()}
+        changed = {name: value for name, value in changed.items() if value is not None}  # as recorded
         if input_size is not None:
             if not isinstance(input_size, Sequence | np.ndarray) or len(input_size) != 2:
                 raise ValueError(f"input_size={input_size}: height and width are needed")
             sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
             changed |= {key.name: _converted(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
-        model = load_model(path, _converted(RUNTIME, runtime), threads)
+        model = load_model(path, _converted(own["runtime"], runtime), threads)
         if runtime not in ("auto", model.runtime):
             raise ValueError(f"runtime={runtime!r}: runs exported networks only, and {path} is a checkpoint")
         self._read = open_reader(read, threads)
@@ -83,9 +77,9 @@ class Detector:
             device,
             precision,
             tiling=tiling,
-            listing=Listing(_converted(ORDER, order)),
-            scales=_converted(SCALES, scales),
-            turning=_converted(ORIENTATION, orientation) == "auto",
+            listing=Listing(_converted(own["order"], order)),
+            scales=_converted(own["scales"], scales),
+            turning=_converted(own["orientation"], orientation) == "auto",
         )
         if (note := self._predictor.network.note) is not None:
             warnings.warn(note, stacklevel=2)

@@ -50,8 +50,9 @@ def test_standing_text_counts_against_a_turn():
 
 
 def test_another_turn_must_be_clearly_better():
-    lengths = {0: 100, 90: 10, 180: 115, 270: 20}
+    lengths = {0: 100, 90: 10, 270: 115}
     assert best_turn(lambda rotation: found((0, 0, lengths[rotation], 5))) == 0
     lengths[270] = 130
     assert best_turn(lambda rotation: found((0, 0, lengths[rotation], 5))) == 270
     assert best_turn(lambda rotation: found()) == 0
+    assert best_turn(lambda rotation: found((0, 0, 5, 100)) if rotation == 0 else found()) == 0  # nothing lies there

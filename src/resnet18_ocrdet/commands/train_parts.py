@@ -67,9 +67,9 @@ def assemble(
     if chosen is not None:
         take_thresholds(cfg, chosen, display)
     splits = build.build_splits(cfg.data)
-    contract = build.build_contract(cfg, compute.precision, splits.train)
     display.lines(splits.notes)
     _check_images(splits, cfg, display)
+    contract = build.build_contract(cfg, compute.precision, splits.train)
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)

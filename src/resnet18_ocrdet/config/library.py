@@ -173,9 +173,14 @@ def _completed(key: Key, files: Sequence[ConfFile]) -> Key:
 
 
 @cache
+def command_keys(command: str) -> dict[str, Key]:
+    """Dotted name -> key, of every key outside of groups that a command takes."""
+    return {name: key for name, key, _ in all_leaves(Library(command).schema)}
+
+
 def train_keys() -> dict[str, Key]:
-    """Dotted name -> key, of every key outside of groups that ocrdet-train takes."""
-    return {name: key for name, key, _ in all_leaves(Library("train").schema)}
+    """Those of ocrdet-train."""
+    return command_keys("train")
 
 
 @cache

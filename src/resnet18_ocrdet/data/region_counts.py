@@ -46,11 +46,13 @@ class RegionCounts(NamedTuple):
 
 
 def training_scale(train: Source, height: int, width: int, resize: Resize) -> float:
-    """How much images are enlarged in training: the 95th percentile of a sample. Rendered scenes have one size."""
+    """How much images are enlarged in training: the 95th percentile of a sample, but at least 1.
+
+    Rendered scenes have one size. A limit below 1 would shrink images that are smaller than those of training."""
     most = min(MAX_SAMPLED, len(train)) if isinstance(train, LabelledImages) else 1
     images = (train.open(round(place)) for place in np.linspace(0, len(train) - 1, most))
     scales = [max(scale_to(image.height, image.width, height, width, resize)) for image in images]
-    return min(float(np.percentile(scales, 95)), NO_LIMIT)
+    return min(max(float(np.percentile(scales, 95)), 1.0), NO_LIMIT)
 
 
 def count_regions_at(

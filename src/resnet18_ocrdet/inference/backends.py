@@ -95,8 +95,8 @@ def _onnxruntime(path: Path, threads: int) -> Opened:
     def start(_: str) -> Run:
         if os.getpid() != process:  # even a new session could not end: the library waits for threads of its own
             raise UserError(
-                f"{path}: ONNX Runtime cannot be used after a fork: open the detector in the new process, or use "
-                f"runtime=openvino or a .pt"
+                f"{path}: ONNX Runtime cannot be used after a fork: open the detector only in the new process, or "
+                f"use runtime=openvino or a .pt"
             )
         return lambda images: session.run(None, {name: images}, passes)[0]
 

@@ -115,6 +115,8 @@ class ExportedNetwork:
 
     def _restart_after_fork(self) -> None:
         """In a forked process the threads of the runtime are missing. Raises UserError."""
+        if os.getpid() == self._process:
+            return
         with self._restarting:
             if os.getpid() != self._process:
                 self.run, self._process = limit_opening(self.path, self._start, self.stop), os.getpid()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from omegaconf import DictConfig
 
 from ..errors import UserError
-from ..model.bundled import BUNDLED_PATH, BUNDLED_SCALE, EXPORTED
+from ..model.bundled import EXPORTED
 from ..model.contract import Contract
 from ..model.metadata import Metadata, open_checkpoint
 from .backends import PRECISIONS, REDUCED, open_exported
@@ -62,10 +62,7 @@ def load_model(path: Path, runtime: str = "auto", threads: int | None = None) ->
 
         if threads is not None:
             torch.set_num_threads(threads)
-        checkpoint = load_checkpoint(path)
-        if path == BUNDLED_PATH:
-            checkpoint["contract"]["max_scale"] = BUNDLED_SCALE
-        return LoadedModel.of(path, checkpoint)
+        return LoadedModel.of(path, load_checkpoint(path))
     open_checkpoint(path).close()
     file = open_exported(path, runtime, threads)
     content = Metadata(contract=file.card["contract"], config=file.card["config"], about=file.card["about"])

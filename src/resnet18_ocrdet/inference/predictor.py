@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..data.letterbox import EXACT, letterbox, scale_to
 from ..model.contract import Contract
-from ..runtime.forks import prepare_forks
+from ..runtime.forks import fork_safe, prepare_forks
 from ..structures import Detection, Image, ResizeTransform
 from .exported import ExportedNetwork
 from .listing import Listing
@@ -27,6 +27,10 @@ MIN_SCALE = 0.5  # an image that is scaled down below this loses text that its p
 
 Network: TypeAlias = "ExportedNetwork | TorchNetwork"
 """Canvases to probability maps, `batch_size` at a time."""
+
+
+Look: TypeAlias = tuple[ProbMap, ResizeTransform]
+"""A map of an image, and where the image is on it."""
 
 
 class Prepared(NamedTuple):
@@ -61,8 +65,8 @@ class Predictor:
         turning: bool = False,
     ) -> None:
         """contract: how the network's images are prepared. tiling: large images are also searched in tiles. listing:
-        the order of an image's regions. scales: when to look a second time. turning: search
-        pages on their side upright."""
+        the order of an image's regions. scales: when to look a second time. turning: search pages on their side
+        upright."""
         self.network, self.contract, self.decode, self.tiling = network, contract, decode, tiling
         self.listing, self.scales, self.turning = listing, scales, turning
         prepare_forks()
@@ -98,8 +102,9 @@ class Predictor:
         image = prepared.image
         if self.turning and hints.stand and (rotation := best_turn(partial(self._glance, image))):
             upright = self.prepare(turn(image, rotation))
-            decode_upright = self._look_closer(self.network([upright.canvas])[0], upright, hints)
-            return lambda: turn_back(decode_upright(), rotation, *image.shape[:2])
+            upright_map = self.network([upright.canvas])[0]
+            decode = self._look_closer(upright_map, upright, coarse_contours(upright_map, self.contract.bin_thresh))
+            return lambda: turn_back(decode(), rotation, *image.shape[:2])
         return self._look_closer(prob_map, prepared, hints)
 
     def _glance(self, image: Image, rotation: int) -> Decoded:
@@ -108,21 +113,31 @@ class Predictor:
         return self.decode.trace(self.network([canvas])[0], transform)
 
     def _look_closer(self, prob_map: ProbMap, prepared: Prepared, hints: CoarseContours) -> Callable[[], Decoded]:
-        """In tiles if the image is large, in fewer pixels if it has large text. prob_map: of the first look."""
+        """In fewer pixels if the image has large text, in tiles if it is large. prob_map: of the first look."""
+        coarse = tiles = None
+        if self.scales == "1+0.5" or (self.scales == "auto" and hints.are_large):
+            canvas, transform = smaller_canvas(prepared.image, self.contract)
+            coarse = self.network([canvas])[0], transform
         if self.tiling and prepared.is_large:
-            found = self._detect_tiled(prob_map, prepared)
-            return lambda: self.listing(found)
-        if not (self.scales == "1+0.5" or (self.scales == "auto" and hints.are_large)):
-            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
-        canvas, transform = smaller_canvas(prepared.image, self.contract)
-        coarse_map = self.network([canvas])[0]
+            tiles = self._map_of_tiles(prepared.image)
+        return lambda: self.listing(self._join((prob_map, prepared.transform), coarse, tiles, prepared))
 
-        def decode() -> Decoded:
-            fine, coarse = self.decode.trace(prob_map, prepared.transform), self.decode.trace(coarse_map, transform)
-            found = joined(fine.detections, coarse.detections, LARGE_TEXT / prepared.scale)
-            return self.listing(Decoded(found, DecodeStats.together([fine.stages, coarse.stages])))
-
-        return decode
+    def _join(self, whole: Look, coarse: Look | None, tiles: Look | None, prepared: Prepared) -> Decoded:
+        """The regions of all looks at an image; each has its own limit of candidates, tiles have that of all tiles."""
+        height, width = self.contract.height, self.contract.width
+        decode = self.decode
+        if tiles is not None:
+            count = len(spans(prepared.image.shape[0], height)) * len(spans(prepared.image.shape[1], width))
+            decode = replace(decode, max_candidates=decode.max_candidates * count)
+        found = decode.trace(*whole)
+        if coarse is not None:
+            larger = self.decode.trace(*coarse).detections
+            found = found._replace(detections=joined(found.detections, larger, LARGE_TEXT / prepared.scale))
+        if tiles is not None:
+            pieces = decode.trace(*tiles)
+            detections = joined(pieces.detections, found.detections, LARGE_SHARE * height)
+            found = Decoded(detections, DecodeStats.together([pieces.stages, found.stages]))
+        return found
 
     def prepare(self, image: Image) -> Prepared:
         """Resize and pad an image, (H, W, 3) uint8, to a canvas, (H', W', 3) uint8."""
@@ -135,18 +150,12 @@ class Predictor:
         prepared = self.prepare(image)
         return self.network([prepared.canvas])[0], prepared.transform
 
-    def _detect_tiled(self, prob_map: ProbMap, prepared: Prepared) -> Decoded:
-        """The regions of a large image: small text from tiles in its own pixels, large text from its canvas."""
-        image = prepared.image
-        height, width = self.contract.height, self.contract.width
+    def _map_of_tiles(self, image: Image) -> Look:
+        """The map of a large image in its own pixels, for small text."""
         exact = self.contract.resize in EXACT  # an exported network may take one size only
-        fine_map = tiled_map(image, lambda tile: self.network([tile])[0], height, width, exact)
-        tiles = len(spans(image.shape[0], height)) * len(spans(image.shape[1], width))
-        decode = replace(self.decode, max_candidates=self.decode.max_candidates * tiles)
-        whole = decode.trace(prob_map, prepared.transform)
-        pieces = decode.trace(fine_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0))
-        found = joined(pieces.detections, whole.detections, LARGE_SHARE * height)
-        return Decoded(found, DecodeStats.together([pieces.stages, whole.stages]))
+        size = self.contract.height, self.contract.width
+        prob_map = tiled_map(image, lambda tile: self.network([tile])[0], *size, exact)
+        return prob_map, ResizeTransform(image.shape[0], image.shape[1], 1.0, 1.0)
 
 
 def batches(images: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
@@ -182,7 +191,7 @@ def open_predictor(
 
         on = choose_device(device)
         chosen = choose_precision(precision, on)
-        network = TorchNetwork(load_dbnet(model, on), Compute(on, chosen))
+        network = fork_safe(lambda: TorchNetwork(load_dbnet(model, on), Compute(on, chosen)))
     else:
         chosen = exported_precision(model, device, precision)
         network = ExportedNetwork(model.exported, chosen)

@@ -54,7 +54,8 @@ def coarse_contours(prob_map: ProbMap, bin_thresh: float) -> CoarseContours:
 
 
 def smaller_canvas(image: Image, contract: Contract) -> tuple[Image, ResizeTransform]:
-    """The canvas of the second look, and where the image is on it; of the usual size if the network takes only one."""
+    """The canvas of the second look, and where the image is on it; of the usual size for "fit" and "stretch", since an
+    exported network may take only that."""
     height, width, resize, max_scale = contract.resizing
     if resize not in EXACT:
         return letterbox(image, height // SHRINK, width // SHRINK, resize, max_scale / SHRINK)

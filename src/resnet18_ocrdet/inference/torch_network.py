@@ -19,7 +19,7 @@ from ..model.dbnet import DBNet
 from ..model.layers import folded
 from ..runtime.allocator import SizeWatch
 from ..runtime.device import Compute, choose_device
-from ..runtime.forks import call_after_fork
+from ..runtime.forks import fork_safe
 from ..structures import Image, Maps
 from .exported import ExportedNetwork
 from .loading import LoadedModel, exported_precision
@@ -45,14 +45,12 @@ class TorchNetwork:
         """Canvases of one size, (H, W, 3) uint8 RGB -> their probability maps, (H, W) float32 0..1.
 
         Raises UserError for NaN in a map: that would look like an image without text; and on a GPU after a fork."""
-        if os.getpid() == self._process:
-            return self._run(canvases)
-        if self.compute.device.type != "cpu":
+        if os.getpid() != self._process and self.compute.device.type != "cpu":
             raise UserError(
-                f"device={self.compute.device}: a GPU cannot be used after a fork: open the detector in the new "
-                f"process, or start it with multiprocessing's 'spawn'"
+                f"device={self.compute.device}: a GPU cannot be used after a fork: open the detector only in the "
+                f"new process, or start it with multiprocessing's 'spawn'"
             )
-        return call_after_fork(lambda: self._run(canvases))
+        return fork_safe(lambda: self._run(canvases))
 
     @torch.inference_mode()
     def _run(self, canvases: Sequence[Image]) -> list[ProbMap]:

@@ -26,6 +26,7 @@ _with_threads: WeakSet[Any] = WeakSet()  # objects whose destructors wait for th
 def prepare_forks() -> None:
     """From now on children of this process can use OpenCV: its threads end before each fork, and start again later."""
     before: list[int] = []
+    _home()
 
     def pause() -> None:
         before.append(cv2.getNumThreads())
@@ -52,14 +53,20 @@ def _keep_all_in_children() -> None:
     os.register_at_fork(after_in_child=keep)
 
 
-def call_after_fork(work: Callable[[], T]) -> T:
-    """Call `work`, which computes with OpenMP, in a forked process; returns or raises what it does.
+def fork_safe(work: Callable[[], T]) -> T:
+    """Call `work`, which computes with OpenMP; returns or raises what it does.
 
-    OpenMP has a pool of threads for each thread that uses it. That of the thread that forked is useless, so another one
-    calls `work` instead."""
-    if current_thread() is not main_thread():  # started after the fork
+    OpenMP has a pool of threads for each thread that uses it. In a child of a process that has opened a detector, that
+    of the thread that forked is useless, so another one calls `work` instead."""
+    if os.getpid() == _home() or current_thread() is not main_thread():  # or started after the fork
         return work()
     return _other_thread(os.getpid()).submit(work).result()
+
+
+@cache
+def _home() -> int:
+    """The process that opened the first detector; its children know it."""
+    return os.getpid()
 
 
 @cache
