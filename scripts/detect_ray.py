@@ -82,16 +82,16 @@ def detect(args: argparse.Namespace, cfg: DictConfig, _: list[str]) -> int:
         wanted = source.column(args.name, args.column)
     else:
         wanted = source.files() if args.list is None else lines_of(args.list)
-    done = output.results()["file"]
-    left = without(wanted, done)
     if not len(wanted):
         raise UserError(f"--input {args.input}: 0 images found")
-    output.keep_settings(settings, begun=len(done) > 0)
+    output.keep_settings(settings)
+    done = output.results()["file"]
+    left = without(wanted, done)
     display.line(f"{count(len(wanted), 'file')} in {args.input}, {len(wanted) - len(left)} of them done already")
     try:
         if len(left):
             run_job(args, cfg, source, output, left, done)
-    except ray.exceptions.RayError as error:
+    except (ray.exceptions.RayError, ConnectionError) as error:
         display.line(f"Ray ended the job: {str(error).strip().splitlines()[-1]}")
     results = output.results()
     failed, missing = results["error"].drop_null().to_pylist(), len(without(wanted, results["file"]))
@@ -139,7 +139,7 @@ def main() -> int:
     parser.add_argument("--name", default="file", help="column of their names (%(default)s)")
     parser.add_argument("--actors", type=natural, help="number; by default as many as the cluster has room for")
     parser.add_argument("--gpus", type=float, default=0, help="of each actor, such as 0.5 (%(default)s)")
-    parser.add_argument("--block", type=natural, default=32, help="files of a task (%(default)s)")
+    parser.add_argument("--block", type=natural, default=32, help="files of a task, without --column (%(default)s)")
     parser.add_argument("--rows", type=natural, default=1000, help="of an output file, at least (%(default)s)")
     args, overrides = parser.parse_known_args()
     refuse_overrides(overrides, OWN)

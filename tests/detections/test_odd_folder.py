@@ -117,5 +117,7 @@ def test_140_of_200_are_searched_and_60_listed_with_their_reasons(tiny_run: Path
     failed = Counter(each["image"].split("/")[1] for each in content["errors"])
     assert failed == dict.fromkeys(REASONS, 10)
     assert len(list((tmp_path / "out/txt").rglob("res_*.txt"))) == 159  # 19 files have two pages
+    files = sorted((tmp_path / "out").rglob("*.*"))
     again = installed("ocrdet-detect", *words, "crops=true", cwd=tmp_path)
+    assert sorted((tmp_path / "out").rglob("*.*")) == files
     assert again.returncode == 1 and "219 images in in, 159 of them done already" in again.stdout

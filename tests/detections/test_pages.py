@@ -80,6 +80,15 @@ def test_every_page_is_a_result_and_a_second_call_continues(call):
     assert without_seconds(Path("out")) == whole
 
 
+def test_a_file_that_cannot_be_read_costs_the_others_nothing(call):
+    Path("in/empty.jpg").touch()
+    for done in ("", ", 7 of them done already"):
+        code, text = call("labelme=true")
+        assert code == 1 and f"8 images in in{done};" in text
+        for folder, form in (("txt", "res_{}.txt"), ("vis", "{}.jpg"), ("labelme", "{}.json")):
+            assert {form.format(name) for name in RESULTS} <= {path.name for path in Path("out", folder).iterdir()}
+
+
 def test_blank_images_are_announced(call):
     PIL.Image.fromarray(np.full((96, 128, 3), 240, np.uint8)).save("in/empty.png")
     code, text = call("vis=false")

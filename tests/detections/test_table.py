@@ -104,7 +104,7 @@ def test_a_name_that_is_not_utf8_fails_alone(tmp_path: Path):
 def test_results_are_kept_and_incomplete_files_removed(tmp_path: Path):
     place = Place.of(str(tmp_path / "out"))
     assert len(place.results()) == 0 and not (tmp_path / "out").exists()
-    place.keep_settings({"a": {"b": 1}}, begun=False)
+    place.keep_settings({"a": {"b": 1}})
     table = pa.table({"file": ["x", "y", "y"], "error": [None, None, "damaged"]})
     parquet.write_table(table, tmp_path / "out/1.parquet")
     (tmp_path / "out/2.parquet").write_bytes((tmp_path / "out/1.parquet").read_bytes()[:-9])
@@ -113,25 +113,36 @@ def test_results_are_kept_and_incomplete_files_removed(tmp_path: Path):
     assert found.to_pylist() == table.to_pylist()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.parquet", "_settings.json"]
     assert parquet.read_table(tmp_path / "out").num_rows == 3  # the settings are not taken for data
-    place.keep_settings({"a": {"b": 1}}, begun=True)
+    place.keep_settings({"a": {"b": 1}})
     with pytest.raises(UserError) as error:
-        place.keep_settings({"a": {"b": 2}}, begun=True)
+        place.keep_settings({"a": {"b": 2}})
     assert_mentions(str(error.value), "out", "a.b 1", "2")
+    parquet.write_table(pa.table({"file": ["x"], "mine": [1]}), tmp_path / "out/4.parquet")
+    with pytest.raises(UserError):
+        place.results()
+    (tmp_path / "out/2.parquet").write_bytes(b"mine")
     (tmp_path / "out/_settings.json").unlink()
     with pytest.raises(UserError):
-        place.keep_settings({"a": {"b": 1}}, begun=True)
+        place.keep_settings({"a": {"b": 1}})
+    assert (tmp_path / "out/2.parquet").read_bytes() == b"mine" and (tmp_path / "out/4.parquet").exists()
     assert without(pa.array(["y", "z", "x"]), found["file"]).to_pylist() == ["z"]
 
 
 def test_columns_of_names_and_bytes(tmp_path: Path):
-    parquet.write_table(pa.table({"id": [3, 4, 4], "bytes": [b"a", b"b", None]}), tmp_path / "in.parquet")
+    parquet.write_table(pa.table({"id": [3, 4, 5], "bytes": [b"a", b"b", None]}), tmp_path / "in.parquet")
     place = Place.of(str(tmp_path / "in.parquet"))
-    assert place.column("id", "bytes").to_pylist() == ["3", "4"]
+    assert place.column("id", "bytes").to_pylist() == ["3", "4", "5"]
     rows = as_files(parquet.read_table(tmp_path / "in.parquet"), "id", "bytes", pa.array(["3"])).to_pylist()
     assert [(row["file"], row["data"], row["modified_ns"], row["error"]) for row in rows] == [
         ("4", b"b", 0, None),
-        ("4", None, 0, None),
+        ("5", None, 0, None),
     ]
+    parquet.write_table(pa.table({"id": ["a", "a"], "size": [1, 2]}), tmp_path / "other.parquet")
+    other = Place.of(str(tmp_path / "other.parquet"))
+    for names, word in ((("id",), "another name"), (("id", "size"), "int64")):
+        with pytest.raises(UserError) as error:
+            other.column(*names)
+        assert_mentions(str(error.value), "other.parquet", word)
     with pytest.raises(UserError) as error:
         place.column("id", "data")
     assert_mentions(str(error.value), "in.parquet", "data", "bytes")

@@ -31,8 +31,8 @@ def as_image(source: Any) -> Image:
     """(H, W, 3) uint8 RGB of a path, the bytes of an image file, a Pillow image, or an array.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA: uint8, uint16 up to 65535, bool, or floats in 0..1.
-    Transparency and EXIF orientation are treated as in files. Of several pages the first is read, with a warning.
-    Raises ValueError for another object or array, and UserError for a file that is not an image."""
+    Transparency and EXIF orientation are treated as in files. Of several pages the first is read; for a path
+    with a warning. Raises ValueError for another object or array, and UserError for a file that is not an image."""
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, bytes | bytearray | memoryview):

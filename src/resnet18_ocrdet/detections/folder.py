@@ -148,7 +148,7 @@ class ResultFolder:
         for item in mine:
             for name in item.older_names() - self._names:
                 old += self._existing.get(name, ())
-        first = {item.document() for item in mine if item.page in (None, 1)}
+        first = {item.document() for item in mine if item.page in (None, 1)} - {None}
         old += chain.from_iterable(paths for name, paths in self._existing.items() if self._gone_from(name) in first)
         if "labelme" in self.formats:  # one that this command wrote stays, corrected or not
             files = (self.files.label_file(item.result) for item in mine)

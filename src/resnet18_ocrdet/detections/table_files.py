@@ -64,36 +64,58 @@ class Place(NamedTuple):
             return {"file": name, "data": None, "modified_ns": 0, "error": f"{name}: cannot be read: {_reason(error)}"}
 
     def column(self, name: str, *others: str) -> pyarrow.Array:
-        """The distinct texts of a column of these Parquet files. Raises UserError, also if one of the others is
-        missing."""
+        """The texts of a column of these Parquet files. others: columns of bytes. Raises UserError if one is missing or
+        of another type, or if texts are missing or repeated."""
         try:
             rows = dataset.dataset(self.path, filesystem=self.system)
             if missing := [each for each in (name, *others) if each not in rows.schema.names]:
                 raise UserError(f"{self.text}: no column {missing[0]}, only {', '.join(rows.schema.names)}")
-            return rows.to_table([name])[name].cast(pyarrow.string()).unique()
+            for each in others:
+                if rows.schema.field(each).type not in (pyarrow.binary(), pyarrow.large_binary()):
+                    raise UserError(f"{self.text}: column {each} is of {rows.schema.field(each).type}, not of bytes")
+            names = rows.to_table([name])[name].cast(pyarrow.string())
+            if names.null_count or len(names.unique()) < len(names):
+                raise UserError(f"{self.text}: column {name} does not have another name in each row")
+            return names.unique()
         except FAULTS as error:
             raise UserError(f"{self.text}: {_reason(error)}") from None
 
     def results(self) -> pyarrow.Table:
         """`file` and `error` of all rows of this output folder, in which killed calls may have left incomplete files:
-        they are removed."""
-        tables = [pyarrow.schema([("file", pyarrow.string()), ("error", pyarrow.string())]).empty_table()]
-        for each in self.system.get_file_info(fs.FileSelector(self.path, allow_not_found=True)):
-            if each.extension == "parquet":
-                try:
-                    tables.append(parquet.read_table(each.path, columns=tables[0].column_names, filesystem=self.system))
-                except pyarrow.ArrowInvalid:
-                    self.system.delete_file(each.path)
+        they are removed. Raises UserError for other Parquet files. Call `keep_settings` first."""
+        wanted = pyarrow.schema([("file", pyarrow.string()), ("error", pyarrow.string())])
+        tables = [wanted.empty_table()]
+        for each in self._parquet_files():
+            try:
+                schema = parquet.read_schema(each, filesystem=self.system)
+            except pyarrow.ArrowInvalid:  # without its end, which is written last
+                self.system.delete_file(each)
+                continue
+            except FAULTS as error:
+                raise UserError(f"{each}: {_reason(error)}") from None
+            if any(field not in schema for field in wanted):
+                raise UserError(f"{each}: not a file of results: choose another --output")
+            tables.append(parquet.read_table(each, columns=wanted.names, filesystem=self.system))
         return pyarrow.concat_tables(tables)
 
-    def keep_settings(self, settings: dict[str, Any], begun: bool) -> None:
+    def _parquet_files(self) -> list[str]:
+        """Raises UserError if this is not a folder that can be listed."""
+        try:
+            found = self.system.get_file_info(fs.FileSelector(self.path, allow_not_found=True))
+        except FAULTS as error:
+            raise UserError(f"{self.text}: cannot be listed: {_reason(error)}") from None
+        return [each.path for each in found if each.extension == "parquet"]
+
+    def keep_settings(self, settings: dict[str, Any]) -> None:
         """Write the settings, plain values, of all results into this folder. Raises UserError if it has results of
-        other ones. begun: whether it has results."""
+        other ones, or Parquet files that are no results."""
         path = f"{self.path}/{SETTINGS}"
         try:
-            if begun:
+            if self._parquet_files():
                 known = self.system.get_file_info(path).type == fs.FileType.File
-                before = json.loads(self.system.open_input_stream(path).read()) if known else {}
+                if not known:
+                    raise UserError(f"{self.text}: holds Parquet files that are no results: choose another folder")
+                before = json.loads(self.system.open_input_stream(path).read())
                 if changed := differences(before, settings):
                     raise UserError(
                         f"{self.text}: holds results of other settings ({changed[0]}): choose another folder"
