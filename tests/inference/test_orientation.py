@@ -50,9 +50,13 @@ def test_standing_text_counts_against_a_turn():
 
 
 def test_another_turn_must_be_clearly_better():
-    lengths = {0: 100, 90: 10, 270: 115}
-    assert best_turn(lambda rotation: found((0, 0, lengths[rotation], 5))) == 0
+    lengths = {90: 10, 270: 115}
+
+    def turned(rotation: int) -> Decoded:
+        return found((0, 0, lengths[rotation], 5))
+
+    assert best_turn(found((0, 0, 100, 5)), turned) == 0
     lengths[270] = 130
-    assert best_turn(lambda rotation: found((0, 0, lengths[rotation], 5))) == 270
-    assert best_turn(lambda rotation: found()) == 0
-    assert best_turn(lambda rotation: found((0, 0, 5, 100)) if rotation == 0 else found()) == 0  # nothing lies there
+    assert best_turn(found((0, 0, 100, 5)), turned) == 270
+    assert best_turn(found(), lambda rotation: found()) == 0
+    assert best_turn(found((0, 0, 5, 100)), lambda rotation: found()) == 0  # nothing lies after a turn either

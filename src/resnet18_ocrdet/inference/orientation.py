@@ -38,12 +38,12 @@ def turn_back(found: Decoded, rotation: int, height: int, width: int) -> Decoded
     return Decoded(detections, found.stages, lines, rotation)
 
 
-def best_turn(look: Callable[[int], Decoded]) -> int:
+def best_turn(as_it_is: Decoded, look: Callable[[int], Decoded]) -> int:
     """The turn, one of TURNS but 180, after which most text lies. look: the regions of the image turned so.
 
     Another turn than 0 must be clearly better. Text that is upside down is found as well, so it tells nothing."""
-    evidence = {rotation: lying_text(look(rotation)) for rotation in (0, 90, 270)}
-    evidence[0] = max(evidence[0] * CLEARLY, 0.0)
+    evidence = {0: max(lying_text(as_it_is) * CLEARLY, 0.0)}
+    evidence |= {rotation: lying_text(look(rotation)) for rotation in (90, 270)}
     return max(evidence, key=evidence.__getitem__)
 
 

@@ -100,7 +100,11 @@ class Predictor:
             return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
         hints = coarse_contours(prob_map, self.contract.bin_thresh)
         image = prepared.image
-        if self.turning and hints.stand and (rotation := best_turn(partial(self._glance, image))):
+        rotation = 0
+        if self.turning and hints.stand:
+            found = self.decode.trace(prob_map, prepared.transform)
+            rotation = best_turn(found, partial(self._glance, image))
+        if rotation:
             upright = self.prepare(turn(image, rotation))
             upright_map = self.network([upright.canvas])[0]
             decode = self._look_closer(upright_map, upright, coarse_contours(upright_map, self.contract.bin_thresh))

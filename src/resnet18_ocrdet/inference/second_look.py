@@ -19,6 +19,7 @@ Scales: TypeAlias = Literal["auto", "1", "1+0.5"]
 SHRINK = 2  # the second look has 1/SHRINK of the sides
 LARGE_CORE = 120  # px, shorter side of a contour in the map: text of about twice that height
 STANDING = 1.5  # times as high as wide
+FEWEST_STANDING = 4  # contours
 STEP = 4  # contours are searched in a map of 1/STEP of the sides
 LARGE_TEXT = 160  # px of the first canvas: text above this height is taken from the second look
 
@@ -37,10 +38,10 @@ class CoarseContours(NamedTuple):
 
     @property
     def stand(self) -> bool:
-        """Whether more text stands than lies, by its area, so that the page may be on its side."""
-        areas = self.widths * self.heights
-        standing = areas[self.heights > STANDING * self.widths].sum()
-        return bool(standing > areas[self.widths > STANDING * self.heights].sum())
+        """Whether most text stands, by its area, and not only a sign or two: the page may be on its side."""
+        areas, standing = self.widths * self.heights, self.heights > STANDING * self.widths
+        lying = self.widths > STANDING * self.heights
+        return bool(standing.sum() >= FEWEST_STANDING and areas[standing].sum() > 2 * areas[lying].sum())
 
 
 def coarse_contours(prob_map: ProbMap, bin_thresh: float) -> CoarseContours:
