@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +52,19 @@ def without_seconds(folder: Path) -> list[dict]:
         {key: value for key, value in image.items() if key not in ("seconds", "modified_ns")}
         for image in records(folder).values()
     ]
+
+
+def memory_by_images(process: subprocess.Popen[bytes], lines: Path, stop_at: int | None = None) -> dict[int, float]:
+    """The resident memory of ocrdet-detect, MiB, by the number of images done, until it ends.
+
+    lines: its detections.jsonl. stop_at: kill it at this number of images."""
+    used: dict[int, float] = {}
+    while process.poll() is None:
+        time.sleep(0.005)
+        done = lines.read_bytes().count(b"\n") if lines.is_file() else 0
+        if stop_at is not None and done >= stop_at:
+            process.kill()
+        with suppress(OSError, IndexError):  # the process may have ended
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+            used[done] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return used

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from eval_calls import score
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.commands import eval_checkpoint, evaluate
@@ -40,14 +41,6 @@ def test_half(tmp_path: Path) -> Path:
     (root / "Challenge4_Test_Task1_GT/gt_img_1.txt").write_text(f"{BOM}{CARE},word\r\n{OTHER},###\r\n", "utf-8")
     (root / "Challenge4_Test_Task1_GT/gt_img_2.txt").write_text(f"{CARE},a, b\n{OTHER},c\n", "utf-8")
     return root
-
-
-def score(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> tuple[int, dict]:
-    monkeypatch.chdir(folder)
-    shutil.rmtree(folder / "out", ignore_errors=True)
-    code = run_command("eval", _evaluate, [*words, "output=out"])
-    path = folder / "out/metrics.json"
-    return code, json.loads(path.read_text()) if path.is_file() else {}
 
 
 def results(folder: Path, first: str, second: str | None) -> Path:

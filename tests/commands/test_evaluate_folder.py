@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet18_ocrdet.cli import _evaluate
-from resnet18_ocrdet.commands.launch import run_command
+from eval_calls import score
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.runtime.provenance import data_hash
 
@@ -47,18 +44,10 @@ def write_results(folder: Path, names: str = "res_{}.txt", change=lambda *box: q
     return folder
 
 
-def evaluate(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> tuple[int, dict]:
-    monkeypatch.chdir(folder)
-    shutil.rmtree(folder / "out", ignore_errors=True)
-    code = run_command("eval", _evaluate, [*words, "output=out"])
-    path = folder / "out/metrics.json"
-    return code, json.loads(path.read_text()) if path.is_file() else {}
-
-
 def test_result_files_of_all_images_are_scored(four: Path, tmp_path: Path, monkeypatch, capsys):
     write_results(tmp_path / "mine")
     for words in ((), ("split=all",)):
-        code, metrics = evaluate(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={four}", *words)
+        code, metrics = score(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={four}", *words)
         assert code == 0 and (metrics["split"], metrics["images"], metrics["hmean"]) == ("all", 4, 1.0)
         assert f"mine on {ALL_IMAGES.format(four)}; 0 without a result file" in capsys.readouterr().out
 
@@ -66,30 +55,30 @@ def test_result_files_of_all_images_are_scored(four: Path, tmp_path: Path, monke
 def test_an_explicit_split_stays_a_choice(four: Path, tmp_path: Path, monkeypatch, capsys):
     write_results(tmp_path / "mine")
     data = ("predictions=mine", "data=custom", f"data.root={four}")
-    assert evaluate(monkeypatch, tmp_path, *data, "split=val")[0] == 2
+    assert score(monkeypatch, tmp_path, *data, "split=val")[0] == 2
     error = capsys.readouterr().err
     assert "the val split has no image for 3 files: " in error and "split=all" in error
     (tmp_path / "mine/res_x.txt").touch()
-    assert evaluate(monkeypatch, tmp_path, *data)[0] == 2
+    assert score(monkeypatch, tmp_path, *data)[0] == 2
     assert f"{four} has no image for 1 file: res_x.txt" in capsys.readouterr().err
     (val,) = custom(four, val="0.25").val.records  # drawn with seed 0: the image that training would hold out
     for path in (tmp_path / "mine").iterdir():
         if path.stem != f"res_{val.image_path.stem}":
             path.unlink()
-    assert evaluate(monkeypatch, tmp_path, *data)[1]["missing_files"] == 3
+    assert score(monkeypatch, tmp_path, *data)[1]["missing_files"] == 3
     assert "note: predictions=mine holds exactly the val images: split=val" in capsys.readouterr().out
-    code, metrics = evaluate(monkeypatch, tmp_path, *data, "split=val")
+    code, metrics = score(monkeypatch, tmp_path, *data, "split=val")
     assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
-    code, metrics = evaluate(monkeypatch, tmp_path, *data, "data.val=0.25")
+    code, metrics = score(monkeypatch, tmp_path, *data, "data.val=0.25")
     assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
 
 
 def test_a_checkpoint_is_scored_on_all_images(four: Path, tiny_run: Path, tmp_path: Path, monkeypatch, capsys):
     words = (f"checkpoint={tiny_run}/checkpoints/last.pt", "workers=0", "data=custom", f"data.root={four}")
-    code, metrics = evaluate(monkeypatch, tmp_path, *words)
+    code, metrics = score(monkeypatch, tmp_path, *words)
     assert code == 0 and (metrics["split"], metrics["images"], metrics["care_regions"]) == ("all", 4, 8)
     assert f"last.pt on {ALL_IMAGES.format(four)}; " in capsys.readouterr().out
-    code, metrics = evaluate(monkeypatch, tmp_path, *words, "split=val")
+    code, metrics = score(monkeypatch, tmp_path, *words, "split=val")
     assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
 
 
@@ -106,16 +95,16 @@ def test_the_folder_of_the_training_keeps_its_validation_images(
     if moved:
         four = four.rename(tmp_path / "elsewhere")
     words = ("checkpoint=own.pt", "workers=0", "data=custom", f"data.root={four}")
-    code, metrics = evaluate(monkeypatch, tmp_path, *words)
+    code, metrics = score(monkeypatch, tmp_path, *words)
     assert code == 0 and (metrics["split"], metrics["images"]) == ("val", 1)
     with (tmp_path / "out/per_image.csv").open() as file:
         assert file.read().splitlines()[1].startswith(splits.val.records[0].image_path.name)
     capsys.readouterr()
-    code, metrics = evaluate(monkeypatch, tmp_path, *words, "split=all")
+    code, metrics = score(monkeypatch, tmp_path, *words, "split=all")
     assert code == 0 and metrics["images"] == 4
     if not moved:
         assert "3 of 4 images were in the training set" in capsys.readouterr().out
-        code, metrics = evaluate(monkeypatch, tmp_path, "checkpoint=own.pt", "workers=0")
+        code, metrics = score(monkeypatch, tmp_path, "checkpoint=own.pt", "workers=0")
         assert (metrics["split"], metrics["images"]) == ("val", 1)
 
 
@@ -123,14 +112,14 @@ def test_the_folder_of_the_training_keeps_its_validation_images(
 def test_a_test_folder_alone_is_a_set(tmp_path: Path, monkeypatch, labels):
     write_set(tmp_path / "set/test", labels=labels)
     write_results(tmp_path / "mine")
-    code, metrics = evaluate(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={tmp_path / 'set'}")
+    code, metrics = score(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={tmp_path / 'set'}")
     assert code == 0 and (metrics["split"], metrics["images"], metrics["hmean"]) == ("test", 4, 1.0)
 
 
 def test_rendered_scenes_have_no_common_set(tmp_path: Path, monkeypatch, capsys):
     write_results(tmp_path / "mine")
     words = ("data=synthetic", "data.height=64", "data.width=64", "data.val_size=2", "split=all")
-    assert evaluate(monkeypatch, tmp_path, "predictions=mine", *words)[0] == 2
+    assert score(monkeypatch, tmp_path, "predictions=mine", *words)[0] == 2
     assert "split=all: " in capsys.readouterr().err
 
 
@@ -144,7 +133,7 @@ def test_boxes_with_texts_are_read_and_said(four: Path, tmp_path: Path, monkeypa
             for path in (tmp_path / "mine").iterdir():
                 archive.write(path, path.name)
     data = ("data=custom", f"data.root={four}")
-    code, metrics = evaluate(monkeypatch, tmp_path, f"predictions={name}", f"baseline={name}", *data)
+    code, metrics = score(monkeypatch, tmp_path, f"predictions={name}", f"baseline={name}", *data)
     said = "4 files pred_X.txt; 8 lines of left,top,right,bottom, a score, a text that is not used"
     assert code == 0 and (metrics["hmean"], metrics["ap"], metrics["read_as"]) == (1.0, 1.0, said)
     assert metrics["baseline"]["read_as"] == said
@@ -161,7 +150,7 @@ def test_boxes_with_texts_are_read_and_said(four: Path, tmp_path: Path, monkeypa
 )
 def test_wrong_coordinates_get_a_hint(four: Path, tmp_path: Path, monkeypatch, capsys, change, words):
     write_results(tmp_path / "mine", change=change)
-    code, metrics = evaluate(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={four}")
+    code, metrics = score(monkeypatch, tmp_path, "predictions=mine", "data=custom", f"data.root={four}")
     assert code == 0 and metrics["hmean"] == 0
     (note,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert words in note and "hmean is 1.0000" in note

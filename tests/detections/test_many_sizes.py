@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import PIL.Image
 import pytest
 
 from conftest import installed
-from detect_calls import PROGRAM, mixture, without_seconds
+from detect_calls import PROGRAM, memory_by_images, mixture, without_seconds
 
 IMAGES = 940  # and two files of 30 pages
 GROWTH = 100.0  # MiB
@@ -28,9 +27,11 @@ def test_a_thousand_sizes(tmp_path: Path):
         PIL.Image.fromarray(pixels).save(tmp_path / f"in/{number}.png")
     words = ["input=in", SIZE, "tiling=off", "vis=false", "output=out"]
     lines = tmp_path / "out/detections.jsonl"
-    killed = _follow(tmp_path, words, lines, stop_at=400)
+    killed = memory_by_images(subprocess.Popen([PROGRAM, *words], cwd=tmp_path), lines, stop_at=400)
     assert 400 <= max(killed) < 1000
-    used = _follow(tmp_path, words, lines)
+    process = subprocess.Popen([PROGRAM, *words], cwd=tmp_path)
+    used = memory_by_images(process, lines)
+    assert process.returncode == 0
     early, late = (max(used[done] for done in used if abs(done - at) < 20) for at in (max(killed) + 100, 980))
     print(
         f"{early:.0f} MiB after 100 images of the second call, {late:.0f} at the end, {max(used.values()):.0f} at most"
@@ -41,19 +42,3 @@ def test_a_thousand_sizes(tmp_path: Path):
     words[-1] = "output=whole"
     assert installed("ocrdet-detect", *words, cwd=tmp_path).returncode == 0
     assert without_seconds(tmp_path / "out") == without_seconds(tmp_path / "whole")
-
-
-def _follow(folder: Path, words: list[str], lines: Path, stop_at: int | None = None) -> dict[int, float]:
-    """Run ocrdet-detect; the resident memory, MiB, at each number of images done. stop_at: kill it there."""
-    process = subprocess.Popen([PROGRAM, *words], cwd=folder, stdout=subprocess.DEVNULL)
-    used, done = dict[int, float](), 0
-    while process.poll() is None:
-        done = lines.read_bytes().count(b"\n") if lines.is_file() else 0
-        if stop_at is not None and done >= stop_at:
-            process.kill()
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        if "VmRSS" in status:
-            used[done] = int(status.split("VmRSS:")[1].split()[0]) / 1024
-        time.sleep(0.01)
-    assert stop_at is not None or process.returncode == 0
-    return used

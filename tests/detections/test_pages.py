@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -17,7 +15,7 @@ import PIL.Image
 import pytest
 
 from conftest import installed
-from detect_calls import PROGRAM, fill, mixture, records, without_seconds
+from detect_calls import PROGRAM, fill, memory_by_images, mixture, records, without_seconds
 from paged_files import pdf, words, write_pages
 from resnet18_ocrdet import Detector
 from resnet18_ocrdet.cli import _detect
@@ -221,17 +219,12 @@ def test_memory_does_not_grow_with_the_number_of_pages(tiny_run: Path, tmp_path:
     mixture(tmp_path / "in", 1)
     words = ["input=in", "output=out", f"checkpoint={tiny_run}/checkpoints/last.pt", "tiling=off", "vis=false"]
     process = subprocess.Popen([PROGRAM, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    lines, used = tmp_path / "out/detections.jsonl", dict[int, int]()
-    while process.poll() is None:
-        time.sleep(0.005)
-        done = lines.read_bytes().count(b"\n") if lines.is_file() else 0
-        with suppress(OSError, IndexError):  # the process may have ended
-            used[done] = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    used = memory_by_images(process, tmp_path / "out/detections.jsonl")
     assert process.returncode == 0 and len(records(tmp_path / "out")) == 61
     for first, last in ((0, 30), (31, 61)):  # doc.pdf, the photo, scan.tif, whose pages have 5 MB; three are read ahead
         early = max(used[done] for done in used if first + 5 <= done < first + 15)
         late = max(used[done] for done in used if last - 12 <= done < last - 4)
-        assert (late - early) / 2**20 < 20
+        assert late - early < 20
 
 
 @pytest.mark.slow

@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conftest import installed
-from detect_calls import fill, records, words_for_crops
+from detect_calls import PROGRAM, fill, memory_by_images, records, words_for_crops
 from fake_predictor import FakePredictor
 from resnet18_ocrdet.detections.files import Item
 from resnet18_ocrdet.detections.pipeline import Done, detect_all
@@ -101,14 +100,8 @@ def test_memory_does_not_grow_with_the_number_of_images(tiny_run: Path, tmp_path
     for number in range(20, 1000):
         os.link(tmp_path / f"in/photo {number % 20}.jpg", tmp_path / f"in/photo {number}.jpg")
     words = words_for_crops(tiny_run)
-    program = Path(sys.executable).with_name("ocrdet-detect")
-    process = subprocess.Popen([program, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    path, used = tmp_path / "out/detections.jsonl", dict[int, int]()
-    while process.poll() is None:
-        time.sleep(0.02)
-        done = path.read_bytes().count(b"\n") if path.is_file() else 0
-        with suppress(OSError, IndexError):  # the process may have ended
-            used[done] = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    process = subprocess.Popen([PROGRAM, *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    used = memory_by_images(process, tmp_path / "out/detections.jsonl")
     assert process.returncode == 0 and len(records(tmp_path / "out")) == 1000
     first, last = (max(used[done] for done in used if low <= done < high) for low, high in ((100, 200), (900, 1000)))
-    assert (last - first) / 2**20 < 50
+    assert last - first < 50
