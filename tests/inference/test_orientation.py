@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resnet18_ocrdet import Detector
 from resnet18_ocrdet.inference.orientation import TURNS, best_turn, lying_text, turn, turn_back
 from resnet18_ocrdet.inference.postprocess import Decoded, DecodeStats
 from resnet18_ocrdet.structures import Detection, TextLine
@@ -60,3 +62,18 @@ def test_another_turn_must_be_clearly_better():
     assert best_turn(found((0, 0, 100, 5)), turned) == 270
     assert best_turn(found(), lambda rotation: found()) == 0
     assert best_turn(found((0, 0, 5, 100)), lambda rotation: found()) == 0  # nothing lies after a turn either
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rotation", [90, 270])
+def test_a_page_on_its_side_is_found_as_if_it_were_upright(rotation: int):
+    page = np.full((1754, 1240, 3), 250, np.uint8)
+    for y in range(120, 1680, 40):
+        cv2.putText(page, "words of a page in lines", (100, y), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (20, 20, 25), 2)
+    upright = Detector()(page)
+    on_its_side = turn(page, 360 - rotation)
+    expected = turn_back(Decoded(upright, DecodeStats.together([])), rotation, *on_its_side.shape[:2]).detections
+    found, missed = Detector()(on_its_side), Detector(orientation="off")(on_its_side)
+    print(f"{len(found)} regions upright and on its side, {len(missed)} with orientation=off")
+    assert len(found) >= 150
+    assert [each.quad.tolist() for each in found] == [each.quad.tolist() for each in expected]

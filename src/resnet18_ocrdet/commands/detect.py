@@ -28,11 +28,7 @@ from ..runtime.regular_file import sha256
 from ..runtime.run_folder import make_folder
 
 FORMAT_VERSION = 2  # of detections.json
-EARLIER = {
-    "order": "none",
-    "scales": "1",
-    "orientation": "off",
-}  # what versions without the key did, where it is not the default
+EARLIER = {"order": "none", "scales": "1", "orientation": "off"}  # what versions without these keys did
 
 
 @dataclass

@@ -52,8 +52,8 @@ def _rapidocr(threads: int | None) -> Recognise:
     def recognise(crops: Sequence[Image]) -> list[tuple[str, float]]:
         if os.getpid() != process:
             raise UserError(
-                "read=true: RapidOCR runs on ONNX Runtime, which cannot be used after a fork: open the detector in the "
-                "new process"
+                "read=true: RapidOCR runs on ONNX Runtime, which cannot be used after a fork: open the detector "
+                "only in the new process"
             )
         texts, _ = recogniser([crop[:, :, ::-1] for crop in crops])
         return [(str(text), float(confidence)) for text, confidence, *_ in texts]

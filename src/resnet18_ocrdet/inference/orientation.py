@@ -9,7 +9,7 @@ import numpy as np
 from ..structures import Detection, Image, Polygon
 from .postprocess import Decoded
 
-TURNS = (0, 90, 180, 270)  # degrees clockwise
+TURNS = (0, 90, 270)  # degrees clockwise; text that is upside down is found as well, so 180 cannot be told from 0
 LONG = 1.5  # times as long as high: text of a known direction
 CLEARLY = 1.2  # times the evidence for the image as it is
 
@@ -27,8 +27,6 @@ def turn_back(found: Decoded, rotation: int, height: int, width: int) -> Decoded
         x, y = points[:, 0], points[:, 1]
         if rotation == 90:
             x, y = y, bottom - x
-        elif rotation == 180:
-            x, y = right - x, bottom - y
         elif rotation == 270:
             x, y = right - y, x
         return np.stack([x, y], axis=1)
@@ -39,11 +37,11 @@ def turn_back(found: Decoded, rotation: int, height: int, width: int) -> Decoded
 
 
 def best_turn(as_it_is: Decoded, look: Callable[[int], Decoded]) -> int:
-    """The turn, one of TURNS but 180, after which most text lies. look: the regions of the image turned so.
+    """The turn, one of TURNS, after which most text lies. look: the regions of the image turned so.
 
-    Another turn than 0 must be clearly better. Text that is upside down is found as well, so it tells nothing."""
+    Another turn than 0 must be clearly better."""
     evidence = {0: max(lying_text(as_it_is) * CLEARLY, 0.0)}
-    evidence |= {rotation: lying_text(look(rotation)) for rotation in (90, 270)}
+    evidence |= {rotation: lying_text(look(rotation)) for rotation in TURNS[1:]}
     return max(evidence, key=evidence.__getitem__)
 
 

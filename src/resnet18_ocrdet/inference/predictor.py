@@ -96,30 +96,32 @@ class Predictor:
 
     def _look_on(self, prob_map: ProbMap, prepared: Prepared) -> Callable[[], Decoded]:
         """Further passes that an image needs after the first; returns what decodes its regions."""
-        if not (self.turning or self.tiling) and self.scales == "1":
-            return lambda: self.listing(self.decode.trace(prob_map, prepared.transform))
-        hints = coarse_contours(prob_map, self.contract.bin_thresh)
-        image = prepared.image
-        rotation = 0
-        if self.turning and hints.stand:
+        hints, image, rotation = self._hints(prob_map), prepared.image, 0
+        if hints is not None and self.turning and hints.stand:
             found = self.decode.trace(prob_map, prepared.transform)
             rotation = best_turn(found, partial(self._glance, image))
         if rotation:
             upright = self.prepare(turn(image, rotation))
             upright_map = self.network([upright.canvas])[0]
-            decode = self._look_closer(upright_map, upright, coarse_contours(upright_map, self.contract.bin_thresh))
+            decode = self._look_closer(upright_map, upright, self._hints(upright_map))
             return lambda: turn_back(decode(), rotation, *image.shape[:2])
         return self._look_closer(prob_map, prepared, hints)
+
+    def _hints(self, prob_map: ProbMap) -> CoarseContours | None:
+        """None if no setting asks for them."""
+        return coarse_contours(prob_map, self.contract.bin_thresh) if self.turning or self.scales == "auto" else None
 
     def _glance(self, image: Image, rotation: int) -> Decoded:
         """The regions of an image after a turn, found in few pixels."""
         canvas, transform = smaller_canvas(turn(image, rotation), self.contract)
         return self.decode.trace(self.network([canvas])[0], transform)
 
-    def _look_closer(self, prob_map: ProbMap, prepared: Prepared, hints: CoarseContours) -> Callable[[], Decoded]:
+    def _look_closer(
+        self, prob_map: ProbMap, prepared: Prepared, hints: CoarseContours | None
+    ) -> Callable[[], Decoded]:
         """In fewer pixels if the image has large text, in tiles if it is large. prob_map: of the first look."""
         coarse = tiles = None
-        if self.scales == "1+0.5" or (self.scales == "auto" and hints.are_large):
+        if self.scales == "1+0.5" or (self.scales == "auto" and hints is not None and hints.are_large):
             canvas, transform = smaller_canvas(prepared.image, self.contract)
             coarse = self.network([canvas])[0], transform
         if self.tiling and prepared.is_large:
@@ -128,9 +130,9 @@ class Predictor:
 
     def _join(self, whole: Look, coarse: Look | None, tiles: Look | None, prepared: Prepared) -> Decoded:
         """The regions of all looks at an image; each has its own limit of candidates, tiles have that of all tiles."""
-        height, width = self.contract.height, self.contract.width
         decode = self.decode
         if tiles is not None:
+            height, width = self.contract.height, self.contract.width
             count = len(spans(prepared.image.shape[0], height)) * len(spans(prepared.image.shape[1], width))
             decode = replace(decode, max_candidates=decode.max_candidates * count)
         found = decode.trace(*whole)

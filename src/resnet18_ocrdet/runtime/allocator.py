@@ -13,7 +13,7 @@ from collections.abc import Callable
 # a free end of the heap longer than TRIM_THRESHOLD is returned to the system, -1: never.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 OPT_OUT = "OCRDET_KEEP_MEMORY"
-SIZE_CHANGES = 8  # between two calls, which take about as long as a tenth of an image each
+SIZE_CHANGES = 8  # of the canvas, between two calls: each takes time
 LARGEST_TENSOR = 1 << 30  # bytes; larger ones are rare enough to go to the system
 
 
