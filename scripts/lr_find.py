@@ -140,7 +140,7 @@ class RangeTest:
         from resnet18_ocrdet.train.guard import Guard
 
         self.options, self.checkpoint = options, options.output / "lr_find.pt"
-        self.parts = assemble(cfg, display, World(), resuming=False)
+        self.parts = assemble(cfg, display, World())
         self.state, self.loader = self.parts.state, self.parts.loader
         # Judges only whether values are finite: this test looks for losses far above the usual.
         self.state.guard = Guard(math.inf, ratio=math.inf, patience=10**9, snapshot_every=10**9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from omegaconf import DictConfig
@@ -35,6 +35,7 @@ from .train.schedule import Schedule
 # The network's modules are imported when it is built: torchvision takes a second, in which loader processes already
 # make their first batches.
 if TYPE_CHECKING:
+    from .model.backbone import Backbone
     from .model.dbnet import DBNet
 
 
@@ -70,31 +71,72 @@ def build_splits(
     return splits
 
 
-def build_model(cfg: DictConfig, with_weights: bool) -> tuple[DBNet, list[str]]:
-    """The network and one line for each thing that was loaded. with_weights: False leaves it random (for a resume)."""
+class BuiltModel(NamedTuple):
+    """A network before its training."""
+
+    net: DBNet
+    lines: list[str]  # one for each thing that was loaded
+    initialised: list[str]  # tensors of the backbone that the file of init.backbone does not have
+
+
+def build_model(cfg: DictConfig, with_weights: bool) -> BuiltModel:
+    """The network with its starting weights. with_weights: False leaves it random (for a resume)."""
     init = cfg.init
     net: DBNet = instantiate(cfg.model)
     net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
-    loaded: list[str] = []
+    lines: list[str] = []
+    initialised: list[str] = []
     if with_weights and init.backbone is not None:
         from .model.backbone import load_imagenet
 
-        loaded.append(load_imagenet(net.backbone, init.backbone))
+        loaded = load_imagenet(net.backbone, init.backbone)
+        lines.append(loaded.line)
+        initialised = sorted(loaded.initialised)
+        _refuse_frozen(net, initialised, cfg)
+    if with_weights and init.zero_residuals:
+        _zero_residuals(net.backbone, None if init.backbone is None else initialised)
     if with_weights and init.weights is not None:
         path = weights_path(init.weights)
         content = load_checkpoint(path)
         state = to_imagenet_normalization(shipped_weights(content), content["contract"])
         adopted = f" ({content['about']['adopted']})" if "adopted" in content["about"] else ""
-        loaded.append("starting weights: " + load_weights(net, state, path) + adopted)
-    return net, loaded
+        lines.append("starting weights: " + load_weights(net, state, path) + adopted)
+    return BuiltModel(net, lines, initialised)
 
 
-def build_optimizer(cfg: DictConfig, net: DBNet) -> Optimizer:
-    """Weight decay acts on convolution weights only."""
+def _refuse_frozen(net: DBNet, initialised: Sequence[str], cfg: DictConfig) -> None:
+    """Raises UserError if random layers would never be trained."""
+    trained = dict(net.backbone.named_parameters())
+    frozen = [name for name in initialised if name in trained and not trained[name].requires_grad]
+    if frozen and cfg.init.weights is None:
+        raise UserError(
+            f"train.freeze={cfg.train.freeze} would freeze layers that are not in init.backbone={cfg.init.backbone} "
+            f"(first: {frozen[0]}), and so stay random; freeze fewer parts"
+        )
+
+
+def _zero_residuals(backbone: Backbone, initialised: Sequence[str] | None) -> None:
+    """Let residual branches begin at zero, so that their blocks are their shortcuts (Goyal et al. 2017,
+    arXiv:1706.02677, section 5.1). initialised: names of the tensors that were not loaded; None: all of them."""
+    norms = backbone.residual_norms()
+    if not norms:
+        raise UserError(f"init.zero_residuals=true: {backbone.name} has no residual branches")
+    names = {id(parameter): name for name, parameter in backbone.named_parameters()}
+    for norm in norms:
+        if initialised is None or names[id(norm.weight)] in initialised:
+            torch.nn.init.zeros_(norm.weight)
+
+
+def build_optimizer(cfg: DictConfig, net: DBNet, initialised: Sequence[str] = ()) -> Optimizer:
+    """Weight decay acts on convolution weights only. initialised: as of `BuiltModel`."""
     from .train.optim import param_groups
 
-    groups = param_groups(net, cfg.optimizer.weight_decay, cfg.optimizer.layer_decay)
-    made: Optimizer = instantiate(cfg.optimizer, ("base_batch_size", "layer_decay"), params=groups)
+    settings, pretrained = cfg.optimizer, set[str]()
+    if cfg.init.backbone is not None:
+        names = {name for name, _ in net.backbone.named_parameters()}
+        pretrained = {f"backbone.{name}" for name in names.difference(initialised)}
+    groups = param_groups(net, settings.weight_decay, settings.layer_decay, pretrained, settings.pretrained_lr_scale)
+    made: Optimizer = instantiate(settings, ("base_batch_size", "layer_decay", "pretrained_lr_scale"), params=groups)
     return made
 
 
@@ -110,8 +152,8 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
     sizes = [len(group["params"]) for group in content["optimizer"]["param_groups"]]
     if sizes != [len(group["params"]) for group in made.param_groups]:
         raise UserError(
-            "resume: train.freeze and optimizer.layer_decay say which weights the optimizer holds and how; "
-            "leave them as they were, or start a new run with init.weights=PATH"
+            "resume: train.freeze, optimizer.layer_decay and optimizer.pretrained_lr_scale say which weights the "
+            "optimizer holds and how; leave them as they were, or start a new run with init.weights=PATH"
         )
     wanted = [{key: value for key, value in group.items() if key != "params"} for group in made.param_groups]
     made.load_state_dict(content["optimizer"])

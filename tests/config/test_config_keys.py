@@ -13,9 +13,9 @@ from resnet18_ocrdet.errors import UserError
 
 KEYS = {
     "train": """
-        model.backbone init.backbone init.weights train.freeze train.freeze_statistics model.plain
+        model.backbone init.backbone init.weights init.zero_residuals train.freeze train.freeze_statistics model.plain
         optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
-        optimizer.eps optimizer.base_batch_size optimizer.layer_decay
+        optimizer.eps optimizer.base_batch_size optimizer.layer_decay optimizer.pretrained_lr_scale
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from resnet18_ocrdet import build
 from resnet18_ocrdet.config.library import train_keys
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.backbone import BACKBONES, PARTS, Backbone, Features, build_backbone, load_imagenet
@@ -78,7 +79,7 @@ def test_layer_decay_falls_from_part_to_part(net: DBNet):
 def test_its_own_imagenet_weights_are_loaded_without_the_classifier(net: DBNet, tmp_path):
     state = {name: torch.ones_like(value) for name, value in net.backbone.state_dict().items()}
     torch.save(state | {"head.weight": torch.zeros(1)}, tmp_path / "tiny.pth")
-    assert "30 of 30 tensors" in load_imagenet(net.backbone, str(tmp_path / "tiny.pth"))
+    assert "30 of 30 tensors" in load_imagenet(net.backbone, str(tmp_path / "tiny.pth")).line
     assert (net.backbone.blocks[4][0].weight == 1).all()
     with pytest.raises(UserError, match="no ImageNet weights are known for tiny"):
         load_imagenet(net.backbone, "imagenet")
@@ -95,6 +96,11 @@ def test_every_listed_backbone_has_the_five_parts_and_the_stated_channels(name: 
     ]
     in_stages = {id(p) for stage in made.stages() for module in stage for p in module.parameters()}
     assert in_stages == {id(p) for p in made.parameters()}
+
+
+def test_residuals_begin_at_zero_only_where_there_are_some(net: DBNet):
+    with pytest.raises(UserError, match="tiny has no residual branches"):
+        build._zero_residuals(net.backbone, None)
 
 
 def test_the_config_offers_the_same_names():

@@ -40,7 +40,7 @@ def test_weights_from_a_file(tmp_path, imagenet_state, old):
     torch.save(state, path)
     features = ResNetFeatures("resnet18")
     # 20 convolutions, and 20 batch norms with 4 tensors each
-    assert load_imagenet(features, str(path)) == f"backbone: 100 of 100 tensors from {path}"
+    assert load_imagenet(features, str(path)).line == f"backbone: 100 of 100 tensors from {path}"
     loaded = features.state_dict()
     assert all(torch.equal(loaded[key], value) for key, value in state.items() if not key.startswith("fc."))
 
@@ -115,7 +115,7 @@ def test_imagenet_is_read_from_the_cache(tmp_path, monkeypatch, imagenet_state):
     folder.mkdir(parents=True)
     torch.save(imagenet_state, folder / "resnet18-f37072fd.pth")
     features = ResNetFeatures("resnet18")
-    assert load_imagenet(features, "imagenet") == "backbone: 100 of 100 tensors from imagenet"
+    assert load_imagenet(features, "imagenet").line == "backbone: 100 of 100 tensors from imagenet"
     assert torch.equal(features.conv1.weight, imagenet_state["conv1.weight"])
 
 

@@ -50,7 +50,7 @@ def test_frozen_statistics_leave_the_weights_trainable():
 def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, "train.freeze=layer1", f"run_dir={tmp_path}/run") == 0
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.freeze=null") == 2
-    assert "train.freeze and optimizer.layer_decay say which weights" in capsys.readouterr().err
+    assert "train.freeze, optimizer.layer_decay and" in capsys.readouterr().err
 
 
 def test_layer_decay_lowers_the_rates_of_earlier_layers():

@@ -116,6 +116,12 @@ def _training_contradictions(tree: Tree) -> list[str]:
         )
     if scheduler.get("warmup_epochs", 0) >= epochs:
         found.append(f"scheduler.warmup_epochs={scheduler['warmup_epochs']:g} takes up all of train.epochs={epochs}")
+    scale, init = optimizer["pretrained_lr_scale"], tree["init"]
+    if scale != 1 and (init["backbone"] is None or init["weights"] is not None):
+        found.append(
+            f"optimizer.pretrained_lr_scale={scale:g} is for what init.backbone loads: give init.backbone=PATH and no "
+            f"init.weights, or leave it at 1"
+        )
     if optimizer.get("nesterov") and optimizer["momentum"] == 0:
         found.append("optimizer.nesterov=true needs optimizer.momentum above 0")
     for section, low, high in (("train", "thresh_min", "thresh_max"), ("augment", "scale_min", "scale_max")):
@@ -174,8 +180,9 @@ def suspicions(cfg: DictConfig) -> list[str]:
         found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more train better")
     if tree["resume"] is not None and init["weights"] is not None:
         found.append("init.weights is not used: resume loads the weights of the run it continues")
-    if init["weights"] is not None and init["backbone"] is not None:
-        found.append("init.backbone is not used: init.weights replaces the whole network")
+    if init["weights"] is not None:
+        unused = [name for name in ("backbone", "zero_residuals") if init[name]]
+        found += [f"init.{name} is not used: init.weights replaces the whole network" for name in unused]
     if data.get("val") is not None and data.get("val") == data.get("train") and not isinstance(data["val"], float):
         found.append(f"training and validation use the same images: data.train and data.val are both {data['val']}")
     return found

@@ -59,7 +59,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             world.from_first(lambda: train_report.refuse_preview(folder, cfg.overwrite))
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
-        parts = assemble(cfg, display, world, content is not None, overrides)
+        parts = assemble(cfg, display, world, content and content["about"], overrides)
         display.lines(suspicions(cfg), "note: ")  # after assemble: also about the values that train.auto_hparams chose
         if cfg.train.preview:
             if world.first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,17 @@ class Parts:
 
 
 def assemble(
-    cfg: DictConfig, display: Display, world: World, resuming: bool, typed: Sequence[str] | None = None
+    cfg: DictConfig,
+    display: Display,
+    world: World,
+    resumed: Mapping[str, Any] | None = None,
+    typed: Sequence[str] | None = None,
 ) -> Parts:
     """Build the parts. Raises UserError for a config or data that cannot work.
 
-    resuming: the weights come from a checkpoint later. typed: as on the command line, for train.auto_hparams, which
-    changes `cfg`; None: no change."""
+    resumed: `about` of the checkpoint that the weights come from later; None for a new run. typed: as on the command
+    line, for train.auto_hparams, which changes `cfg`; None: no change."""
+    resuming = resumed is not None
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device, world.local_rank if world.size > 1 else None)
     compute = Compute(device, choose_precision(cfg.precision, device), world)
@@ -75,12 +80,14 @@ def assemble(
     loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
     if not resuming:  # a resumed run learns its epoch later
         loader.begin()  # while the network is imported and built
-    model, loaded = build.build_model(cfg, with_weights=not resuming)
-    display.lines(loaded)
+    model = build.build_model(cfg, with_weights=not resuming)
+    display.lines(model.lines)
     # channels last: convolutions then read images as they lie in memory
-    net = model.to(device).to(memory_format=torch.channels_last)
+    net = model.net.to(device).to(memory_format=torch.channels_last)
     hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
+    initialised: list[str] = model.initialised if resumed is None else resumed.get("initialised", [])
     about: dict[str, Any] = provenance(device) | {"data": hashes}
+    about |= {"initialised": initialised} if initialised else {}
     criterion: Criterion = build.instantiate(cfg.loss)
     if chosen is not None:
         hmean = measure(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
@@ -90,7 +97,7 @@ def assemble(
     state = TrainState(
         model=net,
         network=world.wrap(_network(net, loader, cfg, compute, display)),
-        optimizer=build.build_optimizer(cfg, net),
+        optimizer=build.build_optimizer(cfg, net, initialised),
         scaler=gradient_scaler(device, compute.precision),
         mining=build.build_mining(cfg, criterion),
         guard=Guard(criterion.initial_loss, **plain(cfg.train.guard)),

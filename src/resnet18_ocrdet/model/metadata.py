@@ -52,9 +52,10 @@ def check_about(about: object) -> dict[str, Any]:
         raise UserError(f"its 'about' {problem}")
     if not isinstance(about.get("adopted", ""), str):
         raise UserError("its 'about': adopted is not a text")
-    taught = about.get("taught", [])
-    if not isinstance(taught, list) or not all(isinstance(each, str) for each in taught):
-        raise UserError("its 'about': taught is not a list of texts")
+    for name in ("taught", "initialised"):
+        texts = about.get(name, [])
+        if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+            raise UserError(f"its 'about': {name} is not a list of texts")
     if "start" in about and not _is_start(about["start"]):
         raise UserError("its 'about': start does not describe starting weights")
     try:

@@ -38,3 +38,8 @@ class ResNetFeatures(Backbone):
     def stages(self) -> tuple[list[nn.Module], ...]:
         """See `Backbone.stages`."""
         return [self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]
+
+    def residual_norms(self) -> list[nn.BatchNorm2d]:
+        """See `Backbone.residual_norms`."""
+        blocks = [block for layer in (self.layer1, self.layer2, self.layer3, self.layer4) for block in layer]
+        return [getattr(block, "bn3", None) or block.bn2 for block in blocks]

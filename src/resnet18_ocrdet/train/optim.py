@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,21 +12,31 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..model.dbnet import DBNet
 
 
-def param_groups(model: DBNet, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
+def param_groups(
+    model: DBNet,
+    weight_decay: float,
+    layer_decay: float = 1.0,
+    pretrained: Collection[str] = (),
+    pretrained_lr_scale: float = 1.0,
+) -> list[dict[str, Any]]:
     """Convolution weights, which decay, and batch-norm and bias parameters, which do not; without frozen ones.
 
     layer_decay: rate of each part of the backbone relative to the one after it, 0..1; neck and heads have the full
-    rate. Each group has `lr_factor`, by which its rate differs from the run's (BEiT, Bao et al. 2022, for ResNets)."""
-    if layer_decay == 1.0:
-        return _groups(list(model.parameters()), weight_decay, 1.0)
-    groups, below = [], set()
+    rate (BEiT, Bao et al. 2022, for ResNets). pretrained: names of parameters, whose rate is multiplied by
+    pretrained_lr_scale as well. Each group has `lr_factor`, by which its rate differs from the run's."""
     stages = model.backbone.stages()
-    for depth, modules in enumerate(stages):
-        part = [parameter for module in modules for parameter in module.parameters()]
-        below |= {id(parameter) for parameter in part}
-        groups += _groups(part, weight_decay, layer_decay ** (len(stages) - depth))
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in below]
-    return [group for group in groups + _groups(rest, weight_decay, 1.0) if group["params"]]
+    depths = {
+        id(parameter): len(stages) - depth
+        for depth, modules in enumerate(stages)
+        for module in modules
+        for parameter in module.parameters()
+    }
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        factor = layer_decay ** depths.get(id(parameter), 0) * (pretrained_lr_scale if name in pretrained else 1.0)
+        by_factor.setdefault(factor, []).append(parameter)
+    groups = [group for factor, part in by_factor.items() for group in _groups(part, weight_decay, factor)]
+    return [group for group in groups if group["params"]]
 
 
 def _groups(parameters: list[nn.Parameter], weight_decay: float, lr_factor: float) -> list[dict[str, Any]]:
