@@ -1,6 +1,7 @@
 """Draw a sheet of synthetic scenes with their labels: docs/synthetic.jpg.
 
     python scripts/contact_sheet.py
+    python scripts/contact_sheet.py --style varied --fonts FOLDER --texts FOLDER --output sheet.jpg
 
 Green: care regions. Red: don't-care regions. Check it after every change to the renderer.
 """
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 from resnet18_ocrdet.structures import Image, Sample
 
 CARE_COLOUR = (0, 255, 0)  # RGB
@@ -41,8 +43,16 @@ def main() -> None:
     parser.add_argument("--zoom", type=int, default=1, help="enlarge every scene this many times")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=100, help="number of the first scene (default: %(default)s)")
+    parser.add_argument("--style", choices=("plain", "varied"), default="plain")
+    for name in ("fonts", "texts", "backgrounds"):
+        parser.add_argument(f"--{name}", type=Path, help=f"folder, as data.{name}")
+    parser.add_argument("--documents", type=float, default=0.0, help="share of documents, as data.documents")
     args = parser.parse_args()
-    source = SyntheticScenes(args.rows * args.columns, args.side, args.side, args.seed, args.first)
+    numbers = (args.rows * args.columns, args.side, args.side, args.seed, args.first, args.fonts, args.backgrounds)
+    if args.style == "plain":
+        source: SyntheticScenes | VariedScenes = SyntheticScenes(*numbers)
+    else:
+        source = VariedScenes(*numbers, args.texts, args.documents)
     tiles = []
     for index in range(len(source)):
         sample = source.load(index)

@@ -19,6 +19,7 @@ KEYS = {
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
+        data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
@@ -39,6 +40,7 @@ KEYS = {
         checkpoint predictions baseline calibrate split output seed max_megapixels overwrite device precision
         runtime batch_size workers
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
+        data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width

@@ -107,6 +107,7 @@ PATH_KEYS = [
     ("train", "init.backbone"),
     ("train", "data.fonts"),
     ("train", "data.backgrounds"),
+    ("train", "data.texts"),
     ("eval", "predictions"),
     ("eval", "output"),
     ("eval", "data.root"),
@@ -118,7 +119,7 @@ PATH_KEYS = [
 @pytest.mark.parametrize(("command", "key"), PATH_KEYS)
 def test_every_path_key(command: str, key: str):
     name = "über ${x}, (1)=[a].txt"
-    words = {"train": [], "eval": ["data=icdar2015", "data.root=x", "predictions=y"]}[command]
+    words = {"train": ["data.style=varied"], "eval": ["data=icdar2015", "data.root=x", "predictions=y"]}[command]
     assert arrives(command, key, *words, f"{key}={name}") == name
 
 

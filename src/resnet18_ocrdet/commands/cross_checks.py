@@ -152,6 +152,9 @@ def _data_contradictions(data: Tree) -> list[str]:
     shares = [data.get("train"), data.get("val")]
     if all(isinstance(share, float) for share in shares) and sum(shares) > 1:  # type: ignore[arg-type]
         found.append(f"data.train={shares[0]} and data.val={shares[1]} add up to more than 1")
+    if data.get("style") == "plain":
+        typed = {name: data[name] for name in ("texts", "documents") if data[name]}
+        found += [f"data.{name}={value} is for varied scenes: add data.style=varied" for name, value in typed.items()]
     return found
 
 

@@ -21,6 +21,7 @@ PATHS = {  # key -> how its message begins, what it leads to, and the word that 
     "data.root": ("data.root=", "folder", ""),
     "data.fonts": ("data.fonts=", "folder", ""),
     "data.backgrounds": ("data.backgrounds=", "folder", ""),
+    "data.texts": ("data.texts=", "folder", ""),
     "checkpoint": ("checkpoint ", "file", BUNDLED),
     "init.weights": ("init.weights: checkpoint ", "file", BUNDLED),
     "input": ("input=", "file or folder", ""),

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from .labels import LabelledImages
 from .load_annotations import read_data
 from .record import LabelRecord
 from .synthetic.source import SyntheticScenes
+from .synthetic.varied.source import VariedScenes
 from .text_file import read_lines
 
 SplitSpec: TypeAlias = float | str | None
@@ -58,14 +59,23 @@ def synthetic(
     seed: int,
     fonts: str | Path | None = None,
     backgrounds: str | Path | None = None,
+    texts: str | Path | None = None,
+    style: Literal["plain", "varied"] = "plain",
+    documents: float = 0.0,
 ) -> Splits:
     """Render the images: `train_size`, `val_size` and `test_size` different scenes of height × width pixels.
 
-    fonts, backgrounds: folders of font files and photos; None for the built-in fonts and painted backgrounds."""
-    fonts, backgrounds = (Path(folder) if folder else None for folder in (fonts, backgrounds))
-    firsts = {0: train_size, SYNTHETIC_VAL_FIRST: val_size, SYNTHETIC_TEST_FIRST: test_size}
-    scenes = (SyntheticScenes(n, height, width, seed, first, fonts, backgrounds) for first, n in firsts.items())
-    train, val, test = scenes
+    fonts, backgrounds, texts: folders of font files, photos and text files; None: built-in fonts and words, painted
+    backgrounds. texts, and documents, a share of scenes, are for varied scenes."""
+    fonts, backgrounds, texts = (Path(folder) if folder else None for folder in (fonts, backgrounds, texts))
+
+    def render(count: int, first: int) -> Source:
+        if style == "plain":
+            return SyntheticScenes(count, height, width, seed, first, fonts, backgrounds)
+        return VariedScenes(count, height, width, seed, first, fonts, backgrounds, texts, documents)
+
+    train, val = render(train_size, 0), render(val_size, SYNTHETIC_VAL_FIRST)
+    test = render(test_size, SYNTHETIC_TEST_FIRST)
     return Splits(train, val, test)
 
 

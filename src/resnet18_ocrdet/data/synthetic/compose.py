@@ -13,7 +13,7 @@ from . import warp
 from .background import Background, draw_background
 from .colour import GREY, draw_tint, tinted
 from .effects import draw_effects
-from .glyphs import CHINESE_FACE, DRAWS_CHINESE, LATIN_FACES
+from .glyphs import CHINESE_FACE, DRAWS_CHINESE, LATIN_FACES, WEIGHTS
 from .layout import BASE_SIDE, Layout
 from .props import Prop, draw_props
 from .scene import Block, Legibility, Line, Panel, Word
@@ -34,8 +34,6 @@ CAP_RANGE_PX = (13.0, 62.0)  # at BASE_SIDE
 MIN_INK_PX = 12.0  # height of a word's ink: the 5 % quantile of ICDAR2015's care words
 SIZE_GROWTH = 0.35  # the median grows with the side to this power; the smallest text does not grow
 TOP_GROWTH = 0.5  # the same for the largest text
-
-WEIGHTS = (300, 500, 700, 900)  # light to black; few, so that drawn glyphs are reused
 
 LOW_CONTRAST_SHARE = 0.25  # of lines
 LOW_CONTRAST = (30.0, 55.0)  # luminance difference; at least 30 for a region that is scored
@@ -102,7 +100,7 @@ def _draw_block(rng: np.random.Generator, faces: tuple[str, ...], layout: Layout
     style = _draw_style(rng, kind, legibility == "tiny", chinese, faces, math.sqrt(layout.height * layout.width))
     angle = _draw_angle(rng)
     texts = _draw_texts(rng, kind, legibility, chinese)
-    panel = _draw_panel(rng) if rng.random() < kind.panel else None
+    panel = draw_panel_look(rng) if rng.random() < kind.panel else None
     bend_draw, bend_upwards = rng.random(2)
     view = _draw_view(rng)
     overhang = CUT_OVERHANG if rng.random() < CUT_SHARE else 0.0
@@ -179,7 +177,8 @@ def _draw_view(rng: np.random.Generator) -> tuple[float, float, float]:
     return 0.5 * (lean - 0.5), 0.5 * (across - 0.5), 0.3 * (down - 0.5)
 
 
-def _draw_panel(rng: np.random.Generator) -> Panel:
+def draw_panel_look(rng: np.random.Generator) -> Panel:
+    """A board, opaque in most draws, sometimes with a rim."""
     return Panel(
         colour=tinted(float(rng.uniform(20.0, 238.0)), draw_tint(rng)),
         opacity=1.0 if rng.random() < 0.75 else float(rng.uniform(0.55, 0.9)),

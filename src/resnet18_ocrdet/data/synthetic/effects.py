@@ -35,7 +35,7 @@ def draw_effects(rng: np.random.Generator, blocks: Sequence[Block], height: int,
     quality = int(rng.integers(30, 91))
     y, x = rng.integers(NOISE_SHIFTS, size=2).tolist()
     row, column = y % max(1, NOISE_TILE - height), x % max(1, NOISE_TILE - width)
-    shadow = _draw_shadow(rng)
+    shadow = draw_shadow(rng)
     gain = float(rng.uniform(0.85, 1.08))
     noisy = partial(add_noise, std=noise, row=row, column=column, gain=gain)
     drawn: list[tuple[bool, Change]] = [
@@ -48,7 +48,7 @@ def draw_effects(rng: np.random.Generator, blocks: Sequence[Block], height: int,
     return tuple(change for is_on, change in drawn if is_on)
 
 
-def _draw_shadow(rng: np.random.Generator) -> Change:
+def draw_shadow(rng: np.random.Generator) -> Change:
     """A polygon of three to five corners around a point, large enough to cross the image."""
     corners = int(rng.integers(3, 6))
     turn, x, y = float(rng.uniform(0, 2 * math.pi)), float(rng.random()), float(rng.random())

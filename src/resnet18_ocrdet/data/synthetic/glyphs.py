@@ -24,32 +24,40 @@ from ...runtime.regular_file import open_regular
 
 LATIN_FACES = ("sans", "italic", "uni")
 CHINESE_FACE = "uni"
+WEIGHTS = (300, 500, 700, 900)  # light to black; few, so that drawn glyphs are reused
+FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 CAP_PER_EM = 0.7  # height of capitals in the built-in faces, Pillow's too
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
+CHECKED_SIZE = 32  # px per em
 OPENCV_DRAWS = hasattr(cv2, "FontFace")  # OpenCV 5
 DRAWS_CHINESE = HAS_WEIGHTS = OPENCV_DRAWS
 
 
 def check_font(path: Path) -> None:
-    """Raise UserError for a file that cannot be used as a font."""
+    """Raise UserError for a file that cannot be used as a font in plain scenes."""
+    if not OPENCV_DRAWS:
+        open_font(path, CHECKED_SIZE)
+    elif not has_magic(path) or not cv2.FontFace().set(str(path)):
+        raise UserError(f"fonts: {path} is not a TrueType or OpenType font that OpenCV can read")
+
+
+def has_magic(path: Path) -> bool:
+    """Whether a file begins like a font. Raises UserError if it cannot be read."""
     try:
         with open_regular(path) as file:
-            magic = file.read(4)
+            return file.read(4) in FONT_MAGICS
     except OSError as error:
         raise UserError(f"fonts: {path}: cannot be read: {error.strerror or error}") from None
-    if magic not in FONT_MAGICS or not _opens(str(path)):
-        library = "OpenCV" if OPENCV_DRAWS else "Pillow"
-        raise UserError(f"fonts: {path} is not a TrueType or OpenType font that {library} can read")
 
 
-def _opens(path: str) -> bool:
-    if OPENCV_DRAWS:
-        return bool(cv2.FontFace().set(path))
+def open_font(path: Path, size: int) -> PIL.ImageFont.FreeTypeFont:
+    """The first face of a font file in Pillow. size: px per em. Raises UserError for anything else."""
     try:
-        PIL.ImageFont.truetype(path)
+        if has_magic(path):
+            return PIL.ImageFont.truetype(str(path), size)
     except OSError:
-        return False
-    return True
+        pass
+    raise UserError(f"fonts: {path} is not a TrueType or OpenType font that Pillow can read")
 
 
 class Glyph(NamedTuple):
@@ -72,25 +80,27 @@ def glyph(face: str, letter: str, size: int, weight: int) -> Glyph:
 def opencv_letter(face: str, letter: str, size: int, weight: int) -> tuple[NDArray[np.uint8], int]:
     """A letter on a canvas of 3 × 4 em with the pen 1 em from the left and 2 em from the top, and its advance, px."""
     canvas = np.zeros((3 * size, 4 * size), np.uint8)
-    end, _ = cv2.putText(canvas, letter, (size, 2 * size), (255,), _opencv_face(face), size, weight)
+    end, _ = cv2.putText(canvas, letter, (size, 2 * size), (255,), opencv_face(face), size, weight)
     return canvas, end[0] - size
 
 
 def pillow_letter(face: str, letter: str, size: int, weight: int) -> tuple[NDArray[np.uint8], int]:
     """The same with Pillow, which ignores the weight."""
     canvas = PIL.Image.new("L", (4 * size, 3 * size))
-    font = _pillow_font(face, size)
+    font = pillow_font(face, size)
     PIL.ImageDraw.Draw(canvas).text((size, 2 * size), letter, fill=255, font=font, anchor="ls")
     return np.asarray(canvas), round(font.getlength(letter))
 
 
 @cache
-def _opencv_face(face: str) -> cv2.FontFace:
+def opencv_face(face: str) -> cv2.FontFace:
+    """An open face. face: built-in name or path of a font file."""
     return cv2.FontFace(face)  # cannot be pickled, so faces are passed by name
 
 
 @cache
-def _pillow_font(face: str, size: int) -> PIL.ImageFont.FreeTypeFont:
+def pillow_font(face: str, size: int) -> PIL.ImageFont.FreeTypeFont:
+    """An open font. size: px per em."""
     if face not in LATIN_FACES:
         return PIL.ImageFont.truetype(face, size)
     font = PIL.ImageFont.load_default(size)

@@ -47,7 +47,7 @@ def label_scene(scene: Scene) -> list[SceneRegion]:
     for block in scene.blocks:
         for line in block.lines:
             for word in line.words:
-                outline = _word_outline(word, block)
+                outline = word_outline(word, block)
                 pieces = clip_to_image(outline, scene.height, scene.width)
                 visible = cv2.contourArea(pieces[0]) if pieces else 0.0
                 if visible >= MIN_PIECE_PX2:
@@ -66,7 +66,7 @@ def render_scene(scene: Scene, photo: Path | None = None) -> Image:
         prop.paint(image)
     for block in scene.blocks:
         if block.panel is not None:
-            _draw_panel(image, block, block.panel)
+            draw_panel(image, block, block.panel)
     bare = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     for block in scene.blocks:
         for line in block.lines:
@@ -76,7 +76,7 @@ def render_scene(scene: Scene, photo: Path | None = None) -> Image:
     return image
 
 
-def _word_outline(word: Word, block: Block) -> Polygon:
+def word_outline(word: Word, block: Block) -> Polygon:
     """The (V, 2) polygon around a word's ink in image px: 4 corners, or 10 points along an arc."""
     height, width = word.mask.shape
     steps = 2 if block.bend is None else CURVE_STEPS
@@ -88,7 +88,8 @@ def _word_outline(word: Word, block: Block) -> Polygon:
     return transform(flat.astype(np.float32), block.to_image)
 
 
-def _draw_panel(image: Image, block: Block, panel: Panel) -> None:
+def draw_panel(image: Image, block: Block, panel: Panel) -> None:
+    """Draw the board behind a block."""
     quad = warp.canvas_quad(block.size, block.to_image)
     corners = np.rint(quad * (1 << SUBPIXEL_BITS)).astype(np.int32)
     board = image.copy() if panel.opacity < 1 else image
@@ -119,13 +120,13 @@ def _draw_line(image: Image, bare: MatLike, block: Block, line: Line) -> None:
         # the background's colour, slightly lighter or darker: another hue of that luminance would be readable
         step = line.contrast if line.lighter else -line.contrast
         red, green, blue, _ = (min(max(round(part + step), 0), 255) for part in cv2.mean(image[box], mask=mask))
-        _blend(image[box], mask, (red, green, blue))
+        blend(image[box], mask, (red, green, blue))
         return
-    ink, rim, busy = _choose_levels(bare[box], mask, line, block)
+    ink, rim, busy = choose_levels(bare[box], mask, line, block)
     if line.outline or busy:
         wider = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-        _blend(image[box], wider, tinted(rim, GREY))
-    _blend(image[box], mask, tinted(ink, line.tint))
+        blend(image[box], wider, tinted(rim, GREY))
+    blend(image[box], mask, tinted(ink, line.tint))
 
 
 def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -143,7 +144,7 @@ def _line_canvas(block: Block, line: Line) -> tuple[NDArray[np.uint8], NDArray[n
     return canvas, block.to_image @ shift(0, top)
 
 
-def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tuple[float, float, bool]:
+def choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tuple[float, float, bool]:
     """Luminance of the text and of its outline, on both sides of the background, so that the line stands out.
 
     The last value tells whether the background varies so much that the text needs the outline."""
@@ -162,7 +163,7 @@ def _choose_levels(bare: MatLike, mask: MatLike, line: Line, block: Block) -> tu
     return ink, rim, block.legibility == "clear" and deviation > BUSY_DEVIATION
 
 
-def _blend(patch: Image, mask: MatLike, colour: Colour) -> None:
+def blend(patch: Image, mask: MatLike, colour: Colour) -> None:
     """Blend a colour into a part of the image. mask: opacity 0..255."""
     ink = cv2.merge([cv2.convertScaleAbs(mask, alpha=part / 255) for part in colour])
     rest = cv2.multiply(patch, cv2.merge([cv2.bitwise_not(mask)] * 3), scale=1 / 255)

@@ -11,11 +11,9 @@ from ...errors import UserError
 from ...structures import LazyPicture, Sample
 from ..file_names import file_chunks
 from .compose import Scene, draw_scene
-from .glyphs import LATIN_FACES, check_font
+from .files import PHOTO_SUFFIXES, find_files
+from .glyphs import FONT_SUFFIXES, LATIN_FACES, check_font
 from .render import label_scene, render_scene
-
-FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class SyntheticScenes:
@@ -40,10 +38,10 @@ class SyntheticScenes:
             raise UserError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
         self._count, self._height, self._width = count, height, width
         self._seed, self._first = seed, first
-        self._fonts = _find_files(fonts, FONT_SUFFIXES, "fonts")
+        self._fonts = find_files(fonts, FONT_SUFFIXES, "fonts")
         for path in self._fonts:
             check_font(path)
-        self._photos = _find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
+        self._photos = find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
 
     def __len__(self) -> int:
         """Count the scenes."""
@@ -78,15 +76,3 @@ class SyntheticScenes:
         yield f"scenes {self._count} from {self._first}, {self._height}x{self._width}, seed {self._seed}".encode()
         yield f"{len(self._fonts)} fonts, {len(self._photos)} backgrounds".encode()
         yield from file_chunks((*self._fonts, *self._photos))
-
-
-def _find_files(folder: Path | None, suffixes: tuple[str, ...], kind: str) -> tuple[Path, ...]:
-    """The files below a folder with one of the suffixes, sorted. Raises UserError if there are none."""
-    if folder is None:
-        return ()
-    if not folder.is_dir():
-        raise UserError(f"{kind}: {folder} is not a folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    if not files:
-        raise UserError(f"{kind}: no {', '.join('*' + suffix for suffix in suffixes)} file below {folder}")
-    return tuple(files)

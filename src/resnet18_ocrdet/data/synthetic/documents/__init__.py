@@ -1,0 +1,1 @@
+"""Documents: `data.documents=`. Pages, receipts, screens and slides."""

@@ -1,0 +1,200 @@
+"""A folder of fonts as families and the scripts that they can draw, and text drawn in one of their faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+from numpy.typing import NDArray
+
+from ...errors import UserError
+from .files import find_files
+from .glyphs import FONT_SUFFIXES, LATIN_FACES, OPENCV_DRAWS, WEIGHTS, glyph, open_font, opencv_face, pillow_font
+
+Script = Literal["latin", "chinese", "japanese"]
+
+SAMPLES: Mapping[Script, str] = {  # a face draws a script if it has all of these characters
+    "latin": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,-:/&",
+    "chinese": "的一是不了人我在有他这中大来上国",
+    "japanese": "のあいうえおはがアイウエオンー日本人国",
+}
+CAPITALS: Mapping[Script, str] = {"latin": "H", "chinese": "国", "japanese": "国"}
+TEST_SIZE = 32  # px per em, for coverage
+MISSING = "\U0010fffd"  # a private character, which fonts draw as a missing one
+BUILT_IN = -1  # number of a face without a file
+LARGEST_OPENCV_BYTES = 4_000_000  # OpenCV reads a whole font file into memory, Pillow the parts that it needs
+INK_LEVEL = 64  # of 255, as typeset.py
+
+
+class Face(NamedTuple):
+    """One style of a family."""
+
+    path: str  # of the font file, or a built-in name
+    number: int  # in a collection of faces; BUILT_IN without a file
+    family: str
+    style: str
+    scripts: tuple[Script, ...]
+    weight: int  # 100..900, of the built-in faces
+    opencv: bool  # drawn by OpenCV, which keeps glyphs and is several times as fast as Pillow
+
+
+class Ink(NamedTuple):
+    """A drawn text."""
+
+    mask: NDArray[np.uint8]  # (h, w) coverage 0..255, cropped to the ink
+    left: int  # of the mask, relative to the pen, px
+    top: int  # of the mask, relative to the baseline, px
+    advance: int  # of the pen, px
+
+
+class Fonts(NamedTuple):
+    """Faces by script and family."""
+
+    families: Mapping[Script, tuple[tuple[Face, ...], ...]]
+    files: tuple[Path, ...]  # none for the built-in faces
+
+    @property
+    def scripts(self) -> tuple[Script, ...]:
+        """The scripts that at least one face draws."""
+        return tuple(self.families)
+
+    def draw(self, rng: np.random.Generator, script: Script) -> Face:
+        """A random face of a random family: a family with many files is not drawn more often. KeyError for a script
+        without a face."""
+        families = self.families[script]
+        family = families[int(rng.integers(len(families)))]
+        return family[int(rng.integers(len(family)))]
+
+
+@lru_cache(maxsize=4)
+def find_fonts(folder: Path | None) -> Fonts:
+    """The faces below a folder, or the built-in ones for None.
+
+    Faces that draw none of the scripts are left out. Raises UserError for a folder without fonts, for a file that is
+    not a font, and if nothing draws Latin."""
+    if folder is None:
+        return Fonts(_by_script(_built_in()), ())
+    files = find_files(folder, FONT_SUFFIXES, "fonts")
+    fonts = Fonts(_by_script([face for path in files for face in _faces(path)]), files)
+    if "latin" not in fonts.families:
+        raise UserError(f"fonts: no font below {folder} has all Latin letters and digits")
+    return fonts
+
+
+def can_draw(face: Face, text: str) -> bool:
+    """Whether a face has a glyph for every character; blanks do not count."""
+    return all(_has(face, character) for character in text if not character.isspace())
+
+
+@lru_cache(maxsize=2048)  # pages repeat words; about 20 MB
+def draw_text(face: Face, text: str, size: int) -> Ink:
+    """Draw a text in one line, kerned. size: px per em. A text without ink has a mask of (0, 0).
+
+    Glyphs that an OpenCV face lacks are taken from its built-in `uni`; Pillow draws a box."""
+    drawn, left, top, advance = (_opencv_text if face.opencv else _pillow_text)(face, text, size)
+    _, ink = cv2.threshold(drawn, INK_LEVEL, 255, cv2.THRESH_BINARY)
+    x, y, width, height = cv2.boundingRect(ink)
+    return Ink(drawn[y : y + height, x : x + width].copy(), left + x, top + y, advance)
+
+
+def _opencv_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], int, int, int]:
+    """A canvas with the text, its position relative to pen and baseline, and the advance."""
+    font, above = opencv_face(face.path), 3 * size // 2
+    left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, size, face.weight)
+    canvas = np.zeros((above + size, width + 2 * size), np.uint8)
+    end, _ = cv2.putText(canvas, text, (size - left, above), (255,), font, size, face.weight)
+    return canvas, left - size, -above, end[0] - size + left
+
+
+def _pillow_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], int, int, int]:
+    font = _font(face.path, face.number, size)
+    left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
+    canvas = PIL.Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
+    PIL.ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font, anchor="ls")
+    return np.asarray(canvas), left, top, round(font.getlength(text))
+
+
+@lru_cache(maxsize=4096)
+def capital_height(face: Face, script: Script) -> float:
+    """Height of a capital, or of a Chinese character, in em."""
+    size = 4 * TEST_SIZE
+    return len(draw_text.__wrapped__(face, CAPITALS[script], size).mask) / size
+
+
+def _built_in() -> list[Face]:
+    """The faces of OpenCV 5, which draw Latin, Chinese and Japanese; otherwise Pillow's."""
+    if not OPENCV_DRAWS:
+        return [Face(LATIN_FACES[0], BUILT_IN, "built-in", "", ("latin",), WEIGHTS[0], False)]
+    scripts: tuple[Script, ...] = ("latin", "chinese", "japanese")
+    return [
+        Face(name, BUILT_IN, name, str(weight), scripts, weight, True) for name in LATIN_FACES for weight in WEIGHTS
+    ]
+
+
+def _faces(path: Path) -> list[Face]:
+    """The faces of a file that draw one of the scripts."""
+    font = open_font(path, TEST_SIZE)
+    opencv = OPENCV_DRAWS and path.stat().st_size <= LARGEST_OPENCV_BYTES
+    faces = []
+    for index in count(1):
+        family, style = font.getname()
+        face = Face(str(path), index - 1, family or path.stem, style or "", (), 400, opencv and index == 1)
+        scripts = tuple(script for script, sample in SAMPLES.items() if _draws(face, sample))
+        if scripts:
+            faces.append(face._replace(scripts=scripts))
+        try:
+            font = PIL.ImageFont.truetype(str(path), TEST_SIZE, index)
+        except OSError:  # no more faces
+            return faces
+    raise AssertionError("unreachable")
+
+
+def _by_script(faces: list[Face]) -> dict[Script, tuple[tuple[Face, ...], ...]]:
+    found: dict[Script, tuple[tuple[Face, ...], ...]] = {}
+    for script in SAMPLES:
+        families: dict[str, list[Face]] = {}
+        for face in faces:
+            if script in face.scripts:
+                families.setdefault(face.family, []).append(face)
+        if families:
+            found[script] = tuple(tuple(families[name]) for name in sorted(families))
+    return found
+
+
+def _draws(face: Face, sample: str) -> bool:
+    """Whether a face has every character, and does not draw the same for all of them."""
+    return can_draw(face, sample) and len({_letter(face, character) for character in sample[:9]}) > 2
+
+
+@lru_cache(maxsize=65536)
+def _has(face: Face, character: str) -> bool:
+    if face.number == BUILT_IN and character == "?":  # drawn for missing characters
+        return True
+    drawn, missing = (_letter(face, letter) for letter in (character, MISSING))
+    return drawn != missing and any(drawn)
+
+
+def _letter(face: Face, character: str) -> bytes:
+    """The pixels of one character."""
+    if face.number == BUILT_IN:
+        return glyph(face.path, character, TEST_SIZE, face.weight).mask.tobytes()
+    canvas = PIL.Image.new("L", (2 * TEST_SIZE, 2 * TEST_SIZE))
+    font = _font(face.path, face.number, TEST_SIZE)
+    PIL.ImageDraw.Draw(canvas).text((TEST_SIZE // 2, 3 * TEST_SIZE // 2), character, fill=255, font=font, anchor="ls")
+    return canvas.tobytes()
+
+
+@lru_cache(maxsize=512)  # an open face has some tens of KB
+def _font(path: str, index: int, size: int) -> PIL.ImageFont.FreeTypeFont:
+    """An open font. Basic layout: the result does not depend on whether Pillow has Raqm."""
+    if index == BUILT_IN:
+        return pillow_font(path, size)
+    return PIL.ImageFont.truetype(path, size, index, layout_engine=PIL.ImageFont.Layout.BASIC)
