@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands.launch import run_command
@@ -20,3 +22,12 @@ def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 def last(run: Path) -> Checkpoint:
     """The newest checkpoint of a run."""
     return load_checkpoint(run / "checkpoints/last.pt")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two parts of checkpoints are equal, bit by bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return bool(one == other)

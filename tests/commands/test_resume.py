@@ -59,6 +59,26 @@ def test_another_loss_cannot_continue_a_run():
         resumed_config(composed, OmegaConf.to_container(saved), ["loss=focal"], Display())
 
 
+@pytest.mark.parametrize(
+    ("done", "epochs", "told"),
+    [
+        (6.0, (10, 20), None),  # not begun: epochs 8 and 9 decay
+        (8.5, (10, 20), ["50%", "100%"]),  # a quarter of the decay: 1 - sqrt(1/4)
+        (10.0, (10, 20), ["0%", "100%"]),
+        (6.0, (10, 9), None),
+        (7.5, (10, 9), ["100%", "50%"]),
+    ],
+)
+def test_a_constant_rate_goes_on_until_it_decays(done, epochs, told, capsys):
+    words = ("scheduler=constant", "scheduler.decay_epochs=2")
+    (saved,) = configs("train", *words, f"train.epochs={epochs[0]}")
+    (typed,) = configs("train", *words, f"train.epochs={epochs[1]}")
+    resumed_config(typed, OmegaConf.to_container(saved), [f"train.epochs={epochs[1]}"], Display(), done)
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == (told is not None)
+    assert all(share in notes[0] for share in told or [])
+
+
 def test_typed_keys():
     words = ["+optimizer.lr=0.1", "train={epochs: 3, guard: {ratio: 9}}", "model=dbnet_resnet18", "run_dir={a: b}"]
     assert typed_keys(words) == {

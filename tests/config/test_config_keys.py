@@ -18,12 +18,14 @@ KEYS = {
         optimizer.eps optimizer.base_batch_size optimizer.layer_decay optimizer.pretrained_lr_scale
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min
         scheduler.max_lr scheduler.pct_start scheduler.div_factor scheduler.final_div_factor scheduler.power
+        scheduler.decay_epochs
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
+        augment.aim_at_text augment.aim_at_small augment.quarter_turns
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed max_megapixels overwrite device precision
         train.accumulate train.clip_norm train.ema train.early_stop train.compile train.auto_hparams

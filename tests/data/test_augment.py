@@ -284,3 +284,62 @@ def test_a_small_crop_shows_text_at_the_scale_of_the_evaluation():
         assert augment(whole, *size, np.random.default_rng(1)).image.shape == (*size, 3)
     plain = Augment(**STILL)(whole, 200, 400, np.random.default_rng(1))
     assert (plain.image == augment(whole, 200, 400, np.random.default_rng(1)).image).all()
+
+
+def test_quarter_turns_go_both_ways_as_often_as_told():
+    """A quarter of a turn moves the corner at the origin to another one, and the sides change places."""
+    turned = Augment(**STILL, quarter_turns=0.5)
+    angles = [
+        np.rint(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
+        for matrix in (
+            turned.draw_transform(drawn(QUAD, 160, 200), 160, 200, np.random.default_rng(seed)).matrix
+            for seed in range(400)
+        )
+    ]
+    shares = {angle: angles.count(angle) / 400 for angle in set(angles)}
+    assert shares.keys() == {-90, 0, 90}
+    # four standard deviations: 4 * sqrt(0.25 * 0.75 / 400) = 0.087
+    assert shares == pytest.approx({-90: 0.25, 0: 0.5, 90: 0.25}, abs=0.087)
+
+
+def test_a_turned_image_and_its_labels_agree():
+    for crop in (False, True):
+        augment = Augment(**STILL, quarter_turns=1.0, crop=crop, aim_at_text=1.0)
+        iou, apart = compare(augment(drawn(QUAD, 160, 200), 240, 240, np.random.default_rng(1)))
+        assert iou > 0.85 and apart < 0.3
+
+
+def test_no_number_is_drawn_for_a_key_that_is_0():
+    left = [np.random.default_rng(3) for _ in range(2)]
+    matrices = [
+        Augment(**options).draw_transform(drawn(QUAD, 160, 200), 96, 96, rng).matrix
+        for rng, options in zip(left, ({}, {"quarter_turns": 0.0, "aim_at_small": 0.0}), strict=True)
+    ]
+    assert np.array_equal(*matrices) and left[0].random() == left[1].random()
+
+
+def test_crops_are_aimed_at_text_and_at_small_text_as_often_as_told():
+    """Words of 20, 30, 60 and 90 px in the corners of a large image: a crop on one of them sees no other."""
+    heights, corners = (20, 30, 60, 90), ((0, 0), (1900, 0), (0, 1900), (1900, 1900))
+    words = [
+        np.array([[x, y], [x + 90, y], [x + 90, y + height], [x, y + height]], np.float32)
+        for height, (x, y) in zip(heights, corners, strict=True)
+    ]
+    picture = sample(np.zeros((2000, 2000, 3), np.uint8), *words)
+
+    def seen(**options):
+        """Share of crops of 100 px that lie on each word."""
+        augment, counts = Augment(**STILL, **options), np.zeros(4)
+        for seed in range(300):
+            matrix = augment.draw_transform(picture, 100, 100, np.random.default_rng(seed)).matrix
+            for number, word in enumerate(words):
+                moved = transform(word, matrix)
+                counts[number] += moved.min() >= -0.01 and moved.max() <= 99.01
+        return counts / 300
+
+    assert seen(aim_at_text=0.0, evaluated_at=(2000, 2000)).sum() < 0.05
+    assert seen(aim_at_text=1.0, evaluated_at=(2000, 2000)) == pytest.approx([0.25] * 4, abs=0.1)
+    small = seen(aim_at_text=1.0, aim_at_small=1.0, evaluated_at=(2000, 2000))  # median 45: 20 and 30 are below it
+    assert small == pytest.approx([0.5, 0.5, 0, 0], abs=0.12)
+    half = seen(aim_at_text=1.0, aim_at_small=0.5, evaluated_at=(2000, 2000))
+    assert half == pytest.approx([0.375, 0.375, 0.125, 0.125], abs=0.12)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from resnet18_ocrdet.train.schedule import WARMUP_START, Cosine, OneCycle, Poly, StepLR
+from resnet18_ocrdet.train.schedule import WARMUP_START, Constant, Cosine, OneCycle, Poly, StepLR
 
 LR = 0.007
 EPOCHS = 30
@@ -31,6 +31,21 @@ def torch_rates(make, steps):
 )
 def test_step(epoch, rate):
     assert StepLR(LR, EPOCHS)(epoch) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "share"),
+    # the last 4 of 10 epochs decay: after a quarter of them 1 - sqrt(1/4), after a half 1 - sqrt(1/2)
+    [(0, 1), (6, 1), (6.01, 0.95), (7, 0.5), (8, 0.292893), (10, 0), (11, 0)],
+)
+def test_constant_with_a_decay_at_the_end(epoch, share):
+    assert Constant(0.004, 10, decay_epochs=4)(epoch) == pytest.approx(0.004 * share, abs=1e-8)
+
+
+def test_constant_without_decay_does_not_depend_on_the_length():
+    assert {Constant(LR, epochs)(epoch) for epochs in (3, 300) for epoch in (0, 2.9, 3)} == {LR}
+    assert Constant(LR, 3, warmup_epochs=1)(0.5) == pytest.approx(LR * (WARMUP_START + 1) / 2)
+    assert Constant(LR, 2, decay_epochs=2)(0.5) == pytest.approx(LR / 2)  # nothing but decay
 
 
 def test_step_size_and_gamma_are_arguments():

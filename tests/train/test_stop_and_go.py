@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from conftest import TINY, installed
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.runtime.signals import Interrupt
 from resnet18_ocrdet.train import engine
 from resnet18_ocrdet.train.engine import StepRecord
-from train_runner import train
+from train_runner import same, train
 
 WORDS = (
     *TINY,
@@ -76,14 +75,6 @@ def assert_same_run(one: Path, other: Path) -> None:
         for run in (one, other)
     ]
     assert lines[0] == lines[1]
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return bool(one == other)
 
 
 # In mid-epoch, and on the last step of one: 4, 12.

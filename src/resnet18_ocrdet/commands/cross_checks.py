@@ -116,6 +116,8 @@ def _training_contradictions(tree: Tree) -> list[str]:
         )
     if scheduler.get("warmup_epochs", 0) >= epochs:
         found.append(f"scheduler.warmup_epochs={scheduler['warmup_epochs']:g} takes up all of train.epochs={epochs}")
+    if (decay := scheduler.get("decay_epochs", 0)) > epochs:
+        found.append(f"scheduler.decay_epochs={decay:g} is longer than train.epochs={epochs}")
     scale, init = optimizer["pretrained_lr_scale"], tree["init"]
     if scale != 1 and (init["backbone"] is None or init["weights"] is not None):
         found.append(

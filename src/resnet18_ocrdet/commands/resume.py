@@ -21,11 +21,14 @@ SECTIONS = (*GROUPS, "init", "train", "decode")
 NOT_TRAINING = ("resume", "run_dir", "overwrite")  # settings of the call, not of the run
 
 
-def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display) -> DictConfig:
+def resumed_config(
+    composed: DictConfig, saved: dict[str, Any], overrides: list[str], display: Display, done: float = 0.0
+) -> DictConfig:
     """The saved config, changed by the keys and groups typed now; with a preset typed, all that is composed.
 
     So `resume=PATH` alone continues as before, and repeating the first command with resume=auto means what it says.
-    Prints a line for each key that differs from the saved run. Returns the config to follow."""
+    done: epochs that are trained. Prints a line for each key that differs from the saved run. Returns the config to
+    follow."""
     if lacking := [name for name in SECTIONS if name not in saved]:
         raise UserError(f"resume: the saved config has no section '{lacking[0]}': not written by ocrdet-train")
     before = OmegaConf.create(saved)
@@ -58,21 +61,28 @@ def resumed_config(composed: DictConfig, saved: dict[str, Any], overrides: list[
     for key, old, new in changes(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")
-    display.lines([_stretched(before, after)], "note: ")
+    display.lines([_stretched(before, after, done)], "note: ")
     return after
 
 
-def _stretched(before: DictConfig, after: DictConfig) -> str | None:
+def _stretched(before: DictConfig, after: DictConfig, done: float) -> str | None:
     """A line when the curve of the rate spans the run and the run is made longer or shorter.
 
-    The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet."""
+    The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet.
+    done: epochs that are trained."""
     old, new = before.train.epochs, after.train.epochs
     if old == new or before.scheduler != after.scheduler:
         return None
-    at = min(old, new)
+    constant = "decay_epochs" in after.scheduler  # but for its end, which moves
+    at = done if constant else min(old, new)
     was, now = (_share_of_peak(after, epochs, at) for epochs in (old, new))
     if was == now:  # the curve does not depend on the length of the run
         return None
+    if constant:
+        return (
+            f"the decay at the end of epoch {old} has begun: the rate goes from {was:.0%} to {now:.0%} of its peak; to "
+            f"keep the decayed weights, copy the run first, or resume an earlier checkpoint"
+        )
     schedule = after.scheduler._target_.rpartition(".")[2]
     return (
         f"the schedule {schedule} spans the run: its curve is {'stretched' if new > old else 'compressed'} from {old} "

@@ -54,7 +54,8 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
         if cfg.resume is not None:
             path, content = claim_checkpoint(cfg, folder, held, display, world)
             folder = RunFolder.of(path)
-            cfg = resumed_config(cfg, content["config"], overrides, display)
+            done = content["step"] / max(content["steps_per_epoch"], 1)
+            cfg = resumed_config(cfg, content["config"], overrides, display, done)
         elif cfg.train.preview:
             world.from_first(lambda: train_report.refuse_preview(folder, cfg.overwrite))
         else:  # before the data are read and measured

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..structures import Picture, Resize, Sample
-from .geometric import GeometricTransform, Moves, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
+from .geometric import Aim, GeometricTransform, Moves, draw_matrix, draw_shift, fit_whole, reduction, whole_matrix
 from .letterbox import scale_to
 from .photometric import (
     Change,
@@ -28,7 +28,9 @@ class Augment:
 
     flip: probability of mirroring. rotate: largest angle in degrees, in both directions.
     scale_min, scale_max: zoom, log-uniform; 1 is the scale of the evaluation.
-    perspective: largest shift of a corner as a fraction of the side.
+    perspective: largest shift of a corner as a fraction of the side. quarter_turns: probability of 90 degrees more.
+    aim_at_text: share of crops that are placed on a region that is not don't-care. aim_at_small: share of those that
+    are placed on one of the smaller half of the image's regions.
     photometric: strength of all photometric changes, 0..1. color: largest relative change of brightness, contrast and
     each channel. The others from blur on: probabilities.
     crop: True for a random window of the transformed image. False for the whole transformed image, padded: zoom 1 then
@@ -49,6 +51,9 @@ class Augment:
     jpeg: float = change(draw_jpeg, Stage.FILE)
     shading: float = change(draw_shading, Stage.LIGHT)
     crop: bool = True
+    quarter_turns: float = 0.0
+    aim_at_text: float = Aim().text
+    aim_at_small: float = Aim().small
     resize: Resize = "keep"
     evaluated_at: tuple[int, int] | None = None
 
@@ -66,10 +71,12 @@ class Augment:
         """Draw the geometry of a view of height×width from the image's size and labels."""
         size, view = (picture.height, picture.width), (height, width)
         fill: Resize = "stretch" if self.resize == "stretch" else "fit"
-        moves = Moves((self.scale_min, self.scale_max), self.rotate, self.flip, self.perspective)
+        scales = (self.scale_min, self.scale_max)
+        moves = Moves(scales, self.rotate, self.flip, self.perspective, self.quarter_turns)
         if self.crop:
             fit = scale_to(*size, *(self.evaluated_at or view), self.resize)
-            matrix = draw_shift(picture, draw_matrix(size, fit, moves, rng), view, rng)
+            aim = Aim(self.aim_at_text, self.aim_at_small)
+            matrix = draw_shift(picture, draw_matrix(size, fit, moves, rng), view, aim, rng)
         elif moves != Moves():
             matrix = whole_matrix(size, moves, view, fill, rng)
         else:

@@ -11,8 +11,8 @@ from ..geometry.polygon import transform
 from ..structures import Image, Picture, Polygon, Resize
 from .letterbox import letterbox, scale_to
 from .region_clipping import MIN_DEPTH, Matrix, in_front
+from .targets import shorter_side
 
-AIM_AT_TEXT = 0.8  # share of crops that are placed on a region; the others may show no text
 REDUCTIONS = (8, 4, 2)  # at which a JPEG can be decoded
 ROUNDING = 1e-6  # error of a scale
 MARGIN_PX = 16  # round the visible part of an image: more than resizing and warping read beside it
@@ -26,6 +26,14 @@ class Moves(NamedTuple):
     rotate: float = 0.0  # largest angle, degrees
     flip: float = 0.0  # probability
     perspective: float = 0.0  # largest shift of a corner, as a share of the side
+    quarter_turns: float = 0.0  # probability of 90 degrees more, either way
+
+
+class Aim(NamedTuple):
+    """Where crops are placed."""
+
+    text: float = 0.8  # share of crops on a region; the others may show no text
+    small: float = 0.0  # share of those on one of the smaller half of the regions
 
 
 class GeometricTransform(NamedTuple):
@@ -83,6 +91,8 @@ def draw_matrix(size: tuple[int, int], fit: tuple[float, float], moves: Moves, r
     zoom = float(np.exp(rng.uniform(*np.log(moves.scales))))
     angle = np.deg2rad(rng.uniform(-moves.rotate, moves.rotate))
     mirror = -1.0 if rng.random() < moves.flip else 1.0
+    if moves.quarter_turns and (drawn := rng.random()) < moves.quarter_turns:
+        angle += np.pi / 2 if drawn < moves.quarter_turns / 2 else -np.pi / 2
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     about = np.array([[cos * mirror, -sin, 0], [sin * mirror, cos, 0], [0, 0, 1.0]])
     centre = np.array([[fit_x, 0, -fit_x * (w - 1) / 2], [0, fit_y, -fit_y * (h - 1) / 2], [0, 0, 1.0]])
@@ -91,13 +101,16 @@ def draw_matrix(size: tuple[int, int], fit: tuple[float, float], moves: Moves, r
     return np.asarray(about @ centre)
 
 
-def draw_shift(picture: Picture, matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:
-    """Place the view on a region that is not don't-care most of the time, else anywhere."""
+def draw_shift(picture: Picture, matrix: Matrix, view: tuple[int, int], aim: Aim, rng: np.random.Generator) -> Matrix:
+    """Place the view on a region that is not don't-care, as often as `aim` says, else anywhere."""
     size = (picture.height, picture.width)
-    aim, care = _frame(size), np.flatnonzero(~picture.ignore)
-    if len(care) and rng.random() < AIM_AT_TEXT:
-        aim = in_front(picture.polygons[int(rng.choice(care))], matrix, size)
-    return _place(aim, matrix, view, rng)
+    outline, care = _frame(size), np.flatnonzero(~picture.ignore)
+    if len(care) and rng.random() < aim.text:
+        if aim.small and rng.random() < aim.small:
+            heights = np.array([shorter_side(picture.polygons[index]) for index in care])
+            care = care[heights <= np.median(heights)]
+        outline = in_front(picture.polygons[int(rng.choice(care))], matrix, size)
+    return _place(outline, matrix, view, rng)
 
 
 def _place(aim: Polygon, matrix: Matrix, view: tuple[int, int], rng: np.random.Generator) -> Matrix:

@@ -87,6 +87,24 @@ class Poly:
         return warmup_factor(epoch, self.warmup_epochs) * self.lr * math.pow(left, self.power)
 
 
+@dataclass(frozen=True)
+class Constant:
+    """`lr`, which falls to 0 in the last `decay_epochs`: a run that has not begun to decay can be made longer.
+
+    Warm-up, stable, decay, with 1 - sqrt in the decay (Hägele et al. 2024, arXiv:2405.18392, section 3)."""
+
+    lr: float
+    epochs: int
+    decay_epochs: float = 0.0
+    warmup_epochs: float = 0.0
+
+    def __call__(self, epoch: float) -> float:
+        """Reaches 0 at the end of the run if it decays."""
+        decaying = epoch - (self.epochs - self.decay_epochs)
+        left = 1.0 - math.sqrt(min(decaying / self.decay_epochs, 1.0)) if decaying > 0.0 < self.decay_epochs else 1.0
+        return warmup_factor(epoch, self.warmup_epochs) * self.lr * left
+
+
 def warmup_factor(epoch: float, warmup_epochs: float) -> float:
     """Factor that grows linearly from WARMUP_START to 1."""
     if epoch >= warmup_epochs:
