@@ -1,1 +1,1 @@
-"""Documents: `data.documents=`. Pages, receipts, screens and slides."""
+"""Documents: pages, tables, forms, receipts, screenshots, chats, slides and columns of Chinese."""

@@ -12,6 +12,7 @@ from ....structures import Image, LazyPicture, Sample
 from ...file_names import file_chunks
 from ..corpus import read_corpus
 from ..documents.compose import draw_document
+from ..documents.typefaces import sort_typefaces
 from ..files import PHOTO_SUFFIXES, find_files
 from ..fonts import find_fonts
 from ..region import Region
@@ -43,6 +44,7 @@ class VariedScenes:
         self._count, self._height, self._width = count, height, width
         self._seed, self._first, self._documents = seed, first, documents
         self._fonts, self._corpus = find_fonts(fonts), read_corpus(texts)
+        self._typefaces = sort_typefaces(self._fonts) if documents else None
         self._photos = find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
 
     def __len__(self) -> int:
@@ -54,8 +56,8 @@ class VariedScenes:
         if not 0 <= index < self._count:
             raise IndexError(f"scene {index} of {self._count}")
         rng = np.random.default_rng([self._seed, self._first + index, self._height, self._width])
-        if rng.random() < self._documents:
-            return draw_document(rng, self._height, self._width, self._fonts, self._corpus)
+        if rng.random() < self._documents and self._typefaces is not None:
+            return draw_document(rng, self._height, self._width, self._typefaces, self._corpus, self._photos)
         return draw_scene(rng, self._height, self._width, self._fonts, self._corpus, self._photos)
 
     def open(self, index: int) -> LazyPicture:

@@ -1,0 +1,145 @@
+"""Parts of documents: paragraphs, headings, lists and pictures with a caption. Each returns the y below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from ..colour import Colour
+from . import marks
+from .draft import Draft
+from .lettering import Font, advance, metrics
+from .sheet import Box, length
+
+Align = Literal["left", "centre", "right", "justify"]
+
+FIRST_CJK = "\u2e80"  # Chinese and Japanese are above it, what else is printed is below
+PUNCTUATION = tuple("，。、；：！？")
+LEAST_PART = 3  # letters before and after a hyphen
+MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks
+
+
+def wrap(words: Sequence[str], width: int, font: Font, hyphens: bool = False) -> Iterator[list[str]]:
+    """Break words into lines of a width, px; with hyphens, also within long words.
+
+    A text without blanks is broken between any two characters."""
+    space = metrics(font).space
+    line: list[str] = []
+    used = 0
+    for word in words:
+        if word >= FIRST_CJK:
+            if line and used + 2 * font.size > width:
+                yield line
+                line, used = [], 0
+            *full, last = _break_run(word, width - used, width, font)
+            for piece in full:
+                yield [*line, piece]
+                line, used = [], 0
+            line.append(last)
+            used += advance(last, font) + space
+            continue
+        wide = advance(word, font)
+        if line and used + wide > width:
+            first, word = _hyphenate(word, width - used, font) if hyphens else ("", word)
+            yield [*line, first] if first else line
+            line, used, wide = [], 0, advance(word, font)
+        line.append(word)
+        used += wide + space
+    if line:
+        yield line
+
+
+def paragraph(
+    draft: Draft,
+    words: Sequence[str],
+    left: int,
+    right: int,
+    y: int,
+    font: Font,
+    leading: float = 1.3,
+    align: Align = "left",
+    ink: Colour | None = None,
+    indent: int = 0,
+    bottom: int | None = None,
+) -> int:
+    """Set words in lines between left and right, from y to the bottom. leading: from line to line, in heights."""
+    measures = metrics(font)
+    step = max(round(leading * font.size), measures.height + 2)
+    bottom = draft.sheet.height + step if bottom is None else bottom
+    lines = list(wrap(words, right - left - indent, font, hyphens=align == "justify"))
+    for number, line in enumerate(lines):
+        if y + measures.height > bottom:
+            break
+        start = left + (indent if number == 0 else 0)
+        baseline = y + measures.ascent
+        gap = 0
+        if align == "justify" and number < len(lines) - 1 and len(line) > 1:
+            free = right - start - length(line, font)
+            gap = measures.space + min(free // (len(line) - 1), round(MOST_STRETCH * measures.space))
+        elif align in ("centre", "right"):
+            free = right - start - length(line, font)
+            start += free // 2 if align == "centre" else free
+        draft.sheet.write(line, start, baseline, font, ink or draft.ink, max(gap, 0))
+        y += step
+    return y
+
+
+def bullet(draft: Draft, x: int, baseline: int, font: Font, style: int, number: int) -> int:
+    """A mark or a number before an item of a list. Returns the x after it."""
+    size = max(2, round(0.3 * metrics(font).x_height))
+    y = baseline - round(metrics(font).x_height / 2)
+    if style == 0:
+        marks.dot(draft.sheet, x + size, y, size, draft.ink)
+    elif style == 1:
+        draft.sheet.fill(Box(x, y - size, x + 2 * size, y + size), draft.ink)
+    elif style == 2:
+        draft.sheet.fill(Box(x, y, x + 3 * size, y + max(1, size // 3)), draft.ink)
+    else:
+        label = (f"{number}.", f"{number})", f"({'abcdefghij'[number % 10]})", f"{number}")[style % 4]
+        draft.sheet.write([label], x, baseline, font, draft.ink)
+    return x + round(1.8 * font.size)
+
+
+def bullets(draft: Draft, left: int, right: int, y: int, font: Font, most: int, bottom: int, leading: float) -> int:
+    """A list of up to `most` items."""
+    style = draft.whole(0, 6)
+    for number in range(1, most + 1):
+        if y + metrics(font).height > bottom:
+            break
+        start = bullet(draft, left, y + metrics(font).ascent, font, style, number)
+        y = paragraph(draft, draft.words(draft.whole(2, 16)), start, right, y, font, leading, bottom=bottom)
+        y += draft.em(draft.real(0.0, 0.4))
+    return y
+
+
+def figure(draft: Draft, box: Box, caption: Font | None = None) -> int:
+    """A picture, with a caption below it if a font is given."""
+    marks.picture(draft, box)
+    y = box.bottom
+    if caption is not None:
+        words = [draft.pick(("Figure", "Fig.", "Photo:", "Image")), *draft.words(draft.whole(3, 12))]
+        y = paragraph(draft, words, box.left, box.right, y + caption.size // 2, caption)
+    return y
+
+
+def _hyphenate(word: str, room: int, font: Font) -> tuple[str, str]:
+    """The part of a word, with a hyphen, that fits into a room, px, and the rest; no part of a short word."""
+    if word.isalpha():
+        for end in range(len(word) - LEAST_PART, LEAST_PART - 1, -1):
+            if advance(word[:end] + "-", font) <= room:
+                return word[:end] + "-", word[end:]
+    return "", word
+
+
+def _break_run(text: str, room: int, width: int, font: Font) -> list[str]:
+    """A text without blanks in pieces: the first fits into the room, the others into the width, px.
+
+    Punctuation does not start a line: it hangs at the end of the one before."""
+    each = advance("国", font)
+    pieces, start, fits = [], 0, room // each
+    while start < len(text):
+        end = start + max(1, fits)
+        end += text[end : end + 1] in PUNCTUATION and end < len(text)
+        pieces.append(text[start:end])
+        start, fits = end, width // each
+    return pieces

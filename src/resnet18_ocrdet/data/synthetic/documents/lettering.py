@@ -1,0 +1,78 @@
+"""Words drawn at once, by OpenCV where it can: its cache of glyphs makes a word cost microseconds."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..fonts import Face, draw_text
+from ..glyphs import opencv_face
+
+INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink, as typeset.py
+LEAST_SPACE = 0.24  # em; the advance of a blank is rounded, and two small words must not touch
+LARGE_SIZE = 100  # px per em, at which a fraction of a pixel does not matter
+TALLEST = "Åbdfgjpqy(|"  # the highest and the lowest parts of Latin letters
+
+
+class Font(NamedTuple):
+    """A face at a size."""
+
+    face: Face
+    size: int  # px per em
+
+
+class Metrics(NamedTuple):
+    """Measures of a font, px."""
+
+    ascent: int  # of the highest ink above the baseline
+    descent: int  # of the lowest ink below it
+    x_height: float
+    space: int  # advance of a blank
+
+    @property
+    def height(self) -> int:
+        """From the highest to the lowest ink."""
+        return self.ascent + self.descent
+
+
+def put(canvas: NDArray[np.uint8], text: str, x: int, baseline: int, font: Font) -> int:
+    """Draw a text in 255 on a (H, W) canvas. Returns the x of the pen after it."""
+    face = font.face
+    if face.opencv:
+        end, _ = cv2.putText(canvas, text, (x, baseline), (255,), opencv_face(face.path), font.size, face.weight)
+        return int(end[0])
+    ink = draw_text(face, text, font.size)
+    top, left = max(baseline + ink.top, 0), max(x + ink.left, 0)
+    mask = ink.mask[top - baseline - ink.top :, left - x - ink.left :]
+    part = canvas[top : top + len(mask), left : left + mask.shape[1]]
+    np.maximum(part, mask[: part.shape[0], : part.shape[1]], out=part)
+    return x + ink.advance
+
+
+@lru_cache(maxsize=65536)  # strings and numbers: about 10 MB
+def advance(text: str, font: Font) -> int:
+    """Width of a text with its side bearings, px."""
+    return put(np.zeros((1, 1), np.uint8), text, 0, 0, font)
+
+
+@lru_cache(maxsize=16384)
+def metrics(font: Font) -> Metrics:
+    """Measure a font."""
+    tallest = TALLEST if font.face.scripts == ("latin",) else TALLEST + "国"
+    top, bottom = _rows(tallest, font)
+    x_height = -_rows("x", Font(font.face, LARGE_SIZE))[0] / LARGE_SIZE * font.size
+    space = advance("n n", font) - advance("nn", font)
+    return Metrics(-top, bottom, x_height, max(space, round(LEAST_SPACE * font.size)))
+
+
+def _rows(text: str, font: Font) -> tuple[int, int]:
+    """First and last row of a text's ink, relative to the baseline; the last is exclusive."""
+    canvas = np.zeros((4 * font.size, (len(text) + 2) * 2 * font.size), np.uint8)
+    put(canvas, text, font.size, 2 * font.size, font)
+    _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
+    _, top, _, height = cv2.boundingRect(ink)
+    return top - 2 * font.size, top + height - 2 * font.size

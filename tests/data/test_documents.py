@@ -1,0 +1,212 @@
+"""Documents: every kind is drawn, and the boxes of its words fit."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from conftest import opencv5
+from resnet18_ocrdet.data.synthetic.corpus import read_corpus
+from resnet18_ocrdet.data.synthetic.documents import camera, compose, marks, sheet, tables
+from resnet18_ocrdet.data.synthetic.documents.blocks import paragraph, wrap
+from resnet18_ocrdet.data.synthetic.documents.draft import Draft
+from resnet18_ocrdet.data.synthetic.documents.lettering import Font, advance, metrics
+from resnet18_ocrdet.data.synthetic.documents.sheet import Box, Sheet
+from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, sort_typefaces
+from resnet18_ocrdet.data.synthetic.fonts import find_fonts
+from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
+
+SIDE = 256
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def typefaces():
+    return sort_typefaces(find_fonts(None))
+
+
+@pytest.fixture(scope="module")
+def documents() -> VariedScenes:
+    return VariedScenes(1000, SIDE, SIDE, seed=0, documents=1.0)
+
+
+def new_draft(typefaces, script="latin", number=0, unit=14, side=SIDE) -> Draft:
+    rng = np.random.default_rng([7, number])
+    faces = choose_faces(rng, typefaces, script)
+    return Draft(rng, Sheet.blank(side, side, WHITE), faces, read_corpus(None), script, unit, WHITE, BLACK, cuts=True)
+
+
+def draw(typefaces, kind, number, script="latin") -> Sheet:
+    draft = new_draft(typefaces, "chinese" if kind.name == "vertical" else script, number)
+    kind.draw(draft)
+    return draft.sheet
+
+
+def overlaps(boxes: list[Box]) -> int:
+    """Pairs of boxes with a common pixel."""
+    left, top, right, bottom = np.array(boxes).reshape(-1, 4).T
+    across = np.minimum.outer(right, right) > np.maximum.outer(left, left)
+    down = np.minimum.outer(bottom, bottom) > np.maximum.outer(top, top)
+    return int((across & down).sum() - len(boxes)) // 2
+
+
+@opencv5
+@pytest.mark.parametrize("kind", compose.KINDS, ids=lambda kind: kind.name)
+def test_boxes_hug_the_ink_and_do_not_overlap(typefaces, kind, monkeypatch):
+    """The same document is drawn with and without ink: the difference touches each side of a box, within 2 px."""
+    monkeypatch.setattr(marks, "stamp", lambda *_: None)  # its ink lies on the words
+    for number in range(4):
+        drawn = draw(typefaces, kind, number)
+        with monkeypatch.context() as patch:
+            patch.setattr(sheet, "blend", lambda *_: None)
+            bare = draw(typefaces, kind, number)
+        ink = np.abs(drawn.image.astype(int) - bare.image).max(axis=2) > 40
+        words = [word for word in drawn.words if word.legible]
+        assert overlaps([word.box for word in words]) == 0
+        for word in words:
+            left, top, right, bottom = word.box
+            if left < 0 or top < 0 or right > SIDE or bottom > SIDE:
+                continue
+            part = ink[top:bottom, left:right]
+            assert all(side.any() for side in (part[:2], part[-2:], part[:, :2], part[:, -2:])), word
+            if len(word.text) > 1 and word.text.isascii():  # the ink goes through the box
+                assert part.any(axis=0).mean() > 0.5, word
+
+
+def test_words_are_one_box_with_their_punctuation(typefaces):
+    draft = new_draft(typefaces)
+    words = ["39,50", "No.", "15/01/2018", "(a)", "—"]
+    draft.sheet.write(words, 10, 40, Font(draft.faces.body, 16), BLACK)
+    assert [word.text for word in draft.sheet.words] == words
+    assert [word.legible for word in draft.sheet.words] == [True, True, True, True, False]  # a dash is no word
+    for one, other in pairwise(word.box for word in draft.sheet.words):
+        assert one.right < other.left
+    dark = np.flatnonzero((draft.sheet.image[..., 0] < 128).any(axis=0))
+    assert abs(dark[0] - draft.sheet.words[0].box.left) <= 1
+    assert abs(dark[-1] + 1 - draft.sheet.words[-1].box.right) <= 1
+
+
+def test_small_print_is_dont_care(typefaces):
+    draft = new_draft(typefaces)
+    face = draft.faces.body
+    for baseline, size in ((40, 20), (80, 6)):
+        draft.sheet.write(["word"], 10, baseline, Font(face, size), BLACK)
+    assert metrics(Font(face, 6)).x_height < sheet.LEGIBLE_X_PX <= metrics(Font(face, 20)).x_height
+    assert [word.legible for word in draft.sheet.words] == [True, False]
+
+
+def test_single_digits_of_a_table_are_words(typefaces, monkeypatch):
+    monkeypatch.setattr(tables, "KINDS", ("digit",))
+    draft = new_draft(typefaces)
+    below = tables.draw_table(draft, Box(0, 0, SIDE, SIDE), 4)
+    digits = [word for word in draft.sheet.words if re.fullmatch(r"\d", word.text)]
+    assert len(digits) >= 12 and below <= SIDE  # 4 rows of 5 or more columns, some cells are empty
+    assert all(0 < word.box.width <= 14 for word in digits)
+
+
+@opencv5
+def test_a_chinese_line_is_one_box(typefaces):
+    draft = new_draft(typefaces, "chinese")
+    font = Font(draft.faces.body, 20)
+    wide = advance("国", font)
+    paragraph(draft, ["停车场" * 10], 20, 20 + 10 * wide, 10, font)  # 30 characters, 10 a line
+    texts = [word.text for word in draft.sheet.words]
+    assert texts == ["停车场停车场停车场停", "车场停车场停车场停车", "场停车场停车场停车场"]
+    assert all(9.5 * wide <= word.box.width <= 10 * wide for word in draft.sheet.words)
+    draft.sheet.words.clear()
+    draft.sheet.write_down("东南西北", 100, 100, font, BLACK, bottom=300)
+    [column] = draft.sheet.words
+    assert column.text == "东南西北" and 70 <= column.box.height <= 82 and column.box.width <= 22
+
+
+@opencv5
+def test_lines_break_at_words_and_hyphens(typefaces):
+    font = Font(choose_faces(np.random.default_rng(0), typefaces, "latin").body, 16)
+    words = ["a", "photograph", "of", "the", "international", "exhibition"]
+    for width in range(60, 300, 20):
+        for hyphens in (False, True):
+            lines = list(wrap(words, width, font, hyphens))
+            joined = "".join(" ".join(line) + ("" if line[-1].endswith("-") else " ") for line in lines)
+            assert joined.replace("-", "").split() == words
+            assert all(len(line) == 1 or sheet.length(line, font) <= width for line in lines)
+    five = 5 * advance("国", font)
+    assert list(wrap(["甲" * 7, "乙"], five, font)) == [["甲" * 5], ["甲" * 2, "乙"]]
+    assert list(wrap(["甲" * 5 + "，甲"], five, font)) == [["甲" * 5 + "，"], ["甲"]]
+
+
+def test_what_is_covered_is_no_longer_labelled():
+    words = [
+        sheet.Written("under", Box(10, 10, 30, 20), True),
+        sheet.Written("half", Box(0, 10, 20, 20), True),
+        sheet.Written("rest", Box(16, 10, 66, 20), True),
+        sheet.Written("beside", Box(50, 40, 90, 50), True),
+    ]
+    page = Sheet(np.zeros((100, 100, 3), np.uint8), words)
+    page.cover(Box(8, 0, 40, 30))
+    assert [(word.text, tuple(word.box), word.legible) for word in page.words] == [
+        ("half", (0, 10, 8, 20), False),  # 8 of 20 px are left
+        ("rest", (40, 10, 66, 20), True),  # 26 of 50
+        ("beside", (50, 40, 90, 50), True),
+    ]
+
+
+def test_a_warp_moves_words_and_pixels_alike(typefaces):
+    """A word on a tilted, wavy sheet: its ink fills its outline."""
+    upright = next(face for family in typefaces.text for face in family if face.path != "italic")
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        page = Sheet.blank(SIDE, SIDE, WHITE)
+        page.write(["HEH"], 90, 130, Font(upright, 30), BLACK)
+        pose = camera.draw_pose(rng, "photo", (SIDE, SIDE), (SIDE, SIDE))
+        pose = pose._replace(wave=camera.Wave(6.0, 300.0, number))
+        desk = np.full((SIDE, SIDE, 3), 255, np.uint8)
+        camera._lay(page.image, pose, desk)
+        [region] = camera.locate(page.words, pose, (SIDE, SIDE), "page")
+        y, x = np.nonzero(desk[..., 0] < 128)
+        low, high = region.polygon.min(axis=0), region.polygon.max(axis=0)
+        assert np.abs(np.array([x.min(), y.min()]) - low).max() <= 3
+        assert np.abs(np.array([x.max(), y.max()]) - high).max() <= 3
+
+
+def test_words_at_the_border_are_cut_or_dont_care():
+    def located(box: Box) -> list:
+        pose = camera.Pose("clean", np.eye(3), False)
+        return camera.locate([sheet.Written("word", box, True)], pose, (100, 100), "page")
+
+    assert located(Box(-60, 10, -20, 20)) == [] == located(Box(10, 100, 40, 120))
+    [most], [least] = located(Box(-10, 10, 30, 20)), located(Box(-30, 10, 10, 20))
+    assert not most.ignore and least.ignore
+    assert most.polygon[:, 0].min() == 0 and abs(most.polygon[:, 0].max() - 29.5) < 1e-5
+
+
+@opencv5
+def test_every_kind_is_drawn(typefaces):
+    kinds = Counter()
+    for number in range(300):
+        _, regions = compose.draw_document(np.random.default_rng(number), 96, 96, typefaces, read_corpus(None))
+        kinds.update({region.kind for region in regions})
+    assert set(kinds) == {kind.name for kind in compose.KINDS}
+    assert abs(sum(kind.share for kind in compose.KINDS) - 1) < 1e-9
+
+
+def test_the_share_of_documents_is_kept(documents):
+    names = {kind.name for kind in compose.KINDS}
+    none, half = (VariedScenes(1000, SIDE, SIDE, seed=0, documents=share) for share in (0.0, 0.5))
+    drawn = [[source.draw(index)[1] for index in range(30)] for source in (none, half, documents)]
+    counts = [sum(bool(regions) and regions[0].kind in names for regions in scenes) for scenes in drawn]
+    assert counts[0] == 0 and 5 <= counts[1] <= 25
+    assert counts[2] == sum(bool(regions) for regions in drawn[2]) >= 25
+
+
+def test_documents_are_reproducible(documents):
+    again = VariedScenes(5, SIDE, SIDE, seed=0, first=2, documents=1.0)
+    for index in range(3):
+        one, other = documents.load(index + 2), again.load(index)
+        assert np.array_equal(one.image, other.image) and one.image.shape == (SIDE, SIDE, 3)
+        assert len(one.polygons) == len(other.polygons)
+        assert all(np.array_equal(p, q) for p, q in zip(one.polygons, other.polygons, strict=True))
+        assert all(((p >= 0) & (p <= SIDE - 1)).all() for p in one.polygons)
