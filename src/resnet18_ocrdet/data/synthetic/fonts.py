@@ -83,7 +83,7 @@ def find_fonts(folder: Path | None) -> Fonts:
     if folder is None:
         return Fonts(_by_script(_built_in()), ())
     files = find_files(folder, FONT_SUFFIXES, "fonts")
-    fonts = Fonts(_by_script([face for path in files for face in _faces(path)]), files)
+    fonts = Fonts(_by_script([face for path in files for face in read_faces(path)]), files)
     if "latin" not in fonts.families:
         raise UserError(f"fonts: no font below {folder} has all Latin letters and digits")
     return fonts
@@ -96,7 +96,7 @@ def can_draw(face: Face, text: str) -> bool:
 
 @lru_cache(maxsize=2048)  # pages repeat words; about 20 MB
 def draw_text(face: Face, text: str, size: int) -> Ink:
-    """Draw a text in one line, kerned. size: px per em. A text without ink has a mask of (0, 0).
+    """Draw a text in one line, kerned. size: px per em; OpenCV draws up to a tenth larger. Without ink: (0, 0) mask.
 
     Glyphs that an OpenCV face lacks are taken from its built-in `uni`; Pillow draws a box."""
     drawn, left, top, advance = (_opencv_text if face.opencv else _pillow_text)(face, text, size)
@@ -108,10 +108,13 @@ def draw_text(face: Face, text: str, size: int) -> Ink:
 def _opencv_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], int, int, int]:
     """A canvas with the text, its position relative to pen and baseline, and the advance."""
     font, above = opencv_face(face.path), 3 * size // 2
-    left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, size, face.weight)
-    canvas = np.zeros((above + size, width + 2 * size), np.uint8)
-    end, _ = cv2.putText(canvas, text, (size - left, above), (255,), font, size, face.weight)
-    return canvas, left - size, -above, end[0] - size + left
+    width = size * len(text)
+    while True:  # measuring first would cost more than drawing again
+        canvas = np.zeros((above + size, width + 2 * size), np.uint8)
+        end, _ = cv2.putText(canvas, text, (size, above), (255,), font, size, face.weight)
+        if end[0] <= width + size:
+            return canvas, -size, -above, end[0] - size
+        width = end[0]
 
 
 def _pillow_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], int, int, int]:
@@ -139,8 +142,8 @@ def _built_in() -> list[Face]:
     ]
 
 
-def _faces(path: Path) -> list[Face]:
-    """The faces of a file that draw one of the scripts."""
+def read_faces(path: Path) -> list[Face]:
+    """The faces of a file that draw one of the scripts. Raises UserError for a file that is not a font."""
     font = open_font(path, TEST_SIZE)
     opencv = OPENCV_DRAWS and path.stat().st_size <= LARGEST_OPENCV_BYTES
     faces = []

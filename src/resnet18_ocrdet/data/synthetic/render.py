@@ -76,10 +76,10 @@ def render_scene(scene: Scene, photo: Path | None = None) -> Image:
     return image
 
 
-def word_outline(word: Word, block: Block) -> Polygon:
-    """The (V, 2) polygon around a word's ink in image px: 4 corners, or 10 points along an arc."""
+def word_outline(word: Word, block: Block, curve_steps: int = CURVE_STEPS) -> Polygon:
+    """The (V, 2) polygon around a word's ink in image px: 4 corners, or twice `curve_steps` points along an arc."""
     height, width = word.mask.shape
-    steps = 2 if block.bend is None else CURVE_STEPS
+    steps = 2 if block.bend is None else curve_steps
     x = np.linspace(word.x - 0.5, word.x + width - 0.5, steps)
     upper, lower = (np.stack([x, np.full(steps, y)], 1) for y in (word.y - 0.5, word.y + height - 0.5))
     flat = np.concatenate([upper, lower[::-1]])

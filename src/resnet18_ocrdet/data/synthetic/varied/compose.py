@@ -32,19 +32,20 @@ from .setting import Style, canvas_of, set_texts
 
 EMPTY_SHARE = 0.05  # of images have no text
 FILLING_SHARE = 0.04  # of images have one word that fills them
-MAX_MISSES = 4  # consecutive blocks without a free position: the image is full
+MAX_MISSES = 3  # consecutive blocks without a free position: the image is full
 OTHER_SCRIPT_SHARE = 0.25  # of blocks are Chinese or Japanese, if fonts and texts have them
 FACES_PER_SCENE = 3  # few, as in one street; also quicker, because glyphs are reused
 
-MEDIAN_CAP_PX = 20.0  # median height of capitals at BASE_SIDE
+MEDIAN_CAP_PX = 26.0  # median height of capitals at BASE_SIDE
 CAP_SPREAD = 0.55  # standard deviation of its logarithm
-CAP_RANGE_PX = (7.0, 90.0)  # at BASE_SIDE
-SMALL_SHARE = 0.15  # of blocks are small print
+CAP_RANGE_PX = (8.0, 110.0)  # at BASE_SIDE
+SMALL_SHARE = 0.07  # of blocks are small print
 SMALL_CAP_PX = (4.0, 9.0)
 SIZE_GROWTH = 0.35  # the median grows with the side to this power
 TOP_GROWTH = 0.6  # the same for the largest text
 
 MARGIN_PER_HEIGHT = 0.8  # space around a block for shadows and glow
+CURVE_STEPS = 7  # vertices along the top and the bottom of a bent word
 MIN_VISIBLE = 0.5  # share of a region in the image; below it the region is don't-care
 MIN_PIECE_PX2 = 4.0  # a smaller piece at the border is not labelled
 
@@ -83,7 +84,7 @@ def draw_scene(
         image = crop_photo(background, photos[background.seed % len(photos)], height, width)
     else:
         image = paint_background(background, height, width)
-    layout, palette = Layout(height, width), _draw_palette(rng, fonts, corpus)
+    layout, palette = Layout(height, width), draw_palette(rng, fonts, corpus)
     blocks = _draw_blocks(rng, layout, palette)
     for prop in draw_props(rng, layout):
         prop.paint(image)
@@ -99,7 +100,8 @@ def draw_scene(
     return image, [_judge(one, light, height, width) for one in drawn]
 
 
-def _draw_palette(rng: np.random.Generator, fonts: Fonts, corpus: Corpus) -> Palette:
+def draw_palette(rng: np.random.Generator, fonts: Fonts, corpus: Corpus) -> Palette:
+    """A few faces for one scene: Latin ones, and a Chinese or Japanese one in the end if there is any."""
     scripts = tuple(script for script in fonts.scripts if script in corpus.lines)
     others = [script for script in scripts if script != "latin"]
     faces: list[tuple[Script, Face]] = [("latin", fonts.draw(rng, "latin")) for _ in range(FACES_PER_SCENE)]
@@ -116,7 +118,7 @@ def _draw_blocks(rng: np.random.Generator, layout: Layout, palette: Palette) -> 
     wanted = 0 if rng.random() < EMPTY_SHARE else max(1, round(rng.uniform(1.5, 12.0) * layout.growth))
     while regions < wanted and misses < MAX_MISSES:
         kind = FILLING if fill and not blocks else draw_kind(rng, palette.scripts)
-        block = _draw_block(rng, kind, palette, layout)
+        block = draw_block(rng, kind, palette, layout)
         if block is None:
             misses += 1
             fill = False
@@ -127,7 +129,8 @@ def _draw_blocks(rng: np.random.Generator, layout: Layout, palette: Palette) -> 
     return blocks
 
 
-def _draw_block(rng: np.random.Generator, kind: BlockKind, palette: Palette, layout: Layout) -> Block | None:
+def draw_block(rng: np.random.Generator, kind: BlockKind, palette: Palette, layout: Layout) -> Block | None:
+    """A block on a free position; None if there is none, or if nothing fits."""
     script, face = palette.faces[int(rng.integers(FACES_PER_SCENE))]
     if len(palette.faces) > FACES_PER_SCENE and (kind.setting == "columns" or rng.random() < OTHER_SCRIPT_SHARE):
         script, face = palette.faces[-1]
@@ -236,7 +239,7 @@ def _paint_block(rng: np.random.Generator, image: Image, block: Block, kind: Blo
 
 def _label(word: Word, block: Block, kind: BlockKind, painted: Painted, image: Image) -> Drawn | None:
     """The region of a word with the contrast that painting gave it; None outside the image."""
-    outline = word_outline(word, block)
+    outline = word_outline(word, block, CURVE_STEPS)
     pieces = clip_to_image(outline, image.shape[0], image.shape[1])
     visible = cv2.contourArea(pieces[0]) if pieces else 0.0
     if visible < MIN_PIECE_PX2:

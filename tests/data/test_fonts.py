@@ -1,0 +1,80 @@
+"""Families of a folder, their scripts, and text drawn in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import opencv5
+from resnet18_ocrdet.data.synthetic.fonts import INK_LEVEL, Fonts, can_draw, capital_height, draw_text, find_fonts
+
+SIZE = 40  # px per em
+
+
+@pytest.fixture(scope="module")
+def ttf() -> Path:
+    return Path(pytest.importorskip("matplotlib").get_data_path()) / "fonts/ttf"
+
+
+@pytest.fixture(scope="module")
+def fonts(ttf: Path) -> Fonts:
+    return find_fonts(ttf)
+
+
+def test_families_are_found_with_all_their_styles(fonts, ttf):
+    names = {family[0].family: {face.style for face in family} for family in fonts.families["latin"]}
+    assert names["DejaVu Sans"] == {"Book", "Bold", "Oblique", "Bold Oblique"}
+    assert fonts.scripts == ("latin",)
+    assert len(fonts.files) == len(list(ttf.glob("*.ttf")))
+    assert "Last Resort High-Efficiency" not in names  # it draws one box for all characters
+
+
+def test_families_are_drawn_equally_often_however_many_files_they_have(fonts):
+    rng = np.random.default_rng(0)
+    drawn = Counter(fonts.draw(rng, "latin").family for _ in range(1200))
+    share = 1 / len(fonts.families["latin"])
+    assert all(times / 1200 == pytest.approx(share, abs=0.03) for times in drawn.values())
+
+
+def test_missing_characters_are_known(fonts):
+    (sans,) = (faces[0] for faces in fonts.families["latin"] if faces[0].family == "DejaVu Sans")
+    assert can_draw(sans, "Straße 39,50 ?") and not can_draw(sans, "国") and not can_draw(sans, "A\u0378")
+
+
+@pytest.mark.parametrize("opencv", [pytest.param(True, marks=opencv5), False])
+@pytest.mark.parametrize("text", ["Hxg", "39,50", "No.", "W" * 30, "i"])
+def test_a_text_is_cropped_to_its_ink(fonts, opencv: bool, text: str):
+    (serif,) = (faces[0] for faces in fonts.families["latin"] if faces[0].family == "DejaVu Serif")
+    ink = draw_text(serif._replace(opencv=opencv), text, SIZE)
+    assert all(edge.max() > INK_LEVEL for edge in (ink.mask[0], ink.mask[-1], ink.mask[:, 0], ink.mask[:, -1]))
+    assert ink.mask.shape[1] == pytest.approx(ink.advance, abs=0.3 * SIZE)
+    assert ink.top < 0 < ink.top + len(ink.mask) + 2
+    assert -0.2 * SIZE < ink.left < 0.2 * SIZE
+
+
+@opencv5
+def test_opencv_and_pillow_draw_almost_the_same_size(fonts):
+    for family in fonts.families["latin"]:
+        if family[0].family.startswith("DejaVu"):
+            ours, pillow = (draw_text(family[0]._replace(opencv=opencv), "Hxg39", SIZE) for opencv in (True, False))
+            assert np.array(ours.mask.shape) / pillow.mask.shape == pytest.approx(1.05, abs=0.08)
+
+
+def test_capitals_are_measured(fonts):
+    (sans,) = (faces[0] for faces in fonts.families["latin"] if faces[0].family == "DejaVu Sans")
+    plain = sans._replace(opencv=False)
+    assert capital_height(plain, "latin") == pytest.approx(0.729, abs=0.01)  # 1493 of 2048 units, in the file's OS/2
+    assert capital_height(sans, "latin") == pytest.approx(0.729 * 1.08, abs=0.01)  # OpenCV draws 8 % larger
+
+
+def test_without_a_folder_the_built_in_faces_draw():
+    fonts = find_fonts(None)
+    assert fonts.files == ()
+    for script in fonts.scripts:
+        face = fonts.draw(np.random.default_rng(0), script)
+        text = {"latin": "Ab1", "chinese": "中国", "japanese": "あア"}[script]
+        assert can_draw(face, text) and draw_text(face, text, SIZE).mask.any()
+    assert draw_text(face, " ", SIZE).mask.size == 0
