@@ -9,11 +9,10 @@ from ..colour import Colour
 from . import marks
 from .draft import Draft
 from .lettering import Font, advance, metrics
-from .sheet import Box, length
+from .sheet import FIRST_CJK, Box, length
 
 Align = Literal["left", "centre", "right", "justify"]
 
-FIRST_CJK = "\u2e80"  # Chinese and Japanese are above it, what else is printed is below
 PUNCTUATION = tuple("，。、；：！？")
 LEAST_PART = 3  # letters before and after a hyphen
 MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks

@@ -19,10 +19,11 @@ from .chats import draw_chat
 from .columns import draw_columns
 from .draft import Draft
 from .forms import draw_form
+from .lettering import Font
 from .pages import draw_newspaper, draw_page
 from .receipts import draw_receipt
 from .screens import draw_editor, draw_screenshot
-from .sheet import Sheet
+from .sheet import Sheet, is_legible
 from .slides import draw_slide
 from .tables import draw_tables
 from .typefaces import Typefaces, choose_faces
@@ -82,12 +83,14 @@ def draw_document(
     low, median, high = (size * (1.0 if script == "latin" else DENSE_SCALE) for size in kind.size)
     unit = round(min(max(median * math.exp(SIZE_SPREAD * float(rng.standard_normal())), low), high))
     unit = min(unit, min(height, width) // LEAST_LINES)
+    faces = choose_faces(rng, typefaces, script)
+    while not is_legible(Font(faces.body, unit), "国" if script != "latin" else "x"):
+        unit += 1  # only text smaller than the running text is too small to read
     view: View = (
         "photo" if (draw := rng.random()) < kind.photo else "scan" if draw < kind.photo + kind.scan else "clean"
     )
     size = _draw_sheet_size(rng, kind, view, unit, height, width)
     paper, ink = _draw_colours(rng, kind)
-    faces = choose_faces(rng, typefaces, script)
     sheet = Sheet.blank(*size, paper)
     kind.draw(Draft(rng, sheet, faces, corpus, script, unit, paper, ink, cuts=view != "photo"))
     if kind.ground == "thermal":

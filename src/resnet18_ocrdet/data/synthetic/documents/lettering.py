@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -61,12 +62,18 @@ def advance(text: str, font: Font) -> int:
 
 @lru_cache(maxsize=16384)
 def metrics(font: Font) -> Metrics:
-    """Measure a font."""
-    tallest = TALLEST if font.face.scripts == ("latin",) else TALLEST + "国"
-    top, bottom = _rows(tallest, font)
-    x_height = -_rows("x", Font(font.face, LARGE_SIZE))[0] / LARGE_SIZE * font.size
+    """Measures of a font."""
+    ascent, descent, x_height, space = (share * font.size for share in _shares(font.face))
+    return Metrics(math.ceil(ascent), math.ceil(descent), x_height, round(max(space, LEAST_SPACE * font.size)))
+
+
+@lru_cache(maxsize=4096)
+def _shares(face: Face) -> tuple[float, float, float, float]:
+    """Ascent, descent, x-height and blank of a face, in em."""
+    font = Font(face, LARGE_SIZE)
+    top, bottom = _rows(TALLEST if face.scripts == ("latin",) else TALLEST + "国", font)
     space = advance("n n", font) - advance("nn", font)
-    return Metrics(-top, bottom, x_height, max(space, round(LEAST_SPACE * font.size)))
+    return -top / LARGE_SIZE, bottom / LARGE_SIZE, -_rows("x", font)[0] / LARGE_SIZE, space / LARGE_SIZE
 
 
 def _rows(text: str, font: Font) -> tuple[int, int]:

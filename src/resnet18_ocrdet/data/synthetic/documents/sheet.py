@@ -15,6 +15,7 @@ from ..colour import Colour
 from ..render import MIN_VISIBLE, blend
 from .lettering import INK_LEVEL, Font, advance, metrics, put
 
+FIRST_CJK = "\u2e80"  # Chinese and Japanese are above it, what else is printed is below
 LEGIBLE_X_PX = 4  # x-height; X11's 4x6 and 5x7, the smallest fonts that people worked with, have 4
 LEGIBLE_CHINESE_PX = 9  # em; the smallest bitmap fonts for Chinese have 9 to 12 px a character
 
@@ -179,13 +180,12 @@ class Sheet:
     ) -> None:
         """Record the words of a strip with the boxes of their ink. edges: between the words, from the first pen."""
         _, ink = cv2.threshold(strip, INK_LEVEL, 255, cv2.THRESH_BINARY)
-        size, x_height = font.size, metrics(font).x_height
+        size = font.size
         for word, start, stop in zip(words, edges, edges[1:], strict=False):
             left, top, width, height = cv2.boundingRect(ink[:, start + size : stop + size])
             if width and height:
                 left, top = corner[0] + size + start + left, corner[1] + top
-                legible = x_height >= LEGIBLE_X_PX if word.isascii() else size >= LEGIBLE_CHINESE_PX
-                legible &= any(map(str.isalnum, word))  # a dash or a plus alone is no word
+                legible = is_legible(font, max(word)) and any(map(str.isalnum, word))  # a dash alone is no word
                 self.words.append(Written(word, Box(left, top, left + width, top + height), legible))
 
     def _blend(self, mask: MatLike, x: int, y: int, ink: Colour) -> None:
@@ -199,6 +199,11 @@ class Sheet:
 def length(words: Sequence[str], font: Font) -> int:
     """Width of a line of words with the font's blank between them, px."""
     return sum(advance(word, font) for word in words) + metrics(font).space * (len(words) - 1)
+
+
+def is_legible(font: Font, letter: str) -> bool:
+    """Whether a font is large enough to read this letter, Latin or Chinese."""
+    return font.size >= LEGIBLE_CHINESE_PX if letter >= FIRST_CJK else metrics(font).x_height >= LEGIBLE_X_PX
 
 
 def fitting(words: list[str], room: int, font: Font) -> list[str]:
