@@ -9,11 +9,12 @@ from ..colour import Colour
 from . import marks
 from .draft import Draft
 from .lettering import Font, advance, metrics
-from .sheet import FIRST_CJK, Box, length
+from .sheet import FIRST_CJK, Box, fitting, length
 
 Align = Literal["left", "centre", "right", "justify"]
 
 PUNCTUATION = tuple("，。、；：！？")
+MIXED_SHARE, LEAST_MIXED = 0.12, 3  # of lines with so many words have words in another face
 LEAST_PART = 3  # letters before and after a hyphen
 MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks
 
@@ -78,9 +79,24 @@ def paragraph(
         elif align in ("centre", "right"):
             free = right - start - length(line, font)
             start += free // 2 if align == "centre" else free
-        draft.sheet.write(line, start, baseline, font, ink or draft.ink, max(gap, 0))
+        _write_line(draft, line, start, baseline, font, ink or draft.ink, max(gap, measures.space))
         y += step
     return y
+
+
+def _write_line(draft: Draft, line: list[str], x: int, baseline: int, font: Font, ink: Colour, gap: int) -> None:
+    """A line of words; in some lines of running text a few words are bold, italic or typed."""
+    if font.face != draft.faces.body or len(line) < LEAST_MIXED or not draft.chance(MIXED_SHARE):
+        draft.sheet.write(line, x, baseline, font, ink, gap)
+        return
+    start = draft.whole(0, len(line) - 1)
+    stop = draft.whole(start + 1, min(start + 3, len(line)))
+    right = x + length(line, font) + (len(line) - 1) * (gap - metrics(font).space) + font.size // 2
+    other = font._replace(face=draft.pick((draft.faces.bold, draft.faces.italic, draft.faces.mono)))
+    for part, face in ((line[:start], font), (line[start:stop], other), (line[stop:], font)):
+        words = fitting(part, right - x, face)
+        if words:
+            x = draft.sheet.write(words, x, baseline, face, ink, gap) + gap
 
 
 def bullet(draft: Draft, x: int, baseline: int, font: Font, style: int, number: int) -> int:

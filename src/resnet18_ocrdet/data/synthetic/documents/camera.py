@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ....geometry.polygon import clip_to_image
 from ....structures import Image
+from ...geometric import shift
 from ...photometric import blur, compress, draw_noise, draw_shading
 from ..background import crop_photo, draw_background, paint_background
 from ..region import Region
@@ -58,10 +59,11 @@ class Pose(NamedTuple):
 
 
 def draw_pose(rng: np.random.Generator, view: View, sheet: tuple[int, int], image: tuple[int, int]) -> Pose:
-    """A pose. sheet, image: height and width, px; of a clean view they are equal."""
+    """A pose. sheet, image: height and width, px; without a tilt the sheet is at least as large as the image."""
     (height, width), (tall, wide) = sheet, image
     if view == "clean" or (view == "scan" and rng.random() < 0.5):
-        return Pose(view, np.eye(3), False)
+        left, top = (int(rng.integers(max(room, 0) + 1)) for room in (width - wide, height - tall))
+        return Pose(view, shift(-left, -top), sheet != image)
     middle = (wide / 2, tall / 2)
     if view == "scan":
         angle = float(rng.uniform(-SCAN_ANGLE, SCAN_ANGLE))

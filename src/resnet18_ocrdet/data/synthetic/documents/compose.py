@@ -14,15 +14,17 @@ from ..colour import Colour, draw_tint, tinted
 from ..corpus import Corpus
 from ..fonts import Script
 from ..region import Region
+from . import marks
 from .camera import View, draw_pose, locate, take
 from .chats import draw_chat
 from .columns import draw_columns
 from .draft import Draft
+from .editors import draw_editor
 from .forms import draw_form
 from .lettering import Font
 from .pages import draw_newspaper, draw_page
 from .receipts import draw_receipt
-from .screens import draw_editor, draw_screenshot
+from .screens import draw_screenshot
 from .sheet import Sheet, is_legible
 from .slides import draw_slide
 from .tables import draw_tables
@@ -32,6 +34,7 @@ from .wear import wear_thermal
 CHINESE_SHARE = 0.2  # of documents that may be Chinese or Japanese
 DENSE_SCALE = 1.25  # Chinese and Japanese are set larger: their characters have more strokes
 SIZE_SPREAD = 0.35  # standard deviation of the logarithm of the text's size
+PATTERN_SHARE = 0.08  # of sheets of paper are ruled or tinted
 LEAST_LINES = 6  # of text in a small image
 DARK_SCREEN_SHARE = 0.35
 PHOTO_SIZE = (0.9, 1.3)  # of the sheet's sides, in sides of the image
@@ -92,7 +95,10 @@ def draw_document(
     size = _draw_sheet_size(rng, kind, view, unit, height, width)
     paper, ink = _draw_colours(rng, kind)
     sheet = Sheet.blank(*size, paper)
-    kind.draw(Draft(rng, sheet, faces, corpus, script, unit, paper, ink, cuts=view != "photo"))
+    draft = Draft(rng, sheet, faces, corpus, script, unit, paper, ink, cuts=view != "photo")
+    if kind.ground == "paper" and rng.random() < PATTERN_SHARE:
+        marks.pattern(draft)
+    kind.draw(draft)
     if kind.ground == "thermal":
         sheet.image = wear_thermal(rng, sheet.image)
     pose = draw_pose(rng, view, size, (height, width))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..colour import Colour
+from ..colour import Colour, draw_tint, tinted
 from ..corpus import Corpus
 from ..fonts import Face, Script
 from ..strings import draw_string
@@ -86,6 +86,13 @@ class Draft:
         words = [word.strip(".,;:!?()\"'") or word for word in words]
         words[0] = words[0][:1].upper() + words[0][1:]
         return words
+
+    def accent(self) -> Colour:
+        """The ink, or a colour of about its luminance, for headings."""
+        if self.chance(0.7):
+            return self.ink
+        level = 0.299 * self.ink[0] + 0.587 * self.ink[1] + 0.114 * self.ink[2]
+        return tinted(level + self.real(0, 40) * (1 if level < 128 else -1), draw_tint(self.rng, 1.0))
 
     def frame(self, margin: int) -> Box:
         """The part of the sheet for text: on each side either with a margin, or extending beyond the sheet."""

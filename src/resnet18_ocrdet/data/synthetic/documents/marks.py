@@ -100,6 +100,17 @@ def avatar(draft: Draft, box: Box) -> None:
     )
 
 
+def pattern(draft: Draft) -> None:
+    """Pale lines or squares all over the sheet, as in notebooks and on cheques."""
+    sheet, step = draft.sheet, draft.em(draft.real(0.5, 2.0))
+    colour = tinted(draft.real(0.8, 0.94) * draft.paper[1], draw_tint(draft.rng, 0.5))
+    for y in range(draft.whole(0, step), sheet.height, max(step, 4)):
+        sheet.fill(Box(0, y, sheet.width, y + 1), colour)
+    if draft.chance(0.4):
+        for x in range(draft.whole(0, step), sheet.width, max(step, 4)):
+            sheet.fill(Box(x, 0, x + 1, sheet.height), colour)
+
+
 def stamp(draft: Draft, x: int, y: int, radius: int, colour: Colour) -> None:
     """The rings of a rubber stamp, or a stroke of a pen: ink that leaves what is below it readable."""
     left, top = max(x - 2 * radius, 0), max(y - 2 * radius, 0)

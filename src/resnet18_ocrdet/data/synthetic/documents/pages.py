@@ -6,6 +6,7 @@ from ..strings import draw_date
 from . import labels, marks
 from .blocks import Align, bullets, figure, paragraph
 from .draft import Draft
+from .editors import draw_listing
 from .lettering import metrics
 from .sheet import Box, fitting
 from .tables import draw_table
@@ -116,7 +117,7 @@ def _title(draft: Draft, frame: Box, y: int) -> int:
 
 
 def _fill_column(draft: Draft, column: Box, align: Align, leading: float, indent: int) -> None:
-    body, y = draft.font(), column.top
+    body, y, colour = draft.font(), column.top, draft.accent()
     apart = 0 if indent else draft.em(draft.real(0.4, 1.0))
     while y + body.size < column.bottom:
         part = draft.rng.random()
@@ -125,7 +126,15 @@ def _fill_column(draft: Draft, column: Box, align: Align, leading: float, indent
             heading = draft.font(scale, draft.faces.bold if draft.chance(0.8) else draft.faces.italic)
             words = [f"{draft.whole(1, 9)}.{draft.whole(1, 9)}"] * draft.chance(0.3) + draft.label(1, 5)
             y = paragraph(
-                draft, words, column.left, column.right, y + draft.em(0.6), heading, 1.2, bottom=column.bottom
+                draft,
+                words,
+                column.left,
+                column.right,
+                y + draft.em(0.6),
+                heading,
+                1.2,
+                ink=colour,
+                bottom=column.bottom,
             )
             y += draft.em(0.4)
         elif part < 0.22:
@@ -137,7 +146,9 @@ def _fill_column(draft: Draft, column: Box, align: Align, leading: float, indent
             caption = draft.font(0.85) if draft.chance(0.7) else None
             if height > draft.em(4):
                 y = figure(draft, Box(column.left, y, column.right, y + height - draft.em(2)), caption) + draft.em(1)
-        elif part < 0.31 and column.bottom - y > draft.em(8):
+        elif part < 0.34 and column.bottom - y > draft.em(5):
+            y = draw_listing(draft, column._replace(top=y)) + draft.em(1)
+        elif part < 0.38 and column.bottom - y > draft.em(8):
             bottom = min(column.bottom, y + draft.em(draft.real(8, 16)))
             y = draw_table(draft, column._replace(top=y, bottom=bottom), draft.whole(2, 9)) + draft.em(1)
         else:

@@ -9,7 +9,9 @@ from ..strings import draw_code, draw_date, draw_phone, draw_time
 from . import labels, marks
 from .draft import Draft
 from .lettering import Font, metrics
-from .sheet import Box, fitting
+from .sheet import Box, fitting, length
+
+STRIP_EM = (16.0, 28.0)  # width of a receipt
 
 
 @dataclass(slots=True)
@@ -23,10 +25,14 @@ class Printer:
     font: Font
     step: int  # px from line to line
 
+    def height(self, font: Font) -> int:
+        """Of a line, px."""
+        return max(self.step, metrics(font).height + 2)
+
     def baseline(self, font: Font) -> int:
         """Move down by one line; returns its baseline."""
         baseline = self.y + metrics(font).ascent
-        self.y += self.step + max(0, font.size - self.font.size)
+        self.y += self.height(font)
         return baseline
 
     def centred(self, words: list[str], font: Font | None = None) -> None:
@@ -46,8 +52,7 @@ class Printer:
     def reversed(self, words: list[str], amount: list[str], font: Font) -> None:
         """Words and an amount in the paper's colour on a dark band."""
         draft, inner = self.draft, font.size // 3
-        step = self.step + max(0, font.size - self.font.size)
-        draft.sheet.fill(Box(self.left, self.y - 1, self.right, self.y + step - 1), draft.ink)
+        draft.sheet.fill(Box(self.left, self.y - 1, self.right, self.y + self.height(font) - 1), draft.ink)
         baseline = self.baseline(font)
         start = draft.sheet.write_right(amount, self.right - inner, baseline, font, draft.paper)
         draft.sheet.write(
@@ -74,7 +79,13 @@ def draw_receipt(draft: Draft) -> None:
     face = draft.faces.mono if draft.chance(0.6) else draft.faces.body
     font = draft.font(1.0, face)
     step = max(metrics(font).height + 1, round(draft.real(1.15, 1.7) * font.size))
-    printer = Printer(draft, margin, sheet.width - margin, draft.em(draft.real(0.5, 3)), font, step)
+    left, right = margin, sheet.width - margin
+    if draft.cuts and draft.chance(0.6):  # a strip on the glass of a scanner
+        room = right - left
+        wide = min(room, draft.em(draft.real(*STRIP_EM)))
+        left += draft.whole(0, room - wide)
+        right = left + wide
+    printer = Printer(draft, left, right, draft.em(draft.real(0.5, 3)), font, step)
     style = draft.whole(0, 2)
     part = draft.rng.random()  # where the visible part starts
     if part < 0.6:
@@ -101,7 +112,10 @@ def _head(printer: Printer, large: Font) -> None:
     if draft.chance(0.1):
         note = draft.font(draft.real(1.0, 1.8), draft.faces.display if draft.chance(0.5) else draft.faces.bold)
         printer.centred(draft.label(1, 3), note)
-    if draft.chance(0.25):
+    if draft.chance(0.15):
+        logo = draft.font(draft.real(1.8, 3.0), draft.faces.display if draft.chance(0.5) else draft.faces.bold)
+        _logo(printer, draft.label(1, 2), logo)
+    elif draft.chance(0.25):
         side = draft.em(draft.real(2.5, 5))
         middle = (printer.left + printer.right) // 2
         marks.icon(draft, Box(middle - side, printer.y, middle + side, printer.y + side), draft.ink)
@@ -115,6 +129,19 @@ def _head(printer: Printer, large: Font) -> None:
         printer.centred([word.upper() for word in words] if draft.chance(0.5) else words)
     if draft.chance(0.6):
         printer.centred([draft.pick(("TEL:", "Tel", "T:")), draw_phone(draft.rng)])
+
+
+def _logo(printer: Printer, words: list[str], font: Font) -> None:
+    """A name in the colour of the paper on a dark box."""
+    draft, pad = printer.draft, font.size // 2
+    words = fitting(words, printer.right - printer.left - 2 * pad, font)
+    if not words:
+        return
+    middle, half = (printer.left + printer.right) // 2, length(words, font) // 2 + pad
+    box = Box(middle - half, printer.y, middle + half, printer.y + metrics(font).height + pad)
+    draft.sheet.fill(box, draft.ink)
+    draft.sheet.write_centred(words, middle, printer.y + pad // 2 + metrics(font).ascent, font, draft.paper)
+    printer.y = box.bottom + draft.em(0.6)
 
 
 def _facts(printer: Printer) -> None:

@@ -1,8 +1,8 @@
-"""Screenshots: windows with menus, lists, settings and dialogs; and editors with code."""
+"""Screenshots: windows with menus, lists, settings, messages, cards and dialogs."""
 
 from __future__ import annotations
 
-from ..colour import Colour, draw_tint, tinted
+from ..colour import tinted
 from ..strings import draw_time
 from . import labels, marks
 from .blocks import paragraph
@@ -10,7 +10,7 @@ from .draft import Draft
 from .lettering import metrics
 from .sheet import Box, fitting, length
 from .tables import draw_table
-from .widgets import button, button_words, menu_bar, middle, mix, shade, tabs, title_bar, tool_bar
+from .widgets import button, button_words, menu_bar, middle, shade, tabs, title_bar, tool_bar
 
 
 def draw_screenshot(draft: Draft) -> None:
@@ -36,54 +36,6 @@ def draw_screenshot(draft: Draft) -> None:
         _status_bar(draft, Box(0, bottom, sheet.width, sheet.height))
     if draft.chance(0.25):
         _dialog(draft)
-
-
-def draw_editor(draft: Draft) -> None:
-    """Source code with line numbers, each word in the colour of its kind; a terminal without the numbers."""
-    sheet, font = draft.sheet, draft.font(1.0, draft.faces.mono)
-    colours = _code_colours(draft)
-    y = tabs(draft, 0) if draft.chance(0.5) else draft.em(0.4)
-    numbered, number = draft.chance(0.7), draft.whole(1, 400)
-    gutter = draft.em(3.4) if numbered else draft.em(0.8)
-    step = max(metrics(font).height + 1, round(draft.real(1.15, 1.6) * font.size))
-    blank, depth = metrics(font).space, 0
-    dim = mix(draft.ink, draft.paper, 0.5)
-    while y < sheet.height:
-        baseline = y + metrics(font).ascent
-        if numbered:
-            sheet.write_right([str(number)], gutter - draft.em(0.9), baseline, font, dim)
-        depth = max(0, min(5, depth + draft.pick((-1, 0, 0, 0, 1))))
-        if not draft.chance(0.1):
-            x = gutter + 4 * depth * blank
-            for word, colour in _code_line(draft, colours):
-                x = sheet.write([word], x, baseline, font, colour) + blank
-        y += step
-        number += 1
-
-
-def _code_line(draft: Draft, colours: list[Colour]) -> list[tuple[str, Colour]]:
-    """Words of a line of code with their colours; punctuation is part of a word."""
-    names = [word.strip(".,;:!?'\"()").lower() or "x" for word in draft.corpus.words(draft.rng, "latin", 6)]
-    forms = (
-        [(names[0], 1), ("=", 0), (f"{names[1]}({names[2]},", 2), (f"{names[3]})", 0)],
-        [(draft.pick(labels.KEYWORDS), 3), (f"{names[0]}.{names[1]}:", 1)],
-        [("#", 4), *((name, 4) for name in names[: draft.whole(2, 6)])],
-        [
-            ("return", 3),
-            (f"{names[0]}[{draft.whole(0, 9)}]", 1),
-            ("+", 0),
-            (labels.number(draft, draft.whole(1, 4)), 5),
-        ],
-        [(f"self.{names[0]}_{names[1]}", 1), ("=", 0), (f'"{names[2]}"', 5)],
-        [("def", 3), (f"{names[0]}_{names[1]}({names[2]}:", 2), ("int)", 3), ("->", 0), ("None:", 3)],
-    )
-    return [(word, colours[index]) for word, index in draft.pick(forms)]
-
-
-def _code_colours(draft: Draft) -> list[Colour]:
-    """The ink, and five tinted ones of similar contrast."""
-    level = draft.real(150, 220) if draft.paper[0] < 128 else draft.real(40, 110)
-    return [draft.ink, *(tinted(level + draft.real(-25, 25), draw_tint(draft.rng, 0.9)) for _ in range(5))]
 
 
 def _side_list(draft: Draft, box: Box) -> None:
@@ -243,7 +195,8 @@ def _article(draft: Draft, area: Box) -> None:
             y = paragraph(
                 draft, draft.label(2, 7), area.left, area.right, y, heading, 1.2, bottom=area.bottom
             ) + draft.em(0.3)
-        ink = link if draft.chance(0.2) else draft.ink
+        is_link = draft.chance(0.2)
+        ink = link if is_link else draft.ink
         y = paragraph(
             draft,
             draft.words(draft.whole(3, 50)),

@@ -27,7 +27,7 @@ def draw_slide(draft: Draft) -> None:
         paragraph(draft, draft.label(2, 6), frame.left, frame.right, y + draft.em(1), draft.font(), 1.3, "centre")
         return
     top, end = max(frame.top, -title.size // 2), frame.bottom - draft.em(2)
-    y = paragraph(draft, draft.label(1, 6), frame.left, frame.right, top, title, 1.15, bottom=end)
+    y = paragraph(draft, draft.label(1, 6), frame.left, frame.right, top, title, 1.15, ink=draft.accent(), bottom=end)
     if draft.chance(0.3):
         marks.rule(draft, frame.left, frame.right, y, thickness=max(1, draft.unit // 10))
     y += draft.em(0.8)

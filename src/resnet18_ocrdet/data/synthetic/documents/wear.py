@@ -9,7 +9,7 @@ from ....structures import Image
 from ...photometric import noise_tile
 
 FADED_SHARE, BROKEN_SHARE, STREAK_SHARE = 0.4, 0.35, 0.15  # of thermal prints
-FADE = 0.5  # largest share of the contrast that is lost
+FADE = 0.4  # largest share of the contrast that is lost
 FADE_GRID = 4  # cells per side on which it varies
 BROKEN_LEVELS = (
     150,
