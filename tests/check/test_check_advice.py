@@ -7,9 +7,11 @@ import math
 import pytest
 
 from config_runner import configs, empty_folder  # noqa: F401 - the fixture acts by being here
-from resnet18_ocrdet.check.advice import AdviceInput, advise, step_bytes
+from resnet18_ocrdet.check.advice import AdviceInput, advise
 from resnet18_ocrdet.commands.cross_checks import suspicions
-from resnet18_ocrdet.train.lr_rules import TrainingSet, choose_hparams
+from resnet18_ocrdet.train.lr_rules import Start, TrainingSet, choose_hparams
+from resnet18_ocrdet.train.memory_model import step_bytes
+from resnet18_ocrdet.train.step_rules import Pace
 
 GIB = 2**30
 TYPICAL = AdviceInput(
@@ -65,7 +67,7 @@ def test_the_learning_rate(changes: dict[str, object], rate: str):
 def test_the_rate_is_that_of_finetune_for_the_same_data(images: int, usable: int, dont_care: int):
     case = TYPICAL._replace(images=images, care=1000, usable=usable, dont_care=dont_care, bad_images=0, lr=1.0)
     data = TrainingSet(images, usable / 1000, dont_care / (1000 + dont_care))
-    rate = choose_hparams(data, hmean=0.55)[0].value
+    rate = choose_hparams(data, Start(0.55), Pace(100))[0].value
     assert advise(case)[0].override == f"optimizer.lr={rate:g}"
 
 
@@ -97,22 +99,22 @@ def test_few_images_need_more_epochs_and_later_drops():
     assert "epochs" not in advice(images=100, epochs=240)
 
 
-def test_the_input_size_is_the_smallest_with_large_enough_text():
+def test_the_input_size_makes_the_text_as_high_as_finetune_does():
     small = {"small_text": 0.2, "text_height": 5.0}
-    assert advice(**small)["input size"] == "input_size=1280x1280"  # 8 / 5 of 800
-    assert advice(**small, height=736, width=1280)["input size"] == "input_size=1184x2048"  # 1177.6
-    assert advice(small_text=0.2, text_height=7.9)["input size"] == "input_size=832x832"  # 810.1, rounded up
+    assert advice(**small)["input size"] == "input_size=1920x1920"  # 12 / 5 of 800
+    assert advice(**small, height=736, width=1280)["input size"] == "input_size=1152x2048"  # 1.6 of them: 1177.6
+    assert advice(small_text=0.2, text_height=7.9)["input size"] == "input_size=1216x1216"  # 1215.2, rounded up
+    assert (
+        advice(small_text=0.2, text_height=10.0, text_median=12.5)["input size"] == "input_size=1280x1280"
+    )  # 20 / 12.5
     assert "input size" not in advice(small_text=0.05, text_height=5.0)
+    assert "input size" not in advice(small_text=0.06, text_height=12.0, text_median=30.0)
     assert "input size" not in advice(small_text=0.2, text_height=5.0, height=2048, width=2048)
 
 
 def test_the_input_size_is_limited_by_memory_and_the_largest_side():
     capped = advise(TYPICAL._replace(small_text=0.5, text_height=1.0))
-    assert (
-        capped[-1].override == "input_size=2048x2048"
-        and "6400x6400" in capped[-1].text
-        and "all but 5%" in capped[-1].text
-    )
+    assert capped[-1].override == "input_size=2048x2048" and "9600x9600" in capped[-1].text
     # 16 GiB, 80 % of it less 0.8 GiB leaves 12 GiB: 1900 bytes a pixel allow four images of 1302²
     tight = advice(small_text=0.5, text_height=4.0, memory=16 * GIB)
     assert (tight["input size"], tight["batch size"]) == (

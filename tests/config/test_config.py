@@ -93,7 +93,7 @@ def test_cfg_job_says_what_is_chosen_later(capsys: pytest.CaptureFixture[str]):
     assert run_command("train", pytest.fail, words) == 0
     told = capsys.readouterr()
     assert yaml.safe_load(told.out)["train"]["epochs"] == 30
-    assert "rate, epochs and freezing are chosen" in told.err and len(told.err.splitlines()) == 1
+    assert "sizes, rate, epochs and freezing are chosen" in told.err and len(told.err.splitlines()) == 1
 
 
 def test_cfg_job_shows_what_is_still_missing(capsys: pytest.CaptureFixture[str]):

@@ -28,7 +28,7 @@ KEYS = {
         augment.aim_at_text augment.aim_at_small augment.quarter_turns
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed max_megapixels overwrite device precision
-        train.accumulate train.clip_norm train.ema train.early_stop train.compile train.auto_hparams
+        train.accumulate train.clip_norm train.ema train.early_stop train.compile train.auto_hparams train.calibrate
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
         train.mining_warmup train.mining_warmup_cap train.min_text_size train.shrink_ratio train.thresh_min
@@ -68,11 +68,11 @@ OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
     "loss": "db",
     "optimizer": "adamw sgd",
-    "scheduler": "cosine finetune onecycle poly step",
+    "scheduler": "cosine onecycle poly step",
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
     "totaltext",
     "input_size": "1024x1024 1152x2048 256x256 320x320 512x512 640x640 736x1280 800x800",
-    "augment": "default light none strong",
+    "augment": "default finetune light none strong",
     "experiment": "finetune icdar2015 pretrain_synthetic quickstart",
 }
 

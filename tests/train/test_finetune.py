@@ -16,29 +16,34 @@ from omegaconf import OmegaConf
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.auto_hparams import take_thresholds, training_set
+from resnet18_ocrdet.commands.auto_hparams import choose_sizes, take_thresholds
+from resnet18_ocrdet.commands.auto_measure import training_set
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.commands.train_report import write_summary
 from resnet18_ocrdet.data.region_counts import RegionCounts
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
+from resnet18_ocrdet.data.text_sizes import TextSizes
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder
 from resnet18_ocrdet.train import engine
-from resnet18_ocrdet.train.lr_rules import KEYS, TrainingSet, choose_hparams
+from resnet18_ocrdet.train.lr_rules import KEYS, Start, TrainingSet, choose_hparams
+from resnet18_ocrdet.train.step_rules import Pace
 from resnet18_ocrdet.viz.draw import write
 
 CLEAN = (0.95, 0.1)  # fractions of usable text and of don't-care regions
 
 
-Case = tuple[TrainingSet, float | None]
+Case = tuple[TrainingSet, Start, Pace]
+LONG = Pace(per_epoch=100)  # steps: enough, even in 5 epochs
+LINES = "most misses are splits"
 
 
-def start(images: int, usable: float, dont_care: float, hmean: float | None) -> Case:
-    return TrainingSet(images, usable, dont_care), hmean
+def start(images: int, usable: float, dont_care: float, hmean: float | None, units: str = "") -> Case:
+    return TrainingSet(images, usable, dont_care), Start(hmean, units), LONG
 
 
-# start, rate, epochs, whether the stem and the statistics are frozen
+# start, rate of SGD, epochs, whether the stem and the statistics are frozen
 RULES = [
     (start(312, *CLEAN, 0.55), 0.004, 15, True),  # few
     (start(499, *CLEAN, 0.55), 0.004, 15, True),
@@ -66,6 +71,8 @@ RULES = [
     (start(1000, 0.3, 0.1, 0.9), 0.003, 10, False),
     (start(312, *CLEAN, None), 0.004, 15, True),  # nothing to validate on: neither gap nor good
     (start(1000, *CLEAN, None), 0.007, 5, False),
+    (start(1000, *CLEAN, 0.6, LINES), 0.004, 15, False),  # other units are a gap, too
+    (start(312, *CLEAN, 0.8, LINES), 0.003, 15, False),
 ]
 
 
@@ -73,16 +80,32 @@ RULES = [
 def test_rules(case: Case, rate: float, epochs: int, frozen: bool):
     choices = choose_hparams(*case)
     assert tuple(choice.key for choice in choices) == KEYS
-    assert [choice.value for choice in choices] == [rate, epochs, "stem" if frozen else None, frozen]
+    assert [choice.value for choice in choices] == [rate, epochs, 1, "stem" if frozen else None, frozen]
     assert all(choice.reason for choice in choices)
+
+
+@pytest.mark.parametrize(
+    ("case", "rate"),
+    [
+        (start(50, *CLEAN, 0.3), 0.001),
+        (start(9000, *CLEAN, 0.6), 0.001),
+        (start(50, *CLEAN, None), 0.001),
+        (start(50, *CLEAN, 0.75), 0.0005),  # good already
+        (start(50, *CLEAN, 0.75, LINES), 0.001),  # but the labels mark other units
+    ],
+)
+def test_the_rate_of_adamw(case: Case, rate: float):
+    chosen, sgd = (choose_hparams(*case, optimizer=name) for name in ("adamw", "sgd"))
+    assert chosen[0].value == rate and chosen[1:] == sgd[1:]
+    assert choose_hparams(*case, optimizer="other") == sgd[1:]
 
 
 # the reason for one of KEYS has all of these
 REASONS = [
     (start(312, *CLEAN, 0.55), 0, ["312 images are fewer than 500"]),
-    (start(312, *CLEAN, 0.55), 2, ["312 images are fewer than 500"]),
-    (start(312, *CLEAN, 0.55), 3, ["312 images are fewer than 500", "batch-norm statistics"]),
-    (start(312, *CLEAN, 0.2), 2, ["312 images are fewer than 500", "hmean 0.200", "below 0.4", "every layer"]),
+    (start(312, *CLEAN, 0.55), 3, ["312 images are fewer than 500"]),
+    (start(312, *CLEAN, 0.55), 4, ["312 images are fewer than 500", "batch-norm statistics"]),
+    (start(312, *CLEAN, 0.2), 3, ["312 images are fewer than 500", "hmean 0.200", "below 0.4", "every layer"]),
     (
         start(312, 0.41, 0.1, 0.2),
         0,
@@ -92,7 +115,8 @@ REASONS = [
     (start(800, *CLEAN, 0.81), 0, ["hmean 0.810", "0.75 or more"]),
     (start(800, *CLEAN, 0.5), 0, ["800 images", "5000"]),
     (start(800, *CLEAN, 0.5), 1, ["800 images"]),
-    (start(800, *CLEAN, 0.5), 2, ["800 images", "every layer"]),
+    (start(800, *CLEAN, 0.5), 3, ["800 images", "every layer"]),
+    (start(312, *CLEAN, 0.2, LINES), 3, ["hmean 0.200", LINES, "every layer"]),
     (start(6000, *CLEAN, 0.5), 0, ["6000 images are more than 5000", "clean"]),
     (
         start(6000, 0.8, 0.6, 0.5),
@@ -139,7 +163,8 @@ def words(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
         write(root / f"images/{index}.jpg", scenes.load(index).image)
         (root / f"gts/{index}.txt").write_text("10,10,60,10,60,40,10,40,word\n5,70,40,70,40,90,5,90,###\n")
     data = ("data=custom", f"data.root={root}", "data.train=0-3", "data.val=4-5")
-    tiny = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "precision=fp32")
+    crops = ("input_size=64x64", "augment.crop_size=64x64")
+    tiny = (*crops, "train.batch_size=2", "train.workers=0", "precision=fp32")
     return ("experiment=finetune", f"init.weights={tiny_run}/checkpoints/last.pt", *data, *tiny)
 
 
@@ -147,13 +172,14 @@ def words(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
 def near(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """As if the starting weights had hmean 0.5, after a real measuring. Returns what was measured, run by run."""
     seen: list[float | None] = []
-    measure = train_parts.measure
+    measure = train_parts.measure_start
 
-    def measured(*arguments: Any) -> float:
-        seen.append(measure(*arguments))
-        return 0.5
+    def measured(*arguments: Any) -> tuple[Start, float]:
+        start, seconds = measure(*arguments)
+        seen.append(start.hmean)
+        return Start(0.5), seconds
 
-    monkeypatch.setattr(train_parts, "measure", measured)
+    monkeypatch.setattr(train_parts, "measure_start", measured)
     return seen
 
 
@@ -172,26 +198,25 @@ def test_a_run_chooses_its_values_and_reports_before_and_after(words, tiny_run, 
         r"starting weights on 2 validation images: hmean 0\.000  precision \S+  recall 0\.000  \d+ s", measured
     )
     gap = "hmean 0.000 of the starting weights is a large gap, below 0.4"
-    chosen = [
-        f"optimizer.lr=0.003: {FEW}; {gap}",
-        f"train.epochs=2: from the command line; the rules suggest 15: {FEW}",
-        f"train.freeze=null: {FEW}, but {gap}: every layer has to change",
-        f"train.freeze_statistics=false: {FEW}, but {gap}: every layer has to change",
-    ]
-    place = out.index(chosen[0])
-    assert out[place : place + 4] == chosen and place > out.index(measured)
+    config = OmegaConf.load(tmp_path / "run/config.yaml")
+    content = load_checkpoint(tmp_path / "run/checkpoints/last.pt")
+    chosen = content["about"]["start"]["chosen"]
+    first, second = out.index(chosen[0]), out.index(chosen[2])
+    assert out[first : first + 2] + out[second : second + len(chosen) - 2] == chosen
+    assert first < out.index(measured) < second
+    starts = ("input_size=64x64: from the command line", "augment.crop_size=64x64: from the command line")
+    starts += ("optimizer.lr=0.001: ", "train.epochs=2: from the command line; the rules suggest 200: ")
+    starts += ("train.val_every=15: ", f"train.freeze=null: {FEW}, but {gap}: ", "train.freeze_statistics=false: ")
+    starts += ("decode.bin_thresh=0.3 decode.box_thresh=0.5: ",)
+    assert [told for told, wanted in zip(chosen, starts, strict=True) if not told.startswith(wanted)] == []
     assert not [line for line in out if line.startswith("note: the learning rate never decays")]
-    config, content = (
-        OmegaConf.load(tmp_path / "run/config.yaml"),
-        load_checkpoint(tmp_path / "run/checkpoints/last.pt"),
-    )
     for saved in (config, OmegaConf.create(content["config"])):
-        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.003, 2, None, False]
+        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.001, 2, 15, None, False]
     assert content["about"]["start"] == {"hmean": 0.0, "weights": str(weights), "chosen": chosen}
     assert json.loads((tmp_path / "run/about.json").read_text())["start"] == content["about"]["start"]
     best = max(line["hmean"] for line in journal(tmp_path / "run"))
     assert best == 0.0
-    told = "hmean 0.000 (starting weights) → 0.000 (epoch 1)"  # nothing worth keeping
+    told = "hmean 0.000 (starting weights) → 0.000 (epoch 2)"  # nothing worth keeping
     assert told in out
     assert told in (tmp_path / "run/summary.txt").read_text().splitlines()
 
@@ -204,13 +229,40 @@ def test_the_thresholds_of_the_starting_weights_are_used_unless_overridden(tiny_
     (cfg,) = configs("train", "experiment=finetune", f"init.weights={path}")
     take_thresholds(cfg, ["decode.box_thresh=0.7"], Display())
     assert (cfg.decode.bin_thresh, cfg.decode.box_thresh, cfg.decode.unclip_ratio) == (0.45, 0.6, 1.5)
-    assert capsys.readouterr().out.splitlines() == [
-        "decode.bin_thresh=0.45: from the starting weights",
-        "note: validation and detection use 800x800, the starting weights 64x64",
-    ]
+    assert capsys.readouterr().out.splitlines() == ["decode.bin_thresh=0.45: from the starting weights"]
     take_thresholds(cfg, ["decode={bin_thresh: 0.3}"], Display())
     assert (cfg.decode.bin_thresh, cfg.decode.box_thresh) == (0.45, 0.5)
     assert capsys.readouterr().out.startswith("decode.box_thresh=0.5: from the starting weights\n")
+
+
+TEXT = TextSizes(0.01, 0.02, 0.03, aspect=1.0)
+
+
+def sizes(*typed: str, text: TextSizes | None = TEXT, memory: int | None = None) -> tuple[str, Any, list[str]]:
+    """Input size and crop after the choice, and the lines about it."""
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *typed)
+    lines = choose_sizes(cfg, typed, text, memory, True, Display(quiet=True))
+    return f"{cfg.input_size.height}x{cfg.input_size.width}", cfg.augment.crop_size, lines
+
+
+def test_sizes_follow_the_text_unless_they_are_typed():
+    assert sizes()[:2] == ("1216x1216", "416x416")  # 12 px of 0.01
+    typed, crop, lines = sizes("input_size=640x640", "augment.crop_size=320x320")
+    assert (typed, crop) == ("640x640", "320x320")
+    assert all("from the command line; the rules suggest" in line for line in lines) and "1216x1216" in lines[0]
+    assert sizes("input_size.height=640")[0] == "640x800"
+    assert sizes("decode.resize=stretch")[0] == "800x800"
+    assert sizes("augment=none")[:2] == ("1216x1216", None)  # no crops
+    assert sizes(text=None) == ("800x800", "416x416", [])  # rendered scenes
+
+
+def test_a_batch_that_does_not_fit_is_divided():
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled")
+    lines = choose_sizes(cfg, [], TEXT, 4 * 2**30, True, Display(quiet=True))
+    assert (cfg.train.batch_size, cfg.train.accumulate) == (4, 2) and "4.0 GiB" in lines[-1]
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", "train.batch_size=16")
+    lines = choose_sizes(cfg, ["train.batch_size=16"], TEXT, 4 * 2**30, True, Display(quiet=True))
+    assert (cfg.train.batch_size, cfg.train.accumulate) == (16, 1)
 
 
 @pytest.mark.slow
@@ -219,9 +271,10 @@ def test_a_run_with_chosen_values_equals_one_with_the_same_overrides(words, near
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/chosen") == 0
     assert near == [0.0]
     out = capsys.readouterr().out
-    assert f"optimizer.lr=0.004: {FEW}\n" in out
+    assert "optimizer.lr=0.001: " in out
     assert f"train.freeze=stem: {FEW}: keep" in out and f"train.freeze_statistics=true: {FEW}: too few" in out
-    values = ("train.auto_hparams=false", "optimizer.lr=0.004", "train.freeze=stem", "train.freeze_statistics=true")
+    values = ("train.auto_hparams=false", "optimizer.lr=0.001", "train.freeze=stem", "train.freeze_statistics=true")
+    values += ("train.val_every=15", "decode.box_thresh=0.5")
     assert train(monkeypatch, *words, *values, "train.epochs=2", f"run_dir={tmp_path}/typed") == 0
     assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
     one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))
@@ -256,28 +309,35 @@ def test_a_resume_keeps_the_chosen_values_and_the_start(words, near, tmp_path, m
     out = capsys.readouterr().out
     assert len(near) == 3 and "starting weights on" not in out and "fewer than 500" not in out
     assert out.count("resumed at epoch 2, step ") == 2 and " tensors from " in out and "resume: " not in out
-    assert out.count("hmean 0.500 (starting weights) → 0.000 (epoch 1); no epoch was better") == 2
+    assert out.count("hmean 0.500 (starting weights) → 0.000 (epoch 2); no epoch was better") == 2
     whole = load_checkpoint(tmp_path / "whole/checkpoints/last.pt")
     for name in ("again", "same_words"):
         content = load_checkpoint(tmp_path / name / "checkpoints/last.pt")
         assert content["about"]["start"] == whole["about"]["start"]
-        assert [OmegaConf.select(OmegaConf.create(content["config"]), key) for key in KEYS] == [0.004, 2, "stem", True]
+        assert [OmegaConf.select(OmegaConf.create(content["config"]), key) for key in KEYS] == [
+            0.001,
+            2,
+            15,
+            "stem",
+            True,
+        ]
         assert content["step"] == whole["step"] == 4
         assert all(torch.equal(content["model"][key], whole["model"][key]) for key in whole["model"])
 
 
 @pytest.mark.slow
-def test_other_optimizers_keep_their_rate(words, near, tmp_path, monkeypatch, capsys):
-    assert train(monkeypatch, *words, "optimizer=adamw", "train={epochs: 1}", f"run_dir={tmp_path}/run") == 0
+def test_sgd_has_the_rates_of_the_article(words, near, tmp_path, monkeypatch, capsys):
+    typed = ("optimizer=sgd", "scheduler=cosine", "train={epochs: 1}")
+    assert train(monkeypatch, *words, *typed, f"run_dir={tmp_path}/run") == 0
     out = capsys.readouterr().out
-    assert "optimizer.lr=0.001: unchanged" in out
-    assert "train.epochs=1: from the command line; the rules suggest 15: " in out
-    assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["config"]["optimizer"]["lr"] == 0.001
+    assert f"optimizer.lr=0.004: {FEW}\n" in out
+    assert "train.epochs=1: from the command line; the rules suggest 200: " in out
+    assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["config"]["optimizer"]["lr"] == 0.004
 
 
 @pytest.mark.slow
 def test_the_peak_of_onecycle_follows_the_rate(words, near, tmp_path, monkeypatch):
-    assert train(monkeypatch, *words, "scheduler=onecycle", "train.epochs=1", f"run_dir={tmp_path}/run") == 0
+    assert train(monkeypatch, *words, "optimizer=sgd", "train.epochs=1", f"run_dir={tmp_path}/run") == 0
     config = OmegaConf.load(tmp_path / "run/config.yaml")
     assert (config.optimizer.lr, config.scheduler.max_lr) == (0.004, 0.004)
 
@@ -287,21 +347,23 @@ def test_rendered_scenes_have_clean_labels(words, near, tmp_path, monkeypatch, c
     synthetic = [word for word in words if not word.startswith("data")]
     sizes = ("data.train_size=600", "data.val_size=2", "train.epochs=1", "train.batch_size=600", "train.preview=false")
     monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)  # the choice is enough
-    assert train(monkeypatch, *synthetic, *sizes, f"run_dir={tmp_path}/run") == 0
+    typed = ("optimizer=sgd", "scheduler=cosine")
+    assert train(monkeypatch, *synthetic, *sizes, *typed, f"run_dir={tmp_path}/run") == 0
     assert "optimizer.lr=0.007: 600 images are neither few nor more than 5000\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_notes_are_about_the_chosen_values(words, near, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)
-    assert train(monkeypatch, *words, "scheduler.T_max=20", f"run_dir={tmp_path}/run") == 0
-    assert "note: the cosine is cut off: scheduler.T_max=20, train.epochs=15\n" in capsys.readouterr().out
+    assert train(monkeypatch, *words, "scheduler=cosine", "scheduler.T_max=250", f"run_dir={tmp_path}/run") == 0
+    assert "note: the cosine is cut off: scheduler.T_max=250, train.epochs=200\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_overrides_that_contradict_chosen_values_are_refused(words, near, tmp_path, monkeypatch, capsys):
-    assert train(monkeypatch, *words, "scheduler.warmup_epochs=15", f"run_dir={tmp_path}/run") == 2
-    assert "scheduler.warmup_epochs=15 takes up all of train.epochs=15" in capsys.readouterr().err
+    typed = ("optimizer=sgd", "scheduler=cosine", "scheduler.eta_min=0.005")  # below 0.007, above the chosen 0.004
+    assert train(monkeypatch, *words, *typed, f"run_dir={tmp_path}/run") == 2
+    assert "scheduler.eta_min=0.005 is above optimizer.lr=0.004" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -320,7 +382,7 @@ def test_a_fault_during_the_measurement_is_one_line(words, tmp_path, monkeypatch
     def full(*_: Any) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr("resnet18_ocrdet.commands.auto_hparams.evaluate", full)
+    monkeypatch.setattr("resnet18_ocrdet.commands.auto_measure.evaluate", full)
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 2
     told = "out of memory with train.batch_size=2 at 64x64 (another 2 GiB was requested): train.batch_size=1"
     assert told in capsys.readouterr().err
@@ -356,6 +418,6 @@ def test_two_processes_choose_the_same_and_one_prints(words, tmp_path):
     data = ("data.train_size=8", "data.val_size=4", "train.epochs=1", "run_dir=run")
     done = subprocess.run([*torchrun, *plain, *data], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("optimizer.lr=0.003: 8 images are fewer than 500; hmean 0.000") == 1
+    assert done.stdout.count("train.freeze=null: 8 images are fewer than 500, but hmean 0.000") == 1
     assert done.stdout.count("starting weights on 4 validation images: ") == 1
     assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["world"] == 2

@@ -1,7 +1,6 @@
 """Advice for a data set: settings that follow from its measurements, each with its reason.
 
-Learning rates and image counts: see `train.lr_rules`. The minimum text height is that of the targets; the memory model
-is measured.
+The rules are those of experiment=finetune: `train.lr_rules`, `train.size_rules` and `train.memory_model`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from typing import Literal, NamedTuple
 
 from ..structures import Resize
 from ..train.lr_rules import DEFAULT_LR, FEW_IMAGES, MANY_IMAGES, TrainingSet, learning_rate
-from .images import STRIDE
+from ..train.memory_model import BASE_BYTES, MEMORY_FRACTION, fits, largest_batch, step_bytes
+from ..train.size_rules import MAX_SIDE, sides, wanted_scale
+from ..train.step_rules import epochs_for
 
 TYPICAL_STEPS = 3000  # 30 epochs of 800 images in batches of 8
 MAX_EPOCHS = 300
@@ -19,13 +20,7 @@ DROPS = 3  # StepLR drops at the ends of so many parts of a run
 STRONG_ZOOM = 8.0  # scale_max / scale_min from which augmentation is strong; the default has 6
 
 SMALL_TEXT = 0.05  # this fraction of the text may be too small
-MAX_SIDE = 2048  # px
 MIN_BATCH = 4  # images, for useful batch-norm statistics
-BASE_BYTES = 0.8 * 2**30  # of a training process before its first batch: libraries, weights, momentum
-# Bytes of a training step per pixel and image: peak memory of the process minus its memory before the first batch, in
-# float32 on a CPU. resnet18: 1,741 to 1,890 at 320² and 512² with batches of 2 and 4; bfloat16 takes 0.6 of it.
-PIXEL_BYTES = {"resnet18": 1900, "resnet34": 2050, "resnet50": 3550}
-MEMORY_FRACTION = 0.8  # of the free memory may be used; loader processes and the system need the rest
 
 
 LARGER = ("resnet34", "resnet50")  # than resnet18, which the rates are for
@@ -39,7 +34,8 @@ class AdviceInput(NamedTuple):
     care: int = 0  # regions that are not don't-care
     usable: int = 0  # care regions that can be trained on at this input size
     bad_images: int = 0  # broken, of one color, low contrast or blurred
-    text_height: float = 0.0  # px after the resize: SMALL_TEXT of the text is smaller; 0 without text
+    text_height: float = 0.0  # px after the resize, the LOW quantile of `data.text_sizes`; 0 without text
+    text_median: float = math.inf  # px after the resize
     small_text: float = 0.0  # 0..1: fraction of the text below min_text_size after the resize
     height: int = 736  # px, input_size
     width: int = 1280
@@ -84,11 +80,6 @@ def advise(case: AdviceInput) -> list[Advice]:
     return [advice for advice in (_rate(case), schedule, epochs, size, batch) if advice]
 
 
-def step_bytes(backbone: str, height: int, width: int, batch_size: int) -> float:
-    """Memory of a training on a CPU, without its loader processes."""
-    return BASE_BYTES + PIXEL_BYTES.get(backbone, max(PIXEL_BYTES.values())) * height * width * batch_size
-
-
 def _rate(case: AdviceInput) -> Advice:
     what = "learning rate"
     if case.optimizer != "sgd":
@@ -126,7 +117,7 @@ def _epochs(case: AdviceInput) -> Advice | None:
     planned = steps * case.epochs
     if planned >= TYPICAL_STEPS / 2 or case.epochs >= MAX_EPOCHS:
         return None
-    epochs = min(MAX_EPOCHS, math.ceil(TYPICAL_STEPS / steps / 10) * 10)
+    epochs = min(MAX_EPOCHS, math.ceil(epochs_for(TYPICAL_STEPS, steps) / 10) * 10)
     if epochs <= case.epochs:
         return None
     override = f"train.epochs={epochs}"
@@ -138,27 +129,21 @@ def _epochs(case: AdviceInput) -> Advice | None:
 
 
 def _input_size(case: AdviceInput) -> Advice | None:
-    """The smallest size of this aspect ratio at which nearly all text is high enough, within memory."""
+    """The size of this aspect ratio at which the text is as high as `wanted_scale` asks, within memory."""
     if case.small_text <= SMALL_TEXT or case.text_height <= 0:
         return None
-    wanted = case.min_text_size / case.text_height
+    wanted = wanted_scale(case.text_height, case.text_median)
     cap = min(MAX_SIDE / max(case.height, case.width), _memory_scale(case))
     scale = min(wanted, cap)
-    height, width = (min(side, MAX_SIDE) for side in _sides(case, scale, up=scale == wanted))
+    height, width = (min(side, MAX_SIDE) for side in sides(case.height * scale, case.width * scale, up=scale == wanted))
     if height * width <= case.height * case.width:
         return None
     reason = f"{case.small_text:.0%} of the text is below {case.min_text_size:g} px at {case.height}x{case.width}"
     if scale < wanted:
-        sides = _sides(case, wanted, up=True)
+        whole = sides(case.height * wanted, case.width * wanted)
         limit = "memory" if _memory_scale(case) <= MAX_SIDE / max(case.height, case.width) else f"{MAX_SIDE} px"
-        reason += f"; all but {SMALL_TEXT:.0%} of it would need {sides[0]}x{sides[1]}, limited by {limit}"
+        reason += f"; it would be readable at {whole[0]}x{whole[1]}, limited by {limit}"
     return Advice("input size", reason, f"input_size={height}x{width}")
-
-
-def _sides(case: AdviceInput, scale: float, up: bool) -> list[int]:
-    """Height and width times `scale`, rounded up or down to multiples of the stride."""
-    strides = [case.height * scale / STRIDE, case.width * scale / STRIDE]
-    return [(math.ceil(side - 1e-9) if up else max(1, math.floor(side))) * STRIDE for side in strides]
 
 
 def _memory_scale(case: AdviceInput) -> float:
@@ -177,15 +162,15 @@ def _batch_size(case: AdviceInput, size: Advice | None) -> Advice | None:
         height, width = (int(side) for side in size.override.partition("=")[2].split("x"))
     if case.memory is None:
         return None
-    needed = step_bytes(case.backbone, height, width, case.batch_size)
-    if needed <= case.memory * MEMORY_FRACTION:
+    if fits(case.backbone, height, width, case.batch_size, case.memory):
         return None
-    one = step_bytes(case.backbone, height, width, 1) - BASE_BYTES
-    fits = int((case.memory * MEMORY_FRACTION - BASE_BYTES) // one)
+    needed, batch = (
+        step_bytes(case.backbone, height, width, case.batch_size),
+        largest_batch(case.backbone, height, width, case.memory),
+    )
     gib = f"{needed / 2**30:.1f} GiB at {height}x{width}, {case.memory / 2**30:.1f} GiB are free"
-    if fits < 1:
+    if not batch:
         return Advice("memory", f"a batch of {case.batch_size} needs about {gib}: not even one image fits", "")
-    batch = 2 ** int(math.log2(fits))
     parts = case.batch_size * case.accumulate // batch
     override = f"train.batch_size={batch}" + (f" train.accumulate={parts}" if parts > 1 else "")
     return Advice("batch size", f"a batch of {case.batch_size} needs about {gib}", override)

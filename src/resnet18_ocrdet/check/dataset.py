@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,8 @@ import numpy as np
 from ..data.load_annotations import Reading
 from ..data.splits import VAL_FRACTION
 from ..data.targets import TargetMaker
-from .advice import SMALL_TEXT, Advice, AdviceInput
+from ..data.text_sizes import LOW
+from .advice import Advice, AdviceInput
 from .image_stats import ImageStats, measure_images
 from .images import check_images, is_bad
 from .label_audit import LabelAudit
@@ -72,7 +74,8 @@ def advice_input(result: CheckResult, planned: AdviceInput) -> AdviceInput:
         usable=stats.usable,
         dont_care=stats.dont_care,
         bad_images=sum(is_bad(record, image) for record, image in zip(records, images, strict=True)),
-        text_height=float(np.quantile(heights, SMALL_TEXT)) if len(heights) else 0.0,
+        text_height=float(np.quantile(heights, LOW)) if len(heights) else 0.0,
+        text_median=float(np.median(heights)) if len(heights) else math.inf,
         small_text=float((heights < result.min_text_size).mean()) if len(heights) else 0.0,
         height=result.height,
         width=result.width,

@@ -1,58 +1,35 @@
-"""train.auto_hparams: set learning rate, epochs and freezing from the starting weights and the data."""
+"""train.auto_hparams: set sizes, rate, epochs and freezing from the starting weights and the data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
 from ..config.check import check_run
 from ..config.override_grammar import typed_keys
-from ..data.loader import EvalLoader
-from ..data.region_counts import RegionCounts
-from ..errors import UserError
-from ..evaluation.evaluator import Decode, evaluate
-from ..evaluation.metrics import score_text
+from ..data.text_sizes import TextSizes
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
-from ..model.loss import Criterion
-from ..runtime.console import Display, duration
-from ..runtime.device import Compute
-from ..runtime.messages import as_typed, count
-from ..train.lr_rules import KEYS, TrainingSet, choose_hparams
+from ..runtime.console import Display
+from ..runtime.messages import as_typed
+from ..train.lr_rules import KEYS, Choice, OptimizerName, Start, TrainingSet, choose_hparams
+from ..train.memory_model import MEMORY_FRACTION, fits, largest_batch
+from ..train.size_rules import choose_crop, choose_input_size
+from ..train.step_rules import Pace
 from .cross_checks import check_settings
-from .train_faults import explain
 
 PEAK = "scheduler.max_lr"  # of scheduler=onecycle: follows optimizer.lr
 # decode settings that belong to the weights
 THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio", "decode.unclip")
-
-
-def measure(
-    net: nn.Module,
-    loader: EvalLoader,
-    criterion: Criterion,
-    decode: Decode,
-    compute: Compute,
-    cfg: DictConfig,
-    display: Display,
-) -> float | None:
-    """Evaluate the starting weights on the validation images of all processes, print the score and return the hmean.
-
-    Raises UserError for faults of the machine or the data."""
-    try:
-        with display.progress("starting weights", loader.images) as advance:
-            result = evaluate(net, loader, criterion, decode, compute, lambda batch, *_: advance(len(batch.names)))
-    except (RuntimeError, OSError, MemoryError) as error:
-        if (reason := explain(error, cfg, compute.world)) is None:
-            raise
-        raise UserError(reason) from None
-    scores = score_text(result.score._asdict(), ("hmean", "precision", "recall"), digits=3)
-    images = count(len(result.samples), "validation image")
-    display.line(f"starting weights on {images}: {scores}  {duration(result.seconds)}")
-    return result.score.hmean
+# A network that was trained for a few hundred steps is less sure than one whose thresholds were calibrated: measured,
+# docs/results.md, section Fine-tuning. The run ends with a calibration.
+TRAINED = {"decode.bin_thresh": 0.3, "decode.box_thresh": 0.5}
+CALIBRATED = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio")
+SIZES = ("input_size.height", "input_size.width", "augment.crop_size", "train.batch_size", "train.accumulate")
+OPTIMIZERS: dict[str, OptimizerName] = {"torch.optim.SGD": "sgd", "torch.optim.AdamW": "adamw"}
+CHOSEN = (*KEYS, PEAK, *THRESHOLDS, *SIZES, "train.calibrate")
 
 
 def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> None:
@@ -67,43 +44,93 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
             taken.append(f"{key}={as_typed(value)}")
     if taken:
         display.line(f"{' '.join(taken)}: from the starting weights")
-    made, now = (f"{size['height']}x{size['width']}" for size in (contract, cfg.input_size))
-    if made != now:
-        larger = contract["height"] * contract["width"] > cfg.input_size.height * cfg.input_size.width
-        hint = f"; input_size={made} keeps that size, which is better for small text" if larger else ""
-        display.line(f"note: validation and detection use {now}, the starting weights {made}{hint}")
 
 
-def training_set(images: int, labels: RegionCounts | None) -> TrainingSet:
-    """The input of the rules. labels: None for rendered scenes, which are clean."""
-    if labels is None or not labels.regions:
-        return TrainingSet(images)
-    care = labels.regions - labels.dont_care
-    usable = labels.usable / care if care else 0.0
-    return TrainingSet(images, usable, labels.dont_care / labels.regions)
+def choose_sizes(
+    cfg: DictConfig, typed: Sequence[str], text: TextSizes | None, memory: int | None, quick: bool, display: Display
+) -> list[str]:
+    """Set input size, crop and batch in `cfg`, and print one line for each. Returns these lines.
+
+    typed: overrides; keys that they set do not change. text: of the training images; None changes nothing.
+    memory: bytes that are free, if known. quick: see `choose_crop`. Raises UserError."""
+    if text is None:
+        return []
+    names, size = typed_keys(typed), cfg.input_size
+    room = None if memory is None else int(memory * MEMORY_FRACTION)
+    height, width, why = choose_input_size(text, cfg.train.batch_size, room)
+    now, wanted = f"{size.height}x{size.width}", f"{height}x{width}"
+    if names & {"input_size", "input_size.height", "input_size.width"}:
+        lines = [f"input_size={now}: from the command line; the rules suggest {wanted}: {why}"]
+    elif cfg.decode.resize != "keep":
+        lines = [f"input_size={now}: unchanged, the rule is for decode.resize=keep"]
+    else:
+        size.height, size.width = height, width
+        lines = [f"input_size={wanted}: {why}"]
+    if cfg.augment.crop:
+        crop, why = choose_crop(text, size.height, size.width, quick)
+        lines += _set(cfg, names, [Choice("augment.crop_size", f"{crop}x{crop}", why)])
+    lines += _fitting_batch(cfg, names, memory)
+    display.lines(lines)
+    check_settings(check_run(cfg, "train"), "train")
+    return lines
+
+
+def _fitting_batch(cfg: DictConfig, names: set[str], memory: int | None) -> list[str]:
+    """Make the batch smaller if it does not fit; gradients of several are then added up."""
+    size = cfg.augment.crop_size if cfg.augment.crop else None
+    height, width = map(int, size.split("x")) if size else (cfg.input_size.height, cfg.input_size.width)
+    images = cfg.train.batch_size
+    if "train.batch_size" in names or memory is None or fits(cfg.model.backbone, height, width, images, memory):
+        return []
+    batch = max(largest_batch(cfg.model.backbone, height, width, memory), 1)
+    why = f"{images} images of {height}x{width} do not fit into {memory / 2**30:.1f} GiB"
+    parts = max(cfg.train.accumulate * images // batch, 1)
+    return _set(cfg, names, [Choice("train.batch_size", batch, why), Choice("train.accumulate", parts, why)])
 
 
 def choose_values(
-    cfg: DictConfig, typed: Sequence[str], data: TrainingSet, hmean: float | None, display: Display
-) -> dict[str, Any]:
-    """Set the chosen values in `cfg` and print one line for each. typed: overrides; keys that they set do not change.
+    cfg: DictConfig, typed: Sequence[str], data: TrainingSet, start: Start, pace: Pace, display: Display
+) -> list[str]:
+    """Set the other values in `cfg` and print one line for each. typed: overrides; keys that they set do not change.
 
-    Returns what the run records. Raises UserError if an override contradicts a chosen value."""
-    names, lines = typed_keys(typed), []
-    for key, value, reason in choose_hparams(data, hmean):
-        now = OmegaConf.select(cfg, key)
+    Returns these lines. Raises UserError if an override contradicts a chosen value."""
+    names, optimizer = typed_keys(typed), OPTIMIZERS.get(cfg.optimizer._target_, "other")
+    lines = []
+    if optimizer == "other":
+        lines.append(f"optimizer.lr={as_typed(cfg.optimizer.lr)}: unchanged, the rules know SGD and AdamW only")
+    lines += _set(cfg, names, choose_hparams(data, start, pace, optimizer))
+    if "max_lr" in cfg.scheduler and PEAK not in names:
+        cfg.scheduler.max_lr = cfg.optimizer.lr
+    lines += _thresholds(cfg, names)
+    display.lines(lines)
+    check_settings(check_run(cfg, "train"), "train")
+    return lines
+
+
+def _thresholds(cfg: DictConfig, names: set[str]) -> list[str]:
+    """Thresholds for the validations of the run; the last step chooses others, unless some were typed."""
+    if not cfg.train.calibrate:
+        return []
+    if typed := [key for key in CALIBRATED if key in names]:
+        cfg.train.calibrate = False
+        return [f"train.calibrate=false: {typed[0]} is from the command line"]
+    for key, value in TRAINED.items():
+        OmegaConf.update(cfg, key, value)
+    values = " ".join(f"{key}={as_typed(value)}" for key, value in TRAINED.items())
+    return [f"{values}: until the end, when the best thresholds are chosen on the validation images"]
+
+
+def _set(cfg: DictConfig, names: set[str], choices: Iterable[Choice]) -> list[str]:
+    """Set what is not typed. Returns a line for each choice."""
+    lines = []
+    for key, value, reason in choices:
         if key in names:
-            lines.append(f"{key}={as_typed(now)}: from the command line; the rules suggest {as_typed(value)}: {reason}")
-        elif key == "optimizer.lr" and "betas" in cfg.optimizer:
-            lines.append(f"{key}={as_typed(now)}: unchanged, the rules apply to optimizer=sgd only")
+            now = as_typed(OmegaConf.select(cfg, key))
+            lines.append(f"{key}={now}: from the command line; the rules suggest {as_typed(value)}: {reason}")
         else:
             OmegaConf.update(cfg, key, value)
             lines.append(f"{key}={as_typed(value)}: {reason}")
-    if "max_lr" in cfg.scheduler and PEAK not in names:
-        cfg.scheduler.max_lr = cfg.optimizer.lr
-    display.lines(lines)
-    check_settings(check_run(cfg, "train"), "train")
-    return {"hmean": hmean, "weights": str(cfg.init.weights), "chosen": lines}
+    return lines
 
 
 def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
@@ -113,7 +140,9 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
     if not (after.train.auto_hparams and OmegaConf.select(before, "train.auto_hparams")):
         return
     names = typed_keys(typed)
-    for key in (*KEYS, PEAK, *THRESHOLDS):
+    if "input_size" in names:
+        names |= {"input_size.height", "input_size.width"}
+    for key in CHOSEN:
         section, name = key.split(".")
         if key not in names and name in after[section] and name in before[section]:
             after[section][name] = before[section][name]

@@ -16,7 +16,6 @@ from ..runtime.atomic_write import remove_leftovers
 from ..runtime.distributed import World
 from ..runtime.lock import locked, run_lock
 from ..runtime.run_folder import RunFolder
-from .eval_records import EvalSplit
 
 FEW_IMAGES = 50  # to choose thresholds on: they determine hmean to about 0.06
 
@@ -37,17 +36,20 @@ def checkpoint_locked(path: Path, world: World) -> Iterator[None]:
         yield
 
 
-def write_best(sweep: ThresholdSweep, content: Checkpoint, path: Path, split: EvalSplit) -> dict[str, Any] | None:
+def write_best(
+    sweep: ThresholdSweep, content: Checkpoint, path: Path, split: str, images: int
+) -> dict[str, Any] | None:
     """Write the best thresholds into `path`, or the file that it links to. Returns the summary stored with them.
 
+    split, images: name and size of what they were chosen on.
     None, and nothing is written, if no thresholds find a region. Raises UserError."""
     hmeans, before = sweep.hmeans(), sweep.current
     best = best_of(hmeans, before)
     if not hmeans[best]:
         return None
     summary = {
-        "split": split.name,
-        "images": len(split.source),
+        "split": split,
+        "images": images,
         "combinations": len(hmeans),
         "before": {**before._asdict(), "hmean": hmeans[before]},
         "after": {**best._asdict(), "hmean": hmeans[best]},

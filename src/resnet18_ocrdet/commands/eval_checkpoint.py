@@ -114,10 +114,7 @@ class CheckpointScorer:
                 if not torch.isfinite(maps.prob_map).all():
                     raise UserError(f"{self.name}: its probability map holds NaN: the weights cannot be used")
                 if sweep is not None:
-                    prob_maps = maps.prob_map[:, 0].cpu().numpy()
-                    parts = (prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names)
-                    for image in zip(*parts, strict=True):
-                        sweep.add(*image)
+                    sweep.add_batch(batch, maps)
                 advance(len(batch.names))
 
             try:
@@ -140,7 +137,7 @@ class CheckpointScorer:
         about = self._about(result, precision) if world.first else {}
         if sweep is not None:
             assert self.model.checkpoint is not None  # an exported file cannot be calibrated
-            about["calibration"] = write_best(sweep, self.model.checkpoint, self.path, self.split)
+            about["calibration"] = write_best(sweep, self.model.checkpoint, self.path, self.split.name, len(source))
         return EvalResult(result.metric, result.samples, f"{self.line}, {precision}", about)
 
     def _loader(self, device: torch.device, display: Display, world: World) -> EvalLoader:

@@ -139,8 +139,8 @@ def _show(hydra: Any, request: Request, words: list[str], cfg: DictConfig, resum
         print("settings that are not typed come from the resumed run's config.yaml, not from here", file=sys.stderr)
     if request.command == "train" and cfg.train.auto_hparams:
         print(
-            "train.auto_hparams: rate, epochs and freezing are chosen, and the thresholds taken from the starting "
-            "weights, when the run begins; what is typed stays",
+            "train.auto_hparams: sizes, rate, epochs and freezing are chosen when the run begins, and thresholds when "
+            "it ends; what is typed stays",
             file=sys.stderr,
         )
     if request.cfg:

@@ -35,6 +35,7 @@ from . import train_report
 from .checkpointer import Checkpointer, claim_checkpoint, claim_folder
 from .cross_checks import suspicions
 from .resume import resumed_config
+from .train_calibrate import calibrate_best
 from .train_faults import explain
 from .train_parts import Parts, assemble
 
@@ -106,6 +107,7 @@ class Training:
                 self.checkpointer.last()  # before the validation: if that fails, the steps are not lost
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
                 self._finish_epoch(self._validate() if due else None)
+            calibrated = calibrate_best(self.parts, self.folder.best) if self.cfg.train.calibrate else None
         except TrainingStopped as stop:
             return self._give_up(stop)
         except KeyboardInterrupt:
@@ -119,7 +121,7 @@ class Training:
             self.parts.val_loader.close()
         if self.world.first:
             seconds, start = time.perf_counter() - began, self.parts.about.get("start")
-            train_report.write_summary(self.folder, self.logger.records(), seconds, self.display, start)
+            train_report.write_summary(self.folder, self.logger.records(), seconds, self.display, start, calibrated)
         return 1 if self.checkpointer.failed else 0
 
     def _train_epoch(self, epoch: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from omegaconf import DictConfig
@@ -13,12 +15,15 @@ from torch import nn
 
 from .. import build
 from ..config.check import plain
+from ..data.cache import free_memory
 from ..data.datasets import EvalDataset, TrainDataset
 from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many_workers
 from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
 from ..data.splits import Splits, overlap
 from ..data.targets import TargetMaker
+from ..data.text_sizes import measure_text
 from ..errors import UserError
+from ..evaluation.calibration import Thresholds
 from ..inference.postprocess import Decoder
 from ..model.compiled import compile_network
 from ..model.contract import Contract
@@ -30,9 +35,14 @@ from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
 from ..train.engine import LossSums, TrainState
 from ..train.guard import Guard
+from ..train.lr_rules import TrainingSet
 from ..train.optim import ModelEma
 from ..train.schedule import Schedule
-from .auto_hparams import choose_values, measure, take_thresholds, training_set
+from .auto_hparams import choose_sizes, choose_values, take_thresholds
+from .auto_measure import measure_pace, measure_start, training_set
+
+if TYPE_CHECKING:  # torchvision takes a second to import: see build.py
+    from ..model.dbnet import DBNet
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ def assemble(
     splits = build.build_splits(cfg.data)
     display.lines(splits.notes)
     _check_images(splits, cfg, display)
+    if chosen is not None:
+        memory = world.from_first(free_memory) if device.type == "cpu" else None
+        lines = choose_sizes(cfg, chosen, measure_text(splits.train), memory, device.type == "cpu", display)
     contract = build.build_contract(cfg, compute.precision, splits.train)
     targets = build.build_target_maker(cfg.train)
     labels = _check_regions(splits, targets, cfg, contract, display)
@@ -89,23 +102,63 @@ def assemble(
     about: dict[str, Any] = provenance(device) | {"data": hashes}
     about |= {"initialised": initialised} if initialised else {}
     criterion: Criterion = build.instantiate(cfg.loss)
+    state_of = partial(_state, cfg, criterion, compute, initialised)
     if chosen is not None:
-        hmean = measure(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
-        about["start"] = choose_values(cfg, chosen, training_set(len(splits.train), labels), hmean, display)
+        data = training_set(len(splits.train), labels)
+        loaders = loader, val_loader
+        contract, start = _choose(cfg, chosen, data, net, state_of, loaders, contract, criterion, compute, display)
+        about["start"] = start | {"chosen": lines + start["chosen"]}
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
-    state = TrainState(
+    state = state_of(net, world.wrap(_network(net, loader, cfg, compute, display)))
+    schedule = build.build_schedule(cfg, loader.images_per_step)
+    return Parts(cfg, display, compute, contract, splits, state, loader, val_loader, schedule, criterion, about)
+
+
+def _choose(
+    cfg: DictConfig,
+    typed: Sequence[str],
+    data: TrainingSet,
+    net: DBNet,
+    state_of: Callable[[DBNet, nn.Module], TrainState],
+    loaders: tuple[TrainLoader, EvalLoader],
+    contract: Contract,
+    criterion: Criterion,
+    compute: Compute,
+    display: Display,
+) -> tuple[Contract, dict[str, Any]]:
+    """Measure, and set what train.auto_hparams chooses in `cfg`.
+
+    Returns the contract with the thresholds of the run, and what the run records. state_of: the state of a network
+    before its first step."""
+    loader, val_loader = loaders
+    start, seconds = measure_start(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
+    trial = copy.deepcopy(net)
+    pace = measure_pace(state_of(trial, trial), loader, seconds, criterion, compute, cfg)
+    lines = choose_values(cfg, typed, data, start, pace, display)
+    decode = {name: cfg.decode[name] for name in Thresholds._fields}
+    return replace(contract, **decode), {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
+
+
+def _state(
+    cfg: DictConfig,
+    criterion: Criterion,
+    compute: Compute,
+    initialised: Sequence[str],
+    net: DBNet,
+    network: nn.Module,
+) -> TrainState:
+    """The state before the first step. initialised: as of `BuiltModel`. network: `net` as the loop calls it."""
+    return TrainState(
         model=net,
-        network=world.wrap(_network(net, loader, cfg, compute, display)),
+        network=network,
         optimizer=build.build_optimizer(cfg, net, initialised),
-        scaler=gradient_scaler(device, compute.precision),
+        scaler=gradient_scaler(compute.device, compute.precision),
         mining=build.build_mining(cfg, criterion),
         guard=Guard(criterion.initial_loss, **plain(cfg.train.guard)),
         ema=None if cfg.train.ema is None else ModelEma(net, cfg.train.ema),
         sums=LossSums([0.0] * len(criterion.terms)),
     )
-    schedule = build.build_schedule(cfg, loader.images_per_step)
-    return Parts(cfg, display, compute, contract, splits, state, loader, val_loader, schedule, criterion, about)
 
 
 def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Compute, display: Display) -> nn.Module:

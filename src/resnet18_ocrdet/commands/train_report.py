@@ -140,11 +140,17 @@ def show_precision_recall(validation: Validation, logger: RunLogger, step: int, 
 
 
 def write_summary(
-    folder: RunFolder, records: Sequence[Record], seconds: float, display: Display, start: Record | None = None
+    folder: RunFolder,
+    records: Sequence[Record],
+    seconds: float,
+    display: Display,
+    start: Record | None = None,
+    calibrated: float | None = None,
 ) -> None:
     """Print the end of a run, and write it and the curves. A full disk is reported and does not end the run.
 
-    start: what `auto_hparams.choose_values` recorded of the starting weights, if it was used."""
+    start: what `auto_hparams.choose_values` recorded of the starting weights, if it was used. calibrated: hmean of
+    the best epoch with the thresholds that were chosen at the end."""
     kept = folder.best if folder.best.is_file() else folder.last
     try:
         curves = folder.curves if draw_curves(records, folder.curves) else f"not drawn: {INSTALL}"
@@ -157,7 +163,7 @@ def write_summary(
     lines = [
         f"done in {duration(seconds)}; best hmean "
         + ("none" if best is None else f"{best['hmean']:.4f} in epoch {best['epoch']}"),
-        *_gain(best, start),
+        *_gain(best, start, calibrated),
         *(warnings if skipped else []),
         f"curves:   {curves}",
         f"evaluate: ocrdet-eval checkpoint={kept}",
@@ -170,10 +176,11 @@ def write_summary(
         display.line(f"{folder.finished}: not written: {error.strerror or error}")
 
 
-def _gain(best: Record | None, start: Record | None) -> list[str]:
+def _gain(best: Record | None, start: Record | None, calibrated: float | None) -> list[str]:
     """Before and after, one line; none where one of them is not known."""
     if best is None or start is None or start["hmean"] is None:
         return []
-    line = f"hmean {start['hmean']:.3f} (starting weights) → {best['hmean']:.3f} (epoch {best['epoch']})"
-    worse = best["hmean"] <= start["hmean"] > 0
+    reached, how = (best["hmean"], "") if calibrated is None else (calibrated, ", with its best thresholds")
+    line = f"hmean {start['hmean']:.3f} (starting weights) → {reached:.3f} (epoch {best['epoch']}{how})"
+    worse = reached <= start["hmean"] > 0
     return [f"{line}; no epoch was better than the start: keep {start['weights']}" if worse else line]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.postprocess import Decoder, ProbMap
-from ..structures import Polygon, ResizeTransform
+from ..structures import Batch, Maps, Polygon, ResizeTransform
 from .metrics import IcdarMetric
 
 BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
@@ -41,6 +41,12 @@ class ThresholdSweep:
         self._decoder = decoder
         # matched, detections that count, care regions
         self._counts = np.zeros((len(self._bins), len(self._boxes), len(self._unclips), 3), np.int64)
+
+    def add_batch(self, batch: Batch, maps: Maps) -> None:
+        """Add the images of a batch with what a network predicts for them."""
+        prob_maps = maps.prob_map[:, 0].cpu().numpy()
+        for image in zip(prob_maps, batch.transforms, batch.polygons, batch.ignore, batch.names, strict=True):
+            self.add(*image)
 
     def add(
         self,

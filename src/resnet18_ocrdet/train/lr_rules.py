@@ -1,22 +1,28 @@
-"""Learning rate for a data set, for experiment=finetune and the advice of ocrdet-check; and what else finetune chooses.
+"""Learning rate for a data set, for experiment=finetune and the advice of ocrdet-check; and what is frozen.
 
-The rates and image counts are those of a community article on this detector (SGD, batch size 8): 0.007 is its best
+The rates and image counts for SGD are those of a community article on this detector (batch size 8): 0.007 is its best
 rate; "0.003 to 0.005, e.g. 0.004" for fewer than 500 images, poor labels or a large domain gap; 0.008 to 0.009 for more
 than 5000 clean images, strong augmentation or a larger backbone (its own training was unsteady at 0.009, so 0.008 is
 used here). The epochs are from the same article ("0.004 for 10-15 epochs" for few images, poor labels or a large domain
-gap). Freezing with few images is what users of PaddleOCR and docTR recommend (PaddleOCR#3429, docTR#1614). The article
-has no numbers for "poor", "clean", "large gap" and "good already"; those below are ours.
+gap); `step_rules` overrules them where they make too few steps. The rate for AdamW is its usual one, measured in
+docs/results.md, section Fine-tuning. Freezing with few images is what users of PaddleOCR and docTR recommend
+(PaddleOCR#3429, docTR#1614). The article has no numbers for "poor", "clean", "large gap" and "good already"; those
+below are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from .step_rules import Pace, choose_epochs, choose_val_every
 
 DEFAULT_LR = 0.007
 CAREFUL_LR = 0.004  # one reason for a lower rate
 LOWEST_LR = 0.003  # several reasons
 HIGH_LR = 0.008
+ADAMW_LR = 0.001
+ADAMW_GOOD_LR = 0.0005  # for weights that are good already, in about the proportion of the rates for SGD
 
 FEW_IMAGES = 500  # fewer than this
 MANY_IMAGES = 5000  # more than this
@@ -35,7 +41,8 @@ MOST_EPOCHS = 15
 LARGE_GAP = 0.4  # hmean below this: less than about half of what a ResNet-18 DBNet reaches where it was trained
 GOOD_ALREADY = 0.75  # hmean from this on: such detectors reach 0.75 to 0.83 on ICDAR2015
 
-KEYS = ("optimizer.lr", "train.epochs", "train.freeze", "train.freeze_statistics")
+KEYS = ("optimizer.lr", "train.epochs", "train.val_every", "train.freeze", "train.freeze_statistics")
+OptimizerName = Literal["sgd", "adamw", "other"]
 
 
 class TrainingSet(NamedTuple):
@@ -85,32 +92,46 @@ def learning_rate(data: TrainingSet, lower: Sequence[str] = (), higher: Sequence
     return DEFAULT_LR, f"{many}, but not clean: {shares}{bad}"
 
 
+class Start(NamedTuple):
+    """What the starting weights do on the validation images."""
+
+    hmean: float | None = None  # 0..1; None without text
+    other_units: str = ""  # the reason if the labels mark other units than the weights; see `label_units`
+
+    def gap(self) -> str:
+        """The reason if there is much to change, else empty."""
+        low = ""
+        if self.hmean is not None and self.hmean < LARGE_GAP:
+            low = f"hmean {self.hmean:.3f} of the starting weights is a large gap, below {LARGE_GAP:g}"
+        return "; ".join(filter(None, (low, self.other_units)))
+
+    def good(self) -> str:
+        """The reason if there is little to change, else empty."""
+        if self.hmean is None or self.hmean < GOOD_ALREADY or self.gap():
+            return ""
+        return f"hmean {self.hmean:.3f} of the starting weights is good already, {GOOD_ALREADY:g} or more"
+
+
 class Choice(NamedTuple):
-    """A value for one of KEYS, with its reason."""
+    """A value for a key, with its reason."""
 
     key: str
     value: float | int | str | bool | None
     reason: str
 
 
-def choose_hparams(data: TrainingSet, hmean: float | None) -> list[Choice]:
+def choose_hparams(data: TrainingSet, start: Start, pace: Pace, optimizer: OptimizerName = "sgd") -> list[Choice]:
     """One choice for each of KEYS, in their order, for a training that starts from a trained detector.
 
-    hmean: of the starting weights on the validation images; None if those have no text."""
-    few, poor, gap = data.few(), data.poor(), ""
-    if hmean is not None and hmean < LARGE_GAP:
-        gap = f"hmean {hmean:.3f} of the starting weights is a large gap, below {LARGE_GAP:g}"
-
-    rate, why_rate = learning_rate(data, lower=[gap])
-    if hmean is not None and hmean >= GOOD_ALREADY:
-        rate = LOWEST_LR
-        why_rate = f"hmean {hmean:.3f} of the starting weights is good already, {GOOD_ALREADY:g} or more"
-
-    epochs, why_epochs = DEFAULT_EPOCHS, f"{data.images} images and no large gap: enough"
+    optimizer: "other" gets no rate, and its list begins with the second of KEYS."""
+    few, poor, gap = data.few(), data.poor(), start.gap()
+    epochs, why_epochs = DEFAULT_EPOCHS, f"{data.images} images and no large gap"
     if few or gap:
         epochs, why_epochs = MOST_EPOCHS, few or gap
     elif poor:
         epochs, why_epochs = MORE_EPOCHS, poor
+    epochs, why_epochs = choose_epochs(epochs, why_epochs, pace)
+    val_every, why_val = choose_val_every(epochs, pace)
 
     frozen, why_stem = False, f"{data.images} images are enough to train every layer"
     if few and gap:
@@ -119,5 +140,16 @@ def choose_hparams(data: TrainingSet, hmean: float | None) -> list[Choice]:
         frozen, why_stem = True, f"{few}: keep the pretrained edges and colors"
     why_statistics = f"{few}: too few for new batch-norm statistics" if frozen else why_stem
 
-    values = (rate, epochs, "stem" if frozen else None, frozen)
-    return list(map(Choice, KEYS, values, (why_rate, why_epochs, why_stem, why_statistics)))
+    rate, why_rate = _rate(data, start, optimizer)
+    values = (rate, epochs, val_every, "stem" if frozen else None, frozen)
+    choices = list(map(Choice, KEYS, values, (why_rate, why_epochs, why_val, why_stem, why_statistics)))
+    return choices if optimizer != "other" else choices[1:]
+
+
+def _rate(data: TrainingSet, start: Start, optimizer: OptimizerName) -> tuple[float, str]:
+    if optimizer == "sgd":
+        rate, why = learning_rate(data, lower=[start.gap()])
+        return (LOWEST_LR, start.good()) if start.good() else (rate, why)
+    if start.good():
+        return ADAMW_GOOD_LR, start.good()
+    return ADAMW_LR, f"of AdamW, for {data.images} images; fewer than {FEW_IMAGES} do not lower it as they do with SGD"
