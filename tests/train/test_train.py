@@ -69,8 +69,9 @@ def test_plain_lines_without_a_terminal(tmp_path: Path, tiny_run: Path):
     )
 
 
-def test_preview_writes_a_picture_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert train(monkeypatch, *TINY, "train.preview=true", f"run_dir={tmp_path}/look") == 0
+@pytest.mark.parametrize("style", [(), ("data.style=varied", "data.documents=1")], ids=["plain", "documents"])
+def test_preview_writes_a_picture_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style):
+    assert train(monkeypatch, *TINY, *style, "train.preview=true", f"run_dir={tmp_path}/look") == 0
     assert {path.name for path in (tmp_path / "look").iterdir()} == {"preview.jpg", ".ocrdet-preview.files.jsonl"}
 
 

@@ -20,7 +20,7 @@ MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks
 
 
 def wrap(words: Sequence[str], width: int, font: Font, hyphens: bool = False) -> Iterator[list[str]]:
-    """Break words into lines of a width, px; with hyphens, also within long words.
+    """Break words into lines of a width, px; with hyphens, also within long words. Words that are wider are left out.
 
     A text without blanks is broken between any two characters."""
     space = metrics(font).space
@@ -39,6 +39,8 @@ def wrap(words: Sequence[str], width: int, font: Font, hyphens: bool = False) ->
             used += advance(last, font) + space
             continue
         wide = advance(word, font)
+        if wide > width:
+            continue
         if line and used + wide > width:
             first, word = _hyphenate(word, width - used, font) if hyphens else ("", word)
             yield [*line, first] if first else line

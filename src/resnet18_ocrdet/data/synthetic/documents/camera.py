@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....geometry.polygon import clip_to_image
-from ....structures import Image
+from ....structures import Image, Polygon
 from ...geometric import shift
 from ...photometric import blur, compress, draw_noise, draw_shading
 from ..background import crop_photo, draw_background, paint_background
@@ -166,17 +166,24 @@ def locate(words: list[Written], pose: Pose, size: tuple[int, int], kind: str) -
     low, high = quads.min(axis=1), quads.max(axis=1)
     inside = (low >= -0.5).all(axis=1) & (high <= (width - 0.5, height - 0.5)).all(axis=1)
     outside = (high <= 0).any(axis=1) | (low >= (width - 1, height - 1)).any(axis=1)
-    regions = []
+    regions, upright = [], pose.wave is None and np.array_equal(pose.matrix[:, :2], np.eye(3)[:, :2])
     for word, quad, is_inside, is_outside in zip(words, quads, inside.tolist(), outside.tolist(), strict=True):
         if is_outside:
             continue
         ignore = not word.legible
         if not is_inside:
-            pieces = clip_to_image(quad, height, width)
-            visible = cv2.contourArea(pieces[0]) if pieces else 0.0
-            if visible < MIN_PIECE_PX2:
+            cut = _cut(quad, height, width, upright)
+            visible = 0.0 if cut is None else cv2.contourArea(cut)
+            if cut is None or visible < MIN_PIECE_PX2:
                 continue
             ignore |= visible < MIN_VISIBLE * cv2.contourArea(quad)
-            quad = pieces[0]
+            quad = cut
         regions.append(Region(quad, ignore, word.text, float(word.box.height), kind))
     return regions
+
+
+def _cut(quad: Polygon, height: int, width: int, upright: bool) -> Polygon | None:
+    """The part of a quad in the image; of an upright one at a hundredth of the time."""
+    if upright:
+        return np.clip(quad, 0, np.array([width - 1, height - 1], np.float32))
+    return next(iter(clip_to_image(quad, height, width)), None)

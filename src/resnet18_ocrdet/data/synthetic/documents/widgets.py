@@ -6,7 +6,7 @@ from ..colour import Colour, draw_tint, tinted
 from . import labels, marks
 from .draft import Draft
 from .lettering import Font, metrics
-from .sheet import Box, length
+from .sheet import Box, fitting, length
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
@@ -36,6 +36,7 @@ def title_bar(draft: Draft, y: int) -> int:
     if draft.chance(0.5):
         marks.icon(draft, Box(x, y + height // 4, x + height // 2, y + height * 3 // 4), ink)
         x += draft.em(1.8)
+    words = fitting(words, draft.sheet.width - draft.em(7) - x, font)
     draft.sheet.write(words, x, middle(y, height, font), font, ink)
     for index in range(3):
         right = draft.sheet.width - draft.em(0.8 + 2 * index)
