@@ -16,8 +16,7 @@ from resnet18_ocrdet.data.synthetic.documents.blocks import paragraph, wrap
 from resnet18_ocrdet.data.synthetic.documents.draft import Draft
 from resnet18_ocrdet.data.synthetic.documents.lettering import Font, advance, metrics
 from resnet18_ocrdet.data.synthetic.documents.sheet import Box, Sheet
-from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, sort_typefaces
-from resnet18_ocrdet.data.synthetic.fonts import find_fonts
+from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, find_typefaces
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 
 SIDE = 256
@@ -26,7 +25,7 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 @pytest.fixture(scope="module")
 def typefaces():
-    return sort_typefaces(find_fonts(None))
+    return find_typefaces(None)
 
 
 @pytest.fixture(scope="module")

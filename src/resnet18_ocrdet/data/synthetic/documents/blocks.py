@@ -129,13 +129,13 @@ def bullets(draft: Draft, left: int, right: int, y: int, font: Font, most: int, 
     return y
 
 
-def figure(draft: Draft, box: Box, caption: Font | None = None) -> int:
-    """A picture, with a caption below it if a font is given."""
+def figure(draft: Draft, box: Box, bottom: int, caption: Font | None = None) -> int:
+    """A picture, and if a font is given a caption between it and the bottom."""
     marks.picture(draft, box)
     y = box.bottom
     if caption is not None:
         words = [draft.pick(("Figure", "Fig.", "Photo:", "Image")), *draft.words(draft.whole(3, 12))]
-        y = paragraph(draft, words, box.left, box.right, y + caption.size // 2, caption)
+        y = paragraph(draft, words, box.left, box.right, y + caption.size // 2, caption, bottom=bottom)
     return y
 
 

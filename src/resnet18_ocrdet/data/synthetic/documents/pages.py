@@ -145,7 +145,8 @@ def _fill_column(draft: Draft, column: Box, align: Align, leading: float, indent
             height = min(draft.em(draft.real(4, 12)), column.bottom - y)
             caption = draft.font(0.85) if draft.chance(0.7) else None
             if height > draft.em(4):
-                y = figure(draft, Box(column.left, y, column.right, y + height - draft.em(2)), caption) + draft.em(1)
+                box = column._replace(top=y, bottom=y + height - draft.em(2))
+                y = figure(draft, box, column.bottom, caption) + draft.em(1)
         elif part < 0.34 and column.bottom - y > draft.em(5):
             y = draw_listing(draft, column._replace(top=y)) + draft.em(1)
         elif part < 0.38 and column.bottom - y > draft.em(8):
@@ -210,7 +211,7 @@ def _article(draft: Draft, columns: list[Box], top: int, bottom: int, leading: f
         start = y
         if index == shown and bottom - y > draft.em(12):
             box = Box(column.left, y, column.right, y + draft.em(draft.real(5, 9)))
-            start = figure(draft, box, draft.font(0.9, draft.faces.italic)) + draft.em(0.5)
+            start = figure(draft, box, bottom, draft.font(0.9, draft.faces.italic)) + draft.em(0.5)
         words = draft.words(round((bottom - start) / max(1, draft.unit) * column.width / draft.em(2.6)))
         paragraph(
             draft,

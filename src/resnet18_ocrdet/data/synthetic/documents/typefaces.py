@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..fonts import BUILT_IN, Face, Fonts, Script
+from ..fonts import BUILT_IN, Face, Script, find_fonts
 from .lettering import Font, advance, put
+from .resemblance import resemblance, usual_shapes
 
 Family = tuple[Face, ...]
 
@@ -16,7 +19,8 @@ TEXT_STYLES = 3  # a family with so many styles is made for running text; handwr
 REGULAR, BOLD = 400, 700
 STYLE_WEIGHTS = {"thin": 100, "light": 300, "medium": 500, "semi": 600, "demi": 600, "bold": BOLD, "black": 900}
 SLANTED = ("italic", "oblique")
-UNUSABLE = ("keyboard", "initials")  # families whose letters are pictures
+LEAST_USUAL = 0.5  # resemblance of a face for running text: Fraktur has 0.4, small capitals 0.5, Garamond 0.7
+LEAST_READABLE = 0.4  # of a face for a few words: handwriting has 0.4 and more, outlines and pictures less
 TEST_SIZE = 40  # px per em, to compare advances
 SMALL_SIZE, FAINTEST = 14, 150  # a face whose strokes are fainter at this size, px per em and 0..255, is too thin
 
@@ -27,7 +31,7 @@ class Typefaces(NamedTuple):
     text: tuple[Family, ...]
     mono: tuple[Family, ...]  # letters of one width
     display: tuple[Family, ...]  # all others: handwriting, condensed, decorative
-    other: dict[Script, tuple[Family, ...]]  # of scripts without spaces
+    other: Mapping[Script, tuple[Family, ...]]  # of scripts without spaces
 
 
 class Faces(NamedTuple):
@@ -41,16 +45,25 @@ class Faces(NamedTuple):
     display: Face
 
 
-def sort_typefaces(fonts: Fonts) -> Typefaces:
-    """Sort the families of a catalogue by use; a use without a family gets those of the text."""
-    latin = list(_usable(fonts.families["latin"]))
+@lru_cache(maxsize=4)
+def find_typefaces(folder: Path | None) -> Typefaces:
+    """The families of a folder of fonts, or the built-in ones, by use; a use without a family gets those of the text.
+
+    UserError: as `find_fonts`."""
+    fonts = find_fonts(folder)
+    latin = _usable(fonts.families["latin"])
+    other: dict[Script, tuple[Family, ...]] = {}
+    for script in fonts.scripts:
+        if script != "latin":
+            other[script] = _usable(fonts.families[script])
     mono = [family for family in latin if _is_mono(family[0])]
     rest = [family for family in latin if family not in mono]
-    text = [family for family in rest if len(family) >= TEXT_STYLES]
-    display = [family for family in rest if family not in text]
-    text = text or rest or latin
-    other = {script: _usable(families) for script, families in fonts.families.items()}
-    del other["latin"]
+    text = [family for family in rest if len(family) >= TEXT_STYLES] or rest or list(latin)
+    usual = usual_shapes([regular(family) for family in text])
+    likeness = {family: resemblance(regular(family), usual) for family in latin}
+    text = [family for family in text if likeness[family] >= LEAST_USUAL] or text
+    mono = [family for family in mono if likeness[family] >= LEAST_USUAL and family[0].scripts == ("latin",)]
+    display = [family for family in rest if likeness[family] >= LEAST_READABLE and family not in text]
     return Typefaces(tuple(text), tuple(mono or text), tuple(display or text), other)
 
 
@@ -59,21 +72,21 @@ def choose_faces(rng: np.random.Generator, typefaces: Typefaces, script: Script)
     mono = _draw_family(rng, typefaces.mono)
     display = _draw_family(rng, typefaces.display)
     family = _draw_family(rng, typefaces.text if script == "latin" else typefaces.other[script])
-    upright = [face for face in family if not _is_slanted(face)] or list(family)
-    body, bold = _nearest(upright, REGULAR), _nearest(upright, BOLD)
-    italic = next((face for face in family if _is_slanted(face)), body)
     if script != "latin":
         mono = display = family
-    mono_upright = [face for face in mono if not _is_slanted(face)] or list(mono)
-    return Faces(
-        body, bold, italic, _nearest(mono_upright, REGULAR), _nearest(mono_upright, BOLD), _nearest(display, REGULAR)
-    )
+    italic = next((face for face in family if _is_slanted(face)), regular(family))
+    return Faces(regular(family), regular(family, BOLD), italic, regular(mono), regular(mono, BOLD), regular(display))
+
+
+def regular(family: Family, weight: int = REGULAR) -> Face:
+    """The upright face of a family whose weight is nearest to one of 100..900."""
+    upright = [face for face in family if not _is_slanted(face)]
+    return min(upright or family, key=lambda face: abs(_weight(face) - weight))
 
 
 def _usable(families: Sequence[Family]) -> tuple[Family, ...]:
     """Families without faces that are too thin for text."""
-    named = [family for family in families if not any(word in family[0].family.lower() for word in UNUSABLE)]
-    dark = (tuple(face for face in family if _darkness(face) >= FAINTEST) for family in named)
+    dark = (tuple(face for face in family if _darkness(face) >= FAINTEST) for family in families)
     return tuple(family for family in dark if family) or tuple(families)
 
 
@@ -96,11 +109,6 @@ def _is_mono(face: Face) -> bool:
 def _is_slanted(face: Face) -> bool:
     name = f"{face.family} {face.style}".lower()
     return any(word in name for word in SLANTED)
-
-
-def _nearest(faces: Iterable[Face], weight: int) -> Face:
-    """The face whose weight is nearest to a weight, 100..900."""
-    return min(faces, key=lambda face: abs(_weight(face) - weight))
 
 
 def _weight(face: Face) -> int:

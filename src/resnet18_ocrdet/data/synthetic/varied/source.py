@@ -12,7 +12,7 @@ from ....structures import Image, LazyPicture, Sample
 from ...file_names import file_chunks
 from ..corpus import read_corpus
 from ..documents.compose import draw_document
-from ..documents.typefaces import sort_typefaces
+from ..documents.typefaces import find_typefaces
 from ..files import PHOTO_SUFFIXES, find_files
 from ..fonts import find_fonts
 from ..region import Region
@@ -44,7 +44,7 @@ class VariedScenes:
         self._count, self._height, self._width = count, height, width
         self._seed, self._first, self._documents = seed, first, documents
         self._fonts, self._corpus = find_fonts(fonts), read_corpus(texts)
-        self._typefaces = sort_typefaces(self._fonts) if documents else None
+        self._typefaces = find_typefaces(fonts) if documents else None
         self._photos = find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
 
     def __len__(self) -> int:
