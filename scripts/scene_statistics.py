@@ -1,6 +1,6 @@
 """Statistics of varied scenes: the table of docs/synthetic.md.
 
-    python scripts/scene_statistics.py [--fonts FOLDER --texts FOLDER]
+    python scripts/scene_statistics.py [--fonts FOLDER --texts FOLDER] [--documents 1]
 
 Heights, contrasts and angles are those of care regions; shares are of regions, or of images where the name says so.
 """
@@ -66,10 +66,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=320, help="px (default: %(default)s)")
     parser.add_argument("--count", type=int, default=1000, help="scenes (default: %(default)s)")
+    parser.add_argument("--documents", type=float, default=0.0, help="share, as data.documents")
     for name in ("fonts", "texts"):
         parser.add_argument(f"--{name}", type=Path, help=f"folder, as data.{name}")
     args = parser.parse_args()
-    source = VariedScenes(args.count, args.side, args.side, 0, fonts=args.fonts, texts=args.texts)
+    folders = {"fonts": args.fonts, "texts": args.texts}
+    source = VariedScenes(args.count, args.side, args.side, 0, **folders, documents=args.documents)
     for name, value in measure([source.draw(index) for index in range(args.count)]).items():
         print(f"| {name} | {value:.3g} |")
 

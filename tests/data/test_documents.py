@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, fin
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 
 SIDE = 256
+STATED = (Path(__file__).parents[2] / "docs" / "synthetic.md").read_text(encoding="utf-8").split("\n## Documents\n")[1]
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -58,7 +60,7 @@ def overlaps(boxes: list[Box]) -> int:
 def test_boxes_hug_the_ink_and_do_not_overlap(typefaces, kind, monkeypatch):
     """The same document is drawn with and without ink: the difference touches each side of a box, within 2 px."""
     monkeypatch.setattr(marks, "stamp", lambda *_: None)  # its ink lies on the words
-    for number in range(4):
+    for number in range(2):
         drawn = draw(typefaces, kind, number)
         with monkeypatch.context() as patch:
             patch.setattr(sheet, "blend", lambda *_: None)
@@ -183,15 +185,44 @@ def test_words_at_the_border_are_cut_or_dont_care():
     assert most.polygon[:, 0].min() == 0 and abs(most.polygon[:, 0].max() - 29.5) < 1e-5
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    """The regions of 150 documents of docs/synthetic.md; nothing that costs time is done to their pixels."""
+    source = VariedScenes(150, 320, 320, seed=0, documents=1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "take", lambda rng, sheet, *_: sheet.image)
+        return [source.draw(index)[1] for index in range(150)]
+
+
 @opencv5
-def test_every_kind_is_drawn(typefaces, monkeypatch):
-    monkeypatch.setattr(compose, "take", lambda rng, sheet, *_: sheet.image)  # the words are enough
-    kinds = Counter()
-    for number in range(300):
-        _, regions = compose.draw_document(np.random.default_rng(number), 64, 64, typefaces, read_corpus(None))
-        kinds.update({region.kind for region in regions})
-    assert set(kinds) == {kind.name for kind in compose.KINDS}
+def test_the_statistics_are_those_of_the_page(drawn):
+    regions = [region for in_scene in drawn for region in in_scene]
+    care = [region for region in regions if not region.ignore]
+    found = {f"text height, {p} %": np.percentile([r.height for r in care], p) for p in (5, 25, 50, 75, 95)}
+    found |= {
+        "angle below 5°": np.mean([abs(region.angle) < 5 for region in care]),
+        "Chinese or Japanese": np.mean([max(region.text) > sheet.FIRST_CJK for region in regions]),
+        "with a digit": np.mean([any(map(str.isdigit, region.text)) for region in regions]),
+        "one character": np.mean([len(region.text) == 1 for region in regions]),
+        "don't-care": np.mean([region.ignore for region in regions]),
+        "regions per image, mean": np.mean([len(in_scene) for in_scene in drawn]),
+        "regions per image, 95 %": np.percentile([len(in_scene) for in_scene in drawn], 95),
+    }
+    rows = re.findall(r"^\| ([^|]+) \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", STATED, re.MULTILINE)
+    assert {name for name, *_ in rows} == set(found)
+    assert [name for name, low, high in rows if not float(low) <= found[name] <= float(high)] == []
+
+
+@opencv5
+def test_every_kind_is_drawn_as_often_as_the_page_says(drawn):
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) / ([\d.]+) / ([\d.]+) \|", STATED, re.MULTILINE)
+    assert [row[0] for row in rows] == [kind.name for kind in compose.KINDS]
+    for kind, (_, *shares) in zip(compose.KINDS, rows, strict=True):
+        clean = 1 - kind.scan - kind.photo
+        assert list(map(float, shares)) == pytest.approx([kind.share, clean, kind.scan, kind.photo])
     assert sum(kind.share for kind in compose.KINDS) == pytest.approx(1)
+    counts = Counter(in_scene[0].kind for in_scene in drawn if in_scene)
+    assert all(abs(counts[kind.name] / 150 - kind.share) < 0.08 and counts[kind.name] for kind in compose.KINDS)
 
 
 def test_the_share_of_documents_is_kept():

@@ -166,8 +166,10 @@ def locate(words: list[Written], pose: Pose, size: tuple[int, int], kind: str) -
     low, high = quads.min(axis=1), quads.max(axis=1)
     inside = (low >= -0.5).all(axis=1) & (high <= (width - 0.5, height - 0.5)).all(axis=1)
     outside = (high <= 0).any(axis=1) | (low >= (width - 1, height - 1)).any(axis=1)
+    angles = np.degrees(np.arctan2(*(quads[:, 1] - quads[:, 0]).T[::-1])).tolist()
     regions, upright = [], pose.wave is None and np.array_equal(pose.matrix[:, :2], np.eye(3)[:, :2])
-    for word, quad, is_inside, is_outside in zip(words, quads, inside.tolist(), outside.tolist(), strict=True):
+    rows = zip(words, quads, angles, inside.tolist(), outside.tolist(), strict=True)
+    for word, quad, angle, is_inside, is_outside in rows:
         if is_outside:
             continue
         ignore = not word.legible
@@ -178,7 +180,7 @@ def locate(words: list[Written], pose: Pose, size: tuple[int, int], kind: str) -
                 continue
             ignore |= visible < MIN_VISIBLE * cv2.contourArea(quad)
             quad = cut
-        regions.append(Region(quad, ignore, word.text, float(word.box.height), kind))
+        regions.append(Region(quad, ignore, word.text, float(word.box.height), kind, angle=angle))
     return regions
 
 
