@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
-from ..evaluation.calibration import Thresholds, ThresholdSweep
+from ..evaluation.calibration import COARSE, Thresholds, ThresholdSweep
 from ..evaluation.evaluator import evaluate
 from ..inference.postprocess import Decoder
 from ..model.checkpoint import load_checkpoint, load_weights, shipped_weights
@@ -28,7 +28,7 @@ def calibrate_best(parts: Parts, path: Path) -> float | None:
     content, net = load_checkpoint(path), copy.deepcopy(parts.state.model)
     load_weights(net, shipped_weights(content), path)
     decoder = Decoder.of(Contract.from_dict(content["contract"]))
-    sweep = ThresholdSweep(decoder)
+    sweep = ThresholdSweep(decoder, COARSE)
     with display.progress("thresholds", images) as advance:
 
         def watch(batch: Batch, maps: Maps, found: list[list[Detection]]) -> None:

@@ -21,6 +21,10 @@ BIN_THRESHES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 BOX_THRESHES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 UNCLIP_RATIOS = (1.3, 1.5, 1.7, 1.9, 2.1)
 
+# Fewer combinations, for the end of a training: few validation images do not tell neighbours apart. Boxes of long lines
+# grow further than those of words.
+COARSE = ((0.2, 0.3, 0.4, 0.5), (0.4, 0.5, 0.6, 0.7), (1.3, 1.5, 1.7, 1.9, 2.1, 2.4))
+
 
 class Thresholds(NamedTuple):
     """A combination, as in `decode.*`."""
@@ -33,11 +37,16 @@ class Thresholds(NamedTuple):
 class ThresholdSweep:
     """Scores every combination image by image and keeps counts only. The current combination is one of them."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        grid: tuple[Sequence[float], Sequence[float], Sequence[float]] = (BIN_THRESHES, BOX_THRESHES, UNCLIP_RATIOS),
+    ) -> None:
+        """grid: values of each threshold, in the order of `Thresholds`; the current ones are added."""
         self.current = Thresholds(decoder.bin_thresh, decoder.box_thresh, decoder.unclip_ratio)
-        self._bins = _with(BIN_THRESHES, decoder.bin_thresh)
-        self._boxes = _with(BOX_THRESHES, decoder.box_thresh)
-        self._unclips = _with(UNCLIP_RATIOS, decoder.unclip_ratio)
+        self._bins = _with(grid[0], decoder.bin_thresh)
+        self._boxes = _with(grid[1], decoder.box_thresh)
+        self._unclips = _with(grid[2], decoder.unclip_ratio)
         self._decoder = decoder
         # matched, detections that count, care regions
         self._counts = np.zeros((len(self._bins), len(self._boxes), len(self._unclips), 3), np.int64)
