@@ -38,6 +38,3 @@ def test_two_records_are_compared_place_by_place():
 def test_a_record_holds_nothing_of_one_machine_or_call():
     found = {"hmean": 0.8, "seconds": 3.1, "images": [{"image": "a.jpg", "modified_ns": 5}], "data": {"root": "/x"}}
     assert without(found, MOMENTARY) == {"hmean": 0.8, "images": [{"image": "a.jpg"}], "data": {}}
-    for path in (ROOT / "tests/golden/record").glob("*.json"):
-        value = json.loads(path.read_text())
-        assert without(value, MOMENTARY) == value, path.name

@@ -56,6 +56,15 @@ def test_more_corners_only_where_the_set_has_them():
     assert [len(each.polygon) for each in read(f"{QUAD},0.5,word", f"{QUAD},0.7,1,2,3")] == [4, 4]
 
 
+def test_a_polygon_among_many_quads_with_texts_takes_no_score_from_them():
+    polygon, quad = "30,0,50,0,100,0,100,20,50,20,30,20", f"{QUAD},0.75,word"
+    found = read(*[quad] * 150, f"{polygon},0.5,word", f"{QUAD},0.7,1,2,3")
+    assert [each.score for each in found] == [0.75] * 150 + [0.5, 0.7]
+    assert [len(each.polygon) for each in found] == [4] * 150 + [6, 4]
+    assert [len(each.polygon) for each in read(f"{QUAD},word", f"{polygon},0.5,word")] == [4, 6]
+    assert scores(f"{polygon},0.5,word", f"{polygon},0.25,word") == [0.5, 0.25]
+
+
 def refused(*lines):
     with pytest.raises(UserError) as caught:
         read(*lines)

@@ -67,7 +67,8 @@ def choose_split(
     source: Source | None = splits.everything if name == ALL else getattr(splits, name)
     if not source:
         present = [part for part in ("train", "val", "test") if len(getattr(splits, part) or ())]
-        raise UserError(f"split={name}: this data set has no {name} images; it has {', '.join(present) or 'none'}")
+        missing = "images" if name == ALL else f"{name} images"
+        raise UserError(f"split={name}: this data set has no {missing}; it has {', '.join(present) or 'none'}")
     return EvalSplit(name, source, plain(data), splits.unsplit)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,7 @@ class _Signs(NamedTuple):
     numbers: int  # at its start
     follows: bool  # a text that is not a number
     behind: dict[int | None, float]  # by `LineForm.corners`: the number behind the corners, if there is one
+    polygon: bool  # see `_is_polygon`
 
 
 def form_of(texts: Iterable[str]) -> LineForm:
@@ -61,11 +62,14 @@ def form_of(texts: Iterable[str]) -> LineForm:
     counts = np.array([line.numbers for line in lines], np.int64)
     is_box = ((counts == BOX) | (counts == BOX + 1)).sum() > (counts >= QUAD).sum()
     with_text = any(line.follows for line in lines)
-    ninth = [line.behind[QUAD] for line in lines if QUAD in line.behind]
-    corners = BOX if is_box else QUAD if with_text and (_are_shares(ninth) or are_quads(counts)) else None
-    behind = [line.behind.get(corners) for line in lines if line.behind.get(corners) is not None or line.follows]
+    quads = [line for line in lines if not line.polygon]
+    ninth = [line.behind[QUAD] for line in quads if QUAD in line.behind]
+    all_shares = _are_shares(ninth) and bool(ninth or len(quads) == len(lines))
+    corners = BOX if is_box else QUAD if with_text and (all_shares or are_quads(counts)) else None
+    read = quads if corners == QUAD and quads else lines
+    behind = [line.behind.get(corners) for line in read if line.behind.get(corners) is not None or line.follows]
     found = [number for number in behind if number is not None]
-    more = any(line.follows or line.numbers > (corners or line.numbers) + 1 for line in lines)
+    more = any(line.follows or line.numbers > (corners or line.numbers) + 1 for line in read)
     return LineForm(corners, len(found) == len(behind) and (_are_shares(found) or not more), with_text)
 
 
@@ -79,7 +83,14 @@ def _signs(text: str) -> _Signs:
     values = numbers.values
     follows = bool(_rest(text, numbers)) and not _NOT_FINITE.fullmatch(_field(text, numbers))
     behind = {corners: values[corners] for corners in (BOX, QUAD) if len(values) > corners}
-    return _Signs(len(values), follows, behind | ({None: values[-1]} if len(values) % 2 else {}))
+    behind |= {None: values[-1]} if len(values) % 2 else {}
+    return _Signs(len(values), follows, behind, _is_polygon(values))
+
+
+def _is_polygon(values: Sequence[float]) -> bool:
+    """Whether these are corners of a polygon and a score, not a quad with a score and numbers as its text."""
+    is_scored = len(values) > QUAD + 1 and len(values) % 2 == 1 and _are_shares(values[-1:])
+    return is_scored and not _are_shares(values[QUAD : QUAD + 1])
 
 
 def parse_line(line: TextLine, where: str, form: LineForm) -> Detection:
@@ -92,7 +103,7 @@ def parse_line(line: TextLine, where: str, form: LineForm) -> Detection:
     _check_count(
         numbers, form, f"{here} {starts[-1] + 1}", f", then {quoted(_field(line.text, numbers))}" if rest else ""
     )
-    used = _used(numbers, form.corners)
+    used = _used(numbers, form)
     for value, start in zip(values[: used + form.scored], starts, strict=False):
         if not abs(value) <= MAX_SIDE:
             raise UserError(f"{here} {start + 1}: {value:g} is too large (limit {MAX_SIDE})")
@@ -121,10 +132,12 @@ def _check_count(numbers: Numbers, form: LineForm, here: str, then: str) -> None
         raise UserError(f"{here}: {found} numbers; most lines have {BOX}, left,top,right,bottom, and maybe a score")
 
 
-def _used(numbers: Numbers, corners: int | None) -> int:
+def _used(numbers: Numbers, form: LineForm) -> int:
     """How many of the numbers are coordinates."""
     found = len(numbers.values)
-    return min(corners, found) if corners is not None else found - found % 2
+    if form.corners is None or (form.corners == QUAD and form.scored and _is_polygon(numbers.values)):
+        return found - found % 2
+    return min(form.corners, found)
 
 
 def _rest(text: str, numbers: Numbers) -> str:
