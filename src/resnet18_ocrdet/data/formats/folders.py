@@ -182,7 +182,7 @@ def listed_labels(image: Path, label_name: str | None, root: Path, split: str) -
 
 def resolve(name: str, folders: Sequence[Path]) -> Path | None:
     """Find the file that a list names: absolute, or below one of the folders; with slashes or backslashes."""
-    for spelled in (name, name.replace("\\", "/")):
+    for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
         for folder in folders:
             if is_file(folder / spelled):
                 return folder / spelled
