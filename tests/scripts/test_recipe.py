@@ -1,4 +1,4 @@
-"""scripts/recipe.py and scripts/few_photos.py end to end, on six small images named like photos of ICDAR2015."""
+"""scripts/recipe.py, few_photos.py and trials.py end to end, on six small images named like photos of ICDAR2015."""
 
 from __future__ import annotations
 
@@ -65,3 +65,17 @@ def test_few_photos(photos: Path):
     assert [row.split("|")[1].strip() for row in table] == ["rendered words", "nothing"]
     hmeans = [float(row.split("|")[4]) for row in table]
     assert hmeans[0] > 0.3 and hmeans[1] < 0.1
+
+
+def test_two_trials(photos: Path):
+    (photos / "list.yaml").write_text("common: [experiment=icdar2015, init.weights=bundled]\na: []\nb: [seed=1]\n")
+    call = [sys.executable, SCRIPTS / "trials.py", "--list", "list.yaml", "--output", "out", "data.root=set", *PHOTOS]
+    done = subprocess.run(call, cwd=photos, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (photos / "out/trials.md").read_text()
+    assert table in done.stdout
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| a", "| b"]
+    assert table.splitlines()[3].endswith(") |")
+    again = subprocess.run([*call, "--only", "b"], cwd=photos, capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0
+    assert "$ ocrdet" not in again.stdout

@@ -82,8 +82,9 @@ def _signs(text: str) -> _Signs:
     numbers = leading_numbers(text, len(text))
     values = numbers.values
     follows = bool(_rest(text, numbers)) and not _NOT_FINITE.fullmatch(_field(text, numbers))
-    behind = {corners: values[corners] for corners in (BOX, QUAD) if len(values) > corners}
-    behind |= {None: values[-1]} if len(values) % 2 else {}
+    behind: dict[int | None, float] = {corners: values[corners] for corners in (BOX, QUAD) if len(values) > corners}
+    if len(values) % 2:
+        behind[None] = values[-1]
     return _Signs(len(values), follows, behind, _is_polygon(values))
 
 
