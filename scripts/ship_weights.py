@@ -15,10 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
-from resnet18_ocrdet import build
+from resnet18_ocrdet.commands.train_overlap import training_sources
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_weights, weights_only
@@ -58,9 +57,9 @@ def ship(checkpoint: Path, output: Path) -> None:
     content = load_checkpoint(checkpoint)
     if is_stripped(content):
         raise UserError(f"{checkpoint}: already holds weights only")
-    config = OmegaConf.create(content["config"])
-    source = build.build_splits(config.data, Contract.from_dict(content["contract"])).train
-    images = [record.image_path for record in source.records] if isinstance(source, LabelledImages) else []
+    sources = training_sources(content, Contract.from_dict(content["contract"]))
+    labelled = [source for source in sources if isinstance(source, LabelledImages)]
+    images = [record.image_path for source in labelled for record in source.records]
     stripped = strip_checkpoint(content, map(digest, images))
     output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(output, stripped)

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
 from .config.check import plain
-from .config.library import targets
+from .config.library import mixed_groups, targets
 from .data.augment import Augment
 from .data.loader import default_workers
 from .data.region_counts import training_scale
@@ -54,21 +54,55 @@ def instantiate(node: DictConfig, without: Sequence[str] = (), **more: Any) -> A
 
 
 def build_splits(
-    data: DictConfig, contract: Contract | None = None, cached: bool = True, with_everything: bool = False
+    data: DictConfig,
+    contract: Contract | None = None,
+    cached: bool = True,
+    with_everything: bool = False,
+    draw_val: bool = True,
 ) -> Splits:
     """Open the data set. contract: fills the size of rendered images where the config leaves it open.
 
     cached: False: without `data.cache`, for images that are read once. with_everything: a folder of images also as one
-    set of all of them."""
+    set of all of them. draw_val: False: a folder that does not say which images are for validation has none."""
     changed: dict[str, Any] = {} if cached or "cache" not in data else {"cache": "none"}
-    if with_everything and "root" in data:
-        changed["with_everything"] = True
+    if "root" in data:
+        changed |= {"with_everything": with_everything, "draw_val": draw_val}
     if "height" in data and (data.height is None or data.width is None):
         if contract is None:
             raise UserError("data=synthetic: data.height and data.width are needed here")
         changed |= {"height": data.height or contract.height, "width": data.width or contract.width}
     splits: Splits = instantiate(data, **changed)
     return splits
+
+
+class MixedSet(NamedTuple):
+    """A data set that is mixed into the training images."""
+
+    group: str  # mix1, mix2 …
+    source: Source
+    share: float  # of the training images
+    rendered: bool
+    notes: tuple[str, ...]  # as of `Splits`
+
+
+def build_mixed_sets(cfg: DictConfig, cached: bool = True) -> list[MixedSet]:
+    """The sets that are mixed into the training images. cached: as of `build_splits`.
+
+    Rendered scenes are as large as a training image where the config has the input size, which is the default."""
+    found = []
+    for group in mixed_groups():
+        node, rendered = cfg.get(group), False
+        if node is None:
+            continue
+        if "height" in node:
+            rendered = True
+            whole = {(cfg.input_size.height, cfg.input_size.width), (None, None)}
+            height, width = view_size(cfg) if (node.height, node.width) in whole else (node.height, node.width)
+            node = OmegaConf.merge(node, {"height": height, "width": width})
+        assert isinstance(node, DictConfig)
+        splits = build_splits(node, cached=cached, draw_val=False)
+        found.append(MixedSet(group, splits.train, cfg.train[f"{group}_share"], rendered, splits.notes))
+    return found
 
 
 class BuiltModel(NamedTuple):
@@ -177,10 +211,13 @@ def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:
     return MiningWarmup(cfg.train.mining_warmup_cap, ratio)
 
 
-def build_augment(cfg: DictConfig) -> Augment:
-    """Random views for training."""
+def build_augment(cfg: DictConfig, whole: bool = False) -> Augment:
+    """Random views for training. whole: without changes of the geometry, for scenes that are rendered at their size."""
     evaluated_at = (cfg.input_size.height, cfg.input_size.width)
-    made: Augment = instantiate(cfg.augment, ("crop_size",), resize=cfg.decode.resize, evaluated_at=evaluated_at)
+    still: dict[str, Any] = {"crop": False, **dict.fromkeys(("scale_min", "scale_max"), 1.0)}
+    still |= dict.fromkeys(("flip", "rotate", "quarter_turns", "perspective"), 0.0)
+    changed = {"resize": cfg.decode.resize, "evaluated_at": evaluated_at} | (still if whole else {})
+    made: Augment = instantiate(cfg.augment, ("crop_size",), **changed)
     return made
 
 

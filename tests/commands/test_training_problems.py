@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from conftest import assert_mentions
+from grey_photos import WORD, box, photos
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.viz.draw import write
 
 SMALL = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "train.epochs=1", "data=custom")
 
@@ -19,25 +18,6 @@ SMALL = ("input_size=64x64", "train.batch_size=2", "train.workers=0", "train.epo
 def train(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setattr("sys.argv", ["ocrdet-train", *words])
     return run_command("train", _train)
-
-
-def photos(root: Path, *labels: str, side: int = 128) -> str:
-    """Write a square grey image with a dark word for each label file content. Returns `data.root=…`."""
-    for part in ("images", "gts"):
-        (root / part).mkdir(parents=True)
-    for number, text in enumerate(labels):
-        image = np.full((side, side, 3), 200 - number, np.uint8)  # no two images are equal
-        image[20:50, 10:100] = 40
-        write(root / f"images/{number}.jpg", image)
-        (root / f"gts/{number}.txt").write_text(text)
-    return f"data.root={root}"
-
-
-def box(x: int, y: int, width: int, height: int, text: str = "word") -> str:
-    return f"{x},{y},{x + width},{y},{x + width},{y + height},{x},{y + height},{text}\n"
-
-
-WORD = box(10, 20, 90, 30)
 
 
 def test_labels_that_are_all_dont_care_are_refused_with_their_share(tmp_path: Path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir
+from resnet18_ocrdet.config.library import Library, all_leaves, conf_dir, mixed_groups
 from resnet18_ocrdet.config.spec import declared_key
 from resnet18_ocrdet.errors import UserError
 
@@ -28,6 +28,7 @@ KEYS = {
         augment.aim_at_text augment.aim_at_small augment.quarter_turns
         augment.perspective augment.photometric augment.color augment.blur augment.noise augment.jpeg augment.shading
         run_dir resume seed max_megapixels overwrite device precision
+        train.mix1_share train.mix2_share train.mix3_share mix1.root mix2.train_size mix3.fonts
         train.accumulate train.clip_norm train.ema train.early_stop train.compile train.auto_hparams train.calibrate
         train.batch_size train.epochs train.workers train.log_every train.val_every train.preview
         train.save_minutes train.keep_last train.guard.ratio train.guard.patience train.guard.rollbacks
@@ -68,7 +69,7 @@ OPTIONS = {
     "model": "dbnet_resnet18 dbnet_resnet34 dbnet_resnet50",
     "loss": "db",
     "optimizer": "adamw sgd",
-    "scheduler": "cosine onecycle poly step",
+    "scheduler": "constant cosine onecycle poly step",
     "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
     "totaltext",
     "input_size": "1024x1024 1152x2048 256x256 320x320 512x512 640x640 736x1280 800x800",
@@ -84,7 +85,8 @@ def test_public_keys(command: str):
 
 def test_public_options():
     library = Library("train")
-    assert set(library.groups) == set(OPTIONS)
+    assert set(library.groups) == {*OPTIONS, *mixed_groups()}
+    assert all(library.options(group) == library.options("data") for group in mixed_groups())
     for group, names in OPTIONS.items():
         assert set(names.split()) <= set(library.options(group)), group
 

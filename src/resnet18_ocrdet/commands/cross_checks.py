@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ..config.check import plain
+from ..config.library import mixed_groups
 from ..config.values import pair_problem
 from ..errors import UserError
 from ..model.bundled import BUNDLED, EXPORTED
@@ -29,8 +30,9 @@ def check_settings(cfg: DictConfig, command: str, complete: bool = True) -> None
 
 def contradictions(tree: Tree, command: str) -> list[str]:
     """Pairs of settings that exclude each other, one line each."""
-    found = _data_contradictions(tree.get("data") or {})
+    found = _data_contradictions("data", tree.get("data") or {})
     if command == "train":
+        found += _mix_contradictions(tree)
         found += _training_contradictions(tree)
     if command == "check" and "root" not in tree["data"]:
         found.append("data=synthetic has no labels to check: add data=custom data.root=FOLDER, or another label format")
@@ -145,15 +147,31 @@ def _crop_contradictions(augment: Tree) -> list[str]:
     return [f"augment.crop_size={augment['crop_size']}: {problem}"] if problem else []
 
 
-def _data_contradictions(data: Tree) -> list[str]:
+def _mix_contradictions(tree: Tree) -> list[str]:
+    """Of the sets that are mixed into the training images, and their shares."""
+    found, together = [], 0.0
+    for group in mixed_groups():
+        share, key = tree["train"][f"{group}_share"], f"train.{group}_share"
+        together += share
+        if tree[group] is None and share > 0:
+            found.append(f"{key}={share:g} of what? Add {group}=synthetic, or {group}=custom {group}.root=FOLDER")
+        if tree[group] is not None and share == 0:
+            found.append(f"{group} is not used: add its share of the training images, {key}=0.25, or leave it out")
+        found += _data_contradictions(group, tree[group] or {})
+    if together >= 1:
+        found.append(f"the shares of {', '.join(mixed_groups())} add up to {together:g}: nothing is left for data")
+    return found
+
+
+def _data_contradictions(group: str, data: Tree) -> list[str]:
     found = []
     for part in ("train", "val"):
         span = re.fullmatch(r"(\d+)-(\d+)", str(data.get(part)))
         if span and int(span[1]) > int(span[2]):
-            found.append(f"data.{part}={data[part]}: a range must go upwards, {span[2]}-{span[1]}")
+            found.append(f"{group}.{part}={data[part]}: a range must go upwards, {span[2]}-{span[1]}")
     shares = [data.get("train"), data.get("val")]
     if all(isinstance(share, float) for share in shares) and sum(shares) > 1:  # type: ignore[arg-type]
-        found.append(f"data.train={shares[0]} and data.val={shares[1]} add up to more than 1")
+        found.append(f"{group}.train={shares[0]} and {group}.val={shares[1]} add up to more than 1")
     if data.get("style") == "plain":
         typed = {name: data[name] for name in ("texts", "documents") if data[name]}
         found += [f"data.{name}={value} is for varied scenes: add data.style=varied" for name, value in typed.items()]

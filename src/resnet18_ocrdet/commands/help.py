@@ -42,7 +42,7 @@ def help_text(command: str) -> str:
         *_block("keys, with their defaults", _key_lines(ungrouped, library.primary)),
     ]
     for group in library.groups:
-        if isinstance(section := library.schema.get(group), Section):
+        if group == library.folder_of(group) and isinstance(section := library.schema.get(group), Section):
             lines += _block(f"keys of {group}=…", _option_lines(group, section, library))
     lines += _block("flags", [line.replace("COMMAND", command) for line in FLAGS])
     return "\n".join(lines).rstrip()
@@ -55,6 +55,9 @@ def _block(title: str, body: list[str]) -> list[str]:
 def _group_lines(library: Library) -> list[str]:
     lines = []
     for group, default in library.groups.items():
+        if (folder := library.folder_of(group)) != group:
+            lines.append(f"{group:<12} as {folder}, with the same keys: {group}.…; none is the default")
+            continue
         names = [f"{name}*" if name == default else name for name in library.options(group)]
         more = ", any HxW" if group == "input_size" else ""
         lines.append(f"{group:<12} {', '.join(names)}{more}")

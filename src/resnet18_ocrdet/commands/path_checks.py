@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from ..config.interpolation import escape_interpolation
-from ..config.library import train_keys
+from ..config.library import mixed_groups, train_keys
 from ..errors import UserError
 from ..model.bundled import BUNDLED
 from ..runtime.messages import looked_in
@@ -53,7 +53,13 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
     """What is wrong with the paths of a checked config, one line each."""
     resuming = OmegaConf.select(cfg, "resume") is not None  # which brings the weights
     found = []
-    for key, (begin, kind, keyword) in PATHS.items():
+    data = [(key, row) for key, row in PATHS.items() if key.startswith("data.")]
+    mixed = {
+        key.replace("data", group, 1): (row[0].replace("data", group, 1), *row[1:])
+        for group in mixed_groups()
+        for key, row in data
+    }
+    for key, (begin, kind, keyword) in (PATHS | mixed).items():
         value = OmegaConf.select(cfg, key)
         if value is None or value == keyword or (resuming and key.startswith("init.")):
             continue
@@ -65,10 +71,12 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
             problem = f"{key}={path}: not a folder"
         found.append(problem)
     found += [_loop(key, Path(path)) for key in WRITTEN if (path := OmegaConf.select(cfg, key))]
-    if (value := OmegaConf.select(cfg, "data.root")) is not None and command in ("train", "check"):
+    for group in ("data", *mixed_groups()) if command in ("train", "check") else ():
+        if (value := OmegaConf.select(cfg, f"{group}.root")) is None:
+            continue
         root, written = Path(value), Path(cfg[FOLDER_KEY[command]] or "runs")
         if command == "train" and not resuming:
-            found.append(_run_dir_problem(root, written))
+            found.append(_run_dir_problem(group, root, written))
         if command == "check" and _real(written).is_relative_to(_real(root)):
             where = f"output={written}" if cfg.output else "the default output, runs/check,"
             remedy = "choose an output=FOLDER outside"
@@ -113,7 +121,7 @@ def _checkpoint_problem(key: str, path: Path, absence: str) -> str:
     return f"{key}={path} is a folder: " + (f"type {key}={inside}" if inside else "a .pt file is needed, none is in it")
 
 
-def _run_dir_problem(root: Path, run_dir: Path) -> str:
+def _run_dir_problem(group: str, root: Path, run_dir: Path) -> str:
     """A run among the images of a data set: images that it writes would be refused as images without labels."""
     if not _real(run_dir).is_relative_to(_real(root)):
         return ""
@@ -121,7 +129,7 @@ def _run_dir_problem(root: Path, run_dir: Path) -> str:
     if not any(name == "images" or name.endswith("_images") for name in between):
         return ""
     return (
-        f"run_dir={run_dir} is among the images of data.root={root}: images that the run writes would be taken "
+        f"run_dir={run_dir} is among the images of {group}.root={root}: images that the run writes would be taken "
         f"for images without labels; choose a folder outside"
     )
 

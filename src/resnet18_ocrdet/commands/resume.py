@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..config.check import check_run
 from ..config.interpolation import escape_interpolation
+from ..config.library import mixed_groups
 from ..config.override_grammar import Word, typed_keys
 from ..errors import UserError
 from ..runtime.console import Display
@@ -33,14 +34,16 @@ def resumed_config(
         raise UserError(f"resume: the saved config has no section '{lacking[0]}': not written by ocrdet-train")
     before = OmegaConf.create(saved)
     typed = typed_keys(overrides).difference(NOT_TRAINING)
-    groups = {word.key for word in map(Word.split, overrides) if word.key in GROUPS and not word.in_braces}
+    known = (*GROUPS, *mixed_groups())
+    groups = {word.key for word in map(Word.split, overrides) if word.key in known and not word.in_braces}
     if "experiment" in typed:
         after = OmegaConf.create(OmegaConf.to_container(composed))
     else:
         after = OmegaConf.create(saved)
         for group in groups:
-            after[group] = OmegaConf.create(OmegaConf.to_container(composed[group]))
-        for key in sorted(typed.difference(GROUPS)):
+            node = composed[group]
+            after[group] = None if node is None else OmegaConf.create(OmegaConf.to_container(node))
+        for key in sorted(typed.difference(known)):
             value = OmegaConf.select(composed, key)
             if isinstance(value, DictConfig):
                 continue  # a section: its keys are typed, too

@@ -44,7 +44,7 @@ def implied_words(words: list[str], library: Library) -> list[str]:
         target = section.get("_target_")
         options = library.options_for(group, target) if target else []
         if options and default not in options:
-            implied.append(f"{group}={options[0]}")
+            implied.append(f"{library.packages[group]}={options[0]}")
             needed = [key for key, value in library.values(group, options[0]).items() if value == MISSING]
             implied += [f"{group}.{key}={quote(str(section[key]))}" for key in needed if key in section]
     return implied

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import build
 from ..data.labels import LabelledImages
 from ..data.record import LabelRecord
-from ..data.splits import Splits, overlap, same_images
+from ..data.splits import Splits, same_images
 from ..errors import UserError
 from ..model.contract import Contract
 from ..model.metadata import Metadata
@@ -19,20 +19,32 @@ from ..runtime.provenance import data_hash
 from ..structures import Source
 
 
-def records_in_training(content: Metadata, contract: Contract, records: Sequence[LabelRecord]) -> int | None:
-    """How many of the images were in the training set; None if the training set is not available."""
+def records_in_training(
+    content: Metadata, contract: Contract, records: Sequence[LabelRecord], own: Splits | None = None
+) -> int | None:
+    """How many of the images were in the training set, sets that were mixed in included; None if one of these is not
+    available. own: the data set that the checkpoint records, if it is already open."""
     if is_stripped(content):
         if "taught" not in content["about"]:
             return None  # exported from a run whose data are elsewhere
         return count_train_overlap(content, [record.image_path for record in records])
-    data = OmegaConf.create(content["config"]).get("data")
-    if data is None:
-        return None
     try:
-        train = build.build_splits(data, contract, cached=False).train
+        trains = training_sources(content, contract, own)
     except UserError:
         return None
-    return len(same_images(train.records, records)) if isinstance(train, LabelledImages) else 0
+    known = [record for train in trains if isinstance(train, LabelledImages) for record in train.records]
+    return len(same_images(known, records)) if trains else None
+
+
+def training_sources(content: Metadata, contract: Contract, own: Splits | None = None) -> list[Source]:
+    """The sets that a run was trained on, opened again; empty if it records none. own: as of `records_in_training`.
+
+    Raises UserError for a set that is not there any more."""
+    cfg = OmegaConf.create(content["config"])
+    if cfg.get("data") is None:
+        return []
+    train = own.train if own is not None else build.build_splits(cfg.data, contract, cached=False).train
+    return [train, *(mixed.source for mixed in build.build_mixed_sets(cfg, cached=False))]
 
 
 def was_trained_on(content: Metadata, splits: Splits, data: DictConfig) -> bool:
@@ -46,7 +58,7 @@ def was_trained_on(content: Metadata, splits: Splits, data: DictConfig) -> bool:
 
 
 def images_in_training(content: Metadata, contract: Contract, source: Source, own: Splits | None) -> int | None:
-    """The same for a split. own: the data set that the checkpoint records, if it is already open."""
-    if own is not None and not is_stripped(content):
-        return len(source) if source is own.train else len(overlap(Splits(own.train, source, None)))
-    return records_in_training(content, contract, source.records) if isinstance(source, LabelledImages) else 0
+    """The same for a split."""
+    if own is not None and source is own.train:
+        return len(source)
+    return records_in_training(content, contract, source.records, own) if isinstance(source, LabelledImages) else 0

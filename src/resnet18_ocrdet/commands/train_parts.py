@@ -1,4 +1,4 @@
-"""The parts of a training run, built from its config, and the checks before it starts."""
+"""The parts of a training run, built from its config."""
 
 from __future__ import annotations
 
@@ -16,13 +16,9 @@ from torch import nn
 from .. import build
 from ..config.check import plain
 from ..data.cache import free_memory
-from ..data.datasets import EvalDataset, TrainDataset
-from ..data.loader import EpochBatches, EvalLoader, TrainLoader, too_many_workers
-from ..data.region_counts import RegionCounts, count_regions_at, low_usability_note, no_usable_region_error
-from ..data.splits import Splits, overlap
-from ..data.targets import TargetMaker
+from ..data.loader import EvalLoader, TrainLoader, too_many_workers
+from ..data.splits import Splits
 from ..data.text_sizes import measure_text
-from ..errors import UserError
 from ..evaluation.calibration import Thresholds
 from ..inference.postprocess import Decoder
 from ..model.compiled import compile_network
@@ -31,7 +27,6 @@ from ..model.loss import Criterion
 from ..runtime.console import Display, duration
 from ..runtime.device import Compute, choose_device, choose_precision, gradient_scaler
 from ..runtime.distributed import World
-from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
 from ..train.engine import LossSums, TrainState
 from ..train.guard import Guard
@@ -40,6 +35,7 @@ from ..train.optim import ModelEma
 from ..train.schedule import Schedule
 from .auto_hparams import choose_sizes, choose_values, take_thresholds
 from .auto_measure import measure_pace, measure_start, training_set
+from .train_data import check_images, check_regions, make_loaders, open_mixed_sets
 
 if TYPE_CHECKING:  # torchvision takes a second to import: see build.py
     from ..model.dbnet import DBNet
@@ -54,6 +50,7 @@ class Parts:
     compute: Compute
     contract: Contract
     splits: Splits
+    mixed: list[build.MixedSet]
     state: TrainState
     loader: TrainLoader
     val_loader: EvalLoader
@@ -83,21 +80,23 @@ def assemble(
         take_thresholds(cfg, chosen, display)
     splits = build.build_splits(cfg.data)
     display.lines(splits.notes)
-    _check_images(splits, cfg, display)
+    check_images(splits, cfg, display)
     if chosen is not None:
         memory = world.from_first(free_memory) if device.type == "cpu" else None
         lines = choose_sizes(cfg, chosen, measure_text(splits.train), memory, device.type == "cpu", display)
+    mixed = open_mixed_sets(splits, cfg, display)
     contract = build.build_contract(cfg, compute.precision, splits.train)
     targets = build.build_target_maker(cfg.train)
-    labels = _check_regions(splits, targets, cfg, contract, display)
-    loader, val_loader = _loaders(splits, targets, cfg, contract, compute)
+    labels = check_regions(splits, mixed, targets, cfg, contract, display)
+    loader, val_loader = make_loaders(splits, mixed, targets, cfg, contract, compute)
     if not resuming:  # a resumed run learns its epoch later
         loader.begin()  # while the network is imported and built
     model = build.build_model(cfg, with_weights=not resuming)
     display.lines(model.lines)
     # channels last: convolutions then read images as they lie in memory
     net = model.net.to(device).to(memory_format=torch.channels_last)
-    hashes = {"train": data_hash(splits.train), "val": data_hash(splits.val)}
+    sources = {"train": splits.train, "val": splits.val, **{each.group: each.source for each in mixed}}
+    hashes = {name: data_hash(source) for name, source in sources.items()}
     initialised: list[str] = model.initialised if resumed is None else resumed.get("initialised", [])
     about: dict[str, Any] = provenance(device) | {"data": hashes}
     about |= {"initialised": initialised} if initialised else {}
@@ -112,7 +111,7 @@ def assemble(
     _report_batches(loader, cfg, world, display)
     state = state_of(net, world.wrap(_network(net, loader, cfg, compute, display)))
     schedule = build.build_schedule(cfg, loader.images_per_step)
-    return Parts(cfg, display, compute, contract, splits, state, loader, val_loader, schedule, criterion, about)
+    return Parts(cfg, display, compute, contract, splits, mixed, state, loader, val_loader, schedule, criterion, about)
 
 
 def _choose(
@@ -170,51 +169,6 @@ def _network(net: nn.Module, loader: TrainLoader, cfg: DictConfig, compute: Comp
     network = compile_network(net, loader.batch_size, *build.view_size(cfg), compute)
     display.line(f"compiled in {duration(time.perf_counter() - began)}")
     return network
-
-
-def _loaders(
-    splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, compute: Compute
-) -> tuple[TrainLoader, EvalLoader]:
-    world = compute.world
-    workers, pin = build.count_workers(cfg.train.workers, world.local_size), compute.device.type == "cuda"
-    views = TrainDataset(splits.train, build.build_augment(cfg), targets, *build.view_size(cfg), cfg.seed)
-    val_views = EvalDataset(splits.val, targets, *contract.resizing)
-    order = EpochBatches(len(views), cfg.train.batch_size, cfg.seed, cfg.train.accumulate, world.rank, world.size)
-    return (
-        TrainLoader(views, order, workers, pin),
-        EvalLoader(val_views, cfg.train.batch_size, workers, pin, world.rank, world.size),
-    )
-
-
-def _check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
-    for name, source in (("training", splits.train), ("validation", splits.val)):
-        if len(source) == 0:
-            where = cfg.data.get("root") or cfg.data._target_
-            asked = f"data.train={cfg.data.get('train')} data.val={cfg.data.get('val')}"
-            raise UserError(f"data: no {name} images in {where} with {asked}")
-    if shared := overlap(splits):
-        display.line(
-            f"note: {len(shared)} of {count(len(splits.val), 'validation image')} are in the training set too (first: "
-            f"{shared[0]}): hmean will be too optimistic, and over-fitting will not show"
-        )
-
-
-def _check_regions(
-    splits: Splits, targets: TargetMaker, cfg: DictConfig, contract: Contract, display: Display
-) -> RegionCounts | None:
-    """Refuse data without usable regions, note data with few. Returns the counts of the training images, unzoomed."""
-    zoom = cfg.augment.scale_max if cfg.augment.crop else 1.0
-    at = f"{contract.height}x{contract.width}"
-    shape = (contract.height, contract.width, contract.resize)
-    largest = count_regions_at(splits.train, targets, *shape, zoom)
-    zoomed = f"{at}, zoomed {zoom:g} times" if zoom != 1.0 else at
-    if largest is not None and (why := no_usable_region_error(largest, zoomed, cfg.train.min_text_size)):
-        raise UserError(why)
-    parts = {"training": splits.train, "validation": splits.val}
-    counted = {part: count_regions_at(source, targets, *shape) for part, source in parts.items()}
-    known = [(part, found) for part, found in counted.items() if found is not None]
-    display.lines((low_usability_note(found, part, at, cfg.train.min_text_size) for part, found in known), "note: ")
-    return counted["training"]
 
 
 def _report_batches(loader: TrainLoader, cfg: DictConfig, world: World, display: Display) -> None:

@@ -34,7 +34,8 @@ def run_line(parts: Parts, folder: RunFolder) -> str:
     cfg, loader, contract, world = parts.cfg, parts.loader, parts.contract, parts.compute.world
     times = f" x {cfg.train.accumulate}" if cfg.train.accumulate > 1 else ""
     processes = f" in each of {world.size} processes" if world.size > 1 else ""
-    images = f"{count(len(parts.splits.train), 'image')}, {len(parts.splits.val)} for validation"
+    mixed = "".join(f", {each.share:.0%} from {each.group}" for each in parts.mixed)
+    images = f"{count(len(parts.splits.train), 'image')}{mixed}, {len(parts.splits.val)} for validation"
     at = f"{contract.height}x{contract.width}"
     if (view := "x".join(map(str, build.view_size(cfg)))) != at:
         at = f"crops of {view} of images at {at}"

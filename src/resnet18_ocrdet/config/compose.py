@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from .library import Library, conf_dir
+from .library import Library, conf_dir, group_of
 
 if TYPE_CHECKING:  # Hydra takes a quarter of a second to import: --help and --version do without
     from omegaconf import DictConfig
@@ -71,7 +71,7 @@ def _without_prefixes(hydra: Any, request: Request, words: list[str], library: L
 
     choices = {word: single_settings(word, library) for word in words if not word.startswith("++")}
     cfg = _compose(hydra, request, [settings[0] for settings in choices.values()])
-    swept = {word.partition("=")[0] for word, settings in choices.items() if len(settings) > 1}
+    swept = {group_of(word.partition("=")[0]) for word, settings in choices.items() if len(settings) > 1}
 
     def bare(word: str) -> str:
         parent, _, name = word.removeprefix("++").partition("=")[0].rpartition(".")
@@ -103,7 +103,8 @@ def _compose(hydra: Any, request: Request, words: Sequence[str]) -> DictConfig:
     except Exception as error:  # only config files are read here, and Hydra and YAML have no common error for a bad one
         text = " ".join(f"{error} {error.__cause__ or ''}".partition("Config search path")[0].split())
         library = Library(request.command, request.config_dir)
-        choices = [(word, *word.split("=", 1)) for word in words if word.partition("=")[0] in library.groups]
+        pairs = [(word, *word.split("=", 1)) for word in words if "=" in word]
+        choices = [(word, group_of(key), option) for word, key, option in pairs if group_of(key) in library.groups]
         own = [word for word, group, option in choices if option not in library.shipped_files(group)]
         raise UserError(f"{' '.join(own)}: {text}" if own else text) from error
     assert isinstance(cfg, DictConfig)

@@ -54,10 +54,11 @@ class Library:
         # the values of the command's own file, without Hydra's settings
         self.primary = {name: value for name, value in self.file.values.items() if name != "hydra"}
         pairs = [pair for entry in self.file.defaults if isinstance(entry, dict) for pair in entry.items()]
+        chosen = {name: option for name, option in pairs if not name.startswith("override ")}
+        # group -> as Hydra calls it: `mix1` -> `data@mix1`, a second group with the options of conf/data
+        self.packages: dict[str, str] = {group_of(name): name for name in chosen}
         # group -> option chosen by default
-        self.groups: dict[str, str | None] = {
-            name: option for name, option in pairs if not name.startswith("override ")
-        }
+        self.groups: dict[str, str | None] = {group_of(name): option for name, option in chosen.items()}
 
     @cached_property
     def schema(self) -> Schema:
@@ -65,18 +66,23 @@ class Library:
         groups = {name: self._group(name, default) for name, default in self.groups.items() if name != "experiment"}
         return {**groups, **self._section(self.primary, "")}
 
+    def folder_of(self, group: str) -> str:
+        """The folder of its options, below conf/."""
+        return self.packages.get(group, group).partition("@")[0]
+
     def options(self, group: str) -> list[str]:
         """Names that `group=` takes."""
+        below = self.folder_of(group)
         found = {
-            file.relative_to(folder / group).with_suffix("").as_posix()
+            file.relative_to(folder / below).with_suffix("").as_posix()
             for folder in self.folders
-            for file in (folder / group).rglob("*.yaml")
+            for file in (folder / below).rglob("*.yaml")
         }
         return sorted(found)
 
     def shipped_files(self, group: str) -> dict[str, ConfFile]:
         """Shipped option of a group -> its file."""
-        return {file.stem: conf_file(file) for file in sorted((self.shipped / group).glob("*.yaml"))}
+        return {file.stem: conf_file(file) for file in sorted((self.shipped / self.folder_of(group)).glob("*.yaml"))}
 
     def values(self, group: str, option: str) -> dict[str, Any]:
         """What a shipped option sets."""
@@ -118,6 +124,11 @@ class Library:
                 rule = replace(key.rule, doc=own or key.rule.doc)
                 found[name] = replace(key, optional=key.optional or value is None, rule=rule)
         return found
+
+
+def group_of(word: str) -> str:
+    """The group that a word of Hydra sets: `data@mix1` -> `mix1`."""
+    return word.rpartition("@")[2]
 
 
 def conf_dir() -> Path:
@@ -181,6 +192,13 @@ def command_keys(command: str) -> dict[str, Key]:
 def train_keys() -> dict[str, Key]:
     """Those of ocrdet-train."""
     return command_keys("train")
+
+
+@cache
+def mixed_groups() -> tuple[str, ...]:
+    """The groups of ocrdet-train for data sets that are mixed into the training images, `train.<group>_share` each."""
+    library = Library("train")
+    return tuple(group for group in library.groups if library.folder_of(group) != group)
 
 
 @cache

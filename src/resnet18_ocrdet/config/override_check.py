@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .hints import nearest_key, unknown_key, unknown_option
-from .library import Library, all_leaves
+from .library import Library, all_leaves, group_of
 from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
 from .values import PAIR, pair_problem
 
@@ -42,7 +42,7 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
             if wrong:
                 bad_groups.add(word.key)
             else:
-                groups += found
+                groups += [each if each.prefix else replace(each, key=library.packages[each.key]) for each in found]
         else:
             if word.key in keys and keys[word.key].rule.path:
                 word = quote_path(word, keys[word.key].rule, multirun)
@@ -61,7 +61,8 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
 def single_settings(text: str, library: Library) -> list[str]:
     """The words that a sweep over one prepared word runs through."""
     word = Word.split(text)
-    return each_setting(word, library.options(word.key) if word.key in library.groups else None)
+    group = group_of(word.key)
+    return each_setting(word, library.options(group) if group in library.groups else None)
 
 
 def each_value_once(words: Sequence[str], library: Library) -> Iterator[list[str]]:

@@ -36,10 +36,18 @@ class TrainDataset:
     """Augmented crops of one size. The key is (epoch, index): results do not depend on the number of workers."""
 
     def __init__(
-        self, source: Source, augment: Transform, make_targets: TargetMaker, height: int, width: int, seed: int
+        self,
+        source: Source,
+        augment: Transform,
+        make_targets: TargetMaker,
+        height: int,
+        width: int,
+        seed: int,
+        first: int = 0,
     ) -> None:
+        """first: index of the first image, where several sets are mixed (mixing.py)."""
         self.source, self.augment, self.make_targets = source, augment, make_targets
-        self.height, self.width, self.seed = height, width, seed
+        self.height, self.width, self.seed, self.first = height, width, seed, first
 
     def __len__(self) -> int:
         return len(self.source)
@@ -47,7 +55,7 @@ class TrainDataset:
     def __getitem__(self, key: tuple[int, int]) -> DatasetItem:
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
-        sample = self.augment(self.source.open(index), self.height, self.width, rng)
+        sample = self.augment(self.source.open(index - self.first), self.height, self.width, rng)
         planes = self.make_targets(sample.polygons, sample.ignore, self.height, self.width)
         return DatasetItem(
             sample.image, planes, ResizeTransform(self.height, self.width, 1.0, 1.0), _without_image(sample), index

@@ -19,11 +19,17 @@ from ..runtime.messages import count
 from ..structures import Batch, Targets
 from .datasets import DatasetItem, EvalDataset, TrainDataset
 from .loader_processes import LoaderProcesses
+from .mixing import MixedDataset
 from .pinning import PinnedAhead
 
 Item = TypeVar("Item")
 
 MAX_PER_CORE = 2  # loader processes; with more there is a note
+
+
+def epoch_and_index(epoch: int, place: int) -> tuple[int, int]:
+    """The key of an image of a single set: its place in the set."""
+    return epoch, place
 
 
 class EpochBatches:
@@ -32,7 +38,18 @@ class EpochBatches:
     Batches are dealt to the processes in turn until each has `rounds` of them for one step. An incomplete last batch is
     dropped, unless it is the only one."""
 
-    def __init__(self, length: int, batch_size: int, seed: int, rounds: int = 1, rank: int = 0, processes: int = 1):
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        rounds: int = 1,
+        rank: int = 0,
+        processes: int = 1,
+        key: Callable[[int, int], tuple[int, int]] = epoch_and_index,
+    ) -> None:
+        """key: of an epoch and a place in it, 0 <= place < length, before the shuffle."""
+        self.key = key
         self.length, self.batch_size, self.seed = length, min(batch_size, length), seed
         self.rounds, self.rank, self.processes = rounds, rank, processes
         batches = length // self.batch_size
@@ -53,7 +70,7 @@ class EpochBatches:
             for turn in range(self.rounds):
                 batch = (step * self.rounds + turn) * self.processes + self.rank
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-                yield [(epoch, int(index)) for index in chosen]
+                yield [self.key(epoch, place) for place in chosen.tolist()]
 
     def endless(self, epoch: int, first: int) -> Iterator[list[tuple[int, int]]]:
         """The batches from step `first` of one epoch on, then those of the epochs after it."""
@@ -66,7 +83,7 @@ class TrainLoader:
     """Batches of successive epochs. Workers stay alive and prepare the next epoch's first batches during validation:
     otherwise the network would wait for a whole batch at the start of each epoch."""
 
-    def __init__(self, dataset: TrainDataset, order: EpochBatches, workers: int, pin: bool) -> None:
+    def __init__(self, dataset: TrainDataset | MixedDataset, order: EpochBatches, workers: int, pin: bool) -> None:
         self._order, self.workers, self.cores = order, workers, available_cores()
         self._prefetched = _prefetched(partial(_load, dataset, collate), workers, pin, Batch.pinned)
         self._next: tuple[int, int] | None = None  # epoch and step of the next batch; None: unknown

@@ -110,17 +110,19 @@ def _labelled(
     cache: CacheKind = "none",
     max_label_mb: int = MAX_LABEL_MB,
     with_everything: bool = False,
+    draw_val: bool = True,
 ) -> Splits:
     """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
     A train fraction is drawn from the images not in val; a train range or file may overlap with val. ignore_marks:
-    texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`."""
+    texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`.
+    draw_val: False: without `val` and a val split, all images are for training."""
     marks = None if ignore_marks is None else ignore_marks.split()
     reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
-    drawn = None if own_val else val_fraction if val is None else val
+    drawn = val if val is not None else val_fraction if draw_val and not own_val else None
     everything, in_val = range(len(records)), []
     if records and drawn is not None:
         in_val = choose(records, everything, drawn, seed, f"{root}: val", max_label_mb)

@@ -11,7 +11,7 @@ from typing import Any
 from ..config.check import MISSING, Checker, escaped
 from ..config.hints import RENAMED
 from ..config.interpolation import literal
-from ..config.library import Library
+from ..config.library import Library, mixed_groups
 from ..errors import UserError
 from ..runtime.messages import one_line
 from .plain_values import described, not_plain
@@ -61,6 +61,8 @@ def with_newer_keys(tree: dict[str, Any]) -> dict[str, Any]:
     for name, defaults in library.primary.items():
         if isinstance(defaults, dict) and name in made:
             made[name] = _filled(made[name], defaults)
+    for group in mixed_groups():
+        made.setdefault(group, None)
     for group in library.groups.keys() & made.keys():
         made[group] = _group_filled(made[group], group, library)
     return made

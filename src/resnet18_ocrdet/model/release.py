@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from ..config.library import mixed_groups
 from ..runtime.regular_file import blake2
 from .metadata import Metadata
 
@@ -16,7 +17,7 @@ DIGEST_BYTES = 8  # of an image file: among a million images, a collision has a 
 
 def without_paths(config: dict[str, Any]) -> dict[str, Any]:
     """A copy of a run's config without its data and file names."""
-    config = deepcopy(config) | {"data": None}
+    config = deepcopy(config) | dict.fromkeys(["data", *mixed_groups()])
     for path in PATHS:
         section, _, key = path.rpartition(".")
         node = config.get(section) if section else config  # None in converted weights
