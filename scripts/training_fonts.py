@@ -30,19 +30,34 @@ from resnet18_ocrdet.errors import UserError
 
 HERE = Path(__file__).parent
 LICENCES = Path("/usr/share/common-licenses")
+MAX_FILES = 200  # fonts of a package
 MAX_WORDS = 30_000  # of a dictionary, evenly spaced
 MAX_TEXT = 600_000  # characters of a package
-SYMBOLS = ("dingbat", "symbol", "emoji", "icon", "math", "braille", "LastResort", "barcode", "ornament", "NotoMusic")
+SYMBOLS = (
+    "dingbat",
+    "d050000l",
+    "90stars",
+    "symbol",
+    "emoji",
+    "icon",
+    "math",
+    "braille",
+    "LastResort",
+    "barcode",
+    "ornament",
+    "NotoMusic",
+)
 TAG = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 MACRO = re.compile(r"\\f(\(..|.)|\\[-&|^]|\\\*\(..|\\m\[\w*\]|\\s[+-]?\d")  # of roff
 DOCUMENTS = ("*.html*", "*.txt*", "man*/*.gz", "changelog*.gz", "README*")
 
 
-def packages() -> list[tuple[str, str]]:
-    """(kind, name) of the packages; without reserved ones."""
+def packages() -> list[tuple[str, str, int]]:
+    """Kind, name and largest number of files of the packages; without reserved ones."""
     lines = (HERE / "training_packages.txt").read_text(encoding="utf-8").splitlines()
     listed = [line.split() for line in lines if line and not line.startswith("#")]
-    return [(kind, name) for kind, name in listed if name not in reserved()[0]]
+    taken = [(kind, name, int(most[0]) if most else MAX_FILES) for kind, name, *most in listed]
+    return [package for package in taken if package[1] not in reserved()[0]]
 
 
 def reserved() -> tuple[set[str], set[str]]:
@@ -60,11 +75,12 @@ def unpack(name: str, folder: Path) -> Path:
     return folder / "content"
 
 
-def keep_fonts(content: Path, into: Path) -> int:
-    """Copy the fonts that can be used. Returns their number."""
+def keep_fonts(content: Path, into: Path, most: int) -> int:
+    """Copy the fonts that can be used, every n-th one if there are more than `most`. Returns their number."""
     families, kept = reserved()[1], 0
-    for path in sorted(content.rglob("*")):
-        wanted = path.suffix.lower() in FONT_SUFFIXES and path.is_file() and not path.is_symlink()
+    paths = [path for path in sorted(content.rglob("*")) if path.suffix.lower() in FONT_SUFFIXES]
+    for path in paths[:: -(-len(paths) // most)] if paths else ():
+        wanted = path.is_file() and not path.is_symlink()
         if not wanted or any(word.lower() in path.name.lower() for word in SYMBOLS) or not has_magic(path):
             continue
         try:
@@ -133,7 +149,7 @@ def write_lines(path: Path, lines: Iterable[str], limit: int) -> int:
     return len(kept)
 
 
-def take(kind: str, name: str, output: Path) -> str:
+def take(kind: str, name: str, most: int, output: Path) -> str:
     """Take one package. Returns what was kept."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -141,7 +157,7 @@ def take(kind: str, name: str, output: Path) -> str:
         except subprocess.CalledProcessError as error:
             return f"not available: {str(error.stderr).strip()[:100]}"
         if kind == "fonts":
-            return f"{keep_fonts(content, output / 'fonts' / name)} fonts"
+            return f"{keep_fonts(content, output / 'fonts' / name, most)} fonts"
         into = output / "texts" / f"{name}.txt"
         if kind == "words":
             return f"{write_lines(into, keep_words(content), 10**9)} words"
@@ -155,14 +171,14 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the packages and stop")
     args = parser.parse_args()
     if args.list:
-        print("\n".join(name for _, name in packages()))
+        print("\n".join(name for _, name, _ in packages()))
         return 0
     done = args.output / "packages.txt"
     args.output.mkdir(parents=True, exist_ok=True)
     known = done.read_text(encoding="utf-8").split() if done.exists() else []
-    for kind, name in packages():
+    for kind, name, most in packages():
         if name not in known:
-            print(f"{name}: {take(kind, name, args.output)}", flush=True)
+            print(f"{name}: {take(kind, name, most, args.output)}", flush=True)
             with done.open("a", encoding="utf-8") as file:
                 file.write(f"{name}\n")
     licences = (line for path in sorted(LICENCES.glob("*")) for line in plain_lines(path))
