@@ -20,6 +20,7 @@ from .words import CHINESE, ENGLISH
 
 MAX_FILE_MB = 32
 LONGEST_WORD = 24  # characters; longer ones are paths and rules, which are left out
+RUN_TRIES = 3  # for a run with a Chinese or Japanese character
 BUILT_IN_WORDS = 9  # per line
 HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[぀-ヿ]")
 LETTER_OR_DIGIT = re.compile(r"\w")
@@ -56,6 +57,10 @@ class Corpus(NamedTuple):
     def run(self, rng: np.random.Generator, script: Script, longest: int) -> str:
         """A Chinese or Japanese text without a gap, 1 to `longest` characters, cut at punctuation where possible."""
         text = self.words(rng, script, 1)[0]
+        for _ in range(RUN_TRIES):  # lines hold Latin words too
+            if HAN.search(text) or KANA.search(text):
+                break
+            text = self.words(rng, script, 1)[0]
         pieces = [piece for piece in ENDS.split(text) if LETTER_OR_DIGIT.search(piece)]
         piece = pieces[int(rng.integers(len(pieces)))]
         spare = len(piece) - longest

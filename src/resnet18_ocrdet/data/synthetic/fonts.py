@@ -30,7 +30,7 @@ CAPITALS: Mapping[Script, str] = {"latin": "H", "chinese": "å›½", "japanese": "å
 TEST_SIZE = 32  # px per em, for coverage
 MISSING = "\U0010fffd"  # a private character, which fonts draw as a missing one
 BUILT_IN = -1  # number of a face without a file
-LARGEST_OPENCV_BYTES = 4_000_000  # OpenCV reads a whole font file into memory, Pillow the parts that it needs
+LARGEST_OPENCV_BYTES = 1_500_000  # OpenCV reads a whole font file into memory, Pillow the parts that it needs
 INK_LEVEL = 64  # of 255, as typeset.py
 
 
@@ -84,6 +84,7 @@ def find_fonts(folder: Path | None) -> Fonts:
         return Fonts(_by_script(_built_in()), ())
     files = find_files(folder, FONT_SUFFIXES, "fonts")
     fonts = Fonts(_by_script([face for path in files for face in read_faces(path)]), files)
+    _font.cache_clear()  # most of the open files are not used soon
     if "latin" not in fonts.families:
         raise UserError(f"fonts: no font below {folder} has all Latin letters and digits")
     return fonts
@@ -198,7 +199,7 @@ def _letter(face: Face, character: str) -> bytes:
     return canvas.tobytes()
 
 
-@lru_cache(maxsize=512)  # an open face has some tens of KB
+@lru_cache(maxsize=256)  # an open face has some tens of KB
 def _font(path: str, index: int, size: int) -> PIL.ImageFont.FreeTypeFont:
     """An open font. Basic layout: the result does not depend on whether Pillow has Raqm."""
     if index == BUILT_IN:

@@ -33,7 +33,7 @@ from .setting import Style, canvas_of, set_texts
 EMPTY_SHARE = 0.05  # of images have no text
 FILLING_SHARE = 0.04  # of images have one word that fills them
 MAX_MISSES = 3  # consecutive blocks without a free position: the image is full
-OTHER_SCRIPT_SHARE = 0.25  # of blocks are Chinese or Japanese, if fonts and texts have them
+OTHER_SCRIPT_SHARE = 0.3  # of blocks are Chinese or Japanese, if fonts and texts have them
 FACES_PER_SCENE = 3  # few, as in one street; also quicker, because glyphs are reused
 
 MEDIAN_CAP_PX = 26.0  # median height of capitals at BASE_SIDE
@@ -193,12 +193,12 @@ def _draw_style(rng: np.random.Generator, kind: BlockKind, script: Script, face:
 def _draw_angle(rng: np.random.Generator) -> float:
     """Degrees: most text is nearly horizontal, some turned by any angle, some by a quarter."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.45:
         return float(rng.normal(0.0, 3.0))
-    for share, reach in ((0.68, 10.0), (0.82, 30.0), (0.89, 45.0)):
+    for share, reach in ((0.62, 10.0), (0.78, 30.0), (0.87, 45.0)):
         if kind < share:
             return float(rng.uniform(-reach, reach))
-    if kind < 0.96:
+    if kind < 0.95:
         return float(rng.choice((-90.0, 90.0)) + rng.normal(0.0, 4.0))
     return float(rng.uniform(-180.0, 180.0))
 
@@ -261,6 +261,6 @@ def _judge(drawn: Drawn, light: Light, height: int, width: int) -> Region:
     region = drawn.region
     contrast = region.contrast * light.left(drawn.centre[0] / width, drawn.centre[1] / height)
     too_small = region.height < 5.5 or (region.height < 9 and contrast < 45)
-    too_faint = contrast < max(15.0, 1.2 * light.noise)
+    too_faint = contrast < max(16.0, 1.3 * light.noise)
     smeared = light.blur > 0.11 * region.height
     return region._replace(ignore=region.ignore or too_small or too_faint or smeared, contrast=contrast)

@@ -32,8 +32,8 @@ class BlockKind(NamedTuple):
 
 
 KINDS = (
-    BlockKind("sign", 0.30, "lines", (1, 3), (1, 4), panel=0.9, bend=0.06, size=1.0),
-    BlockKind("line", 0.27, "lines", (1, 1), (1, 4), panel=0.15, bend=0.25, size=1.1),
+    BlockKind("sign", 0.30, "lines", (1, 3), (1, 4), panel=0.9, bend=0.1, size=1.0),
+    BlockKind("line", 0.27, "lines", (1, 1), (1, 4), panel=0.15, bend=0.45, size=1.1),
     BlockKind("paragraph", 0.11, "lines", (2, 7), (2, 6), panel=0.5, bend=0.0, size=0.75),
     BlockKind("menu", 0.06, "menu", (2, 6), (2, 3), panel=0.6, bend=0.0, size=0.75),
     BlockKind("grid", 0.05, "grid", (1, 4), (2, 5), panel=0.6, bend=0.0, size=0.9),

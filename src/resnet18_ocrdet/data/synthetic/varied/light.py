@@ -16,7 +16,7 @@ from ..effects import blur_motion, draw_shadow, expose
 
 OCCLUDED_SHARE = 0.12  # of images: thin lines across the text
 SHADOW_SHARE = 0.2
-DARK_SHARE = 0.12
+DARK_SHARE = 0.1
 GLARE_SHARE = 0.1
 BLUR_SHARE = 0.25
 MOTION_SHARE = 0.1
@@ -57,7 +57,7 @@ def apply_light(rng: np.random.Generator, image: Image, text_height: float) -> t
     switches = rng.random(7)
     shadow = draw_shadow(rng)
     dark = switches[1] < DARK_SHARE
-    gain = float(rng.uniform(0.25, 0.6)) if dark else float(rng.uniform(0.8, 1.15))
+    gain = float(rng.uniform(0.3, 0.6)) if dark else float(rng.uniform(0.8, 1.15))
     std = float(rng.uniform(0.4, max(0.7, 0.09 * text_height)))
     length, direction = int(rng.integers(2, 8)), float(rng.uniform(0.0, 180.0))
     noise = float(rng.uniform(2.0, 12.0 if not dark else 18.0))
