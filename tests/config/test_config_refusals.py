@@ -19,6 +19,7 @@ REFUSED = [
     ("train ++x=1", ["no key 'x'"]),
     ("train optimizer.learning_rate=0.1", ["no key 'optimizer.learning_rate': did you mean optimizer.lr?"]),
     ("train num_workers=2", ["no key 'num_workers': did you mean train.workers?"]),
+    ("train data.documents=0.5", ["data.documents=0.5 is for varied scenes: add data.style=varied"]),
     ("train imgsz=640", ["did you mean the group input_size"]),
     ("train epochs=3", ["no key 'epochs': did you mean train.epochs?"]),
     ("train optimizr=sgd", ["no key 'optimizr': did you mean the group optimizer (adamw, sgd)?"]),

@@ -24,7 +24,9 @@ FONTS = os.environ.get("OCRDET_FONTS")  # the folder that scripts/training_fonts
 
 def stated() -> dict[str, tuple[float, ...]]:
     """Rows `| name | built-in | fonts | low | high |` of the page."""
-    section = (ROOT / "docs" / "synthetic.md").read_text(encoding="utf-8").split("## Varied scenes")[1]
+    section = (
+        (ROOT / "docs" / "synthetic.md").read_text(encoding="utf-8").split("## Varied scenes")[1].split("\n## ")[0]
+    )
     rows = re.findall(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", section, re.MULTILINE)
     return {name.strip(): tuple(map(float, values)) for name, *values in rows}
 

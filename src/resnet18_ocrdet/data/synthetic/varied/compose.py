@@ -261,6 +261,7 @@ def _judge(drawn: Drawn, light: Light, height: int, width: int) -> Region:
     region = drawn.region
     contrast = region.contrast * light.left(drawn.centre[0] / width, drawn.centre[1] / height)
     too_small = region.height < 5.5 or (region.height < 9 and contrast < 45)
-    too_faint = contrast < max(16.0, 1.3 * light.noise)
+    sharpness = min(1.0, 0.05 * region.height / light.blur) if light.blur else 1.0  # thin strokes lose contrast
+    too_faint = contrast * sharpness < max(16.0, 1.3 * light.noise)
     smeared = light.blur > 0.11 * region.height
     return region._replace(ignore=region.ignore or too_small or too_faint or smeared, contrast=contrast)
