@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -244,3 +246,15 @@ def test_documents_are_reproducible(documents):
         assert len(one.polygons) == len(other.polygons)
         assert all(np.array_equal(p, q) for p, q in zip(one.polygons, other.polygons, strict=True))
         assert all(((p >= 0) & (p <= SIDE - 1)).all() for p in one.polygons)
+
+
+def test_a_pickled_source_draws_the_same_document(documents):
+    again = pickle.loads(pickle.dumps(documents))
+    assert np.array_equal(again.load(9).image, documents.load(9).image)
+
+
+def test_photographed_documents_lie_on_a_photo(tmp_path):
+    cv2.imwrite(str(tmp_path / "red.png"), np.full((64, 64, 3), (0, 0, 255), np.uint8))
+    source = VariedScenes(12, 128, 128, seed=0, backgrounds=tmp_path, documents=1.0)
+    images = [source.load(index).image.astype(int) for index in range(12)]
+    assert any(((image[..., 0] - image[..., 1]) > 60).mean() > 0.1 for image in images)
