@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import opencv5
-from resnet18_ocrdet.data.synthetic.corpus import read_corpus
+from resnet18_ocrdet.data.synthetic.corpus import Corpus, read_corpus
 from resnet18_ocrdet.data.synthetic.documents import camera, compose, marks, sheet, tables
 from resnet18_ocrdet.data.synthetic.documents.blocks import paragraph, wrap
 from resnet18_ocrdet.data.synthetic.documents.draft import Draft
@@ -51,7 +51,7 @@ def draw(typefaces, kind, number, script="latin") -> Sheet:
 
 def overlaps(boxes: list[Box]) -> int:
     """Pairs of boxes with a common pixel."""
-    left, top, right, bottom = np.array(boxes).reshape(-1, 4).T
+    left, top, right, bottom = np.array(boxes, int).reshape(-1, 4).T
     across = np.minimum.outer(right, right) > np.maximum.outer(left, left)
     down = np.minimum.outer(bottom, bottom) > np.maximum.outer(top, top)
     return int((across & down).sum() - len(boxes)) // 2
@@ -185,6 +185,18 @@ def test_words_at_the_border_are_cut_or_dont_care():
     [most], [least] = located(Box(-10, 10, 30, 20)), located(Box(-30, 10, 10, 20))
     assert not most.ignore and least.ignore
     assert most.polygon[:, 0].min() == 0 and abs(most.polygon[:, 0].max() - 29.5) < 1e-5
+
+
+@opencv5
+@pytest.mark.parametrize("kind", compose.KINDS, ids=lambda kind: kind.name)
+def test_words_wider_than_the_sheet_are_left_out(typefaces, kind):
+    corpus = Corpus({"latin": ("incomprehensibilities counterrevolutionaries",), "chinese": ("字" * 40,)}, (), ())
+    for number in range(3):
+        script = "chinese" if kind.name == "vertical" else "latin"
+        rng = np.random.default_rng(number)
+        page = Sheet.blank(96, 64, WHITE)
+        kind.draw(Draft(rng, page, choose_faces(rng, typefaces, script), corpus, script, 12, WHITE, BLACK, cuts=False))
+        assert overlaps([word.box for word in page.words if word.legible and word.box.left < 64]) == 0
 
 
 @pytest.fixture(scope="module")

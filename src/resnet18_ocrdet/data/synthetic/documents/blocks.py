@@ -93,10 +93,10 @@ def _write_line(draft: Draft, line: list[str], x: int, baseline: int, font: Font
         return
     start = draft.whole(0, len(line) - 1)
     stop = draft.whole(start + 1, min(start + 3, len(line)))
-    right = x + length(line, font) + (len(line) - 1) * (gap - metrics(font).space) + font.size // 2
+    right = x + length(line, font, gap) + font.size // 4
     other = font._replace(face=draft.pick((draft.faces.bold, draft.faces.italic, draft.faces.mono)))
     for part, face in ((line[:start], font), (line[start:stop], other), (line[stop:], font)):
-        words = fitting(part, right - x, face)
+        words = fitting(part, right - x, face, gap)
         if words:
             x = draft.sheet.write(words, x, baseline, face, ink, gap) + gap
 
@@ -124,7 +124,8 @@ def bullets(draft: Draft, left: int, right: int, y: int, font: Font, most: int, 
         if y + metrics(font).height > bottom:
             break
         start = bullet(draft, left, y + metrics(font).ascent, font, style, number)
-        y = paragraph(draft, draft.words(draft.whole(2, 16)), start, right, y, font, leading, bottom=bottom)
+        below = paragraph(draft, draft.words(draft.whole(2, 16)), start, right, y, font, leading, bottom=bottom)
+        y = max(below, y + metrics(font).height + 2)  # also below a number without words
         y += draft.em(draft.real(0.0, 0.4))
     return y
 

@@ -164,7 +164,7 @@ def locate(words: list[Written], pose: Pose, size: tuple[int, int], kind: str) -
         corners = cv2.perspectiveTransform(corners, pose.matrix)
     quads = corners.astype(np.float32)
     low, high = quads.min(axis=1), quads.max(axis=1)
-    inside = (low >= -0.5).all(axis=1) & (high <= (width - 0.5, height - 0.5)).all(axis=1)
+    inside = (low >= 0).all(axis=1) & (high <= (width - 1, height - 1)).all(axis=1)
     outside = (high <= 0).any(axis=1) | (low >= (width - 1, height - 1)).any(axis=1)
     angles = np.degrees(np.arctan2(*(quads[:, 1] - quads[:, 0]).T[::-1])).tolist()
     regions, upright = [], pose.wave is None and np.array_equal(pose.matrix[:, :2], np.eye(3)[:, :2])

@@ -61,6 +61,8 @@ def _message(
     pad, side = draft.em(0.6), draft.em(2.2)
     edge = draft.em(0.6) + (side + draft.em(0.5) if portraits else 0)
     lines = list(wrap(draft.words(draft.whole(1, 22)), round(draft.real(0.45, 0.7) * sheet.width), font))
+    if not lines:
+        return y  # every word is wider than a bubble
     named = not mine and draft.chance(0.3)
     step = max(metrics(font).height + 2, round(1.3 * font.size))
     time = [draw_time(draft.rng)]

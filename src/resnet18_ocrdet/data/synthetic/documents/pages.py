@@ -119,7 +119,7 @@ def _title(draft: Draft, frame: Box, y: int) -> int:
 def _fill_column(draft: Draft, column: Box, align: Align, leading: float, indent: int) -> None:
     body, y, colour = draft.font(), column.top, draft.accent()
     apart = 0 if indent else draft.em(draft.real(0.4, 1.0))
-    while y + body.size < column.bottom:
+    while y + metrics(body).height <= column.bottom:
         part = draft.rng.random()
         if part < 0.12:
             scale = draft.real(1.1, 1.8)

@@ -138,7 +138,8 @@ def _messages(draft: Draft, area: Box) -> None:
             marks.avatar(draft, Box(left, y, left + side, y + side))
             left += side + draft.em(0.7)
         baseline = y + metrics(bold).ascent
-        start = draft.sheet.write_right([draw_time(draft.rng)], area.right, baseline, small, shade(draft, 0.6))
+        time = fitting([draw_time(draft.rng)], area.width // 2, small)
+        start = draft.sheet.write_right(time, area.right, baseline, small, shade(draft, 0.6))
         draft.sheet.write(fitting(draft.label(1, 3), start - left - draft.em(1), bold), left, baseline, bold, draft.ink)
         words = fitting(draft.words(draft.whole(3, 14)), area.right - left, font)
         baseline += metrics(bold).descent + draft.em(0.2) + metrics(font).ascent

@@ -196,9 +196,9 @@ class Sheet:
             blend(self.image[top:bottom, left:right], mask[top - y : bottom - y, left - x : right - x], ink)
 
 
-def length(words: Sequence[str], font: Font) -> int:
-    """Width of a line of words with the font's blank between them, px."""
-    return sum(advance(word, font) for word in words) + metrics(font).space * (len(words) - 1)
+def length(words: Sequence[str], font: Font, gap: int = 0) -> int:
+    """Width of a line of words, px. gap: between two words, px; 0: the font's blank."""
+    return sum(advance(word, font) for word in words) + (gap or metrics(font).space) * (len(words) - 1)
 
 
 def is_legible(font: Font, letter: str) -> bool:
@@ -206,9 +206,9 @@ def is_legible(font: Font, letter: str) -> bool:
     return font.size >= LEGIBLE_CHINESE_PX if letter >= FIRST_CJK else metrics(font).x_height >= LEGIBLE_X_PX
 
 
-def fitting(words: list[str], room: int, font: Font) -> list[str]:
-    """The first words that fit into a room, px."""
-    while words and length(words, font) > room:
+def fitting(words: list[str], room: int, font: Font, gap: int = 0) -> list[str]:
+    """The first words that fit into a room, px. gap: as of `length`."""
+    while words and length(words, font, gap) > room:
         words = words[:-1]
     return words
 
