@@ -23,9 +23,10 @@ from typing import NamedTuple
 
 from installed import call, train_once
 from resnet18_ocrdet.errors import UserError
-from script_cli import Parser, run_script
+from script_cli import Parser, natural, run_script
 
 RECEIPTS, DEV_RECEIPTS = 100, 50  # by name: the first ones, the last ones
+NUMBERS = (100, 50)  # of receipts that are trained on
 PHOTOS = 50
 SCORED_PHOTOS = "801-900"
 START = "init.weights=bundled"
@@ -50,10 +51,13 @@ def main() -> int:
     """Returns the first exit code that is not 0."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--receipts", type=Path)
+    parser.add_argument("--numbers", type=natural, nargs="+", default=NUMBERS, help="of receipts that are trained on")
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--folder", type=Path, nargs=2, metavar=("TRAIN", "TEST"))
     parser.add_argument("--output", type=Path, default=Path("runs/finetune_table"))
     args, overrides = parser.parse_known_args()
+    if max(args.numbers) > RECEIPTS:
+        raise UserError(f"--numbers {max(args.numbers)}: at most {RECEIPTS}, the others are scored")
     if not any((args.receipts, args.photos, args.folder)):
         raise UserError("--receipts FOLDER, --photos FOLDER or --folder TRAIN TEST is missing")
     rows = []
@@ -72,7 +76,7 @@ def trials(args: argparse.Namespace) -> Iterator[Trial]:
     if args.receipts is not None:
         pairs = receipts(args.receipts)
         dev = link(pairs[-DEV_RECEIPTS:], args.output / "receipts_dev")
-        for number in (RECEIPTS, RECEIPTS // 2):
+        for number in args.numbers:
             folder = link(pairs[:number], args.output / f"receipts_{number}_train")
             yield Trial(f"{number} receipts", folder, ("data=custom", f"data.root={dev}", "split=all"))
     if args.photos is not None:

@@ -26,6 +26,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ("words", "told"),
     [
         ([], "--receipts FOLDER, --photos FOLDER or --folder TRAIN TEST is missing"),
+        (["--receipts", "few", "--numbers", "50", "101"], "--numbers 101: at most 100"),
         (["--receipts", "few"], "--receipts few: 0 images/*.jpg, at least 150"),
         (["--photos", "few"], "few/ch4_training_images/img_1.jpg: no such file"),
     ],
@@ -41,7 +42,7 @@ def test_receipts_are_linked_by_name(tmp_path: Path):
         for place, name in (("images", f"{number:03}.jpg"), ("gts", f"gt_{number:03}.txt")):
             (tmp_path / "set" / place).mkdir(parents=True, exist_ok=True)
             (tmp_path / "set" / place / name).touch()
-    args = Namespace(receipts=tmp_path / "set", photos=None, folder=None, output=tmp_path / "out")
+    args = Namespace(receipts=tmp_path / "set", numbers=(100, 50), photos=None, folder=None, output=tmp_path / "out")
     first, second = finetune_table.trials(args)
     assert (first.name, second.name) == ("100 receipts", "50 receipts")
     dev = sorted(path.name for path in (tmp_path / "out/receipts_dev/images").iterdir())

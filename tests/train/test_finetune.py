@@ -253,6 +253,9 @@ def test_sizes_follow_the_text_unless_they_are_typed():
     assert sizes("decode.resize=stretch")[0] == "800x800"
     assert sizes("augment=none")[:2] == ("1216x1216", None)  # no crops
     assert sizes(text=None) == ("800x800", "416x416", [])  # rendered scenes
+    assert sizes("input_size=256x256", text=None)[:2] == ("256x256", None)  # crops are no larger
+    assert sizes("input_size=416x416")[:2] == ("416x416", None)
+    assert sizes("input_size=352x1600")[:2] == ("352x1600", "416x416")
 
 
 def test_a_batch_that_does_not_fit_is_divided():

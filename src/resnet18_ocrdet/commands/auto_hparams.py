@@ -16,7 +16,7 @@ from ..runtime.console import Display
 from ..runtime.messages import as_typed
 from ..train.lr_rules import KEYS, Choice, OptimizerName, Start, TrainingSet, choose_hparams
 from ..train.memory_model import MEMORY_FRACTION, fits, largest_batch
-from ..train.size_rules import choose_crop, choose_input_size
+from ..train.size_rules import CROP, choose_crop, choose_input_size
 from ..train.step_rules import Pace
 from .cross_checks import check_settings
 
@@ -51,11 +51,13 @@ def choose_sizes(
 ) -> list[str]:
     """Set input size, crop and batch in `cfg`, and print one line for each. Returns these lines.
 
-    typed: overrides; keys that they set do not change. text: of the training images; None changes nothing.
+    typed: overrides; keys that they set do not change. text: of the training images; None leaves the input size.
     memory: bytes that are free, if known. quick: see `choose_crop`. Raises UserError."""
-    if text is None:
-        return []
     names, size = typed_keys(typed), cfg.input_size
+    if text is None:
+        lines = _crop(cfg, names, None, quick)
+        display.lines(lines)
+        return lines
     room = None if memory is None else int(memory * MEMORY_FRACTION)
     height, width, why = choose_input_size(text, cfg.train.batch_size, room)
     now, wanted = f"{size.height}x{size.width}", f"{height}x{width}"
@@ -66,13 +68,21 @@ def choose_sizes(
     else:
         size.height, size.width = height, width
         lines = [f"input_size={wanted}: {why}"]
-    if cfg.augment.crop:
-        crop, why = choose_crop(text, size.height, size.width, quick)
-        lines += _set(cfg, names, [Choice("augment.crop_size", f"{crop}x{crop}", why)])
-    lines += _fitting_batch(cfg, names, memory)
+    lines += _crop(cfg, names, text, quick) + _fitting_batch(cfg, names, memory)
     display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
     return lines
+
+
+def _crop(cfg: DictConfig, names: set[str], text: TextSizes | None, quick: bool) -> list[str]:
+    """Set the size of crops, which are never larger than the image."""
+    size = cfg.input_size
+    if not cfg.augment.crop:
+        return []
+    crop, why = (CROP, "") if text is None else choose_crop(text, size.height, size.width, quick)
+    if crop >= max(size.height, size.width):
+        return _set(cfg, names, [Choice("augment.crop_size", None, f"images have {size.height}x{size.width} px only")])
+    return _set(cfg, names, [Choice("augment.crop_size", f"{crop}x{crop}", why)]) if why else []
 
 
 def _fitting_batch(cfg: DictConfig, names: set[str], memory: int | None) -> list[str]:
