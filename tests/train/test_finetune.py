@@ -206,12 +206,12 @@ def test_a_run_chooses_its_values_and_reports_before_and_after(words, tiny_run, 
     assert first < out.index(measured) < second
     starts = ("input_size=64x64: from the command line", "augment.crop_size=64x64: from the command line")
     starts += ("optimizer.lr=0.001: ", "train.epochs=2: from the command line; the rules suggest 200: ")
-    starts += ("train.val_every=15: ", f"train.freeze=null: {FEW}, but {gap}: ", "train.freeze_statistics=false: ")
+    starts += ("train.val_every=25: ", f"train.freeze=null: {FEW}, but {gap}: ", "train.freeze_statistics=false: ")
     starts += ("decode.bin_thresh=0.3 decode.box_thresh=0.5: ",)
     assert [told for told, wanted in zip(chosen, starts, strict=True) if not told.startswith(wanted)] == []
     assert not [line for line in out if line.startswith("note: the learning rate never decays")]
     for saved in (config, OmegaConf.create(content["config"])):
-        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.001, 2, 15, None, False]
+        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.001, 2, 25, None, False]
     assert content["about"]["start"] == {"hmean": 0.0, "weights": str(weights), "chosen": chosen}
     assert json.loads((tmp_path / "run/about.json").read_text())["start"] == content["about"]["start"]
     best = max(line["hmean"] or 0.0 for line in journal(tmp_path / "run"))
@@ -276,7 +276,7 @@ def test_a_run_with_chosen_values_equals_one_with_the_same_overrides(words, near
     assert "optimizer.lr=0.001: " in out
     assert f"train.freeze=stem: {FEW}: keep" in out and f"train.freeze_statistics=true: {FEW}: too few" in out
     values = ("train.auto_hparams=false", "optimizer.lr=0.001", "train.freeze=stem", "train.freeze_statistics=true")
-    values += ("train.val_every=15", "decode.box_thresh=0.5")
+    values += ("train.val_every=25", "decode.box_thresh=0.5")
     assert train(monkeypatch, *words, *values, "train.epochs=2", f"run_dir={tmp_path}/typed") == 0
     assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
     one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))
@@ -320,7 +320,7 @@ def test_a_resume_keeps_the_chosen_values_and_the_start(words, near, tmp_path, m
         assert [OmegaConf.select(OmegaConf.create(content["config"]), key) for key in KEYS] == [
             0.001,
             2,
-            15,
+            25,
             "stem",
             True,
         ]

@@ -23,17 +23,17 @@ def test_the_usual_epochs_stay_where_they_are_steps_enough():
 
 
 def test_steps_that_are_added_fit_into_the_minutes():
-    # 1.5 s a step and 4 s after every 30 steps: (480 - 4) / (1.5 + 4 / 30) = 291 steps, 58 epochs of 5
+    # 1.5 s a step and 4 s after every 50 steps: (480 - 4) / (1.5 + 4 / 50) = 301 steps, 60 epochs of 5
     pace = Pace(5, step=1.5, validation=4.0)
     epochs, why = choose_epochs(15, "45 images", pace)
-    assert epochs == 58 and "291" in why and f"{MINUTES:g} minutes" in why
+    assert epochs == 60 and "301" in why and f"{MINUTES:g} minutes" in why
     assert choose_epochs(15, "45 images", pace._replace(step=60.0))[0] == 15  # the usual epochs are not cut
 
 
-def test_a_validation_comes_after_thirty_steps_or_later():
+def test_a_validation_comes_after_fifty_steps_or_later():
     every, why = choose_val_every(80, Pace(5, step=1.0, validation=4.0))
-    assert every == 6 and "30 steps" in why
-    assert choose_val_every(80, Pace(40))[0] == 1
+    assert every == 10 and "50 steps" in why
+    assert choose_val_every(80, Pace(60))[0] == 1
     # 20 s of 0.5 s a step: 40 steps, which may be 15 % of the time: 267 steps, 6 epochs of 50
     every, why = choose_val_every(80, Pace(50, step=0.5, validation=20.0))
     assert every == 6 and "40 steps" in why and "15%" in why

@@ -138,7 +138,7 @@ def choose_hparams(data: TrainingSet, start: Start, pace: Pace, optimizer: Optim
         why_stem = f"{few}, but {gap}: every layer has to change"
     elif few:
         frozen, why_stem = True, f"{few}: keep the pretrained edges and colors"
-    why_statistics = f"{few}: too few for new batch-norm statistics" if frozen else why_stem
+    why_statistics = f"{few}: too few for new batch-norm statistics" if frozen else "as for train.freeze"
 
     rate, why_rate = _rate(data, start, optimizer)
     values = (rate, epochs, val_every, "stem" if frozen else None, frozen)
@@ -147,9 +147,9 @@ def choose_hparams(data: TrainingSet, start: Start, pace: Pace, optimizer: Optim
 
 
 def _rate(data: TrainingSet, start: Start, optimizer: OptimizerName) -> tuple[float, str]:
+    good, (rate, why) = start.good(), learning_rate(data, lower=[start.gap()])
     if optimizer == "sgd":
-        rate, why = learning_rate(data, lower=[start.gap()])
-        return (LOWEST_LR, start.good()) if start.good() else (rate, why)
-    if start.good():
-        return ADAMW_GOOD_LR, start.good()
-    return ADAMW_LR, f"of AdamW, for {data.images} images; fewer than {FEW_IMAGES} do not lower it as they do with SGD"
+        return (LOWEST_LR, good) if good else (rate, why)
+    if good:
+        return ADAMW_GOOD_LR, good
+    return ADAMW_LR, f"of AdamW, which learns more in few steps; with optimizer=sgd it would be {rate:g}: {why}"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 STEPS = 400  # after which receipts had stopped improving
 MINUTES = 8.0  # for the steps that are added to the usual epochs, with their validations
-VAL_STEPS = 30  # at least, between two validations: after fewer, little has changed
+VAL_STEPS = 50  # at least, between two validations: after fewer, little has changed
 VAL_SHARE = 0.15  # of the time, at most, for validations
 
 
