@@ -145,7 +145,7 @@ def _refuse_frozen(net: DBNet, initialised: Sequence[str], cfg: DictConfig) -> N
     if frozen and cfg.init.weights is None:
         raise UserError(
             f"train.freeze={cfg.train.freeze} would freeze layers that are not in init.backbone={cfg.init.backbone} "
-            f"(first: {frozen[0]}), and so stay random; freeze fewer parts"
+            f"(first: {frozen[0]}) and so random; freeze fewer parts"
         )
 
 
@@ -169,7 +169,8 @@ def build_optimizer(cfg: DictConfig, net: DBNet, initialised: Sequence[str] = ()
     if cfg.init.backbone is not None:
         names = {name for name, _ in net.backbone.named_parameters()}
         pretrained = {f"backbone.{name}" for name in names.difference(initialised)}
-    groups = param_groups(net, settings.weight_decay, settings.layer_decay, pretrained, settings.pretrained_lr_scale)
+    scales = settings.layer_decay, pretrained, settings.pretrained_lr_scale
+    groups = param_groups(net, settings.weight_decay, *scales, with_frozen=cfg.train.unfreeze_epoch is not None)
     made: Optimizer = instantiate(settings, ("base_batch_size", "layer_decay", "pretrained_lr_scale"), params=groups)
     return made
 
@@ -186,8 +187,9 @@ def restore_optimizer(made: Optimizer, content: Checkpoint, cfg: DictConfig) -> 
     sizes = [len(group["params"]) for group in content["optimizer"]["param_groups"]]
     if sizes != [len(group["params"]) for group in made.param_groups]:
         raise UserError(
-            "resume: train.freeze, optimizer.layer_decay and optimizer.pretrained_lr_scale say which weights the "
-            "optimizer holds and how; leave them as they were, or start a new run with init.weights=PATH"
+            "resume: train.freeze, train.unfreeze_epoch, optimizer.layer_decay and optimizer.pretrained_lr_scale say "
+            "which weights the optimizer holds and how; leave them as they were, or start a new run with "
+            "init.weights=PATH"
         )
     wanted = [{key: value for key, value in group.items() if key != "params"} for group in made.param_groups]
     made.load_state_dict(content["optimizer"])

@@ -79,6 +79,8 @@ SUSPICIOUS = [
     ("scheduler=onecycle scheduler.max_lr=0.05", "optimizer.lr=0.007 is not used"),
     ("resume=auto init.weights=a.pt", "init.weights is not used"),
     ("init.backbone=imagenet init.weights=a.pt", "init.backbone is not used"),
+    ("init.zero_residuals=true init.weights=a.pt", "init.zero_residuals is not used"),
+    ("train.freeze=stem train.unfreeze_epoch=30", "holds for the whole run"),
     ("data=custom data.root=x data.train=all.txt data.val=all.txt", "the same images"),
 ]
 

@@ -13,7 +13,8 @@ from resnet18_ocrdet.errors import UserError
 
 KEYS = {
     "train": """
-        model.backbone init.backbone init.weights init.zero_residuals train.freeze train.freeze_statistics model.plain
+        model.backbone init.backbone init.weights init.zero_residuals
+        train.freeze train.unfreeze_epoch train.freeze_statistics model.plain
         optimizer.lr optimizer.momentum optimizer.weight_decay optimizer.nesterov optimizer.betas
         optimizer.eps optimizer.base_batch_size optimizer.layer_decay optimizer.pretrained_lr_scale
         scheduler.step_size scheduler.gamma scheduler.warmup_epochs scheduler.T_max scheduler.eta_min

@@ -90,6 +90,8 @@ REFUSED = [
     ("train scheduler=cosine optimizer.lr=0.0003", ["a tenth is usual, scheduler.eta_min=0.00003"]),
     ("train scheduler.warmup_epochs=30", ["takes up all of train.epochs=30"]),
     ("train scheduler=constant scheduler.decay_epochs=31", ["decay_epochs=31", "longer than train.epochs=30"]),
+    ("train train.unfreeze_epoch=2", ["nothing is frozen", "train.freeze=layer1"]),
+    ("train train.freeze=stem train.unfreeze_epoch=0", ["train.unfreeze_epoch=0", "1 or more"]),
     ("train augment.quarter_turns=90", ["augment.quarter_turns=90", "0 to 1"]),
     ("train train.thresh_min=0.8", ["train.thresh_min=0.8 must be below train.thresh_max=0.7"]),
     ("train augment.scale_min=4", ["augment.scale_min=4 must be below augment.scale_max=3"]),

@@ -83,16 +83,36 @@ def pair(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_two_processes_train_like_one_with_two_accumulated_batches(pair: Path, tmp_path: Path):
-    """One step is the same sum of gradients; batch-norm statistics are those of the first process's batches."""
     words = (*TOGETHER, "train.epochs=2", "scheduler.step_size=1", "train.accumulate=2", "run_dir=alone")
     assert alone("ocrdet-train", *words, cwd=tmp_path).returncode == 0
-    ours, theirs = weights(pair), weights(tmp_path / "alone")
+    assert_alike(pair, tmp_path / "alone")
+
+
+def assert_alike(pair: Path, single: Path) -> None:
+    """One step is the same sum of gradients; batch-norm statistics are those of the first process's batches."""
+    ours, theirs = weights(pair), weights(single)
     for name, value in ours.items():
         if "running_" not in name and "num_batches" not in name:
             torch.testing.assert_close(value, theirs[name], rtol=0, atol=1e-5)
-    for one, other in zip(metrics(pair), metrics(tmp_path / "alone"), strict=True):
+    for one, other in zip(metrics(pair), metrics(single), strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], abs=1e-4)
         assert one["step"] == other["step"]
+
+
+@pytest.mark.slow
+def test_two_processes_release_a_frozen_part_together(tmp_path: Path):
+    """In the second of two epochs, also where that one is resumed."""
+    words = (*TOGETHER, "scheduler.step_size=1", "train.freeze=layer1", "train.unfreeze_epoch=1")
+    assert torchrun(2, *words, "train.epochs=2", "run_dir=pair", cwd=tmp_path).returncode == 0
+    done = alone("ocrdet-train", *words, "train.epochs=2", "train.accumulate=2", "run_dir=alone", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_alike(tmp_path / "pair", tmp_path / "alone")
+    assert torchrun(2, *words, "train.epochs=1", "run_dir=halves", cwd=tmp_path).returncode == 0
+    frozen = weights(tmp_path / "halves")["backbone.conv1.weight"]
+    assert torchrun(2, "resume=halves", "train.epochs=2", cwd=tmp_path).returncode == 0
+    ours, theirs = weights(tmp_path / "pair"), weights(tmp_path / "halves")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert not torch.equal(frozen, theirs["backbone.conv1.weight"])
 
 
 @pytest.mark.slow

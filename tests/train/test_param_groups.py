@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from conftest import TINY
+from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.dbnet import DBNet
 from resnet18_ocrdet.train.optim import param_groups
 from train_runner import last, train
@@ -36,6 +37,31 @@ def test_frozen_parts_do_not_change(up_to, frozen):
     assert ("backbone.conv1.weight" in moved) is (up_to is None)
 
 
+def test_what_is_frozen_for_a_while_is_in_the_optimizer_without_a_state():
+    net = DBNet()
+    net.freeze("layer1")
+    groups = param_groups(net, 0.0, with_frozen=True)
+    assert sum(len(group["params"]) for group in groups) == len(list(net.parameters()))
+    # conv1 and its batch norm; 4 convolutions of 64 x 64 x 3 x 3 and their batch norms
+    frozen = 64 * 3 * 49 + 2 * 64 + 4 * (64 * 64 * 9 + 2 * 64)
+    assert sum(p.numel() for p in net.parameters() if not p.requires_grad) == frozen == 157_504
+    net.freeze(None)
+    assert all(p.requires_grad for p in net.parameters()) and net.train().backbone.bn1.training
+
+
+@pytest.mark.slow
+def test_frozen_parts_are_trained_from_the_given_epoch_on(tmp_path: Path, monkeypatch, capsys):
+    words = (*WORDS, "train.freeze=layer1", "train.unfreeze_epoch=2", "train.keep_last=3", "train.epochs=3")
+    assert train(monkeypatch, *words, f"run_dir={tmp_path}/run") == 0
+    start, end = (load_checkpoint(tmp_path / f"run/checkpoints/{name}.pt") for name in ("last-2", "last"))
+    assert (start["epoch"], end["epoch"]) == (2, 3)  # last-1 is the one before the validation
+    moved = {key for key, value in start["model"].items() if not torch.equal(value, end["model"][key])}
+    assert {"backbone.conv1.weight", "backbone.layer1.1.bn2.running_var", "neck.lateral.0.weight"} <= moved
+    assert len(start["optimizer"]["state"]) < len(end["optimizer"]["state"])
+    assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=4", "train.unfreeze_epoch=null") == 2
+    assert "which weights the optimizer holds" in capsys.readouterr().err
+
+
 def test_frozen_statistics_leave_the_weights_trainable():
     net = DBNet()
     net.freeze(None, statistics=True)
@@ -50,7 +76,7 @@ def test_frozen_statistics_leave_the_weights_trainable():
 def test_another_freeze_at_resume_is_refused(tmp_path: Path, monkeypatch, capsys):
     assert train(monkeypatch, *WORDS, "train.freeze=layer1", f"run_dir={tmp_path}/run") == 0
     assert train(monkeypatch, f"resume={tmp_path}/run", "train.epochs=2", "train.freeze=null") == 2
-    assert "train.freeze, optimizer.layer_decay and" in capsys.readouterr().err
+    assert "which weights the optimizer holds" in capsys.readouterr().err
 
 
 def test_layer_decay_lowers_the_rates_of_earlier_layers():

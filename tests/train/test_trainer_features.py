@@ -141,22 +141,23 @@ def test_a_run_records_where_code_and_data_come_from(tmp_path: Path, monkeypatch
 def test_with_everything_switched_on_a_signal_in_mid_epoch_changes_nothing(tmp_path: Path, monkeypatch, records):
     words = (*WORDS, "data.train_size=16", "train.epochs=3", "precision=fp16", "train.ema=0.9", "train.accumulate=2")
     words = (*words, "train.clip_norm=1", "train.freeze=stem", "optimizer.layer_decay=0.7", "optimizer=adamw")
+    words = (*words, "train.unfreeze_epoch=1", "mix1=synthetic", "train.mix1_share=0.2")  # 4 of 20 images
     words = (*words, "scheduler=onecycle", "train.early_stop=3")
     assert train(monkeypatch, *words, f"run_dir={tmp_path}/whole") == 0
     losses = [record.loss["total"] for record in records]
-    assert len(losses) == 12  # 4 steps of 2 x 2 images an epoch
+    assert len(losses) == 15  # 5 steps of 2 x 2 images an epoch
     records.clear()
     original = engine.StepRecord
 
     def record(*fields):
-        if fields[0] == 6:
+        if fields[0] == 7:  # two steps after the stem was released
             os.kill(os.getpid(), signal.SIGTERM)
         return original(*fields)
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "StepRecord", record)
         assert train(patch, *words, f"run_dir={tmp_path}/halves") == 143
-    assert len(records) == 6
+    assert len(records) == 7
     assert train(monkeypatch, f"resume={tmp_path}/halves") == 0
     assert [record.loss["total"] for record in records] == losses
     ours, theirs = last(tmp_path / "whole"), last(tmp_path / "halves")

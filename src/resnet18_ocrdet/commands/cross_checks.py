@@ -126,6 +126,9 @@ def _training_contradictions(tree: Tree) -> list[str]:
             f"optimizer.pretrained_lr_scale={scale:g} is for what init.backbone loads: give init.backbone=PATH and no "
             f"init.weights, or leave it at 1"
         )
+    unfreeze = tree["train"]["unfreeze_epoch"]
+    if unfreeze is not None and tree["train"]["freeze"] is None and not tree["train"]["auto_hparams"]:
+        found.append(f"train.unfreeze_epoch={unfreeze}: nothing is frozen; add train.freeze=layer1, or leave it out")
     if optimizer.get("nesterov") and optimizer["momentum"] == 0:
         found.append("optimizer.nesterov=true needs optimizer.momentum above 0")
     for section, low, high in (("train", "thresh_min", "thresh_max"), ("augment", "scale_min", "scale_max")):
@@ -199,6 +202,8 @@ def suspicions(cfg: DictConfig) -> list[str]:
         found.append(f"the rate stays at eta_min from epoch {end:g} to {epochs}: scheduler.T_max is below train.epochs")
     if peak is not None and peak != lr:
         found.append(f"optimizer.lr={lr:g} is not used: onecycle peaks at scheduler.max_lr={peak:g}")
+    if (unfreeze := tree["train"]["unfreeze_epoch"]) is not None and unfreeze >= epochs:
+        found.append(f"train.freeze holds for the whole run: train.unfreeze_epoch={unfreeze}, train.epochs={epochs}")
     if tree["train"]["batch_size"] == 1:
         found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more train better")
     if tree["resume"] is not None and init["weights"] is not None:

@@ -37,7 +37,7 @@ from .cross_checks import suspicions
 from .resume import resumed_config
 from .train_calibrate import calibrate_best
 from .train_faults import explain
-from .train_parts import Parts, assemble
+from .train_parts import Parts, assemble, freeze_for
 
 STEPS_TO_JUDGE_BY = 5  # the first steps are slower
 STEPS_TO_JUDGE_WAITING = 20  # of an epoch; in a shorter one most of the waiting is the start of the loader processes
@@ -128,6 +128,7 @@ class Training:
         """The steps of an epoch that are not done yet."""
         state, steps, parts = self.state, len(self.loader), self.parts
         done = state.step - epoch * steps
+        freeze_for(epoch, parts)
         before = Displacement(state.model) if epoch == 0 else None
         with self.display.progress(f"epoch {epoch + 1}/{self.cfg.train.epochs}", steps, done) as advance:
             rounds = self.loader.epoch(epoch, done)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from omegaconf import DictConfig
@@ -54,6 +54,7 @@ class Parts:
     state: TrainState
     loader: TrainLoader
     val_loader: EvalLoader
+    bare: nn.Module  # `state.network` without the exchange of gradients
     schedule: Schedule
     criterion: Criterion
     about: dict[str, Any]  # where the code and the data come from
@@ -109,9 +110,22 @@ def assemble(
         about["start"] = start | {"chosen": lines + start["chosen"]}
         net.freeze(cfg.train.freeze, cfg.train.freeze_statistics)
     _report_batches(loader, cfg, world, display)
-    state = state_of(net, world.wrap(_network(net, loader, cfg, compute, display)))
-    schedule = build.build_schedule(cfg, loader.images_per_step)
-    return Parts(cfg, display, compute, contract, splits, mixed, state, loader, val_loader, schedule, criterion, about)
+    bare = _network(net, loader, cfg, compute, display)
+    state, schedule = state_of(net, world.wrap(bare)), build.build_schedule(cfg, loader.images_per_step)
+    loaders = loader, val_loader
+    return Parts(cfg, display, compute, contract, splits, mixed, state, *loaders, bare, schedule, criterion, about)
+
+
+def freeze_for(epoch: int, parts: Parts) -> None:
+    """Freeze what train.freeze says until train.unfreeze_epoch, and nothing from then on."""
+    train, state = parts.cfg.train, parts.state
+    if train.unfreeze_epoch is None:
+        return
+    before = [parameter.requires_grad for parameter in state.model.parameters()]
+    up_to = train.freeze if epoch < train.unfreeze_epoch else None
+    cast("DBNet", state.model).freeze(up_to, train.freeze_statistics)
+    if before != [parameter.requires_grad for parameter in state.model.parameters()]:
+        state.network = parts.compute.world.wrap(parts.bare)  # the old one exchanges the gradients of other weights
 
 
 def _choose(

@@ -51,11 +51,13 @@ class Backbone(nn.Module, ABC):
         """The modules of each of PARTS: the stem, then what leads to each of the four maps."""
 
     def freeze(self, up_to: str | None, statistics: bool) -> list[nn.Module]:
-        """Stop the gradients of all parts up to one of PARTS. statistics: freeze those of every batch norm.
+        """Stop the gradients of the parts up to one of PARTS, and of no other. statistics: freeze those of every batch
+        norm.
 
         Returns the modules that must stay in evaluation mode: frozen parts keep their statistics too."""
         last = 0 if up_to is None else PARTS.index(up_to) + 1
         frozen = [module for stage in self.stages()[:last] for module in stage]
+        self.requires_grad_(True)
         for module in frozen:
             module.requires_grad_(False)
         if statistics:

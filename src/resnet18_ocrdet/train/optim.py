@@ -18,12 +18,14 @@ def param_groups(
     layer_decay: float = 1.0,
     pretrained: Collection[str] = (),
     pretrained_lr_scale: float = 1.0,
+    with_frozen: bool = False,
 ) -> list[dict[str, Any]]:
-    """Convolution weights, which decay, and batch-norm and bias parameters, which do not; without frozen ones.
+    """Convolution weights, which decay, and batch-norm and bias parameters, which do not.
 
     layer_decay: rate of each part of the backbone relative to the one after it, 0..1; neck and heads have the full
     rate (BEiT, Bao et al. 2022, for ResNets). pretrained: names of parameters, whose rate is multiplied by
-    pretrained_lr_scale as well. Each group has `lr_factor`, by which its rate differs from the run's."""
+    pretrained_lr_scale as well. with_frozen: include frozen ones, which are trained later; otherwise they are left out.
+    Each group has `lr_factor`, by which its rate differs from the run's."""
     stages = model.backbone.stages()
     depths = {
         id(parameter): len(stages) - depth
@@ -33,18 +35,15 @@ def param_groups(
     }
     by_factor: dict[float, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad and not with_frozen:
+            continue
         factor = layer_decay ** depths.get(id(parameter), 0) * (pretrained_lr_scale if name in pretrained else 1.0)
         by_factor.setdefault(factor, []).append(parameter)
-    groups = [group for factor, part in by_factor.items() for group in _groups(part, weight_decay, factor)]
-    return [group for group in groups if group["params"]]
-
-
-def _groups(parameters: list[nn.Parameter], weight_decay: float, lr_factor: float) -> list[dict[str, Any]]:
-    trained = [p for p in parameters if p.requires_grad]
-    return [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay, "lr_factor": lr_factor},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0, "lr_factor": lr_factor},
-    ]
+    groups: list[dict[str, Any]] = []
+    for factor, part in by_factor.items():
+        for decay, chosen in ((weight_decay, [p for p in part if p.ndim > 1]), (0.0, [p for p in part if p.ndim <= 1])):
+            groups += [{"params": chosen, "weight_decay": decay, "lr_factor": factor}] if chosen else []
+    return groups
 
 
 def total_norm(tensors: Iterable[Tensor]) -> Tensor:
