@@ -37,6 +37,7 @@ from resnet18_ocrdet.errors import UserError
 from script_cli import Parser, natural, run_script
 
 PDF = "pdf"  # the kind of the PDF pages
+CYRILLIC = "ru"  # which the fonts lack, and some files encode as accented Latin
 Make = Callable[[], Iterable[Page]]
 
 
@@ -97,7 +98,8 @@ def _browser_pages(
     if not kinds:
         return {}
     rows = [font for font in fonts() if font.part == part]
-    look = Part(rows, Corpus([text_of(document, cache) for document in own]))
+    texts = [text_of(document, cache) for document in own if document.language != CYRILLIC]
+    look = Part(rows, Corpus(texts))
 
     def make(kind: str) -> Iterator[Page]:
         with Browser([cache / font.package for font in rows]) as browser:

@@ -37,7 +37,9 @@ class Corpus:
 
     def word(self, rng: Random, least: int = 2, most: int = 14) -> str:
         """A word of this many letters."""
-        return rng.choice([word for word in rng.sample(self._words, min(len(self._words), 400)) if least <= len(word) <= most])
+        return rng.choice(
+            [word for word in rng.sample(self._words, min(len(self._words), 400)) if least <= len(word) <= most]
+        )
 
     def title(self, rng: Random, least: int = 1, most: int = 3) -> str:
         """A few words, the first with a capital."""

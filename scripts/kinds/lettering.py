@@ -13,9 +13,9 @@ SIDE = 640  # px
 
 def large_word(rng: Random, part: Part) -> Sheet:
     """One word that fills a small picture."""
-    word = part.corpus.word(rng, 3, 5)
+    word = part.corpus.word(rng, 3, 4)
     word = word.upper() if rng.random() < 0.5 else word.capitalize()
-    hue, size = rng.randint(0, 359), rng.randint(170, 210)
+    hue, size = rng.randint(0, 359), rng.randint(190, 220) + 40 * (len(word) == 3)
     css = (
         f"body {{ font: bold {size}px/{SIDE}px {part.font(rng, 'sans', 'display', 'serif')}; text-align: center; "
         f"color: hsl({hue},60%,25%); background: hsl({(hue + 150) % 360},30%,85%); white-space: nowrap; }}"

@@ -90,10 +90,10 @@
     }
     delete word.parts;
   }
-  for (const word of words) { // spans are shaped one by one: letters move a little, a word may change its line
+  for (const word of words) { // shaped one by one: kerning changes, a word may change its line
     const rects = word.spans.flatMap(span => [...span.getClientRects()]), [left, top, right, bottom] = union(rects);
     const grown = Math.max(right - left - (word.box[2] - word.box[0]), bottom - top - (word.box[3] - word.box[1]));
-    if (grown > 2) throw new Error(`${word.text} is no longer one piece`);
+    if (grown > (bottom - top) / 2) throw new Error(`${word.text} is no longer one piece`);
     Object.assign(word, {box: [left, top, right, bottom], seen: seen([left, top, right, bottom], word.spans[0])});
   }
   for (const element of document.querySelectorAll("[data-word]")) {
@@ -110,6 +110,9 @@
     }
     delete word.spans;
   });
+  for (const element of document.querySelectorAll("body *")) { // what lies on text still covers it
+    if (!getComputedStyle(element).backgroundColor.endsWith(", 0)")) element.dataset.cover = "";
+  }
   const style = document.createElement("style");
   style.textContent = `
     .truth { background: #000 !important; }
@@ -118,6 +121,7 @@
       box-shadow: none !important; text-shadow: none !important; text-decoration-color: transparent !important;
       color: transparent !important; fill: transparent !important; stroke: none !important;
       opacity: 1 !important; filter: none !important; }
+    .truth [data-cover] { background: #000 !important; }
     .truth [data-ink] { color: var(--ink) !important; fill: var(--ink) !important; }`;
   document.head.append(style);
   return words;

@@ -196,9 +196,12 @@ def test_an_unfinished_set_does_not_appear(tmp_path: Path):
     assert not (tmp_path / "set").exists()
 
 
-def test_arguments_are_refused_in_one_line(tmp_path: Path):
+def test_arguments_are_refused_in_one_line(tmp_path: Path, monkeypatch):
     with pytest.raises(UserError, match="exists already"):
         set_main(["--output", str(tmp_path)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt-get install .*poppler-utils chromium"):
+        set_main(["--output", str(tmp_path / "set")])
     with pytest.raises(UserError, match=r"manifest\.json"):
         score_main(["--set", str(tmp_path)])
     tiny(tmp_path / "set")
