@@ -200,7 +200,7 @@ def test_arguments_are_refused_in_one_line(tmp_path: Path, monkeypatch):
     with pytest.raises(UserError, match="exists already"):
         set_main(["--output", str(tmp_path)])
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="apt-get install .*poppler-utils chromium"):
+    with pytest.raises(UserError, match=r"apt-get install .*poppler-utils chromium"):
         set_main(["--output", str(tmp_path / "set")])
     with pytest.raises(UserError, match=r"manifest\.json"):
         score_main(["--set", str(tmp_path)])
@@ -232,7 +232,8 @@ def test_a_score_by_kind(tmp_path: Path, capsys):
 def test_the_browser_lays_out_every_kind(tmp_path: Path):
     """Fonts of the machine stand in for those of the set: any font has ink."""
     folders = [Path(folder) for folder in ("/usr/share/fonts", "/usr/local/share/fonts")]
-    text = " ".join(f"Any {word} of the whole sentence {number}." for number, word in enumerate(("plain", "lettering", "sea", "x-ray") * 40))
+    words = ("plain", "lettering", "sea", "x-ray") * 40
+    text = " ".join(f"Any {word} of the whole sentence {number}." for number, word in enumerate(words))
     look = Part(
         [Font("", "dev", role, "DejaVu Sans") for role in ("sans", "serif", "mono", "display", "chinese")],
         Corpus([text + " " + "中文文件移动信息。" * 3]),
