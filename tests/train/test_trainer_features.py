@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from conftest import TINY
+from eval_calls import score
 from resnet18_ocrdet.evaluation.metrics import IcdarMetric, Score
 from resnet18_ocrdet.model.checkpoint import shipped_weights
 from resnet18_ocrdet.model.loss import DBLoss
@@ -23,15 +24,22 @@ WORDS = (*TINY, "data.train_size=8", "train.epochs=1", "train.workers=0")  # 4 s
 
 
 def test_the_average_follows_the_hand_worked_numbers():
+    """Statistics of batch norm are averaged as the weights are, so that they fit them."""
+    for net, name in ((nn.Linear(1, 1, bias=False), "weight"), (nn.BatchNorm2d(1), "running_var")):
+        average = ModelEma(net, decay=0.5)
+        averages = []
+        for value in (1.0, 2.0, 4.0):
+            getattr(net, name).data.fill_(value)
+            average.update(net)
+            averages.append(getattr(average.model, name).item())
+        # copied first; then the share kept is min(0.5, (1 + n) / (10 + n)): 2/11 after one, 3/12 after two
+        assert averages == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
+
+
+def test_an_average_goes_on_where_it_was():
     net = nn.Linear(1, 1, bias=False)
     average = ModelEma(net, decay=0.5)
-    averages = []
-    for value in (1.0, 2.0, 4.0):
-        net.weight.data.fill_(value)
-        average.update(net)
-        averages.append(average.model.weight.item())
-    # copied first; then the share kept is min(0.5, (1 + n) / (10 + n)): 2/11 after one, 3/12 after two
-    assert averages == pytest.approx([1.0, 2 / 11 * 1 + 9 / 11 * 2, 0.25 * (2 / 11 + 18 / 11) + 0.75 * 4])
+    average.update(net)
     other = ModelEma(nn.Linear(1, 1, bias=False), decay=0.5)
     other.load_state_dict(average.state_dict())
     net.weight.data.fill_(8.0)
@@ -46,6 +54,9 @@ def test_averaged_weights_are_validated_shipped_and_resumed(tmp_path: Path, monk
     assert train(monkeypatch, *words, "train.epochs=2", f"run_dir={tmp_path}/whole") == 0
     content = last(tmp_path / "whole")
     assert content["average"]["steps"] == 8
+    validated = json.loads((tmp_path / "whole/metrics.jsonl").read_text().splitlines()[-1])
+    _, scored = score(monkeypatch, tmp_path, f"checkpoint={tmp_path}/whole/checkpoints/last.pt", "workers=0")
+    assert scored["loss"]["total"] == pytest.approx(validated["val_loss"]["total"], rel=1e-3)
     name = "backbone.conv1.weight"
     assert torch.equal(shipped_weights(content)[name], content["average"]["model"][name])
     assert not torch.equal(shipped_weights(content)[name], content["model"][name])
