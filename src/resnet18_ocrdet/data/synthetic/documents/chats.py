@@ -8,7 +8,7 @@ from . import marks
 from .blocks import wrap
 from .draft import Draft
 from .lettering import metrics
-from .sheet import Box, length
+from .sheet import Box, fitting, length
 
 
 def draw_chat(draft: Draft) -> None:
@@ -102,7 +102,8 @@ def _bar(draft: Draft, box: Box, header: bool) -> int:
         draft, Box(draft.em(0.5), box.top + box.height // 6, draft.em(0.5) + side, box.top + box.height // 6 + side)
     )
     baseline = box.top + (box.height - metrics(font).height) // 2 + metrics(font).ascent
-    sheet.write(draft.label(1, 3), draft.em(1) + side, baseline, font, _ink_on(ground, 0.1 if header else 0.5))
+    words = fitting(draft.label(1, 3), sheet.width - draft.em(3) - side, font)
+    sheet.write(words, draft.em(1) + side, baseline, font, _ink_on(ground, 0.1 if header else 0.5))
     right = Box(
         sheet.width - draft.em(1.8),
         box.top + box.height // 3,
