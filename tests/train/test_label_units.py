@@ -37,12 +37,14 @@ def start(labels: list[Polygon], found: list[Polygon]) -> Start:
 def test_lines_are_noticed_from_words_that_split_them():
     found = start(lines(10), words(10))
     assert found.hmean == 0.0 and "splits (10 of 10)" in found.other_units and "longer" in found.other_units
+    assert found.longer
     assert "large gap" in found.gap() and "splits" in found.gap()
 
 
 def test_words_are_noticed_from_lines_that_merge_them():
     found = start(words(10), lines(10))
     assert found.hmean == 0.0 and "merges (30 of 30)" in found.other_units and "smaller" in found.other_units
+    assert not found.longer
 
 
 def test_the_same_units_and_plain_misses_say_nothing():

@@ -26,6 +26,7 @@ THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio", "
 # A network that was trained for a few hundred steps is less sure than one whose thresholds were calibrated: measured,
 # docs/results.md, section Fine-tuning. The run ends with a calibration.
 TRAINED = {"decode.bin_thresh": 0.3, "decode.box_thresh": 0.5}
+LINES = {"decode.unclip_ratio": 1.7}  # the shrunk region of a long line is thinner than that of a word
 CALIBRATED = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio")
 SIZES = ("input_size.height", "input_size.width", "augment.crop_size", "train.batch_size", "train.accumulate")
 OPTIMIZERS: dict[str, OptimizerName] = {"torch.optim.SGD": "sgd", "torch.optim.AdamW": "adamw"}
@@ -111,22 +112,23 @@ def choose_values(
     lines += _set(cfg, names, choose_hparams(data, start, pace, optimizer))
     if "max_lr" in cfg.scheduler and PEAK not in names:
         cfg.scheduler.max_lr = cfg.optimizer.lr
-    lines += _thresholds(cfg, names)
+    lines += _thresholds(cfg, names, start)
     display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
     return lines
 
 
-def _thresholds(cfg: DictConfig, names: set[str]) -> list[str]:
+def _thresholds(cfg: DictConfig, names: set[str], start: Start) -> list[str]:
     """Thresholds for the validations of the run; the last step chooses others, unless some were typed."""
     if not cfg.train.calibrate:
         return []
     if typed := [key for key in CALIBRATED if key in names]:
         cfg.train.calibrate = False
         return [f"train.calibrate=false: {typed[0]} is from the command line"]
-    for key, value in TRAINED.items():
+    chosen = TRAINED | (LINES if start.longer else {})
+    for key, value in chosen.items():
         OmegaConf.update(cfg, key, value)
-    values = " ".join(f"{key}={as_typed(value)}" for key, value in TRAINED.items())
+    values = " ".join(f"{key}={as_typed(value)}" for key, value in chosen.items())
     return [f"{values}: until the end, when the best thresholds are chosen on the validation images"]
 
 

@@ -52,7 +52,8 @@ def start_of(result: Validation) -> Start:
     kinds = count_mistakes(find_mistakes(result.samples, result.metric.images))
     score = result.score
     lost = score.care_regions - score.matched
-    return Start(score.hmean, label_units(kinds["split"], kinds["merged"], lost, score.care_regions))
+    reason = label_units(kinds["split"], kinds["merged"], lost, score.care_regions)
+    return Start(score.hmean, reason, longer=bool(reason) and kinds["split"] > kinds["merged"])
 
 
 def measure_pace(

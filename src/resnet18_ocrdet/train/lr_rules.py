@@ -97,6 +97,7 @@ class Start(NamedTuple):
 
     hmean: float | None = None  # 0..1; None without text
     other_units: str = ""  # the reason if the labels mark other units than the weights; see `label_units`
+    longer: bool = False  # these units are longer: lines
 
     def gap(self) -> str:
         """The reason if there is much to change, else empty."""
