@@ -267,6 +267,6 @@ def test_a_pickled_source_draws_the_same_document(documents):
 
 def test_photographed_documents_lie_on_a_photo(tmp_path):
     cv2.imwrite(str(tmp_path / "red.png"), np.full((64, 64, 3), (0, 0, 255), np.uint8))
-    source = VariedScenes(12, 128, 128, seed=0, backgrounds=tmp_path, documents=1.0)
-    images = [source.load(index).image.astype(int) for index in range(12)]
+    source = VariedScenes(40, 96, 96, seed=0, backgrounds=tmp_path, documents=1.0)
+    images = [source.load(index).image.astype(int) for index in range(40)]
     assert any(((image[..., 0] - image[..., 1]) > 60).mean() > 0.1 for image in images)
