@@ -3,7 +3,7 @@
     apt-get install poppler-utils chromium
     python scripts/kinds_set.py --output kinds                          # 30 minutes, 1 GB of packages in kinds-cache/
     python scripts/kinds_set.py --output try --only pdf chat --pages 1  # some kinds, fewer pages
-    ocrdet-eval data=custom data.root=kinds/dev/chat data.val=1-999 split=val
+    ocrdet-eval data=custom data.root=kinds/dev/chat split=all
 
 Parts: `dev` for every choice, `report` for rows of results. PDF files of Debian packages are rendered by poppler, the
 other kinds laid out by Chromium with fonts of fonts.txt, which no training may use. Packages are fetched with apt-get
@@ -18,6 +18,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -37,6 +38,7 @@ from resnet18_ocrdet.errors import UserError
 from script_cli import Parser, natural, run_script
 
 PDF = "pdf"  # the kind of the PDF pages
+AT_ONCE = 4  # kinds: programs wait for each other
 CYRILLIC = "ru"  # which the fonts lack, and some files encode as accented Latin
 Make = Callable[[], Iterable[Page]]
 
@@ -72,12 +74,15 @@ def build_set(output: Path, sources: Mapping[str, Mapping[str, Make]], about: di
     about: for the manifest. Returns the manifest. Raises OSError, and what the sources raise."""
     unfinished = output.with_name(output.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    parts: dict[str, dict[str, Tally]] = {}
-    for part, kinds in sources.items():
-        parts[part] = {}
-        for kind, make in sorted(kinds.items()):
-            tally = parts[part][kind] = write_pages(unfinished / part / kind, make())
-            print(f"{part}/{kind}: {tally.images} images, {tally.words} words, {tally.ignored} don't-care", flush=True)
+
+    def build(part: str, kind: str) -> Tally:
+        tally = write_pages(unfinished / part / kind, sources[part][kind]())
+        print(f"{part}/{kind}: {tally.images} images, {tally.words} words, {tally.ignored} don't-care", flush=True)
+        return tally
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = {part: {kind: pool.submit(build, part, kind) for kind in sorted(sources[part])} for part in sources}
+        parts = {part: {kind: job.result() for kind, job in kinds.items()} for part, kinds in jobs.items()}
     lines = [f"{part}/{kind} {tally.sha256}\n" for part, kinds in parts.items() for kind, tally in kinds.items()]
     digest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
     listed = {part: {kind: tally._asdict() for kind, tally in kinds.items()} for part, kinds in parts.items()}

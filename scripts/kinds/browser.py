@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Browser:
 
     def __init__(self, fonts: Sequence[Path]) -> None:
         """fonts: folders of font files, absolute. Raises UserError if Chromium does not start."""
-        self._home = tempfile.TemporaryDirectory()
+        self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         home = Path(self._home.name)
         config = home / "fonts.conf"
         folders = "".join(f"<dir>{folder}</dir>" for folder in fonts)
@@ -60,6 +61,7 @@ class Browser:
             ["bash", "-c", f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}', *words],
             pass_fds=(to_read, to_write),
             env={**os.environ, "FONTCONFIG_FILE": str(config), "HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC"},
+            start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -76,7 +78,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)  # with the processes that it started
         self._process.wait()
         os.close(self._to)
         os.close(self._from)
