@@ -25,6 +25,12 @@ def imagenet():
     return torchvision.models.resnet18(weights=None).state_dict()
 
 
+@pytest.fixture(scope="module")
+def features() -> ResNetFeatures:
+    """For files that are refused: nothing is changed."""
+    return ResNetFeatures("resnet18")
+
+
 def saved(tmp_path: Path, state: dict, *without: str) -> str:
     """The path of a file with the tensors whose names begin with none of the words."""
     path = tmp_path / "front.pth"
@@ -68,8 +74,7 @@ def test_a_complete_file_leaves_nothing_to_initialise(tmp_path, imagenet):
         (("conv1.", "bn1.", "layer"), "0 of 100"),  # only the classifier is there
     ],
 )
-def test_files_with_gaps_are_refused(tmp_path, imagenet, without, counts):
-    features = ResNetFeatures("resnet18")
+def test_files_with_gaps_are_refused(tmp_path, imagenet, features, without, counts):
     before = features.conv1.weight.clone()
     with pytest.raises(UserError, match=f"not weights of resnet18: {counts} tensors fit; .* missing"):
         load_imagenet(features, saved(tmp_path, imagenet, *without))
@@ -84,9 +89,9 @@ def test_files_with_gaps_are_refused(tmp_path, imagenet, without, counts):
         ({"conv1.weight": torch.full((64, 3, 7, 7), torch.nan)}, "1 tensor with NaN"),
     ],
 )
-def test_what_is_there_must_fit(tmp_path, imagenet, changed, why):
+def test_what_is_there_must_fit(tmp_path, imagenet, features, changed, why):
     with pytest.raises(UserError, match=why):
-        load_imagenet(ResNetFeatures("resnet18"), saved(tmp_path, imagenet | changed, "fc.", *LAYER4))
+        load_imagenet(features, saved(tmp_path, imagenet | changed, "fc.", *LAYER4))
 
 
 @pytest.mark.parametrize(("name", "blocks"), [("resnet18", 8), ("resnet50", 16)])
@@ -139,7 +144,6 @@ def test_random_layers_are_not_frozen(tmp_path, imagenet):
     path = saved(tmp_path, imagenet, "fc.", *LAYER4)
     with pytest.raises(UserError, match=r"train.freeze=layer4.*layer4.0.bn1.bias"):
         build.build_model(configs("train", f"init.backbone={path}", "train.freeze=layer4")[0], True)
-    build.build_model(configs("train", f"init.backbone={path}", "train.freeze=layer3")[0], True)
 
 
 @pytest.mark.parametrize(
