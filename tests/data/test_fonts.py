@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from conftest import opencv5
+from resnet18_ocrdet.data.synthetic import fonts as module
+from resnet18_ocrdet.data.synthetic import glyphs
 from resnet18_ocrdet.data.synthetic.fonts import INK_LEVEL, Fonts, can_draw, capital_height, draw_text, find_fonts
 
 SIZE = 40  # px per em
@@ -78,3 +80,19 @@ def test_without_a_folder_the_built_in_faces_draw():
         text = {"latin": "Ab1", "chinese": "中国", "japanese": "あア"}[script]
         assert can_draw(face, text) and draw_text(face, text, SIZE).mask.any()
     assert draw_text(face, " ", SIZE).mask.size == 0
+
+
+def test_without_opencv_5_the_built_in_face_is_pillows(monkeypatch):
+    monkeypatch.setattr(module, "OPENCV_DRAWS", False)
+    monkeypatch.setattr(glyphs, "OPENCV_DRAWS", False)
+    glyphs.glyph.cache_clear()
+    find_fonts.cache_clear()
+    try:
+        (face,) = (face for family in find_fonts(None).families["latin"] for face in family)
+        assert find_fonts(None).scripts == ("latin",) and not face.opencv
+        assert can_draw(face, "39,50?") and not can_draw(face, "国")
+        assert draw_text(face, "Hxg", SIZE).mask.shape == pytest.approx((38, 64), abs=8)
+    finally:
+        glyphs.glyph.cache_clear()
+        find_fonts.cache_clear()
+        module.draws_character.cache_clear()

@@ -92,7 +92,7 @@ def find_fonts(folder: Path | None) -> Fonts:
 
 def can_draw(face: Face, text: str) -> bool:
     """Whether a face has a glyph for every character; blanks do not count."""
-    return all(_has(face, character) for character in text if not character.isspace())
+    return all(draws_character(face, character) for character in text if not character.isspace())
 
 
 @lru_cache(maxsize=2048)  # pages repeat words; about 20 MB
@@ -182,7 +182,8 @@ def _draws(face: Face, sample: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _has(face: Face, character: str) -> bool:
+def draws_character(face: Face, character: str) -> bool:
+    """Whether a face has a glyph, which is not the one of missing characters."""
     if face.number == BUILT_IN and character == "?":  # drawn for missing characters
         return True
     drawn, missing = (_letter(face, letter) for letter in (character, MISSING))
