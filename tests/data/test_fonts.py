@@ -95,4 +95,3 @@ def test_without_opencv_5_the_built_in_face_is_pillows(monkeypatch):
     finally:
         glyphs.glyph.cache_clear()
         find_fonts.cache_clear()
-        module.draws_character.cache_clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,12 +16,13 @@ import PIL.ImageFont
 from numpy.typing import NDArray
 
 from ...errors import UserError
+from .coverage import CHARACTERS, covered
 from .files import find_files
 from .glyphs import FONT_SUFFIXES, LATIN_FACES, OPENCV_DRAWS, WEIGHTS, glyph, open_font, opencv_face, pillow_font
 
 Script = Literal["latin", "chinese", "japanese"]
 
-SAMPLES: Mapping[Script, str] = {  # a face draws a script if it has all of these characters
+SAMPLES: Mapping[Script, str] = {  # a face draws a script if it has all of these characters, the first three different
     "latin": "AGHKQRWZabefgkqxyz0123456789.,-",
     "chinese": "这国的一不了我在有",  # the first two in simplified form
     "japanese": "のあいがアイエー国",
@@ -29,6 +30,7 @@ SAMPLES: Mapping[Script, str] = {  # a face draws a script if it has all of thes
 CAPITALS: Mapping[Script, str] = {"latin": "H", "chinese": "国", "japanese": "国"}
 TEST_SIZE = 32  # px per em, for coverage
 MISSING = "\U0010fffd"  # a private character, which fonts draw as a missing one
+PILLOW_DRAWS = (*range(0x21, 0x7F), *range(0xA1, 0x100))  # Latin-1, of Pillow's own font
 BUILT_IN = -1  # number of a face without a file
 LARGEST_OPENCV_BYTES = 1_500_000  # OpenCV reads a whole font file into memory, Pillow the parts that it needs
 INK_LEVEL = 64  # of 255, as typeset.py
@@ -92,7 +94,11 @@ def find_fonts(folder: Path | None) -> Fonts:
 
 def can_draw(face: Face, text: str) -> bool:
     """Whether a face has a glyph for every character; blanks do not count."""
-    return all(draws_character(face, character) for character in text if not character.isspace())
+    codes = [ord(character) for character in text if not character.isspace()]
+    if face.number == BUILT_IN:
+        return all(_drawn_by_opencv(face, chr(code)) if face.opencv else code in PILLOW_DRAWS for code in codes)
+    has = _covered(face.path, face.number)
+    return all(code < CHARACTERS and has[code >> 3] >> (code & 7) & 1 for code in codes)
 
 
 @lru_cache(maxsize=2048)  # pages repeat words; about 20 MB
@@ -177,23 +183,28 @@ def _by_script(faces: list[Face]) -> dict[Script, tuple[tuple[Face, ...], ...]]:
 
 
 def _draws(face: Face, sample: str) -> bool:
-    """Whether a face has every character, and does not draw the same for all of them."""
-    return can_draw(face, sample) and len({_letter(face, character) for character in sample}) > len(sample) // 2
+    """Whether a face has every character, and draws different ones for the first three."""
+    if not can_draw(face, sample):
+        return False
+    letters = {_letter(face, character) for character in sample[:3]}
+    return len(letters) == 3 and all(map(any, letters))
 
 
-@lru_cache(maxsize=65536)
-def draws_character(face: Face, character: str) -> bool:
-    """Whether a face has a glyph, which is not the one of missing characters."""
-    if face.number == BUILT_IN and character == "?":  # drawn for missing characters
-        return True
-    drawn, missing = (_letter(face, letter) for letter in (character, MISSING))
-    return drawn != missing and any(drawn)
+@cache
+def _covered(path: str, number: int) -> bytes:
+    """One bit per character, 8 KB."""
+    return np.packbits(covered(Path(path), number), bitorder="little").tobytes()
+
+
+@lru_cache(maxsize=16384)
+def _drawn_by_opencv(face: Face, character: str) -> bool:
+    """Whether a built-in face of OpenCV has a character; a question mark is drawn for those that are missing."""
+    drawn, missing = (glyph(face.path, letter, TEST_SIZE, face.weight).mask for letter in (character, MISSING))
+    return character == "?" or not np.array_equal(drawn, missing)
 
 
 def _letter(face: Face, character: str) -> bytes:
-    """The pixels of one character."""
-    if face.number == BUILT_IN:
-        return glyph(face.path, character, TEST_SIZE, face.weight).mask.tobytes()
+    """The pixels of one character of a file."""
     canvas = PIL.Image.new("L", (2 * TEST_SIZE, 2 * TEST_SIZE))
     font = _font(face.path, face.number, TEST_SIZE)
     PIL.ImageDraw.Draw(canvas).text((TEST_SIZE // 2, 3 * TEST_SIZE // 2), character, fill=255, font=font, anchor="ls")
