@@ -32,7 +32,7 @@ from .setting import Style, canvas_of, set_texts
 
 EMPTY_SHARE = 0.05  # of images have no text
 FILLING_SHARE = 0.04  # of images have one word that fills them
-MAX_MISSES = 3  # consecutive blocks without a free position: the image is full
+MAX_MISSES = 2  # consecutive blocks without a free position: the image is full
 OTHER_SCRIPT_SHARE = 0.3  # of blocks are Chinese or Japanese, if fonts and texts have them
 FACES_PER_SCENE = 3  # few, as in one street; also quicker, because glyphs are reused
 

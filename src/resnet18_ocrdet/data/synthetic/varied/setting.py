@@ -6,6 +6,7 @@ Every region is the box of its ink. Gaps are measured between inks, so that the 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -55,13 +56,14 @@ def set_texts(texts: list[list[str]], setting: Setting, style: Style, reach: tup
         columns = [[_stack(text, style, size, unit)] for line in texts for text in line]
         lines = _side_by_side(columns, style, unit, room, setting == "columns")
     else:
-        rows = [[_draw(text, style, size, unit) for text in line] for line in texts]
+        rows = ((_draw(text, style, size, unit) for text in line) for line in texts)  # drawn as far as they fit
         if setting == "grid":
-            lines = _cells(rows, style, unit, room)
+            lines = _cells([list(row) for row in rows], style, unit, room)
         else:
             gap = max(style.word_gap + style.tracking, LEAST_GAP_PX / style.cap_height) * unit
-            wide = 3.0 * unit if setting == "menu" else 0.0
-            lines = _pile([_row(row, gap, wide, room[0]) for row in rows], style, unit, room)
+            last = [len(line) - 1 if setting == "menu" else -1 for line in texts]  # set apart: the price
+            pairs = zip(rows, last, strict=True)
+            lines = _pile((_row(row, gap, apart, 3.0 * unit, room[0]) for row, apart in pairs), style, unit, room[1])
     lines = [line for line in lines if line]
     return _crop(lines, style.padding * unit, scale) if lines else None
 
@@ -104,14 +106,14 @@ def _merge(text: str, inks: list[Ink], lefts: list[int], tops: list[int]) -> Wor
     return Word(text, canvas, left, top)
 
 
-def _row(words: list[Word], gap: float, before_last: float, room: float) -> list[Word]:
-    """Words side by side from x = 0, as many as fit."""
+def _row(words: Iterable[Word], gap: float, apart: int, distance: float, room: float) -> list[Word]:
+    """Words side by side from x = 0, as many as fit. Word number `apart` stands at an additional distance."""
     placed, x = list[Word](), 0
     for number, word in enumerate(words):
         if word.mask.size == 0:
             continue
-        if placed and number == len(words) - 1:
-            x += round(before_last)
+        if placed and number == apart:
+            x += round(distance)
         if x + word.mask.shape[1] > room:
             break
         placed.append(replace(word, x=x))
@@ -119,20 +121,21 @@ def _row(words: list[Word], gap: float, before_last: float, room: float) -> list
     return placed
 
 
-def _pile(lines: list[list[Word]], style: Style, unit: float, room: tuple[float, float]) -> list[list[Word]]:
+def _pile(lines: Iterable[list[Word]], style: Style, unit: float, room: float) -> list[list[Word]]:
     """Lines below each other, as many as fit."""
-    lines = [line for line in lines if line]
     gap = math.ceil(max(style.line_gap, LEAST_GAP_PX / style.cap_height) * unit)
-    widths = [line[-1].x + line[-1].mask.shape[1] for line in lines]
     placed, y = list[list[Word]](), 0
-    for line, width in zip(lines, widths, strict=True):
+    for line in filter(None, lines):
         top, bottom = min(word.y for word in line), max(word.y + len(word.mask) for word in line)
-        if placed and y + bottom - top > room[1]:
+        if placed and y + bottom - top > room:
             break
-        indent = round(style.align * (max(widths) - width))
-        placed.append([replace(word, x=word.x + indent, y=word.y - top + y) for word in line])
+        placed.append([replace(word, y=word.y - top + y) for word in line])
         y += bottom - top + gap
-    return placed
+        if y > room:
+            break
+    widths = [line[-1].x + line[-1].mask.shape[1] for line in placed]
+    indents = [round(style.align * (max(widths) - width)) for width in widths]
+    return [[replace(word, x=word.x + indent) for word in line] for line, indent in zip(placed, indents, strict=True)]
 
 
 def _cells(rows: list[list[Word]], style: Style, unit: float, room: tuple[float, float]) -> list[list[Word]]:
