@@ -19,7 +19,7 @@ from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 
 MAX_RATIO = 1.5
-WARM_UP = 400  # scenes of each kind that are not counted: most fonts are opened
+WARM_UP = 300  # scenes of each kind that are not counted: most fonts are opened
 FIRST_COUNTED = 10_000
 
 
