@@ -171,10 +171,13 @@ def read_faces(path: Path) -> list[Face]:
 
 
 def _by_script(faces: list[Face]) -> dict[Script, tuple[tuple[Face, ...], ...]]:
+    """Faces by script and family. Latin leaves out fonts of Chinese and Japanese if there are others: they are large
+    and slow, and their Latin letters resemble each other."""
     found: dict[Script, tuple[tuple[Face, ...], ...]] = {}
+    latin_only = [face for face in faces if face.scripts == ("latin",)]
     for script in SAMPLES:
         families: dict[str, list[Face]] = {}
-        for face in faces:
+        for face in latin_only if script == "latin" and latin_only else faces:
             if script in face.scripts:
                 families.setdefault(face.family, []).append(face)
         if families:
