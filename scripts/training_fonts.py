@@ -48,7 +48,7 @@ SYMBOLS = (
     "NotoMusic",
 )
 TAG = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-MACRO = re.compile(r"\\f(\(..|.)|\\[-&|^]|\\\*\(..|\\m\[\w*\]|\\s[+-]?\d")  # of roff
+MACRO = re.compile(r"\\f(\(..|.)|\\[&|^]|\\\*\(..|\\m\[\w*\]|\\s[+-]?\d")  # of roff
 DOCUMENTS = ("*.html*", "*.txt*", "man*/*.gz", "changelog*.gz", "README*")
 
 
@@ -125,7 +125,7 @@ def plain_lines(path: Path) -> Iterator[str]:
         text = html.unescape(TAG.sub("\n", text))
     elif "/man" in str(path.parent):
         lines = (line for line in text.splitlines() if not line.startswith((".", "'")))
-        text = MACRO.sub("", "\n".join(lines))
+        text = MACRO.sub("", "\n".join(lines).replace("\\-", "-"))
     yield from (line.strip() for line in text.splitlines() if line.strip())
 
 
