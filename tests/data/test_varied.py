@@ -25,7 +25,7 @@ def varied() -> VariedScenes:
 
 @pytest.fixture(scope="module")
 def samples(varied) -> list[Sample]:
-    return [varied.load(index) for index in range(40)]
+    return [varied.load(index) for index in range(25)]
 
 
 def same(a: Sample, b: Sample) -> bool:

@@ -46,7 +46,7 @@ def set_drawn(drawn) -> tuple[Sheet | None, Style, list[list[str]]]:
 
 
 @given(sheets_of)
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 def test_a_region_on_the_canvas_is_the_box_of_its_ink(drawn):
     sheet, _, texts = set_drawn(drawn)
     if sheet is None:
@@ -65,7 +65,7 @@ def test_a_region_on_the_canvas_is_the_box_of_its_ink(drawn):
 
 
 @given(sheets_of)
-@settings(max_examples=30)
+@settings(max_examples=25, deadline=None)
 def test_gaps_between_words_of_a_line_are_as_wide_as_stated(drawn):
     """At least the gap of the style, and two pixels of the image."""
     sheet, style, _ = set_drawn(drawn)
