@@ -1,7 +1,7 @@
 """Build the documents and kinds set: pages with exact truth, for evaluation only.
 
     apt-get install poppler-utils chromium
-    python scripts/kinds_set.py --output kinds                          # 30 minutes, 1 GB of packages in kinds-cache/
+    python scripts/kinds_set.py --output kinds                          # 15 minutes, 1 GB of packages in kinds-cache/
     python scripts/kinds_set.py --output try --only pdf chat --pages 1  # some kinds, fewer pages
     ocrdet-eval data=custom data.root=kinds/dev/chat split=all
 
