@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-STEPS = 400  # after which receipts had stopped improving
+STEPS = 400  # after which validation receipts had stopped improving
 MINUTES = 8.0  # for the steps that are added to the usual epochs, with their validations
 VAL_STEPS = 50  # at least, between two validations: after fewer, little has changed
 VAL_SHARE = 0.15  # of the time, at most, for validations
