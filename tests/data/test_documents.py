@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import opencv5
+from resnet18_ocrdet.data.geometric import shift
 from resnet18_ocrdet.data.synthetic.corpus import Corpus, read_corpus
 from resnet18_ocrdet.data.synthetic.documents import camera, compose, marks, sheet, tables
 from resnet18_ocrdet.data.synthetic.documents.blocks import paragraph, wrap
@@ -72,8 +73,7 @@ def test_boxes_hug_the_ink_and_do_not_overlap(typefaces, kind, monkeypatch):
         assert overlaps([word.box for word in words]) == 0
         for word in words:
             left, top, right, bottom = word.box
-            if left < 0 or top < 0 or right > SIDE or bottom > SIDE:
-                continue
+            assert 0 <= left < right <= SIDE and 0 <= top < bottom <= SIDE
             part = ink[top:bottom, left:right]
             assert all(side.any() for side in (part[:2], part[-2:], part[:, :2], part[:, -2:])), word
             if len(word.text) > 1 and word.text.isascii():  # the ink goes through the box
@@ -123,7 +123,7 @@ def test_a_chinese_line_is_one_box(typefaces):
     draft.sheet.words.clear()
     draft.sheet.write_down("东南西北", 100, 100, font, BLACK, bottom=300)
     [column] = draft.sheet.words
-    assert column.text == "东南西北" and 70 <= column.box.height <= 82 and column.box.width <= 22
+    assert column.text == "东南西北" and 70 <= column.box.height <= 82 and column.box.width == column.height <= 22
 
 
 @opencv5
@@ -144,10 +144,10 @@ def test_lines_break_at_words_and_hyphens(typefaces):
 
 def test_what_is_covered_is_no_longer_labelled():
     words = [
-        sheet.Written("under", Box(10, 10, 30, 20), True),
-        sheet.Written("half", Box(0, 10, 20, 20), True),
-        sheet.Written("rest", Box(16, 10, 66, 20), True),
-        sheet.Written("beside", Box(50, 40, 90, 50), True),
+        sheet.Written("under", Box(10, 10, 30, 20), 1.0, 10),
+        sheet.Written("half", Box(0, 10, 20, 20), 1.0, 10),
+        sheet.Written("rest", Box(16, 10, 66, 20), 1.0, 10),
+        sheet.Written("beside", Box(50, 40, 90, 50), 1.0, 10),
     ]
     page = Sheet(np.zeros((100, 100, 3), np.uint8), words)
     page.cover(Box(8, 0, 40, 30))
@@ -158,28 +158,52 @@ def test_what_is_covered_is_no_longer_labelled():
     ]
 
 
-def test_a_warp_moves_words_and_pixels_alike(typefaces):
-    """A word on a tilted, wavy sheet: its ink fills its outline."""
+@pytest.mark.parametrize("text", ["HEH", "HEHEHEHEHEHE"])
+def test_a_warp_moves_words_and_pixels_alike(typefaces, text):
+    """A word on a tilted, wavy sheet: all along it, its ink fills its outline."""
     upright = next(face for family in typefaces.text for face in family if face.path != "italic")
     for number in range(6):
-        rng = np.random.default_rng(number)
         page = Sheet.blank(SIDE, SIDE, WHITE)
-        page.write(["HEH"], 90, 130, Font(upright, 30), BLACK)
-        pose = camera.draw_pose(rng, "photo", (SIDE, SIDE), (SIDE, SIDE))
-        pose = pose._replace(wave=camera.Wave(6.0, 300.0, number))
+        page.write_centred([text], SIDE // 2, 130, Font(upright, 20), BLACK)
+        pose = camera.draw_pose(np.random.default_rng(number), "photo", (SIDE, SIDE), (SIDE, SIDE))
+        pose = pose._replace(wave=camera.Wave(6.0, 200.0, number))
         desk = np.full((SIDE, SIDE, 3), 255, np.uint8)
-        camera._lay(page.image, pose, desk)
+        camera.lay(page.image, pose, desk)
         [region] = camera.locate(page.words, pose, (SIDE, SIDE), "page")
-        y, x = np.nonzero(desk[..., 0] < 128)
-        low, high = region.polygon.min(axis=0), region.polygon.max(axis=0)
-        assert np.abs(np.array([x.min(), y.min()]) - low).max() <= 3
-        assert np.abs(np.array([x.max(), y.max()]) - high).max() <= 3
+        outline = cv2.fillPoly(np.zeros((SIDE, SIDE), np.uint8), [np.rint(region.polygon).astype(np.int32)], 1) > 0
+        ink = desk[..., 0] < 128
+        columns = np.flatnonzero(outline.any(axis=0))
+        assert abs(np.flatnonzero(ink.any(axis=0))[[0, -1]] - columns[[0, -1]]).max() <= 3
+        for start in range(columns[0], columns[-1] - 14, 14):  # about a letter
+            rows = [np.flatnonzero(part[:, start : start + 14].any(axis=1))[[0, -1]] for part in (ink, outline)]
+            assert abs(rows[0] - rows[1]).max() <= 4
+
+
+def test_a_word_that_runs_off_a_photographed_sheet_ends_at_its_edge(typefaces):
+    page = Sheet.blank(80, 100, WHITE)
+    font = Font(typefaces.text[0][0], 20)
+    wide = advance("HEHEHEHE", font)
+    for baseline, shown in ((25, 0.7), (50, 0.3), (75, -0.5)):
+        page.write(["HEHEHEHE"], 100 - round(shown * wide), baseline, font, BLACK)
+    pose = camera.Pose("photo", shift(30.0, 40.0), True)
+    [most, least] = camera.locate(page.words, pose, (200, 200), "page")
+    assert not most.ignore and least.ignore
+    assert most.polygon[:, 0].max() == least.polygon[:, 0].max() == 129.5  # the sheet covers 30..129
+
+
+def test_a_word_that_is_too_small_in_the_photograph_is_dont_care():
+    words = [sheet.Written("word", Box(10, 10, 50, 20), 1.5, 10), sheet.Written("甲乙", Box(60, 10, 70, 50), 1.5, 10, True)]
+    for across, down, ignored in ((1.0, 1.0, [False, False]), (1.0, 0.6, [True, False]), (0.6, 1.0, [False, True])):
+        matrix = np.diag([across, down, 1.0])
+        regions = camera.locate(words, camera.Pose("photo", matrix, True), (100, 100), "page")
+        assert [region.ignore for region in regions] == ignored
+        assert [region.height for region in regions] == [10.0, 10.0]  # across the reading direction
 
 
 def test_words_at_the_border_are_cut_or_dont_care():
     def located(box: Box) -> list:
         pose = camera.Pose("clean", np.eye(3), False)
-        return camera.locate([sheet.Written("word", box, True)], pose, (100, 100), "page")
+        return camera.locate([sheet.Written("word", box, 1.0, 10)], pose, (100, 100), "page")
 
     assert located(Box(-60, 10, -20, 20)) == [] == located(Box(10, 100, 40, 120))
     [most], [least] = located(Box(-10, 10, 30, 20)), located(Box(-30, 10, 10, 20))

@@ -27,6 +27,8 @@ PHOTO_ANGLE = 20.0  # largest, degrees
 WAVY_SHARE = 0.3  # of photographs show a sheet that is not flat
 WAVE_LENGTH = (0.7, 2.0)  # in widths of the sheet
 WAVE_STEEPNESS = (0.02, 0.12)  # largest slope of a line of text: 7°
+WAVE_PIECES = 12  # of an outline in a length of the wave: it is then off by less than 0.001 of that length
+READABLE = 0.999  # of `Written.ease`: 1 but for rounding
 MAP_STEP = 16  # px between the points at which a wavy sheet is computed
 STRAIGHT_SHARE = 0.5  # of photographs are held nearly straight
 BLUR_PER_EM = 0.05  # standard deviation; text of 12 px stays readable with 0.6 px
@@ -91,7 +93,7 @@ def take(
         ground = draw_background(rng)
         path = photos[ground.seed % len(photos)] if photos else None
         desk = paint_background(ground, height, width) if path is None else crop_photo(ground, path, height, width)
-        _lay(image, pose, desk)
+        lay(image, pose, desk)
         image = draw_shading(float(rng.uniform(0.2, 1.0)), rng)(desk)
     elif pose.is_moved:
         edge = image[0, 0].tolist()
@@ -107,7 +109,7 @@ def take(
     return _degrade(rng, image, pose.view, unit)
 
 
-def _lay(image: Image, pose: Pose, desk: Image) -> None:
+def lay(image: Image, pose: Pose, desk: Image) -> None:
     """Draw the sheet onto the desk."""
     height, width = desk.shape[:2]
     if pose.wave is None:
@@ -151,41 +153,67 @@ def fringe(image: Image) -> Image:
 
 
 def locate(words: list[Written], pose: Pose, size: tuple[int, int], kind: str) -> list[Region]:
-    """The words that are at least partly in the image, as regions."""
+    """The words that are at least partly in the image, as regions; don't-care if they are too small in it to be read.
+
+    On a wavy sheet the outline of a long word has points along it."""
     if not words:
         return []
     height, width = size
-    boxes = np.array([word.box for word in words], np.float64) - 0.5  # pixel i covers i - 0.5 .. i + 0.5
-    left, top, right, bottom = boxes.T
-    corners = np.stack([left, top, right, top, right, bottom, left, bottom], 1).reshape(-1, 4, 2)
-    if pose.wave is not None:
-        corners[..., 1] += pose.wave.rise(corners[..., 0])
-    if pose.is_moved:
-        corners = cv2.perspectiveTransform(corners, pose.matrix)
-    quads = corners.astype(np.float32)
-    low, high = quads.min(axis=1), quads.max(axis=1)
+    points, pieces = _outlines(words, pose)
+    low, high = points.min(axis=(1, 2)), points.max(axis=(1, 2))
     inside = (low >= 0).all(axis=1) & (high <= (width - 1, height - 1)).all(axis=1)
     outside = (high <= 0).any(axis=1) | (low >= (width - 1, height - 1)).any(axis=1)
-    angles = np.degrees(np.arctan2(*(quads[:, 1] - quads[:, 0]).T[::-1])).tolist()
+    angles = np.degrees(np.arctan2(*(points[:, 0, -1] - points[:, 0, 0]).T[::-1])).tolist()
+    small = np.array([word.ease for word in words]) * _shrinkage(words, points) < READABLE
     regions, upright = [], pose.wave is None and np.array_equal(pose.matrix[:, :2], np.eye(3)[:, :2])
-    rows = zip(words, quads, angles, inside.tolist(), outside.tolist(), strict=True)
-    for word, quad, angle, is_inside, is_outside in rows:
+    rows = zip(words, points, pieces.tolist(), angles, small.tolist(), inside.tolist(), outside.tolist(), strict=True)
+    for word, (above, below), count, angle, ignore, is_inside, is_outside in rows:
         if is_outside:
             continue
-        ignore = not word.legible
+        outline = np.concatenate([above[: count + 1], below[count::-1]])
         if not is_inside:
-            cut = _cut(quad, height, width, upright)
+            cut = _cut(outline, height, width, upright)
             visible = 0.0 if cut is None else cv2.contourArea(cut)
             if cut is None or visible < MIN_PIECE_PX2:
                 continue
-            ignore |= visible < MIN_VISIBLE * cv2.contourArea(quad)
-            quad = cut
-        regions.append(Region(quad, ignore, word.text, float(word.box.height), kind, angle=angle))
+            ignore |= visible < MIN_VISIBLE * cv2.contourArea(outline)
+            outline = cut
+        regions.append(Region(outline, ignore, word.text, float(word.height), kind, angle=angle))
     return regions
 
 
-def _cut(quad: Polygon, height: int, width: int, upright: bool) -> Polygon | None:
-    """The part of a quad in the image; of an upright one at a hundredth of the time."""
+def _outlines(words: list[Written], pose: Pose) -> tuple[NDArray[np.float32], NDArray[np.int_]]:
+    """Points along the top and the bottom of words: (N, 2, P, 2) image px, and (N,) the number of pieces between them.
+
+    The points after the last piece repeat the end."""
+    boxes = np.array([word.box for word in words], np.float64) - 0.5  # pixel i covers i - 0.5 .. i + 0.5
+    left, top, right, bottom = boxes.T
+    pieces = np.ones(len(words), int)
+    if pose.wave is not None:
+        pieces = np.ceil((right - left) * WAVE_PIECES / pose.wave.length).astype(int)
+    share = np.minimum(np.arange(pieces.max() + 1) / pieces[:, None], 1.0)
+    x = left[:, None] + share * (right - left)[:, None]
+    rise = 0.0 if pose.wave is None else pose.wave.rise(x)
+    sides = [np.stack([x, y[:, None] + rise + 0 * x], 2) for y in (top, bottom)]
+    points = np.stack(sides, 1)
+    if pose.is_moved:
+        points = cv2.perspectiveTransform(points.reshape(-1, 1, 2), pose.matrix).reshape(points.shape)
+    return points.astype(np.float32), pieces
+
+
+def _shrinkage(words: list[Written], points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N,) size across the reading direction in the image, over that on the sheet."""
+    corners = points[:, :, [0, -1]].astype(np.float64)  # (N, top or bottom, left or right, 2)
+    one, other = (corners[:, 1, side] - corners[:, 0, 1 - side] for side in (1, 0))  # diagonals
+    area = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2
+    across, along = (np.linalg.norm(np.diff(corners, axis=axis), axis=-1).mean(axis=(1, 2)) for axis in (1, 2))
+    down = np.array([word.down for word in words])
+    sizes = np.array([word.box.width if word.down else word.box.height for word in words])
+    return np.asarray(area / np.maximum(np.where(down, across, along), 1e-6) / sizes)
+
+
+def _cut(outline: Polygon, height: int, width: int, upright: bool) -> Polygon | None:
+    """The part of an outline in the image; of an upright box at a hundredth of the time."""
     if upright:
-        return np.clip(quad, 0, np.array([width - 1, height - 1], np.float32))
-    return next(iter(clip_to_image(quad, height, width)), None)
+        return np.clip(outline, 0, np.array([width - 1, height - 1], np.float32))
+    return next(iter(clip_to_image(outline, height, width)), None)

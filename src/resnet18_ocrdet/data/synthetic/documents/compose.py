@@ -25,7 +25,7 @@ from .lettering import Font
 from .pages import draw_newspaper, draw_page
 from .receipts import draw_receipt
 from .screens import draw_screenshot
-from .sheet import Sheet, is_legible
+from .sheet import Sheet, legibility
 from .slides import draw_slide
 from .tables import draw_tables
 from .typefaces import Typefaces, choose_faces
@@ -87,7 +87,7 @@ def draw_document(
     unit = round(min(max(median * math.exp(SIZE_SPREAD * float(rng.standard_normal())), low), high))
     unit = min(unit, min(height, width) // LEAST_LINES)
     faces = choose_faces(rng, typefaces, script)
-    while not is_legible(Font(faces.body, unit), "国" if script != "latin" else "x"):
+    while legibility(Font(faces.body, unit), "国" if script != "latin" else "x") < 1:
         unit += 1  # only text smaller than the running text is too small to read
     view: View = (
         "photo" if (draw := rng.random()) < kind.photo else "scan" if draw < kind.photo + kind.scan else "clean"

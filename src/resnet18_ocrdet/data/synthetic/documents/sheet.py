@@ -48,8 +48,15 @@ class Written(NamedTuple):
     """A word on a sheet."""
 
     text: str
-    box: Box  # of its ink; may extend beyond the sheet
-    legible: bool  # large enough to be read
+    box: Box  # of its ink, as far as it is on the sheet and not covered
+    ease: float  # size of its letters over the smallest that can be read; 0 for a sign, or if most of it is hidden
+    height: int  # of all its ink across the reading direction, px
+    down: bool = False  # read from top to bottom
+
+    @property
+    def legible(self) -> bool:
+        """Whether it can be read on the sheet."""
+        return self.ease >= 1
 
 
 @dataclass(slots=True, eq=False)
@@ -160,7 +167,7 @@ class Sheet:
             right, up = (size // 2, size // 2) if letter in "，。、" else (0, 0)  # in the upper right corner
             put(strip, letter, size + right, index * spacing + size * 7 // 8 + size // 2 - up, font)
         self._blend(strip, left - size, top - size // 2, ink)
-        self._note([text], strip, [-size, 2 * size], (left - size, top - size // 2), font)
+        self._note([text], strip, [-size, 2 * size], (left - size, top - size // 2), font, down=True)
         return top + len(text) * spacing
 
     def cover(self, box: Box) -> None:
@@ -171,22 +178,43 @@ class Sheet:
             if rest == word.box:
                 kept.append(word)
             elif rest is not None:
-                visible = rest.width * rest.height >= MIN_VISIBLE * word.box.width * word.box.height
-                kept.append(Written(word.text, rest, word.legible and visible))
+                kept.append(word._replace(box=rest, ease=word.ease if _shows(rest, word.box) else 0.0))
         self.words[:] = kept
 
     def _note(
-        self, words: Sequence[str], strip: MatLike, edges: Sequence[int], corner: tuple[int, int], font: Font
+        self,
+        words: Sequence[str],
+        strip: MatLike,
+        edges: Sequence[int],
+        corner: tuple[int, int],
+        font: Font,
+        down: bool = False,
     ) -> None:
-        """Record the words of a strip with the boxes of their ink. edges: between the words, from the first pen."""
+        """Record the words of a strip with the boxes of their ink on the sheet. edges: between the words, from the
+        first pen."""
         _, ink = cv2.threshold(strip, INK_LEVEL, 255, cv2.THRESH_BINARY)
         size = font.size
         for word, start, stop in zip(words, edges, edges[1:], strict=False):
             left, top, width, height = cv2.boundingRect(ink[:, start + size : stop + size])
             if width and height:
                 left, top = corner[0] + size + start + left, corner[1] + top
-                legible = is_legible(font, max(word)) and any(map(str.isalnum, word))  # a dash alone is no word
-                self.words.append(Written(word, Box(left, top, left + width, top + height), legible))
+                box = Box(left, top, left + width, top + height)
+                seen = self._on_sheet(box, ink, corner)
+                if seen is not None:
+                    ease = legibility(font, max(word)) if any(map(str.isalnum, word)) and _shows(seen, box) else 0.0
+                    self.words.append(Written(word, seen, ease, width if down else height, down))
+
+    def _on_sheet(self, box: Box, ink: MatLike, corner: tuple[int, int]) -> Box | None:
+        """The box of the ink of a box that is on the sheet. corner: of the ink's mask."""
+        left, top = max(box.left, 0), max(box.top, 0)
+        right, bottom = min(box.right, self.width), min(box.bottom, self.height)
+        if (left, top, right, bottom) == box:
+            return box
+        if left >= right or top >= bottom:
+            return None
+        part = ink[top - corner[1] : bottom - corner[1], left - corner[0] : right - corner[0]]
+        x, y, width, height = cv2.boundingRect(part)
+        return Box(left + x, top + y, left + x + width, top + y + height) if width else None
 
     def _blend(self, mask: MatLike, x: int, y: int, ink: Colour) -> None:
         """Blend an ink whose coverage is given by a mask, with its corner at (x, y), which may lie outside."""
@@ -201,9 +229,9 @@ def length(words: Sequence[str], font: Font, gap: int = 0) -> int:
     return sum(advance(word, font) for word in words) + (gap or metrics(font).space) * (len(words) - 1)
 
 
-def is_legible(font: Font, letter: str) -> bool:
-    """Whether a font is large enough to read this letter, Latin or Chinese."""
-    return font.size >= LEGIBLE_CHINESE_PX if letter >= FIRST_CJK else metrics(font).x_height >= LEGIBLE_X_PX
+def legibility(font: Font, letter: str) -> float:
+    """Size of a font over the smallest at which this letter, Latin or Chinese, can be read."""
+    return font.size / LEGIBLE_CHINESE_PX if letter >= FIRST_CJK else metrics(font).x_height / LEGIBLE_X_PX
 
 
 def fitting(words: list[str], room: int, font: Font, gap: int = 0) -> list[str]:
@@ -211,6 +239,11 @@ def fitting(words: list[str], room: int, font: Font, gap: int = 0) -> list[str]:
     while words and length(words, font, gap) > room:
         words = words[:-1]
     return words
+
+
+def _shows(part: Box, box: Box) -> bool:
+    """Whether a part of a box is enough to read it."""
+    return part.width * part.height >= MIN_VISIBLE * box.width * box.height
 
 
 def _rest(box: Box, cover: Box) -> Box | None:
