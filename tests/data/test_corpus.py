@@ -1,11 +1,11 @@
-"""Words and runs of a folder of texts, and strings that are no words."""
+"""Words and runs of a folder of texts, and strings that are not words."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from resnet18_ocrdet.data.synthetic.corpus import read_corpus
+from resnet18_ocrdet.data.synthetic.corpus import LONGEST_LINE, LONGEST_RUN, read_corpus, split_words
 from resnet18_ocrdet.data.synthetic.strings import DRAWERS, draw_string
 from resnet18_ocrdet.errors import UserError
 
@@ -56,6 +56,27 @@ def test_a_folder_without_text_and_a_file_that_is_no_text_are_refused(tmp_path):
     (tmp_path / "image.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     with pytest.raises(UserError, match=r"texts: .*image\.txt"):
         read_corpus(tmp_path)
+
+
+def test_a_text_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "german.txt"
+    path.write_text("Die Straße\nder Größe", "latin-1")
+    with pytest.raises(UserError, match=r"texts: .*german\.txt .* UTF-8"):
+        read_corpus(tmp_path)
+    path.write_text("Die Straße", "utf-16")
+    assert read_corpus(tmp_path).lines == {"latin": ("Die Straße",)}
+
+
+def test_long_lines_are_cut(tmp_path):
+    (tmp_path / "line.txt").write_text("one two three " * 50 + "\n" + "字" * 1000, "utf-8")
+    lines = read_corpus(tmp_path).lines
+    assert [len(line.split()) for line in lines["latin"]] == [LONGEST_LINE] * 3
+    [run] = lines["chinese"]
+    assert list(map(len, run.split())) == [LONGEST_RUN, LONGEST_RUN, 200]
+
+
+def test_signs_alone_are_not_words():
+    assert split_words("B & B __ -- = é 2 (a) 国。 ·") == ["B", "&", "B", "é", "2", "(a)", "国。"]
 
 
 @pytest.mark.parametrize("draw", sorted({*DRAWERS, draw_string}, key=lambda draw: draw.__name__))

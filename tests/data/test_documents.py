@@ -192,7 +192,10 @@ def test_a_word_that_runs_off_a_photographed_sheet_ends_at_its_edge(typefaces):
 
 
 def test_a_word_that_is_too_small_in_the_photograph_is_dont_care():
-    words = [sheet.Written("word", Box(10, 10, 50, 20), 1.5, 10), sheet.Written("甲乙", Box(60, 10, 70, 50), 1.5, 10, True)]
+    words = [
+        sheet.Written("word", Box(10, 10, 50, 20), 1.5, 10),
+        sheet.Written("甲乙", Box(60, 10, 70, 50), 1.5, 10, True),
+    ]
     for across, down, ignored in ((1.0, 1.0, [False, False]), (1.0, 0.6, [True, False]), (0.6, 1.0, [False, True])):
         matrix = np.diag([across, down, 1.0])
         regions = camera.locate(words, camera.Pose("photo", matrix, True), (100, 100), "page")

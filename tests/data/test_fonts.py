@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from conftest import opencv5
+from resnet18_ocrdet.data.synthetic import fonts as fonts_module
 from resnet18_ocrdet.data.synthetic import fonts as module
 from resnet18_ocrdet.data.synthetic import glyphs
-from resnet18_ocrdet.data.synthetic.fonts import INK_LEVEL, Fonts, can_draw, capital_height, draw_text, find_fonts
+from resnet18_ocrdet.data.synthetic.fonts import Fonts, can_draw, capital_height, draw_text, find_fonts, read_faces
+from resnet18_ocrdet.data.synthetic.glyphs import INK_LEVEL
+from resnet18_ocrdet.errors import UserError
 
 SIZE = 40  # px per em
 
@@ -95,3 +98,24 @@ def test_without_opencv_5_the_built_in_face_is_pillows(monkeypatch):
     finally:
         glyphs.glyph.cache_clear()
         find_fonts.cache_clear()
+
+
+def test_a_damaged_font_is_named(ttf, tmp_path):
+    data = bytearray((ttf / "DejaVuSans.ttf").read_bytes())
+    (start,) = (int.from_bytes(data[at + 8 : at + 12], "big") for at in [data.index(b"glyf")])
+    data[start : start + 100_000] = b"\xff" * 100_000
+    (tmp_path / "damaged.ttf").write_bytes(data)
+    with pytest.raises(UserError, match=r"fonts: .*damaged\.ttf is damaged"):
+        find_fonts(tmp_path)
+
+
+@opencv5
+@pytest.mark.parametrize("drawn, end", [(0, 20), (255, -33_554_400), (255, 4000)])
+def test_a_font_that_opencv_cannot_draw_is_drawn_by_pillow(ttf, monkeypatch, drawn, end):
+    def put_text(canvas, *_):
+        canvas[:1] = drawn
+        return (end, 0), 400
+
+    assert read_faces(ttf / "DejaVuSans.ttf")[0].opencv
+    monkeypatch.setattr(fonts_module.cv2, "putText", put_text)
+    assert not read_faces(ttf / "DejaVuSans.ttf")[0].opencv

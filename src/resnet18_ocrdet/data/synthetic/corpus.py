@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,17 +13,18 @@ import numpy as np
 
 from ...errors import UserError
 from ...runtime.regular_file import read_regular
-from ..text_file import decode_text
+from ..text_file import decode_text, encoding_of
 from .files import find_files
 from .fonts import Script
 from .words import CHINESE, ENGLISH
 
 MAX_FILE_MB = 32
 LONGEST_WORD = 24  # characters; longer ones are paths and rules, which are left out
+LONGEST_LINE, LONGEST_RUN = 50, 400  # words, and characters without a blank; longer ones are cut
 RUN_TRIES = 3  # for a run with a Chinese or Japanese character
 BUILT_IN_WORDS = 9  # per line
 HAN, KANA = re.compile(r"[一-鿿]"), re.compile(r"[぀-ヿ]")
-LETTER_OR_DIGIT = re.compile(r"\w")
+READ = re.compile(r"[^\W_]|&")  # a word has a letter, a digit or this sign; other signs alone are not read
 ENDS = re.compile(r"[，。、；：！？,;!?]")  # where a run may be cut
 
 
@@ -37,7 +38,7 @@ class Corpus(NamedTuple):
     def words(self, rng: np.random.Generator, script: Script, count: int) -> list[str]:
         """`count` consecutive words, with their punctuation; in Chinese and Japanese parts of lines without a gap.
 
-        Every word has a letter or digit. KeyError for a script without text."""
+        None is a sign alone, as READ. KeyError for a script without text."""
         lines, found = self.lines[script], list[str]()
         start = int(rng.integers(len(lines)))
         skipped = int(rng.integers(1 << 16))
@@ -61,7 +62,7 @@ class Corpus(NamedTuple):
             if HAN.search(text) or KANA.search(text):
                 break
             text = self.words(rng, script, 1)[0]
-        pieces = [piece for piece in ENDS.split(text) if LETTER_OR_DIGIT.search(piece)]
+        pieces = [piece for piece in ENDS.split(text) if READ.search(piece)]
         piece = pieces[int(rng.integers(len(pieces)))]
         spare = len(piece) - longest
         start = int(rng.integers(spare + 1)) if spare > 0 else 0
@@ -69,15 +70,16 @@ class Corpus(NamedTuple):
 
 
 def split_words(line: str) -> list[str]:
-    """The words of a line that have a letter or digit and are not too long; never empty for a line of a corpus."""
-    return [word for word in line.split() if LETTER_OR_DIGIT.search(word)]
+    """The words of a line, without signs that stand alone; never empty for a line of a corpus."""
+    return [word for word in line.split() if READ.search(word)]
 
 
 @lru_cache(maxsize=4)
 def read_corpus(folder: Path | None) -> Corpus:
-    """Read the .txt files below a folder, in any encoding that `decode_text` knows; None: the built-in words.
+    """Read the .txt files below a folder, in UTF-8, or UTF-16 with a byte order mark; None: the built-in words.
 
-    Raises UserError for a folder without text, and for a file that is not text or larger than MAX_FILE_MB."""
+    Raises UserError for a folder without text, and for a file that is in another encoding, is not text, or is larger
+    than MAX_FILE_MB."""
     if folder is None:
         starts = range(0, len(ENGLISH), BUILT_IN_WORDS)
         latin = tuple(" ".join(ENGLISH[start : start + BUILT_IN_WORDS]).capitalize() + "." for start in starts)
@@ -96,16 +98,31 @@ def read_corpus(folder: Path | None) -> Corpus:
 
 def _read(path: Path) -> str:
     try:
-        return decode_text(read_regular(path, MAX_FILE_MB * 10**6), f"texts: {path}")
+        data = read_regular(path, MAX_FILE_MB * 10**6)
     except OSError as error:
         too_large = f"larger than {MAX_FILE_MB} MB" if error.errno == errno.EFBIG else ""
         raise UserError(f"texts: {path}: cannot be read: {too_large or error.strerror or error}") from None
+    text = decode_text(data, f"texts: {path}")
+    if encoding_of(data) == "gb18030":  # what is not UTF: Latin-1 would silently become Chinese
+        raise UserError(f"texts: {path} is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8")
+    return text
 
 
-def _clean(lines: Iterable[str]) -> Iterable[str]:
-    """Lines of printable words, joined by single blanks; lines without a word are left out."""
+def _clean(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of printable words, joined by single blanks, cut where they are long; those without a word are left out."""
     for line in lines:
         text = line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)
-        words = [word for word in text.split() if len(word) <= LONGEST_WORD or HAN.search(word) or KANA.search(word)]
-        if any(LETTER_OR_DIGIT.search(word) for word in words):
-            yield " ".join(words)
+        words = [piece for word in text.split() for piece in _pieces(word)]
+        for start in range(0, len(words), LONGEST_LINE):
+            part = words[start : start + LONGEST_LINE]
+            if any(READ.search(word) for word in part):
+                yield " ".join(part)
+
+
+def _pieces(word: str) -> list[str]:
+    """A Latin word that is not too long; a Chinese or Japanese one in pieces that are not too long."""
+    if len(word) <= LONGEST_WORD:
+        return [word]
+    if HAN.search(word) or KANA.search(word):
+        return [word[start : start + LONGEST_RUN] for start in range(0, len(word), LONGEST_RUN)]
+    return []

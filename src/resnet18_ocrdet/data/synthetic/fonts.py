@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from ...errors import UserError
 from .coverage import CHARACTERS, covered
 from .files import find_files
-from .glyphs import FONT_SUFFIXES, LATIN_FACES, OPENCV_DRAWS, WEIGHTS, glyph, open_font, opencv_face, pillow_font
+from .glyphs import (
+    FONT_SUFFIXES,
+    INK_LEVEL,
+    LATIN_FACES,
+    OPENCV_DRAWS,
+    WEIGHTS,
+    glyph,
+    open_font,
+    opencv_face,
+    pillow_font,
+)
 
 Script = Literal["latin", "chinese", "japanese"]
 
@@ -31,9 +41,9 @@ CAPITALS: Mapping[Script, str] = {"latin": "H", "chinese": "å›½", "japanese": "å
 TEST_SIZE = 32  # px per em, for coverage
 MISSING = "\U0010fffd"  # a private character, which fonts draw as a missing one
 PILLOW_DRAWS = (*range(0x21, 0x7F), *range(0xA1, 0x100))  # Latin-1, of Pillow's own font
+FILE_SUM = 0xB1B0AFBA  # of the 32-bit words of a font file (OpenType specification, checkSumAdjustment in "head")
 BUILT_IN = -1  # number of a face without a file
 LARGEST_OPENCV_BYTES = 1_500_000  # OpenCV reads a whole font file into memory, Pillow the parts that it needs
-INK_LEVEL = 64  # of 255, as typeset.py
 
 
 class Face(NamedTuple):
@@ -81,7 +91,7 @@ def find_fonts(folder: Path | None) -> Fonts:
     """The faces below a folder, or the built-in ones for None.
 
     Faces that draw none of the scripts are left out. Raises UserError for a folder without fonts, for a file that is
-    not a font, and if nothing draws Latin."""
+    not a font or is damaged, and if nothing draws Latin."""
     if folder is None:
         return Fonts(_by_script(_built_in()), ())
     files = find_files(folder, FONT_SUFFIXES, "fonts")
@@ -106,10 +116,8 @@ def draw_text(face: Face, text: str, size: int) -> Ink:
     """Draw a text in one line, kerned. A text without ink has a mask of (0, 0).
 
     size: px per em in Pillow; OpenCV scales the height from descenders to ascenders, so compare `capital_height`.
-    Glyphs that an OpenCV face lacks are taken from its built-in `uni`; Pillow draws a box."""
+    Glyphs that an OpenCV face lacks are taken from its built-in `uni`; Pillow draws a box. UserError: damaged file."""
     drawn, left, top, advance = (_opencv_text if face.opencv else _pillow_text)(face, text, size)
-    if face.opencv and face.number != BUILT_IN and not drawn.any():  # a few files are empty for OpenCV
-        drawn, left, top, advance = _pillow_text(face, text, size)
     _, ink = cv2.threshold(drawn, INK_LEVEL, 255, cv2.THRESH_BINARY)
     x, y, width, height = cv2.boundingRect(ink)
     return Ink(drawn[y : y + height, x : x + width].copy(), left + x, top + y, advance)
@@ -128,11 +136,14 @@ def _opencv_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], i
 
 
 def _pillow_text(face: Face, text: str, size: int) -> tuple[NDArray[np.uint8], int, int, int]:
-    font = _font(face.path, face.number, size)
-    left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
-    canvas = PIL.Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
-    PIL.ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font, anchor="ls")
-    return np.asarray(canvas), left, top, round(font.getlength(text))
+    try:
+        font = _font(face.path, face.number, size)
+        left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
+        canvas = PIL.Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
+        PIL.ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font, anchor="ls")
+        return np.asarray(canvas), left, top, round(font.getlength(text))
+    except OSError as error:  # of FreeType
+        raise UserError(f"fonts: {face.path} is damaged, it cannot draw {text!r}: {error}") from None
 
 
 @lru_cache(maxsize=4096)
@@ -153,13 +164,13 @@ def _built_in() -> list[Face]:
 
 
 def read_faces(path: Path) -> list[Face]:
-    """The faces of a file that draw one of the scripts. Raises UserError for a file that is not a font."""
+    """The faces of a file that draw one of the scripts. UserError: the file is not a font, or damaged."""
     font = open_font(path, TEST_SIZE)
-    opencv = OPENCV_DRAWS and path.stat().st_size <= LARGEST_OPENCV_BYTES
+    opencv = OPENCV_DRAWS and path.stat().st_size <= LARGEST_OPENCV_BYTES and _opencv_draws(path)
     faces = []
     for index in count(1):
         family, style = font.getname()
-        face = Face(str(path), index - 1, family or path.stem, style or "", (), 400, opencv and index == 1)
+        face = Face(str(path), index - 1, family or path.stem, style or "", (), 400, opencv)
         scripts = tuple(script for script, sample in SAMPLES.items() if _draws(face, sample))
         if scripts:
             faces.append(face._replace(scripts=scripts))
@@ -189,8 +200,20 @@ def _draws(face: Face, sample: str) -> bool:
     """Whether a face has every character, and draws different ones for the first three."""
     if not can_draw(face, sample):
         return False
-    letters = {_letter(face, character) for character in sample[:3]}
-    return len(letters) == 3 and all(map(any, letters))
+    letters = [_pillow_text(face, character, TEST_SIZE)[0] for character in sample[:3]]
+    return len({letter.tobytes() for letter in letters}) == 3 and all(letter.any() for letter in letters)
+
+
+def _opencv_draws(path: Path) -> bool:
+    """Whether a file is undamaged, because others crash OpenCV 5.0.0, and OpenCV draws a letter of it: from a few it
+    draws nothing, or moves the pen by millions of px. Collections have no sum and are left to Pillow."""
+    data = path.read_bytes()
+    words = np.frombuffer(data + bytes(-len(data) % 4), ">u4")
+    if words.sum(dtype=np.uint32) != FILE_SUM:
+        return False
+    canvas = np.zeros((2 * TEST_SIZE, 4 * TEST_SIZE), np.uint8)
+    end, _ = cv2.putText(canvas, "x", (0, TEST_SIZE), (255,), cv2.FontFace(str(path)), TEST_SIZE, 400)
+    return bool(canvas.any()) and 0 < end[0] < 3 * TEST_SIZE
 
 
 @cache
@@ -204,14 +227,6 @@ def _drawn_by_opencv(face: Face, character: str) -> bool:
     """Whether a built-in face of OpenCV has a character; a question mark is drawn for those that are missing."""
     drawn, missing = (glyph(face.path, letter, TEST_SIZE, face.weight).mask for letter in (character, MISSING))
     return character == "?" or not np.array_equal(drawn, missing)
-
-
-def _letter(face: Face, character: str) -> bytes:
-    """The pixels of one character of a file."""
-    canvas = PIL.Image.new("L", (2 * TEST_SIZE, 2 * TEST_SIZE))
-    font = _font(face.path, face.number, TEST_SIZE)
-    PIL.ImageDraw.Draw(canvas).text((TEST_SIZE // 2, 3 * TEST_SIZE // 2), character, fill=255, font=font, anchor="ls")
-    return canvas.tobytes()
 
 
 @lru_cache(maxsize=256)  # an open face has some tens of KB

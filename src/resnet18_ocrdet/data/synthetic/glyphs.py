@@ -29,6 +29,7 @@ FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 CAP_PER_EM = 0.7  # height of capitals in the built-in faces, Pillow's too
 FONT_MAGICS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")  # first 4 bytes, OpenType specification
 CHECKED_SIZE = 32  # px per em
+INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink
 OPENCV_DRAWS = hasattr(cv2, "FontFace")  # OpenCV 5
 DRAWS_CHINESE = HAS_WEIGHTS = OPENCV_DRAWS
 

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .glyphs import CAP_PER_EM, HAS_WEIGHTS, glyph
+from .glyphs import CAP_PER_EM, HAS_WEIGHTS, INK_LEVEL, glyph
 from .scene import Word
 
-INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink
 CANVAS_SIZES = (20, 29, 42, 61, 88, 128, 186)  # px per em; few sizes, so that glyphs are reused
 OVERSAMPLING = 1.35  # smallest ratio of canvas px to image px: the warp then shrinks, and edges stay clean
 

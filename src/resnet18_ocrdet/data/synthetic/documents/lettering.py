@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fonts import Face, draw_text
-from ..glyphs import opencv_face
+from ..glyphs import INK_LEVEL, opencv_face
 
-INK_LEVEL = 64  # of 255; fainter anti-aliased pixels are not counted as ink, as typeset.py
 LEAST_SPACE = 0.24  # em; the advance of a blank is rounded, and two small words must not touch
 LARGE_SIZE = 100  # px per em, at which a fraction of a pixel does not matter
 TALLEST = "Åbdfgjpqy(|"  # the highest and the lowest parts of Latin letters

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fonts import Face
-from .lettering import INK_LEVEL, Font, put
+from ..glyphs import INK_LEVEL
+from .lettering import Font, put
 
 LETTERS = "aegnosRS"
 SIZE = 48  # px per em

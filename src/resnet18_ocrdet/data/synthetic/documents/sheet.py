@@ -12,8 +12,10 @@ from cv2.typing import MatLike
 
 from ....structures import Image
 from ..colour import Colour
+from ..corpus import READ
+from ..glyphs import INK_LEVEL
 from ..render import MIN_VISIBLE, blend
-from .lettering import INK_LEVEL, Font, advance, metrics, put
+from .lettering import Font, advance, metrics, put
 
 FIRST_CJK = "\u2e80"  # Chinese and Japanese are above it, what else is printed is below
 LEGIBLE_X_PX = 4  # x-height; X11's 4x6 and 5x7, the smallest fonts that people worked with, have 4
@@ -201,7 +203,7 @@ class Sheet:
                 box = Box(left, top, left + width, top + height)
                 seen = self._on_sheet(box, ink, corner)
                 if seen is not None:
-                    ease = legibility(font, max(word)) if any(map(str.isalnum, word)) and _shows(seen, box) else 0.0
+                    ease = legibility(font, max(word)) if READ.search(word) and _shows(seen, box) else 0.0
                     self.words.append(Written(word, seen, ease, width if down else height, down))
 
     def _on_sheet(self, box: Box, ink: MatLike, corner: tuple[int, int]) -> Box | None:
