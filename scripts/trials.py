@@ -9,7 +9,8 @@ trial but the first is also compared with the first, image by image: the interva
 those of two scores. Photos 801-900 of ICDAR2015 choose the epoch and the thresholds, and are scored.
 
 Writes OUTPUT/trials.md. Finished trials are skipped and stopped ones resumed, so the same command goes on after a stop
-and may be given more trials.
+and may be given more trials. A trial that fails is in the table with its exit code, and the next one begins; without
+the first trial nothing can be compared, so its failure ends the call.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +32,7 @@ from resnet18_ocrdet.errors import UserError
 from script_cli import Parser, refuse_overrides, run_script
 
 LIST = Path(__file__).with_name("trials.yaml")
+SIGNALLED = 128  # exit codes above it: Ctrl-C, SIGTERM
 COMMON = "common"  # the entry of the list that is no trial
 RESERVED = {"run_dir": "use --output", "resume": "run the same command again to resume"}
 HEADER = "| trial | overrides | minutes | steps | hmean | 95 % interval | against {first} |", "|---" * 7 + "|"
@@ -69,15 +72,18 @@ def main() -> int:
         raise UserError(f"--only {unknown[0]}: not in {args.list}: {', '.join(trial.name for trial in trials)}")
     if trials[0] not in chosen:
         chosen.insert(0, trials[0])
-    table = ""
+    table, failed = "", dict[Trial, int]()
     for trial in chosen:
         first = None if trial == trials[0] else args.output / trials[0].name
         if code := run(trial, args.output / trial.name, (*common, *overrides), first):
-            return code
-        table = as_table([row for each in trials if (row := read_row(each, args.output / each.name))])
+            if first is None or code > SIGNALLED:
+                return code
+            failed[trial] = code
+        rows = [row for each in trials if (row := read_row(each, args.output / each.name))]
+        table = as_table(rows, failed)
         (args.output / "trials.md").write_text(table, encoding="utf-8")
     print(f"\n{table}\n{args.output / 'trials.md'}")
-    return 0
+    return next(iter(failed.values()), 0)
 
 
 def read_list(path: Path) -> tuple[tuple[str, ...], list[Trial]]:
@@ -128,18 +134,22 @@ def read_row(trial: Trial, folder: Path) -> Row | None:
     return Row(trial, minutes, epochs[-1]["step"], metrics["hmean"] or 0.0, (low, high), difference)
 
 
-def as_table(rows: list[Row]) -> str:
-    """In Markdown, in the order of the list."""
+def as_table(rows: list[Row], failed: Mapping[Trial, int]) -> str:
+    """In Markdown, in the order of the list. failed: exit codes."""
     lines = [HEADER[0].format(first=rows[0].trial.name), HEADER[1]]
     for row in rows:
-        words = f"`{shlex.join(row.trial.overrides)}`" if row.trial.overrides else "–"
         change = "" if row.difference is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*row.difference)
         low, high = row.interval
         lines.append(
-            f"| {row.trial.name} | {words} | {row.minutes:.0f} | {row.steps} "
+            f"| {_shown(row.trial)} | {row.minutes:.0f} | {row.steps} "
             f"| **{row.hmean:.3f}** | {low:.3f} to {high:.3f} | {change} |"
         )
+    lines += [f"| {_shown(trial)} | | | exit code {code} | | |" for trial, code in failed.items()]
     return "\n".join(lines) + "\n"
+
+
+def _shown(trial: Trial) -> str:
+    return f"{trial.name} | " + (f"`{shlex.join(trial.overrides)}`" if trial.overrides else "–")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def test_a_polygon_among_many_quads_with_texts_takes_no_score_from_them():
     assert [len(each.polygon) for each in found] == [4] * 150 + [6, 4]
     assert [len(each.polygon) for each in read(f"{QUAD},word", f"{polygon},0.5,word")] == [4, 6]
     assert scores(f"{polygon},0.5,word", f"{polygon},0.25,word") == [0.5, 0.25]
+    found = read(*[quad] * 150, "1,2,30,2,40,5,30,9,1,9,0.5,word")  # the ninth number is a corner
+    assert (len(found[-1].polygon), found[-1].score) == (5, 0.5)
 
 
 def refused(*lines):

@@ -68,14 +68,17 @@ def test_few_photos(photos: Path):
 
 
 def test_two_trials(photos: Path):
-    (photos / "list.yaml").write_text("common: [experiment=icdar2015, init.weights=bundled]\na: []\nb: [seed=1]\n")
+    (photos / "list.yaml").write_text(
+        "common: [experiment=icdar2015, init.weights=bundled]\na: []\nbad: [optimizer.lr=-1]\nb: [seed=1]\n"
+    )
     call = [sys.executable, SCRIPTS / "trials.py", "--list", "list.yaml", "--output", "out", "data.root=set", *PHOTOS]
     done = subprocess.run(call, cwd=photos, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 2, done.stdout + done.stderr
     table = (photos / "out/trials.md").read_text()
     assert table in done.stdout
-    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| a", "| b"]
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| a", "| b", "| bad"]
     assert table.splitlines()[3].endswith(") |")
+    assert "exit code 2" in table.splitlines()[4]
     again = subprocess.run([*call, "--only", "b"], cwd=photos, capture_output=True, text=True, timeout=600)
     assert again.returncode == 0
     assert "$ ocrdet" not in again.stdout

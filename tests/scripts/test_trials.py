@@ -64,7 +64,9 @@ def test_a_row_has_minutes_steps_and_the_difference_from_the_first(tmp_path: Pat
     (tmp_path / "score/metrics.json").write_text(json.dumps(metrics | {"baseline": {"change": change}}))
     other = trials.read_row(trials.Trial("crop", ("augment.flip=0",)), tmp_path)
     assert other.difference == (0.02, -0.01, 0.05)
-    assert trials.as_table([base, other]).splitlines()[2:] == [
+    failed = {trials.Trial("sgd", ("optimizer=sgd",)): 3}
+    assert trials.as_table([base, other], failed).splitlines()[2:] == [
         "| base | – | 2 | 200 | **0.500** | 0.450 to 0.550 |  |",
         "| crop | `augment.flip=0` | 2 | 200 | **0.500** | 0.450 to 0.550 | +0.020 (-0.010 to +0.050) |",
+        "| sgd | `optimizer=sgd` | | | exit code 3 | | |",
     ]

@@ -90,8 +90,10 @@ def _signs(text: str) -> _Signs:
 
 def _is_polygon(values: Sequence[float]) -> bool:
     """Whether these are corners of a polygon and a score, not a quad with a score and numbers as its text."""
-    is_scored = len(values) > QUAD + 1 and len(values) % 2 == 1 and _are_shares(values[-1:])
-    return is_scored and not _are_shares(values[QUAD : QUAD + 1])
+    if len(values) <= QUAD + 1 or len(values) % 2 == 0 or not _are_shares(values[-1:]):
+        return False
+    ninth, last = values[QUAD], values[-1]
+    return not _are_shares([ninth]) or (ninth.is_integer() and not last.is_integer())  # a corner at 0 or 1
 
 
 def parse_line(line: TextLine, where: str, form: LineForm) -> Detection:
