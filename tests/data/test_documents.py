@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from conftest import opencv5
 from resnet18_ocrdet.data.geometric import shift
 from resnet18_ocrdet.data.synthetic.corpus import Corpus, read_corpus
 from resnet18_ocrdet.data.synthetic.documents import camera, compose, marks, sheet, tables
+from resnet18_ocrdet.data.synthetic.documents import draft as draft_module
+from resnet18_ocrdet.data.synthetic.documents import typefaces as typefaces_module
 from resnet18_ocrdet.data.synthetic.documents.blocks import paragraph, wrap
 from resnet18_ocrdet.data.synthetic.documents.draft import Draft
 from resnet18_ocrdet.data.synthetic.documents.lettering import Font, advance, metrics
 from resnet18_ocrdet.data.synthetic.documents.sheet import Box, Sheet
-from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, find_typefaces
+from resnet18_ocrdet.data.synthetic.documents.typefaces import choose_faces, drawable, find_typefaces
+from resnet18_ocrdet.data.synthetic.fonts import Fonts, find_fonts
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 
 SIDE = 256
@@ -140,6 +144,68 @@ def test_lines_break_at_words_and_hyphens(typefaces):
     five = 5 * advance("国", font)
     assert list(wrap(["甲" * 7, "乙"], five, font)) == [["甲" * 5], ["甲" * 2, "乙"]]
     assert list(wrap(["甲" * 5 + "，甲"], five, font)) == [["甲" * 5 + "，"], ["甲"]]
+
+
+@opencv5
+def test_a_run_of_mixed_scripts_is_broken(typefaces):
+    font = Font(typefaces.other["chinese"][0][0], 16)
+    text = "(甲" + "乙" * 6 + "International" + "丙" * 4 + "39.50，" + "丁" * 20
+    five = 5 * advance("国", font)
+    for width in (five, 2 * five):
+        lines = [line for [line] in wrap([text], width, font)]
+        assert "".join(lines) == text
+        assert all(advance(line.rstrip("，"), font) <= width + 2 for line in lines)
+        assert any("39.50" in line for line in lines) and lines[0].startswith("(甲乙")
+    assert any("International" in line for line in lines)  # it fits into ten characters, not into five
+    lines = list(wrap(["甲乙", "International丙"], 2 * five, font))
+    assert [word for line in lines for word in line] == ["甲乙", "International丙"]
+
+
+def test_small_words_do_not_touch(typefaces):
+    """Also where italic letters hang over their advance, scored words are apart."""
+    for family in typefaces.text:
+        for size in range(6, 14):
+            page = Sheet.blank(40, 400, WHITE)
+            page.write(["off", "jaw", "Wolf", "(f)", "Ty", "off"], 10, 30, Font(family[0], size), BLACK)
+            boxes = [word.box for word in page.words if word.legible]
+            assert all(other.left - one.right >= 1 for one, other in pairwise(boxes))
+
+
+def test_what_the_faces_cannot_draw_is_replaced(typefaces, monkeypatch):
+    has = {letter: letter not in "éq人，" for letter in map(chr, range(0x10000))}
+    monkeypatch.setattr(draft_module, "drawable", lambda _: has)
+    corpus = Corpus({"latin": ("Café square one.",), "chinese": ("人人",)}, ("été", "ok"), ())
+    draft = replace(new_draft(typefaces), corpus=corpus)
+    for word in (*draft.words(200), *draft.label(9, 9)):
+        assert all(has[letter] for letter in word)
+    if "chinese" in typefaces.other:
+        chinese = replace(draft, script="chinese")
+        assert all(has[letter] for letter in chinese.run(30)) and len(chinese.run(30)) == 30
+
+
+@opencv5
+def test_a_word_that_its_face_cannot_draw_is_dont_care(typefaces):
+    draft = new_draft(typefaces)
+    draft.sheet.write(["A\u0378B", "AB", "é"], 10, 40, Font(draft.faces.body, 16), BLACK)
+    assert [word.legible for word in draft.sheet.words] == [False, True, True]
+    has = drawable(draft.faces)
+    assert has["国"] and not has["\u0378"]
+
+
+def test_fonts_of_chinese_without_latin_letters_set_no_document(monkeypatch):
+    [face, *_] = find_fonts(None).families["latin"][0]
+    both, alone = face._replace(scripts=("latin", "chinese")), face._replace(scripts=("chinese",))
+    for faces, kept in (((both, alone), {"chinese": ((both,),)}), ((alone,), {})):
+        fonts = Fonts({"latin": ((face,),), "chinese": (faces,)}, ())
+        monkeypatch.setattr(typefaces_module, "find_fonts", lambda _, fonts=fonts: fonts)
+        assert find_typefaces.__wrapped__(None).other == kept
+
+
+def test_a_stamp_leaves_the_text_readable(typefaces):
+    for number in range(8):
+        draft = new_draft(typefaces, number=number)
+        marks.stamp(draft, SIDE // 2, SIDE // 2, 40)
+        assert 100 < draft.sheet.image.mean(axis=2).min() < 250  # black text on it has a contrast of 100
 
 
 def test_what_is_covered_is_no_longer_labelled():

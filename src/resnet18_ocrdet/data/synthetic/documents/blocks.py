@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -14,6 +15,7 @@ from .sheet import FIRST_CJK, Box, fitting, length
 Align = Literal["left", "centre", "right", "justify"]
 
 PUNCTUATION = tuple("，。、；：！？")
+ATOMS = re.compile(r"[!-~]+|.")  # what is not broken: ASCII without a blank, or one character
 MIXED_SHARE, LEAST_MIXED = 0.12, 3  # of lines with so many words have words in another face
 LEAST_PART = 3  # letters before and after a hyphen
 MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks
@@ -22,18 +24,18 @@ MOST_STRETCH = 2.5  # of the blanks of a justified line, in blanks
 def wrap(words: Sequence[str], width: int, font: Font, hyphens: bool = False) -> Iterator[list[str]]:
     """Break words into lines of a width, px; with hyphens, also within long words. Words that are wider are left out.
 
-    A text without blanks is broken between any two characters."""
+    A word with a Chinese or Japanese character is broken between any two of them."""
     space = metrics(font).space
     line: list[str] = []
     used = 0
     for word in words:
-        if word >= FIRST_CJK:
+        if max(word) >= FIRST_CJK:
             if line and used + 2 * font.size > width:
                 yield line
                 line, used = [], 0
             *full, last = _break_run(word, width - used, width, font)
             for piece in full:
-                yield [*line, piece]
+                yield [*line, piece] if piece else line
                 line, used = [], 0
             line.append(last)
             used += advance(last, font) + space
@@ -150,14 +152,17 @@ def _hyphenate(word: str, room: int, font: Font) -> tuple[str, str]:
 
 
 def _break_run(text: str, room: int, width: int, font: Font) -> list[str]:
-    """A text without blanks in pieces: the first fits into the room, the others into the width, px.
+    """A text without blanks in pieces: the first, perhaps empty, fits into the room, the others into the width, px.
 
-    Punctuation does not start a line: it hangs at the end of the one before."""
-    each = advance("国", font)
-    pieces, start, fits = [], 0, room // each
-    while start < len(text):
-        end = start + max(1, fits)
-        end += text[end : end + 1] in PUNCTUATION and end < len(text)
-        pieces.append(text[start:end])
-        start, fits = end, width // each
-    return pieces
+    Latin words are not broken if they fit into a line. Punctuation does not start a line: it hangs at the end of the
+    one before."""
+    pieces, piece, used = [], "", 0
+    parts = [part for run in ATOMS.findall(text) for part in (run if advance(run, font) > width else (run,))]
+    for part in parts:
+        wide = advance(part, font)
+        if used + wide > room and part not in PUNCTUATION and (piece or room < width):
+            pieces.append(piece)
+            piece, used, room = "", 0, width
+        piece += part
+        used += wide
+    return [*pieces, piece]

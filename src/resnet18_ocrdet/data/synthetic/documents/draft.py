@@ -10,15 +10,16 @@ import numpy as np
 
 from ..colour import Colour, draw_tint, tinted
 from ..corpus import Corpus
-from ..fonts import Face, Script
+from ..fonts import CAPITALS, Face, Script
 from ..strings import draw_string
 from .lettering import Font
 from .sheet import Box, Sheet
-from .typefaces import Faces
+from .typefaces import Faces, drawable
 
 T = TypeVar("T")
 
 CHARACTERS_PER_WORD = 2  # a Chinese word has one to three
+TRIES = 4  # for a word that the faces can draw
 STRING_SHARE = 0.05  # of words in running text are prices, dates, numbers, abbreviations
 CUT_SHARE = 0.45  # of the sides of a page lie outside the image
 
@@ -64,26 +65,46 @@ class Draft:
     def words(self, count: int) -> list[str]:
         """`count` words of running text; in Chinese one run of about twice as many characters."""
         if self.script == "latin":
-            words = self.corpus.words(self.rng, "latin", count)
+            words = self._latin(count)
             for index in np.flatnonzero(self.rng.random(len(words)) < STRING_SHARE).tolist():
                 words[index] = draw_string(self.rng)
             return words
-        return [self.run(CHARACTERS_PER_WORD * count)]
+        return [self.run(CHARACTERS_PER_WORD * count)] if count > 0 else []
 
     def run(self, count: int) -> str:
         """About `count` characters without a gap, in Chinese or Japanese."""
-        text = self.corpus.run(self.rng, self.script, count)
+        text = self._part(count)
         while len(text) < count:
-            text += self.pick("，，，。、") + self.corpus.run(self.rng, self.script, count - len(text))
+            text += self._drawn(self.pick("，，，。、")) + self._part(count - len(text))
         return text[:count]
+
+    def _latin(self, count: int) -> list[str]:
+        """`count` words; a number for those that the faces cannot draw, if other words do not fit either."""
+        has = drawable(self.faces).__getitem__
+        words = self.corpus.words(self.rng, "latin", count)
+        for index in range(len(words)):
+            for _ in range(TRIES):
+                if all(map(has, words[index])):
+                    break
+                words[index] = self.corpus.word(self.rng)
+            else:
+                words[index] = str(self.whole(1, 999))
+        return words
+
+    def _part(self, longest: int) -> str:
+        """A part of a Chinese or Japanese line, without characters that the faces lack."""
+        return self._drawn(self.corpus.run(self.rng, self.script, longest)) or CAPITALS[self.script]
+
+    def _drawn(self, text: str) -> str:
+        """What the faces can draw of a text."""
+        return "".join(filter(drawable(self.faces).__getitem__, text))
 
     def label(self, low: int, high: int) -> list[str]:
         """A short text without a final stop, as in a menu or a cell: low..high words, the first with a capital."""
         count = self.whole(low, high)
         if self.script != "latin":
-            return [self.corpus.run(self.rng, self.script, CHARACTERS_PER_WORD * count + 1)]
-        words = self.corpus.words(self.rng, "latin", count)
-        words = [word.strip(".,;:!?()\"'") or word for word in words]
+            return [self._part(CHARACTERS_PER_WORD * count + 1)]
+        words = [word.strip(".,;:!?()\"'") or word for word in self._latin(count)]
         words[0] = words[0][:1].upper() + words[0][1:]
         return words
 

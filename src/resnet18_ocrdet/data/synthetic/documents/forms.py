@@ -38,7 +38,7 @@ def draw_form(draft: Draft) -> None:
                 continue  # the next cells share a line with these
         y += draft.em(draft.real(0.2, 0.7))
     if draft.chance(0.3):
-        marks.stamp(draft, draft.whole(0, draft.sheet.width), draft.whole(0, draft.sheet.height), draft.em(4), pen)
+        marks.stamp(draft, draft.whole(0, draft.sheet.width), draft.whole(0, draft.sheet.height), draft.em(4))
 
 
 def _draw_entry_font(draft: Draft) -> Font:

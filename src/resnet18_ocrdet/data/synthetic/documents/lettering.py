@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ..fonts import Face, draw_text
 from ..glyphs import INK_LEVEL, opencv_face
 
-LEAST_SPACE = 0.24  # em; the advance of a blank is rounded, and two small words must not touch
+LEAST_SPACE = 0.24  # em; the advance of a blank is rounded
+LEAST_GAP = 2  # px between the inks of two words, as far as rounding allows
+OVERHANGING = "fjyTW"  # letters whose ink may extend beyond their advance
 LARGE_SIZE = 100  # px per em, at which a fraction of a pixel does not matter
 TALLEST = "Åbdfgjpqy(|"  # the highest and the lowest parts of Latin letters
 
@@ -62,23 +64,30 @@ def advance(text: str, font: Font) -> int:
 @lru_cache(maxsize=16384)
 def metrics(font: Font) -> Metrics:
     """Measures of a font."""
-    ascent, descent, x_height, space = (share * font.size for share in _shares(font.face))
-    return Metrics(math.ceil(ascent), math.ceil(descent), x_height, round(max(space, LEAST_SPACE * font.size)))
+    ascent, descent, x_height, blank, overhang = (share * font.size for share in _shares(font.face))
+    space = max(blank, LEAST_SPACE * font.size, overhang + LEAST_GAP)
+    return Metrics(math.ceil(ascent), math.ceil(descent), x_height, math.ceil(space))
 
 
 @lru_cache(maxsize=4096)
-def _shares(face: Face) -> tuple[float, float, float, float]:
-    """Ascent, descent, x-height and blank of a face, in em."""
+def _shares(face: Face) -> tuple[float, float, float, float, float]:
+    """Ascent, descent, x-height, blank, and overhang of two letters of a face, in em."""
     font = Font(face, LARGE_SIZE)
-    top, bottom = _rows(TALLEST if face.scripts == ("latin",) else TALLEST + "国", font)
+    _, top, _, bottom = _ink(TALLEST if face.scripts == ("latin",) else TALLEST + "国", font)
     space = advance("n n", font) - advance("nn", font)
-    return -top / LARGE_SIZE, bottom / LARGE_SIZE, -_rows("x", font)[0] / LARGE_SIZE, space / LARGE_SIZE
+    inks = {letter: _ink(letter, font) for letter in OVERHANGING}
+    right = max(ink[2] - advance(letter, font) for letter, ink in inks.items())
+    overhang = right - min(ink[0] for ink in inks.values())
+    measures = (-top, bottom, -_ink("x", font)[1], space, max(overhang, 0))
+    ascent, descent, x_height, blank, beyond = (measure / LARGE_SIZE for measure in measures)
+    return ascent, descent, x_height, blank, beyond
 
 
-def _rows(text: str, font: Font) -> tuple[int, int]:
-    """First and last row of a text's ink, relative to the baseline; the last is exclusive."""
+def _ink(text: str, font: Font) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a text's ink, relative to the pen on the baseline, px; the last two exclusive."""
     canvas = np.zeros((4 * font.size, (len(text) + 2) * 2 * font.size), np.uint8)
     put(canvas, text, font.size, 2 * font.size, font)
     _, ink = cv2.threshold(canvas, INK_LEVEL, 255, cv2.THRESH_BINARY)
-    _, top, _, height = cv2.boundingRect(ink)
-    return top - 2 * font.size, top + height - 2 * font.size
+    left, top, width, height = cv2.boundingRect(ink)
+    left, top = left - font.size, top - 2 * font.size
+    return left, top, left + width, top + height

@@ -111,12 +111,15 @@ def pattern(draft: Draft) -> None:
             sheet.fill(Box(x, 0, x + 1, sheet.height), colour)
 
 
-def stamp(draft: Draft, x: int, y: int, radius: int, colour: Colour) -> None:
-    """The rings of a rubber stamp, or a stroke of a pen: ink that leaves what is below it readable."""
+def stamp(draft: Draft, x: int, y: int, radius: int) -> None:
+    """The rings of a rubber stamp, or a stroke of a pen, blue or red; paler than the text, which stays readable."""
     left, top = max(x - 2 * radius, 0), max(y - 2 * radius, 0)
     part = draft.sheet.image[top : max(y + 2 * radius, 0), left : max(x + 2 * radius, 0)]
     if not part.size:
         return
+    paper, text = (sum(colour) / 3 for colour in (draft.paper, draft.ink))
+    level = paper + draft.real(0.25, 0.5) * (text - paper)
+    colour = tinted(level, draft.pick(((-0.5, -0.3, 1.0), (1.0, -0.4, -0.3))))
     ink = Sheet.blank(part.shape[0], part.shape[1], (255, 255, 255)).image
     thickness, middle = 1 + radius // 20, (x - left, y - top)
     if draft.chance(0.5):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..colour import tinted
 from ..strings import draw_code, draw_date, draw_phone, draw_time
 from . import labels, marks
 from .draft import Draft
@@ -103,7 +102,7 @@ def draw_receipt(draft: Draft) -> None:
     _foot(printer)
     if draft.chance(0.2):
         x, y = draft.whole(printer.left, printer.right), draft.whole(sheet.height // 2, sheet.height)
-        marks.stamp(draft, x, y, draft.em(draft.real(1.5, 4)), tinted(draft.real(30, 90), (-0.5, -0.3, 1.0)))
+        marks.stamp(draft, x, y, draft.em(draft.real(1.5, 4)))
 
 
 def _head(printer: Printer, large: Font) -> None:

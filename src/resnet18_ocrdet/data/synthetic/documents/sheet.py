@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -13,6 +14,7 @@ from cv2.typing import MatLike
 from ....structures import Image
 from ..colour import Colour
 from ..corpus import READ
+from ..fonts import can_draw
 from ..glyphs import INK_LEVEL
 from ..render import MIN_VISIBLE, blend
 from .lettering import Font, advance, metrics, put
@@ -203,7 +205,7 @@ class Sheet:
                 box = Box(left, top, left + width, top + height)
                 seen = self._on_sheet(box, ink, corner)
                 if seen is not None:
-                    ease = legibility(font, max(word)) if READ.search(word) and _shows(seen, box) else 0.0
+                    ease = _word_legibility(font, word) if _shows(seen, box) else 0.0
                     self.words.append(Written(word, seen, ease, width if down else height, down))
 
     def _on_sheet(self, box: Box, ink: MatLike, corner: tuple[int, int]) -> Box | None:
@@ -234,6 +236,12 @@ def length(words: Sequence[str], font: Font, gap: int = 0) -> int:
 def legibility(font: Font, letter: str) -> float:
     """Size of a font over the smallest at which this letter, Latin or Chinese, can be read."""
     return font.size / LEGIBLE_CHINESE_PX if letter >= FIRST_CJK else metrics(font).x_height / LEGIBLE_X_PX
+
+
+@lru_cache(maxsize=16384)
+def _word_legibility(font: Font, word: str) -> float:
+    """The same for a word; 0 for signs, and for what the face cannot draw."""
+    return legibility(font, max(word)) if READ.search(word) and can_draw(font.face, word) else 0.0
 
 
 def fitting(words: list[str], room: int, font: Font, gap: int = 0) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..fonts import BUILT_IN, Face, Script, find_fonts
+from ..fonts import BUILT_IN, Face, Script, can_draw, find_fonts
 from .lettering import Font, advance, put
 from .resemblance import resemblance, usual_shapes
 
@@ -31,7 +31,7 @@ class Typefaces(NamedTuple):
     text: tuple[Family, ...]
     mono: tuple[Family, ...]  # letters of one width
     display: tuple[Family, ...]  # all others: handwriting, condensed, decorative
-    other: Mapping[Script, tuple[Family, ...]]  # of scripts without spaces
+    other: Mapping[Script, tuple[Family, ...]]  # of scripts without spaces, with Latin letters
 
 
 class Faces(NamedTuple):
@@ -55,7 +55,10 @@ def find_typefaces(folder: Path | None) -> Typefaces:
     other: dict[Script, tuple[Family, ...]] = {}
     for script in fonts.scripts:
         if script != "latin":
-            other[script] = _usable(fonts.families[script])
+            both = (tuple(face for face in family if "latin" in face.scripts) for family in fonts.families[script])
+            families = tuple(family for family in both if family)
+            if families:
+                other[script] = _usable(families)
     mono = [family for family in latin if _is_mono(family[0])]
     rest = [family for family in latin if family not in mono]
     text = [family for family in rest if len(family) >= TEXT_STYLES] or rest or list(latin)
@@ -65,6 +68,23 @@ def find_typefaces(folder: Path | None) -> Typefaces:
     mono = [family for family in mono if likeness[family] >= LEAST_USUAL and family[0].scripts == ("latin",)]
     display = [family for family in rest if likeness[family] >= LEAST_READABLE and family not in text]
     return Typefaces(tuple(text), tuple(mono or text), tuple(display or text), other)
+
+
+class Drawable(dict[str, bool]):
+    """Whether all faces of a document have a character, by character."""
+
+    def __init__(self, faces: Faces) -> None:
+        """Look up each character when it is needed."""
+        super().__init__()
+        self._faces = frozenset(faces)
+
+    def __missing__(self, character: str) -> bool:
+        """Look up a character."""
+        self[character] = all(can_draw(face, character) for face in self._faces)
+        return self[character]
+
+
+drawable = lru_cache(maxsize=64)(Drawable)
 
 
 def choose_faces(rng: np.random.Generator, typefaces: Typefaces, script: Script) -> Faces:
