@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
-from numpy.typing import NDArray
 
 from ....geometry.polygon import clip_to_image
 from ....structures import Image
@@ -23,11 +21,12 @@ from ..fonts import Face, Fonts, Script
 from ..layout import BASE_SIDE, Layout
 from ..props import draw_props
 from ..region import Region
-from ..render import choose_levels, draw_panel, word_outline
+from ..render import MIN_PIECE_PX2, MIN_VISIBLE, choose_levels, draw_panel, word_outline
 from ..scene import Block, Line, Word
 from .kinds import FILLING, BlockKind, draw_kind, draw_texts
+from .legibility import Drawn, Painted, judge, thickness
 from .lettering import Inks, draw_painter
-from .light import OCCLUDED_SHARE, Light, apply_light, occlude
+from .light import OCCLUDED_SHARE, apply_light, occlude
 from .setting import Style, canvas_of, set_texts
 
 EMPTY_SHARE = 0.05  # of images have no text
@@ -46,23 +45,6 @@ TOP_GROWTH = 0.6  # the same for the largest text
 
 MARGIN_PER_HEIGHT = 0.8  # space around a block for shadows and glow
 CURVE_STEPS = 7  # vertices along the top and the bottom of a bent word
-MIN_VISIBLE = 0.5  # share of a region in the image; below it the region is don't-care
-MIN_PIECE_PX2 = 4.0  # a smaller piece at the border is not labelled
-
-
-class Drawn(NamedTuple):
-    """A painted region before light and camera."""
-
-    region: Region
-    centre: tuple[float, float]  # image px
-
-
-class Painted(NamedTuple):
-    """A block in a part of the image."""
-
-    mask: MatLike  # (h, w) coverage 0..255
-    change: MatLike  # (h, w) change of luminance
-    origin: NDArray[np.int_]  # (x, y) of the part, image px
 
 
 class Palette(NamedTuple):
@@ -97,7 +79,7 @@ def draw_scene(
     if rng.random() < OCCLUDED_SHARE:
         occlude(rng, image, typical)
     image, light = apply_light(rng, image, typical)
-    return image, [_judge(one, light, height, width) for one in drawn]
+    return image, [judge(one, light, height, width) for one in drawn]
 
 
 def draw_palette(rng: np.random.Generator, fonts: Fonts, corpus: Corpus) -> Palette:
@@ -233,7 +215,7 @@ def _paint_block(rng: np.random.Generator, image: Image, block: Block, kind: Blo
     ink, rim, _ = choose_levels(before, mask, block.lines[0], block)
     inks = Inks(ink, rim, (ink + rim) / 2, block.lines[0].tint)
     draw_painter(rng)(patch, mask, inks, tallest, rng)
-    painted = Painted(mask, cv2.absdiff(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), before), low)
+    painted = Painted(mask, before, cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), low)
     return [drawn for word in words if (drawn := _label(word, block, kind, painted, image)) is not None]
 
 
@@ -244,24 +226,9 @@ def _label(word: Word, block: Block, kind: BlockKind, painted: Painted, image: I
     visible = cv2.contourArea(pieces[0]) if pieces else 0.0
     if visible < MIN_PIECE_PX2:
         return None
-    low, high = np.floor(pieces[0].min(axis=0)).astype(int), np.ceil(pieces[0].max(axis=0)).astype(int) + 1
-    (left, top), (right, bottom) = np.maximum(low - painted.origin, 0), high - painted.origin
-    box = (slice(top, bottom), slice(left, right))
-    contrast = 255 * cv2.sumElems(painted.change[box])[0] / max(cv2.sumElems(painted.mask[box])[0], 1.0)
+    contrast, clutter = painted.contrast(pieces[0])
     is_column = kind.setting in ("stacked", "columns")
     height = (word.mask.shape[1] if is_column else word.mask.shape[0]) * block.scale
     cut = visible < MIN_VISIBLE * cv2.contourArea(outline)
-    region = Region(pieces[0], cut, word.text, height, kind.name, min(contrast, 255.0), block.angle)
-    middle = pieces[0].mean(axis=0)
-    return Drawn(region, (float(middle[0]), float(middle[1])))
-
-
-def _judge(drawn: Drawn, light: Light, height: int, width: int) -> Region:
-    """The region, don't-care if it cannot be read: too small, too faint, or smeared."""
-    region = drawn.region
-    contrast = region.contrast * light.left(drawn.centre[0] / width, drawn.centre[1] / height)
-    too_small = region.height < 5.5 or (region.height < 9 and contrast < 45)
-    sharpness = min(1.0, 0.05 * region.height / light.blur) if light.blur else 1.0  # thin strokes lose contrast
-    too_faint = contrast * sharpness < max(16.0, 1.3 * light.noise)
-    smeared = light.blur > 0.11 * region.height
-    return region._replace(ignore=region.ignore or too_small or too_faint or smeared, contrast=contrast)
+    region = Region(pieces[0], cut, word.text, height, kind.name, contrast, block.angle)
+    return Drawn(region, thickness(outline, is_column), clutter)

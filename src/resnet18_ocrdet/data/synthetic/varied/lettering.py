@@ -125,14 +125,15 @@ def paint_embossed(patch: Image, mask: MatLike, inks: Inks, height: float, rng: 
         light, dark = dark, light
     blend(patch, cv2.subtract(_shifted(mask, px, px), mask), tinted(dark, GREY))
     blend(patch, cv2.subtract(_shifted(mask, -px, -px), mask), tinted(light, GREY))
-    blend(patch, _scaled(mask, 0.3), inks.colour)
+    blend(patch, _scaled(mask, 0.5), inks.colour)
 
 
 def paint_neon(patch: Image, mask: MatLike, inks: Inks, height: float, rng: np.random.Generator) -> None:
-    """Bright tubes with a coloured glow."""
+    """Bright tubes with a coloured glow on a dark ground."""
     hue = np.roll((1.0, float(rng.uniform(0.0, 0.7)), float(rng.uniform(0.0, 0.3))), int(rng.integers(3)))
     glow = cv2.GaussianBlur(_wider(mask, max(1, round(0.04 * height))), (0, 0), max(1.0, GLOW_PER_HEIGHT * height))
-    light = cv2.merge([_scaled(glow, float(part)) for part in hue])
+    blend(patch, _scaled(glow, 2.0), tinted(0.3 * inks.ground, GREY))
+    light = cv2.merge([_scaled(glow, 0.6 * float(part)) for part in hue])
     cv2.add(patch, light, patch)
     red, green, blue = (round(255 * (0.55 + 0.45 * float(part))) for part in hue)
     blend(patch, mask, (red, green, blue))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....structures import Image
-from ...photometric import NOISE_TILE, add_noise, blur, compress
+from ...photometric import NOISE_TILE, Change, add_noise, blur, compress
 from ..colour import GREY, tinted
-from ..effects import blur_motion, draw_shadow, expose
+from ..effects import SHADOW_SHRINK, blur_motion, draw_shadow, expose
 
 OCCLUDED_SHARE = 0.12  # of images: thin lines across the text
 SHADOW_SHARE = 0.2
@@ -22,23 +22,23 @@ BLUR_SHARE = 0.25
 MOTION_SHARE = 0.1
 NOISE_SHARE = 0.5
 JPEG_SHARE = 0.35
-GLARE_GRID = 32  # cells per side on which glare is computed
+GRID = 32  # cells per side on which glare, and what light leaves, are computed
 
 
 class Light(NamedTuple):
     """What the effects leave of the text, for its legibility."""
 
     gain: float  # of contrasts, from exposure
-    glare: NDArray[np.float32] | None  # (GLARE_GRID, GLARE_GRID) share of white, 0..1
+    kept: NDArray[np.float32] | None  # (GRID, GRID) share of contrasts in shadow and glare, 0..1; None: all of them
     blur: float  # standard deviation, px; of motion a quarter of its length
     noise: float  # standard deviation, grey levels
 
     def left(self, x: float, y: float) -> float:
         """The share of contrast that is left at (x, y), as shares of the image."""
-        if self.glare is None:
+        if self.kept is None:
             return self.gain
-        row, column = (min(max(int(share * GLARE_GRID), 0), GLARE_GRID - 1) for share in (y, x))
-        return self.gain * (1.0 - float(self.glare[row, column]))
+        row, column = (min(max(int(share * GRID), 0), GRID - 1) for share in (y, x))
+        return self.gain * float(self.kept[row, column])
 
 
 def occlude(rng: np.random.Generator, image: Image, text_height: float) -> None:
@@ -64,8 +64,10 @@ def apply_light(rng: np.random.Generator, image: Image, text_height: float) -> t
     quality = int(rng.integers(25, 91))
     row, column = rng.integers(0, NOISE_TILE, 2).tolist()
     glare = _draw_glare(rng) if switches[2] < GLARE_SHARE else None
+    kept = None if glare is None else 1 - glare
     if switches[0] < SHADOW_SHARE:
         image = shadow(image)
+        kept = _left_by(shadow) * (1 if kept is None else kept)
     if glare is not None:
         image = _add_glare(image, glare)
     blurred = 0.0
@@ -80,16 +82,24 @@ def apply_light(rng: np.random.Generator, image: Image, text_height: float) -> t
         image, noise = expose(image, gain), 0.0
     if switches[6] < JPEG_SHARE:
         image = compress(image, quality)
-    return image, Light(min(gain, 1.0), glare, blurred, noise)
+    return image, Light(min(gain, 1.0), kept, blurred, noise)
+
+
+def _left_by(shadow: Change) -> NDArray[np.float32]:
+    """The share of light that a shadow leaves, (GRID, GRID), 0..1."""
+    white = np.full((GRID * SHADOW_SHRINK, GRID * SHADOW_SHRINK, 3), 255, np.uint8)
+    middle = SHADOW_SHRINK // 2
+    left = shadow(white)[middle::SHADOW_SHRINK, middle::SHADOW_SHRINK, 0]
+    return np.asarray(left / 255, np.float32)
 
 
 def _draw_glare(rng: np.random.Generator) -> NDArray[np.float32]:
     """One bright spot with a soft edge, or a haze over the whole image."""
-    shares = (np.arange(GLARE_GRID, dtype=np.float32) + np.float32(0.5)) / GLARE_GRID
+    shares = (np.arange(GRID, dtype=np.float32) + np.float32(0.5)) / GRID
     centre, radii, turn = rng.random(2), rng.uniform(0.08, 0.5, 2), float(rng.uniform(0, math.pi))
     strength = float(rng.uniform(0.35, 0.95))
     if rng.random() < 0.3:
-        return np.full((GLARE_GRID, GLARE_GRID), 0.5 * strength, np.float32)
+        return np.full((GRID, GRID), 0.5 * strength, np.float32)
     across, down = shares[None, :] - centre[0], shares[:, None] - centre[1]
     along = (across * math.cos(turn) + down * math.sin(turn)) / radii[0]
     aside = (down * math.cos(turn) - across * math.sin(turn)) / radii[1]
