@@ -96,7 +96,7 @@ def cut(output: Path, cfg: DictConfig, _: list[str]) -> int:
     Raises UserError if there are no parts, or if the folder exists."""
     if output.exists():
         raise UserError(f"--output={output}: exists already; choose another folder")
-    source, display, parts, stems = build.build_splits(cfg.data).train, Display(), 0, set[str]()
+    source, display, parts, stems = build.build_splits(cfg.data, build.input_size(cfg)).train, Display(), 0, set[str]()
     unfinished = output.with_name(output.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder("--output", unfinished)

@@ -56,7 +56,7 @@ def use_config(config: dict[str, Any]) -> None:
     data = saved.get("data")
     if data is not None and data._target_.endswith(".synthetic"):
         try:
-            build.build_splits(data)
+            build.build_splits(data, (64, 64))
         except OSError as error:  # not a valid file name
             if error.errno in NAME_FAULTS:  # `run_command` makes it one line
                 raise UserError(str(error)) from None

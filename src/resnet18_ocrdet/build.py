@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 from torch.optim import Optimizer
 
@@ -55,12 +55,12 @@ def instantiate(node: DictConfig, without: Sequence[str] = (), **more: Any) -> A
 
 def build_splits(
     data: DictConfig,
-    contract: Contract | None = None,
+    size: tuple[int, int] | None = None,
     cached: bool = True,
     with_everything: bool = False,
     draw_val: bool = True,
 ) -> Splits:
-    """Open the data set. contract: fills the size of rendered images where the config leaves it open.
+    """Open the data set. size: height and width of rendered images where the config leaves them open, px.
 
     cached: False: without `data.cache`, for images that are read once. with_everything: a folder of images also as one
     set of all of them. draw_val: False: a folder that does not say which images are for validation has none."""
@@ -68,9 +68,9 @@ def build_splits(
     if "root" in data:
         changed |= {"with_everything": with_everything, "draw_val": draw_val}
     if "height" in data and (data.height is None or data.width is None):
-        if contract is None:
+        if size is None:
             raise UserError("data=synthetic: data.height and data.width are needed here")
-        changed |= {"height": data.height or contract.height, "width": data.width or contract.width}
+        changed |= {"height": data.height or size[0], "width": data.width or size[1]}
     splits: Splits = instantiate(data, **changed)
     return splits
 
@@ -88,20 +88,14 @@ class MixedSet(NamedTuple):
 def build_mixed_sets(cfg: DictConfig, cached: bool = True) -> list[MixedSet]:
     """The sets that are mixed into the training images. cached: as of `build_splits`.
 
-    Rendered scenes are as large as a training image where the config has the input size, which is the default."""
+    Rendered scenes are as large as a training image where the config leaves their size open."""
     found = []
     for group in mixed_groups():
-        node, rendered = cfg.get(group), False
+        node = cfg.get(group)
         if node is None:
             continue
-        if "height" in node:
-            rendered = True
-            whole = {(cfg.input_size.height, cfg.input_size.width), (None, None)}
-            height, width = view_size(cfg) if (node.height, node.width) in whole else (node.height, node.width)
-            node = OmegaConf.merge(node, {"height": height, "width": width})
-        assert isinstance(node, DictConfig)
-        splits = build_splits(node, cached=cached, draw_val=False)
-        found.append(MixedSet(group, splits.train, cfg.train[f"{group}_share"], rendered, splits.notes))
+        splits = build_splits(node, view_size(cfg), cached, draw_val=False)
+        found.append(MixedSet(group, splits.train, cfg.train[f"{group}_share"], "height" in node, splits.notes))
     return found
 
 
@@ -215,12 +209,16 @@ def build_mining(cfg: DictConfig, criterion: Criterion) -> MiningWarmup:
 
 def build_augment(cfg: DictConfig, whole: bool = False) -> Augment:
     """Random views for training. whole: without changes of the geometry, for scenes that are rendered at their size."""
-    evaluated_at = (cfg.input_size.height, cfg.input_size.width)
     still: dict[str, Any] = {"crop": False, **dict.fromkeys(("scale_min", "scale_max"), 1.0)}
     still |= dict.fromkeys(("flip", "rotate", "quarter_turns", "perspective"), 0.0)
-    changed = {"resize": cfg.decode.resize, "evaluated_at": evaluated_at} | (still if whole else {})
+    changed = {"resize": cfg.decode.resize, "evaluated_at": input_size(cfg)} | (still if whole else {})
     made: Augment = instantiate(cfg.augment, ("crop_size",), **changed)
     return made
+
+
+def input_size(cfg: DictConfig) -> tuple[int, int]:
+    """Height and width of an evaluated image."""
+    return cfg.input_size.height, cfg.input_size.width
 
 
 def view_size(cfg: DictConfig) -> tuple[int, int]:
@@ -228,7 +226,7 @@ def view_size(cfg: DictConfig) -> tuple[int, int]:
     if cfg.augment.crop and cfg.augment.crop_size is not None:
         height, width = map(int, cfg.augment.crop_size.split("x"))
         return height, width
-    return cfg.input_size.height, cfg.input_size.width
+    return input_size(cfg)
 
 
 def build_target_maker(train: DictConfig) -> TargetMaker:
@@ -241,7 +239,7 @@ def build_contract(cfg: DictConfig, precision: str, train: Source) -> Contract:
     """What this run's checkpoints will promise. train: the images of training."""
     decode = plain(cfg.decode)
     if decode["max_scale"] is None:
-        decode["max_scale"] = training_scale(train, cfg.input_size.height, cfg.input_size.width, decode["resize"])
+        decode["max_scale"] = training_scale(train, *input_size(cfg), decode["resize"])
     return Contract(
         backbone=cfg.model.backbone,
         height=cfg.input_size.height,

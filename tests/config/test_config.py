@@ -102,9 +102,9 @@ def test_cfg_job_shows_what_is_still_missing(capsys: pytest.CaptureFixture[str])
 
 
 def test_cfg_job_of_one_node_with_values_filled_in(capsys: pytest.CaptureFixture[str]):
-    words = ["--cfg", "job", "--resolve", "--package", "data", "input_size=320x416"]
+    words = ["--cfg", "job", "--resolve", "--package", "scheduler", "scheduler=onecycle", "optimizer.lr=0.003"]
     assert run_command("train", pytest.fail, words) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["width"] == 416
+    assert yaml.safe_load(capsys.readouterr().out)["max_lr"] == 0.003
 
 
 def test_preset_beats_train_yaml_beats_groups_and_the_command_line_beats_all(tmp_path: Path):

@@ -41,7 +41,8 @@ def test_what_a_run_records_is_taken_as_it_is(words: tuple[str, ...]):
 
 def test_a_config_with_the_keys_of_an_earlier_version():
     older = OmegaConf.to_container(OmegaConf.load(GOLDEN / "train_config_november.yaml"))
-    assert recorded_config(older) == composed() | {"run_dir": None}
+    expected = composed("data.height=800", "data.width=800") | {"run_dir": None}  # the size of scenes was recorded
+    assert recorded_config(older) == expected
     older["model"] |= {"weights": "bundled", "pretrained": "imagenet", "freeze": "stem", "freeze_statistics": True}
     older["train"]["choose"] = True
     older["optimizer"]["lr_for_batch"] = 16

@@ -16,9 +16,13 @@ from conftest import TINY, assert_mentions, installed
 from eval_calls import score
 from grey_photos import WORD, photos
 from resnet18_ocrdet import build
+from resnet18_ocrdet.commands.auto_hparams import choose_sizes
+from resnet18_ocrdet.commands.resume import resumed_config
 from resnet18_ocrdet.commands.train_overlap import training_sources
 from resnet18_ocrdet.data.augment import Augment
+from resnet18_ocrdet.data.text_sizes import TextSizes
 from resnet18_ocrdet.model.contract import Contract
+from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.train import engine
 from train_runner import last, train
 
@@ -31,10 +35,37 @@ def test_rendered_scenes_are_as_large_as_a_crop():
     first, second = build.build_mixed_sets(cfg)
     assert (first.group, first.share, first.rendered, len(first.source)) == ("mix1", 0.25, True, 1000)
     assert (first.source.open(0).height, first.source.open(0).width) == (96, 64)
-    assert (second.source.open(0).height, second.source.open(0).width) == (192, 256)
+    assert (second.source.open(0).height, second.source.open(0).width) == (192, 64)
     assert build.build_augment(cfg, whole=True) == Augment(
         flip=0, rotate=0, scale_min=1, scale_max=1, crop=False, evaluated_at=(128, 256)
     )
+
+
+def test_rendered_scenes_follow_a_size_that_is_chosen_later():
+    """By the rules of a fine-tuning, which enlarge the input for small text and take crops of it."""
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *SCENES)
+    choose_sizes(cfg, [], TextSizes(0.01, 0.02, 0.03, 1.0), None, quick=True, display=Display(quiet=True))
+    (mixed,) = build.build_mixed_sets(cfg)
+    assert cfg.input_size.height != 800 and cfg.augment.crop_size is not None
+    scene = mixed.source.open(0)
+    assert (scene.height, scene.width) == build.view_size(cfg) != build.input_size(cfg)
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "scenes"),
+    [
+        (("input_size=128x128",), ("input_size=192x192",), (192, 192)),
+        (("input_size=128x128", "augment.crop_size=64x64"), ("input_size=192x192",), (64, 64)),
+        (("input_size=128x128",), ("augment.crop_size=96x64",), (96, 64)),
+        (("input_size=128x128", "mix1.height=128", "mix1.width=96"), ("input_size=192x192",), (128, 96)),
+    ],
+)
+def test_rendered_scenes_follow_a_size_that_a_resume_changes(before, changes, scenes):
+    saved = OmegaConf.to_container(configs("train", *SCENES, *before)[0])
+    (composed,) = configs("train", *changes)
+    cfg = resumed_config(composed, saved, list(changes), Display(quiet=True))
+    (mixed,) = build.build_mixed_sets(cfg)
+    assert (mixed.source.open(0).height, mixed.source.open(0).width) == scenes
 
 
 @pytest.mark.parametrize(("words", "images"), [((), 5), (("mix1.val=0.4",), 3), (("mix1.train=1-2",), 2)])

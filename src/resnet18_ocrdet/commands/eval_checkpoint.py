@@ -55,10 +55,11 @@ class CheckpointScorer:
             )
         display.lines([self.model.adopted])
         self.saved = OmegaConf.create(self.model.content["config"])
+        made_for = Contract.from_dict(self.model.content["contract"])
         own = None
         if split is None:
             recorded = self.saved.get("data")
-            splits = _open_data(cfg, recorded, self.path, self.contract)
+            splits = _open_data(cfg, recorded, self.path, self.contract if cfg.data is not None else made_for)
             data = recorded if cfg.data is None else cfg.data
             trained_on = cfg.data is None or was_trained_on(self.model.content, splits, data)
             split = choose_split(cfg, splits, data, display, trained_on)
@@ -70,7 +71,6 @@ class CheckpointScorer:
         elif in_training:
             images = count(len(split.source), "image")
             display.line(f"note: {in_training} of {images} were in the training set; the score is optimistic")
-        made_for = Contract.from_dict(self.model.content["contract"])
         here, there = (f"{each.height}x{each.width}" for each in (self.contract, made_for))
         if here != there:
             display.line(f"note: evaluated at {here}, but the checkpoint is for {there}: text has another size")
@@ -165,12 +165,14 @@ class CheckpointScorer:
 
 
 def _open_data(cfg: DictConfig, recorded: DictConfig | None, path: Path, contract: Contract) -> Splits:
-    """The data set named with data=, else the one recorded in the checkpoint `path`, which may have moved."""
+    """The data set named with data=, else the one recorded in the checkpoint `path`, which may have moved.
+
+    contract: has the size of scenes whose size is left open."""
     data = (recorded if cfg.data is None else cfg.data) or None
     if data is None:
         raise UserError(f"{path} records no data set: choose one with data=… data.root=…")
     try:
-        return build.build_splits(data, contract, cached=False, with_everything=True)
+        return build.build_splits(data, (contract.height, contract.width), cached=False, with_everything=True)
     except UserError as error:
         if cfg.data is not None:
             raise

@@ -79,7 +79,7 @@ def assemble(
     chosen = typed if cfg.train.auto_hparams and not resuming and not cfg.train.preview else None
     if chosen is not None:
         take_thresholds(cfg, chosen, display)
-    splits = build.build_splits(cfg.data)
+    splits = build.build_splits(cfg.data, build.input_size(cfg))
     display.lines(splits.notes)
     check_images(splits, cfg, display)
     if chosen is not None:
