@@ -133,13 +133,21 @@ def build_model(cfg: DictConfig, with_weights: bool) -> BuiltModel:
 
 
 def _refuse_frozen(net: DBNet, initialised: Sequence[str], cfg: DictConfig) -> None:
-    """Raises UserError if random layers would never be trained."""
+    """Raises UserError if random layers would never be trained, or never get statistics."""
+    if cfg.init.weights is not None:
+        return
     trained = dict(net.backbone.named_parameters())
     frozen = [name for name in initialised if name in trained and not trained[name].requires_grad]
-    if frozen and cfg.init.weights is None:
+    if frozen:
         raise UserError(
             f"train.freeze={cfg.train.freeze} would freeze layers that are not in init.backbone={cfg.init.backbone} "
             f"(first: {frozen[0]}) and so random; freeze fewer parts"
+        )
+    unmeasured = [name for name in initialised if name.endswith(".running_mean")]
+    if unmeasured and cfg.train.freeze_statistics:
+        raise UserError(
+            f"train.freeze_statistics=true would keep mean 0 and variance 1 of batch norms that are not in "
+            f"init.backbone={cfg.init.backbone} (first: {unmeasured[0]}); leave it false"
         )
 
 

@@ -144,6 +144,8 @@ def test_random_layers_are_not_frozen(tmp_path, imagenet):
     path = saved(tmp_path, imagenet, "fc.", *LAYER4)
     with pytest.raises(UserError, match=r"train.freeze=layer4.*layer4.0.bn1.bias"):
         build.build_model(configs("train", f"init.backbone={path}", "train.freeze=layer4")[0], True)
+    with pytest.raises(UserError, match=r"train.freeze_statistics=true.*layer4.0.bn1.running_mean"):
+        build.build_model(configs("train", f"init.backbone={path}", "train.freeze_statistics=true")[0], True)
 
 
 @pytest.mark.parametrize(
