@@ -137,12 +137,12 @@ def test_no_note_if_half_of_the_care_regions_are_usable():
 
 
 def test_a_note_if_almost_all_regions_are_dont_care():
-    line = low_usability_note(RegionCounts(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8)
+    line = low_usability_note(RegionCounts(20, 19, 0, 0, 1, 20.0), "validation", "640x640", 8, True)
     assert line == "validation: 95% of the regions are don't-care (###)"
     assert low_usability_note(RegionCounts(9, 9, 0, 0, 0, 0.0), "training", "640x640", 8) == (
         "training: all 9 regions are don't-care (###)"
     )
-    assert low_usability_note(RegionCounts(1, 1, 0, 0, 0, 0.0), "validation", "640x640", 8) == (
+    assert low_usability_note(RegionCounts(1, 1, 0, 0, 0, 0.0), "validation", "640x640", 8, True) == (
         "validation: the only region is don't-care (###); hmean is undefined"
     )
 
@@ -152,7 +152,7 @@ def test_a_note_gives_the_factor_for_the_input_size():
     line = low_usability_note(RegionCounts(9589, 6046, 0, 2510, 1033, 5.0), "training", "256x256", 8)
     assert line is not None and line.startswith("training: 1033 of 3543 care regions usable: 71% too small")
     assert "6046 don't-care" in line and "5.0 px" in line and "1.6 times" in line
-    line = low_usability_note(RegionCounts(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8)
+    line = low_usability_note(RegionCounts(1, 0, 0, 1, 0, 5.0), "validation", "640x640", 8, True)
     assert line is not None and line.startswith(
         "validation: 0 of 1 care region large enough: 100% too small at 640x640"
     )
@@ -174,14 +174,15 @@ def test_no_factor_if_the_size_is_not_the_reason(found: RegionCounts):
 def test_a_split_without_labels():
     nothing = RegionCounts(0, 0, 0, 0, 0, 0.0)
     assert low_usability_note(nothing, "training", "640x640", 8) == "the training images have no labelled regions"
-    assert low_usability_note(nothing, "validation", "640x640", 8) == (
+    assert low_usability_note(nothing, "mix1", "640x640", 8) == "the mix1 images have no labelled regions"
+    assert low_usability_note(nothing, "validation", "640x640", 8, True) == (
         "the validation images have no labelled regions; hmean is undefined"
     )
 
 
 def test_the_factor_is_rounded_to_one_that_suffices():
     line = low_usability_note(
-        RegionCounts(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8
+        RegionCounts(regions=10, dont_care=0, outside=0, too_small=9, usable=1, height=7.7), "test", "320x320", 8, True
     )
     assert line is not None and "1.1 times" in line  # not 1.0
 

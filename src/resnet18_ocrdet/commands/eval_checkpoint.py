@@ -146,7 +146,7 @@ class CheckpointScorer:
         usable = count_regions_at(source, maker, *shape, max_scale=contract.max_scale)
         at = f"{contract.height}x{contract.width}"
         workers = build.count_workers(self.cfg.workers, world.local_size)
-        size_note = None if usable is None else low_usability_note(usable, name, at, contract.min_text_size)
+        size_note = None if usable is None else low_usability_note(usable, name, at, contract.min_text_size, True)
         display.lines([size_note, too_many_workers(workers, "workers", world.local_size)], "note: ")
         views, pin = EvalDataset(source, maker, *contract.resizing), device.type == "cuda"
         return EvalLoader(views, self.cfg.batch_size, workers, pin, world.rank, world.size)

@@ -75,7 +75,9 @@ def check_regions(
     parts = {"training": splits.train, "validation": splits.val, **{each.group: each.source for each in mixed}}
     counted = {part: count_regions_at(source, targets, *shape) for part, source in parts.items()}
     known = [(part, found) for part, found in counted.items() if found is not None]
-    display.lines((low_usability_note(found, part, at, cfg.train.min_text_size) for part, found in known), "note: ")
+    least = cfg.train.min_text_size
+    notes = (low_usability_note(found, part, at, least, scored=part == "validation") for part, found in known)
+    display.lines(notes, "note: ")
     return counted["training"]
 
 

@@ -110,11 +110,13 @@ def no_usable_region_error(found: RegionCounts, at: str, min_text_size: float) -
     )
 
 
-def low_usability_note(found: RegionCounts, split: str, at: str, min_text_size: float) -> str | None:
+def low_usability_note(
+    found: RegionCounts, split: str, at: str, min_text_size: float, scored: bool = False
+) -> str | None:
     """A note if less than half of the care regions are usable, or almost all regions are don't-care; else None.
 
-    split: "training", or the name of the images that are scored."""
-    undefined = "; hmean is undefined" if split != "training" else ""
+    split: name of the images. scored: they are evaluated, not trained on."""
+    undefined = "; hmean is undefined" if scored else ""
     if not found.regions:
         return f"the {split} images have no labelled regions{undefined}"
     if not found.care:
@@ -123,7 +125,7 @@ def low_usability_note(found: RegionCounts, split: str, at: str, min_text_size: 
     if found.usable >= MIN_USABLE * found.care:
         share = found.dont_care / found.regions
         return f"{split}: {share:.0%} of the regions are don't-care (###)" if share > MAX_DONT_CARE else None
-    usable = "usable" if split == "training" else "large enough"
+    usable = "large enough" if scored else "usable"
     care = "1 care region" if found.care == 1 else f"{found.care} care regions"
     lost = f"{found.too_small / found.care:.0%} too small at {at}, {found.outside / found.care:.0%} outside their image"
     more = f" (and {found.dont_care} don't-care)" if found.dont_care else ""
