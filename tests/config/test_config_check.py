@@ -81,6 +81,11 @@ SUSPICIOUS = [
     ("init.backbone=imagenet init.weights=a.pt", "init.backbone is not used"),
     ("init.zero_residuals=true init.weights=a.pt", "init.zero_residuals is not used"),
     ("train.freeze=stem train.unfreeze_epoch=30", "holds for the whole run"),
+    ("train.auto_hparams=true init.weights=a.pt train.unfreeze_epoch=2", "train.unfreeze_epoch=2 has no effect"),
+    (
+        "mix1=synthetic mix1.train_size=9 mix2=synthetic mix2.seed=7 train.mix1_share=0.2 train.mix2_share=0.1",
+        "data and mix1 render the same scenes: add mix1.seed=1",
+    ),
     ("data=custom data.root=x data.train=all.txt data.val=all.txt", "the same images"),
 ]
 

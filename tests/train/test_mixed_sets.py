@@ -101,6 +101,7 @@ def test_a_sweep_over_sets():
         (["mix1=custom", "train.mix1_share=0.2"], ["mix1.root=FOLDER is missing"]),
         (["mix1=custom", "mix1.root=nowhere", "train.mix1_share=0.2"], ["mix1.root=nowhere", "no such folder"]),
         (["mix1=synthetic", "mix1.fonts=nowhere", "train.mix1_share=0.2"], ["mix1.fonts=nowhere", "no such folder"]),
+        ([*SCENES, "mix1.texts=."], ["mix1.texts=", "add mix1.style=varied"]),
         (["mix1.root=x"], ["no key 'mix1.root' without mix1="]),
         (["mix1=icdar"], ["did you mean icdar2015?"]),
         (["mix1=custom", "mix1.root=.", "train.mix1_share=0.2", "mix1.train=9-1"], ["mix1.train=9-1", "1-9"]),

@@ -177,7 +177,22 @@ def _data_contradictions(group: str, data: Tree) -> list[str]:
         found.append(f"{group}.train={shares[0]} and {group}.val={shares[1]} add up to more than 1")
     if data.get("style") == "plain":
         typed = {name: data[name] for name in ("texts", "documents") if data[name]}
-        found += [f"data.{name}={value} is for varied scenes: add data.style=varied" for name, value in typed.items()]
+        words = f"is for varied scenes: add {group}.style=varied"
+        found += [f"{group}.{name}={value} {words}" for name, value in typed.items()]
+    return found
+
+
+def _same_scenes(tree: Tree) -> list[str]:
+    """A line for each mixed set of rendered scenes that renders those of a set before it."""
+    found: list[str] = []
+    seen: dict[str, dict[str, Any]] = {}
+    for group in ("data", *mixed_groups()):
+        scenes = {name: value for name, value in (tree[group] or {}).items() if not name.endswith("_size")}
+        if "style" not in scenes:
+            continue
+        if twin := next((other for other, drawn in seen.items() if drawn == scenes), None):
+            found.append(f"{twin} and {group} render the same scenes: add {group}.seed={scenes['seed'] + len(seen)}")
+        seen[group] = scenes
     return found
 
 
@@ -202,7 +217,10 @@ def suspicions(cfg: DictConfig) -> list[str]:
         found.append(f"the rate stays at eta_min from epoch {end:g} to {epochs}: scheduler.T_max is below train.epochs")
     if peak is not None and peak != lr:
         found.append(f"optimizer.lr={lr:g} is not used: onecycle peaks at scheduler.max_lr={peak:g}")
-    if (unfreeze := tree["train"]["unfreeze_epoch"]) is not None and unfreeze >= epochs:
+    unfreeze = tree["train"]["unfreeze_epoch"]
+    if unfreeze is not None and tree["train"]["freeze"] is None:  # as the rules of train.auto_hparams chose
+        found.append(f"train.unfreeze_epoch={unfreeze} has no effect: nothing is frozen, train.freeze=null")
+    elif unfreeze is not None and unfreeze >= epochs:
         found.append(f"train.freeze holds for the whole run: train.unfreeze_epoch={unfreeze}, train.epochs={epochs}")
     if tree["train"]["batch_size"] == 1:
         found.append("train.batch_size=1: batch norm gets its statistics from single images; 4 or more train better")
@@ -213,4 +231,4 @@ def suspicions(cfg: DictConfig) -> list[str]:
         found += [f"init.{name} is not used: init.weights replaces the whole network" for name in unused]
     if data.get("val") is not None and data.get("val") == data.get("train") and not isinstance(data["val"], float):
         found.append(f"training and validation use the same images: data.train and data.val are both {data['val']}")
-    return found
+    return found + _same_scenes(tree)
