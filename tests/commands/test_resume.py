@@ -79,6 +79,41 @@ def test_a_constant_rate_goes_on_until_it_decays(done, epochs, told, capsys):
     assert all(share in notes[0] for share in told or [])
 
 
+@pytest.mark.parametrize(
+    ("decays", "done", "epochs", "told"),
+    [
+        ((2, 3), 4.0, (4, 6), ["0%", "42%"]),  # decayed, then one third into the decay from 3: 1 - sqrt(1/3)
+        ((0, 3), 4.0, (4, 6), ["epoch 3", "100%", "42%", "train.epochs=7"]),  # never decayed
+        ((0, 2), 4.0, (4, 6), None),  # a branch that decays from here on
+        ((2, 4), 3.5, (10, 10), None),
+        ((2, 4), 7.0, (10, 10), ["epoch 6", "100%", "50%", "train.epochs=11"]),
+    ],
+)
+def test_a_decay_that_begins_in_what_is_done_is_noted(decays, done, epochs, told, capsys):
+    sides = [[f"train.epochs={n}", f"scheduler.decay_epochs={d}"] for n, d in zip(epochs, decays, strict=True)]
+    saved, composed = (configs("train", "scheduler=constant", *words)[0] for words in sides)
+    resumed_config(composed, OmegaConf.to_container(saved), sides[1], Display(), done)
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == (told is not None)
+    assert all(part in notes[0] for part in told or [])
+
+
+@pytest.mark.parametrize(
+    ("words", "crop"),
+    [
+        (["augment=none"], None),  # of another group
+        (["augment=finetune"], "416x416"),  # repeated
+        (["augment=finetune", "augment.flip=0.5"], "416x416"),
+        (["augment=default", "augment.crop_size=96x96"], "96x96"),
+    ],
+)
+def test_a_group_typed_at_the_resume_of_a_finetuning(words: list[str], crop: str | None):
+    first = ("experiment=finetune", "init.weights=bundled")
+    saved = OmegaConf.to_container(configs("train", *first, "augment.crop_size=416x416")[0])
+    (composed,) = configs("train", *first, *words)
+    assert resumed_config(composed, saved, words, Display()).augment.crop_size == crop
+
+
 def test_typed_keys():
     words = ["+optimizer.lr=0.1", "train={epochs: 3, guard: {ratio: 9}}", "model=dbnet_resnet18", "run_dir={a: b}"]
     assert typed_keys(words) == {

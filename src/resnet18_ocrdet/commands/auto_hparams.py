@@ -148,7 +148,8 @@ def _set(cfg: DictConfig, names: set[str], choices: Iterable[Choice]) -> list[st
 def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
     """Take the chosen values of the saved run if its command is repeated with resume=…
 
-    after: the config composed now, a DictConfig, changed here. before: that of the saved run."""
+    after: the config composed now, a DictConfig, changed here. before: that of the saved run. A typed group that is not
+    that of the saved run keeps its own values."""
     if not (after.train.auto_hparams and OmegaConf.select(before, "train.auto_hparams")):
         return
     names = typed_keys(typed)
@@ -156,5 +157,13 @@ def keep_chosen(after: Any, before: Any, typed: Sequence[str]) -> None:
         names |= {"input_size.height", "input_size.width"}
     for key in CHOSEN:
         section, name = key.split(".")
+        if section in names and _is_other(after[section], before[section], names.union(CHOSEN), section):
+            continue
         if key not in names and name in after[section] and name in before[section]:
             after[section][name] = before[section][name]
+
+
+def _is_other(after: Any, before: Any, apart_from: set[str], section: str) -> bool:
+    """Whether a section differs in other keys than these."""
+    kept = {name for name in (*after, *before) if f"{section}.{name}" not in apart_from}
+    return any(name not in after or name not in before or after[name] != before[name] for name in kept)

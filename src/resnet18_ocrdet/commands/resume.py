@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -64,33 +65,47 @@ def resumed_config(
     for key, old, new in changes(OmegaConf.to_container(before), OmegaConf.to_container(after)):
         if key not in NOT_TRAINING:
             display.line(f"resume: {key} was {old}, is now {new}")
-    display.lines([_stretched(before, after, done)], "note: ")
+    constant = all("decay_epochs" in each.scheduler for each in (before, after))
+    moved = _decaying(before, after, done) if constant else _stretched(before, after)
+    display.lines([moved], "note: ")
     return after
 
 
-def _stretched(before: DictConfig, after: DictConfig, done: float) -> str | None:
+def _stretched(before: DictConfig, after: DictConfig) -> str | None:
     """A line when the curve of the rate spans the run and the run is made longer or shorter.
 
-    The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet.
-    done: epochs that are trained."""
+    The rates are told in percent of the peak: optimizer.base_batch_size scales them by what is not known yet."""
     old, new = before.train.epochs, after.train.epochs
     if old == new or before.scheduler != after.scheduler:
         return None
-    constant = "decay_epochs" in after.scheduler  # but for its end, which moves
-    at = done if constant else min(old, new)
+    at = min(old, new)
     was, now = (_share_of_peak(after, epochs, at) for epochs in (old, new))
     if was == now:  # the curve does not depend on the length of the run
         return None
-    if constant:
-        return (
-            f"the decay at the end of epoch {old} has begun: the rate goes from {was:.0%} to {now:.0%} of its peak; to "
-            f"keep the decayed weights, copy the run first, or resume an earlier checkpoint"
-        )
     schedule = after.scheduler._target_.rpartition(".")[2]
     return (
         f"the schedule {schedule} spans the run: its curve is {'stretched' if new > old else 'compressed'} from {old} "
         f"to {new} epochs: after epoch {at} the rate is {now:.0%} of its peak, not {was:.0%}. The steps already done "
         f"stay as they are; for a curve of its own, start a new run with init.weights=…"
+    )
+
+
+def _decaying(before: DictConfig, after: DictConfig, done: float) -> str | None:
+    """A line when the rate is constant until it decays, and jumps because one of the decays begins before `done`."""
+    starts = [cfg.train.epochs - cfg.scheduler.decay_epochs for cfg in (before, after)]
+    was, now = (_share_of_peak(cfg, cfg.train.epochs, done) for cfg in (before, after))
+    if was == now or done <= min(starts):
+        return None
+    jump = f"the rate goes from {was:.0%} to {now:.0%} of its peak"
+    if done > starts[0]:
+        return (
+            f"the decay at the end of epoch {before.train.epochs} has begun: {jump}; to keep the decayed weights, copy "
+            f"the run first, or resume an earlier checkpoint"
+        )
+    whole = math.ceil(done + after.scheduler.decay_epochs)
+    return (
+        f"the decay begins at epoch {starts[1]:g}, but {done:.4g} are done: {jump}; train.epochs={whole} has room for "
+        f"all of scheduler.decay_epochs={after.scheduler.decay_epochs:g}"
     )
 
 
