@@ -136,7 +136,12 @@ def cut(output: Path, cfg: DictConfig, _: list[str]) -> int:
     Raises UserError if the folder exists, and for rendered images, which have no transcriptions."""
     if output.exists():
         raise UserError(f"--output={output}: exists already; choose another folder")
-    source, display, tally, records = build.build_splits(cfg.data, build.input_size(cfg)).train, Display(), Counter[str](), []
+    source, display, tally, records = (
+        build.build_splits(cfg.data, build.input_size(cfg)).train,
+        Display(),
+        Counter[str](),
+        [],
+    )
     if not isinstance(source, LabelledImages):
         raise UserError("labelled images are needed: data=custom data.root=FOLDER")
     unfinished = output.with_name(output.name + ".part")

@@ -103,6 +103,7 @@ def test_the_rate_of_adamw(case: Case, rate: float):
 # the reason for one of KEYS has all of these
 REASONS = [
     (start(312, *CLEAN, 0.55), 0, ["312 images are fewer than 500"]),
+    (start(1, *CLEAN, 0.55), 0, ["1 image is fewer than 500"]),
     (start(312, *CLEAN, 0.55), 3, ["312 images are fewer than 500"]),
     (start(312, *CLEAN, 0.55), 4, ["312 images are fewer than 500", "batch-norm statistics"]),
     (start(312, *CLEAN, 0.2), 3, ["312 images are fewer than 500", "hmean 0.200", "below 0.4", "every layer"]),

@@ -43,7 +43,11 @@ def training_sources(content: Metadata, contract: Contract, own: Splits | None =
     cfg = OmegaConf.create(content["config"])
     if cfg.get("data") is None:
         return []
-    train = own.train if own is not None else build.build_splits(cfg.data, (contract.height, contract.width), cached=False).train
+    train = (
+        own.train
+        if own is not None
+        else build.build_splits(cfg.data, (contract.height, contract.width), cached=False).train
+    )
     return [train, *(mixed.source for mixed in build.build_mixed_sets(cfg, cached=False))]
 
 

@@ -27,6 +27,7 @@ from ..model.loss import Criterion
 from ..runtime.console import Display, duration
 from ..runtime.device import Compute, choose_device, choose_precision, gradient_scaler
 from ..runtime.distributed import World
+from ..runtime.messages import count
 from ..runtime.provenance import data_hash, provenance
 from ..train.engine import LossSums, TrainState
 from ..train.guard import Guard
@@ -190,8 +191,8 @@ def _report_batches(loader: TrainLoader, cfg: DictConfig, world: World, display:
     display.lines([too_many_workers(loader.workers, "train.workers", world.local_size)], "note: ")
     if loader.batch_size < cfg.train.batch_size:
         display.line(
-            f"note: train.batch_size={cfg.train.batch_size} is more than the {loader.batch_size} training images: "
-            f"each batch holds all of them"
+            f"note: train.batch_size={cfg.train.batch_size} is more than {count(loader.batch_size, 'training image')}: "
+            f"each batch holds the whole set"
         )
     images, meant_for = loader.images_per_step, cfg.optimizer.base_batch_size
     if meant_for is not None and images != meant_for:

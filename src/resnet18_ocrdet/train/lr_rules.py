@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from ..runtime.messages import count
 from .step_rules import Pace, choose_epochs, choose_val_every
 
 DEFAULT_LR = 0.007
@@ -55,7 +56,8 @@ class TrainingSet(NamedTuple):
 
     def few(self) -> str:
         """The reason if there are few images, else empty."""
-        return f"{self.images} images are fewer than {FEW_IMAGES}" if self.images < FEW_IMAGES else ""
+        few = f"{count(self.images, 'image')} {'is' if self.images == 1 else 'are'} fewer than {FEW_IMAGES}"
+        return few if self.images < FEW_IMAGES else ""
 
     def poor(self) -> str:
         """The reason if labels or images are poor, else empty."""
