@@ -5,28 +5,29 @@
 
 The packages are those of scripts/training_packages.txt, without the ones that scripts/kinds/fonts.txt reserves for
 evaluation; fonts of a reserved family are left out of other packages too. A second call takes up where the first one
-ended.
+ended, and tries packages again that were not available; the exit status is 1 if there are any.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import html
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import PIL.ImageFont
 
+from kinds.packages import run
 from resnet18_ocrdet.data.synthetic.corpus import read_corpus
 from resnet18_ocrdet.data.synthetic.fonts import find_fonts, read_faces
 from resnet18_ocrdet.data.synthetic.glyphs import FONT_SUFFIXES, has_magic
 from resnet18_ocrdet.errors import UserError
+from script_cli import Parser, run_script
 
 HERE = Path(__file__).parent
 LICENCES = Path("/usr/share/common-licenses")
@@ -46,6 +47,15 @@ SYMBOLS = (
     "barcode",
     "ornament",
     "NotoMusic",
+)
+UNREADABLE = (  # families: layers of letters, runes, keys and puzzles in the place of Latin letters
+    "DB Layer",
+    "Entangled Layer",
+    "Mishmash",
+    "FutharkAdapted",
+    "Nucleus",
+    "Xmas Lights",
+    "Linux Biolinum Keyboard",
 )
 TAG = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 MACRO = re.compile(r"\\f(\(..|.)|\\[&|^]|\\\*\(..|\\m\[\w*\]|\\s[+-]?\d")  # of roff
@@ -68,10 +78,10 @@ def reserved() -> tuple[set[str], set[str]]:
 
 
 def unpack(name: str, folder: Path) -> Path:
-    """Download a package and unpack it below the folder. CalledProcessError if that fails."""
-    subprocess.run(["apt-get", "download", "-qq", name], cwd=folder, check=True, capture_output=True, text=True)
+    """Download a package and unpack it below the folder. Raises UserError if that fails."""
+    run("apt-get", "download", "-qq", name, cwd=folder)
     (archive,) = folder.glob("*.deb")
-    subprocess.run(["dpkg-deb", "-x", archive.name, "content"], cwd=folder, check=True)
+    run("dpkg-deb", "-x", archive.name, "content", cwd=folder)
     return folder / "content"
 
 
@@ -87,7 +97,7 @@ def keep_fonts(content: Path, into: Path, most: int) -> int:
             family = PIL.ImageFont.truetype(str(path), 32).getname()[0] or ""
         except OSError:
             continue
-        if family not in families and usable(path):
+        if family not in families and not family.startswith(UNREADABLE) and usable(path):
             into.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, into / path.name)
             kept += 1
@@ -150,12 +160,9 @@ def write_lines(path: Path, lines: Iterable[str], limit: int) -> int:
 
 
 def take(kind: str, name: str, most: int, output: Path) -> str:
-    """Take one package. Returns what was kept."""
+    """Take one package. Returns what was kept; raises UserError if it is not available."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            content = unpack(name, Path(folder))
-        except subprocess.CalledProcessError as error:
-            return f"not available: {str(error.stderr).strip()[:100]}"
+        content = unpack(name, Path(folder))
         if kind == "fonts":
             return f"{keep_fonts(content, output / 'fonts' / name, most)} fonts"
         into = output / "texts" / f"{name}.txt"
@@ -164,23 +171,38 @@ def take(kind: str, name: str, most: int, output: Path) -> str:
         return f"{write_lines(into, keep_lines(content), MAX_TEXT)} lines"
 
 
+def take_all(output: Path) -> list[str]:
+    """Take all packages that are not there yet. Returns those that are not available."""
+    missing, done = list[str](), output / "packages.txt"
+    output.mkdir(parents=True, exist_ok=True)
+    known = done.read_text(encoding="utf-8").split() if done.exists() else []
+    for kind, name, most in packages():
+        if name in known:
+            continue
+        try:
+            kept = take(kind, name, most, output)
+        except UserError as error:
+            kept = f"not available: {error}"
+            missing.append(name)
+        else:
+            with done.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+        print(f"{name}: {kept}", flush=True)
+    return missing
+
+
 def main() -> int:
-    """Take all packages that are not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Take the packages and count what there is."""
+    parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the folders fonts and texts")
     parser.add_argument("--list", action="store_true", help="print the packages and stop")
     args = parser.parse_args()
     if args.list:
         print("\n".join(name for _, name, _ in packages()))
         return 0
-    done = args.output / "packages.txt"
-    args.output.mkdir(parents=True, exist_ok=True)
-    known = done.read_text(encoding="utf-8").split() if done.exists() else []
-    for kind, name, most in packages():
-        if name not in known:
-            print(f"{name}: {take(kind, name, most, args.output)}", flush=True)
-            with done.open("a", encoding="utf-8") as file:
-                file.write(f"{name}\n")
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise UserError("apt-get and dpkg-deb are needed: run this on Debian, or collect fonts and texts of your own")
+    missing = take_all(args.output)
     licences = (line for path in sorted(LICENCES.glob("*")) for line in plain_lines(path))
     write_lines(args.output / "texts" / "common-licenses.txt", licences, MAX_TEXT)
     fonts, corpus = find_fonts(args.output / "fonts"), read_corpus(args.output / "texts")
@@ -188,8 +210,8 @@ def main() -> int:
         lines = len(corpus.lines.get(script, ()))
         print(f"{script}: {len(families)} families, {sum(map(len, families))} faces, {lines} lines")
     print(f"{len(corpus.vocabulary)} single words")
-    return 0
+    return int(bool(missing))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script("training_fonts", main))

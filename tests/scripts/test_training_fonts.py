@@ -11,7 +11,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # scripts are not a package
 
-from training_fonts import keep_fonts, keep_lines, keep_words, packages, reserved, write_lines
+import training_fonts
+from resnet18_ocrdet.errors import UserError
+from script_cli import run_script
+from training_fonts import keep_fonts, keep_lines, keep_words, packages, reserved, take_all, write_lines
 
 
 def test_no_reserved_package_is_taken_or_listed_twice():
@@ -32,6 +35,44 @@ def test_fonts_that_cannot_be_used_and_reserved_families_are_left_out(tmp_path, 
     monkeypatch.setattr("training_fonts.reserved", lambda: (set(), {"DejaVu Serif"}))
     assert keep_fonts(tmp_path, tmp_path / "out", 100) == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"DejaVuSans.ttf", "cmr10.ttf"}
+
+
+def test_fonts_that_nobody_can_read_are_left_out_by_their_family(tmp_path, monkeypatch):
+    ttf = Path(pytest.importorskip("matplotlib").get_data_path()) / "fonts/ttf"
+    (tmp_path / "in").mkdir()
+    for name in ("DejaVuSans.ttf", "DejaVuSerif.ttf"):
+        shutil.copy(ttf / name, tmp_path / "in")
+    monkeypatch.setattr("training_fonts.UNREADABLE", (*training_fonts.UNREADABLE, "DejaVu Se"))
+    assert keep_fonts(tmp_path / "in", tmp_path / "out", 100) == 1
+    assert {"DB Layer", "Mishmash", "Linux Biolinum Keyboard"} <= set(training_fonts.UNREADABLE)
+
+
+def test_packages_that_are_not_available_are_tried_again(tmp_path, monkeypatch, capsys):
+    available = {"one"}
+
+    def run(program, *words, cwd):
+        if program == "apt-get" and words[-1] not in available:
+            raise UserError("apt-get failed with code 100: no such package")
+        (cwd / "one.deb").touch()
+        (cwd / "content/usr/share/dict").mkdir(parents=True, exist_ok=True)
+        (cwd / "content/usr/share/dict/words").write_text("word\n", "utf-8")
+        return ""
+
+    monkeypatch.setattr(training_fonts, "run", run)
+    monkeypatch.setattr(training_fonts, "packages", lambda: [("words", "two", 1), ("words", "one", 1)])
+    assert take_all(tmp_path) == ["two"]
+    assert "code 100" in capsys.readouterr().out and (tmp_path / "packages.txt").read_text("utf-8") == "one\n"
+    available.add("two")
+    assert take_all(tmp_path) == [] and (tmp_path / "packages.txt").read_text("utf-8").split() == ["one", "two"]
+    assert (tmp_path / "texts/two.txt").read_text("utf-8") == "word\n"
+
+
+def test_a_machine_without_debian_packages_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", ["training_fonts.py", "--output", str(tmp_path / "out")])
+    assert run_script("training_fonts", training_fonts.main) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "apt-get" in error and not (tmp_path / "out").exists()
 
 
 def test_documents_become_lines_without_markup(tmp_path):
