@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 import torch
 
+from config_runner import configs
 from eval_calls import score
 from html_page import Page
 from resnet18_ocrdet.cli import _evaluate
 from resnet18_ocrdet.commands import eval_checkpoint, evaluate
+from resnet18_ocrdet.commands.eval_checkpoint import CheckpointScorer
 from resnet18_ocrdet.commands.eval_records import EvalResult, with_unique_names
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.record import to_record
 from resnet18_ocrdet.evaluation.metrics import EvalSample, IcdarMetric
+from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.regular_file import sha256
 
 CARE = "10,10,60,10,60,30,10,30"
@@ -130,6 +133,15 @@ def test_thresholds_on_the_command_line_beat_the_contract(tiny_run: Path, tmp_pa
     contract = metrics["contract"]
     assert (contract["box_thresh"], contract["height"], metrics["split"]) == (0.1, 96, "test")
     assert contract["bin_thresh"] == 0.3
+
+
+def test_recorded_scenes_keep_the_size_of_the_training(tiny_run: Path):
+    """At any input size; the run leaves the size of its scenes open."""
+    (cfg,) = configs("eval", f"checkpoint={tiny_run}/checkpoints/last.pt", "input_size=96x96")
+    scorer = CheckpointScorer(cfg, cfg.checkpoint, None, Display(quiet=True))
+    scene = scorer.split.source.open(0)
+    assert scorer.saved.data.height is None and scorer.contract.height == 96
+    assert (scene.height, scene.width) == (64, 64)
 
 
 def test_two_sets_of_result_files_are_compared(test_half: Path, tmp_path: Path, monkeypatch, capsys):
