@@ -223,5 +223,5 @@ def test_a_file_that_is_not_a_font_is_reported(tmp_path):
 
 
 def test_a_scene_that_is_too_small_is_refused():
-    with pytest.raises(UserError, match="at least 64"):
+    with pytest.raises(UserError, match=r"at least 64 .*data\.height=32"):
         SyntheticScenes(1, 32, 256, seed=0)

@@ -17,7 +17,7 @@ from resnet18_ocrdet.data.synthetic.layout import Layout
 from resnet18_ocrdet.data.synthetic.render import word_outline
 from resnet18_ocrdet.data.synthetic.varied import compose
 from resnet18_ocrdet.data.synthetic.varied.kinds import KINDS, draw_texts
-from resnet18_ocrdet.data.synthetic.varied.setting import LEAST_GAP_PX, Sheet, Style, canvas_of, set_texts
+from resnet18_ocrdet.data.synthetic.varied.setting import LEAST_GAP_PX, Canvas, Style, canvas_of, set_texts
 
 REACH = (600.0, 400.0)  # image px
 CORPUS = read_corpus(None)
@@ -36,7 +36,7 @@ sheets_of = st.builds(
 )
 
 
-def set_drawn(drawn) -> tuple[Sheet | None, Style, list[list[str]]]:
+def set_drawn(drawn) -> tuple[Canvas | None, Style, list[list[str]]]:
     kind, script, seed, style = drawn
     rng = np.random.default_rng(seed)
     face = find_fonts(None).draw(rng, script)

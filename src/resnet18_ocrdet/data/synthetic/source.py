@@ -7,21 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
-from ...structures import LazyPicture, Sample
+from ...structures import LazyPicture
 from ..file_names import file_chunks
 from .compose import Scene, draw_scene
 from .files import PHOTO_SUFFIXES, find_files
 from .glyphs import FONT_SUFFIXES, LATIN_FACES, check_font
+from .numbered import NumberedScenes
 from .render import label_scene, render_scene
 
 
-class SyntheticScenes:
-    """`count` scenes of height × width px, numbered from `first`.
-
-    A scene depends only on (seed, number, height, width) and the two folders, not on the order of loading or the
-    process. Two sources with the same seed and disjoint numbers have no common scenes, as for training and
-    validation."""
+class SyntheticScenes(NumberedScenes):
+    """Scenes in built-in faces, on drawn backgrounds; see `NumberedScenes`. They depend on the two folders too."""
 
     def __init__(
         self,
@@ -34,25 +30,15 @@ class SyntheticScenes:
         backgrounds: Path | None = None,
     ) -> None:
         """fonts: folder of font files, in addition to the built-in faces. backgrounds: folder of photos."""
-        if min(height, width) < 64:
-            raise UserError(f"a scene needs at least 64 × 64 px, got height {height}, width {width}")
-        self._count, self._height, self._width = count, height, width
-        self._seed, self._first = seed, first
+        super().__init__(count, height, width, seed, first)
         self._fonts = find_files(fonts, FONT_SUFFIXES, "fonts")
         for path in self._fonts:
             check_font(path)
         self._photos = find_files(backgrounds, PHOTO_SUFFIXES, "backgrounds")
 
-    def __len__(self) -> int:
-        """Count the scenes."""
-        return self._count
-
     def scene(self, index: int) -> Scene:
         """Content of scene `index`, not rendered."""
-        if not 0 <= index < self._count:
-            raise IndexError(f"scene {index} of {self._count}")
-        rng = np.random.default_rng([self._seed, self._first + index, self._height, self._width])
-        return draw_scene(rng, self._height, self._width, LATIN_FACES + tuple(map(str, self._fonts)))
+        return draw_scene(self._generator(index), self._height, self._width, LATIN_FACES + tuple(map(str, self._fonts)))
 
     def open(self, index: int) -> LazyPicture:
         """Labels of scene `index`, 0 <= index < len(self); rendered when its pixels are requested, never reduced."""
@@ -60,14 +46,9 @@ class SyntheticScenes:
         regions = label_scene(scene)
         ignore = np.array([region.ignore for region in regions], np.bool_)
         polygons = tuple(region.polygon for region in regions)
-        name = f"synthetic_{self._first + index:07d}"
         photo = self._photos[scene.background.seed % len(self._photos)] if self._photos else None
-        return LazyPicture(name, scene.height, scene.width, polygons, ignore, lambda reduce: render_scene(scene, photo))
-
-    def load(self, index: int) -> Sample:
-        """Render scene `index`, 0 <= index < len(self)."""
-        picture = self.open(index)
-        return Sample(picture.name, picture.pixels(), picture.polygons, picture.ignore)
+        name, size = self._name(index), (scene.height, scene.width)
+        return LazyPicture(name, *size, polygons, ignore, lambda reduce: render_scene(scene, photo))
 
     def fingerprint(self) -> Iterator[bytes]:
         """Yield what the scenes depend on: seed, numbers and size; names and sizes in bytes of font files and photos.

@@ -128,27 +128,27 @@ def draw_block(rng: np.random.Generator, kind: BlockKind, palette: Palette, layo
     if filling:
         wide = 0.9 * len(texts[0][0]) if script != "latin" else 0.75 * len(texts[0][0])
         style = style._replace(cap_height=min(across / wide, 0.7 * down), padding=0.1, tracking=0.0)
-    sheet = set_texts(texts, kind.setting, style, (across, down))
+    canvas = set_texts(texts, kind.setting, style, (across, down))
     bend_draw, upwards = rng.random(2)
     panel = draw_panel_look(rng) if rng.random() < kind.panel else None
     overhang = 0.3 if rng.random() < 0.06 else 0.0
     ink = rng.random(4)
     tint = draw_tint(rng)
-    if sheet is None:
+    if canvas is None:
         return None
-    bend, size = None, sheet.size
-    strongest = min(2.4, sheet.size[0] / (1.3 * sheet.size[1]))  # radians; above it the inside of letters folds
+    bend, size = None, canvas.size
+    strongest = min(2.4, canvas.size[0] / (1.3 * canvas.size[1]))  # radians; above it the inside of letters folds
     if bend_draw < kind.bend and strongest >= 0.5:
-        bend = warp.Bend(sheet.size[0] / (0.4 + bend_draw / kind.bend * (strongest - 0.4)), bool(upwards < 0.65))
-        size = warp.bent_size(sheet.size, bend)
-    outline = warp.canvas_quad(size, warp.placement_matrix(size, sheet.scale, (0.0, 0.0), angle, view))
+        bend = warp.Bend(canvas.size[0] / (0.4 + bend_draw / kind.bend * (strongest - 0.4)), bool(upwards < 0.65))
+        size = warp.bent_size(canvas.size, bend)
+    outline = warp.canvas_quad(size, warp.placement_matrix(size, canvas.scale, (0.0, 0.0), angle, view))
     centre = layout.place(rng, outline, overhang)
     if centre is None:
         return None
-    matrix = warp.placement_matrix(size, sheet.scale, centre, angle, view)
+    matrix = warp.placement_matrix(size, canvas.scale, centre, angle, view)
     contrast = 20 + 40 * float(ink[0]) if ink[1] < 0.25 else 55 + 140 * float(ink[0])
-    lines = tuple(Line(tuple(line), contrast, bool(ink[2] < 0.5), tint, False) for line in sheet.lines if line)
-    return Block(lines, size, matrix, sheet.scale, angle, "clear", bend, sheet.size, panel)
+    lines = tuple(Line(tuple(line), contrast, bool(ink[2] < 0.5), tint, False) for line in canvas.lines if line)
+    return Block(lines, size, matrix, canvas.scale, angle, "clear", bend, canvas.size, panel)
 
 
 def _draw_style(rng: np.random.Generator, kind: BlockKind, script: Script, face: Face, side: float) -> Style:

@@ -35,7 +35,7 @@ class Style(NamedTuple):
     align: float  # 0 left, 0.5 centred, 1 right
 
 
-class Sheet(NamedTuple):
+class Canvas(NamedTuple):
     """Words on a canvas."""
 
     lines: list[list[Word]]
@@ -43,7 +43,7 @@ class Sheet(NamedTuple):
     scale: float  # image px per canvas px
 
 
-def set_texts(texts: list[list[str]], setting: Setting, style: Style, reach: tuple[float, float]) -> Sheet | None:
+def set_texts(texts: list[list[str]], setting: Setting, style: Style, reach: tuple[float, float]) -> Canvas | None:
     """Set lines of texts. reach: largest (width, height) of the block, image px.
 
     Words, then lines, that do not fit are left out; None if nothing fits."""
@@ -171,7 +171,7 @@ def _side_by_side(
     return placed
 
 
-def _crop(lines: list[list[Word]], padding: float, scale: float) -> Sheet:
+def _crop(lines: list[list[Word]], padding: float, scale: float) -> Canvas:
     """Move the words to the padding and measure the canvas."""
     words = [word for line in lines for word in line]
     margin = round(padding)
@@ -179,7 +179,7 @@ def _crop(lines: list[list[Word]], padding: float, scale: float) -> Sheet:
     right = max(word.x + word.mask.shape[1] for word in words) + margin
     bottom = max(word.y + len(word.mask) for word in words) + margin
     moved = [[replace(word, x=word.x - left, y=word.y - top) for word in line] for line in lines]
-    return Sheet(moved, (right - left, bottom - top), scale)
+    return Canvas(moved, (right - left, bottom - top), scale)
 
 
 def canvas_of(words: list[Word], size: tuple[int, int]) -> NDArray[np.uint8]:
