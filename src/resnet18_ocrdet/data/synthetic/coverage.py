@@ -55,12 +55,14 @@ def _mapped(table: bytes) -> NDArray[np.bool_]:
         segments = struct.unpack_from(">H", table, 6)[0] // 2
         words = np.frombuffer(table[: len(table) // 2 * 2], ">u2").astype(np.int64)
         lasts, firsts, deltas, offsets = (words[7 + part * segments + (part > 0) :][:segments] for part in range(4))
-        for segment, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
-            codes = np.arange(first, last + 1)
-            glyphs = codes
-            if offsets[segment]:  # bytes from this offset to the glyph of the first character
-                place = 8 + 3 * segments + segment + int(offsets[segment]) // 2
-                glyphs = words[place : place + len(codes)]
-                codes = codes[: len(glyphs)]
-            has[codes] = ((glyphs + deltas[segment]) % CHARACTERS != 0) & ((glyphs != 0) | (offsets[segment] == 0))
+        lengths = np.maximum(lasts - firsts + 1, 0)
+        if lengths.sum() > CHARACTERS:
+            raise ValueError("segments overlap")
+        segment = np.repeat(np.arange(segments), lengths)
+        codes = np.arange(len(segment)) + (firsts - np.cumsum(lengths) + lengths)[segment]
+        # an offset counts bytes, from where it stands to the glyph of the segment's first character
+        places = 8 + 3 * segments + segment + offsets[segment] // 2 + codes - firsts[segment]
+        listed = offsets[segment] > 0
+        glyphs = np.where(listed, np.append(words, 0)[np.minimum(places, len(words))], codes)
+        has[codes] = ((glyphs + deltas[segment]) % CHARACTERS != 0) & ((glyphs != 0) | ~listed)
     return has

@@ -229,7 +229,7 @@ def _drawn_by_opencv(face: Face, character: str) -> bool:
     return character == "?" or not np.array_equal(drawn, missing)
 
 
-@lru_cache(maxsize=256)  # an open face has some tens of KB
+@lru_cache(maxsize=32)  # an open face has some MB; opening it again takes less than a millisecond
 def _font(path: str, index: int, size: int) -> PIL.ImageFont.FreeTypeFont:
     """An open font. Basic layout: the result does not depend on whether Pillow has Raqm."""
     if index == BUILT_IN:
