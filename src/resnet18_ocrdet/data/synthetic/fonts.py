@@ -90,7 +90,8 @@ class Fonts(NamedTuple):
 def find_fonts(folder: Path | None) -> Fonts:
     """The faces below a folder, or the built-in ones for None.
 
-    Faces that draw none of the scripts are left out. Raises UserError for a folder without fonts, for a file that is
+    Faces that draw none of the scripts are left out. A folder is read once: later changes of its files are not seen,
+    here and in what is kept of a face by its path. Raises UserError for a folder without fonts, for a file that is
     not a font or is damaged, and if nothing draws Latin."""
     if folder is None:
         return Fonts(_by_script(_built_in()), ())
@@ -111,7 +112,7 @@ def can_draw(face: Face, text: str) -> bool:
     return all(code < CHARACTERS and has[code >> 3] >> (code & 7) & 1 for code in codes)
 
 
-@lru_cache(maxsize=2048)  # pages repeat words; about 20 MB
+@lru_cache(maxsize=2048)  # pages repeat words; 4 to 16 MB
 def draw_text(face: Face, text: str, size: int) -> Ink:
     """Draw a text in one line, kerned. A text without ink has a mask of (0, 0).
 

@@ -93,7 +93,7 @@ def pillow_letter(face: str, letter: str, size: int, weight: int) -> tuple[NDArr
     return np.asarray(canvas), round(font.getlength(letter))
 
 
-@lru_cache(maxsize=256)  # OpenCV holds the file of an open face in memory, 0.3 MB on average
+@lru_cache(maxsize=256)  # OpenCV holds the file of an open face in memory, 0.2 MB on average
 def opencv_face(face: str) -> cv2.FontFace:
     """An open face. face: built-in name or path of a font file."""
     return cv2.FontFace(face)  # cannot be pickled, so faces are passed by name

@@ -1,4 +1,4 @@
-"""Prices, times, dates and other strings that are no words. Each is one region, with its punctuation."""
+"""Prices, times, dates and other strings that are not words. Each is one region, with its punctuation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _pick(rng: np.random.Generator, choices: tuple[str, ...] | str) -> str:
 
 
 def draw_price(rng: np.random.Generator) -> str:
-    """As "$3.50", "39,50", "1.299,00 €" without the blank, "12.-"."""
+    """As "$3.50", "39,50", "1.299,00", "€1,299" or "12.-"; never with a blank."""
     amount = int(10 ** rng.uniform(0, 4))
     whole = f"{amount:,}" if rng.random() < 0.5 else str(amount)
     form, mark = int(rng.integers(6)), _pick(rng, CURRENCIES)

@@ -89,7 +89,7 @@ def paragraph(
 
 
 def _write_line(draft: Draft, line: list[str], x: int, baseline: int, font: Font, ink: Colour, gap: int) -> None:
-    """A line of words; in some lines of running text a few words are bold, italic or typed."""
+    """A line of words; in some lines of running text a few words are bold, italic or monospaced."""
     if font.face != draft.faces.body or len(line) < LEAST_MIXED or not draft.chance(MIXED_SHARE):
         draft.sheet.write(line, x, baseline, font, ink, gap)
         return

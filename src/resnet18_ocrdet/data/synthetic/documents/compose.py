@@ -75,7 +75,9 @@ def draw_document(
     corpus: Corpus,
     photos: tuple[Path, ...] = (),
 ) -> tuple[Image, list[Region]]:
-    """A document of height × width px: (height, width, 3) RGB, and its regions. photos: to lie behind it."""
+    """A document of height × width px: (height, width, 3) RGB, and its regions.
+
+    It is Latin, or in a script of `typefaces.other` for which the corpus has text. photos: to lie behind it."""
     kind = KINDS[int(rng.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
     scripts = [script for script in typefaces.other if script in corpus.lines]
     if kind.name == "vertical" and not scripts:

@@ -42,7 +42,7 @@ def draw_form(draft: Draft) -> None:
 
 
 def _draw_entry_font(draft: Draft) -> Font:
-    """Entries are typed, or written by hand."""
+    """Entries are monospaced, decorative, or in the font of the labels."""
     face = draft.pick((draft.faces.mono, draft.faces.mono, draft.faces.display, draft.faces.body))
     return draft.font(draft.real(1.0, 1.35), face)
 

@@ -13,24 +13,13 @@ MENUS = (
     "Dashboard Orders Products Customers Reports Settings",
 )
 BUTTONS = (
-    "OK",
-    "Cancel",
-    "Apply",
-    "Save",
-    "Close",
-    "Next",
-    "Back",
-    "Sign in",
-    "Submit",
-    "Delete",
-    "Search",
-    "Yes",
-    "No",
-)
+    "OK", "Cancel", "Apply", "Save", "Close", "Next", "Back", "Sign in", "Submit", "Delete", "Search", "Yes", "No",
+)  # fmt: skip
 FORM_LABELS = (
-    "Name", "First name", "Last name", "Date of birth", "Address", "City", "Postal code", "Country", "Phone", "E-mail",
-    "Occupation", "Employer", "ID No.", "Nationality", "Signature", "Date", "Amount", "Account No.", "Reference",
-    "Policy number", "Place of birth", "Tax ID", "Marital status", "Telephone (home)", "Fax", "IBAN", "Remarks",
+    "Name", "First name", "Last name", "Date of birth", "Address", "City", "Postal code", "Country", "Phone",
+    "E-mail", "Occupation", "Employer", "ID No.", "Nationality", "Signature", "Date", "Amount", "Account No.",
+    "Reference", "Policy number", "Place of birth", "Tax ID", "Marital status", "Telephone (home)", "Fax", "IBAN",
+    "Remarks",
 )  # fmt: skip
 RECEIPT_TOTALS = ("SUBTOTAL", "TOTAL", "CASH", "CHANGE", "GST 6%", "VAT", "Rounding", "Discount", "Total (RM):", "VISA")
 RECEIPT_FIELDS = ("Date:", "Time:", "Cashier:", "Table:", "Invoice No:", "Bill #", "Member:", "Terminal", "Tel:")
@@ -43,21 +32,8 @@ COLUMN_NAMES = (
     "Description", "Min", "Max", "Mean", "Time", "Status", "ID", "%",
 )  # fmt: skip
 KEYWORDS = (
-    "def",
-    "return",
-    "if",
-    "else:",
-    "for",
-    "in",
-    "import",
-    "from",
-    "class",
-    "while",
-    "not",
-    "and",
-    "const",
-    "let",
-)
+    "def", "return", "if", "else:", "for", "in", "import", "from", "class", "while", "not", "and", "const", "let",
+)  # fmt: skip
 
 
 def amount(draft: Draft, most: float = 300.0) -> str:
@@ -73,7 +49,7 @@ def number(draft: Draft, digits: int) -> str:
 
 
 def cell(draft: Draft, kind: str) -> list[str]:
-    """The words of a table's cell."""
+    """The words of a cell of a table. kind: of `tables.KINDS`."""
     if kind == "digit":
         return [number(draft, 1)]
     if kind == "integer":

@@ -59,7 +59,7 @@ class Printer:
         )
 
     def rule(self, style: int) -> None:
-        """A line, dashes, or a row of printed characters, which are no words."""
+        """A rule between two parts. style: 0 a line, 1 dashes, 2 a double line."""
         y = self.y + self.step // 3
         if style == 0:
             marks.rule(self.draft, self.left, self.right, y)

@@ -1,4 +1,4 @@
-"""The faces of a document: a family for its text, and faces for what is typed, written by hand or displayed."""
+"""The faces of a document: a family for its text, and faces for monospaced and for decorative text."""
 
 from __future__ import annotations
 
