@@ -184,5 +184,16 @@ def test_evaluation_sees_every_image_once_in_order(workers):
     assert names == [f"{index}.jpg" for index in range(5)]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shown"), [(1, "01"), (2, "01"), (3, "0145"), (4, "0123"), (6, "012345"), (9, "012345")]
+)
+def test_a_sample_is_spread_over_the_whole_set(wanted: int, shown: str):
+    views = EvalDataset(Scenes([(32, 64)] * 6), TargetMaker(), 32, 64, "keep")
+    loader = EvalLoader(views, batch_size=2, workers=0, pin=False)
+    names = [name for group in loader.spread(wanted) for batch in group for name in batch.names]
+    assert names == [f"{index}.jpg" for index in shown]
+    assert len(list(loader)) == 3
+
+
 def test_default_workers():
     assert 1 <= default_workers() <= 8

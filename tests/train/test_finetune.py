@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,17 +18,21 @@ from omegaconf import OmegaConf
 from config_runner import configs
 from resnet18_ocrdet.cli import _train
 from resnet18_ocrdet.commands import train_parts
-from resnet18_ocrdet.commands.auto_hparams import choose_sizes, take_thresholds
+from resnet18_ocrdet.commands.auto_hparams import choose_sizes, choose_values, take_thresholds
 from resnet18_ocrdet.commands.auto_measure import training_set
 from resnet18_ocrdet.commands.launch import run_command
+from resnet18_ocrdet.commands.train_calibrate import keep_typed_thresholds
+from resnet18_ocrdet.commands.train_data import images_per_epoch
 from resnet18_ocrdet.commands.train_report import write_summary
+from resnet18_ocrdet.data.loader import EpochBatches
 from resnet18_ocrdet.data.region_counts import RegionCounts
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.text_sizes import TextSizes
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.model.checkpoint import load_checkpoint, save_checkpoint
 from resnet18_ocrdet.runtime.console import Display
 from resnet18_ocrdet.runtime.run_folder import RunFolder
-from resnet18_ocrdet.train import engine
+from resnet18_ocrdet.train import engine, trial
 from resnet18_ocrdet.train.lr_rules import KEYS, Start, TrainingSet, choose_hparams
 from resnet18_ocrdet.train.step_rules import Pace
 from resnet18_ocrdet.viz.draw import write
@@ -207,12 +213,12 @@ def test_a_run_chooses_its_values_and_reports_before_and_after(words, tiny_run, 
     assert first < out.index(measured) < second
     starts = ("input_size=64x64: from the command line", "augment.crop_size=64x64: from the command line")
     starts += ("optimizer.lr=0.001: ", "train.epochs=2: from the command line; the rules suggest 200: ")
-    starts += ("train.val_every=25: ", f"train.freeze=null: {FEW}, but {gap}: ", "train.freeze_statistics=false: ")
+    starts += ("train.val_every=1: ", f"train.freeze=null: {FEW}, but {gap}: ", "train.freeze_statistics=false: ")
     starts += ("decode.bin_thresh=0.3 decode.box_thresh=0.5: ",)
     assert [told for told, wanted in zip(chosen, starts, strict=True) if not told.startswith(wanted)] == []
     assert not [line for line in out if line.startswith("note: the learning rate never decays")]
     for saved in (config, OmegaConf.create(content["config"])):
-        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.001, 2, 25, None, False]
+        assert [OmegaConf.select(saved, key) for key in KEYS] == [0.001, 2, 1, None, False]
     assert content["about"]["start"] == {"hmean": 0.0, "weights": str(weights), "chosen": chosen}
     assert json.loads((tmp_path / "run/about.json").read_text())["start"] == content["about"]["start"]
     best = max(line["hmean"] or 0.0 for line in journal(tmp_path / "run"))
@@ -241,7 +247,7 @@ TEXT = TextSizes(0.01, 0.02, 0.03, aspect=1.0)
 def sizes(*typed: str, text: TextSizes | None = TEXT, memory: int | None = None) -> tuple[str, Any, list[str]]:
     """Input size and crop after the choice, and the lines about it."""
     (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *typed)
-    lines = choose_sizes(cfg, typed, text, memory, True, Display(quiet=True))
+    lines = choose_sizes(cfg, typed, text, 90, memory, True, Display(quiet=True))
     return f"{cfg.input_size.height}x{cfg.input_size.width}", cfg.augment.crop_size, lines
 
 
@@ -259,13 +265,86 @@ def test_sizes_follow_the_text_unless_they_are_typed():
     assert sizes("input_size=352x1600")[:2] == ("352x1600", "416x416")
 
 
-def test_a_batch_that_does_not_fit_is_divided():
+@pytest.mark.parametrize(
+    ("typed", "images", "memory", "batch", "accumulate"),
+    [
+        ((), 90, 4.0, 4, 2),
+        ((), 7, 3.0, 4, 1),  # an epoch has one batch of 4
+        ((), 7, 1.5, 1, 7),
+        ((), 3, 4.0, 8, 1),  # the only batch holds 3, which fit
+        (("train.batch_size=16",), 90, 4.0, 16, 1),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_divided(typed, images, memory, batch, accumulate):
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *typed)
+    lines = choose_sizes(cfg, typed, TEXT, images, int(memory * 2**30), True, Display(quiet=True))
+    assert (cfg.train.batch_size, cfg.train.accumulate) == (batch, accumulate)
+    assert (f"{memory} GiB" in lines[-1]) == (batch < 8)
+    assert len(EpochBatches(images, batch, 0, accumulate)) > 0  # is not refused
+
+
+def test_an_epoch_has_the_images_of_mixed_sets_too():
+    (cfg,) = configs("train", "mix1=synthetic", "train.mix1_share=0.25", "mix3=synthetic", "train.mix3_share=0.25")
+    assert images_per_epoch(6, cfg) == 12
+    assert images_per_epoch(6, *configs("train")) == 6
+
+
+def decided(hmean: float | None, processes: int, *words: str) -> tuple[bool, float, float, list[str]]:
+    """train.calibrate, bin_thresh and box_thresh after the choice, and the lines about them."""
+    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *words)
+    cfg.decode.bin_thresh, cfg.decode.box_thresh = 0.45, 0.55  # as of the starting weights
+    values = (TrainingSet(90), Start(hmean), Pace(11), Display(quiet=True), processes)
+    lines = choose_values(cfg, words, *values)
+    about = [line for line in lines if "calibrat" in line or "thresh" in line]
+    return cfg.train.calibrate, cfg.decode.bin_thresh, cfg.decode.box_thresh, about
+
+
+def test_thresholds_are_replaced_only_if_others_are_chosen_at_the_end():
+    assert decided(0.5, 1)[:3] == (True, 0.3, 0.5)
+    calibrate, *thresholds, (line,) = decided(None, 1)
+    assert (calibrate, thresholds) == (False, [0.45, 0.55]) and "no text" in line
+    calibrate, *thresholds, (line,) = decided(0.5, 2)
+    assert (calibrate, thresholds) == (True, [0.45, 0.55]) and "processes" in line
+    assert decided(0.5, 1, "train.calibrate=false") == (False, 0.45, 0.55, [])
+
+
+def test_typed_thresholds_and_a_calibration_exclude_each_other():
     (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled")
-    lines = choose_sizes(cfg, [], TEXT, 4 * 2**30, True, Display(quiet=True))
-    assert (cfg.train.batch_size, cfg.train.accumulate) == (4, 2) and "4.0 GiB" in lines[-1]
-    (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", "train.batch_size=16")
-    lines = choose_sizes(cfg, ["train.batch_size=16"], TEXT, 4 * 2**30, True, Display(quiet=True))
-    assert (cfg.train.batch_size, cfg.train.accumulate) == (16, 1)
+    assert keep_typed_thresholds(cfg, ["decode.max_candidates=50"]) == [] and cfg.train.calibrate
+    with pytest.raises(UserError, match=r"decode\.box_thresh"):
+        keep_typed_thresholds(cfg, ["train.calibrate=true", "decode={box_thresh: 0.8}"])
+    (line,) = keep_typed_thresholds(cfg, ["decode.box_thresh=0.8"])
+    assert not cfg.train.calibrate and "decode.box_thresh" in line
+    assert keep_typed_thresholds(cfg, ["train.calibrate=false", "decode.box_thresh=0.8"]) == []
+
+
+def test_validations_follow_typed_epochs():
+    case = start(45, *CLEAN, 0.5)[:2]
+    assert [each.value for each in choose_hparams(*case, Pace(5))[1:3]] == [80, 10]
+    assert [each.value for each in choose_hparams(*case, Pace(5), typed_epochs=12)[1:3]] == [80, 3]
+
+
+def test_steps_are_timed_beyond_a_short_epoch(monkeypatch: pytest.MonkeyPatch):
+    """Epochs of one step: the first is cold, and the mean is of the steps 4 to 8."""
+    seconds, asked = iter([9.0, 5.0, 4.0, 1.0, 2.0, 3.0, 4.0, 5.0]), []
+
+    class Loader:
+        def __len__(self) -> int:
+            return 1
+
+        def epoch(self, number: int) -> Iterator[int]:
+            asked.append(number)
+            yield number
+
+        def begin(self) -> None:
+            asked.append(-1)
+
+    def trained(state: Any, rounds: Iterable[int], *_: Any) -> Iterator[SimpleNamespace]:
+        yield from (SimpleNamespace(seconds=next(seconds)) for _ in rounds)
+
+    monkeypatch.setattr(trial, "train_one_epoch", trained)
+    assert trial.seconds_per_step(None, Loader(), None, None) == 3.0  # type: ignore[arg-type]
+    assert asked == [*range(8), -1]
 
 
 @pytest.mark.slow
@@ -277,7 +356,7 @@ def test_a_run_with_chosen_values_equals_one_with_the_same_overrides(words, near
     assert "optimizer.lr=0.001: " in out
     assert f"train.freeze=stem: {FEW}: keep" in out and f"train.freeze_statistics=true: {FEW}: too few" in out
     values = ("train.auto_hparams=false", "optimizer.lr=0.001", "train.freeze=stem", "train.freeze_statistics=true")
-    values += ("train.val_every=25", "decode.box_thresh=0.5")
+    values += ("train.val_every=1", "decode.box_thresh=0.5")
     assert train(monkeypatch, *words, *values, "train.epochs=2", f"run_dir={tmp_path}/typed") == 0
     assert near == [0.0] and "starting weights on" not in capsys.readouterr().out
     one, other = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("chosen", "typed"))
@@ -321,7 +400,7 @@ def test_a_resume_keeps_the_chosen_values_and_the_start(words, near, tmp_path, m
         assert [OmegaConf.select(OmegaConf.create(content["config"]), key) for key in KEYS] == [
             0.001,
             2,
-            25,
+            1,
             "stem",
             True,
         ]

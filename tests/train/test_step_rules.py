@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnet18_ocrdet.train.step_rules import MINUTES, STEPS, VAL_SHARE, Pace, choose_epochs, choose_val_every
+from resnet18_ocrdet.train.step_rules import (
+    MINUTES,
+    STEPS,
+    VAL_SHARE,
+    VALIDATIONS,
+    Pace,
+    choose_epochs,
+    choose_val_every,
+)
 
 
 def test_epochs_of_a_small_set_are_those_that_make_enough_steps():
@@ -34,10 +44,13 @@ def test_a_validation_comes_after_fifty_steps_or_later():
     every, why = choose_val_every(80, Pace(5, step=1.0, validation=4.0))
     assert every == 10 and "50 steps" in why
     assert choose_val_every(80, Pace(60))[0] == 1
+    assert choose_val_every(7, Pace(5))[0] == 2  # four validations rather than one after 50 steps
     # 20 s of 0.5 s a step: 40 steps, which may be 15 % of the time: 267 steps, 6 epochs of 50
     every, why = choose_val_every(80, Pace(50, step=0.5, validation=20.0))
     assert every == 6 and "40 steps" in why and "15%" in why
-    assert choose_val_every(3, Pace(50, step=0.5, validation=20.0))[0] == 3
+    assert choose_val_every(15, Pace(50, step=0.5, validation=20.0))[0] == 4  # after epochs 4, 8, 12 and 15
+    every, why = choose_val_every(3, Pace(50, step=0.5, validation=20.0))
+    assert every == 1 and "4 validations" in why
 
 
 @given(st.integers(1, 20), st.integers(1, 2000), st.floats(0.01, 100, allow_subnormal=False), st.floats(0, 1000))
@@ -49,6 +62,6 @@ def test_the_time_is_kept(usual: int, per_epoch: int, step: float, validation: f
     if epochs > usual:
         assert epochs * per_epoch <= STEPS + per_epoch
         steps = epochs * per_epoch
-        assert steps * step + (steps // (every * per_epoch) + 1) * validation <= 60 * MINUTES + validation + 1e-6
+        assert steps * step + math.ceil(epochs / every) * validation <= 60 * MINUTES + 1e-6
     share = validation / (validation + every * per_epoch * step)
-    assert every == epochs or share <= VAL_SHARE + 1e-9
+    assert math.ceil(epochs / every) <= VALIDATIONS or share <= VAL_SHARE + 1e-9

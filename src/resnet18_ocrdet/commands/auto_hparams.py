@@ -13,7 +13,7 @@ from ..data.text_sizes import TextSizes
 from ..model.bundled import weights_path
 from ..model.checkpoint import load_checkpoint
 from ..runtime.console import Display
-from ..runtime.messages import as_typed
+from ..runtime.messages import as_typed, count
 from ..train.lr_rules import KEYS, Choice, OptimizerName, Start, TrainingSet, choose_hparams
 from ..train.memory_model import MEMORY_FRACTION, fits, largest_batch
 from ..train.size_rules import CROP, choose_crop, choose_input_size
@@ -23,11 +23,9 @@ from .cross_checks import check_settings
 PEAK = "scheduler.max_lr"  # of scheduler=onecycle: follows optimizer.lr
 # decode settings that belong to the weights
 THRESHOLDS = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio", "decode.unclip")
-# A network that was trained for a few hundred steps is less sure than one whose thresholds were calibrated: measured,
-# docs/results.md, section Fine-tuning. The run ends with a calibration.
+# A network that was trained for a few hundred steps is less sure than one whose thresholds were calibrated.
 TRAINED = {"decode.bin_thresh": 0.3, "decode.box_thresh": 0.5}
 LINES = {"decode.unclip_ratio": 1.7}  # the shrunk region of a long line is thinner than that of a word
-CALIBRATED = ("decode.bin_thresh", "decode.box_thresh", "decode.unclip_ratio")
 SIZES = ("input_size.height", "input_size.width", "augment.crop_size", "train.batch_size", "train.accumulate")
 OPTIMIZERS: dict[str, OptimizerName] = {"torch.optim.SGD": "sgd", "torch.optim.AdamW": "adamw"}
 CHOSEN = (*KEYS, PEAK, *THRESHOLDS, *SIZES, "train.calibrate")
@@ -48,12 +46,19 @@ def take_thresholds(cfg: DictConfig, typed: Sequence[str], display: Display) -> 
 
 
 def choose_sizes(
-    cfg: DictConfig, typed: Sequence[str], text: TextSizes | None, memory: int | None, quick: bool, display: Display
+    cfg: DictConfig,
+    typed: Sequence[str],
+    text: TextSizes | None,
+    images: int,
+    memory: int | None,
+    quick: bool,
+    display: Display,
 ) -> list[str]:
     """Set input size, crop and batch in `cfg`, and print one line for each. Returns these lines.
 
     typed: overrides; keys that they set do not change. text: of the training images; None leaves the input size.
-    memory: bytes that are free, if known. quick: see `choose_crop`. Raises UserError."""
+    images: of an epoch, for each process. memory: bytes that are free for each process, if known. quick: see
+    `choose_crop`. Raises UserError."""
     names, size = typed_keys(typed), cfg.input_size
     if text is None:
         lines = _crop(cfg, names, None, quick)
@@ -69,7 +74,7 @@ def choose_sizes(
     else:
         size.height, size.width = height, width
         lines = [f"input_size={wanted}: {why}"]
-    lines += _crop(cfg, names, text, quick) + _fitting_batch(cfg, names, memory)
+    lines += _crop(cfg, names, text, quick) + _fitting_batch(cfg, names, images, memory)
     display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
     return lines
@@ -86,21 +91,27 @@ def _crop(cfg: DictConfig, names: set[str], text: TextSizes | None, quick: bool)
     return _set(cfg, names, [Choice("augment.crop_size", f"{crop}x{crop}", why)]) if why else []
 
 
-def _fitting_batch(cfg: DictConfig, names: set[str], memory: int | None) -> list[str]:
-    """Make the batch smaller if it does not fit; gradients of several are then added up."""
+def _fitting_batch(cfg: DictConfig, names: set[str], images: int, memory: int | None) -> list[str]:
+    """Make the batch smaller if it does not fit; gradients of several are then added up, if the epoch has several."""
     size = cfg.augment.crop_size if cfg.augment.crop else None
     height, width = map(int, size.split("x")) if size else (cfg.input_size.height, cfg.input_size.width)
-    images = cfg.train.batch_size
-    if "train.batch_size" in names or memory is None or fits(cfg.model.backbone, height, width, images, memory):
+    wanted = min(cfg.train.batch_size, images)
+    if "train.batch_size" in names or memory is None or fits(cfg.model.backbone, height, width, wanted, memory):
         return []
     batch = max(largest_batch(cfg.model.backbone, height, width, memory), 1)
-    why = f"{images} images of {height}x{width} do not fit into {memory / 2**30:.1f} GiB"
-    parts = max(cfg.train.accumulate * images // batch, 1)
+    why = f"{count(wanted, 'image')} of {height}x{width} do not fit into {memory / 2**30:.1f} GiB"
+    parts = max(min(cfg.train.accumulate * wanted, images) // batch, 1)
     return _set(cfg, names, [Choice("train.batch_size", batch, why), Choice("train.accumulate", parts, why)])
 
 
 def choose_values(
-    cfg: DictConfig, typed: Sequence[str], data: TrainingSet, start: Start, pace: Pace, display: Display
+    cfg: DictConfig,
+    typed: Sequence[str],
+    data: TrainingSet,
+    start: Start,
+    pace: Pace,
+    display: Display,
+    processes: int = 1,
 ) -> list[str]:
     """Set the other values in `cfg` and print one line for each. typed: overrides; keys that they set do not change.
 
@@ -109,22 +120,25 @@ def choose_values(
     lines = []
     if optimizer == "other":
         lines.append(f"optimizer.lr={as_typed(cfg.optimizer.lr)}: unchanged, the rules know SGD and AdamW only")
-    lines += _set(cfg, names, choose_hparams(data, start, pace, optimizer))
+    epochs = int(cfg.train.epochs) if "train.epochs" in names else None
+    lines += _set(cfg, names, choose_hparams(data, start, pace, optimizer, epochs))
     if "max_lr" in cfg.scheduler and PEAK not in names:
         cfg.scheduler.max_lr = cfg.optimizer.lr
-    lines += _thresholds(cfg, names, start)
+    lines += _thresholds(cfg, start, processes)
     display.lines(lines)
     check_settings(check_run(cfg, "train"), "train")
     return lines
 
 
-def _thresholds(cfg: DictConfig, names: set[str], start: Start) -> list[str]:
-    """Thresholds for the validations of the run; the last step chooses others, unless some were typed."""
+def _thresholds(cfg: DictConfig, start: Start, processes: int) -> list[str]:
+    """Thresholds for the validations of the run, if its last step chooses others."""
     if not cfg.train.calibrate:
         return []
-    if typed := [key for key in CALIBRATED if key in names]:
+    if start.hmean is None:
         cfg.train.calibrate = False
-        return [f"train.calibrate=false: {typed[0]} is from the command line"]
+        return ["train.calibrate=false: the validation images have no text"]
+    if processes > 1:
+        return ["decode: thresholds stay those of the starting weights, as several processes do not calibrate"]
     chosen = TRAINED | (LINES if start.longer else {})
     for key, value in chosen.items():
         OmegaConf.update(cfg, key, value)

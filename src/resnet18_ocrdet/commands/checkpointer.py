@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -161,18 +162,24 @@ class Checkpointer:
                 f"per step; batch-norm statistics and hard negatives are per process, so the numbers will differ"
             )
 
+    @contextmanager
+    def reporting(self, path: Path) -> Iterator[None]:
+        """The block writes `path`: print a UserError, and remember it in `failed`."""
+        try:
+            yield
+        except UserError as error:
+            self.failed.add(path)
+            self.display.line(f"not saved: {error}")
+        else:
+            self.failed.discard(path)
+
     def _write(self, path: Path, keep: int) -> bool:
         self._at = time.monotonic()
         if not self.world.first:
             return True
-        try:
+        with self.reporting(path):
             save_checkpoint(path, self._content(), keep)
-        except UserError as error:
-            self.failed.add(path)
-            self.display.line(f"not saved: {error}")
-            return False
-        self.failed.discard(path)
-        return True
+        return path not in self.failed
 
     def _content(self) -> Checkpoint:
         state = self.state

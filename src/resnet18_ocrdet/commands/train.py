@@ -35,7 +35,7 @@ from . import train_report
 from .checkpointer import Checkpointer, claim_checkpoint, claim_folder
 from .cross_checks import suspicions
 from .resume import resumed_config
-from .train_calibrate import calibrate_best
+from .train_calibrate import calibrate_best, keep_typed_thresholds
 from .train_faults import explain
 from .train_parts import Parts, assemble, freeze_for
 
@@ -61,6 +61,7 @@ def run(cfg: DictConfig, overrides: list[str]) -> int:
             world.from_first(lambda: train_report.refuse_preview(folder, cfg.overwrite))
         else:  # before the data are read and measured
             world.from_first(lambda: folder.refuse_used(cfg.overwrite))
+        display.lines(keep_typed_thresholds(cfg, overrides))
         parts = assemble(cfg, display, world, content and content["about"], overrides)
         display.lines(suspicions(cfg), "note: ")  # after assemble: also about the values that train.auto_hparams chose
         if cfg.train.preview:
@@ -107,7 +108,9 @@ class Training:
                 self.checkpointer.last()  # before the validation: if that fails, the steps are not lost
                 due = (epoch + 1) % self.cfg.train.val_every == 0 or epoch + 1 == epochs
                 self._finish_epoch(self._validate() if due else None)
-            calibrated = calibrate_best(self.parts, self.folder.best) if self.cfg.train.calibrate else None
+            calibrated = None
+            if self.cfg.train.calibrate:
+                calibrated = calibrate_best(self.parts, self.checkpointer, self.interrupt)
         except TrainingStopped as stop:
             return self._give_up(stop)
         except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from .. import build
+from ..config.library import mixed_groups
 from ..data.datasets import EvalDataset, TrainDataset
 from ..data.loader import EpochBatches, EvalLoader, TrainLoader
 from ..data.mixing import MixedDataset, shown_per_epoch
@@ -26,6 +27,12 @@ def check_images(splits: Splits, cfg: DictConfig, display: Display) -> None:
     for name, source in (("training", splits.train), ("validation", splits.val)):
         _refuse_empty("data", name, source, cfg)
     _note_shared("the training set", splits.train, splits.val, display)
+
+
+def images_per_epoch(main: int, cfg: DictConfig) -> int:
+    """Images of an epoch, those of mixed sets included. main: images of `data`."""
+    shares = [cfg.train[f"{group}_share"] for group in mixed_groups() if cfg[group] is not None]
+    return main + sum(shown_per_epoch(main, shares))
 
 
 def open_mixed_sets(splits: Splits, cfg: DictConfig, display: Display) -> list[build.MixedSet]:

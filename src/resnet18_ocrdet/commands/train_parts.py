@@ -36,7 +36,7 @@ from ..train.optim import ModelEma
 from ..train.schedule import Schedule
 from .auto_hparams import choose_sizes, choose_values, take_thresholds
 from .auto_measure import measure_pace, measure_start, training_set
-from .train_data import check_images, check_regions, make_loaders, open_mixed_sets
+from .train_data import check_images, check_regions, images_per_epoch, make_loaders, open_mixed_sets
 
 if TYPE_CHECKING:  # torchvision takes a second to import: see build.py
     from ..model.dbnet import DBNet
@@ -84,8 +84,11 @@ def assemble(
     display.lines(splits.notes)
     check_images(splits, cfg, display)
     if chosen is not None:
-        memory = world.from_first(free_memory) if device.type == "cpu" else None
-        lines = choose_sizes(cfg, chosen, measure_text(splits.train), memory, device.type == "cpu", display)
+        cpu, text = device.type == "cpu", measure_text(splits.train)
+        memory = world.from_first(free_memory) if cpu else None
+        share = None if memory is None else memory // world.local_size
+        images = images_per_epoch(len(splits.train), cfg) // world.size
+        lines = choose_sizes(cfg, chosen, text, images, share, cpu, display)
     mixed = open_mixed_sets(splits, cfg, display)
     contract = build.build_contract(cfg, compute.precision, splits.train)
     targets = build.build_target_maker(cfg.train)
@@ -149,7 +152,7 @@ def _choose(
     start, seconds = measure_start(net, val_loader, criterion, Decoder.of(contract).trace, compute, cfg, display)
     trial = copy.deepcopy(net)
     pace = measure_pace(state_of(trial, trial), loader, seconds, criterion, compute, cfg)
-    lines = choose_values(cfg, typed, data, start, pace, display)
+    lines = choose_values(cfg, typed, data, start, pace, display, compute.world.size)
     decode = {name: cfg.decode[name] for name in Thresholds._fields}
     return replace(contract, **decode), {"hmean": start.hmean, "weights": str(cfg.init.weights), "chosen": lines}
 

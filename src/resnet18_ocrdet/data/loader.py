@@ -5,8 +5,10 @@ Legend: N images of a batch, H W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import compress
 from itertools import count as count_up
 from typing import Any, TypeVar
 
@@ -144,8 +146,17 @@ class EvalLoader:
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """One pass. Raises like `TrainLoader.epoch`."""
-        self._prefetched.start(self._order)
-        for _ in range(len(self._order)):
+        return self._pass(self._order)
+
+    def spread(self, images: int) -> Iterator[list[Batch]]:
+        """About so many images, in whole batches that are spread evenly over all of them; at least one batch."""
+        share = min(images / max(self.images, 1), 1.0)
+        taken = (math.ceil((n + 1) * share) > math.ceil(n * share) for n in range(len(self._order)))
+        return self._pass(list(compress(self._order, taken)))
+
+    def _pass(self, order: list[list[int]]) -> Iterator[list[Batch]]:
+        self._prefetched.start(order)
+        for _ in order:
             yield self._prefetched.take()
 
     def close(self) -> None:

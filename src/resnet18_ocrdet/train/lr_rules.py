@@ -123,10 +123,13 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose_hparams(data: TrainingSet, start: Start, pace: Pace, optimizer: OptimizerName = "sgd") -> list[Choice]:
+def choose_hparams(
+    data: TrainingSet, start: Start, pace: Pace, optimizer: OptimizerName = "sgd", typed_epochs: int | None = None
+) -> list[Choice]:
     """One choice for each of KEYS, in their order, for a training that starts from a trained detector.
 
-    optimizer: "other" gets no rate, and its list begins with the second of KEYS."""
+    optimizer: "other" gets no rate, and its list begins with the second of KEYS. typed_epochs: the validations follow
+    them."""
     few, poor, gap = data.few(), data.poor(), start.gap()
     epochs, why_epochs = DEFAULT_EPOCHS, f"{data.images} images and no large gap"
     if few or gap:
@@ -134,7 +137,7 @@ def choose_hparams(data: TrainingSet, start: Start, pace: Pace, optimizer: Optim
     elif poor:
         epochs, why_epochs = MORE_EPOCHS, poor
     epochs, why_epochs = choose_epochs(epochs, why_epochs, pace)
-    val_every, why_val = choose_val_every(epochs, pace)
+    val_every, why_val = choose_val_every(typed_epochs or epochs, pace)
 
     frozen, why_stem = False, f"{data.images} images are enough to train every layer"
     if few and gap:

@@ -13,6 +13,7 @@ STEPS = 400  # after which validation receipts had stopped improving
 MINUTES = 8.0  # for the steps that are added to the usual epochs, with their validations
 VAL_STEPS = 50  # at least, between two validations: after fewer, little has changed
 VAL_SHARE = 0.15  # of the time, at most, for validations
+VALIDATIONS = 4  # about so many at least, whatever they cost: otherwise a long run has no best epoch until its end
 
 
 class Pace(NamedTuple):
@@ -32,7 +33,10 @@ class Pace(NamedTuple):
         """Steps that fit into MINUTES, with the validations after them."""
         if not self.step:
             return math.inf
-        return max(60.0 * MINUTES - self.validation, 0.0) / (self.step + self.validation / self.between)
+        seconds = 60.0 * MINUTES
+        often = (seconds - self.validation) / (self.step + self.validation / self.between)
+        few = (seconds - VALIDATIONS * self.validation) / self.step
+        return max(min(often, few), 0.0)
 
 
 def epochs_for(steps: float, per_epoch: int) -> int:
@@ -57,8 +61,11 @@ def choose_epochs(usual: int, why: str, pace: Pace) -> tuple[int, str]:
 
 def choose_val_every(epochs: int, pace: Pace) -> tuple[int, str]:
     """Epochs between two validations, with the reason."""
-    every = min(epochs_for(pace.between, pace.per_epoch), epochs)
-    if pace.between > VAL_STEPS:
+    rarest = math.ceil(epochs / VALIDATIONS)
+    every = min(epochs_for(pace.between, pace.per_epoch), rarest)
+    if every == rarest:
+        why = f"about {VALIDATIONS} validations at least"
+    elif pace.between > VAL_STEPS:
         steps = f"{pace.validation / pace.step:.0f} steps"
         why = f"a validation takes as long as {steps}, and gets at most {VAL_SHARE:.0%} of the time"
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, count, islice
+from statistics import fmean
 
 from ..data.loader import TrainLoader
 from ..model.loss import Criterion
@@ -16,9 +17,11 @@ SLOW_STEPS = 3  # the first ones, in which memory is allocated and loader proces
 def seconds_per_step(state: TrainState, loader: TrainLoader, criterion: Criterion, compute: Compute) -> float:
     """Mean duration of a step, s, with the batches with which the training will begin; they are prepared again.
 
+    Where an epoch has fewer than STEPS, those of the next epochs follow.
+
     state: of a copy of the network, since its batch-norm statistics change; the rate is 0. Raises as the training."""
-    steps = train_one_epoch(state, loader.epoch(0), len(loader), lambda epoch: 0.0, criterion, compute)
+    rounds = chain.from_iterable(map(loader.epoch, count()))
+    steps = train_one_epoch(state, rounds, len(loader), lambda epoch: 0.0, criterion, compute)
     seconds = [record.seconds for record in islice(steps, STEPS)]
     loader.begin()
-    measured = seconds[SLOW_STEPS:] or seconds[-1:]
-    return sum(measured) / len(measured)
+    return fmean(seconds[SLOW_STEPS:])
