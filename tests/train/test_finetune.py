@@ -375,7 +375,7 @@ def test_a_resume_keeps_the_chosen_values_and_the_start(words, near, tmp_path, m
 
     def killed(*fields: Any) -> Any:
         record = original(*fields)
-        if record.step == 3:
+        if record.step == 3 and record.lr > 0.0:  # not in the steps that are timed
             raise KeyboardInterrupt
         return record
 
@@ -391,7 +391,7 @@ def test_a_resume_keeps_the_chosen_values_and_the_start(words, near, tmp_path, m
     out = capsys.readouterr().out
     assert len(near) == 3 and "starting weights on" not in out and "fewer than 500" not in out
     assert out.count("resumed at epoch 2, step ") == 2 and " tensors from " in out and "resume: " not in out
-    gains = re.findall(r"hmean 0\.500 \(starting weights\) → (\S+) \(epoch 2[^)]*\); no epoch was better", out)
+    gains = re.findall(r"hmean 0\.500 \(starting weights\) → (\S+) \(epoch 1[^)]*\); no epoch was better", out)
     assert len(gains) == 2 and len(set(gains)) == 1
     whole = load_checkpoint(tmp_path / "whole/checkpoints/last.pt")
     for name in ("again", "same_words"):

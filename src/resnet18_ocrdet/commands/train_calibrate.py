@@ -20,7 +20,7 @@ from .calibrate import summary_lines, write_best
 from .checkpointer import Checkpointer
 from .train_parts import Parts
 
-SAMPLE = 200  # images: page-sized ones take about 1.5 s each on 2 cores, for all combinations
+SAMPLE = 200  # images, about: a dense page takes a second or more for all combinations
 
 
 def keep_typed_thresholds(cfg: DictConfig, typed: Sequence[str]) -> list[str]:
