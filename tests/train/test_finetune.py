@@ -428,7 +428,7 @@ def test_the_peak_of_onecycle_follows_the_rate(words, near, tmp_path, monkeypatc
 @pytest.mark.slow
 def test_rendered_scenes_have_clean_labels(words, near, tmp_path, monkeypatch, capsys):
     synthetic = [word for word in words if not word.startswith("data")]
-    sizes = ("data.train_size=600", "data.val_size=2", "train.epochs=1", "train.batch_size=600", "train.preview=false")
+    sizes = ("data.train_size=600", "data.val_size=2", "train.epochs=1", "train.preview=false")
     monkeypatch.setattr("resnet18_ocrdet.commands.train.Training.fit", lambda training: 0)  # the choice is enough
     typed = ("optimizer=sgd", "scheduler=cosine")
     assert train(monkeypatch, *synthetic, *sizes, *typed, f"run_dir={tmp_path}/run") == 0
