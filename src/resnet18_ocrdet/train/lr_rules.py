@@ -4,10 +4,10 @@ The rates and image counts for SGD are those of a community article on this dete
 rate; "0.003 to 0.005, e.g. 0.004" for fewer than 500 images, poor labels or a large domain gap; 0.008 to 0.009 for more
 than 5000 clean images, strong augmentation or a larger backbone (its own training was unsteady at 0.009, so 0.008 is
 used here). The epochs are from the same article ("0.004 for 10-15 epochs" for few images, poor labels or a large domain
-gap); `step_rules` overrules them where they make too few steps. The rates for AdamW are ours: its usual one, with which
-docs/results.md, section Fine-tuning, was measured; no others were tried. Freezing with few images is what users of
-PaddleOCR and docTR recommend (PaddleOCR#3429, docTR#1614). The article has no numbers for "poor", "clean", "large gap"
-and "good already"; those below are ours.
+gap); `step_rules` overrules them where they make too few steps. The rates for AdamW are ours; docs/results.md, section
+Fine-tuning, was measured with the first. Freezing with few images is what users of PaddleOCR and docTR recommend
+(PaddleOCR#3429, docTR#1614). The article has no numbers for "poor", "clean", "large gap" and "good already"; those
+below are ours.
 """
 
 from __future__ import annotations
