@@ -44,7 +44,7 @@ def test_rendered_scenes_are_as_large_as_a_crop():
 def test_rendered_scenes_follow_a_size_that_is_chosen_later():
     """By the rules of a fine-tuning, which enlarge the input for small text and take crops of it."""
     (cfg,) = configs("train", "experiment=finetune", "init.weights=bundled", *SCENES)
-    choose_sizes(cfg, [], TextSizes(0.01, 0.02, 0.03, 1.0), None, quick=True, display=Display(quiet=True))
+    choose_sizes(cfg, [], TextSizes(0.01, 0.02, 0.03, 1.0), 90, None, quick=True, display=Display(quiet=True))
     (mixed,) = build.build_mixed_sets(cfg)
     assert cfg.input_size.height != 800 and cfg.augment.crop_size is not None
     scene = mixed.source.open(0)
