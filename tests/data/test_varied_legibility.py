@@ -23,17 +23,23 @@ def painted(ground: float, ink: float, glow: float, coverage: int = 255) -> Pain
     mask, after = np.zeros_like(before), before.copy()
     after[10:40, 10:70] = glow
     mask[20:31, 20:61] = coverage
-    after[mask > 0] = glow + (ink - glow) * coverage / 255
+    after[mask > 0] = round(glow + (ink - glow) * coverage / 255)
     return Painted(mask, before, after, np.array([100, 200]))
 
 
 @pytest.mark.parametrize(
     ("ink", "glow", "coverage", "contrast"),
-    [(40, 100, 255, 60), (180, 100, 255, 80), (180, 170, 255, 10), (40, 100, 51, 60)],
+    [(40, 100, 255, 60), (180, 100, 255, 80), (180, 170, 255, 10), (40, 100, 128, 60)],
 )
 def test_contrast_is_that_of_ink_with_the_paint_around_it(ink, glow, coverage, contrast):
     measured, clutter = painted(100, ink, glow, coverage).contrast(BAR + np.float32([100, 200]))
     assert measured == pytest.approx(contrast, abs=1) and clutter == 0
+
+
+def test_a_rim_on_the_other_side_adds_to_the_contrast():
+    paint = painted(100, 180, 60)  # the rim is as wide as the glow elsewhere
+    paint.mask[19, 20:61] = paint.mask[31, 20:61] = 20  # what is left of the ink at its edge, where the rim shows
+    assert paint.contrast(BAR + np.float32([100, 200]))[0] == pytest.approx(120, abs=1)
 
 
 def test_clutter_is_the_deviation_of_the_ground():

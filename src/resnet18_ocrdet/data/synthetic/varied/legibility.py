@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ....geometry.polygon import area
 from ....structures import Polygon
+from ..glyphs import INK_LEVEL
 from ..region import Region
 from .light import Light
 
@@ -43,11 +44,11 @@ class Painted(NamedTuple):
         (left, top), (right, bottom) = np.maximum(low - self.origin - RING_PX, 0), high - self.origin + RING_PX
         box = (slice(top, bottom), slice(left, right))
         mask, after = self.mask[box], self.after[box]
-        ink = cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1]
-        near = cv2.dilate(ink, np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8))
-        covered = cv2.sumElems(mask)[0] / 255
-        difference = cv2.mean(after, mask=ink)[0] - cv2.mean(after, mask=cv2.subtract(near, ink))[0]
-        contrast = cv2.countNonZero(ink) * abs(difference) / max(covered, 1.0)
+        touched, ink = (cv2.threshold(mask, level, 255, cv2.THRESH_BINARY)[1] for level in (0, INK_LEVEL))
+        near = cv2.dilate(touched, np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8))
+        covered = cv2.mean(mask, mask=ink)[0] / 255
+        difference = cv2.mean(after, mask=ink)[0] - cv2.mean(after, mask=cv2.subtract(near, touched))[0]
+        contrast = abs(difference) / covered if covered else 0.0
         return min(contrast, 255.0), float(cv2.meanStdDev(self.before[box], mask=near)[1][0, 0])
 
 
