@@ -112,6 +112,8 @@ def test_numpy_scalars_are_settings(tiny_run: Path):
     contract = Detector(checkpoint, input_size=size, shape=np.str_("polygon"), **settings).contract  # type: ignore[arg-type]
     assert (contract.height, contract.width, contract.shape) == (96, 128, "polygon")
     assert [getattr(contract, name) for name in settings] == [0.5, 1.25, 7]
+    spelled = Detector(checkpoint, input_size="96x128", tiling="off")  # as of the commands
+    assert (spelled.contract.height, spelled.contract.width, spelled._predictor.tiling) == (96, 128, False)
     json.dumps(contract.to_dict())
     wrong = (np.float32(7), np.float32("nan"), np.bool_(True), np.array([0.5]), np.datetime64("2020"))
     for value in wrong:
@@ -129,8 +131,15 @@ def test_invalid_arguments_are_refused(detector: Detector, tmp_path: Path):
         detector([1, 2])
     with pytest.raises(ValueError, match="box_tresh: not a setting; use bin_thresh"):
         Detector(box_tresh=0.5)
-    for wrong in ({"input_size": (100, 64)}, {"input_size": 640}, {"shape": "quads"}, {"resize": "strech"}):
-        with pytest.raises(ValueError, match=r"input_size=|height=|shape=|resize="):
+    for wrong in (
+        {"input_size": (100, 64)},
+        {"input_size": 640},
+        {"input_size": "640"},
+        {"tiling": "of"},
+        {"shape": "quads"},
+        {"resize": "strech"},
+    ):
+        with pytest.raises(ValueError, match=r"input_size=|height=|shape=|resize=|tiling="):
             Detector(**wrong)
     for wrong in ({"box_thresh": 7}, {"max_candidates": -1}, {"device": "gpu"}, {"precision": "fp8"}):
         with pytest.raises(ValueError, match="|".join(f"{key}={value!r}: " for key, value in wrong.items())):

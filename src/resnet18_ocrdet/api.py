@@ -11,7 +11,7 @@ import numpy as np
 
 from .config.library import command_keys, train_keys
 from .config.spec import Key
-from .config.values import convert
+from .config.values import PAIR, convert
 from .data.any_image import as_image
 from .detections.recognition import open_reader
 from .inference.listing import Listing
@@ -36,8 +36,8 @@ class Detector:
         precision: str = "auto",
         runtime: str = "auto",
         threads: int | None = None,
-        input_size: tuple[int, int] | None = None,
-        tiling: bool = True,
+        input_size: tuple[int, int] | str | None = None,
+        tiling: bool | str = True,
         scales: str = "auto",
         orientation: str = "auto",
         order: str = "reading",
@@ -47,9 +47,9 @@ class Detector:
         """checkpoint: of a run (.pt), exported (.onnx), or "bundled". device, precision, runtime, scales, orientation,
         order, read: as of ocrdet-detect. threads: of the CPU, for the network; torch has one number for the process.
 
-        input_size: height and width, multiples of 32; None: as recorded in the checkpoint, as are the keys that
-        `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize, max_scale).
-        tiling: also use tiles of images that would be shrunk to less than half.
+        input_size: height and width, multiples of 32, or "736x1280"; None: as recorded in the checkpoint, as are the
+        keys that `decode` leaves out (bin_thresh, box_thresh, unclip_ratio, max_candidates, shape, unclip, resize,
+        max_scale). tiling: also use tiles of images that would be shrunk to less than half; or "auto" or "off".
         Warns if the precision is much slower than fp32 on this device. Raises UserError for a checkpoint, device or
         recogniser that cannot be used, ValueError for an invalid setting."""
         own, keys = command_keys("detect"), train_keys()  # the rules of the command line
@@ -60,9 +60,13 @@ class Detector:
             raise ValueError(f"{', '.join(unknown)}: not a setting; use {', '.join(known)}")
         changed = {name: _converted(keys[f"decode.{name}"], value) for name, value in decode.items()}
         changed = {name: value for name, value in changed.items() if value is not None}  # as recorded
+        if isinstance(input_size, str) and (pair := PAIR.fullmatch(input_size)):
+            input_size = (int(pair[1]), int(pair[2]))
         if input_size is not None:
-            if not isinstance(input_size, Sequence | np.ndarray) or len(input_size) != 2:
-                raise ValueError(f"input_size={input_size}: height and width are needed")
+            if isinstance(input_size, str) or not isinstance(input_size, Sequence | np.ndarray) or len(input_size) != 2:
+                raise ValueError(
+                    f"input_size={input_size!r}: height and width are needed, as (736, 1280) or '736x1280'"
+                )
             sides = [keys[f"input_size.{name}"] for name in ("height", "width")]
             changed |= {key.name: _converted(key, side) for key, side in zip(sides, input_size, strict=True)}
         path = weights_path(str(checkpoint))
@@ -76,7 +80,7 @@ class Detector:
             self.contract,
             device,
             precision,
-            tiling=tiling,
+            tiling=tiling if isinstance(tiling, bool) else _converted(own["tiling"], tiling) == "auto",
             listing=Listing(_converted(own["order"], order)),
             scales=_converted(own["scales"], scales),
             turning=_converted(own["orientation"], orientation) == "auto",

@@ -109,6 +109,7 @@ BASE64 = base64.b64encode(RGB.tobytes()).decode()
         ({}, "dict"),
         (io.BytesIO(PNG), "BytesIO"),
         (b"", "0 bytes"),
+        (b"%PDF-1.4\n%", "read_page"),
         (np.zeros((3, 8, 8), np.uint8), "(3, 8, 8) uint8"),
         (np.zeros((1, 3, 8, 8), np.float32), "(1, 3, 8, 8) float32"),
         (np.zeros((0, 8, 3), np.uint8), "(0, 8, 3)"),

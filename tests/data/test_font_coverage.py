@@ -24,7 +24,10 @@ def test_the_characters_of_a_font_are_those_that_fonttools_finds(name):
 
 
 def test_a_font_of_one_box_for_many_characters_has_none():
-    assert not characters(FOLDER / "LastResortHE-Regular.ttf")  # format 13
+    path = FOLDER / "LastResortHE-Regular.ttf"
+    if not path.exists():
+        pytest.skip("this matplotlib has no font of format 13")
+    assert not characters(path)
 
 
 def test_the_faces_of_a_collection_are_told_apart(tmp_path):

@@ -51,10 +51,11 @@ def long_run_line(record: StepRecord, parts: Parts) -> str | None:
     left = (int(parts.cfg.train.epochs) * len(parts.loader) - record.step) * record.seconds
     if parts.compute.device.type != "cpu" or left <= LONG_CPU_RUN_SECONDS:
         return None
-    return (
-        f"this run needs about {duration(left)} on this CPU ({record.seconds:.1f} s a step), less with a smaller "
-        f"input_size or fewer train.epochs; the shortest useful run: experiment=quickstart"
-    )
+    needs = f"this run needs about {duration(left)} on this CPU ({record.seconds:.1f} s a step)"
+    if parts.cfg.train.epochs == 1:
+        return needs
+    shorter = "less with a smaller input_size or fewer train.epochs"
+    return f"{needs}, {shorter}; the shortest useful run: experiment=quickstart"
 
 
 def fault_line(record: StepRecord, guard: Guard) -> str:

@@ -18,11 +18,13 @@ from ..structures import Image
 from .image_guard import PILLOW_FAULTS
 from .image_io import decode_image
 from .pages import page_count, read_page
+from .pdf import MARK, MARK_WITHIN
 from .rgb import as_rgb
 
 SHOWN = 60  # characters of a text that is not a path
 LONG = 255  # characters: the name of a file has no more, a path may
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+READ_PAGE = "resnet18_ocrdet.data.pages.read_page"
 BYTES = Path("the bytes")  # their name in messages
 SWAPPED = [2, 1, 0, 3]  # RGBA from BGRA, and back
 
@@ -38,6 +40,10 @@ def as_image(source: Any) -> Image:
     if isinstance(source, bytes | bytearray | memoryview):
         if not len(source):
             raise ValueError("an image of 0 bytes")
+        if bytes(source[:MARK_WITHIN]).find(MARK) >= 0:
+            raise ValueError(
+                "the bytes of a PDF: write them to a file, whose pages resnet18_ocrdet.data.pages.read_page reads"
+            )
         return decode_image(BYTES, bytes(source))
     if isinstance(source, PIL.Image.Image):
         return _from_pillow(source)
@@ -45,7 +51,10 @@ def as_image(source: Any) -> Image:
         _refuse_text(source)
     if isinstance(source, str | os.PathLike):
         if (pages := page_count(Path(source))) > 1:
-            warnings.warn(f"{source}: the first of {pages} pages; data.pages.read_page reads the others", stacklevel=4)
+            warnings.warn(
+                f"{source}: the first of {pages} pages; resnet18_ocrdet.data.pages.read_page reads the others",
+                stacklevel=4,
+            )
         return read_page(Path(source))
     raise ValueError(
         f"an image is a path, the bytes of a file, a Pillow image or a NumPy array, got {type(source).__name__}"

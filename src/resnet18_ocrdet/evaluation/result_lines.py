@@ -127,7 +127,8 @@ def _check_count(numbers: Numbers, form: LineForm, here: str, then: str) -> None
     found = len(numbers.values)
     if form.corners != BOX:
         if found < QUAD:
-            raise UserError(f"{here}: a region needs {QUAD} or more numbers, got {found}{then}")
+            boxes = f"; boxes of {BOX} are read where most lines are boxes" if found == BOX else ""
+            raise UserError(f"{here}: a region needs {QUAD} or more numbers, got {found}{then}{boxes}")
         return
     if found < BOX:
         raise UserError(f"{here}: a box needs {BOX} numbers, left,top,right,bottom, or {QUAD}, got {found}{then}")
