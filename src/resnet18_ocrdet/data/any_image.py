@@ -24,7 +24,6 @@ from .rgb import as_rgb
 SHOWN = 60  # characters of a text that is not a path
 LONG = 255  # characters: the name of a file has no more, a path may
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-READ_PAGE = "resnet18_ocrdet.data.pages.read_page"
 BYTES = Path("the bytes")  # their name in messages
 SWAPPED = [2, 1, 0, 3]  # RGBA from BGRA, and back
 
@@ -40,7 +39,7 @@ def as_image(source: Any) -> Image:
     if isinstance(source, bytes | bytearray | memoryview):
         if not len(source):
             raise ValueError("an image of 0 bytes")
-        if bytes(source[:MARK_WITHIN]).find(MARK) >= 0:
+        if MARK in bytes(source[:MARK_WITHIN]):
             raise ValueError(
                 "the bytes of a PDF: write them to a file, whose pages resnet18_ocrdet.data.pages.read_page reads"
             )
