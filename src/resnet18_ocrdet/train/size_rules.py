@@ -48,7 +48,10 @@ def choose_input_size(text: TextSizes, batch_size: int, memory: int | None) -> t
     fits = side <= caps[limit]
     if not fits:
         side, why = caps[limit], f"; limited by {limit}"
-    height, width = sides(side * math.sqrt(text.aspect), side / math.sqrt(text.aspect), up=fits)
+    exact = side * math.sqrt(text.aspect), side / math.sqrt(text.aspect)
+    height, width = sides(*exact, up=fits)
+    if math.sqrt(height * width) > caps["memory"]:
+        height, width = sides(*exact, up=False)
     side = math.sqrt(height * width)
     low, median = f"{text.low * side:.0f} px high", f"{text.median * side:.0f} px"
     wanted = f"{READABLE:g} and {BEST:g} px are read well"
