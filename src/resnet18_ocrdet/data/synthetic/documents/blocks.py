@@ -156,10 +156,10 @@ def _break_run(text: str, room: int, width: int, font: Font) -> list[str]:
 
     Latin words are not broken if they fit into a line. Punctuation does not start a line: it hangs at the end of the
     one before."""
-    pieces, piece, used = [], "", 0
+    pieces, piece, used, square = [], "", 0, advance("国", font)
     parts = [part for run in ATOMS.findall(text) for part in (run if advance(run, font) > width else (run,))]
     for part in parts:
-        wide = advance(part, font)
+        wide = square if part >= FIRST_CJK else advance(part, font)
         if used + wide > room and part not in PUNCTUATION and (piece or room < width):
             pieces.append(piece)
             piece, used, room = "", 0, width

@@ -15,7 +15,7 @@ from ..glyphs import INK_LEVEL, opencv_face
 
 LEAST_SPACE = 0.24  # em; the advance of a blank is rounded
 LEAST_GAP = 2  # px between the inks of two words, as far as rounding allows
-OVERHANGING = "fjyTW"  # letters whose ink may extend beyond their advance
+OVERHANGING = "jf"  # letters whose ink extends beyond their advance, to the left and to the right
 LARGE_SIZE = 100  # px per em, at which a fraction of a pixel does not matter
 TALLEST = "Åbdfgjpqy(|"  # the highest and the lowest parts of Latin letters
 
@@ -71,13 +71,12 @@ def metrics(font: Font) -> Metrics:
 
 @lru_cache(maxsize=4096)
 def _shares(face: Face) -> tuple[float, float, float, float, float]:
-    """Ascent, descent, x-height, blank, and overhang of two letters of a face, in em."""
+    """Ascent, descent, x-height, blank and overhang of a face, in em."""
     font = Font(face, LARGE_SIZE)
     _, top, _, bottom = _ink(TALLEST if face.scripts == ("latin",) else TALLEST + "国", font)
     space = advance("n n", font) - advance("nn", font)
-    inks = {letter: _ink(letter, font) for letter in OVERHANGING}
-    right = max(ink[2] - advance(letter, font) for letter, ink in inks.items())
-    overhang = right - min(ink[0] for ink in inks.values())
+    left, _, right, _ = _ink(OVERHANGING, font)
+    overhang = right - left - advance(OVERHANGING, font)
     measures = (-top, bottom, -_ink("x", font)[1], space, max(overhang, 0))
     ascent, descent, x_height, blank, beyond = (measure / LARGE_SIZE for measure in measures)
     return ascent, descent, x_height, blank, beyond

@@ -76,7 +76,7 @@ class Drawable(dict[str, bool]):
     def __init__(self, faces: Faces) -> None:
         """Look up each character when it is needed."""
         super().__init__()
-        self._faces = frozenset(faces)
+        self._faces = tuple(set(faces))
 
     def __missing__(self, character: str) -> bool:
         """Look up a character."""
