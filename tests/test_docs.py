@@ -1,4 +1,4 @@
-"""docs/architecture.md names files and functions that exist."""
+"""docs/architecture.md names files and functions that exist; examples of other pages run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import resnet18_ocrdet
+from paged_files import pictures, write_pages
 from test_imports import WINGS
 
 PACKAGE = Path(resnet18_ocrdet.__file__).parent
@@ -39,3 +40,12 @@ def test_both_routes_are_short():
 def test_the_drawing_shows_every_wing():
     drawing = PAGE.split("```")[1]
     assert [wing for wing in WINGS if not re.search(rf"\b{wing}(/|\.py)", drawing)] == []
+
+
+def test_the_example_of_detect_reads_every_page(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(from pathlib.*?)```", (ROOT / "docs/detect.md").read_text("utf-8"), re.DOTALL)
+    write_pages(tmp_path / "scan.tif", pictures(3, 40, 60))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resnet18_ocrdet, "Detector", lambda: list)  # the rows of the image instead of its regions
+    exec(code, {})
+    assert capsys.readouterr().out.splitlines() == ["1 40", "2 40", "3 40"]

@@ -224,4 +224,4 @@ class TextLine(NamedTuple):
     """Regions of an image that follow each other on one line."""
 
     regions: tuple[int, ...]  # their indices, as they are read
-    quad: Polygon  # (4, 2), the smallest rectangle round them, clockwise from the top-left of the text
+    quad: Polygon  # (4, 2), the smallest rectangle around them, clockwise from the top-left of the text

@@ -37,7 +37,7 @@ class TextReader:
     def __call__(self, image: Image, detections: Sequence[Detection]) -> list[Detection]:
         """The same regions, each with its `Recognition`.
 
-        A region that stands is read as it is and turned to both sides, and the most confident text is taken. Raises
+        A vertical region is read as it is and rotated by 90° each way, and the most confident text is taken. Raises
         UserError if the recogniser can read nothing at all."""
         crops, recognised = list[Crop](), list[Recognition]()
         for region, detection in enumerate(detections):
