@@ -503,4 +503,5 @@ def test_two_processes_choose_the_same_and_one_prints(words, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("train.freeze=null: 8 images are fewer than 500, but hmean 0.000") == 1
     assert done.stdout.count("starting weights on 4 validation images: ") == 1
+    assert done.stdout.count("several processes do not calibrate") == 2  # at the choice and at the end
     assert load_checkpoint(tmp_path / "run/checkpoints/last.pt")["world"] == 2
