@@ -31,6 +31,7 @@ from resnet18_ocrdet.runtime.messages import count
 from resnet18_ocrdet.runtime.regular_file import sha256
 from script_cli import Parser, natural, refuse_overrides, run_script
 
+NAME = "detect_ray"  # in messages
 OWN = dict.fromkeys(("input", "output"), "use --input and --output") | dict.fromkeys(
     ("vis", "crops", "labelme", "coco", "shard", "overwrite"), "it writes Parquet files to a folder"
 )
@@ -143,8 +144,12 @@ def main() -> int:
     parser.add_argument("--rows", type=natural, default=1000, help="of an output file, at least (%(default)s)")
     args, overrides = parser.parse_known_args()
     refuse_overrides(overrides, OWN)
-    return run_command("detect", partial(detect, args), [*overrides, "input=.", "output=."])
+
+    def job(cfg: DictConfig, words: list[str]) -> int:
+        return run_script(NAME, partial(detect, args, cfg, words))  # run_command would name ocrdet-detect
+
+    return run_command("detect", job, [*overrides, "input=.", "output=."])
 
 
 if __name__ == "__main__":
-    sys.exit(run_script("detect_ray", main))
+    sys.exit(run_script(NAME, main))

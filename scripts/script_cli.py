@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from resnet18_ocrdet.errors import UserError
+from resnet18_ocrdet.runtime.messages import printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +29,7 @@ def run_script(name: str, job: Callable[[], int]) -> int:
         return job()
     except UserError as error:
         for line in str(error).splitlines():
-            print(f"{name}: {line}", file=sys.stderr)
+            print(f"{name}: {printable(line)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -154,3 +155,18 @@ def test_mistakes_name_the_place(tmp_path: Path):
             wrong()
     (tmp_path / "list").write_text("b.png\n\na.png\nb.png\n")
     assert lines_of(tmp_path / "list").to_pylist() == ["b.png", "a.png"]
+
+
+def test_the_example_of_the_docs_lists_failed_files(tmp_path: Path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs/scale-out.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    place = Place.of("found")
+    place.keep_settings({})
+    exec(code, {})
+    assert capsys.readouterr().out == ""  # no file is finished
+    rows = {"file": ["a.png", "b.png"], "error": [None, "not an image"], "width": [3, None]}
+    parquet.write_table(pa.table(rows), tmp_path / "found/1.parquet")
+    (tmp_path / "found/2.parquet").write_bytes(b"PAR1")  # being written
+    exec(code, {})
+    assert capsys.readouterr().out == "b.png not an image\n"

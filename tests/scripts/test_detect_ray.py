@@ -237,6 +237,6 @@ def test_mistakes_are_one_line(tmp_path, words, mentioned):
     parquet.write_table(pyarrow.table({"bytes": [b""]}), tmp_path / "in.parquet")
     done = subprocess.run([sys.executable, SCRIPT, *words], cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 2, done.stderr
-    assert_mentions(done.stderr, *mentioned)
+    assert_mentions(done.stderr, "detect_ray: ", *mentioned)
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

@@ -113,7 +113,7 @@ class ResultFiles:
         files = f"{count(len(unknown), 'file')}: {names}"
         if self.split.name == ALL:
             return f"{self.split.data.get('root')} has no image for {files}"
-        remedy = "choose the images that were detected with split=…, split=all or data.val=FIRST-LAST"
+        remedy = "say which images the files are for: split=all, split=train, or split=val data.val=FIRST-LAST"
         return f"the {self.split.name} split has no image for {files}; {remedy}"
 
     def score(self, display: Display, world: World) -> EvalResult:

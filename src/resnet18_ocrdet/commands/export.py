@@ -142,7 +142,7 @@ def _warnings(trained: Contract, contract: Contract, dynamic_shapes: bool) -> It
     if trained.resize != contract.resize:
         yield f"WARNING: images are resized by '{contract.resize}', the checkpoint's by '{trained.resize}'"
     if contract.precision == "fp16":
-        yield "fp16: for GPUs and phones; a CPU is no faster with it, but with int8"
+        yield "fp16 is for GPUs and phones. On a CPU it is no faster than fp32; use precision=int8 there."
     if not dynamic_shapes:
         yield f"fixed size: the file takes one image of {now} at a time"
 
