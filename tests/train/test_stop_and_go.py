@@ -192,7 +192,7 @@ def test_a_full_disk_is_reported_and_the_previous_checkpoint_stays(tmp_path: Pat
     assert not list((tmp_path / "run").rglob(".ocrdet-tmp-*"))
 
 
-@pytest.mark.parametrize("kills", [pytest.param(6, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [pytest.param(4, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)])
 def test_a_run_killed_many_times_equals_an_uninterrupted_one(kills: int, whole, tmp_path: Path):
     """kill -9 in the middle of a save and at random moments, by turns; there is a save after every step."""
     words = (*WORDS, "train.epochs=12", "train.save_minutes=0.000001", "train.workers=1")
