@@ -43,6 +43,10 @@ def test_every_page_is_read(tmp_path: Path, suffix: str, options: dict):
     reader.close()
     np.testing.assert_array_equal(read_image(path), expected[0])
     np.testing.assert_array_equal(read_page(path, 10), expected[9])
+    np.testing.assert_array_equal(read_page(str(path), 10), expected[9])
+    assert page_count(str(path)) == 12
+    with pytest.raises(ImageFault, match="has no page 0"):
+        read_page(path, 0)
     with pytest.raises(ImageFault, match=r"13"):
         read_page(path, 13)
 

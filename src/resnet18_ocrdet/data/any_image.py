@@ -49,12 +49,12 @@ def as_image(source: Any) -> Image:
     if isinstance(source, str):
         _refuse_text(source)
     if isinstance(source, str | os.PathLike):
-        if (pages := page_count(Path(source))) > 1:
+        if (pages := page_count(source)) > 1:
             warnings.warn(
                 f"{source}: the first of {pages} pages; resnet18_ocrdet.data.pages.read_page reads the others",
                 stacklevel=4,
             )
-        return read_page(Path(source))
+        return read_page(source)
     raise ValueError(
         f"an image is a path, the bytes of a file, a Pillow image or a NumPy array, got {type(source).__name__}"
     )

@@ -5,6 +5,7 @@ They are counted without decoding and read one by one. Two pictures in a JPEG (a
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from io import BufferedReader
@@ -37,11 +38,12 @@ class Page(NamedTuple):
     dpi: float | None  # resolution at which a PDF was rendered
 
 
-def page_count(path: Path) -> int:
+def page_count(path: str | os.PathLike[str]) -> int:
     """Number of pages of a file, at least 1; not more than its directories and blocks are read.
 
     A TIFF that ends before its last directory has one page more than can be read: reading it says so. Raises ImageFault
     for a file that cannot be opened, for a PDF that has no readable page, and above MAX_PAGES."""
+    path = Path(path)
     with open_image(path) as file:
         kind = _kind_of(file)
         if kind == "pdf":
@@ -57,14 +59,14 @@ def page_count(path: Path) -> int:
     return pages
 
 
-def read_page(path: Path, page: int = 1, dpi: int | None = None) -> Image:
+def read_page(path: str | os.PathLike[str], page: int = 1, dpi: int | None = None) -> Image:
     """Read one page, from 1 on, as (H, W, 3) uint8 RGB; as `read_image` for a file of one page.
 
     dpi: of a PDF; None chooses it by the height of the text. Raises ImageFault as `read_image` does, and for a page
     that the file does not have."""
     reader = PageReader(dpi)
     try:
-        return reader.read(path, page).image
+        return reader.read(Path(path), page).image
     finally:
         reader.close()
 
@@ -84,6 +86,8 @@ class PageReader:
 
     def read(self, path: Path, page: int = 1) -> Page:
         """Read one page. Raises ImageFault, see `read_page`."""
+        if page < 1:
+            raise _missing(path, page)
         with open_image(path) as file:
             kind = _kind_of(file)
             if kind == "tiff":
