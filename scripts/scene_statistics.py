@@ -8,6 +8,7 @@ Heights, contrasts and angles are those of care regions; shares are of regions, 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from resnet18_ocrdet.data.synthetic.corpus import HAN, KANA
 from resnet18_ocrdet.data.synthetic.region import Region
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
 from resnet18_ocrdet.structures import Image
+from script_cli import Parser, natural, run_script
 
 DARK = 50  # mean grey level of an image
 PERCENTS = (5, 25, 50, 75, 95)
@@ -34,7 +36,8 @@ def measure(scenes: Sequence[tuple[Image, list[Region]]]) -> dict[str, float]:
     texts = [region.text for region in regions]
     kinds = [region.kind for region in regions]
     found = {f"text height, {percent} %": np.percentile(heights, percent) for percent in PERCENTS}
-    found |= {f"contrast, {percent} %": np.percentile([r.contrast for r in care], percent) for percent in PERCENTS}
+    if contrasts := [region.contrast for region in care if region.contrast]:  # unknown in documents
+        found |= {f"contrast, {percent} %": np.percentile(contrasts, percent) for percent in PERCENTS}
     return found | {
         "text below 12 px": (heights < 12).mean(),
         "angle below 5°": (angles < 5).mean(),
@@ -61,11 +64,11 @@ def _fills(regions: list[Region], side: int) -> bool:
     return any(np.ptp(region.polygon, axis=0).max() > side / 2 for region in regions if not region.ignore)
 
 
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=320, help="px (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=1000, help="scenes (default: %(default)s)")
+def main() -> int:
+    """Print the rows. Returns 0; raises UserError for wrong arguments."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=natural, default=320, help="px (default: %(default)s)")
+    parser.add_argument("--count", type=natural, default=1000, help="scenes (default: %(default)s)")
     parser.add_argument("--documents", type=float, default=0.0, help="share, as data.documents")
     for name in ("fonts", "texts"):
         parser.add_argument(f"--{name}", type=Path, help=f"folder, as data.{name}")
@@ -74,7 +77,8 @@ def main() -> None:
     source = VariedScenes(args.count, args.side, args.side, 0, **folders, documents=args.documents)
     for name, value in measure([source.draw(index) for index in range(args.count)]).items():
         print(f"| {name} | {value:.3g} |")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script("scene_statistics", main))
