@@ -9,6 +9,7 @@ Green: care regions. Red: don't-care regions. Check it after every change to the
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,9 @@ import numpy as np
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
+from resnet18_ocrdet.errors import UserError
 from resnet18_ocrdet.structures import Image, Sample
+from script_cli import Parser, natural, run_script
 
 CARE_COLOUR = (0, 255, 0)  # RGB
 IGNORE_COLOUR = (255, 0, 0)
@@ -33,14 +36,14 @@ def draw_labels(sample: Sample) -> Image:
     return drawn
 
 
-def main() -> None:
-    """Write the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    """Write the sheet. Returns 0; raises UserError for wrong arguments."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("docs/synthetic.jpg"))
-    parser.add_argument("--side", type=int, default=256, help="side of a scene, px (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=4)
-    parser.add_argument("--columns", type=int, default=5)
-    parser.add_argument("--zoom", type=int, default=1, help="enlarge every scene this many times")
+    parser.add_argument("--side", type=natural, default=256, help="side of a scene, px (default: %(default)s)")
+    parser.add_argument("--rows", type=natural, default=4)
+    parser.add_argument("--columns", type=natural, default=5)
+    parser.add_argument("--zoom", type=natural, default=1, help="enlarge every scene this many times")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=100, help="number of the first scene (default: %(default)s)")
     parser.add_argument("--style", choices=("plain", "varied"), default="plain")
@@ -50,6 +53,8 @@ def main() -> None:
     args = parser.parse_args()
     numbers = (args.rows * args.columns, args.side, args.side, args.seed, args.first, args.fonts, args.backgrounds)
     if args.style == "plain":
+        if args.texts or args.documents:
+            raise UserError("--texts and --documents need --style varied")
         source: SyntheticScenes | VariedScenes = SyntheticScenes(*numbers)
     else:
         source = VariedScenes(*numbers, args.texts, args.documents)
@@ -68,7 +73,8 @@ def main() -> None:
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_bytes(data.tobytes())
     print(f"{args.output}: {len(tiles)} scenes, {len(data) / 1000:.0f} KB")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script("contact_sheet", main))
