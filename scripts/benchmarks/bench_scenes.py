@@ -17,6 +17,7 @@ import cv2
 
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.data.synthetic.varied.source import VariedScenes
+from resnet18_ocrdet.errors import UserError
 
 MAX_RATIO = 1.5
 WARM_UP = 300  # scenes of each kind that are not counted: most fonts are opened
@@ -44,7 +45,10 @@ def main() -> int:
     for side in args.sides:
         plain = SyntheticScenes(FIRST_COUNTED + args.scenes, side, side, 0)
         shared = (FIRST_COUNTED + args.scenes, side, side, 0, 0, args.fonts, None, args.texts, args.documents)
-        varied = VariedScenes(*shared)
+        try:
+            varied = VariedScenes(*shared)
+        except UserError as error:
+            parser.error(str(error))
         for index in range(WARM_UP):
             plain.load(index)
             varied.load(index)
