@@ -13,7 +13,6 @@ FOLDER, by segment as labelled, and the same images by word. Writes a table (.md
 from __future__ import annotations
 
 import json
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,8 +97,10 @@ def open_detector(checkpoint: str, words: Sequence[str]) -> Detector:
         key, equals, value = word.partition("=")
         if not equals:
             raise UserError(f"{word}: write KEY=VALUE, a setting of Detector")
-        pair = re.fullmatch(r"(\d+)x(\d+)", value)
-        settings[key] = tuple(map(int, pair.groups())) if pair else yaml.safe_load(value)
+        try:
+            settings[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"{word}: not a value") from None
     try:
         return Detector(checkpoint, **settings)
     except (ValueError, TypeError) as error:
