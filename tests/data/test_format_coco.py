@@ -122,7 +122,7 @@ def test_a_full_stop_is_illegible_only_in_textocr(tmp_path):
     imgs = {"a": {"id": "a", "file_name": "1.png", "set": "train"}}
     build(tmp_path, {"x_train.json": {"imgs": imgs, "anns": anns}, "1.png": None})
     parts, _ = read_all(coco, tmp_path)
-    assert parts["train"][0].ignore.tolist() == [True, True, False, False]
+    assert parts["train"][0].flags == ("illegible", "illegible", "", "")
 
 
 def wrap(*annotations, name="1.png"):
@@ -146,7 +146,7 @@ def test_instances(tmp_path):
         [[5, 0], [9, 0], [9, 4]],
         [[1, 2], [4, 2], [4, 6], [1, 6]],
     ]
-    assert one.ignore.tolist() == [False, True, False, False, False]
+    assert one.flags == ("", "iscrowd", "", "", "") and not one.ignore.any()
     assert one.lines.tolist() == [1, 2, 3, 3, 4]
     assert one.stated == (1080, 1920) and one.label_path == tmp_path / path and one.lost == 0
     assert two.polygons == () and two.stated is None and two.lost == 0
@@ -165,7 +165,7 @@ def test_coco_text(tmp_path):
     assert record.polygons[0] == pytest.approx(
         np.array([[468.9, 286.7], [468.9, 295.2], [493.0, 295.8], [493.0, 287.2]], np.float32)
     )
-    assert record.texts == ("the", "") and record.ignore.tolist() == [False, True]
+    assert record.texts == ("the", "") and record.flags == ("", "illegible")
     assert record.lines.tolist() == [1, 2] and record.stated == (480, 640)
     assert parts["val"][0].texts == ("###",) and parts["val"][0].ignore.tolist() == [True]
     assert not len(report)

@@ -50,7 +50,7 @@ def test_the_documented_example(tmp_path):
         [[10, 15], [110, 15], [110, 120], [10, 120]],
         [[1, 2], [3, 2], [3, 4]],
     ]
-    assert record.ignore.tolist() == [False, True, True]
+    assert record.ignore.tolist() == [False, False, True] and record.flags == ("", "ignore", "")
     assert record.texts == ("", "123", "###")
     assert record.lines.tolist() == [1, 2, 3]
     assert record.stated == (640, 480) and record.lost == 0 and not len(report)

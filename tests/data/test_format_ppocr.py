@@ -31,7 +31,8 @@ def test_the_documented_example(tmp_path):
     assert corners(two)[0] == [[402, 466], [539, 432], [543, 468], [406, 502]]
     assert corners(two)[1:] == [[[1, 2], [3, 2], [3, 4]], [[5, 6], [7, 6], [7, 8], [5, 8]]]
     assert one.texts == ("MASA", "###") and two.texts == ("CONVERSE", "*", "x")
-    assert one.ignore.tolist() == [False, True] and two.ignore.tolist() == [False, True, True]
+    assert one.ignore.tolist() == [False, True] and two.ignore.tolist() == [False, True, False]
+    assert two.flags == ("", "", "difficult")
     assert one.lines.tolist() == [1, 1] and two.lines.tolist() == [2, 2, 2]
     assert one.label_path == tmp_path / "train_icdar2015_label.txt" and one.stated is None and one.lost == 0
 

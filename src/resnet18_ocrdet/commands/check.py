@@ -18,6 +18,7 @@ from ..config.library import Library
 from ..data.cache import free_memory
 from ..data.letterbox import scale_to
 from ..data.load_annotations import Reading, read_data
+from ..data.region_selection import split_names
 from ..errors import UserError
 from ..runtime.console import Display, duration
 from ..runtime.output_folder import OutputFolder
@@ -37,7 +38,10 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     data = cfg.data
     marks = None if data.ignore_marks is None else data.ignore_marks.split()
     dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
-    reading = read_data(root, dialect, marks, data.exif, data.coords, data.max_label_mb)
+    flags, classes = split_names(data.ignore_flags), split_names(data.classes)
+    reading = read_data(
+        root, dialect, marks, data.exif, data.coords, data.max_label_mb, flags, classes, data.other_classes
+    )
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
     display.lines(messages.summary(root, reading))

@@ -28,7 +28,7 @@ def summary(root: Path, reading: Reading) -> list[str]:
         for split, records in reading.splits.items()
     )
     lines = [f"data: {reading.dialect} ({reading.why}) in {root}", parts]
-    return [*lines, reading.exif] if reading.exif else lines
+    return [*lines, *reading.chosen, *([reading.exif] if reading.exif else [])]
 
 
 def finding_messages(result: CheckResult) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .hints import nearest_key, unknown_key, unknown_option
 from .library import Library, all_leaves, group_of
-from .override_grammar import Word, each_setting, quote, quote_path, sweep_problem
+from .override_grammar import Word, each_setting, quote, quote_names, quote_path, sweep_problem
 from .values import PAIR, pair_problem
 
 QUOTED_WORD = re.compile(r"""(['"])([^'"]+=.*)\1""", re.DOTALL)
@@ -46,6 +46,8 @@ def prepare(texts: Iterable[str], multirun: bool, library: Library) -> tuple[lis
         else:
             if word.key in keys and keys[word.key].rule.path:
                 word = quote_path(word, keys[word.key].rule, multirun)
+            elif word.key in keys and keys[word.key].rule.names:
+                word = quote_names(word)
             inside = any(name == word.key or name.startswith(f"{word.key}.") for name in keys)
             if not inside and not word.key.endswith("._target_"):
                 problems.append(unknown_key(word.key, keys, library))

@@ -122,6 +122,13 @@ def quote_grammar(text: str) -> str:
     return f"'{text}'"
 
 
+def quote_names(word: Word) -> Word:
+    """Quote the value of a key that takes names separated by commas, unless it is null or quoted already."""
+    if not word.value or word.value == "null" or re.fullmatch(QUOTED, word.value, re.DOTALL):
+        return word
+    return replace(word, value=quote(word.value))
+
+
 def quote_path(word: Word, rule: Rule, multirun: bool) -> Word:
     """Quote the value of a path key, unless it is null, a keyword, or quoted already."""
     if not word.value or re.fullmatch(rule.plain, word.value):

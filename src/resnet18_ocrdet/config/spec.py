@@ -1,8 +1,8 @@
 """What a key takes, declared once, in a comment beside its default in conf/: `lr: 0.007  # [float > 0 <= 100] help`.
 
 In the brackets stands a type with limits (`int >= 1`, `float > 0 < 1`, `int >= 32 x32` for multiples of 32,
-`2 floats >= 0`, `str`, `path`, `split`) or a choice of words (`none|ram|disk`); `|null` lets a key be null, as does a
-default of null; `…` in a choice stands for the values in the other files of the group. Words beside `path` are
+`2 floats >= 0`, `str`, `names`, `path`, `split`) or a choice of words (`none|ram|disk`); `|null` lets a key be null, as
+does a default of null; `…` in a choice stands for the values in the other files of the group. Words beside `path` are
 keywords, not file names. Without brackets the default gives the type.
 """
 
@@ -17,7 +17,15 @@ from ..errors import UserError
 
 DECLARATION = re.compile(r"\s*(?:\[([^\]]*)\])?\s*(.*)")
 LIMIT = re.compile(r"(>=|<=|>|<)\s*(\S+)|x(\d+)")
-TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "path": str, "split": str | float}
+TYPES: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "names": str,
+    "path": str,
+    "split": str | float,
+}
 MORE = "…"
 PATTERNS = {  # words of a choice that stand for many
     "cuda:N": (r"cuda:\d+", "cuda:N"),
@@ -43,6 +51,7 @@ class Rule:
     choices: tuple[str, ...] = ()
     pattern: str = ""  # full match; text that fits is allowed beside the choices
     form: str = ""  # what is allowed, in words, where limits do not say it
+    names: bool = False  # names separated by commas: a comma is no sweep
     path: bool = False  # holds a file name: taken literally, whatever characters it has
     plain: str = "null"  # values of a path key that are not file names and stay as typed
 
@@ -88,6 +97,8 @@ def _type_rule(first: str, words: list[str], doc: str) -> Rule:
     if first == "path":
         keywords = "|".join(["null", *map(re.escape, words[1:])])
         return Rule(doc, path=True, plain=f"({keywords})(,({keywords}))*")
+    if first == "names":
+        return Rule(doc, names=True, form="names separated by commas")
     if first == "split":
         shares: dict[str, Any] = {"low": 0, "high": 1, "above": True, "below": True}
         return Rule(doc, path=True, form=SPLIT_FORM, plain=SPLIT_VALUE, **shares)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import UserError
@@ -16,6 +17,7 @@ from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
 from .polygon_repair import repair_record
 from .record import LabelRecord, to_record
+from .region_selection import OtherClasses, select_regions
 
 
 class Reading(NamedTuple):
@@ -27,6 +29,8 @@ class Reading(NamedTuple):
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
     unsplit: bool = False  # no name says train, val or test: all images are in "train"
+    chosen: tuple[str, ...] = ()  # what was decided about flags and classes, one line each
+    causes: Mapping[str, int] = MappingProxyType({})  # don't-care regions by cause, see `region_selection`
 
     @property
     def images(self) -> int:
@@ -41,11 +45,15 @@ def read_data(
     exif: Exif = "auto",
     coords: Coords = "pixels",
     max_label_mb: int = MAX_LABEL_MB,
+    flags: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    other_classes: OtherClasses = "mask",
 ) -> Reading:
     """Read the labels of a folder and check its images.
 
     dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
-    max_label_mb: larger label files are reported and not read.
+    max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
+    format. classes: those that are text; None: all. other_classes: what regions of other classes become.
     Raises UserError if the folder does not exist, or is of no known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
@@ -57,6 +65,10 @@ def read_data(
         _refuse_other_format(root, reader)
     report = Report(max_label_mb)
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
+    chosen = select_regions(
+        read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
+    )
+    read = chosen.splits
     _keep_unlabelled(read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
         report_unread(folder, report)
@@ -65,7 +77,7 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit)
+    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, chosen.lines, chosen.causes)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:

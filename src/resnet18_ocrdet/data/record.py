@@ -24,8 +24,10 @@ class Region(NamedTuple):
 
     polygon: Polygon  # (V, 2), px, in the order of the file, not yet repaired
     text: str = ""  # "" if the file has none
-    ignore: bool = False  # marked as don't-care
+    ignore: bool = False  # marked as don't-care by its text
     line: int = 0  # of the label file, or number of the entry, from 1
+    flag: str = ""  # of the tool, which may mean don't-care: "difficult", "iscrowd"; `region_selection` decides
+    category: str = ""  # its class, if the file has classes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,8 @@ class LabelRecord:
     stated: tuple[int, int] | None = None  # height and width of the image, px, if the labels state them
     size: tuple[int, int] | None = None  # height and width of the upright image, px, once the image was checked
     frame: Frame = "unknown"
+    flags: tuple[str, ...] = ()  # K, as in `Region`; () once `region_selection` has decided what they mean
+    categories: tuple[str, ...] = ()  # K, likewise
 
     @property
     def place(self) -> Path:
@@ -60,6 +64,8 @@ class LabelRecord:
             ignore=self.ignore[list(regions)],
             texts=tuple(self.texts[region] for region in regions),
             lines=np.array([self.line(region) for region in regions], np.int32),
+            flags=tuple(self.flags[region] for region in regions) if self.flags else (),
+            categories=tuple(self.categories[region] for region in regions) if self.categories else (),
         )
 
 
@@ -83,4 +89,6 @@ def to_record(
         lost=lost + len(regions) - len(kept),
         stated=stated,
         frame=frame,
+        flags=tuple(region.flag for region in kept),
+        categories=tuple(region.category for region in kept),
     )

@@ -28,6 +28,7 @@ from .image_checks import Coords, Exif
 from .labels import LabelledImages
 from .load_annotations import read_data
 from .record import LabelRecord
+from .region_selection import OtherClasses, split_names
 from .synthetic.source import SyntheticScenes
 from .synthetic.varied.source import VariedScenes
 from .text_file import read_lines
@@ -105,6 +106,9 @@ def _labelled(
     on_error: OnError = "fix",
     missing_gt: MissingGt = "fail",
     ignore_marks: str | None = None,
+    ignore_flags: str | None = None,
+    classes: str | None = None,
+    other_classes: OtherClasses = "mask",
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: CacheKind = "none",
@@ -118,7 +122,8 @@ def _labelled(
     texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`.
     draw_val: False: without `val` and a val split, all images are for training."""
     marks = None if ignore_marks is None else ignore_marks.split()
-    reading = read_data(root, dialect, marks, exif, coords, max_label_mb)
+    flags, text_classes = split_names(ignore_flags), split_names(classes)
+    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
@@ -130,7 +135,7 @@ def _labelled(
     if records and train is not None:
         in_train = choose(records, in_train, train, seed, f"{root}: train", max_label_mb)
     notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
-    notes += [f"note: {line}" for line in (*lines, reading.exif) if line]
+    notes += [f"note: {line}" for line in (*reading.chosen, *lines, reading.exif) if line]
     test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
     return Splits(
         LabelledImages([records[index] for index in in_train], cache),

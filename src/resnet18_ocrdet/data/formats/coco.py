@@ -30,6 +30,7 @@ from .split_names import SPLITS, ListedImage, group_by_split, split_below, split
 KEY = "coco"
 NAME = "COCO"
 IGNORE_MARKS = ("###",)
+IGNORE_FLAGS = ("iscrowd", "illegible")
 ILLEGIBLE = "illegible"  # COCO-Text
 UNREADABLE = "."  # TextOCR: illegible, as the whole text
 MAX_PEEKED = 5  # files that `recognise` opens
@@ -144,19 +145,22 @@ def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
 def _read_annotation(annotation: dict[str, Any], location: Location, marks: Sequence[str]) -> list[Region | None]:
     """Read one annotation: a region for each of its pieces; None, reported, for a piece that cannot be read."""
     text = next((text for key in _TEXT_KEYS if (text := text_of(annotation.get(key)))), "")
-    ignore = text in marks or is_set(annotation.get("iscrowd")) or annotation.get("legibility") == ILLEGIBLE
-    ignore |= text == UNREADABLE and "points" in annotation
+    ignore, flag = text in marks, ""
+    if annotation.get("legibility") == ILLEGIBLE or (text == UNREADABLE and "points" in annotation):
+        flag = ILLEGIBLE
+    elif is_set(annotation.get("iscrowd")):
+        flag = "iscrowd"
     outline = next((value for key in _OUTLINE_KEYS if isinstance(value := annotation.get(key), list) and value), None)
     if outline is None:
         if annotation.get("bbox") is None:
             raise LabelError("GT022", "needs segmentation or bbox, has neither")
-        return [Region(to_rectangle(annotation["bbox"], "size"), text, ignore, location.line)]
+        return [Region(to_rectangle(annotation["bbox"], "size"), text, ignore, location.line, flag)]
     pieces = [piece for piece in outline if isinstance(piece, list)]
     is_nested = any(isinstance(value, list) for piece in pieces for value in piece)  # pieces of [[x, y], ...]
     is_points = bool(pieces) and not is_nested and all(len(piece) <= 2 for piece in pieces)  # one of [[x, y], ...]
     outlines = [outline] if not pieces or is_points else outline
     polygons = [location.attempt(to_polygon, each, "segmentation") for each in outlines]
-    return [None if polygon is None else Region(polygon, text, ignore, location.line) for polygon in polygons]
+    return [None if polygon is None else Region(polygon, text, ignore, location.line, flag) for polygon in polygons]
 
 
 def _key(value: Any) -> str | None:

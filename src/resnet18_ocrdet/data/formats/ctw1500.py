@@ -27,6 +27,7 @@ from .points import polygon_of
 KEY = "ctw1500"
 NAME = "SCUT-CTW1500"
 IGNORE_MARKS = ("###",)
+IGNORE_FLAGS: tuple[str, ...] = ()
 OLD_LABELS = "text_label_curve"
 LAYOUT = {
     "train": SplitFolders(

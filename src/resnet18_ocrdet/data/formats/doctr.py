@@ -28,6 +28,7 @@ from .split_names import ListedImage, group_by_split, split_of
 KEY = "doctr"
 NAME = "docTR"
 IGNORE_MARKS: tuple[str, ...] = ()  # the format has none
+IGNORE_FLAGS: tuple[str, ...] = ()
 LABEL_FILE = "labels.json"
 WORDS, LINES = "words", "lines"  # two classes for the same text: the words are used
 MAX_PEEKED = 4  # files that `recognise` opens

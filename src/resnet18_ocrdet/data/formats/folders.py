@@ -30,6 +30,7 @@ from .split_names import SPLITS, split_below
 KEY = "folders"
 NAME = "folders or lists with ICDAR lines"
 IGNORE_MARKS = ICDAR_IGNORE_MARKS
+IGNORE_FLAGS: tuple[str, ...] = ()
 LABEL_FOLDERS = ("gts", "labels")  # after "train_", or alone beside images/
 LABEL_NAMES = ("{stem}.txt", "gt_{stem}.txt", "{name}.txt")  # for the image's name without and with suffix
 

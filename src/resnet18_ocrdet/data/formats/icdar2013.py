@@ -24,6 +24,7 @@ from .points import polygon_of
 KEY = "icdar2013"
 NAME = "ICDAR 2013"
 IGNORE_MARKS = ("###",)
+IGNORE_FLAGS: tuple[str, ...] = ()
 LAYOUT = {
     "train": SplitFolders(
         ("Challenge2_Training_Task12_Images", "train_images"),

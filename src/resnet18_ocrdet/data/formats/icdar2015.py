@@ -17,6 +17,7 @@ from .pairing import pair_folders
 KEY = "icdar2015"
 NAME = "ICDAR 2015"
 IGNORE_MARKS = ICDAR_IGNORE_MARKS
+IGNORE_FLAGS: tuple[str, ...] = ()
 FOLDERS = {  # of the images (img_1.jpg, ...) and of the labels (gt_img_1.txt, ...)
     "train": ("ch4_training_images", "ch4_training_localization_transcription_gt"),
     "test": ("ch4_test_images", "Challenge4_Test_Task1_GT"),

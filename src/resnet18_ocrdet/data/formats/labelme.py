@@ -30,6 +30,7 @@ from .split_names import ListedImage, group_by_split, split_below, split_of
 KEY = "labelme"
 NAME = "LabelMe"
 IGNORE_MARKS = ("###",)
+IGNORE_FLAGS = ("difficult",)
 LABEL_FOLDERS = ("labels", "annotations", "ann", "json", "jsons", *IMAGE_FOLDERS)  # in which `recognise` looks
 MAX_PEEKED = 8  # files that `recognise` opens
 MAX_IN_FOLDER = 3  # of them in one folder

@@ -26,6 +26,7 @@ from .split_names import ListedImage, group_by_split, split_of
 KEY = "mmocr"
 NAME = "MMOCR"
 IGNORE_MARKS = ("###",)
+IGNORE_FLAGS = ("ignore",)
 MAX_PEEKED = 5  # files that `recognise` opens
 _OTHER_TASKS = ("textrecog",)  # files of the same structure without positions
 
@@ -99,7 +100,7 @@ def _read_instance(instance: Any, number: int, marks: Sequence[str]) -> Region:
         raise LabelError("GT022", "needs polygon or bbox, has neither")
     polygon = to_rectangle(box, "corners") if outline is None else to_polygon(outline, "polygon")
     text = text_of(instance.get("text"))
-    return Region(polygon, text, text in marks or is_set(instance.get("ignore")), number)
+    return Region(polygon, text, text in marks, number, "ignore" if is_set(instance.get("ignore")) else "")
 
 
 def _is_annotation_file(text: str) -> bool:

@@ -27,6 +27,7 @@ from .points import polygon_of
 KEY = "msra_td500"
 NAME = "MSRA-TD500"
 IGNORE_MARKS: tuple[str, ...] = ()  # the second column marks don't-care
+IGNORE_FLAGS = ("difficult",)
 LAYOUT = {split: SplitFolders((split,), (split,)) for split in ("train", "val", "test")}
 FIELDS = 7  # index difficulty x y w h theta
 
@@ -67,4 +68,4 @@ def parse_line(text: str, line: int = 0) -> Region:
     numbers = []
     for right, down in corners:
         numbers += [x + width / 2 + right * cosine - down * sine, y + height / 2 + right * sine + down * cosine]
-    return Region(polygon_of(numbers), ignore=difficulty != 0, line=line)
+    return Region(polygon_of(numbers), line=line, flag="difficult" if difficulty != 0 else "")

@@ -28,6 +28,7 @@ from .split_names import ListedImage, group_by_split, split_below, split_of
 KEY = "ppocr"
 NAME = "PaddleOCR"
 IGNORE_MARKS = ("###", "*")  # PaddleOCR, ppocr/data/imaug/label_ops.py, DetLabelEncode
+IGNORE_FLAGS: tuple[str, ...] = ()  # the same loader does not look at "difficult"
 OTHER_LABEL_FILES = ("det_gt",)  # written by the converters of MindOCR
 MAX_PEEKED = 8  # files that `recognise` opens
 
@@ -106,4 +107,4 @@ def _read_entry(entry: Any, line: int, marks: Sequence[str]) -> Region:
         raise LabelError("GT022", f"needs transcription and points, got {describe(entry)}")
     polygon = to_polygon(entry.get("points"))
     text = text_of(entry.get("transcription"))
-    return Region(polygon, text, text in marks or is_set(entry.get("difficult")), line)
+    return Region(polygon, text, text in marks, line, "difficult" if is_set(entry.get("difficult")) else "")

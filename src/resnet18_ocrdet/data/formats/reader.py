@@ -37,6 +37,10 @@ class LabelFormat(Protocol):
     def IGNORE_MARKS(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
         """Transcriptions that mark a don't-care region; `data.ignore_marks` overrides them."""
 
+    @property
+    def IGNORE_FLAGS(self) -> tuple[str, ...]:  # noqa: N802
+        """Flags (`Region.flag`) that the tool's own loader takes as don't-care; `data.ignore_flags` overrides them."""
+
     def recognise(self, root: Path) -> str | None:
         """Describe in a few words what in this folder shows the format; None if nothing does."""
 

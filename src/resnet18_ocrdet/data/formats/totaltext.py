@@ -31,6 +31,7 @@ from .points import polygon_of
 KEY = "totaltext"
 NAME = "Total-Text"
 IGNORE_MARKS = ("#",)
+IGNORE_FLAGS: tuple[str, ...] = ()
 LAYOUT = {
     split: SplitFolders(
         (f"images/{split}", f"{split}_images"),
