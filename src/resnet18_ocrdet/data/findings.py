@@ -37,7 +37,7 @@ CODES: dict[str, FindingKind] = {
     "GT009": FindingKind("info", "a score after the coordinates", ""),
     "GT010": FindingKind("info", "regions without transcription (treated as text)", ""),
     "GT013": FindingKind("warning", "more than half of the images have only don't-care regions", "label more of them"),
-    "GT014": FindingKind("error", "no usable region", "don't-care regions are not trained on"),
+    "GT014": FindingKind("error", "no usable region", "label text that is not don't-care"),
     "GT015": FindingKind("info", "separated by something other than commas", ""),
     "GT016": FindingKind("repair", "quotes or brackets in a line", ""),
     "GT017": FindingKind("repair", "header or comment line", ""),
@@ -127,15 +127,17 @@ class Finding(NamedTuple):
 
 
 class Report(list[Finding]):
-    """Findings in the order in which they were reported, the size limit of label files, and whether names tell splits.
+    """Findings in the order in which they were reported, the size limit of label files, and what formats decided.
 
-    unsplit: set by a label format that found no name which says train, val or test: all images are then "train"."""
+    unsplit: set by a label format that found no name which says train, val or test: all images are then "train".
+    notes: how a format read the labels where that was not certain, one line each."""
 
     def __init__(self, max_label_mb: int = MAX_LABEL_MB) -> None:
         """max_label_mb: size of the largest label file that is read, in MB of 10^6 bytes."""
         super().__init__()
         self.max_label_mb = max_label_mb
         self.unsplit = False
+        self.notes: list[str] = []
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:
         """Add a finding. Raises KeyError for an unknown code."""

@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..structures import Image, LazyPicture, Sample
 from .cache import CacheKind, PixelCache, make_cache
 from .file_names import file_chunks
+from .ignore_causes import IgnoreCauses
 from .image_header import read_header
 from .image_io import read_image
 from .record import LabelRecord
@@ -30,11 +31,15 @@ class LabelledImages:
     All labels are in a few flat arrays: worker processes share them with their parent, while the reference counts of
     Python objects would make them copy the memory."""
 
-    def __init__(self, records: Sequence[LabelRecord], cache: CacheKind = "none") -> None:
+    def __init__(
+        self, records: Sequence[LabelRecord], cache: CacheKind = "none", causes: IgnoreCauses | None = None
+    ) -> None:
         """Pack the records, in their order.
 
         cache: where to keep decoded pixels, see `data.cache`; unless "none", sizes missing in the records are read from
-        the images. Raises UserError if there is not enough space."""
+        the images. causes: why regions of the data set are don't-care. Raises UserError if there is not enough
+        space."""
+        self.causes = causes or IgnoreCauses()
         polygons = [polygon for record in records for polygon in record.polygons]
         self._image_paths = _PackedTexts([str(record.image_path) for record in records])
         self._label_paths = _PackedTexts([str(record.label_path or "") for record in records])

@@ -11,8 +11,10 @@ from ..errors import UserError
 from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
+from .formats.label_like import more_files, report_label_like
 from .formats.pairing import report_unread
 from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
+from .formats.split_names import split_below
 from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
 from .polygon_repair import repair_record
@@ -29,8 +31,9 @@ class Reading(NamedTuple):
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
     unsplit: bool = False  # no name says train, val or test: all images are in "train"
-    chosen: tuple[str, ...] = ()  # what was decided about flags and classes, one line each
+    chosen: tuple[str, ...] = ()  # what was decided about labels, flags and classes, one line each
     causes: Mapping[str, int] = MappingProxyType({})  # don't-care regions by cause, see `region_selection`
+    marks: tuple[str, ...] = ()  # the texts that mean don't-care in these labels
 
     @property
     def images(self) -> int:
@@ -69,7 +72,8 @@ def read_data(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
     )
     read = chosen.splits
-    _keep_unlabelled(read, report)
+    report_label_like(root, report, {record.place for records in read.values() for record in records})
+    _keep_unlabelled(root, read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
         report_unread(folder, report)
     if coords == "pixels":
@@ -77,7 +81,8 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, chosen.lines, chosen.causes)
+    lines = (*report.notes, *chosen.lines)
+    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, lines, chosen.causes, chosen.marks)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:
@@ -107,14 +112,15 @@ def _refuse_other_format(root: Path, wanted: LabelFormat) -> None:
         raise UserError(f"data.root={root}: not {wanted.NAME}; looks like {reader.NAME} ({why}): data={option}")
 
 
-def _keep_unlabelled(splits: dict[str, list[LabelRecord]], report: Report) -> None:
+def _keep_unlabelled(root: Path, splits: dict[str, list[LabelRecord]], report: Report) -> None:
     """Add images without readable labels to the split of their folder; the error policy decides about them later."""
     split_of = {record.image_path.parent: split for split, records in splits.items() for record in records}
     known = {record.image_path for records in splits.values() for record in records}
     for finding in report.of("GT001", "GT006"):
         if finding.image is not None and finding.image not in known and is_file(finding.image):
             known.add(finding.image)
-            split = split_of.get(finding.image.parent, next(iter(splits), "train"))
+            folder = finding.image.parent
+            split = split_of.get(folder) or split_below(root, folder) or next(iter(splits), "train")
             unread = finding.code == "GT006"
             record = to_record(finding.image, finding.path if unread else None, [], int(unread))
             splits.setdefault(split, []).append(record)
@@ -126,8 +132,11 @@ def _contents(root: Path) -> str:
     images = [path for path in present if has_image_suffix(path.name) and is_file(path)]
     if not present:
         return "the folder is empty"
+    labels = more_files(root, "; there are ")
     if not images:
-        return f"no images; it contains {', '.join(path.name for path in present[:MAX_NAMED])}"
+        return f"no images; it contains {', '.join(path.name for path in present[:MAX_NAMED])}{labels}"
+    if labels:
+        return f"{count(len(images), 'image')}, and no label file that is read{labels}"
     held = f"{count(len(images), 'image')} without labels beside them"
     if any(reader.recognise(root.parent) for reader in FORMATS):
         return f"{held}; did you mean {root.parent}?"

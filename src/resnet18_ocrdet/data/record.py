@@ -26,7 +26,7 @@ class Region(NamedTuple):
     text: str = ""  # "" if the file has none
     ignore: bool = False  # marked as don't-care by its text
     line: int = 0  # of the label file, or number of the entry, from 1
-    flag: str = ""  # of the tool, which may mean don't-care: "difficult", "iscrowd"; `region_selection` decides
+    flag: str = ""  # of the tool, which may mean don't-care: "difficult", or several: "difficult,occluded"
     category: str = ""  # its class, if the file has classes
 
 

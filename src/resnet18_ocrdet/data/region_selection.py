@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import UserError
 from ..runtime.messages import count
+from .ignore_causes import MARK, OTHER_CLASS, IgnoreCauses, marks_of
 from .record import LabelRecord
 
 OtherClasses = Literal["mask", "drop"]
 
-MARK, OTHER_CLASS = "mark", "class"  # causes beside the flags of tools
 NONE = "none"  # data.ignore_flags=none: no flag means don't-care
 MAX_NAMED = 10  # classes in one line
 
@@ -31,6 +31,7 @@ class Selection(NamedTuple):
     splits: RecordsBySplit  # without flags and categories
     lines: tuple[str, ...]  # what was decided, one line each
     causes: Counter[str]  # don't-care regions by cause: MARK, a flag, OTHER_CLASS
+    marks: tuple[str, ...] = ()  # texts of the regions that are marked
 
 
 def split_names(text: str | None) -> list[str] | None:
@@ -52,17 +53,29 @@ def select_regions(
     as background. Raises UserError for flags and classes that no region has."""
     records = {split: list(found) for split, found in splits.items()}
     everything = [record for found in records.values() for record in found]
-    present = Counter(flag for record in everything for flag in record.flags if flag)
+    present = Counter(flag for record in everything for written in record.flags for flag in flags_of(written))
     named = Counter(name for record in everything for name in record.categories if name)
     if typed:
         _refuse_unknown("ignore_flags", set(flags) - {NONE}, present, "flag")
     if classes is not None:
         _refuse_unknown("classes", classes, named, "class")
+    marks = marks_of(Counter(text for record in everything for text in _marked(record)))
     causes: Counter[str] = Counter()
     kept = {
         split: [_decide(record, flags, classes, other, causes) for record in found] for split, found in records.items()
     }
-    return Selection(kept, tuple(_lines(present, flags, named, classes, other, causes)), causes)
+    lines = tuple(_lines(present, flags, named, classes, other, IgnoreCauses.of(causes, marks)))
+    return Selection(kept, lines, causes, marks)
+
+
+def flags_of(flags: str) -> list[str]:
+    """The flags of one region, which are separated by commas."""
+    return [flag for flag in flags.split(",") if flag]
+
+
+def _marked(record: LabelRecord) -> list[str]:
+    """Texts of the regions that are don't-care by their text."""
+    return [text for text, ignore in zip(record.texts, record.ignore.tolist(), strict=True) if ignore]
 
 
 def _decide(
@@ -75,9 +88,12 @@ def _decide(
     """One record; the causes of its don't-care regions are counted."""
     number = len(record.polygons)
     found = [MARK if ignore else "" for ignore in record.ignore.tolist()]
-    for region, flag in enumerate(record.flags):
-        found[region] = found[region] or (flag if flag in flags else "")
-    is_other = [classes is not None and name not in classes for name in record.categories or [""] * number]
+    for region, written in enumerate(record.flags):
+        found[region] = found[region] or next((flag for flag in flags_of(written) if flag in flags), "")
+    is_other = [
+        classes is not None and name not in classes and bool(name or not found[region])  # a mark has no class
+        for region, name in enumerate(record.categories or [""] * number)
+    ]
     if other == "mask":
         found = [cause or (OTHER_CLASS if outside else "") for cause, outside in zip(found, is_other, strict=True)]
     record = replace(record, ignore=np.array([bool(cause) for cause in found], np.bool_), flags=(), categories=())
@@ -100,10 +116,10 @@ def _lines(
     named: Counter[str],
     classes: Collection[str] | None,
     other: OtherClasses,
-    causes: Counter[str],
+    causes: IgnoreCauses,
 ) -> Iterable[str]:
-    if causes:
-        yield f"don't-care regions by cause: {describe_causes(causes)}"
+    if causes.counts:
+        yield f"don't-care regions by cause: {causes.listed()}"
     unused = Counter({flag: number for flag, number in present.items() if flag not in flags})
     if unused:
         first = next(iter(unused))
@@ -114,12 +130,6 @@ def _lines(
         yield f"classes: {_listed(named)}; {', '.join(classes)} is text, {count(outside, 'region')} of others {done}"
     elif len(named) > 1:
         yield f"classes: {_listed(named)}: all are text; data.classes={next(iter(named))} chooses"
-
-
-def describe_causes(causes: Mapping[str, int]) -> str:
-    """`###` 5, `difficult` 2: the most frequent first."""
-    names = {MARK: "mark (###)", OTHER_CLASS: "other class"}
-    return ", ".join(f"{names.get(cause, cause)} {number}" for cause, number in Counter(causes).most_common())
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -24,9 +24,10 @@ from .cache import CacheKind
 from .error_policy import MissingGt, OnError, apply_error_policy
 from .file_names import file_size, is_file
 from .findings import MAX_LABEL_MB
+from .ignore_causes import LOST, IgnoreCauses
 from .image_checks import Coords, Exif
 from .labels import LabelledImages
-from .load_annotations import read_data
+from .load_annotations import Reading, read_data
 from .record import LabelRecord
 from .region_selection import OtherClasses, split_names
 from .synthetic.source import SyntheticScenes
@@ -115,15 +116,18 @@ def _labelled(
     max_label_mb: int = MAX_LABEL_MB,
     with_everything: bool = False,
     draw_val: bool = True,
+    reading: Reading | None = None,
 ) -> Splits:
     """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
     A train fraction is drawn from the images not in val; a train range or file may overlap with val. ignore_marks:
     texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`.
-    draw_val: False: without `val` and a val split, all images are for training."""
-    marks = None if ignore_marks is None else ignore_marks.split()
-    flags, text_classes = split_names(ignore_flags), split_names(classes)
-    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
+    draw_val: False: without `val` and a val split, all images are for training. reading: the labels, if they were read
+    before, with the same settings."""
+    if reading is None:
+        marks = None if ignore_marks is None else ignore_marks.split()
+        flags, text_classes = split_names(ignore_flags), split_names(classes)
+        reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
@@ -137,12 +141,15 @@ def _labelled(
     notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
     notes += [f"note: {line}" for line in (*reading.chosen, *lines, reading.exif) if line]
     test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
+    masked = sum(record.lost > 0 for found in reading.splits.values() for record in found) if on_error == "fix" else 0
+    causes = IgnoreCauses.of({**reading.causes, LOST: masked}, reading.marks or IgnoreCauses().marks)
+    every = _once([*records, *by_split.get("val", []), *test]) if with_everything else []
     return Splits(
-        LabelledImages([records[index] for index in in_train], cache),
-        LabelledImages(own_val or [records[index] for index in in_val], cache),
-        LabelledImages(test, test_cache) if test else None,
+        LabelledImages([records[index] for index in in_train], cache, causes),
+        LabelledImages(own_val or [records[index] for index in in_val], cache, causes),
+        LabelledImages(test, test_cache, causes) if test else None,
         tuple(notes),
-        LabelledImages(_once([*records, *by_split.get("val", []), *test])) if with_everything else None,
+        LabelledImages(every, causes=causes) if with_everything else None,
         reading.unsplit and val is None and train is None,
     )
 

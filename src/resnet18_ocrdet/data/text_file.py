@@ -14,6 +14,8 @@ from ..errors import UserError
 from ..runtime.regular_file import read_regular
 from .findings import MAX_LABEL_MB, MAX_REGIONS, Report
 
+MAX_QUOTED = 60  # characters of a text in a message
+
 _NOT_BLANK = re.compile(r"\S[^\r\n]*+")  # from the first character of a line to its end
 _LINE_END = re.compile(r"\r\n|\r|\n")  # not str.splitlines, which also splits at characters of transcriptions
 
@@ -115,4 +117,9 @@ def encoding_of(data: bytes) -> str:
 
 def quoted(text: str) -> str:
     """Quote text from a file in a message, on one line and not too long."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 3] + "...")
+
+
+def quoted_name(name: str) -> str:
+    """Quote a file name in a message, on one line and not too long: its end tells files apart."""
+    return repr(name if len(name) <= MAX_QUOTED else "..." + name[3 - MAX_QUOTED :])

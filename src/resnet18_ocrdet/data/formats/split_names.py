@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,28 +32,61 @@ def split_of(name: str) -> str | None:
 
 def split_below(root: Path, folder: Path) -> str | None:
     """Return the split of the nearest folder with one in its name, from `folder` up to `root`; None without one."""
+    return _nearest(root, folder, split_of)
+
+
+def splits_of_folders(root: Path, folders: Iterable[Path]) -> dict[Path, str | None]:
+    """The split of each folder below `root`: that of the nearest folder named train, valid, test2017 or the like.
+
+    A name that only contains such a word, such as train_images, decides if the folders show training images and those
+    of another split: test_shots alone is no test set."""
+    wanted = list(dict.fromkeys(folders))
+    exact = {folder: _nearest(root, folder, _exact_split) for folder in wanted}
+    loose = {folder: split or _nearest(root, folder, split_of) for folder, split in exact.items()}
+    named = {split for split in loose.values() if split}
+    return loose if "train" in named and len(named) > 1 else exact
+
+
+def _exact_split(name: str) -> str | None:
+    """The split that a name is, but for digits and signs after it."""
+    return _WORDS.get(match[1].lower()) if (match := re.fullmatch(r"([A-Za-z]+)[\W_]*[0-9]*", name)) else None
+
+
+def _nearest(root: Path, folder: Path, of: Callable[[str], str | None]) -> str | None:
     above = [parent for parent in (folder, *folder.parents) if parent != root and parent.is_relative_to(root)]
-    return next((split for parent in above if (split := split_of(parent.name))), None)
+    return next((split for parent in above if (split := of(parent.name))), None)
 
 
 def group_by_split(
-    splits: Iterable[str | None], listed: Iterable[ListedImage], report: Report
+    splits: Iterable[str | None], listed: Iterable[ListedImage], report: Report, root: Path | None = None
 ) -> dict[str, list[LabelRecord]]:
     """Group entries by split. splits: those that exist, also without entries. Each image is used once per split.
 
     Files without a split in their name are "train", except for images that a file with a split lists: many data sets
-    keep the complete list beside the lists of the splits. If an image has two different entries, the regions of the
-    second are lost: it is unknown which entry is right, and using neither would train on its text as background."""
+    keep the complete list beside the lists of the splits. root: of the data set; if the images of a file without a
+    split lie in the folders of several splits below it, the folders decide. If an image has two different entries, the
+    regions of the second are lost: it is unknown which entry is right, and using neither would train on its text as
+    background."""
     named, entries = set(splits), list(listed)
-    report.unsplit = named <= {None} and not any(entry.split for entry in entries)
     present = {split or "train" for split in named}
     found: dict[str, dict[Path, ListedImage]] = {split: {} for split in SPLITS if split in present}
     for entry in (entry for entry in entries if entry.split):
         _add(found.setdefault(entry.split or "", {}), entry, report)
     known = {image for images in found.values() for image in images}
-    for entry in (entry for entry in entries if not entry.split and entry.record.image_path not in known):
-        _add(found.setdefault("train", {}), entry, report)
+    others = [entry for entry in entries if not entry.split and entry.record.image_path not in known]
+    others = others if root is None else _split_by_folder(others, root)
+    for entry in others:
+        _add(found.setdefault(entry.split or "train", {}), entry, report)
+    report.unsplit = named <= {None} and not any(entry.split for entry in (*entries, *others))
     return {split: [entry.record for entry in found[split].values()] for split in SPLITS if split in found}
+
+
+def _split_by_folder(entries: list[ListedImage], root: Path) -> list[ListedImage]:
+    """Entries without a split, with that of the folder of their image, if they lie in those of several splits."""
+    by_folder = splits_of_folders(root, (entry.record.image_path.parent for entry in entries))
+    if len(set(by_folder.values())) < 2:
+        return entries
+    return [entry._replace(split=by_folder[entry.record.image_path.parent]) for entry in entries]
 
 
 def _add(found: dict[Path, ListedImage], entry: ListedImage, report: Report) -> None:

@@ -1,0 +1,120 @@
+"""Files that look like labels although no reader takes them, and the tool that probably wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ...errors import UserError
+from ...runtime.messages import count
+from ..findings import Finding, Report
+from ..image_io import has_image_suffix, list_images
+from .json_file import peek
+from .split_names import splits_of_folders
+
+SUFFIXES = (".txt", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson", ".mat", ".gt")
+MAX_KINDS = 3  # that one message names
+_PREFIXES = re.compile(r"^(?:poly_gt_|gt_|res_)")
+_NUMBER = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)"  # possessive: no long backtracking
+_SHARE = r"(?:0?\.[0-9]+|[01](?:\.0*)?)"
+# name, suffix, and patterns of its first and last characters, all of which must be there; the first that fits counts
+_TOOLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("roLabelImg", ".xml", (r"<annotation[\s>]", r"<robndbox")),
+    ("Pascal VOC", ".xml", (r"<annotation[\s>]", r"<object>")),
+    ("CVAT", ".xml", (r"<annotations[\s>]", r"<(?:image|track|meta)[\s/>]")),
+    ("PAGE", ".xml", (r"<(?:\w+:)?PcGts",)),
+    ("ALTO", ".xml", (r"<(?:\w+:)?alto[\s>]",)),
+    ("VGG Image Annotator", ".json", (r'"(?:_via_img_metadata|shape_attributes)"',)),
+    ("VGG Image Annotator", ".csv", (r"region_shape_attributes",)),
+    ("Label Studio", ".json", (r'"from_name"|"rectanglelabels"|"completed_by"',)),
+    ("LabelMe", ".json", (r'"shape_type"|"imageData"|"imagePath"',)),
+    ("Supervisely", ".json", (r'"classTitle"',)),
+    ("MMOCR", ".json", (r'"data_list"',)),
+    ("Datumaro", ".json", (r'"dm_format_version"',)),
+    ("HierText", ".json", (r'"paragraphs"',)),
+    ("COCO", ".json", (r'"image_id"', r'"(?:bbox|segmentation)"')),
+    ("ReCTS", ".json", (r'"chars"', r'"lines"')),
+    ("LSVT or ArT", ".json", (r'"(?:gt|res)_[0-9]+"', r'"transcription"')),
+    ("docTR", ".json", (r'"img_dimensions"',)),
+    ("Create ML", ".json", (r'"coordinates"', r'"image"')),
+    ("Labelbox", ".ndjson", (r'"data_row"',)),
+    ("boxes in a table", ".csv", (r"(?i)x_?min", r"(?i)file_?name|image")),
+    ("YOLO", ".txt", (rf"\A\s*[0-9]+(?: {_SHARE}){{4}}\s*$",)),
+    ("YOLO OBB or segments", ".txt", (rf"\A\s*[0-9]+(?: {_SHARE}){{6,}}\s*$",)),
+    ("DOTA", ".txt", (rf"(?m)^(?:{_NUMBER} ){{8}}[^\s,]+ [0-2]\s*$",)),
+    ("MATLAB", ".mat", ("",)),
+)
+_PATTERNS = [(name, suffix, [re.compile(each, re.M) for each in patterns]) for name, suffix, patterns in _TOOLS]
+
+
+def label_files_below(root: Path) -> list[Path]:
+    """Files below a folder that may hold labels, by their suffixes; none if a folder cannot be listed."""
+    try:
+        return list_images(root, SUFFIXES)
+    except UserError:
+        return []
+
+
+def guess_tool(path: Path) -> str:
+    """The tool or data set that probably wrote a file, by its first and last characters; "" if nothing shows it."""
+    suffix, text = path.suffix.lower(), peek(path)
+    fits = (name for name, kind, signs in _PATTERNS if kind == suffix and all(sign.search(text) for sign in signs))
+    return next(fits, "")
+
+
+def describe_files(root: Path, paths: Iterable[Path]) -> str:
+    """`labels/1.xml (Pascal VOC) and 11 more .xml, train.json`: the first of each suffix. Text files that are not
+    labels of a known tool are left out; "" if nothing is left."""
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    by_suffix: dict[str, list[Path]] = {}
+    for path in paths:
+        by_suffix.setdefault(path.suffix.lower(), []).append(path)
+    for suffix, found in by_suffix.items():
+        tool = guess_tool(found[0])
+        if tool or suffix != ".txt":
+            kinds[suffix, tool] = found
+    named = []
+    for (suffix, tool), found in list(kinds.items())[:MAX_KINDS]:
+        more = f" and {len(found) - 1} more {suffix}" if len(found) > 1 else ""
+        named.append(found[0].relative_to(root).as_posix() + (f" ({tool})" if tool else "") + more)
+    return ", ".join(named)
+
+
+def report_label_like(root: Path, report: Report, used: Collection[Path]) -> None:
+    """Report images without labels that have a file with their name, which is not read: not GT001 but GT006.
+
+    Their text must not be trained on as background. used: label files that were read."""
+    places = [place for place, finding in enumerate(report) if finding.code == "GT001" and finding.image is not None]
+    if not places:
+        return
+    by_stem: dict[str, list[Path]] = {}
+    for path in label_files_below(root):
+        if path not in used:
+            by_stem.setdefault(_stem(path), []).append(path)
+    images = [finding.image for finding in report if finding.code == "GT001" and finding.image is not None]
+    near = (path.parent for paths in by_stem.values() for path in paths)
+    splits = splits_of_folders(root, [*(image.parent for image in images), *near])
+    for place in places:
+        finding = report[place]
+        assert finding.image is not None
+        own = splits[finding.image.parent]
+        found = [path for path in by_stem.get(finding.image.stem, ()) if splits[path.parent] in (own, None) or not own]
+        if found:
+            tool = guess_tool(found[0])
+            why = f"belongs to {finding.image.name}, but is not read in this format"
+            why += f"; it looks like {tool}" if tool else ""
+            report[place] = Finding("GT006", found[0], 0, why, finding.image)
+
+
+def more_files(root: Path, what: str = "; it contains ") -> str:
+    """The label files below a folder in a few words, after `what`; "" if there are none."""
+    files = label_files_below(root)
+    described = describe_files(root, files)
+    return f"{what}{count(len(files), 'label file')}: {described}" if described else ""
+
+
+def _stem(path: Path) -> str:
+    """The stem of the image that a label file is named after: 1 for gt_1.txt and 1.jpg.txt."""
+    stem = _PREFIXES.sub("", path.stem)
+    return Path(stem).stem if has_image_suffix(stem) else stem
