@@ -9,7 +9,7 @@ import pytest
 from format_files import build
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import folders
-from resnet18_ocrdet.data.formats.folders import read_list_line
+from resnet18_ocrdet.data.formats.listed_pairs import read_list_line
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.errors import UserError

@@ -22,10 +22,10 @@ from resnet18_ocrdet.data import findings, text_file
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
     ctw1500,
-    folders,
     icdar2013,
     icdar_text,
     json_file,
+    listed_pairs,
     location,
     msra_td500,
     pairing,
@@ -166,6 +166,10 @@ def quiet(parse: Callable[[str], object]) -> Callable[[str], None]:
     return parsed
 
 
+def label_at(line: int) -> Location:
+    return Location(Report(), NOWHERE, line)
+
+
 def icdar(quads: bool) -> Callable[[str], None]:
     label = Location(Report(), NOWHERE, image=NOWHERE)
     return lambda text: icdar_text.parse_lines(label, [TextLine(1, text)], ("###",), quads)
@@ -180,9 +184,11 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "MSRA-TD500": quiet(msra_td500.parse_line),
     "quads": icdar(quads=True),
     "polygons": icdar(quads=False),
-    "PaddleOCR": quiet(lambda text: ppocr._read_line(text, Location(Report(), NOWHERE, 1), NOWHERE, [NOWHERE], ())),
+    "PaddleOCR": quiet(
+        lambda text: ppocr._read_line(text, Location(Report(), NOWHERE, 1), NOWHERE, [NOWHERE], None, ())
+    ),
     "PaddleOCR, seen": lambda text: ppocr._START.search(text),
-    "list": lambda text: folders.find_listed(text, [NOWHERE]),
+    "list": lambda text: listed_pairs.find_listed(text, [NOWHERE]),
     "JSON": quiet(json_file.parse_json),
     "name": quiet(lambda text: locate(text, [NOWHERE], shortened=[NOWHERE])),
     "lines": lambda text: list(lines_of(text)),

@@ -14,7 +14,7 @@ import pytest
 from dialect_writers import WAYS
 from format_files import findings_of
 from resnet18_ocrdet.data.file_names import MAX_PARTS, invalid_name
-from resnet18_ocrdet.data.formats import folders
+from resnet18_ocrdet.data.formats import listed_pairs
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -102,13 +102,13 @@ def test_a_stem_too_long_for_a_label_file(stem: str, tmp_path: Path):
     (tmp_path / f"{stem}.png").write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
     (tmp_path / f"{stem}.txt").write_text("2,2,30,2,30,20,2,20,a\n")
     (tmp_path / "train_list.txt").write_text(f"{stem}.png\n", "utf-8")
-    assert findings_of("folders", tmp_path)[0][0] in ("GT001", "")
+    assert {code for code, _ in findings_of("folders", tmp_path)} <= {"GT001", ""}
 
 
 def test_a_list_line_with_many_images_needs_little_memory(tmp_path: Path):
     tracemalloc.start()
-    assert folders.read_list_line("a.jpg " * 11_000) == []
-    assert len(folders.read_list_line("a.jpg " * 30)) == 30
+    assert listed_pairs.read_list_line("a.jpg " * 11_000) == []
+    assert len(listed_pairs.read_list_line("a.jpg " * 30)) == 30
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1e6

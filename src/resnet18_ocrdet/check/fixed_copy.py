@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.error_policy import RecordsBySplit, mask_lost
 from ..data.findings import Report
-from ..data.formats.folders import LABEL_NAMES
+from ..data.formats.listed_pairs import LABEL_NAMES
 from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
 from ..data.image_header import read_header
 from ..data.image_io import has_image_suffix

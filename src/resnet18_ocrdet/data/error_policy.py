@@ -110,7 +110,7 @@ def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Fi
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size and orientation?"
         return [_refusal(outside, hint)]
-    affected = {finding.image or finding.path for finding in errors}
+    affected = {finding.image or (finding.path, finding.line) for finding in errors}  # each entry of a list counts
     images = {record.image_path for records in splits.values() for record in records} | affected
     if len(affected) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
         hint = (

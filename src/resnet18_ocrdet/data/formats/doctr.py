@@ -18,7 +18,7 @@ import numpy as np
 from ..file_names import is_file, is_folder
 from ..findings import Report
 from ..record import LabelRecord, Region
-from ..text_file import quoted
+from ..text_file import quoted, quoted_name
 from .json_file import describe, first_shown, has_key, read_object, stated_size
 from .locate import check_root, folders_in, locate
 from .location import LabelError, Location
@@ -53,7 +53,7 @@ def read_labels(folder: Path, split: str | None, report: Report, marks: Sequence
     path = folder / LABEL_FILE
     listed = []
     for number, (name, label) in enumerate((read_object(Location(report, path)) or {}).items(), start=1):
-        location = Location(report, path, number, entry=quoted(name))
+        location = Location(report, path, number, entry=quoted_name(name))
         if record := location.attempt(_read_image, name, label, location, marks):
             listed.append(ListedImage(split, number, record))
     if not _is_width_first([entry.record for entry in listed]):
@@ -85,9 +85,9 @@ def _read_image(name: str, label: Any, location: Location, marks: Sequence[str])
         if location.too_many(len(regions) + len(polygons)):
             return location.record([None] * (len(regions) + len(polygons)))
         for number, value in enumerate(polygons, start=len(regions) + 1):
-            where = replace(location, line=number, entry=f"polygon {number} of {quoted(name)}")
+            where = replace(location, line=number, entry=f"polygon {number} of {quoted_name(name)}")
             polygon = where.attempt(to_polygon, value, "polygon")
-            regions.append(None if polygon is None else Region(polygon, "", kind in marks, number))
+            regions.append(None if polygon is None else Region(polygon, "", kind in marks, number, category=kind))
     sides = label.get("img_dimensions")
     stated = stated_size(sides[0], sides[1]) if isinstance(sides, list) and len(sides) >= 2 else None
     return location.record(regions, stated=stated)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UserError
 from ..file_names import invalid_name, is_file, is_folder_entry
-from ..text_file import quoted
+from ..text_file import quoted_name
 from .json_file import describe
 from .location import LabelError
 from .split_names import SPLITS, split_of
@@ -23,17 +23,27 @@ _DRIVE = re.compile(r"[A-Za-z]:/|//")  # C:\ or \\server of another machine
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def locate(name: Any, folders: Sequence[Path], key: str = "image", shortened: Sequence[Path] = ()) -> Path:
-    """Find an image by the name in the labels, see `find_image`. Raises LabelError if it does not exist."""
+def locate(
+    name: Any,
+    folders: Sequence[Path],
+    key: str = "image",
+    shortened: Sequence[Path] = (),
+    find: Callable[[str], Path | None] | None = None,
+) -> Path:
+    """Find an image by the name in the labels, see `find_image`, then with `find`, such as that of an `ImageIndex`.
+
+    Raises LabelError if it does not exist."""
     if not isinstance(name, str) or not name.strip():
         raise LabelError("GT022", f"needs the file name of an image as {key}, got {describe(name)}")
     if found := find_image(name, folders, shortened):
         return found
     if _ADDRESS.match(name):
-        raise LabelError("FS079", f"{quoted(name)}: a web address, not a file")
+        raise LabelError("FS079", f"{quoted_name(name)}: a web address, not a file")
+    if find is not None and not invalid_name(name) and (found := find(name)):
+        return found
     more = ", ..." if len(folders) > MAX_FOLDERS_NAMED else ""
     looked = ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
-    raise LabelError("FS079", f"{quoted(name)}: {invalid_name(name) or f'not found in {looked}'}")
+    raise LabelError("FS079", f"{quoted_name(name)}: {invalid_name(name) or f'not found in {looked}'}")
 
 
 def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = ()) -> Path | None:

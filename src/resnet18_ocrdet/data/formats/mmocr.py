@@ -16,7 +16,8 @@ from typing import Any
 
 from ..findings import Report
 from ..record import LabelRecord, Region
-from ..text_file import quoted
+from ..text_file import quoted_name
+from .image_index import FindByName, ImageIndex
 from .json_file import describe, first_shown, has_key, is_set, labels_among, read_object, stated_size, text_of
 from .locate import check_root, files_in, image_folders, locate
 from .location import LabelError, Location
@@ -43,8 +44,10 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     files = labels_among(annotation_files(root), _is_annotation_file, lambda path: split_of(path.stem))
     detection = {split_of(path.stem) for path in files if path.stem.lower().startswith("textdet")}
     files = [path for path in files if path.stem.lower().startswith("textdet") or split_of(path.stem) not in detection]
-    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks)]
-    return group_by_split((split_of(path.stem) for path in files), listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split((split_of(path.stem) for path in files), listed, report, root)
 
 
 def annotation_files(root: Path) -> list[Path]:
@@ -53,7 +56,9 @@ def annotation_files(root: Path) -> list[Path]:
     return sorted(paths, key=lambda path: split_of(path.stem) is None)
 
 
-def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+def read_annotation_file(
+    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex | None = None
+) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped."""
     whole = Location(report, path)
     data = read_object(whole)
@@ -65,27 +70,30 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
         return []
     split = split_of(path.stem)
     folders = list(dict.fromkeys([root, *image_folders(root, path, (split or "train",))]))
+    find = None if index is None else index.of(split)
     listed = []
     for number, entry in enumerate(entries, start=1):
         location = replace(whole, line=number, entry=f"entry {number} of data_list")
-        if record := location.attempt(_read_image, entry, location, folders, marks):
+        if record := location.attempt(_read_image, entry, location, folders, find, marks):
             listed.append(ListedImage(split, number, record))
     return listed
 
 
-def _read_image(entry: Any, location: Location, folders: Sequence[Path], marks: Sequence[str]) -> LabelRecord:
+def _read_image(
+    entry: Any, location: Location, folders: Sequence[Path], find: FindByName | None, marks: Sequence[str]
+) -> LabelRecord:
     """Read one entry of data_list. Raises LabelError if the image or its list of regions is missing."""
     if not isinstance(entry, dict):
         raise LabelError("GT022", f"needs img_path and instances, got {describe(entry)}")
     name, instances = entry.get("img_path"), entry.get("instances")
-    location.image = locate(name, folders, "img_path")
+    location.image = locate(name, folders, "img_path", find=find)
     if not isinstance(instances, list):
         raise LabelError("GT022", f"needs instances, a list of regions, got {describe(instances)}")
     if location.too_many(len(instances)):
         return location.record([None] * len(instances))
     regions = []
     for number, instance in enumerate(instances, start=1):
-        where = replace(location, line=number, entry=f"instance {number} of {quoted(str(name))}")
+        where = replace(location, line=number, entry=f"instance {number} of {quoted_name(str(name))}")
         regions.append(where.attempt(_read_instance, instance, number, marks))
     stated = stated_size(entry.get("height"), entry.get("width"))
     return location.record(regions, stated=stated)

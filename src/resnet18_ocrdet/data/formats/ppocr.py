@@ -2,8 +2,9 @@
 
     img/1.jpg<tab>[{"transcription": "MASA", "points": [[310, 104], [416, 141], [418, 216], [312, 179]]}, ...]
 
-PaddleOCR ignores regions whose text is ### or *; PPOCRLabel adds `"difficult": true` to illegible text. Both write the
-image with its folder, relative to where the tool was started.
+PaddleOCR ignores regions whose text is ### or *; PPOCRLabel adds `"difficult": true`, which PaddleOCR does not read.
+Both write the image with its folder, relative to where the tool was started. The folders of several annotators, each
+with its Label.txt, are one data set.
 https://github.com/PaddlePaddle/PaddleOCR, docs on text detection data sets; https://github.com/PFCCLab/PPOCRLabel
 """
 
@@ -19,6 +20,7 @@ from ..findings import Report
 from ..image_io import IMAGE_SUFFIXES
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
+from .image_index import FindByName, ImageIndex
 from .json_file import describe, first_shown, is_set, parse_json, peek, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location
@@ -48,44 +50,61 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     check_root(root)
     files = [path for path in label_files(root) if _START.search(peek(path))]
     splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks)]
-    return group_by_split(splits.values(), listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split(splits.values(), listed, report, root)
 
 
 def label_files(root: Path) -> list[Path]:
-    """List the files that may hold labels, by name: in root, and in its folders named after a split."""
-    folders = [root, *(folder for folder in folders_in(root) if split_of(folder.name))]
-    paths = [path for folder in folders for path in files_in(folder, ".txt")]
-    return [
-        path
-        for path in paths
-        if "label" in path.stem.lower() or split_of(path.stem) or path.stem.lower() in OTHER_LABEL_FILES
-    ]
+    """List the files that may hold labels, by name: in root, and in folders below it.
+
+    In the folders of annotators only Label.txt and the like, elsewhere also files named after a split."""
+    found = [path for path in files_in(root, ".txt") if _is_label_name(path.stem)]
+    for folder in folders_in(root):
+        is_split = split_of(folder.name) is not None
+        for each in (folder, *folders_in(folder)):
+            found += [path for path in files_in(each, ".txt") if _is_label_name(path.stem, is_split and each == folder)]
+    return found
+
+
+def _is_label_name(stem: str, with_splits: bool = True) -> bool:
+    """Whether a label file may have this name. with_splits: the name of a split is one."""
+    name = stem.lower()
+    return "label" in name or name in OTHER_LABEL_FILES or (with_splits and split_of(stem) is not None)
 
 
 def read_label_file(
-    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str]
+    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str], index: ImageIndex | None = None
 ) -> list[ListedImage]:
     """Read all lines of one label file; lines that cannot be read are reported and their images skipped."""
     text = label_text(path, report, None)
-    inside = list(dict.fromkeys([root, *image_folders(root, path, (split or "train",))]))
+    inside = list(dict.fromkeys([path.parent, root, *image_folders(root, path, (split or "train",))]))
+    find = None if index is None else index.of(split)
     listed = []
     for number, line in lines_of(text or ""):
         location = Location(report, path, number)
-        if record := location.attempt(_read_line, line, location, root, inside, marks):
+        if record := location.attempt(_read_line, line, location, root, inside, find, marks):
             listed.append(ListedImage(split, number, record))
     return listed
 
 
-def _read_line(line: str, location: Location, root: Path, inside: Sequence[Path], marks: Sequence[str]) -> LabelRecord:
+def _read_line(
+    line: str,
+    location: Location,
+    root: Path,
+    inside: Sequence[Path],
+    find: FindByName | None,
+    marks: Sequence[str],
+) -> LabelRecord:
     """Read the regions of one image. Raises LabelError if they or the image are missing.
 
     inside: folders that may hold images. PPOCRLabel writes the name of the folder of Label.txt, often root, before
-    each image."""
+    each image. find: searches the whole data set."""
     end = _NAME_END.search(line)
     if not end or "\t" in (name := line[: end.end()].strip()):
         raise LabelError("GT022", f"needs an image, a tab and a JSON list, got {quoted(line.strip())}")
-    location.image = locate(name, [*inside, root.parent], shortened=inside)
+    location.image = locate(name, [*inside, root.parent], shortened=inside, find=find)
     text = line[end.end() :].lstrip()
     if not text:
         raise LabelError("GT022", "needs a JSON list after the image, got nothing; write [] for an image without text")

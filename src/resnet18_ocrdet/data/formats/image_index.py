@@ -1,0 +1,70 @@
+"""Find an image by its file name alone, in the whole data set: labels made on another machine name other folders."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+from ...errors import UserError
+from ...runtime.messages import count
+from ..image_io import list_images
+from ..text_file import quoted_name
+from .split_names import split_below, split_of
+
+FindByName = Callable[[str], Path | None]
+
+
+class ImageIndex:
+    """The images below a folder by their names. The folder is listed when a name is looked up for the first time."""
+
+    def __init__(self, root: Path) -> None:
+        """root: of the data set."""
+        self.root = root
+        self._by_name: dict[str, list[Path]] | None = None
+        self._found: list[tuple[str, Path]] = []  # names, and the images that were found for them
+
+    def of(self, split: str | None) -> FindByName:
+        """`find` for the labels of one split."""
+        return lambda name: self.find(name, split)
+
+    def find(self, name: str, split: str | None = None) -> Path | None:
+        """The only image with this file name; None if there is none, or if several have it.
+
+        split: of the labels, None if unknown. An image in the folder of another split is not used, nor one in another
+        than the folders of the name say."""
+        folder, _, plain = name.replace("\\", "/").rpartition("/")
+        candidates = self._images().get(_key(plain), [])
+        if len(candidates) != 1:
+            return None
+        wanted = split or next(filter(None, map(split_of, reversed(folder.split("/")))), None)
+        if (own := split_below(self.root, candidates[0].parent)) and wanted and own != wanted:
+            return None
+        self._found.append((name, candidates[0]))
+        return candidates[0]
+
+    def notes(self) -> list[str]:
+        """What was found, in one line; none if nothing was."""
+        if not self._found:
+            return []
+        name, path = self._found[0]
+        where = path.relative_to(self.root).as_posix()
+        images = count(len(self._found), "image")
+        return [f"{images} found by the file name alone, in another folder: first {quoted_name(name)} in {where}"]
+
+    def _images(self) -> dict[str, list[Path]]:
+        if self._by_name is None:
+            self._by_name = {}
+            try:
+                images = list_images(self.root)
+            except UserError:  # a folder without permission
+                images = []
+            for path in images:
+                if os.path.isfile(path):  # noqa: PTH113  Path's own raises
+                    self._by_name.setdefault(_key(path.name), []).append(path)
+        return self._by_name
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())

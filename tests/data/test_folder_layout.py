@@ -1,0 +1,183 @@
+"""Folders of splits in any order and depth, lists from other machines, and label files that no reader takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from format_files import build, names
+from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.formats import folders, ppocr
+from resnet18_ocrdet.data.formats.json_file import shown
+from resnet18_ocrdet.data.formats.label_like import guess_tool
+from resnet18_ocrdet.data.formats.split_names import splits_of_folders
+from resnet18_ocrdet.data.load_annotations import detect_format, read_data
+from resnet18_ocrdet.data.splits import custom
+from resnet18_ocrdet.errors import UserError
+
+BOX = "1,1,6,1,6,5,1,5,a\n"
+
+
+def pairs(images: str, labels: str) -> dict:
+    """One image of each split with its label file; the patterns get the name of the split and that of the image."""
+    parts = {"train": "1", "val": "2", "test": "3"}
+    found = {images.format(part, number): None for part, number in parts.items()}
+    return found | {labels.format(part, number): BOX for part, number in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("images/{}/{}.png", "labels/{}/{}.txt"),
+        ("images/{}/a/{}.png", "gts/{}/a/gt_{}.txt"),
+        ("images/x/{}/{}.png", "labels/x/{}/{}.png.txt"),
+        ("images/{}_imgs/{}.png", "labels/{}_imgs/{}.txt"),
+        ("{}/images/{}.png", "{}/labels/{}.txt"),
+        ("set/{}/images/{}.png", "set/{}/labels/{}.txt"),
+        ("set/images/{}/{}.png", "set/labels/{}/{}.txt"),
+        ("{}/{}.png", "{}/{}.txt"),
+        ("images/{}/{}.png", "images/{}/{}.txt"),
+    ],
+)
+def test_names_of_folders_decide_at_every_depth(tmp_path, images, labels):
+    build(tmp_path, pairs(images, labels))
+    reading = read_data(tmp_path)
+    assert names(reading.splits) == {"train": ["1.png"], "val": ["2.png"], "test": ["3.png"]}
+    assert all(record.texts == ("a",) for records in reading.splits.values() for record in records)
+    assert not reading.unsplit and not reading.report.at("error")
+
+
+@pytest.mark.parametrize("part", ["valid", "validation", "Val", "val2017", "VAL_1"])
+def test_words_for_the_validation_images(tmp_path, part):
+    build(tmp_path, {f"train/images/{n}.png": None for n in (1, 2)} | {f"train/labels/{n}.txt": BOX for n in (1, 2)})
+    build(tmp_path, {f"{part}/images/3.png": None, f"{part}/labels/3.txt": BOX})
+    assert names(read_data(tmp_path).splits) == {"train": ["1.png", "2.png"], "val": ["3.png"]}
+
+
+def test_a_folder_that_only_contains_the_word_is_no_test_set_by_itself(tmp_path):
+    build(tmp_path, {"images/test_shots/1.png": None, "images/menu/2.png": None})
+    build(tmp_path, {"labels/test_shots/1.txt": BOX, "labels/menu/2.txt": BOX})
+    reading = read_data(tmp_path)
+    assert names(reading.splits) == {"train": ["2.png", "1.png"]} and reading.unsplit
+    a, b, c = tmp_path / "a_train", tmp_path / "test_b", tmp_path / "c/test/train_x"
+    assert splits_of_folders(tmp_path, [a, b, tmp_path]) == {a: "train", b: "test", tmp_path: None}
+    assert splits_of_folders(tmp_path, [b, c]) == {b: None, c: "test"}
+
+
+def test_lists_of_other_machines(tmp_path):
+    build(tmp_path, {f"train_images/{n}.png": None for n in (1, 2, 3)} | {f"train_gts/{n}.txt": BOX for n in (1, 2, 3)})
+    build(tmp_path, {"more/deep/4.png": None, "more/deep/4.txt": BOX})
+    lines = [
+        "icdar/train_images/1.png",
+        "./data/icdar/train_images/2.png\tdata/icdar/train_gts/2.txt",
+        "C:\\sets\\icdar\\train_images\\3.png",
+        "..\\..\\upload\\4\\4.png",
+        "gone/5.png",
+    ]
+    build(tmp_path, {"train_list.txt": "\n".join(lines)})
+    report = Report()
+    records = folders.read(tmp_path, report)["train"]
+    assert [record.image_path.name for record in records] == ["1.png", "2.png", "3.png", "4.png"]
+    assert [record.label_path.name for record in records] == ["1.txt", "2.txt", "3.txt", "4.txt"]
+    assert [(finding.code, finding.line) for finding in report.of("FS079")] == [("FS079", 5)]
+    (note,) = report.notes
+    assert "1 image found by the file name alone" in note and "more/deep/4.png" in note
+
+
+MASA = '[{"transcription": "MASA", "points": [[1, 1], [6, 1], [6, 5], [1, 5]]}]'
+
+
+def test_the_folders_of_several_annotators_are_one_set(tmp_path):
+    for person, number in (("anna", 1), ("ben", 2), ("carl", 1)):
+        label = f"{person}/{number}.png\t{MASA}\nphotos/9.png\t[]\n"
+        build(tmp_path, {f"{person}/Label.txt": label, f"{person}/{number}.png": None, f"{person}/9.png": None})
+    build(tmp_path, {"9.png": None, "anna/notes.txt": f"1.png\t{MASA}\n", "anna/fileState.txt": "x\t1\n"})
+    assert detect_format(tmp_path)[0] is ppocr
+    reading = read_data(tmp_path)
+    found = [record.image_path.relative_to(tmp_path).as_posix() for record in reading.splits["train"]]
+    assert found == ["anna/1.png", "anna/9.png", "ben/2.png", "ben/9.png", "carl/1.png", "carl/9.png"]
+    assert not reading.report.at("error")
+
+
+def test_images_of_one_label_file_in_the_folders_of_splits(tmp_path):
+    build(tmp_path, {"Label.txt": f"train/1.png\t{MASA}\nval/2.png\t{MASA}\n3.png\t[]\n"})
+    build(tmp_path, {"train/1.png": None, "val/2.png": None, "3.png": None})
+    assert names(read_data(tmp_path).splits) == {"train": ["1.png", "3.png"], "val": ["2.png"]}
+
+
+def test_most_entries_without_an_image_are_refused(tmp_path):
+    """20 entries, 5 images."""
+    lines = [f"upload/{n}.png\t{MASA}\n" for n in range(20)]
+    build(tmp_path, {"Label.txt": "".join(lines)} | {f"{n}.png": None for n in range(5)})
+    with pytest.raises(UserError, match=r"15 x FS079 .*15 of 20 images"):
+        custom(tmp_path)
+    assert len(custom(tmp_path, on_error="skip").train) == 4
+    build(tmp_path, {f"{n}.png": None for n in range(19)})
+    assert len(custom(tmp_path).train) == 17  # one of 20 is allowed; two are for validation
+
+
+def test_long_names_keep_their_end(tmp_path):
+    name = "/".join(["photos of the year 2026"] * 4) + "/receipt 0815.png"
+    build(tmp_path, {"Label.txt": f"{name}\t[]\n1.png\t{MASA}\n", "1.png": None})
+    (finding,) = read_data(tmp_path).report.of("FS079")
+    assert "/receipt 0815.png'" in finding.detail and "..." in finding.detail
+
+
+VOC = "<annotation><object><name>text</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
+LABEL_FILES = {
+    "a.xml": (VOC, "Pascal VOC"),
+    "b.xml": (VOC.replace("bndbox", "robndbox"), "roLabelImg"),
+    "c.xml": ('<?xml version="1.0"?>\n<annotations><version>1.1</version><meta/></annotations>', "CVAT"),
+    "d.json": ('{"1.png123": {"regions": [{"shape_attributes": {"name": "rect"}}]}}', "VGG Image Annotator"),
+    "e.json": ('[{"id": 1, "annotations": [{"result": [{"from_name": "label"}]}]}]', "Label Studio"),
+    "f.json": ('{"objects": [{"classTitle": "text"}]}', "Supervisely"),
+    "g.json": ('{"a": 1}', ""),
+    "h.csv": ("filename,region_count,region_shape_attributes\n", "VGG Image Annotator"),
+    "i.csv": ("a;b\n", ""),
+    "j.mat": ("MATLAB 5.0 MAT-file", "MATLAB"),
+    "k.txt": ("0 0.51 0.5 0.25 0.1\n0 0.5 0.5 0.25 0.1\n", "YOLO"),
+    "l.txt": ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", "YOLO OBB or segments"),
+    "m.txt": ("imagesource:GoogleEarth\ngsd:0.1\n1.0 2.0 9.0 2.0 9.0 8.0 1.0 8.0 plane 0\n", "DOTA"),
+    "n.txt": ("Taken in May.\n", ""),
+}
+
+
+@pytest.mark.parametrize("name", LABEL_FILES)
+def test_the_tool_that_wrote_a_file_is_guessed(tmp_path, name):
+    content, tool = LABEL_FILES[name]
+    build(tmp_path, {name: content.encode()})
+    assert guess_tool(tmp_path / name) == tool
+
+
+def test_label_files_that_are_not_read_are_named(tmp_path):
+    images = {f"{number}.png": None for number in range(3)}
+    build(tmp_path, images | {"extra/g.json": b'{"a": 1}', "i.csv": b"a;b\n", "n.txt": b"Taken in May.\n"})
+    with pytest.raises(UserError) as caught:
+        detect_format(tmp_path)
+    message = str(caught.value)
+    assert "3 images, and no label file that is read" in message and "without labels" not in message
+    assert "extra/g.json" in message and "i.csv" in message and "n.txt" not in message
+
+
+def test_a_missing_label_folder_is_told_with_the_label_files(tmp_path):
+    build(tmp_path, {"images/1.png": None, "boxes.csv": b"filename,xmin,ymin,xmax,ymax\n"})
+    with pytest.raises(UserError, match=r"exactly one label folder, gts/ or labels/.* boxes\.csv \(boxes in a table\)"):
+        folders.read(tmp_path, Report())
+
+
+def test_a_label_file_of_another_kind_keeps_its_image_from_being_a_negative(tmp_path):
+    build(tmp_path, pairs("images/{}/{}.png", "labels/{}/{}.txt"))
+    build(tmp_path, {"images/train/4.png": None, "labels/train/4.xml": VOC.encode(), "images/val/5.png": None})
+    reading = read_data(tmp_path)
+    told = [(finding.code, finding.path.name) for finding in reading.report.at("error")]
+    assert sorted(told) == [("GT001", "5.png"), ("GT006", "4.xml")]
+    lost = {record.image_path.name: record.lost for record in reading.splits["train"]}
+    assert lost == {"1.png": 0, "4.png": 1}
+    assert names(reading.splits)["val"] == ["2.png", "5.png"]
+
+
+def test_a_search_inside_a_large_file_is_only_for_json(tmp_path):
+    build(tmp_path, {"a.json": b"{" + b" " * 9000 + b'"images": [], ' + b" " * 9000 + b"}", "a.txt": b"x" * 9000})
+    assert shown(tmp_path / "a.json", lambda text: '"images": [' in text)
+    assert not shown(tmp_path / "a.json", lambda text: '"annotations"' in text)
+    assert not shown(tmp_path / "a.txt", lambda text: "images" in text)
+    assert not shown(tmp_path / "gone.json", lambda text: "images" in text)
