@@ -32,8 +32,8 @@ INSTANCES = {
             "id": 8945,
             "image_id": 290,
             "category_id": 8,
-            "segmentation": {"counts": [272, 2, 4], "size": [1080, 1920]},
-            "bbox": [10, 20, 30, 40],
+            "segmentation": {"counts": [10 * 1080 + 20, 40, 1040, 40], "size": [1080, 1920]},  # columns 10 and 11
+            "bbox": [10, 20, 2, 40],
             "iscrowd": 1,
         },
         {"id": 8946, "image_id": 290, "segmentation": [[0, 0, 4, 0, 4, 4], [5, 0, 9, 0, 9, 4]], "iscrowd": 0},
@@ -141,7 +141,7 @@ def test_instances(tmp_path):
     one, two = parts["train"]
     assert one.polygons[0].tolist() == np.array(OUTLINE, np.float32).reshape(6, 2).tolist()
     assert corners(one)[1:] == [
-        [[10, 20], [40, 20], [40, 60], [10, 60]],
+        [[10, 20], [12, 20], [12, 60], [10, 60]],
         [[0, 0], [4, 0], [4, 4]],
         [[5, 0], [9, 0], [9, 4]],
         [[1, 2], [4, 2], [4, 6], [1, 6]],
@@ -207,7 +207,12 @@ def test_annotations_in_the_folder_of_each_split(tmp_path):
     ("annotation", "code", "words", "lost"),
     [
         ({}, "GT022", "annotation 2: needs segmentation or bbox, has neither", 1),
-        ({"segmentation": {"counts": "a", "size": [1, 1]}}, "GT022", "has neither", 1),
+        ({"segmentation": {"counts": "a", "size": [1, 1]}}, "GT022", "counts of segmentation is 'a'", 1),
+        ({"segmentation": {"counts": [9, 9], "size": [2, 8]}, "bbox": [1, 2, 3, 4]}, "GT022", "counts 18 pixels", 1),
+        ({"bbox": [1, 2, 3, 4, 0.3]}, "GT018", "bbox holds 5 numbers: an angle of 0.3", 1),
+        ({"bbox": [1, 2, 3, 4], "angle": -30}, "GT018", "angle is -30: an angle", 1),
+        ({"bbox": [1, 2, 3, 4], "rotation": "0.5"}, "GT018", "rotation is 0.5: an angle of '0.5'", 1),
+        ({"bbox": [1, 2, 3, 4], "attributes": {"rotation": 1e999}}, "GT021", "attributes.rotation is inf", 1),
         ({"bbox": [1, 2, 3]}, "GT018", "bbox holds 3 numbers, a box needs 4: x, y, width, height", 1),
         ({"bbox": [1, 2, "a", 4]}, "GT020", "value 3 of bbox is 'a'", 1),
         ({"bbox": 7}, "GT022", "needs bbox, a list of coordinates, got 7", 1),

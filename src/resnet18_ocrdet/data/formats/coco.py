@@ -7,7 +7,7 @@
 COCO-Text names the lists "imgs" and "anns", makes them objects keyed by id, has the polygon in "mask" ("polygon" in its
 first version), and adds "utf8_string" and "legibility". TextOCR has the polygon in "points", writes "." for illegible
 text, and names images train/1.jpg that its archive unpacks to train_images/. A segmentation in several pieces is
-several regions; for a run-length encoded one the bbox is read. Every category is treated as text.
+several regions. One annotation: `coco_annotation`.
 https://cocodataset.org/#format-data, https://bgshih.github.io/cocotext, https://textvqa.org/textocr
 """
 
@@ -21,21 +21,18 @@ from typing import Any
 
 from ..findings import Report
 from ..record import LabelRecord, Region
-from .json_file import describe, first_shown, has_key, is_set, labels_among, read_object, stated_size, text_of
+from .coco_annotation import CROWD, CROWD_MASK, NAMED_FLAGS, Meaning, crowd_flag, id_of, read_annotation
+from .image_index import FindByName, ImageIndex
+from .json_file import describe, first_shown, has_key, labels_among, read_object, stated_size, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location
-from .points import to_polygon, to_rectangle
 from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
 
 KEY = "coco"
 NAME = "COCO"
 IGNORE_MARKS = ("###",)
-IGNORE_FLAGS = ("iscrowd", "illegible")
-ILLEGIBLE = "illegible"  # COCO-Text
-UNREADABLE = "."  # TextOCR: illegible, as the whole text
+IGNORE_FLAGS = (CROWD, *NAMED_FLAGS)
 MAX_PEEKED = 5  # files that `recognise` opens
-_OUTLINE_KEYS = ("segmentation", "mask", "polygon", "points")
-_TEXT_KEYS = ("utf8_string", "text", "transcription")
 
 
 def recognise(root: Path) -> str | None:
@@ -48,10 +45,12 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = labels_among(annotation_files(root), _is_annotation_file, lambda path: _split(root, path))
-    instances = [path for path in files if path.stem.lower().startswith("instances")]
-    listed = [entry for path in instances or files for entry in read_annotation_file(root, path, report, marks)]
-    splits = [*(_split(root, path) for path in instances or files), *(entry.split for entry in listed if entry.split)]
-    return group_by_split(splits, listed, report)
+    files = [path for path in files if path.stem.lower().startswith("instances")] or files
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks, index)]
+    report.notes += index.notes()
+    splits = [*(_split(root, path) for path in files), *(entry.split for entry in listed if entry.split)]
+    return group_by_split(splits, listed, report, root)
 
 
 def annotation_files(root: Path) -> list[Path]:
@@ -61,7 +60,9 @@ def annotation_files(root: Path) -> list[Path]:
     return sorted(paths, key=lambda path: (not path.stem.lower().startswith("instances"), split_of(path.stem) is None))
 
 
-def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+def read_annotation_file(
+    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex | None = None
+) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped."""
     whole = Location(report, path)
     data = read_object(whole)
@@ -74,19 +75,13 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
     split = _split(root, path)
     named = {entry["set"] for entry in images if isinstance(entry, dict) and entry.get("set") in SPLITS}
     folders = image_folders(root, path, SPLITS if named else (split or "train",))
-    files = _read_images(images, whole, folders)
-    regions: dict[str, list[Region | None]] = {}
-    for number, annotation in enumerate(annotations, start=1):
-        location = replace(whole, line=number, entry=f"annotation {number}")
-        if not isinstance(annotation, dict) or (key := _key(annotation.get("image_id"))) is None:
-            seen = describe(annotation.get("image_id") if isinstance(annotation, dict) else annotation)
-            location.add("GT022", f"needs image_id, a number or a string, got {seen}")
-        elif key not in files:
-            location.add("FS079", f"image_id {describe(annotation['image_id'])} does not belong to an image")
-        elif (file := files[key][1]) is not None:
-            location.image = file
-            found = location.attempt(_read_annotation, annotation, location, marks)
-            regions.setdefault(key, []).extend(found or [None])
+    files = _read_images(images, whole, folders, None if index is None else index.of(None if named else split))
+    crowd = crowd_flag(annotations)
+    if crowd == CROWD_MASK:
+        report.notes.append(
+            f"{path.name}: all its masks have {CROWD} 1, which is their encoding, as CVAT writes it, and not don't-care"
+        )
+    regions = _read_regions(annotations, files, whole, Meaning(marks, _categories(data), crowd))
     listed = []
     for key, (number, file) in files.items():
         if file is not None:
@@ -96,6 +91,39 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
             record = location.record([None] * len(own) if location.too_many(len(own)) else own, stated=stated)
             listed.append(ListedImage(entry["set"] if entry.get("set") in SPLITS else split, number, record))
     return listed
+
+
+def _read_regions(
+    annotations: Sequence[Any], files: dict[str, tuple[int, Path | None]], whole: Location, meaning: Meaning
+) -> dict[str, list[Region | None]]:
+    """The regions of each image by its id. Annotations of images that are not listed are reported once per image."""
+    regions: dict[str, list[Region | None]] = {}
+    strays: dict[str, list[int]] = {}
+    for number, annotation in enumerate(annotations, start=1):
+        location = replace(whole, line=number, entry=f"annotation {number}")
+        if not isinstance(annotation, dict) or (key := id_of(annotation.get("image_id"))) is None:
+            seen = describe(annotation.get("image_id") if isinstance(annotation, dict) else annotation)
+            location.add("GT022", f"needs image_id, a number or a string, got {seen}")
+        elif key not in files:
+            strays.setdefault(key, []).append(number)
+        elif (file := files[key][1]) is not None:
+            location.image = file
+            found = location.attempt(read_annotation, annotation, location, meaning)
+            regions.setdefault(key, []).extend(found or [None])
+    for numbers in strays.values():
+        others = f", {len(numbers)} annotations" if len(numbers) > 1 else ""
+        image_id = describe(annotations[numbers[0] - 1]["image_id"])
+        location = replace(whole, line=numbers[0], entry=f"annotation {numbers[0]}")
+        location.add("FS079", f"image_id {image_id} does not belong to an image{others}")
+    return regions
+
+
+def _categories(data: dict[str, Any]) -> dict[str, str]:
+    """Names of the classes by id."""
+    entries = next((data[key] for key in ("categories", "cats") if key in data), None)
+    entries = list(entries.values()) if isinstance(entries, dict) else entries
+    named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {key: text_of(entry.get("name")) or key for entry in named if (key := id_of(entry.get("id"))) is not None}
 
 
 def _split(root: Path, path: Path) -> str | None:
@@ -113,12 +141,14 @@ def _entries(data: dict[str, Any], keys: Sequence[str]) -> list[Any]:
     return value
 
 
-def _read_images(images: Sequence[Any], whole: Location, folders: Sequence[Path]) -> dict[str, tuple[int, Path | None]]:
+def _read_images(
+    images: Sequence[Any], whole: Location, folders: Sequence[Path], find: FindByName | None
+) -> dict[str, tuple[int, Path | None]]:
     """Number and file of each image by id; no file, reported, if it does not exist or the id is not unique."""
     files: dict[str, tuple[int, Path | None]] = {}
     for number, entry in enumerate(images, start=1):
         location = replace(whole, line=number, entry=f"image {number}")
-        if not isinstance(entry, dict) or (key := _key(entry.get("id"))) is None:
+        if not isinstance(entry, dict) or (key := id_of(entry.get("id"))) is None:
             location.add("GT022", f"needs id, a number or a string, got {describe(entry)}")
         elif key in files:
             first, location.image = files[key]
@@ -127,7 +157,7 @@ def _read_images(images: Sequence[Any], whole: Location, folders: Sequence[Path]
                 files[key] = first, None  # unknown which regions belong to which image
         else:
             name = _name(entry)
-            files[key] = number, location.attempt(locate, name, folders, "file_name", _alike(name, folders))
+            files[key] = number, location.attempt(locate, name, folders, "file_name", _alike(name, folders), find)
     return files
 
 
@@ -140,34 +170,6 @@ def _alike(name: Any, folders: Sequence[Path]) -> list[Path]:
     first, *rest = re.split(r"[/\\]", name, maxsplit=1) if isinstance(name, str) else [""]
     split = split_of(first) if rest else None
     return [folder for folder in folders if split and split_of(folder.name) == split]
-
-
-def _read_annotation(annotation: dict[str, Any], location: Location, marks: Sequence[str]) -> list[Region | None]:
-    """Read one annotation: a region for each of its pieces; None, reported, for a piece that cannot be read."""
-    text = next((text for key in _TEXT_KEYS if (text := text_of(annotation.get(key)))), "")
-    ignore, flag = text in marks, ""
-    if annotation.get("legibility") == ILLEGIBLE or (text == UNREADABLE and "points" in annotation):
-        flag = ILLEGIBLE
-    elif is_set(annotation.get("iscrowd")):
-        flag = "iscrowd"
-    outline = next((value for key in _OUTLINE_KEYS if isinstance(value := annotation.get(key), list) and value), None)
-    if outline is None:
-        if annotation.get("bbox") is None:
-            raise LabelError("GT022", "needs segmentation or bbox, has neither")
-        return [Region(to_rectangle(annotation["bbox"], "size"), text, ignore, location.line, flag)]
-    pieces = [piece for piece in outline if isinstance(piece, list)]
-    is_nested = any(isinstance(value, list) for piece in pieces for value in piece)  # pieces of [[x, y], ...]
-    is_points = bool(pieces) and not is_nested and all(len(piece) <= 2 for piece in pieces)  # one of [[x, y], ...]
-    outlines = [outline] if not pieces or is_points else outline
-    polygons = [location.attempt(to_polygon, each, "segmentation") for each in outlines]
-    return [None if polygon is None else Region(polygon, text, ignore, location.line, flag) for polygon in polygons]
-
-
-def _key(value: Any) -> str | None:
-    """One key for the ids 12, 12.0 and "12": the objects of COCO-Text have string keys."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _is_annotation_file(text: str) -> bool:
