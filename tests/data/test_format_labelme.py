@@ -80,7 +80,7 @@ def test_kinds_of_shape(tmp_path):
         shape(points=[[0, 0], [4, 4]], kind="rectangle"),
         shape(points=square, kind="rectangle"),
         shape(points=square, kind="rotation"),
-        shape(points=[[0, 0], [4, 4]], kind="mask", mask="iVBORw0KGgo="),
+        shape(points=[[0, 0], [4, 4]], kind="mask"),  # without pixels
         {"label": "b", "points": TRIANGLE},
     ]
     build(tmp_path, {"1.json": sheet(*shapes), "1.png": None})
@@ -92,8 +92,11 @@ def test_kinds_of_shape(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "code", "words"),
     [
-        (shape(kind="circle", points=[[0, 0], [1, 1]]), "GT022", "shape 2: shape_type is 'circle'"),
-        (shape(kind="line"), "GT022", "'line'"),
+        (shape(kind="circle", points=[[0, 0]]), "GT018", "points holds 2 numbers, a box needs 4"),
+        (shape(kind="line"), "GT022", "shape 2: shape_type is 'line'"),
+        (shape(kind="linestrip"), "GT022", "shape_type is 'linestrip' with ends 6 px apart"),
+        (shape(kind="linestrip", points=[[0, 0], [9, 9], [0, 0]]), "GT022", "'linestrip'"),
+        (shape(kind="mask", points=[[0, 0], [4, 4]], mask="iVBORw0KGgo="), "GT022", "needs mask, a PNG in Base64"),
         (shape(kind="point", points=[[0, 0]]), "GT022", "'point'"),
         (shape(kind=["polygon"]), "GT022", "shape_type is a list of 1 value"),
         (None, "GT022", "needs label and points, got null"),

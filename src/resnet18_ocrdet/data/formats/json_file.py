@@ -7,6 +7,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,15 @@ from ..text_file import label_text, quoted
 from .location import LabelError, Location
 
 PEEK_BYTES = 4096  # of the start and of the end of a file; holds the first entries of every format
+MAX_SEARCHED = 2**26  # bytes of a file that are searched for keys
+SEARCHED_KEYS = (  # that may be far from both ends of a file: behind thousands of regions, or pixels in Base64
+    *("images", "annotations", "categories", "imgs", "anns", "cats", "file_name", "image_id", "bbox", "segmentation"),
+    *("data_list", "metainfo", "instances", "shapes", "shape_type", "imagePath", "imageHeight", "imageData"),
+    "polygons",
+)
 MAX_DIGITS = 4300  # of an integer, sys.int_info.default_max_str_digits; longer ones are infinite as float
+ENOUGH_KEYS = (("shapes", "["), ("imageData", ""), ("data_list", "["))  # of files that need no search
+_VALUE = re.compile(rb'\s*:\s*([\[{"]?)')  # what follows a key
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as "\ud83d" alone gives: cannot be encoded
 
 
@@ -70,16 +80,44 @@ def peek(path: Path) -> str:
     return head.decode(encoding, "replace") + "\n" + tail.decode(encoding, "replace")
 
 
+def shown(path: Path, shows: Callable[[str], object]) -> bool:
+    """Whether the start and end of a file show a format, or the keys that a large JSON file has in between."""
+    text = peek(path)
+    if shows(text):
+        return True
+    if not text.lstrip().startswith(("{", "[")) or any(has_key(text, key, opening) for key, opening in ENOUGH_KEYS):
+        return False
+    status = path.stat()
+    keys = _search_keys(path, status.st_size, status.st_mtime_ns) if status.st_size > 2 * PEEK_BYTES else ""
+    return bool(keys and shows(f"{text}\n{keys}"))
+
+
+@lru_cache(maxsize=64)  # every format looks at the same files
+def _search_keys(path: Path, size: int, changed: int) -> str:
+    """Those of SEARCHED_KEYS that a file has anywhere, as `"key": [`. size, changed: tell its versions apart."""
+    found: list[str] = []
+    with suppress(OSError), open_regular(path) as file:
+        data = file.read(MAX_SEARCHED)
+        for key in SEARCHED_KEYS:
+            place = data.find(b'"%s"' % key.encode())
+            if place >= 0 and (match := _VALUE.match(data, place + len(key) + 2)):
+                found.append(f'"{key}": {match[1].decode()}')
+    return "\n".join(found)
+
+
 def first_shown(root: Path, paths: Iterable[Path], shows: Callable[[str], object], sign: str) -> str | None:
-    """Name the first file whose start and end show a format, with its sign; None if none does."""
-    found = next((path for path in paths if shows(peek(path))), None)
+    """Name the first file that shows a format, with its sign; None if none does."""
+    found = next((path for path in paths if shown(path, shows)), None)
     return None if found is None else f"{found.relative_to(root).as_posix()}: {sign}"
 
 
 def labels_among(paths: Iterable[Path], shows: Callable[[str], bool], named: Callable[[Path], object]) -> list[Path]:
     """Files that show a format, and broken ones that are named as it does: they are read so that they are reported."""
-    texts = ((path, peek(path)) for path in paths)
-    return [path for path, text in texts if shows(text) or (named(path) and not text.lstrip().startswith(("{", "[")))]
+    return [path for path in paths if shown(path, shows) or (named(path) and not _starts_as_json(path))]
+
+
+def _starts_as_json(path: Path) -> bool:
+    return peek(path).lstrip().startswith(("{", "["))
 
 
 def has_key(text: str, key: str, opening: str = "") -> bool:

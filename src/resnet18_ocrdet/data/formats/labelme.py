@@ -5,38 +5,34 @@
      "imagePath": "1.jpg", "imageData": null, "imageHeight": 1600, "imageWidth": 1200}
 
 imagePath is relative to the folder of the JSON file; pixels in imageData are not used. A label is the transcription, or
-the name of the only class, with the transcription in description. https://labelme.io/docs
+the name of a class, with the transcription in description: `label_classes` decides. https://labelme.io/docs
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..findings import Report
 from ..image_io import list_images
 from ..record import LabelRecord, Region
-from .json_file import describe, first_shown, has_key, labels_among, read_object, stated_size, text_of
+from .json_file import describe, first_shown, has_key, peek, read_object, stated_size
+from .label_classes import with_classes
+from .labelme_shapes import read_shape
 from .locate import IMAGE_FOLDERS, files_in, find_image, folders_in, locate
 from .location import LabelError, Location
-from .points import to_polygon, to_rectangle
 from .split_names import ListedImage, group_by_split, split_below, split_of
 
 KEY = "labelme"
 NAME = "LabelMe"
 IGNORE_MARKS = ("###",)
-IGNORE_FLAGS = ("difficult",)
+IGNORE_FLAGS = ("difficult", "ignore", "illegible")
 LABEL_FOLDERS = ("labels", "annotations", "ann", "json", "jsons", *IMAGE_FOLDERS)  # in which `recognise` looks
 MAX_PEEKED = 8  # files that `recognise` opens
 MAX_IN_FOLDER = 3  # of them in one folder
-
-BOX_SHAPES = ("rectangle", "mask")  # a mask is given with the two corners of its box
-OUTLINE_SHAPES = ("polygon", "rotation", "rotated_rectangle", "oriented_rectangle", "quadrilateral", "cuboid2d")
+MAX_KEYS_NAMED = 5  # of a file that is not LabelMe's
 
 
 def recognise(root: Path) -> str | None:
@@ -54,17 +50,17 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
         by_stem.setdefault(image.with_suffix(""), []).append(image)
     claimed: set[Path | None] = set()  # images with a label file, readable or not
     listed, descriptions = [], []
-    files = list_images(root, (".json",))
-    for path in labels_among(files, _is_annotation, lambda path: path.with_suffix("") in by_stem):
+    for path in list_images(root, (".json",)):
         beside = by_stem.get(path.with_suffix(""), [])
+        if not beside and not _is_annotation(peek(path)):
+            continue
         location = Location(report, path, image=beside[0] if beside else None)
         if found := location.attempt(_read_annotation, location, beside, marks):
             listed.append(ListedImage(split_below(root, path.parent), 0, found[0]))
             descriptions.append(found[1])
         claimed.add(location.image)
-    if _labels_are_classes([entry.record for entry in listed]):
-        pairs = zip(listed, descriptions, strict=True)
-        listed = [entry._replace(record=_with_texts(entry.record, texts, marks)) for entry, texts in pairs]
+    records = with_classes([entry.record for entry in listed], descriptions, marks)
+    listed = [entry._replace(record=record) for entry, record in zip(listed, records, strict=True)]
     for image in images:
         if image not in claimed:
             report.add("GT001", image, 0, f"no {image.stem}.json beside it", image)
@@ -81,19 +77,27 @@ def _read_annotation(
     data = read_object(location)
     if data is None:
         return None
-    location.image = _find_image(location.path, data.get("imagePath"), beside)
     shapes = data.get("shapes")
+    if "shapes" not in data and "imagePath" not in data:
+        keys = ", ".join(map(describe, list(data)[:MAX_KEYS_NAMED])) or "none"
+        raise LabelError("GT006", f"is beside the image, but is not LabelMe's: needs shapes, its keys are {keys}")
+    location.image = _find_image(location.path, data.get("imagePath"), beside)
     if not isinstance(shapes, list):
         raise LabelError("GT022", f"needs shapes, a list of regions, got {describe(shapes)}")
     if location.too_many(len(shapes)):
         return location.record([None] * len(shapes)), []
-    found = [
-        replace(location, line=number, entry=f"shape {number}").attempt(_read_shape, shape, number, marks)
-        for number, shape in enumerate(shapes, start=1)
-    ]
+    regions: list[Region | None] = []
+    descriptions: list[str] = []
+    for number, value in enumerate(shapes, start=1):
+        shape = replace(location, line=number, entry=f"shape {number}").attempt(read_shape, value)
+        if shape is None:
+            regions.append(None)
+            continue
+        ignore = shape.label in marks
+        regions += [Region(polygon, shape.label, ignore, number, shape.flags) for polygon in shape.polygons]
+        descriptions += [shape.description] * len(shape.polygons)
     stated = stated_size(data.get("imageHeight"), data.get("imageWidth"))
-    record = location.record([pair and pair[0] for pair in found], stated=stated)
-    return record, [pair[1] for pair in found if pair]
+    return location.record(regions, stated=stated), descriptions
 
 
 def _find_image(path: Path, name: Any, beside: Sequence[Path]) -> Path:
@@ -105,35 +109,10 @@ def _find_image(path: Path, name: Any, beside: Sequence[Path]) -> Path:
     return beside[0] if beside else locate(name, folders, "imagePath")
 
 
-def _read_shape(shape: Any, number: int, marks: Sequence[str]) -> tuple[Region, str]:
-    """Read one region, its label as text, and its description. Raises LabelError if it cannot be read."""
-    if not isinstance(shape, dict):
-        raise LabelError("GT022", f"needs label and points, got {describe(shape)}")
-    kind, points = shape.get("shape_type"), shape.get("points")
-    if kind is not None and kind not in (*BOX_SHAPES, *OUTLINE_SHAPES):  # LabelMe 3 had polygons only, and no type
-        why = "which does not enclose a region; polygon and rectangle are read"
-        raise LabelError("GT022", f"shape_type is {describe(kind)}, {why}")
-    is_box = kind in BOX_SHAPES and isinstance(points, list) and len(points) == 2
-    polygon = to_rectangle(points, "corners", "points") if is_box else to_polygon(points)
-    label = text_of(shape.get("label"))
-    return Region(polygon, label, label in marks, number), text_of(shape.get("description"))
-
-
-def _labels_are_classes(records: Sequence[LabelRecord]) -> bool:
-    """Whether all labels of a data set, except don't-care marks, are equal: then they are a class, not a text."""
-    labels = [zip(record.texts, record.ignore, strict=True) for record in records]
-    counts = Counter(label for found in labels for label, ignore in found if not ignore)
-    return len(counts) == 1 and counts.total() > 1
-
-
-def _with_texts(record: LabelRecord, descriptions: Sequence[str], marks: Sequence[str]) -> LabelRecord:
-    """The record with descriptions instead of classes; don't-care marks stay."""
-    pairs = zip(record.texts, record.ignore, descriptions, strict=True)
-    texts = tuple(label if ignore else description for label, ignore, description in pairs)
-    return replace(record, texts=texts, ignore=np.array([text in marks for text in texts], np.bool_))
-
-
 def _is_annotation(text: str) -> bool:
-    """Whether the start and end of a file show the keys of the format."""
-    signs = ("shape_type", "imagePath", "imageHeight")
-    return has_key(text, "shapes", "[") and any(has_key(text, sign) for sign in signs)
+    """Whether the start and end of a file show the keys of the format.
+
+    With sorted keys, a long imageData lies between the first keys and the shapes, whose last ones are at the end."""
+    if has_key(text, "shapes", "["):
+        return any(has_key(text, sign) for sign in ("shape_type", "imagePath", "imageHeight"))
+    return has_key(text, "imageData") and any(has_key(text, sign) for sign in ("shape_type", "imagePath", "points"))
