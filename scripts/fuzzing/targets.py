@@ -25,7 +25,7 @@ from resnet18_ocrdet.check.fixed_copy import clean_records
 from resnet18_ocrdet.check.report_html import write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
 from resnet18_ocrdet.commands.check_messages import finding_messages, needed_overrides, training_outcome
-from resnet18_ocrdet.data.error_policy import apply_error_policy
+from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_policy
 from resnet18_ocrdet.data.formats.reader import BY_KEY
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
@@ -34,7 +34,7 @@ from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.pages import PageReader, page_count
 from resnet18_ocrdet.data.record import LabelRecord
-from resnet18_ocrdet.data.splits import choose
+from resnet18_ocrdet.data.splits import choose, custom
 from resnet18_ocrdet.data.targets import TargetMaker
 from resnet18_ocrdet.data.text_file import decode_text, lines_of
 from resnet18_ocrdet.detections.files import SETTINGS
@@ -100,8 +100,12 @@ def read_labels(root: Path, dialect: str) -> None:
 def check_labels(root: Path) -> None:
     """As ocrdet-check does, with its reports."""
     reading = read_data(root)
-    training_outcome(reading, "fix", "fail")
-    needed_overrides(reading, "fix", "fail")
+
+    def train(on_error: OnError, missing_gt: MissingGt) -> int:
+        return len(custom(root, on_error=on_error, missing_gt=missing_gt, reading=reading).train)
+
+    training_outcome(reading, train, "fix", "fail")
+    needed_overrides(train, "fix", "fail")
     result = check_dataset(root, reading, TargetMaker(), lambda h, w: scale_to(h, w, 96, 128, "keep"), 96, 128)
     for line in finding_messages(result):
         line.encode("utf-8", "backslashreplace")

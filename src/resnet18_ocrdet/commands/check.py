@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -16,15 +17,19 @@ from ..check.report_json import write_report_json
 from ..config.check import plain
 from ..config.library import Library
 from ..data.cache import free_memory
+from ..data.error_policy import MissingGt, OnError
+from ..data.labels import LabelledImages
 from ..data.letterbox import scale_to
 from ..data.load_annotations import Reading, read_data
 from ..data.region_selection import split_names
+from ..data.splits import Splits
 from ..errors import UserError
 from ..runtime.console import Display, duration
 from ..runtime.output_folder import OutputFolder
 from ..runtime.run_folder import REMEDY
 from . import check_messages as messages
 from .label_check import LabelAuditor, issue_messages
+from .train_data import refuse_empty, refuse_unusable
 
 REPORTS = ("report.json", "report.html")
 FIXED = "fixed"
@@ -46,8 +51,9 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         raise UserError(f"data.root={root}: 0 images found")
     display.lines(messages.summary(root, reading))
     # before the check adds findings that a training does not look for
-    outcome = messages.training_outcome(reading, data.on_error, data.missing_gt)
-    needed = messages.needed_overrides(reading, data.on_error, data.missing_gt)
+    train = _training(cfg, reading)
+    outcome = messages.training_outcome(reading, train, data.on_error, data.missing_gt)
+    needed = messages.needed_overrides(train, data.on_error, data.missing_gt)
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
@@ -70,6 +76,22 @@ def run(cfg: DictConfig, _: list[str]) -> int:
         if cfg.fix:
             _fix(result, folder / FIXED, cfg.overwrite, display)
     return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
+
+
+def _training(cfg: DictConfig, reading: Reading) -> messages.Train:
+    """How many images a training with a policy would use; it raises UserError where ocrdet-train does."""
+    targets, size = build.build_target_maker(cfg.train), (cfg.input_size.height, cfg.input_size.width)
+
+    @cache
+    def train(on_error: OnError, missing_gt: MissingGt) -> int:
+        policy = {"on_error": on_error, "missing_gt": missing_gt, "cache": "none"}
+        splits: Splits = build.instantiate(cfg.data, **policy, reading=reading)
+        refuse_empty(splits, cfg)
+        refuse_unusable(splits.train, targets, *size, cfg.decode.resize, cfg)
+        sources = (source for source in (splits.train, splits.val, splits.test) if isinstance(source, LabelledImages))
+        return len({record.image_path for source in sources for record in source.records})
+
+    return train
 
 
 def planned_training(cfg: DictConfig) -> AdviceInput:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from ..check.dataset import CheckResult
 from ..check.fixed_copy import COPIES, UNUSABLE
 from ..check.report_json import codes_found
-from ..data.error_policy import MissingGt, OnError, apply_error_policy
+from ..data.error_policy import MissingGt, OnError
 from ..data.findings import CODES, Report
 from ..data.load_annotations import Reading
 from ..errors import UserError
@@ -18,6 +20,9 @@ from ..runtime.messages import count
 from ..train.lr_rules import FEW_IMAGES
 
 DEFAULT_POLICY: tuple[OnError, MissingGt] = ("fix", "fail")  # of conf/data
+
+Train = Callable[[OnError, MissingGt], int]
+"""Number of images that ocrdet-train would use with a policy. Raises UserError if it would refuse the data set."""
 
 
 def summary(root: Path, reading: Reading) -> list[str]:
@@ -37,31 +42,35 @@ def finding_messages(result: CheckResult) -> list[str]:
     for code in codes_found(result):
         found, kind = result.reading.report.of(code), CODES[code]
         remedy = f" -> {kind.remedy}" if kind.remedy else ""
-        first = found[0].text.replace(f"{result.root}/", "")
+        first = below_root(found[0].text, result.root)
         lines.append(f"{kind.level} {code} {kind.title}: {len(found)}, first {first}{remedy}")
     return lines or ["no findings"]
 
 
-def training_outcome(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> str:
+def below_root(text: str, root: Path) -> str:
+    """A message with the names of files below the root as they are below it; the root itself stays as it is."""
+    return text if root == Path() else re.sub(rf"(?<![^\s'\"(]){re.escape(str(root))}/(?=[^\s,;:'\")])", "", text)
+
+
+def training_outcome(reading: Reading, train: Train, on_error: OnError, missing_gt: MissingGt) -> str:
     """What ocrdet-train would do with the data set."""
     try:
-        left = apply_error_policy(reading.splits, reading.report, on_error, missing_gt).splits
+        used = train(on_error, missing_gt)
     except UserError as error:
         reasons = [line.removeprefix("data: ") for line in str(error).splitlines() if line.startswith("data: ")]
-        return f"ocrdet-train would refuse this data set: {'; and '.join(reasons)}"
-    used = sum(map(len, left.values()))
+        return f"ocrdet-train would refuse this data set: {'; and '.join(reasons) or error}"
     return f"ocrdet-train would use {used} of {count(reading.images, 'image')}"
 
 
-def needed_overrides(reading: Reading, on_error: OnError, missing_gt: MissingGt) -> list[str] | None:
+def needed_overrides(train: Train, on_error: OnError, missing_gt: MissingGt) -> list[str] | None:
     """The overrides with which ocrdet-train accepts the data set, fewest first; None if none help.
 
     on_error, missing_gt: settings of this check. Unlabelled images are skipped rather than used as images without text,
     because their text would be trained on as background."""
     candidates: tuple[tuple[OnError, MissingGt], ...] = (DEFAULT_POLICY, (on_error, missing_gt), (on_error, "skip"))
-    for policy in candidates:
+    for policy in dict.fromkeys(candidates):
         with suppress(UserError):
-            apply_error_policy(reading.splits, reading.report, *policy)
+            train(*policy)
             named = zip(("data.on_error", "data.missing_gt"), policy, DEFAULT_POLICY, strict=True)
             return [f"{key}={value}" for key, value, default in named if value != default]
     return None
@@ -86,8 +95,8 @@ def copy_messages(report: Report, folder: Path, copied: int, skipped: int) -> li
     """What the cleaned copy contains, and how to train on it."""
     reasons = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
     without = f"; {count(skipped, 'image')} left out ({reasons})" if skipped else ""
+    wrote = f"wrote {count(copied, 'image')} with cleaned labels to {folder}{without}"
+    if not copied:
+        return [wrote, "there is nothing to train on: correct the errors above first"]
     words = shlex.join(["data=custom", f"data.root={folder}"])
-    return [
-        f"wrote {count(copied, 'image')} with cleaned labels to {folder}{without}",
-        f"to train on them: ocrdet-train {words}, with the other settings of the advice above",
-    ]
+    return [wrote, f"to train on them: ocrdet-train {words}, with the other settings of the advice above"]
