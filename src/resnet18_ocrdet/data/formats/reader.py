@@ -24,6 +24,7 @@ from . import (
     msra_td500,
     ppocr,
     totaltext,
+    voc,
 )
 
 
@@ -62,6 +63,7 @@ FORMATS: tuple[LabelFormat, ...] = (
     labelme,
     coco,
     doctr,
+    voc,
     # new formats here: folders is the last resort
     folders,
 )
