@@ -15,6 +15,7 @@ from ..record import LabelRecord
 from . import (
     coco,
     ctw1500,
+    cvat,
     doctr,
     folders,
     icdar2013,
@@ -64,6 +65,7 @@ FORMATS: tuple[LabelFormat, ...] = (
     coco,
     doctr,
     voc,
+    cvat,
     # new formats here: folders is the last resort
     folders,
 )
