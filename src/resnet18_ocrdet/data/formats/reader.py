@@ -25,6 +25,7 @@ from . import (
     msra_td500,
     ppocr,
     totaltext,
+    via,
     voc,
 )
 
@@ -66,6 +67,7 @@ FORMATS: tuple[LabelFormat, ...] = (
     doctr,
     voc,
     cvat,
+    via,
     # new formats here: folders is the last resort
     folders,
 )
