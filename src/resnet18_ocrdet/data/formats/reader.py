@@ -20,6 +20,7 @@ from . import (
     folders,
     icdar2013,
     icdar2015,
+    label_studio,
     labelme,
     mmocr,
     msra_td500,
@@ -67,6 +68,7 @@ FORMATS: tuple[LabelFormat, ...] = (
     doctr,
     voc,
     cvat,
+    label_studio,
     via,
     # new formats here: folders is the last resort
     folders,
