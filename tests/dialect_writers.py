@@ -27,6 +27,7 @@ from dialects_text import (
     totaltext_mat,
     totaltext_txt,
 )
+from dialects_tools import cvat, label_studio, label_studio_min, ro_label_img, via_csv, via_json, voc
 
 __all__ = ["WAYS", "pixels"]
 
@@ -113,4 +114,11 @@ WAYS: dict[str, Dialect] = {
     "coco-text 1": replace(_COCO_TEXT, write=partial(coco_text, "polygon")),
     "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, splits=_TRAIN_VAL),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
+    "voc": Dialect("voc", voc, kinds=("rectangle",), texts=False),
+    "roLabelImg": Dialect("voc", ro_label_img, kinds=("rectangle", "rotated"), texts=False, tolerance=0.001),
+    "cvat": Dialect("cvat", cvat, tolerance=0.02),
+    "label studio": Dialect("label_studio", label_studio, mark="###", tolerance=0.001),
+    "label studio min": Dialect("label_studio", label_studio_min, mark="###", empty=False, tolerance=0.001),
+    "via": Dialect("via", via_json),
+    "via csv": Dialect("via", via_csv, mark="###"),
 }

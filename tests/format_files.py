@@ -104,6 +104,28 @@ FOLDERS: dict[str, dict] = {
         "ctw1500_train_labels/1001.xml": '<Annotations><image file="1001.jpg"><box height="1"/></image></Annotations>',
         "test/text_image/1.png": None,
     },
+    "voc": {
+        "Annotations/1.xml": "<annotation><filename>1.png</filename><object><name>text</name></object></annotation>",
+        "JPEGImages/1.png": None,
+    },
+    "cvat": {
+        "annotations.xml": '<annotations><version>1.1</version><image id="0" name="1.png"></image></annotations>',
+        "images/1.png": None,
+    },
+    "label_studio": {
+        "project-1-at-2024-05-07.json": [
+            {
+                "id": 1,
+                "annotations": [{"id": 7, "result": [], "was_cancelled": False}],
+                "data": {"image": "/data/upload/1/1f2e3d4c-1.png"},
+            }
+        ],
+        "1.png": None,
+    },
+    "via": {
+        "via_region_data.json": {"1.png9": {"filename": "1.png", "size": 9, "regions": [], "file_attributes": {}}},
+        "1.png": None,
+    },
     "td500": {"train/IMG_1.png": None, "train/IMG_1.gt": "0 1 790 330 302 114 0.035\n"},
     "recognition": {
         "labels.json": {"1.png": "text"},

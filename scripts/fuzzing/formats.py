@@ -20,6 +20,7 @@ from fuzzing.mutations import (
     change_json,
     change_json_line,
     change_once,
+    change_xml,
     flip_bits,
     run_length,
 )
@@ -61,6 +62,8 @@ def inside(data: bytes) -> list[Change]:
         return [change_tiff]
     if data.lstrip()[:1] in (b"{", b"["):
         return [change_json]
+    if data.lstrip()[:1] == b"<":
+        return [change_xml]
     return [change_json_line] if b"\t[" in data or b"\n{" in data else []
 
 

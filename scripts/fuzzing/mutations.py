@@ -1,4 +1,4 @@
-"""Random changes to any file: bits, spans, lines, numbers; and to JSON: values, keys, order.
+"""Random changes to any file: bits, spans, lines, numbers; and to JSON and XML: values, keys, order.
 
 The same state of the `random.Random` gives the same bytes.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import islice
 from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 from fuzzing.values import INTEGERS, NUMBERS, RAW, RAW_VALUES, SEQUENCES, TEXTS, TWICE, VALUES, containers
 
@@ -149,6 +151,44 @@ def to_json(content: Any) -> bytes:
     text = json.dumps(content).replace(json.dumps(TWICE)[1:-1], "")
     raw = re.sub(r'"\\u0001raw:((?:[^"\\]|\\.)*)"', lambda match: str(json.loads(f'"{match[1]}"')), text)
     return raw.encode("utf-8", "surrogatepass")
+
+
+def change_xml(data: bytes, rng: Random) -> bytes:
+    """Change an attribute, a text, a tag, or the elements of XML."""
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, LookupError, ValueError):
+        return change_once(data, rng)
+    holders = [element for element in islice(root.iter(), 2000) if len(element)]
+    if not holders:
+        return change_once(data, rng)
+    holder = rng.choice(holders)
+    place, how = rng.randrange(len(holder)), rng.randrange(8)
+    element = holder[place]
+    if how <= 2 and element.attrib:
+        element.set(rng.choice(list(element.attrib)), xml_value(rng))
+    elif how <= 3:
+        element.text = xml_value(rng)
+    elif how == 4:
+        del holder[place]
+    elif how == 5:
+        holder.insert(place, rng.choice(holders[-1]))
+    elif how == 6:
+        for _ in range(int(3000 ** rng.random())):
+            holder.insert(place, element)
+    else:
+        element.tag = rng.choice(sorted({"a", *(each.tag for each in islice(root.iter(), 2000))}))
+    try:
+        return ElementTree.tostring(root, "utf-8")
+    except (RecursionError, ValueError):  # an element in itself
+        return change_once(data, rng)
+
+
+def xml_value(rng: Random) -> str:
+    """An attribute or a text for XML, which has no control characters."""
+    value = rng.choice((*NUMBERS, *TEXTS)).decode("utf-8", "replace")
+    text = value if rng.random() < 0.8 else rng.choice(("1,", "1;", "0, 9, ", "a")) * (run_length(rng) // 4)
+    return "".join(sign for sign in text if sign.isprintable())
 
 
 def json_value(rng: Random) -> Any:

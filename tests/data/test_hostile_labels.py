@@ -31,10 +31,13 @@ from resnet18_ocrdet.data.formats import (
     pairing,
     ppocr,
     totaltext,
+    via,
+    xml_file,
 )
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
+from resnet18_ocrdet.data.formats.served import names_behind
 from resnet18_ocrdet.data.image_io import has_image_suffix
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.polygon_repair import repair_record
@@ -138,7 +141,7 @@ def test_a_number_beyond_every_range_causes_no_warning(written, number: str):
         pytest.skip("the numbers of a MATLAB file have a type of their own")
     before = [file.read_text("utf-8") for file in texts]
     for file, text in zip(texts, before, strict=True):
-        file.write_text(re.sub(r"(?<=[\[,\s>])[0-9]{2,}(?=[\],\s])", number, text, count=3), "utf-8")
+        file.write_text(re.sub(r"(?<=[\[,\s>\":])[0-9]{2,}(?=[\],\s<\"])", number, text, count=9), "utf-8")
     assert [file.read_text("utf-8") for file in texts] != before
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -192,6 +195,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "JSON": quiet(json_file.parse_json),
     "name": quiet(lambda text: locate(text, [NOWHERE], shortened=[NOWHERE])),
     "lines": lambda text: list(lines_of(text)),
+    "XML": quiet(lambda text: xml_file.visit_entries(text, "annotation", lambda _: None)),
+    "CSV": quiet(lambda text: via._fields(text, ",")),
+    "address": names_behind,
 }
 SIGNS = [
     *" \t[]({1,'\"\\-+.e/#_\n\r;\u3000é",
@@ -217,6 +223,8 @@ BEGINNINGS = {
     "PaddleOCR": ("", "a.jpg", "a.jpg\t["),
     "list": ("", "a.jpg"),
     "name": ("", "/"),
+    "XML": ("<annotation>", "<annotation><object><name>", '<annotation><object a="'),
+    "address": ("", "/data/upload/1/1f2e3d4c-", "a://"),
 }
 
 

@@ -6,6 +6,7 @@ import json
 import time
 import tracemalloc
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 import cv2
 import numpy as np
@@ -57,7 +58,9 @@ def odd_names() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["mmocr", "coco", "labelme", "doctr", "ppocr", "folders"])
+@pytest.mark.parametrize(
+    "kind", ["mmocr", "coco", "labelme", "doctr", "ppocr", "voc", "cvat", "label_studio", "via", "folders"]
+)
 def test_an_image_with_an_invalid_name_loses_only_itself(kind: str, tmp_path: Path):
     (tmp_path / "images").mkdir()
     for name in ("1.png", "images/1.png"):
@@ -79,6 +82,29 @@ def test_an_image_with_an_invalid_name_loses_only_itself(kind: str, tmp_path: Pa
             (tmp_path / f"{number + 10}.json").write_text(json.dumps({"shapes": shapes, "imagePath": name}))
     elif kind == "doctr":
         (tmp_path / "labels.json").write_text(json.dumps({name: {"polygons": [box]} for name in names}))
+    elif kind == "voc":
+        (tmp_path / "images/1.png").unlink()
+        edges = "<xmin>2</xmin><ymin>2</ymin><xmax>30</xmax><ymax>20</ymax>"
+        for number, name in enumerate(names):
+            name = "1.png" if name == "1.png" else escape("".join(filter(str.isprintable, name)))
+            inner = f"<filename>{name}</filename><object><name>a</name><bndbox>{edges}</bndbox></object>"
+            (tmp_path / f"{number + 10}.xml").write_text(f"<annotation>{inner}</annotation>", "utf-8", "replace")
+    elif kind == "cvat":
+        shape = '<polygon label="a" points="2,2;30,2;30,20;2,20"/>'
+        parts = (f"<image name={quoteattr(name)}>{shape}</image>" for name in names if "\0" not in name)
+        text = f"<annotations><version>1.1</version>{''.join(parts)}</annotations>"
+        (tmp_path / "annotations.xml").write_text(text, "utf-8", "replace")
+    elif kind == "label_studio":
+        value = {"x": 5, "y": 5, "width": 20, "height": 20}
+        result = {"id": "a", "type": "rectangle", "original_width": 60, "original_height": 40, "value": value}
+        annotations = [{"result": [result], "was_cancelled": False}]
+        tasks = [{"data": {"image": f"{name}.png"}, "annotations": annotations} for name in names[:-1]]
+        tasks.append({"data": {"image": "1.png"}, "annotations": annotations})
+        (tmp_path / "project-1.json").write_text(json.dumps(tasks))
+    elif kind == "via":
+        region = {"shape_attributes": {"name": "rect", "x": 2, "y": 2, "width": 20, "height": 9}}
+        sheets = {str(number): {"filename": name, "regions": [region]} for number, name in enumerate(names)}
+        (tmp_path / "via_a.json").write_text(json.dumps(sheets))
     elif kind == "ppocr":
         line = json.dumps([{"transcription": "a", "points": box}])
         text = "".join(f"{name}\t{line}\n" for name in names if "\n" not in name and "\0" not in name)

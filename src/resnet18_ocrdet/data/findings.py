@@ -53,6 +53,7 @@ CODES: dict[str, FindingKind] = {
     "GT124": FindingKind("warning", "labels that state a different image size", "check the drawn examples"),
     "GT025": FindingKind("error", "x and y exchanged", "write x before y"),
     "GT026": FindingKind("error", "several label files or entries for one image", "keep one"),
+    "GT126": FindingKind("warning", "several annotations of one image: one is used", "keep one of them"),
     "GT027": FindingKind("warning", "labels without an image", "add the image or delete the labels"),
     "GT028": FindingKind("error", "too many regions for one image", "is this the label file of one image?"),
     "GT029": FindingKind("repair", "duplicate region", ""),

@@ -19,6 +19,7 @@ from .split_names import SPLITS, split_of
 IMAGE_FOLDERS = ("images", "imgs", "image", "img", "JPEGImages", "data")
 MAX_CLIMB = 1  # folders up from the label file: ../images/1.jpg is common, ../../../etc is not meant
 MAX_FOLDERS_NAMED = 3  # in one message
+MAX_LOOKED = 32  # folders
 _DRIVE = re.compile(r"[A-Za-z]:/|//")  # C:\ or \\server of another machine
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -82,6 +83,14 @@ def folders_in(folder: Path) -> list[Path]:
 def files_in(folder: Path, suffix: str) -> list[Path]:
     """List the files with a suffix (in lower case) in a folder, by name; none if it cannot be listed."""
     return [folder / name for name, is_folder in _listing(folder) if not is_folder and name.lower().endswith(suffix)]
+
+
+def files_near(root: Path, suffix: str, most: int | None = None) -> list[Path]:
+    """List the files with a suffix in a folder and in the folders in it.
+
+    most: from each folder, for a first look, which is limited to MAX_LOOKED folders."""
+    below = folders_in(root)[: None if most is None else MAX_LOOKED]
+    return [path for folder in (root, *below) for path in files_in(folder, suffix)[:most]]
 
 
 def check_root(root: Path) -> None:

@@ -15,15 +15,19 @@ from ..record import LabelRecord
 from . import (
     coco,
     ctw1500,
+    cvat,
     doctr,
     folders,
     icdar2013,
     icdar2015,
+    label_studio,
     labelme,
     mmocr,
     msra_td500,
     ppocr,
     totaltext,
+    via,
+    voc,
 )
 
 
@@ -62,6 +66,10 @@ FORMATS: tuple[LabelFormat, ...] = (
     labelme,
     coco,
     doctr,
+    voc,
+    cvat,
+    label_studio,
+    via,
     # new formats here: folders is the last resort
     folders,
 )

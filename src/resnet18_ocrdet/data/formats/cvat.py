@@ -1,0 +1,198 @@
+"""CVAT for images 1.1: all images of a task or project in annotations.xml, beside images/.
+
+    <annotations><version>1.1</version><meta>...</meta>
+      <image id="0" name="1.jpg" subset="Train" width="640" height="480">
+        <box label="text" occluded="0" xtl="37" ytl="57" xbr="171" ybr="105" rotation="35.00">
+          <attribute name="text">EXIT</attribute></box>
+        <polygon label="text" points="37.00,57.00;171.00,57.00;171.00,105.00"/>
+        <mask label="text" rle="2, 5, 3" left="40" top="60" width="5" height="2"/></image></annotations>
+
+A box and an <ellipse> (cx, cy, rx, ry) are turned around their centre by `rotation`, in degrees, clockwise: CVAT,
+cvat/apps/dataset_manager/formats/transformations.py, RotatedBoxesToPolygons. A mask is a box with run lengths in rows,
+zeros first; each of its pieces is a region. A <polyline> is read if its ends meet. The label is the class. The
+transcription is the attribute with a name of `attributes.TEXT_NAMES`, else the only one whose <input_type> in <meta> is
+text. `subset` is the split, and the folder of the image in images/. Exports of videos, with <track>, are not read.
+https://docs.cvat.ai/docs/other/xml_format; the writer is dump_as_cvat_annotation in formats/cvat.py
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+from ...structures import Polygon
+from ..file_names import file_size
+from ..findings import Report
+from ..record import LabelRecord, Region
+from ..text_file import quoted
+from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
+from .json_file import first_shown, is_set, labels_among, stated_size
+from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders, locate
+from .location import LabelError, Location
+from .masks import PixelBudget, mask_of_runs, mask_outlines
+from .pairing import read_numbers
+from .points import polygon_of, to_number
+from .shapes import closed_line, ellipse, turned_box
+from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
+from .xml_file import Element, read_entries
+
+KEY = "cvat"
+NAME = "CVAT"
+IGNORE_MARKS = ("###",)
+IGNORE_FLAGS = FLAG_NAMES  # attributes that the user ticked; `occluded` is text
+ROOT = "annotations"
+FILE_NAME = "annotations.xml"
+MAX_PEEKED = 8  # files that `recognise` opens
+MAX_IN_FOLDER = 2  # of them in one folder
+
+_START = re.compile(r"<annotations>\s*+(?:<version>|<meta>|<image\b|<track\b)")
+_RUN = re.compile(r"\s*([0-9]{1,9})\s*")
+
+
+def recognise(root: Path) -> str | None:
+    """Report the first of a few XML files with the elements of the format."""
+    paths = files_near(root, ".xml", MAX_IN_FOLDER)[:MAX_PEEKED]
+    return first_shown(root, paths, _is_annotation_file, "has <annotations> with images")
+
+
+def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
+    """Read the splits that exist. Raises UserError if `root` cannot be listed."""
+    check_root(root)
+    files = labels_among(files_near(root, ".xml"), _is_annotation_file, lambda path: path.name == FILE_NAME)
+    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks)]
+    return group_by_split({entry.split for entry in listed} or {None}, listed, report)
+
+
+def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+    """Read all images of one file; images that cannot be read are reported and skipped."""
+    whole = Location(report, path)
+    listed: list[ListedImage] = []
+    texts: set[str] = set()  # names of attributes with a text
+    seen: set[str] = set()
+    budget = PixelBudget(file_size(path))
+    folders = cache(partial(_image_folders, root, path))  # by subset
+
+    def visit(entry: Element) -> None:
+        seen.add(entry.tag)
+        if entry.tag == "meta":
+            texts.update(_text_attributes(entry))
+        elif entry.tag == "image":
+            location = replace(whole, line=entry.line)
+            if record := location.attempt(_read_image, entry, location, folders, texts, marks, budget):
+                split = split_of(entry.attributes.get("subset", "")) or split_of(path.stem)
+                split = split or split_below(root, path.parent) or split_below(root, record.image_path.parent)
+                listed.append(ListedImage(split, entry.line, record))
+
+    if not read_entries(whole, ROOT, visit):
+        return []
+    if "image" not in seen:
+        is_video = "track" in seen
+        whole.add("GT006", f"{'holds the tracks of a video' if is_video else 'no <image>'}; export CVAT for images")
+    return listed
+
+
+def _text_attributes(meta: Element) -> set[str]:
+    """Names, in lower case, of the attributes of labels that are the only ones to hold a text."""
+    found: set[str] = set()
+    waiting = [meta]
+    while waiting:
+        element = waiting.pop()
+        waiting += element.children
+        inputs = [child for child in element.children if child.value("input_type") == "text"]
+        if element.tag == "attributes" and len(inputs) == 1:
+            found.add((inputs[0].value("name") or "").lower())
+    return found
+
+
+def _read_image(
+    image: Element,
+    location: Location,
+    folders: Callable[[str], list[Path]],
+    texts: Collection[str],
+    marks: Sequence[str],
+    budget: PixelBudget,
+) -> LabelRecord:
+    """Read the regions of one image. Raises LabelError if the image does not exist."""
+    inside = folders(image.attributes.get("subset", ""))
+    location.image = locate(image.attributes.get("name"), inside, "name", inside)
+    shapes = [shape for shape in image.children if shape.tag != "tag"]  # a tag is about the whole image
+    if location.too_many(len(shapes)):
+        return location.record([None] * len(shapes))
+    regions: list[Region | None] = []
+    for shape in shapes:
+        where = replace(location, line=shape.line)
+        regions += where.attempt(_read_shape, shape, texts, marks, budget) or [None]
+    sides = [to_number(image.attributes.get(side)) for side in ("height", "width")]
+    return location.record(regions, stated=stated_size(*sides))
+
+
+def _image_folders(root: Path, path: Path, subset: str) -> list[Path]:
+    """Folders that may hold the images of a subset, its own first."""
+    split = split_of(subset) or split_of(path.stem)
+    folders = [path.parent / name for name in IMAGE_FOLDERS]
+    folders += image_folders(root, path, SPLITS if split is None else (split,))
+    own = [folder / subset for folder in folders] if subset else []
+    return list(dict.fromkeys([*own, *folders]))
+
+
+def _read_shape(shape: Element, texts: Collection[str], marks: Sequence[str], budget: PixelBudget) -> list[Region]:
+    """Read one shape: a region, or one for each piece of a mask. Raises LabelError if its position cannot be read."""
+    attributes = [child for child in shape.children if child.tag == "attribute"]
+    values = {child.attributes.get("name", "").strip().lower(): child.text.strip() for child in attributes}
+    text = first_named(values, (*TEXT_NAMES, *sorted(texts)))
+    flag = flag_of(values) or ("occluded" if is_set(shape.attributes.get("occluded")) else "")
+    category = shape.attributes.get("label", "").strip()
+    outlines = _outlines(shape, budget)
+    return [Region(outline, text, text in marks, shape.line, flag, category) for outline in outlines]
+
+
+def _outlines(shape: Element, budget: PixelBudget) -> list[Polygon]:
+    if shape.tag == "mask":
+        return _mask_outlines(shape, budget)
+    if shape.tag in ("polygon", "polyline"):
+        numbers = read_numbers(re.split("[;,]", _attribute(shape, "points")))
+        polygon = polygon_of(numbers, "points holds ")
+        return [polygon if shape.tag == "polygon" else closed_line(polygon)]
+    if shape.tag not in ("box", "ellipse"):
+        raise LabelError("GT022", f"<{quoted(shape.tag)[1:-1]}> does not enclose a region")
+    angle = math.radians(_number(shape, "rotation") if "rotation" in shape.attributes else 0)
+    if shape.tag == "ellipse":
+        x, y, across, down = (_number(shape, name) for name in ("cx", "cy", "rx", "ry"))
+        return [ellipse((x, y), (across, down), angle)]
+    left, top, right, bottom = (_number(shape, name) for name in ("xtl", "ytl", "xbr", "ybr"))
+    return [turned_box(left, top, right, bottom, angle)]
+
+
+def _mask_outlines(shape: Element, budget: PixelBudget) -> list[Polygon]:
+    fields = _attribute(shape, "rle").split(",")
+    matches = [_RUN.fullmatch(field) for field in fields]
+    if None in matches:
+        raise LabelError("GT020", f"run {matches.index(None) + 1} of rle is {quoted(fields[matches.index(None)])}")
+    height, width = (min(max(_number(shape, side), 0), 2**31) for side in ("height", "width"))
+    budget.take(height * width)
+    mask = mask_of_runs([int(match[1]) for match in matches if match], int(height), int(width))
+    return mask_outlines(mask, _number(shape, "left"), _number(shape, "top"))
+
+
+def _attribute(shape: Element, name: str) -> str:
+    if name not in shape.attributes:
+        raise LabelError("GT022", f"<{shape.tag}> without {name}")
+    return shape.attributes[name]
+
+
+def _number(shape: Element, name: str) -> float:
+    """The number in an attribute. Raises LabelError if it is missing or is not a number."""
+    text = _attribute(shape, name)
+    number = to_number(text)
+    if number is None:
+        raise LabelError("GT020", f"{name} is {quoted(text)}, not a number")
+    return number
+
+
+def _is_annotation_file(text: str) -> bool:
+    """Whether the start of a file shows the elements of the format."""
+    return _START.search(text) is not None

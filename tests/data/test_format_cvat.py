@@ -1,0 +1,174 @@
+"""Exports of CVAT for images."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from format_files import build, corners, found, names, read_all, recognised
+from resnet18_ocrdet.data.formats import cvat, masks
+
+META = """<meta><task><id>5</id><name>signs</name><labels><label><name>word</name><attributes>
+<attribute><name>Wortlaut</name><mutable>False</mutable><input_type>text</input_type><values></values></attribute>
+<attribute><name>legible</name><input_type>checkbox</input_type></attribute></attributes></label></labels></task></meta>
+"""
+# As dump_as_cvat_annotation of CVAT writes them; the box is turned by an angle with cosine 0.8 and sine 0.6.
+SHAPES = """
+<box label="word" source="manual" occluded="0" xtl="75.00" ytl="50.00" xbr="125.00" ybr="70.00" rotation="36.87"
+ z_order="0">
+  <attribute name="text">EXIT</attribute>
+</box>
+<polygon label="word" source="manual" occluded="1" points="37.00,57.00;171.00,57.00;171.00,105.50" z_order="0">
+</polygon>
+<polyline label="word" source="manual" occluded="0" points="0.00,0.00;40.00,0.00;40.00,20.00;0.00,20.00;0.00,0.00"/>
+<mask label="logo" source="manual" occluded="0" rle="0, 2, 1, 1" left="40" top="60" width="4" height="1" z_order="0">
+  <attribute name="Transcription">two pieces</attribute>
+</mask>
+<ellipse label="word" source="manual" occluded="0" cx="50.00" cy="40.00" rx="20.00" ry="10.00" rotation="90.00"/>
+<tag label="indoor" source="manual"></tag>
+"""
+BOX = '<box label="word" occluded="0" xtl="1.00" ytl="2.00" xbr="31.00" ybr="12.00">{}</box>'
+
+
+def export(*images, meta=META):
+    """images: name, or name and shapes, or name, shapes and further attributes."""
+    parts = []
+    for number, image in enumerate(images):
+        name, shapes, more = (*((image,) if isinstance(image, str) else image), "", "")[:3]
+        parts.append(f'<image id="{number}" name="{name}" {more}width="200" height="100">{shapes}</image>\n')
+    heading = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+    return f"{heading}{meta}{''.join(parts)}</annotations>\n"
+
+
+def test_every_shape(tmp_path):
+    build(tmp_path, {"annotations.xml": export(("1.png", SHAPES)), "images/1.png": None})
+    parts, report = read_all(cvat, tmp_path)
+    (record,) = parts["train"]
+    assert not len(report) and report.unsplit and record.stated == (100, 200)
+    assert len(record.polygons) == 6  # the mask has two pieces, a tag is no region
+    box, polygon, line, first, second, ellipse = record.polygons
+    assert box == pytest.approx(np.array([[86, 37], [126, 67], [114, 83], [74, 53]], np.float32), abs=0.01)
+    assert polygon.tolist() == [[37, 57], [171, 57], [171, 105.5]]
+    assert line.tolist() == [[0, 0], [40, 0], [40, 20], [0, 20]]
+    assert first.tolist() == [[40.25, 60.25], [41.75, 60.25], [41.75, 60.75], [40.25, 60.75]]
+    assert second.tolist() == [[43.25, 60.25], [43.75, 60.25], [43.75, 60.75], [43.25, 60.75]]
+    assert ellipse[[0, 16]] == pytest.approx(np.array([[50, 60], [40, 40]], np.float32), abs=1e-4)
+    assert record.texts == ("EXIT", "", "", "two pieces", "two pieces", "")
+    assert record.categories == ("word", "word", "word", "logo", "logo", "word")
+    assert record.flags == ("", "occluded", "", "", "", "")
+    assert record.lines.tolist() == [7 + place for place in (1, 5, 7, 8, 8, 11)]
+
+
+def test_texts_flags_and_marks(tmp_path):
+    shapes = (
+        BOX.format('<attribute name="text">###</attribute>'),
+        BOX.format('<attribute name="Wortlaut">Ausgang</attribute>'),  # the only attribute that <meta> says is a text
+        BOX.format('<attribute name="illegible">true</attribute><attribute name="text"> a &amp; b </attribute>'),
+        BOX.format('<attribute name="Difficult">1</attribute><attribute name="ignore">false</attribute>'),
+    )
+    build(tmp_path, {"annotations.xml": export(("1.png", "".join(shapes))), "1.png": None})
+    (record,) = read_all(cvat, tmp_path)[0]["train"]
+    assert record.texts == ("###", "Ausgang", "a & b", "") and record.ignore.tolist() == [True, False, False, False]
+    assert record.flags == ("", "", "illegible", "difficult") and set(cvat.IGNORE_FLAGS) >= {"illegible", "difficult"}
+    build(tmp_path, {"annotations.xml": export(("1.png", shapes[1]), meta="")})
+    assert read_all(cvat, tmp_path)[0]["train"][0].texts == ("",)
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "words"),
+    [
+        ('<points label="word" points="1,1;2,2;3,3"/>', "GT022", "<points> does not enclose a region"),
+        ('<cuboid label="word" xtl1="1"/>', "GT022", "<cuboid>"),
+        ('<skeleton label="word"><points points="1,1"/></skeleton>', "GT022", "<skeleton>"),
+        ('<polyline points="0,0;40,0;40,20;0,20"/>', "GT022", "ends are 20 px apart"),
+        ('<polygon label="word"/>', "GT022", "<polygon> without points"),
+        ('<polygon points="1,1;2,2"/>', "GT018", "2 corners"),
+        ('<polygon points="1,1;2,2;3"/>', "GT019", "5 numbers"),
+        ('<polygon points="1,1;2,b;3,3"/>', "GT020", "number 4 is 'b'"),
+        (BOX.replace('ytl="2.00" ', ""), "GT022", "<box> without ytl"),
+        (BOX.replace('"2.00"', '"zwei"'), "GT020", "ytl is 'zwei', not a number"),
+        (BOX.replace("occluded", 'rotation="1e999" occluded'), "GT021", "the angle is inf"),
+        ('<mask rle="0, 4" left="0" top="0" width="2" height="3"/>', "GT022", "2x3 px has runs of 4 px"),
+        ('<mask rle="0, x" left="0" top="0" width="2" height="3"/>', "GT020", "run 2 of rle is ' x'"),
+        ('<mask rle="6" left="0" top="0" width="2" height="3"/>', "PG035", "without any pixel"),
+        ('<mask rle="0, 6" left="0" width="2" height="3"/>', "GT022", "<mask> without top"),
+        ('<mask rle="0, 6" left="0" top="0" width="1e300" height="1e300"/>', "GT022", "more pixels than its size"),
+    ],
+)
+def test_a_bad_shape_is_counted_as_lost(tmp_path, shape, code, words):
+    good = BOX.format("")
+    build(tmp_path, {"annotations.xml": export(("1.png", f"{good}\n{shape}\n{good}"), meta=""), "1.png": None})
+    parts, report = read_all(cvat, tmp_path)
+    (record,) = parts["train"]
+    (finding,) = report
+    assert (finding.code, finding.line, finding.image) == (code, 5, tmp_path / "1.png")
+    assert re.search(words, finding.detail)
+    assert record.lost == 1 and record.lines.tolist() == [4, 6]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line", "words"),
+    [
+        (export(("1.png", BOX))[:-20], "GT006", None, "not valid XML"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + export("1.png"), "GT006", 0, "document type"),
+        ("<annotations><version>1.1</version><track id='0'/></annotations>", "GT006", 0, "tracks of a video"),
+        ("<annotations><version>1.1</version></annotations>", "GT006", 0, "no <image>"),
+        ("", "GT006", 1, "no element found"),
+    ],
+)
+def test_a_bad_file(tmp_path, content, code, line, words):
+    build(tmp_path, {"annotations.xml": content, "1.png": None})
+    parts, report = read_all(cvat, tmp_path)
+    (finding,) = report
+    assert parts == {"train": []} and finding.code == code and words in finding.detail
+    assert line is None or finding.line == line
+
+
+def test_a_missing_image_loses_only_itself(tmp_path):
+    whole = export(("2.png", BOX), ("", BOX), ("sub/1.png", BOX), meta="")
+    build(tmp_path, {"annotations.xml": whole, "images/sub/1.png": None})
+    parts, report = read_all(cvat, tmp_path)
+    assert names(parts) == {"train": ["1.png"]}
+    assert found(report) == [("FS079", "annotations.xml", 4), ("GT022", "annotations.xml", 5)]
+
+
+def test_the_subset_is_the_split_and_the_folder(tmp_path):
+    images = [
+        ("1.png", BOX, 'subset="Train" '),
+        ("1.png", "", 'subset="Validation" '),
+        ("2.png", "", 'subset="extra" '),
+    ]
+    files = {f"images/{folder}/{name}.png": None for folder in ("Train", "Validation", "extra") for name in (1, 2, 3)}
+    build(tmp_path, {"annotations.xml": export(*images), **files})
+    parts, report = read_all(cvat, tmp_path)
+    where = {split: [record.image_path.parent.name for record in records] for split, records in parts.items()}
+    assert where == {"train": ["Train", "extra"], "val": ["Validation"]} and not len(report)
+    assert len(parts["train"][0].polygons) == 1 and len(parts["val"][0].polygons) == 0
+
+
+def test_a_folder_for_each_task(tmp_path):
+    files = {f"{task}/images/{task}.png": None for task in ("a", "b")}
+    files |= {f"{task}/annotations.xml": export((f"{task}.png", BOX)) for task in ("a", "b")}
+    build(tmp_path, files)
+    parts, report = read_all(cvat, tmp_path)
+    assert names(parts) == {"train": ["a.png", "b.png"]} and not len(report)
+    assert cvat.recognise(tmp_path) == "a/annotations.xml: has <annotations> with images"
+
+
+def test_masks_that_would_take_long_are_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(masks, "PIXELS", 0)
+    monkeypatch.setattr(masks, "PIXELS_PER_BYTE", 1)
+    shape = '<mask rle="0, 100" left="0" top="0" width="10" height="10"/>'
+    build(tmp_path, {"annotations.xml": export(("1.png", shape * 9), meta=""), "1.png": None})
+    parts, report = read_all(cvat, tmp_path)
+    size = (tmp_path / "annotations.xml").stat().st_size
+    assert 0 < size // 100 < 9 and len(parts["train"][0].polygons) == size // 100
+    assert {finding.code for finding in report} == {"GT022"} and corners(parts["train"][0])[0][0] == [0.25, 0.25]
+
+
+def test_recognise(tmp_path):
+    sign = "annotations.xml: has <annotations> with images"
+    assert recognised(cvat.recognise, tmp_path) == {"cvat": sign}
+    assert cvat.recognise(tmp_path / "nowhere") is None
