@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from dialect_set import PICTURES, Picture, Word, pixels
+from dialects_detectors import with_columns
 from dialects_json import coco, coco_text, doctr, labelme, mmocr, ppocr, ppocr_label, textocr
 from dialects_text import (
     ctw1500_offsets,
@@ -112,5 +113,11 @@ WAYS: dict[str, Dialect] = {
     "coco-text": _COCO_TEXT,
     "coco-text 1": replace(_COCO_TEXT, write=partial(coco_text, "polygon")),
     "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, splits=_TRAIN_VAL),
+    "MLT": replace(_QUADS, write=partial(with_columns, columns=",Latin,{text}")),
+    "RCTW": replace(_QUADS, write=partial(with_columns, columns=',{level},"{text}"'), mark=None),
+    "TD500 of MhLiao/DB": replace(
+        _QUADS, write=partial(with_columns, columns=",{level}"), mark=None, texts=False, empty=True
+    ),
+    "boxes": replace(_QUADS, write=partial(with_columns, columns=",box,{text}"), kinds=("rectangle",)),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
 }

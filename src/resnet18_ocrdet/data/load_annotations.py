@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
+from .formats.columns import check_columns
 from .formats.pairing import report_unread
 from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
 from .image_checks import Coords, Exif, check_image_headers
@@ -29,7 +30,7 @@ class Reading(NamedTuple):
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
     unsplit: bool = False  # no name says train, val or test: all images are in "train"
-    chosen: tuple[str, ...] = ()  # what was decided about flags and classes, one line each
+    chosen: tuple[str, ...] = ()  # what was decided about lines, flags and classes, one line each
     causes: Mapping[str, int] = MappingProxyType({})  # don't-care regions by cause, see `region_selection`
 
     @property
@@ -48,12 +49,14 @@ def read_data(
     flags: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     other_classes: OtherClasses = "mask",
+    columns: Sequence[str] | None = None,
 ) -> Reading:
     """Read the labels of a folder and check its images.
 
     dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
     max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
-    format. classes: those that are text; None: all. other_classes: what regions of other classes become.
+    format. classes: those that are text; None: all. other_classes: what regions of other classes become. columns: of
+    ICDAR lines, see `formats.columns`; None: decided from all lines.
     Raises UserError if the folder does not exist, or is of no known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
@@ -63,7 +66,11 @@ def read_data(
     else:
         reader, why = BY_KEY[dialect], "as configured"
         _refuse_other_format(root, reader)
-    report = Report(max_label_mb)
+    if columns is not None:
+        check_columns(columns)
+        if reader is not FALLBACK:
+            raise UserError(f"data.columns={','.join(columns)}: {reader.NAME} has fixed columns; it is for ICDAR lines")
+    report = Report(max_label_mb, columns)
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
     chosen = select_regions(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
@@ -77,7 +84,8 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, chosen.lines, chosen.causes)
+    lines = (*report.notes, *chosen.lines)
+    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, lines, chosen.causes)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:

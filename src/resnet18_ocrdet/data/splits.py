@@ -109,6 +109,7 @@ def _labelled(
     ignore_flags: str | None = None,
     classes: str | None = None,
     other_classes: OtherClasses = "mask",
+    columns: str | None = None,
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: CacheKind = "none",
@@ -122,8 +123,8 @@ def _labelled(
     texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`.
     draw_val: False: without `val` and a val split, all images are for training."""
     marks = None if ignore_marks is None else ignore_marks.split()
-    flags, text_classes = split_names(ignore_flags), split_names(classes)
-    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
+    flags, text_classes, names = split_names(ignore_flags), split_names(classes), split_names(columns)
+    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, names)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
