@@ -73,8 +73,8 @@ OPTIONS = {
     "loss": "db",
     "optimizer": "adamw sgd",
     "scheduler": "constant cosine onecycle poly step",
-    "data": "coco ctw1500 custom doctr icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
-    "totaltext",
+    "data": "coco ctw1500 custom doctr dota icdar2013 icdar2015 labelme mmocr msra_td500 ppocr quickstart synthetic "
+    "totaltext yolo",
     "input_size": "1024x1024 1152x2048 256x256 320x320 512x512 640x640 736x1280 800x800",
     "augment": "default finetune light none strong",
     "experiment": "finetune icdar2015 pretrain_synthetic quickstart",

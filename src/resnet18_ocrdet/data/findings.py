@@ -134,7 +134,7 @@ class Report(list[Finding]):
     """Findings in the order in which they were reported, the size limit of label files, and whether names tell splits.
 
     columns: those that the user chose for ICDAR lines. Set by a label format: unsplit, if it found no name which says
-    train, val or test: all images are then "train";
+    train, val or test: all images are then "train"; normalized, if its coordinates are shares of width and height;
     notes: what it decided, one line each."""
 
     def __init__(self, max_label_mb: int = MAX_LABEL_MB, columns: Sequence[str] | None = None) -> None:
@@ -143,6 +143,7 @@ class Report(list[Finding]):
         self.max_label_mb = max_label_mb
         self.columns = columns
         self.unsplit = False
+        self.normalized = False
         self.notes: list[str] = []
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:

@@ -13,7 +13,7 @@ from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
 from .formats.columns import check_columns
 from .formats.pairing import report_unread
-from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
+from .formats.reader import BY_KEY, FALLBACK, FORMATS, SECOND, LabelFormat
 from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
 from .polygon_repair import repair_record
@@ -76,6 +76,7 @@ def read_data(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
     )
     read = chosen.splits
+    coords = "normalized" if report.normalized else coords
     _keep_unlabelled(read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
         report_unread(folder, report)
@@ -101,8 +102,9 @@ def detect_format(root: Path) -> tuple[LabelFormat, str]:
 
 
 def _recognised(root: Path) -> list[tuple[LabelFormat, str]]:
-    """The formats that recognise a folder; the fallback only if no other does."""
+    """The formats that recognise a folder; those in SECOND, and then the fallback, only if no other does."""
     found = [(reader, why) for reader in FORMATS if reader is not FALLBACK and (why := reader.recognise(root))]
+    found = [pair for pair in found if pair[0] not in SECOND] or found
     return found or [(reader, why) for reader in (FALLBACK,) if (why := reader.recognise(root))]
 
 

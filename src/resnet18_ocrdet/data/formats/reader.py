@@ -16,6 +16,7 @@ from . import (
     coco,
     ctw1500,
     doctr,
+    dota,
     folders,
     icdar2013,
     icdar2015,
@@ -24,6 +25,7 @@ from . import (
     msra_td500,
     ppocr,
     totaltext,
+    yolo,
 )
 
 
@@ -62,8 +64,11 @@ FORMATS: tuple[LabelFormat, ...] = (
     labelme,
     coco,
     doctr,
+    yolo,
+    dota,
     # new formats here: folders is the last resort
     folders,
 )
+SECOND: tuple[LabelFormat, ...] = (yolo, dota)  # not used beside another format: tools export them from its labels
 BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
 FALLBACK: LabelFormat = folders  # tried last: other formats use the same folders
