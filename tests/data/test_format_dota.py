@@ -79,7 +79,7 @@ def test_without_folder_and_header_classes_must_repeat(tmp_path):
     assert dota.recognise(build(tmp_path / "classes", one)) is not None
     one["labels/1.txt"] = "1,2,3,2,3,4,1,4,word,1\n5,2,7,2,7,4,5,4,word,0\n"
     assert dota.recognise(build(tmp_path / "commas", one)) is None
-    assert recognised(dota.recognise, tmp_path / "others") == {}
+    assert list(recognised(dota.recognise, tmp_path / "others")) == ["dota"]
 
 
 def test_missing_folders(tmp_path):

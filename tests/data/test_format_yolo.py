@@ -203,7 +203,7 @@ def test_no_labels(tmp_path):
 
 
 def test_only_its_own_lines_are_recognised(tmp_path):
-    assert recognised(yolo.recognise, tmp_path / "others") == {}
+    assert list(recognised(yolo.recognise, tmp_path / "others")) == ["yolo"]
     for text in ("10,20,30,20,30,40,10,40,a", "0.1 0.2 0.3 0.2 0.3 0.4 0.1 0.4", "0 0 1 1 1", "12 40 60 80 word"):
         assert not is_yolo(text), text
     for text in (BOX, OBB, SEGMENT, "3\t0.5\t0.5\t1\t1", "0.0 0.5 0.5 1 1", "0 0.5 0.5 0.2 0.1 90"):

@@ -15,23 +15,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from ...errors import UserError
 from ..file_names import MAX_NAME, invalid_name, is_file, is_folder
 from ..findings import Report
 from ..image_io import has_image_suffix
-from ..record import LabelRecord, Region
-from ..text_file import TextLine, label_lines, quoted, read_lines
-from . import icdar2013
-from .column_choice import Layout, choose_columns
-from .columns import BOX, DIFFICULT
-from .continued_lines import joined_lines
-from .ended_texts import warn_of_marks
-from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
-from .location import LabelError, Location
-from .pairing import pair_folders, parse_entries, without_shared
+from ..record import LabelRecord
+from ..text_file import quoted, read_lines
+from .columns import DIFFICULT
+from .icdar_text import ICDAR_IGNORE_MARKS
+from .line_files import read_files
+from .location import Location
+from .pairing import pair_folders, without_shared
 from .split_names import SPLITS, split_below
 
 KEY = "folders"
@@ -94,35 +90,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
             f"{root}: no labelled images found (looked for train_list.txt, train_images/ with train_gts/, "
             f"the same with test_ and val_, and images/ with labels/ or gts/, also in train/, val/ and test/)"
         )
-    files = {label.path: _lines(label) for found in pairs.values() for label in found}
-    layout = choose_columns(files, report.columns)
-    report.notes += [layout.note] if layout.note else []
-    splits = {
-        split: [_parse(label, files[label.path], layout, marks) for label in found] for split, found in pairs.items()
-    }
-    warn_of_marks((record for records in splits.values() for record in records), marks, report)
-    return splits
-
-
-def _lines(label: Location) -> list[TextLine] | None:
-    lines = label_lines(label.path, label.report, label.image)
-    return None if lines is None else joined_lines(lines)
-
-
-def _parse(label: Location, lines: Sequence[TextLine] | None, layout: Layout, marks: Sequence[str]) -> LabelRecord:
-    """The regions of one image. lines: None for a file that could not be read: one region is lost."""
-    if lines is None or BOX not in layout.columns.names:
-        return parse_lines(label, lines, marks, layout.quads, layout.columns)
-    return parse_entries(label, ((line.number, line.text) for line in lines), partial(_box, marks=marks))
-
-
-def _box(text: str, line: int, marks: Sequence[str]) -> Region:
-    """A box in the lines of ICDAR 2013. Raises LabelError if it is not left, top, right, bottom."""
-    region = icdar2013.parse_line(text, line, marks)
-    if not (region.polygon[0] < region.polygon[2]).all():
-        needed = "left top right bottom needs left < right and top < bottom; left top width height is not read"
-        raise LabelError("GT022", f"{quoted(text)}: {needed}")
-    return region
+    return read_files(pairs, report, marks)
 
 
 def label_folder(root: Path, prefix: str) -> Path:
