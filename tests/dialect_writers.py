@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from dialect_set import PICTURES, Picture, Word, pixels
+from dialects_detectors import dota, with_columns, yolo_beside, yolo_boxes, yolo_outlines
 from dialects_json import coco, coco_text, doctr, labelme, mmocr, ppocr, ppocr_label, textocr
 from dialects_text import (
     ctw1500_offsets,
@@ -82,6 +83,8 @@ _QUADS = Dialect("folders", listed_folders, kinds=FOUR_CORNERS, mark="###")
 _POLYGONS = Dialect("folders", scanned_folders, mark="###", digits_first=False)
 _ALL_TRAIN = ("train", "train")
 _TRAIN_VAL = ("train", "val")
+_YOLO = Dialect("yolo", yolo_outlines, texts=False, ignores=False, tolerance=0.001)
+_DOTA = Dialect("dota", dota, kinds=FOUR_CORNERS, texts=False)
 _COCO_TEXT = Dialect("coco", partial(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, splits=_TRAIN_VAL)
 
 WAYS: dict[str, Dialect] = {
@@ -113,6 +116,17 @@ WAYS: dict[str, Dialect] = {
     "coco-text": _COCO_TEXT,
     "coco-text 1": replace(_COCO_TEXT, write=partial(coco_text, "polygon")),
     "textocr": Dialect("coco", textocr, mark=".", names="a4ea732cd3d5948{}.jpg".format, splits=_TRAIN_VAL),
+    "yolo segments": _YOLO,
+    "yolo boxes": replace(_YOLO, write=yolo_boxes, kinds=("rectangle",), splits=_TRAIN_VAL),
+    "yolo side by side": replace(_YOLO, write=yolo_beside, kinds=("rectangle",), splits=_ALL_TRAIN),
+    "dota": _DOTA,
+    "dota annfiles": replace(_DOTA, write=partial(dota, labels="annfiles", header=False), splits=_TRAIN_VAL),
+    "MLT": replace(_QUADS, write=partial(with_columns, columns=",Latin,{text}")),
+    "RCTW": replace(_QUADS, write=partial(with_columns, columns=',{level},"{text}"'), mark=None),
+    "TD500 of MhLiao/DB": replace(
+        _QUADS, write=partial(with_columns, columns=",{level}"), mark=None, texts=False, empty=True
+    ),
+    "boxes": replace(_QUADS, write=partial(with_columns, columns=",box,{text}"), kinds=("rectangle",)),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
     "voc": Dialect("voc", voc, kinds=("rectangle",), texts=False),
     "roLabelImg": Dialect("voc", ro_label_img, kinds=("rectangle", "rotated"), texts=False, tolerance=0.001),

@@ -126,6 +126,8 @@ FOLDERS: dict[str, dict] = {
         "via_region_data.json": {"1.png9": {"filename": "1.png", "size": 9, "regions": [], "file_attributes": {}}},
         "1.png": None,
     },
+    "yolo": {"images/train/1.png": None, "labels/train/1.txt": "0 0.5 0.25 0.2 0.1\n"},
+    "dota": {"train/images/1.png": None, "train/labelTxt/1.txt": "gsd:0.1\n1 2 3 2 3 4 1 4 plate 0\n"},
     "td500": {"train/IMG_1.png": None, "train/IMG_1.gt": "0 1 790 330 302 114 0.035\n"},
     "recognition": {
         "labels.json": {"1.png": "text"},

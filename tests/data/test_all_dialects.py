@@ -97,7 +97,7 @@ def test_training_gets_the_same_samples(written):
 
 @pytest.mark.parametrize("written", CURVED, indirect=True)
 def test_curved_polygons_survive_from_file_to_score(written):
-    _, root, pictures = written
+    way, root, pictures = written
     splits = custom(root)
     curves = {picture.name: [word for word in picture.words if word.kind == "curve"] for picture in pictures}
     assert sum(map(len, curves.values())) >= 2
@@ -113,7 +113,7 @@ def test_curved_polygons_survive_from_file_to_score(written):
             boxes.update(regions, ignore, [Detection(quad, 1.0) for quad in quads], sample.name)
     wanted = sum(not word.ignore for words in curves.values() for word in words)
     assert (exact.result().hmean, exact.result().matched) == (1.0, wanted)
-    assert exact.best_iou == pytest.approx(1.0, abs=1e-9)
+    assert exact.best_iou == pytest.approx(1.0, abs=1e-4 if way.tolerance else 1e-9)
     assert boxes.result().hmean < 0.7  # quads around the same regions match few: the score depends on the curves
 
 

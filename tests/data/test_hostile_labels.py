@@ -21,7 +21,9 @@ from format_files import findings_of
 from resnet18_ocrdet.data import findings, text_file
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import (
+    column_choice,
     ctw1500,
+    dota,
     icdar2013,
     icdar_text,
     json_file,
@@ -33,7 +35,10 @@ from resnet18_ocrdet.data.formats import (
     totaltext,
     via,
     xml_file,
+    yolo_lines,
+    yolo_names,
 )
+from resnet18_ocrdet.data.formats.continued_lines import joined_lines
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
@@ -187,6 +192,13 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "MSRA-TD500": quiet(msra_td500.parse_line),
     "quads": icdar(quads=True),
     "polygons": icdar(quads=False),
+    "columns": lambda text: column_choice.choose_columns({NOWHERE: [TextLine(1, text)] * 2}),
+    "quoted": lambda text: joined_lines([TextLine(1, f'1,2,3,4,"{text}')] * 5),
+    "YOLO": quiet(lambda text: yolo_lines.parse_line(text, 1, {})),
+    "YOLO, seen": yolo_lines.is_yolo,
+    "YOLO names": lambda text: yolo_names._value(text, "names"),
+    "DOTA": quiet(dota.parse_line),
+    "DOTA, seen": lambda text: dota.class_of(text, with_difficulty=True),
     "PaddleOCR": quiet(
         lambda text: ppocr._read_line(text, Location(Report(), NOWHERE, 1), NOWHERE, [NOWHERE], None, ())
     ),
@@ -221,6 +233,9 @@ BEGINNINGS = {
     "quads": ("", "1", "1,1,1,2,2,2,2,1,"),
     "polygons": ("", "1", "[1,"),
     "PaddleOCR": ("", "a.jpg", "a.jpg\t["),
+    "YOLO": ("0 ", "0 0.5 "),
+    "YOLO names": ("names: [", "names:\n- ", "names:\n"),
+    "DOTA": ("", "1 1 1 1 1 1 1 1 "),
     "list": ("", "a.jpg"),
     "name": ("", "/"),
     "XML": ("<annotation>", "<annotation><object><name>", '<annotation><object a="'),

@@ -6,6 +6,7 @@ Codes are stable, docs/check.md lists them. Label formats and checks only report
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,9 @@ CODES: dict[str, FindingKind] = {
     "GT006": FindingKind("error", "label file that cannot be read or has another format", "replace it"),
     "GT009": FindingKind("info", "a score after the coordinates", ""),
     "GT010": FindingKind("info", "regions without transcription (treated as text)", ""),
+    "GT011": FindingKind(
+        "warning", "texts that end in a don't-care mark", "is there a column before the text? data.columns=script,text"
+    ),
     "GT013": FindingKind("warning", "more than half of the images have only don't-care regions", "label more of them"),
     "GT014": FindingKind("error", "no usable region", "label text that is not don't-care"),
     "GT015": FindingKind("info", "separated by something other than commas", ""),
@@ -130,14 +134,17 @@ class Finding(NamedTuple):
 class Report(list[Finding]):
     """Findings in the order in which they were reported, the size limit of label files, and what formats decided.
 
-    unsplit: set by a label format that found no name which says train, val or test: all images are then "train".
-    notes: how a format read the labels where that was not certain, one line each."""
+    columns: those that the user chose for ICDAR lines. Set by a label format: unsplit, if it found no name which says
+    train, val or test: all images are then "train"; normalized, if its coordinates are shares of width and height;
+    notes: what it decided, one line each."""
 
-    def __init__(self, max_label_mb: int = MAX_LABEL_MB) -> None:
+    def __init__(self, max_label_mb: int = MAX_LABEL_MB, columns: Sequence[str] | None = None) -> None:
         """max_label_mb: size of the largest label file that is read, in MB of 10^6 bytes."""
         super().__init__()
         self.max_label_mb = max_label_mb
+        self.columns = columns
         self.unsplit = False
+        self.normalized = False
         self.notes: list[str] = []
 
     def add(self, code: str, path: Path, line: int = 0, detail: str = "", image: Path | None = None) -> None:

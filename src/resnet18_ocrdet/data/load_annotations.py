@@ -11,9 +11,10 @@ from ..errors import UserError
 from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
+from .formats.columns import check_columns
 from .formats.label_like import more_files, report_label_like
 from .formats.pairing import report_unread
-from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
+from .formats.reader import BY_KEY, FALLBACK, FORMATS, SECOND, LabelFormat
 from .formats.split_names import split_below
 from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
@@ -31,7 +32,7 @@ class Reading(NamedTuple):
     report: Report
     exif: str = ""  # what was found about rotated images, in one line
     unsplit: bool = False  # no name says train, val or test: all images are in "train"
-    chosen: tuple[str, ...] = ()  # what was decided about labels, flags and classes, one line each
+    chosen: tuple[str, ...] = ()  # what was decided about lines, labels, flags and classes, one line each
     causes: Mapping[str, int] = MappingProxyType({})  # don't-care regions by cause, see `region_selection`
     marks: tuple[str, ...] = ()  # the texts that mean don't-care in these labels
 
@@ -51,12 +52,14 @@ def read_data(
     flags: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     other_classes: OtherClasses = "mask",
+    columns: Sequence[str] | None = None,
 ) -> Reading:
     """Read the labels of a folder and check its images.
 
     dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
     max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
-    format. classes: those that are text; None: all. other_classes: what regions of other classes become.
+    format. classes: those that are text; None: all. other_classes: what regions of other classes become. columns: of
+    ICDAR lines, see `formats.columns`; None: decided from all lines.
     Raises UserError if the folder does not exist, or is of no known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
@@ -66,12 +69,17 @@ def read_data(
     else:
         reader, why = BY_KEY[dialect], "as configured"
         _refuse_other_format(root, reader)
-    report = Report(max_label_mb)
+    if columns is not None:
+        check_columns(columns)
+        if reader is not FALLBACK:
+            raise UserError(f"data.columns={','.join(columns)}: {reader.NAME} has fixed columns; it is for ICDAR lines")
+    report = Report(max_label_mb, columns)
     read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
     chosen = select_regions(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
     )
     read = chosen.splits
+    coords = "normalized" if report.normalized else coords
     report_label_like(root, report, {record.place for records in read.values() for record in records})
     _keep_unlabelled(root, read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
@@ -98,8 +106,9 @@ def detect_format(root: Path) -> tuple[LabelFormat, str]:
 
 
 def _recognised(root: Path) -> list[tuple[LabelFormat, str]]:
-    """The formats that recognise a folder; the fallback only if no other does."""
+    """The formats that recognise a folder; those in SECOND, and then the fallback, only if no other does."""
     found = [(reader, why) for reader in FORMATS if reader is not FALLBACK and (why := reader.recognise(root))]
+    found = [pair for pair in found if pair[0] not in SECOND] or found
     return found or [(reader, why) for reader in (FALLBACK,) if (why := reader.recognise(root))]
 
 

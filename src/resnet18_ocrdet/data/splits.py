@@ -110,6 +110,7 @@ def _labelled(
     ignore_flags: str | None = None,
     classes: str | None = None,
     other_classes: OtherClasses = "mask",
+    columns: str | None = None,
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: CacheKind = "none",
@@ -126,8 +127,8 @@ def _labelled(
     before, with the same settings."""
     if reading is None:
         marks = None if ignore_marks is None else ignore_marks.split()
-        flags, text_classes = split_names(ignore_flags), split_names(classes)
-        reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
+        flags, text_classes, names = split_names(ignore_flags), split_names(classes), split_names(columns)
+        reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, names)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None

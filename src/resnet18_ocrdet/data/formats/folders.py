@@ -1,6 +1,7 @@
 """Folders of images and ICDAR label lines, with or without list files, in the layouts of `folder_layout`.
 
-The labels of `1.jpg` are in `1.txt`, `gt_1.txt` or `1.jpg.txt`, in the lines of `icdar_text`.
+The labels of `1.jpg` are in `1.txt`, `gt_1.txt` or `1.jpg.txt`, in the lines of `icdar_text` with the columns of
+`columns`: RCTW and TD500 count difficult regions as don't-care.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from pathlib import Path
 
 from ..findings import Report
 from ..record import LabelRecord
-from ..text_file import label_lines
+from .columns import DIFFICULT
 from .folder_layout import find_pairs, shown_layout
-from .icdar_text import ICDAR_IGNORE_MARKS, looks_like_quads, parse_lines
+from .icdar_text import ICDAR_IGNORE_MARKS
+from .line_files import read_files
 
 KEY = "folders"
 NAME = "folders or lists with ICDAR lines"
 IGNORE_MARKS = ICDAR_IGNORE_MARKS
-IGNORE_FLAGS: tuple[str, ...] = ()
+IGNORE_FLAGS = (DIFFICULT,)
 
 
 def recognise(root: Path) -> str | None:
@@ -29,10 +31,4 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
     """Read the splits that exist, from its list if there is one, else from its folder; images/ with labels/ is "train".
 
     Raises UserError if there are none, or a folder of labels is missing."""
-    pairs = find_pairs(root, report)
-    lines = {label.path: label_lines(label.path, report, label.image) for found in pairs.values() for label in found}
-    quads = looks_like_quads(line for text in lines.values() for line in text or ())
-    return {
-        split: [parse_lines(label, lines[label.path], marks, quads) for label in found]
-        for split, found in pairs.items()
-    }
+    return read_files(find_pairs(root, report), report, marks)

@@ -47,7 +47,7 @@ _ESCAPED = re.compile(r'\\(["\\])')
 def recognise(root: Path) -> str | None:
     """Report the official image folder.
 
-    Boxes in other folders are read only on request: four numbers may also be an incomplete quad."""
+    Boxes in other folders are read by `folders`, and here on request."""
     official = (folders.images[0] for folders in LAYOUT.values() if folders.images[0].startswith("Challenge2"))
     return next((f"{name}/" for name in official if is_folder(root / name)), None)
 

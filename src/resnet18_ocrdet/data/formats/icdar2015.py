@@ -10,6 +10,7 @@ from ..file_names import is_folder
 from ..findings import Report
 from ..record import LabelRecord
 from ..text_file import label_lines
+from .ended_texts import warn_of_marks
 from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
 from .locate import files_in
 from .pairing import pair_folders
@@ -48,6 +49,7 @@ def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dic
         if present:
             found = pair_folders(root / names[0], root / names[1], ("gt_{stem}.txt",), report)
             splits[split] = [parse_lines(label, label_lines(label.path, report, label.image), marks) for label in found]
+    warn_of_marks((record for records in splits.values() for record in records), marks, report)
     if not splits:
         wanted = ", or ".join(f"{images}/ with {labels}/" for images, labels in FOLDERS.values())
         raise UserError(f"{root}: not the folder of ICDAR 2015 (looked for {wanted})")

@@ -1,6 +1,6 @@
 """Label lines as in ICDAR 2015: `x1,y1,x2,y2,x3,y3,x4,y4,transcription`, or 2N numbers and a transcription.
 
-The text is everything after the numbers, commas included. A region without a text is not don't-care.
+The text is everything after the numbers and other columns, commas included. A region without a text is not don't-care.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..record import LabelRecord, Region
 from ..text_file import TextLine, quoted
-from .location import Location
+from .columns import PLAIN, TEXT, Columns, read_columns
+from .location import LabelError, Location
 from .points import flat_polygon
 
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
@@ -25,10 +26,12 @@ POLYGON_SHARE = 0.01  # of lines with that many numbers; above it the data set h
 
 _NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _SEPARATORS = (r"\s*,\s*", r"\s*;\s*", r"\s*，\s*", r" *\t *", r"\s+")  # the first that fits a line is used
+TAB, BLANKS = 3, 4  # in _SEPARATORS
 _FIELDS = [re.compile(rf"\s*{_NUMBER}(?:{separator}|\s*$)") for separator in _SEPARATORS]
 _BRACKETED = re.compile(rf"[\s\[({{\"']*{_NUMBER}[\s\])}}\"']*(?:[,;\t，]|\s|$)\s*")  # "12", or [[12, 13], or (12,13)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 _FIELD_END = re.compile(r"[,;\t，]|\s")
+_BEFORE_TAB = re.compile(rf" *{_NUMBER} *\t\s*(?=\S)")
 
 
 class Numbers(NamedTuple):
@@ -40,12 +43,16 @@ class Numbers(NamedTuple):
 
 
 def parse_lines(
-    label: Location, lines: Sequence[TextLine] | None, marks: Sequence[str] = ICDAR_IGNORE_MARKS, quads: bool = True
+    label: Location,
+    lines: Sequence[TextLine] | None,
+    marks: Sequence[str] = ICDAR_IGNORE_MARKS,
+    quads: bool = True,
+    columns: Columns = PLAIN,
 ) -> LabelRecord:
     """Parse the lines of a label file. lines: None for a file that could not be read: one region is lost.
 
-    quads: every line starts with 8 numbers, the rest is text. Otherwise the longest run of 2N >= 6 numbers is used.
-    Lines that cannot be parsed are reported and counted as lost."""
+    quads: every line starts with 8 numbers. Otherwise the longest run of 2N >= 6 numbers is used. columns: those after
+    the corners. Lines that cannot be parsed are reported and counted as lost."""
     if lines is None:
         return label.record([None])
     if label.too_many(len(lines)):
@@ -53,6 +60,7 @@ def parse_lines(
     regions: list[Region | None] = []
     scores: list[TextLine] = []
     seen: set[str] = set()
+    has_columns = columns != PLAIN
 
     def once(code: str, line: TextLine, detail: str) -> None:
         """Report a line that is unusual but can be parsed: the first one of each kind in a file."""
@@ -62,7 +70,7 @@ def parse_lines(
 
     for line in lines:
         is_skipped = not regions and is_heading(line.text)
-        numbers = leading_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
+        numbers = label_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
         used, code, why = coordinate_count(line.text, numbers, quads)
         if is_skipped or (code and is_comment(line.text)):
             label.add("GT017", f"{quoted(line.text)}: skipped", line.number)
@@ -73,12 +81,20 @@ def parse_lines(
             continue
         if numbers.separator != 0:
             once("GT015" if numbers.separator > 0 else "GT016", line, quoted(line.text))
-        text = line.text[numbers.starts[used] :].strip()
+        text, flag = line.text[numbers.starts[used] :].strip(), ""
+        if has_columns:
+            try:
+                text, flag = read_columns(text, columns, numbers.separator == BLANKS)
+            except LabelError as error:
+                label.add(error.code, error.detail, line.number)
+                regions.append(None)
+                continue
         if not text:
-            once("GT010", line, "")
+            if TEXT in columns.names:
+                once("GT010", line, "")
         elif re.fullmatch(_NUMBER, text) and "." in text:
             scores.append(line)
-        regions.append(Region(flat_polygon(numbers.values[:used]), text, text in marks, line.number))
+        regions.append(Region(flat_polygon(numbers.values[:used]), text, text in marks, line.number, flag))
     if 2 * len(scores) > len(regions) - regions.count(None):  # a decimal number after one region of many is a price
         once("GT009", scores[0], "treated as the text")
     return label.record(regions)
@@ -122,12 +138,21 @@ def looks_like_quads(lines: Iterable[TextLine]) -> bool:
     """Decide from all lines of a data set whether it has quads with a text, or polygons with varying vertex counts.
 
     A single line is ambiguous: `...,1,000` may be a price or a fifth vertex."""
-    return are_quads(np.array([len(leading_numbers(line.text, POLYGON_NUMBERS).values) for line in lines]))
+    return are_quads(np.array([len(label_numbers(line.text, POLYGON_NUMBERS).values) for line in lines]))
 
 
 def are_quads(counts: NDArray[np.int64]) -> bool:
     """The same by the count of leading numbers of each line, (L,)."""
     return not len(counts) or bool((counts >= POLYGON_NUMBERS).mean() <= POLYGON_SHARE)
+
+
+def label_numbers(text: str, limit: int) -> Numbers:
+    """`leading_numbers`, and the last y if a tab stands between it and the text instead of the usual separator."""
+    numbers = leading_numbers(text, limit)
+    last = None
+    if 0 <= numbers.separator != TAB and len(numbers.values) % 2 and len(numbers.values) < limit:
+        last = _BEFORE_TAB.match(text, numbers.starts[-1])
+    return numbers if last is None else Numbers([*numbers.values, float(last[1])], [*numbers.starts, last.end()], TAB)
 
 
 def leading_numbers(text: str, limit: int) -> Numbers:

@@ -6,7 +6,7 @@ A line is `index difficulty x y w h theta`: x, y, w, h is the box before it is r
 centre, from the x axis towards the y axis, which is clockwise on screen; difficulty 1 is don't-care. There are no
 transcriptions. Coordinates refer to the stored pixels, before the EXIF orientation.
 
-Conversions of this data set to polygons (eight numbers and the difficulty) are not read here.
+Conversions of this data set to polygons (eight numbers and the difficulty) are read by `folders`.
 """
 
 from __future__ import annotations

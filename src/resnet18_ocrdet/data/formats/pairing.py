@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -80,12 +80,14 @@ def pair_by_stem(
     names: Sequence[str],
     report: Report,
     by_number: bool = False,
+    others: Collection[str] = (),
 ) -> list[Location]:
     """Find the label file of each image, all of them below `images_folder`, in the order of the images.
 
     names: patterns such as "gt_{stem}.txt" or "{name}.txt", for the image's file name without and with suffix. If
     patterns have different suffixes, the first kind of file is preferred. Sub-folders of the images are also looked
-    for below the labels. by_number: if no name fits, 1001.jpg is paired with 0001001.txt.
+    for below the labels. by_number: if no name fits, 1001.jpg is paired with 0001001.txt. others: names, in lower case,
+    of files that are no labels.
     Skipped and reported: images without a label file (GT001), with several (GT026), that share one (FS076), and
     broken links (FS077). Labels without an image are reported (GT027)."""
     present = list_images(labels_folder, {Path(name).suffix for name in names}) if is_folder(labels_folder) else []
@@ -118,7 +120,7 @@ def pair_by_stem(
         else:
             pairs.append((image, labels[0]))
     for label in present:
-        if label not in used:
+        if label not in used and label.name.lower() not in others:
             report.add("GT027", label, detail=f"no image of this name in {images_folder}")
     return without_shared(pairs, report)
 

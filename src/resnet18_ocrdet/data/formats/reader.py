@@ -17,6 +17,7 @@ from . import (
     ctw1500,
     cvat,
     doctr,
+    dota,
     folders,
     icdar2013,
     icdar2015,
@@ -28,6 +29,7 @@ from . import (
     totaltext,
     via,
     voc,
+    yolo,
 )
 
 
@@ -70,8 +72,11 @@ FORMATS: tuple[LabelFormat, ...] = (
     cvat,
     label_studio,
     via,
+    yolo,
+    dota,
     # new formats here: folders is the last resort
     folders,
 )
+SECOND: tuple[LabelFormat, ...] = (yolo, dota)  # not used beside another format: tools export them from its labels
 BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
 FALLBACK: LabelFormat = folders  # tried last: other formats use the same folders
