@@ -31,9 +31,13 @@ def locate(name: Any, folders: Sequence[Path], key: str = "image", shortened: Se
         return found
     if _ADDRESS.match(name):
         raise LabelError("FS079", f"{quoted(name)}: a web address, not a file")
+    raise LabelError("FS079", f"{quoted(name)}: {invalid_name(name) or f'not found in {named_folders(folders)}'}")
+
+
+def named_folders(folders: Sequence[Path]) -> str:
+    """The first folders in a message."""
     more = ", ..." if len(folders) > MAX_FOLDERS_NAMED else ""
-    looked = ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
-    raise LabelError("FS079", f"{quoted(name)}: {invalid_name(name) or f'not found in {looked}'}")
+    return ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
 
 
 def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = ()) -> Path | None:
