@@ -105,6 +105,24 @@ FOLDERS: dict[str, dict] = {
         "test/text_image/1.png": None,
     },
     "td500": {"train/IMG_1.png": None, "train/IMG_1.gt": "0 1 790 330 302 114 0.035\n"},
+    "rects": {
+        "img/a.png": None,
+        "gt/a.json": {"chars": [], "lines": [{"ignore": 0, "transcription": "a", "points": [0, 0, 4, 0, 4, 4, 0, 4]}]},
+    },
+    "lsvt": {
+        "train_images/gt_1.png": None,
+        "train_labels.json": {
+            "gt_1": [{"transcription": "a", "points": [[0, 0], [4, 0], [4, 4]], "illegibility": False}]
+        },
+    },
+    "mmocr_lines": {
+        "train.txt": '{"file_name": "1.png", "annotations": [{"box": [0, 0, 4, 0, 4, 4, 0, 4], "text": "a"}]}\n',
+        "1.png": None,
+    },
+    "hiertext": {
+        "gt/train.jsonl": {"info": {}, "annotations": [{"image_id": "a1", "paragraphs": []}]},
+        "train/a1.png": None,
+    },
     "recognition": {
         "labels.json": {"1.png": "text"},
         "images/1.png": None,

@@ -23,7 +23,7 @@ KEYS = {
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.ignore_flags data.classes data.other_classes
+        data.ignore_flags data.classes data.other_classes data.level
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
@@ -47,7 +47,7 @@ KEYS = {
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.ignore_flags data.classes data.other_classes
+        data.ignore_flags data.classes data.other_classes data.level
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape

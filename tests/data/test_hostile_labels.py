@@ -11,6 +11,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ from resnet18_ocrdet.data.formats import (
     icdar_text,
     json_file,
     location,
+    lsvt,
     msra_td500,
     pairing,
     ppocr,
     totaltext,
 )
+from resnet18_ocrdet.data.formats.json_stream import JsonStream
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
@@ -184,6 +187,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "PaddleOCR, seen": lambda text: ppocr._START.search(text),
     "list": lambda text: folders.find_listed(text, [NOWHERE]),
     "JSON": quiet(json_file.parse_json),
+    "JSON, piece by piece": quiet(lambda text: list(JsonStream(StringIO(text)).items())),
+    "LSVT, seen": lsvt._FIRST_LIST.match,
     "name": quiet(lambda text: locate(text, [NOWHERE], shortened=[NOWHERE])),
     "lines": lambda text: list(lines_of(text)),
 }
@@ -209,6 +214,8 @@ BEGINNINGS = {
     "quads": ("", "1", "1,1,1,2,2,2,2,1,"),
     "polygons": ("", "1", "[1,"),
     "PaddleOCR": ("", "a.jpg", "a.jpg\t["),
+    "JSON, piece by piece": ("[", '["'),
+    "LSVT, seen": ("", '{"'),
     "list": ("", "a.jpg"),
     "name": ("", "/"),
 }

@@ -38,9 +38,10 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     data = cfg.data
     marks = None if data.ignore_marks is None else data.ignore_marks.split()
     dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
+    level = data.get("level")  # nor this one
     flags, classes = split_names(data.ignore_flags), split_names(data.classes)
     reading = read_data(
-        root, dialect, marks, data.exif, data.coords, data.max_label_mb, flags, classes, data.other_classes
+        root, dialect, marks, data.exif, data.coords, data.max_label_mb, flags, classes, data.other_classes, level
     )
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")

@@ -12,7 +12,7 @@ from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
 from .formats.pairing import report_unread
-from .formats.reader import BY_KEY, FALLBACK, FORMATS, LabelFormat
+from .formats.reader import BY_KEY, FALLBACK, FORMATS, LEVELLED, LabelFormat
 from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
 from .polygon_repair import repair_record
@@ -48,12 +48,14 @@ def read_data(
     flags: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     other_classes: OtherClasses = "mask",
+    level: str | None = None,
 ) -> Reading:
     """Read the labels of a folder and check its images.
 
     dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
     max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
     format. classes: those that are text; None: all. other_classes: what regions of other classes become.
+    level: "word", "line" or "paragraph", for a format with several; None: its default.
     Raises UserError if the folder does not exist, or is of no known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
@@ -64,7 +66,7 @@ def read_data(
         reader, why = BY_KEY[dialect], "as configured"
         _refuse_other_format(root, reader)
     report = Report(max_label_mb)
-    read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
+    read, levels = _read_level(reader, root, report, reader.IGNORE_MARKS if marks is None else tuple(marks), level)
     chosen = select_regions(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
     )
@@ -77,7 +79,23 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, chosen.lines, chosen.causes)
+    return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, levels + chosen.lines, chosen.causes)
+
+
+def _read_level(
+    reader: LabelFormat, root: Path, report: Report, marks: Sequence[str], level: str | None
+) -> tuple[dict[str, list[LabelRecord]], tuple[str, ...]]:
+    """Read the labels at a level, and say which it is. Raises UserError for a level that the format does not have."""
+    levelled = LEVELLED.get(reader.KEY)
+    if levelled is None:
+        if level is not None:
+            raise UserError(f"data.level={level}: {reader.NAME} has no levels; null reads it")
+        return reader.read(root, report, marks), ()
+    chosen = level or levelled.LEVELS[0]
+    if chosen not in levelled.LEVELS:
+        raise UserError(f"data.level={level}: {reader.NAME} has {', '.join(levelled.LEVELS)}")
+    others = " or ".join(f"data.level={other}" for other in levelled.LEVELS if other != chosen)
+    return levelled.read(root, report, marks, chosen), (f"level: {chosen}; {others} reads the others",)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:

@@ -91,8 +91,8 @@ def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **opt
     """Read labelled images below `root` in any format of `data.formats`; `train` and `val` split its training set.
 
     val None: the val split if the root has one, else a tenth of the training set. options, see `_labelled`: train,
-    seed, on_error, missing_gt, ignore_marks, coords, exif, cache, max_label_mb. Raises UserError if there is nothing
-    usable."""
+    seed, on_error, missing_gt, ignore_marks, level, coords, exif, cache, max_label_mb. Raises UserError if there is
+    nothing usable."""
     return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
 
@@ -109,6 +109,7 @@ def _labelled(
     ignore_flags: str | None = None,
     classes: str | None = None,
     other_classes: OtherClasses = "mask",
+    level: str | None = None,
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: CacheKind = "none",
@@ -123,7 +124,7 @@ def _labelled(
     draw_val: False: without `val` and a val split, all images are for training."""
     marks = None if ignore_marks is None else ignore_marks.split()
     flags, text_classes = split_names(ignore_flags), split_names(classes)
-    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes)
+    reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, level)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
