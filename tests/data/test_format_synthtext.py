@@ -88,6 +88,13 @@ def test_words_that_do_not_match_the_boxes_are_left_out(tmp_path):
     assert found(report) == [("GT010", "gt.mat", 1)] and "3 words in txt, 2 in wordBB" in report[0].detail
 
 
+def test_characters_of_another_number_than_stated_are_left_out(tmp_path):
+    short = array(4, (2**30, 2**30), "", element(4, "a b".encode("utf-16-le")))
+    build(tmp_path, {"gt.mat": mat(**CELLS | {"txt": [short, text("pkg")]})} | IMAGES)
+    parts, report = read_all(synthtext, tmp_path)
+    assert [record.texts for record in parts["train"]] == [("", ""), ("pkg",)] and found(report)[0][0] == "GT010"
+
+
 def test_without_texts_and_with_images_without_words(tmp_path):
     cells = {"imnames": CELLS["imnames"], "wordBB": [numbers(np.zeros((2, 4, 0))), numbers(ONE)]}
     parts, report = read_all(synthtext, build(tmp_path, {"gt.mat": mat(**cells)} | IMAGES))

@@ -12,6 +12,7 @@ https://www.robots.ox.ac.uk/~vgg/data/scenetext/readme.txt
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -135,8 +136,8 @@ def _polygons(boxes: Array | None) -> NDArray[np.float32]:
 
 
 def _words(texts: Array) -> list[str]:
-    """The words in the rows of an array of characters."""
-    if not isinstance(texts.values, str):
+    """The words in the rows of an array of characters; none for another array, or too few characters."""
+    if not isinstance(texts.values, str) or len(texts.values) != math.prod(texts.shape):
         return []
     height = texts.shape[0]
     return "\n".join(texts.values[row::height] for row in range(height)).split()
