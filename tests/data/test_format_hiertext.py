@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from format_files import build, corners, found, names, read_all, recognised
+from resnet18_ocrdet.cli import _check
+from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import hiertext
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -122,9 +125,18 @@ def test_the_level_is_a_setting_and_is_named(tmp_path):
         read_data(tmp_path, level="page")
 
 
+def test_check_keeps_the_level_in_its_commands(tmp_path, capsys):
+    root = Path(__file__).parents[1] / "corpus/hiertext/words"
+    run_command("check", _check, [f"data.root={root}", "data.level=line", f"output={tmp_path}/out"])
+    commands = [
+        line for line in capsys.readouterr().out.splitlines() if "ocrdet-train " in line and "data.root" in line
+    ]
+    assert commands and all("data.level=line" in line for line in commands)
+
+
 def test_a_format_without_levels_refuses_the_setting(tmp_path):
     build(tmp_path, {"1.png": None, "1.txt": "0,0,4,0,4,4,0,4,a\n"})
-    with pytest.raises(UserError, match=r"data\.level=line: .* has no levels"):
+    with pytest.raises(UserError, match=r"data\.level=line: .* has one level"):
         read_data(tmp_path, level="line")
 
 

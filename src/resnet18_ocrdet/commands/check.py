@@ -49,6 +49,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     # before the check adds findings that a training does not look for
     outcome = messages.training_outcome(reading, data.on_error, data.missing_gt)
     needed = messages.needed_overrides(reading, data.on_error, data.missing_gt)
+    if needed is not None and level is not None:
+        needed.append(f"data.level={level}")
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)

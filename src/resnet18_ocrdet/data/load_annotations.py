@@ -89,7 +89,7 @@ def _read_level(
     levelled = LEVELLED.get(reader.KEY)
     if levelled is None:
         if level is not None:
-            raise UserError(f"data.level={level}: {reader.NAME} has no levels; null reads it")
+            raise UserError(f"data.level={level}: {reader.NAME} has one level: leave it null")
         return reader.read(root, report, marks), ()
     chosen = level or levelled.LEVELS[0]
     if chosen not in levelled.LEVELS:

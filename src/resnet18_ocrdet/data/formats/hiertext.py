@@ -8,7 +8,8 @@
                 {"vertices": [...], "text": "EXIT", "legible": true, "handwritten": false, "vertical": false}]}]}]}]}
 
 `data.level` chooses words, lines or paragraphs. The outlines of lines and paragraphs are loose. A line without words is
-don't-care among words, and so on: its text was not divided. Files are read image by image.
+don't-care among words, and so on: its text was not divided. `vertical` is a flag too, but not don't-care; handwritten
+and printed are classes. Files are read image by image.
 https://github.com/google-research-datasets/hiertext
 """
 
@@ -67,10 +68,10 @@ def read_label_file(
     """Read all images of one file; images that cannot be read are reported and skipped. [] if the file is damaged."""
     images = ImagesByStem(image_folders(root, path, (split or "train",)))
     with label_stream(path, report) as text:
+        if text is None:
+            return []
         whole = Location(report, path)
-        return (
-            whole.attempt(_read_images, JsonStream(text), whole, images, split, marks, level) if text else None
-        ) or []
+        return whole.attempt(_read_images, JsonStream(text), whole, images, split, marks, level) or []
 
 
 def _read_images(
@@ -140,12 +141,13 @@ def _read_part(part: Any, number: int, lacks: str, marks: Sequence[str]) -> Regi
         raise LabelError("GT022", f"needs vertices, got {describe(part)}")
     polygon = to_polygon(part.get("vertices"), "vertices")
     text = text_of(part.get("text"))
-    legible = part.get("legible")
-    flag = "illegible" if legible is not None and not is_set(legible) else lacks
+    flag = "vertical" if is_set(part.get("vertical")) else ""
+    if part.get("legible") is not None and not is_set(part["legible"]):
+        flag = "illegible"
+    elif lacks:
+        flag = lacks
     category = "handwritten" if is_set(part.get("handwritten")) else "printed" if "handwritten" in part else ""
-    return Region(
-        polygon, text, text in marks, number, flag or ("vertical" if is_set(part.get("vertical")) else ""), category
-    )
+    return Region(polygon, text, text in marks, number, flag, category)
 
 
 def _is_label_file(text: str) -> bool:

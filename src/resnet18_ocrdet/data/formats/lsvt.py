@@ -65,8 +65,10 @@ def read_label_file(
     """Read all images of one file; images that cannot be read are reported and skipped. [] if the file is damaged."""
     images = ImagesByStem(image_folders(root, path, (split or "train",)))
     with label_stream(path, report) as text:
+        if text is None:
+            return []
         whole = Location(report, path)
-        return (whole.attempt(_read_images, JsonStream(text), whole, images, split, marks) if text else None) or []
+        return whole.attempt(_read_images, JsonStream(text), whole, images, split, marks) or []
 
 
 def _read_images(

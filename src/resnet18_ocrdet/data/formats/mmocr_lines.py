@@ -92,8 +92,10 @@ def read_label_file(
     classes = OPEN_CLASSES if is_open else _read_classes(root / CLASS_FILE)
     common = Common(image_folders(root, path, (split or "train",)), marks, classes)
     with label_stream(path, report) as text:
+        if text is None:
+            return []
         whole = Location(report, path)
-        return (whole.attempt(_read_lines, text, whole, common, split) if text else None) or []
+        return whole.attempt(_read_lines, text, whole, common, split) or []
 
 
 def _read_lines(text: TextIO, whole: Location, common: Common, split: str | None) -> list[ListedImage]:
