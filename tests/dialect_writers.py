@@ -14,6 +14,7 @@ from pathlib import Path
 from dialect_set import PICTURES, Picture, Word, pixels
 from dialects_detectors import dota, with_columns, yolo_beside, yolo_boxes, yolo_outlines
 from dialects_json import coco, coco_text, doctr, labelme, mmocr, ppocr, ppocr_label, textocr
+from dialects_sets import art, hiertext, lsvt, mmocr_lines, rects, synthtext, wildreceipt
 from dialects_text import (
     ctw1500_offsets,
     ctw1500_text,
@@ -49,6 +50,7 @@ class Dialect:
     ignores: bool = True  # whether regions can be don't-care
     empty: bool = True  # whether a text may be empty
     digits_first: bool = True  # whether a text may start with a digit
+    spaces: bool = True  # whether a text may have spaces
     names: Callable[[int], str] = field(default=lambda number: FREE_NAMES[number - 1])  # of image number 1, 2, ...
     splits: tuple[str, str] = ("train", "test")  # names of the two splits
     tolerance: float = 0.0  # px
@@ -70,6 +72,7 @@ class Dialect:
             and (self.ignores or not word.ignore)
             and (self.empty or bool(word.text))
             and (self.digits_first or not word.text[:1].isdigit())
+            and (self.spaces or " " not in word.text)
         )
 
     def _word(self, word: Word) -> Word:
@@ -86,6 +89,17 @@ _TRAIN_VAL = ("train", "val")
 _YOLO = Dialect("yolo", yolo_outlines, texts=False, ignores=False, tolerance=0.001)
 _DOTA = Dialect("dota", dota, kinds=FOUR_CORNERS, texts=False)
 _COCO_TEXT = Dialect("coco", partial(coco_text, "mask"), names="COCO_train2014_{:012}.jpg".format, splits=_TRAIN_VAL)
+_LSVT = Dialect("lsvt", lsvt, names="gt_{}.jpg".format, splits=_ALL_TRAIN)
+_SYNTHTEXT = Dialect(
+    "synthtext",
+    partial(synthtext, True),
+    kinds=("rotated", "quad"),
+    ignores=False,
+    empty=False,
+    spaces=False,
+    names="ballet_{}_0.jpg".format,
+    splits=_ALL_TRAIN,
+)
 
 WAYS: dict[str, Dialect] = {
     "icdar2015": Dialect("icdar2015", icdar2015, kinds=FOUR_CORNERS, mark="###", names="img_{}.jpg".format),
@@ -127,6 +141,14 @@ WAYS: dict[str, Dialect] = {
         _QUADS, write=partial(with_columns, columns=",{level}"), mark=None, texts=False, empty=True
     ),
     "boxes": replace(_QUADS, write=partial(with_columns, columns=",box,{text}"), kinds=("rectangle",)),
+    "rects": Dialect("rects", rects, kinds=FOUR_CORNERS, names="train_ReCTS_{:06}.jpg".format, splits=_ALL_TRAIN),
+    "lsvt": _LSVT,
+    "art": replace(_LSVT, write=art),
+    "mmocr 0.x": Dialect("mmocr_lines", mmocr_lines, texts=False),
+    "wildreceipt": Dialect("mmocr_lines", wildreceipt, kinds=FOUR_CORNERS),
+    "synthtext": _SYNTHTEXT,
+    "synthtext, plain": replace(_SYNTHTEXT, write=partial(synthtext, False)),
+    "hiertext": Dialect("hiertext", hiertext, names="0a1b2c{}.jpg".format, splits=_TRAIN_VAL),
     "doctr": Dialect("doctr", doctr, kinds=FOUR_CORNERS, texts=False, ignores=False),
     "voc": Dialect("voc", voc, kinds=("rectangle",), texts=False),
     "roLabelImg": Dialect("voc", ro_label_img, kinds=("rectangle", "rotated"), texts=False, tolerance=0.001),

@@ -129,6 +129,24 @@ FOLDERS: dict[str, dict] = {
     "yolo": {"images/train/1.png": None, "labels/train/1.txt": "0 0.5 0.25 0.2 0.1\n"},
     "dota": {"train/images/1.png": None, "train/labelTxt/1.txt": "gsd:0.1\n1 2 3 2 3 4 1 4 plate 0\n"},
     "td500": {"train/IMG_1.png": None, "train/IMG_1.gt": "0 1 790 330 302 114 0.035\n"},
+    "rects": {
+        "img/a.png": None,
+        "gt/a.json": {"chars": [], "lines": [{"ignore": 0, "transcription": "a", "points": [0, 0, 4, 0, 4, 4, 0, 4]}]},
+    },
+    "lsvt": {
+        "train_images/gt_1.png": None,
+        "train_labels.json": {
+            "gt_1": [{"transcription": "a", "points": [[0, 0], [4, 0], [4, 4]], "illegibility": False}]
+        },
+    },
+    "mmocr_lines": {
+        "train.txt": '{"file_name": "1.png", "annotations": [{"box": [0, 0, 4, 0, 4, 4, 0, 4], "text": "a"}]}\n',
+        "1.png": None,
+    },
+    "hiertext": {
+        "gt/train.jsonl": {"info": {}, "annotations": [{"image_id": "a1", "paragraphs": []}]},
+        "train/a1.png": None,
+    },
     "recognition": {
         "labels.json": {"1.png": "text"},
         "images/1.png": None,

@@ -61,7 +61,7 @@ def inside(data: bytes) -> list[Change]:
     if data[:2] in (b"II", b"MM"):
         return [change_tiff]
     if data.lstrip()[:1] in (b"{", b"["):
-        return [change_json]
+        return [change_json_line] if b"\n{" in data else [change_json]
     if data.lstrip()[:1] == b"<":
         return [change_xml]
     return [change_json_line] if b"\t[" in data or b"\n{" in data else []
@@ -167,9 +167,9 @@ def pack(members: Sequence[tuple[str, bytes]], how: int) -> bytes:
 
 def change_mat(data: bytes, rng: Random) -> bytes:
     """Change the content of a variable, compressed or not; its length stays valid."""
-    head, rest = data[:128], data[128:]
-    kind, packed = int.from_bytes(rest[:4], "little"), rest[8:]
-    if kind != COMPRESSED:
+    places = variables(data)
+    start, packed = rng.choice(places) if places else (0, b"")
+    if not packed:
         place = rng.randrange(len(data) // 4 + 1) * 4  # offset of lengths, types and numbers
         return data[:place] + integer32(rng, "little") + data[place + 4 :]
     try:
@@ -181,5 +181,16 @@ def change_mat(data: bytes, rng: Random) -> bytes:
         content = content[:place] + integer32(rng, "little") + content[place + 4 :]
     else:
         content = change_once(content, rng)
-    packed = zlib.compress(content)
-    return head + struct.pack("<II", COMPRESSED, len(packed)) + packed
+    changed = zlib.compress(content)
+    return data[: start - 8] + struct.pack("<II", COMPRESSED, len(changed)) + changed + data[start + len(packed) :]
+
+
+def variables(data: bytes) -> list[tuple[int, bytes]]:
+    """Where the variables of a MATLAB file begin, and their data; b"" for one that is not compressed."""
+    found, start = [], 136
+    while start <= len(data) and len(found) < 100:
+        kind, size = struct.unpack_from("<II", data, start - 8)
+        packed = kind == COMPRESSED
+        found.append((start, data[start : start + size] if packed else b""))
+        start += 8 + size + (0 if packed else -size % 8)
+    return found

@@ -26,7 +26,7 @@ from resnet18_ocrdet.check.report_html import write_report_html
 from resnet18_ocrdet.check.report_json import write_report_json
 from resnet18_ocrdet.commands.check_messages import finding_messages, needed_overrides, training_outcome
 from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_policy
-from resnet18_ocrdet.data.formats.reader import BY_KEY
+from resnet18_ocrdet.data.formats.reader import BY_KEY, LEVELLED
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
 from resnet18_ocrdet.data.labels import LabelledImages
@@ -86,15 +86,16 @@ def write(path: Path, data: bytes) -> None:
 
 
 def read_labels(root: Path, dialect: str) -> None:
-    """As a training does, before the images are decoded."""
-    reading = read_data(root, dialect)
-    parts = apply_error_policy(reading.splits, reading.report, "fix", "negative", limit=None).splits
-    records = [record for part in parts.values() for record in part]
-    packed = LabelledImages(records)
-    for _ in packed.fingerprint():
-        pass
-    if records:
-        choose(packed.records, range(len(records)), 0.5, 0, "val")
+    """As a training does, before the images are decoded, at every level of the format."""
+    for level in LEVELLED[dialect].LEVELS if dialect in LEVELLED else (None,):
+        reading = read_data(root, dialect, level=level)
+        parts = apply_error_policy(reading.splits, reading.report, "fix", "negative", limit=None).splits
+        records = [record for part in parts.values() for record in part]
+        packed = LabelledImages(records)
+        for _ in packed.fingerprint():
+            pass
+        if records:
+            choose(packed.records, range(len(records)), 0.5, 0, "val")
 
 
 def check_labels(root: Path) -> None:

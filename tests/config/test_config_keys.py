@@ -23,7 +23,7 @@ KEYS = {
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.ignore_flags data.classes data.other_classes data.columns
+        data.ignore_flags data.classes data.other_classes data.columns data.level
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         augment.crop augment.crop_size augment.flip augment.rotate augment.scale_min augment.scale_max
@@ -47,7 +47,7 @@ KEYS = {
         data.train_size data.val_size data.test_size data.fonts data.backgrounds data.height data.width data.seed
         data.style data.texts data.documents
         data.root data.train data.val data.dialect data.on_error data.missing_gt data.ignore_marks data.coords
-        data.ignore_flags data.classes data.other_classes data.columns
+        data.ignore_flags data.classes data.other_classes data.columns data.level
         data.exif data.cache data.max_label_mb
         input_size.height input_size.width
         decode.bin_thresh decode.box_thresh decode.unclip_ratio decode.max_candidates decode.unclip decode.shape
@@ -73,8 +73,8 @@ OPTIONS = {
     "loss": "db",
     "optimizer": "adamw sgd",
     "scheduler": "constant cosine onecycle poly step",
-    "data": "coco ctw1500 custom cvat doctr dota icdar2013 icdar2015 label_studio labelme mmocr msra_td500 ppocr "
-    "quickstart synthetic totaltext via voc yolo",
+    "data": "coco ctw1500 custom cvat doctr dota hiertext icdar2013 icdar2015 label_studio labelme lsvt mmocr "
+    "mmocr_lines msra_td500 ppocr quickstart rects synthetic synthtext totaltext via voc yolo",
     "input_size": "1024x1024 1152x2048 256x256 320x320 512x512 640x640 736x1280 800x800",
     "augment": "default finetune light none strong",
     "experiment": "finetune icdar2015 pretrain_synthetic quickstart",

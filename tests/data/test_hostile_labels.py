@@ -11,6 +11,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from resnet18_ocrdet.data.formats import (
     json_file,
     listed_pairs,
     location,
+    lsvt,
     msra_td500,
     pairing,
     ppocr,
@@ -39,6 +41,7 @@ from resnet18_ocrdet.data.formats import (
     yolo_names,
 )
 from resnet18_ocrdet.data.formats.continued_lines import joined_lines
+from resnet18_ocrdet.data.formats.json_stream import JsonStream
 from resnet18_ocrdet.data.formats.locate import locate
 from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
@@ -205,6 +208,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "PaddleOCR, seen": lambda text: ppocr._START.search(text),
     "list": lambda text: listed_pairs.find_listed(text, [NOWHERE]),
     "JSON": quiet(json_file.parse_json),
+    "JSON, piece by piece": quiet(lambda text: list(JsonStream(StringIO(text)).items())),
+    "LSVT, seen": lsvt._FIRST_LIST.match,
     "name": quiet(lambda text: locate(text, [NOWHERE], shortened=[NOWHERE])),
     "lines": lambda text: list(lines_of(text)),
     "XML": quiet(lambda text: xml_file.visit_entries(text, "annotation", lambda _: None)),
@@ -236,6 +241,8 @@ BEGINNINGS = {
     "YOLO": ("0 ", "0 0.5 "),
     "YOLO names": ("names: [", "names:\n- ", "names:\n"),
     "DOTA": ("", "1 1 1 1 1 1 1 1 "),
+    "JSON, piece by piece": ("[", '["'),
+    "LSVT, seen": ("", '{"'),
     "list": ("", "a.jpg"),
     "name": ("", "/"),
     "XML": ("<annotation>", "<annotation><object><name>", '<annotation><object a="'),

@@ -141,3 +141,10 @@ def test_helpers():
     assert is_simple(polygon([[0, 0], [10, 0], [2, 2], [0, 10]]))  # concave
     assert without_repeats(polygon([[1, 1], [1, 1]])).shape == (0, 2)
     assert untangle(polygon([[0, 0], [9, 9], [0, 0], [9, 9], [4, 4]])) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_corners_that_are_hardly_apart_cause_no_warning():
+    tiny = [[100, 6e-39], [6.1e-39, 6.08e-39], [6.03e-39, 6.12e-39], [6.13e-39, 2.3e-41]]
+    record, report = cleaned(tiny)
+    assert [finding.code for finding in report] == ["PG035"] and record.ignore.tolist() == [True]

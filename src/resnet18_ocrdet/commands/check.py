@@ -43,9 +43,20 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     data = cfg.data
     marks = None if data.ignore_marks is None else data.ignore_marks.split()
     dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
+    level = data.get("level")  # nor this one
     flags, classes, columns = (split_names(value) for value in (data.ignore_flags, data.classes, data.columns))
     reading = read_data(
-        root, dialect, marks, data.exif, data.coords, data.max_label_mb, flags, classes, data.other_classes, columns
+        root,
+        dialect,
+        marks,
+        data.exif,
+        data.coords,
+        data.max_label_mb,
+        flags,
+        classes,
+        data.other_classes,
+        columns,
+        level,
     )
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
@@ -54,6 +65,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     train = _training(cfg, reading)
     outcome = messages.training_outcome(reading, train, data.on_error, data.missing_gt)
     needed = messages.needed_overrides(train, data.on_error, data.missing_gt)
+    if needed is not None and level is not None:
+        needed.append(f"data.level={level}")
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)

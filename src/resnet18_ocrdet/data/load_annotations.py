@@ -14,7 +14,7 @@ from .findings import MAX_LABEL_MB, Report
 from .formats.columns import check_columns
 from .formats.label_like import more_files, report_label_like
 from .formats.pairing import report_unread
-from .formats.reader import BY_KEY, FALLBACK, FORMATS, SECOND, LabelFormat
+from .formats.reader import BY_KEY, FALLBACK, FORMATS, LEVELLED, SECOND, LabelFormat
 from .formats.split_names import split_below
 from .image_checks import Coords, Exif, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
@@ -53,13 +53,15 @@ def read_data(
     classes: Sequence[str] | None = None,
     other_classes: OtherClasses = "mask",
     columns: Sequence[str] | None = None,
+    level: str | None = None,
 ) -> Reading:
     """Read the labels of a folder and check its images.
 
     dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
     max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
     format. classes: those that are text; None: all. other_classes: what regions of other classes become. columns: of
-    ICDAR lines, see `formats.columns`; None: decided from all lines.
+    ICDAR lines, see `formats.columns`; None: decided from all lines. level: "word", "line" or "paragraph", for a format
+    with several; None: its default.
     Raises UserError if the folder does not exist, or is of no known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
@@ -74,7 +76,7 @@ def read_data(
         if reader is not FALLBACK:
             raise UserError(f"data.columns={','.join(columns)}: {reader.NAME} has fixed columns; it is for ICDAR lines")
     report = Report(max_label_mb, columns)
-    read = reader.read(root, report, tuple(marks) if marks is not None else reader.IGNORE_MARKS)
+    read, levels = _read_level(reader, root, report, reader.IGNORE_MARKS if marks is None else tuple(marks), level)
     chosen = select_regions(
         read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
     )
@@ -89,8 +91,24 @@ def read_data(
     splits, exif_line = check_image_headers(read, report, exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
-    lines = (*report.notes, *chosen.lines)
+    lines = (*report.notes, *levels, *chosen.lines)
     return Reading(reader.NAME, why, splits, report, exif_line, report.unsplit, lines, chosen.causes, chosen.marks)
+
+
+def _read_level(
+    reader: LabelFormat, root: Path, report: Report, marks: Sequence[str], level: str | None
+) -> tuple[dict[str, list[LabelRecord]], tuple[str, ...]]:
+    """Read the labels at a level, and say which it is. Raises UserError for a level that the format does not have."""
+    levelled = LEVELLED.get(reader.KEY)
+    if levelled is None:
+        if level is not None:
+            raise UserError(f"data.level={level}: {reader.NAME} has one level: leave it null")
+        return reader.read(root, report, marks), ()
+    chosen = level or levelled.LEVELS[0]
+    if chosen not in levelled.LEVELS:
+        raise UserError(f"data.level={level}: {reader.NAME} has {', '.join(levelled.LEVELS)}")
+    others = " or ".join(f"data.level={other}" for other in levelled.LEVELS if other != chosen)
+    return levelled.read(root, report, marks, chosen), (f"level: {chosen}; {others} reads the others",)
 
 
 def detect_format(root: Path) -> tuple[LabelFormat, str]:

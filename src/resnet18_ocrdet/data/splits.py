@@ -92,8 +92,8 @@ def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **opt
     """Read labelled images below `root` in any format of `data.formats`; `train` and `val` split its training set.
 
     val None: the val split if the root has one, else a tenth of the training set. options, see `_labelled`: train,
-    seed, on_error, missing_gt, ignore_marks, coords, exif, cache, max_label_mb. Raises UserError if there is nothing
-    usable."""
+    seed, on_error, missing_gt, ignore_marks, level, coords, exif, cache, max_label_mb. Raises UserError if there is
+    nothing usable."""
     return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
 
@@ -111,6 +111,7 @@ def _labelled(
     classes: str | None = None,
     other_classes: OtherClasses = "mask",
     columns: str | None = None,
+    level: str | None = None,
     coords: Coords = "pixels",
     exif: Exif = "auto",
     cache: CacheKind = "none",
@@ -128,7 +129,9 @@ def _labelled(
     if reading is None:
         marks = None if ignore_marks is None else ignore_marks.split()
         flags, text_classes, names = split_names(ignore_flags), split_names(classes), split_names(columns)
-        reading = read_data(root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, names)
+        reading = read_data(
+            root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, names, level
+        )
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None

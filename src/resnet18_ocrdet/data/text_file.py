@@ -39,8 +39,13 @@ def _read(path: Path, max_mb: int) -> bytes:
     try:
         return read_regular(path, max_mb * 10**6)
     except OSError as error:
-        too_large = f"larger than {max_mb} MB (data.max_label_mb)" if error.errno == errno.EFBIG else ""
-        raise UserError(f"{path}: cannot be read: {too_large or error.strerror or error}") from None
+        raise UserError(f"{path}: {why_unreadable(error, max_mb)}") from None
+
+
+def why_unreadable(error: OSError, max_mb: int) -> str:
+    """Why a file of at most `max_mb` MB cannot be read, in a few words."""
+    too_large = f"larger than {max_mb} MB (data.max_label_mb)" if error.errno == errno.EFBIG else ""
+    return f"cannot be read: {too_large or error.strerror or error}"
 
 
 def label_lines(path: Path, report: Report, image: Path | None) -> list[TextLine] | None:

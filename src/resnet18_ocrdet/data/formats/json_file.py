@@ -42,12 +42,17 @@ def parse_json(text: str, line: int = 1, before: int = 0) -> Any:
         except json.JSONDecodeError:
             raise
         except ValueError:
-            return json.loads(text, parse_int=lambda digits: (int if len(digits) < MAX_DIGITS else float)(digits))
+            return json.loads(text, parse_int=parse_integer)
     except json.JSONDecodeError as error:
         reason = "the file is empty" if not text.strip() else f"not valid JSON: {error.msg}"
         raise LabelError("GT006", f"column {before + error.colno}: {reason}", line + error.lineno - 1) from None
     except RecursionError:
         raise LabelError("GT006", "not valid JSON: nested too deeply") from None
+
+
+def parse_integer(digits: str) -> int | float:
+    """Convert an integer of any length; one that is too long for `int` becomes infinite."""
+    return (int if len(digits) < MAX_DIGITS else float)(digits)
 
 
 def read_object(location: Location) -> dict[str, Any] | None:

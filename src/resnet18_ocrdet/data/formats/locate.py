@@ -42,9 +42,14 @@ def locate(
         raise LabelError("FS079", f"{quoted_name(name)}: a web address, not a file")
     if find is not None and not invalid_name(name) and (found := find(name)):
         return found
+    where = named_folders(folders)
+    raise LabelError("FS079", f"{quoted_name(name)}: {invalid_name(name) or f'not found in {where}'}")
+
+
+def named_folders(folders: Sequence[Path]) -> str:
+    """The first folders in a message."""
     more = ", ..." if len(folders) > MAX_FOLDERS_NAMED else ""
-    looked = ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
-    raise LabelError("FS079", f"{quoted_name(name)}: {invalid_name(name) or f'not found in {looked}'}")
+    return ", ".join(f"{folder}/" for folder in folders[:MAX_FOLDERS_NAMED]) + more
 
 
 def find_image(name: str, folders: Sequence[Path], shortened: Sequence[Path] = ()) -> Path | None:

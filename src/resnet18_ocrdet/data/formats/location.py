@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -12,6 +12,9 @@ from ..record import Frame, LabelRecord, Region, to_record
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Entry = TypeVar("Entry")
+
+MAX_IMAGES = 1_000_000  # in one label file; SynthText has 858,750
 
 
 class LabelError(Exception):
@@ -60,3 +63,11 @@ class Location:
         """`to_record` with the labels of the image, which must be known."""
         assert self.image is not None
         return to_record(self.image, self.path, regions, stated=stated, frame=frame)
+
+
+def numbered(entries: Iterable[Entry]) -> Iterator[tuple[int, Entry]]:
+    """Number the images of a label file, from 1. Raises LabelError for more than MAX_IMAGES."""
+    for number, entry in enumerate(entries, start=1):
+        if number > MAX_IMAGES:
+            raise LabelError("GT006", f"more than {MAX_IMAGES} images")
+        yield number, entry

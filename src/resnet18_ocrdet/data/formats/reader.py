@@ -19,13 +19,18 @@ from . import (
     doctr,
     dota,
     folders,
+    hiertext,
     icdar2013,
     icdar2015,
     label_studio,
     labelme,
+    lsvt,
     mmocr,
+    mmocr_lines,
     msra_td500,
     ppocr,
+    rects,
+    synthtext,
     totaltext,
     via,
     voc,
@@ -57,6 +62,17 @@ class LabelFormat(Protocol):
         hold a data set of this format."""
 
 
+class LevelledFormat(LabelFormat, Protocol):
+    """A module that reads a format with outlines at several levels, of which `data.level` chooses one."""
+
+    @property
+    def LEVELS(self) -> tuple[str, ...]:  # noqa: N802
+        """Among "word", "line" and "paragraph"; the default comes first."""
+
+    def read(self, root: Path, report: Report, marks: Sequence[str], level: str = ...) -> dict[str, list[LabelRecord]]:
+        """As for `LabelFormat`, at one level."""
+
+
 FORMATS: tuple[LabelFormat, ...] = (
     icdar2015,
     icdar2013,
@@ -74,9 +90,15 @@ FORMATS: tuple[LabelFormat, ...] = (
     via,
     yolo,
     dota,
+    rects,
+    lsvt,
+    mmocr_lines,
+    synthtext,
+    hiertext,
     # new formats here: folders is the last resort
     folders,
 )
 SECOND: tuple[LabelFormat, ...] = (yolo, dota)  # not used beside another format: tools export them from its labels
 BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
+LEVELLED: dict[str, LevelledFormat] = {hiertext.KEY: hiertext}
 FALLBACK: LabelFormat = folders  # tried last: other formats use the same folders
