@@ -3,7 +3,7 @@
     {"image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, y, width, height], "segmentation": [[x1, y1, ...], ...],
      "attributes": {"occluded": false, "rotation": 35.0}}
 
-An outline is preferred to the box. A segmentation may also be a run-length encoded mask (`mask_outlines`).
+An outline is preferred to the box. A segmentation may also be a run-length encoded mask (`run_lengths`).
 "attributes" are those of CVAT: rotation of a box in degrees, clockwise as it is seen, about its centre (cvat-ai/cvat,
 cvat/apps/dataset_manager/formats/transformations.py, RotatedBoxesToPolygons). Other tools write a fifth number of bbox,
 or a key such as angle, in degrees or radians, to the left or to the right: NVIDIA's ODTK radians counter-clockwise from
@@ -27,8 +27,9 @@ from ...structures import Polygon
 from ..record import Region
 from .json_file import describe, is_set, text_of
 from .location import LabelError, Location
-from .mask_outlines import rle_outlines
 from .points import to_number, to_polygon, to_rectangle
+from .run_lengths import rle_outlines
+from .shapes import turned_box
 
 ILLEGIBLE = "illegible"  # COCO-Text
 UNREADABLE = "."  # TextOCR: illegible, as the whole text
@@ -109,7 +110,7 @@ def _polygons(annotation: dict[str, Any], attributes: dict[str, Any], location: 
             polygons = _outlines(value, location)
             turn, only = _cvat_rotation(attributes), polygons[0] if len(polygons) == 1 else None
             if turn and only is not None and _is_box(only, annotation.get("bbox")):
-                return [_rotated(only, turn)]  # an outline made of the box, without its rotation
+                return [_turned(only, turn)]  # an outline made of the box, without its rotation
             return polygons
     box = annotation.get("bbox")
     if box is None:
@@ -119,7 +120,7 @@ def _polygons(annotation: dict[str, Any], attributes: dict[str, Any], location: 
     for key in _ANGLE_KEYS:
         if (angle := to_number(annotation.get(key))) is not None and angle:
             raise LabelError("GT018", f"{key} is {angle:g}: {_unknown_angle(annotation[key])}")
-    return [_rotated(to_rectangle(box, "size"), _cvat_rotation(attributes))]
+    return [_turned(to_rectangle(box, "size"), _cvat_rotation(attributes))]
 
 
 def _outlines(value: list[Any], location: Location) -> list[Polygon | None]:
@@ -145,16 +146,10 @@ def _cvat_rotation(attributes: dict[str, Any]) -> float:
     return (angle or 0.0) % 360
 
 
-def _rotated(box: Polygon, degrees: float) -> Polygon:
-    """(4, 2) corners turned clockwise about their centre."""
-    if not degrees:
-        return box
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turn = np.array([[cos, sin], [-sin, cos]])  # of row vectors, with y downwards
-    corners = box.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are reported later
-        centre = (corners[0] + corners[2]) / 2
-        return np.asarray((corners - centre) @ turn + centre, np.float32)
+def _turned(box: Polygon, degrees: float) -> Polygon:
+    """The corners of an upright box, in any order, turned clockwise about its centre."""
+    (left, top), (right, bottom) = box.min(axis=0).tolist(), box.max(axis=0).tolist()
+    return turned_box(left, top, right, bottom, math.radians(degrees)) if degrees else box
 
 
 def _is_box(polygon: Polygon, box: Any) -> bool:

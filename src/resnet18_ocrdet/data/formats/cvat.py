@@ -24,8 +24,9 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from ...structures import Polygon
-from ..file_names import file_size
 from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
@@ -33,9 +34,9 @@ from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
 from .json_file import first_shown, is_set, labels_among, stated_size
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders, locate
 from .location import LabelError, Location
-from .masks import PixelBudget, mask_of_runs, mask_outlines
 from .pairing import read_numbers
 from .points import polygon_of, to_number
+from .run_lengths import row_outlines
 from .shapes import closed_line, ellipse, turned_box
 from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
 from .xml_file import Element, read_entries
@@ -73,7 +74,6 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
     listed: list[ListedImage] = []
     texts: set[str] = set()  # names of attributes with a text
     seen: set[str] = set()
-    budget = PixelBudget(file_size(path))
     folders = cache(partial(_image_folders, root, path))  # by subset
 
     def visit(entry: Element) -> None:
@@ -82,7 +82,7 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
             texts.update(_text_attributes(entry))
         elif entry.tag == "image":
             location = replace(whole, line=entry.line)
-            if record := location.attempt(_read_image, entry, location, folders, texts, marks, budget):
+            if record := location.attempt(_read_image, entry, location, folders, texts, marks):
                 split = split_of(entry.attributes.get("subset", "")) or split_of(path.stem)
                 split = split or split_below(root, path.parent) or split_below(root, record.image_path.parent)
                 listed.append(ListedImage(split, entry.line, record))
@@ -114,7 +114,6 @@ def _read_image(
     folders: Callable[[str], list[Path]],
     texts: Collection[str],
     marks: Sequence[str],
-    budget: PixelBudget,
 ) -> LabelRecord:
     """Read the regions of one image. Raises LabelError if the image does not exist."""
     inside = folders(image.attributes.get("subset", ""))
@@ -125,7 +124,7 @@ def _read_image(
     regions: list[Region | None] = []
     for shape in shapes:
         where = replace(location, line=shape.line)
-        regions += where.attempt(_read_shape, shape, texts, marks, budget) or [None]
+        regions += where.attempt(_read_shape, shape, texts, marks) or [None]
     sides = [to_number(image.attributes.get(side)) for side in ("height", "width")]
     return location.record(regions, stated=stated_size(*sides))
 
@@ -139,20 +138,20 @@ def _image_folders(root: Path, path: Path, subset: str) -> list[Path]:
     return list(dict.fromkeys([*own, *folders]))
 
 
-def _read_shape(shape: Element, texts: Collection[str], marks: Sequence[str], budget: PixelBudget) -> list[Region]:
+def _read_shape(shape: Element, texts: Collection[str], marks: Sequence[str]) -> list[Region]:
     """Read one shape: a region, or one for each piece of a mask. Raises LabelError if its position cannot be read."""
     attributes = [child for child in shape.children if child.tag == "attribute"]
     values = {child.attributes.get("name", "").strip().lower(): child.text.strip() for child in attributes}
     text = first_named(values, (*TEXT_NAMES, *sorted(texts)))
     flag = flag_of(values) or ("occluded" if is_set(shape.attributes.get("occluded")) else "")
     category = shape.attributes.get("label", "").strip()
-    outlines = _outlines(shape, budget)
+    outlines = _outlines(shape)
     return [Region(outline, text, text in marks, shape.line, flag, category) for outline in outlines]
 
 
-def _outlines(shape: Element, budget: PixelBudget) -> list[Polygon]:
+def _outlines(shape: Element) -> list[Polygon]:
     if shape.tag == "mask":
-        return _mask_outlines(shape, budget)
+        return _mask_outlines(shape)
     if shape.tag in ("polygon", "polyline"):
         numbers = read_numbers(re.split("[;,]", _attribute(shape, "points")))
         polygon = polygon_of(numbers, "points holds ")
@@ -167,15 +166,16 @@ def _outlines(shape: Element, budget: PixelBudget) -> list[Polygon]:
     return [turned_box(left, top, right, bottom, angle)]
 
 
-def _mask_outlines(shape: Element, budget: PixelBudget) -> list[Polygon]:
+def _mask_outlines(shape: Element) -> list[Polygon]:
     fields = _attribute(shape, "rle").split(",")
     matches = [_RUN.fullmatch(field) for field in fields]
     if None in matches:
         raise LabelError("GT020", f"run {matches.index(None) + 1} of rle is {quoted(fields[matches.index(None)])}")
-    height, width = (min(max(_number(shape, side), 0), 2**31) for side in ("height", "width"))
-    budget.take(height * width)
-    mask = mask_of_runs([int(match[1]) for match in matches if match], int(height), int(width))
-    return mask_outlines(mask, _number(shape, "left"), _number(shape, "top"))
+    runs = [int(match[1]) for match in matches if match]
+    corner = np.array([_number(shape, "left"), _number(shape, "top")])
+    outlines = row_outlines(runs, _number(shape, "height"), _number(shape, "width"))
+    with np.errstate(over="ignore"):
+        return [(outline + corner).astype(np.float32) for outline in outlines]
 
 
 def _attribute(shape: Element, name: str) -> str:

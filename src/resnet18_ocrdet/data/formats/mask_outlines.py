@@ -1,13 +1,6 @@
-"""Outlines of masks: the run-length encoding of COCO, and PNG images of LabelMe.
+"""Outlines of masks, along the edges of their pixels, and masks in PNG images, as LabelMe has them.
 
-    {"size": [height, width], "counts": [6, 3, 5, 3, 83]}        or counts as a string, which is shorter
-
-The pixels are counted column by column, from the top left: the first number is background, then foreground and
-background take turns. In a string, each number has groups of 5 bits from the lowest, a sixth bit says that more follow,
-48 is added to make a character; from the fourth number on, the number two before is subtracted.
-https://github.com/cocodataset/cocoapi, common/maskApi.c: rleDecode, rleFrString
-
-Legend: H W pixels of a mask, R runs, V vertices.
+Legend: H W pixels of a mask, V vertices.
 """
 
 from __future__ import annotations
@@ -23,54 +16,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UserError
+from ...runtime.messages import count
 from ...structures import Polygon
-from ..image_guard import MAX_SIDE
 from ..image_io import decode_image
+from ..polygon_repair import is_simple
 from .json_file import describe
 from .location import LabelError
 
-MAX_PIXELS = 2**22  # of a decoded mask; larger ones are sampled
-PIXELS_PER_RUN = 4096  # a mask of few runs is simple: it is sampled too, so that a short text costs little
+MAX_PIXELS = 2**22  # of a decoded mask
+MAX_PIECES = 1000  # of a mask
 TOLERANCE = 0.75  # px between outline and mask: the steps of a slanted side are at most 0.71 apart
 SMALL = 0.1  # of the shorter side of its box: the tolerance for a thin mask
-MAX_GROUPS = 7  # of 5 bits: more than MAX_SIDE squared needs
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FIRST, _MORE, _LOW, _SIGN = 48, 0x20, 0x1F, 0x10
 
 
-def rle_outlines(value: dict[str, Any], key: str = "segmentation") -> list[Polygon]:
-    """Outer outlines of a run-length encoded mask, each (V, 2) float32 px along the edges of its pixels.
+def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
+    """The outer outline of each piece of a mask, (V, 2) float32 px: clockwise, from top to bottom. mask: (H, W).
 
-    Raises LabelError if it cannot be decoded, or is empty."""
-    size = value.get("size")
-    if not isinstance(size, list) or len(size) != 2 or not all(_is_count(side) and side for side in size):
-        raise LabelError("GT022", f"{key} needs size, [height, width], got {describe(size)}")
-    height, width = size
-    if max(size) > MAX_SIDE:
-        raise LabelError("GT022", f"{key} is a mask with a side of {max(size)} px, at most {MAX_SIDE}")
-    counts = value.get("counts")
-    runs = _packed_counts(counts, key) if isinstance(counts, str) else _listed_counts(counts, key)
-    counted = float(runs.sum(dtype=np.float64))  # never overflows
-    if counted > height * width:
-        raise LabelError("GT022", f"{key} counts {counted:.0f} pixels, a mask of {height}x{width} has {height * width}")
-    ends = np.cumsum(runs)
-    starts, stops = ends[:-1:2], ends[1::2]
-    filled = stops > starts
-    if not filled.any():
-        raise LabelError("GT022", f"{key} is an empty mask")
-    starts, stops = starts[: len(stops)][filled], stops[filled]
-    left, right = int(starts[0]) // height, (int(stops[-1]) - 1) // height + 1
-    top, bottom = 0, height
-    if bool((starts // height == (stops - 1) // height).all()):
-        top, bottom = int((starts % height).min()), int(((stops - 1) % height).max()) + 1
-    high, wide = bottom - top, right - left
-    step = max(1.0, np.sqrt(high * wide / min(PIXELS_PER_RUN * (len(runs) + 16), MAX_PIXELS)))
-    rows = top + _sampled(high, step)
-    columns = left + _sampled(wide, step)
-    places = columns[:, None] * height + rows[None, :]
-    inside = np.searchsorted(ends, places.ravel(), side="right").reshape(places.shape) % 2 == 1
-    scale = np.array([wide / len(columns), high / len(rows)])
-    return [(polygon * scale + [left, top]).astype(np.float32) for polygon in outlines(inside.T)]
+    A piece goes on where its pixels only touch at their corners; there, the outline is half a pixel wide. Raises
+    LabelError for an empty mask and for one of too many pieces."""
+    if not mask.any():
+        raise LabelError("GT022", "a mask without any pixel")
+    height, width = mask.shape
+    nodes = np.zeros((2 * height + 1, 2 * width + 1), np.uint8)  # corners, middles of sides and centres of the pixels
+    nodes[1::2, 1::2] = mask
+    nodes = np.asarray(cv2.dilate(nodes, np.ones((3, 3), np.uint8)), np.uint8)
+    contours, _ = cv2.findContours(nodes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if len(contours) > MAX_PIECES:
+        raise LabelError("GT028", f"a mask of {count(len(contours), 'piece')}; up to {MAX_PIECES} are read")
+    pieces = [_simplified(_corners(contour[:, 0], mask)) for contour in contours]
+    return sorted(pieces, key=lambda piece: (float(piece[:, 1].min()), float(piece[:, 0].min())))
+
+
+def _corners(edge: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """(E, 2): the corners of an outline, in half px. edge: all its nodes but the inner corners, which OpenCV cuts."""
+    following = np.roll(edge, -1, axis=0)
+    cut = np.flatnonzero((edge != following).all(axis=1))  # from the middle of a side to that of another one
+    (x, y), (next_x, next_y) = edge[cut].T, following[cut].T
+    corners = np.stack([np.where(x % 2 == 0, x, next_x), np.where(y % 2 == 0, y, next_y)], axis=1)
+    x, y = corners.T // 2
+    around = mask[y - 1, x - 1].astype(int) + mask[y - 1, x] + mask[y, x - 1] + mask[y, x]
+    inner = around == 3  # the corner of 2 pixels that only touch is not restored
+    nodes = np.insert(edge, cut[inner] + 1, corners[inner], axis=0)
+    before, after = nodes - np.roll(nodes, 1, axis=0), np.roll(nodes, -1, axis=0) - nodes
+    return np.asarray(nodes[(before != after).any(axis=1)], edge.dtype)
+
+
+def _simplified(edge: NDArray[Any]) -> Polygon:
+    """(V, 2): the vertices that the outline needs, V >= 4. edge: (E, 2) int32, corners of the outline in half px."""
+    tolerance = min(2 * TOLERANCE, SMALL * float(np.ptp(edge, axis=0).min()))
+    fewer: NDArray[Any] = cv2.approxPolyDP(edge, tolerance, closed=True)[:, 0]
+    if len(fewer) < 4 or not is_simple(fewer.astype(np.float32)):  # strokes as thin as the tolerance
+        fewer = edge
+    return np.roll(fewer[::-1], 1, axis=0).astype(np.float32) / np.float32(2)
 
 
 def png_outlines(value: Any, left: float, top: float, key: str = "mask") -> list[Polygon]:
@@ -90,57 +88,5 @@ def png_outlines(value: Any, left: float, top: float, key: str = "mask") -> list
         pixels = decode_image(Path(key), data)
     except UserError as error:
         raise LabelError("GT022", str(error)) from None
-    if not pixels.any():
-        raise LabelError("GT022", f"{key} is an empty mask")
     corner = np.array([left, top], np.float32)
     return [polygon + corner for polygon in outlines(pixels[..., 0] > 0)]
-
-
-def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
-    """Outer outlines of the pieces of a mask, (H, W): clockwise, along the edges of the pixels, from top to bottom."""
-    doubled = np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1)  # pixel x has the columns 2x and 2x + 1
-    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [_simplified((contour[:, 0] + 1) // 2) for contour in reversed(contours)]
-
-
-def _simplified(edge: NDArray[Any]) -> Polygon:
-    """(V, 2): the vertices that the outline needs, V >= 4. edge: (E, 2) int32 px, every pixel of the outline."""
-    tolerance = min(TOLERANCE, SMALL * float(np.ptp(edge, axis=0).min()))
-    fewer: NDArray[Any] = cv2.approxPolyDP(edge, tolerance, closed=True)[:, 0]
-    return np.roll(fewer[::-1], 1, axis=0).astype(np.float32)
-
-
-def _sampled(length: int, step: float) -> NDArray[np.int64]:
-    """Positions at equal distances, all of them for step 1."""
-    number = max(1, int(length / step))
-    return np.asarray((np.arange(number) + 0.5) * (length / number), np.int64)
-
-
-def _listed_counts(counts: Any, key: str) -> NDArray[np.int64]:
-    if not isinstance(counts, list):
-        raise LabelError("GT022", f"{key} needs counts, a list or a string, got {describe(counts)}")
-    for place, number in enumerate(counts, start=1):
-        if not _is_count(number):
-            raise LabelError("GT020", f"value {place} of counts of {key} is {describe(number)}, not a count of pixels")
-    return np.array(counts, np.int64)
-
-
-def _packed_counts(counts: str, key: str) -> NDArray[np.int64]:
-    codes = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - _FIRST
-    last = np.flatnonzero((codes & _MORE) == 0)
-    if ((codes < 0) | (codes > 63)).any() or (len(codes) and (not len(last) or last[-1] != len(codes) - 1)):
-        raise LabelError("GT022", f"counts of {key} is {describe(counts)}, not a run-length encoding")
-    first = np.concatenate([[0], last[:-1] + 1]).astype(np.int64)[: len(last)]
-    place = np.arange(len(codes)) - np.repeat(first, last - first + 1)
-    if len(place) and place.max() >= MAX_GROUPS:
-        raise LabelError("GT022", f"counts of {key} holds a number of more than {5 * MAX_GROUPS} bits")
-    numbers = np.add.reduceat((codes & _LOW) << (5 * place), first) if len(first) else np.zeros(0, np.int64)
-    numbers -= np.where(codes[last] & _SIGN, 1 << (5 * (last - first + 1)), 0)
-    numbers[1::2], numbers[2::2] = np.cumsum(numbers[1::2]), np.cumsum(numbers[2::2])
-    if (numbers < 0).any():
-        raise LabelError("GT022", f"counts of {key} holds a negative number")
-    return numbers
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIDE**2
