@@ -94,8 +94,8 @@ def test_kinds_of_shape(tmp_path):
     [
         (shape(kind="circle", points=[[0, 0]]), "GT018", "points holds 2 numbers, a box needs 4"),
         (shape(kind="line"), "GT022", "shape 2: shape_type is 'line'"),
-        (shape(kind="linestrip"), "GT022", "shape_type is 'linestrip' with ends 6 px apart"),
-        (shape(kind="linestrip", points=[[0, 0], [9, 9], [0, 0]]), "GT022", "'linestrip'"),
+        (shape(kind="linestrip"), "GT022", "ends are 6 px apart does not enclose"),
+        (shape(kind="linestrip", points=[[0, 0], [9, 9], [0, 0]]), "GT022", "a line of 3 corners"),
         (shape(kind="mask", points=[[0, 0], [4, 4]], mask="iVBORw0KGgo="), "GT022", "needs mask, a PNG in Base64"),
         (shape(kind="point", points=[[0, 0]]), "GT022", "'point'"),
         (shape(kind=["polygon"]), "GT022", "shape_type is a list of 1 value"),

@@ -11,7 +11,6 @@ Pascal VOC and DOTA (CVHub520/X-AnyLabeling, anylabeling/views/labeling/label_co
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +19,12 @@ from ...structures import Polygon
 from .json_file import describe, is_set, text_of
 from .location import LabelError
 from .mask_outlines import png_outlines
-from .points import MIN_VERTICES, flat_polygon, to_polygon, to_rectangle
+from .points import to_polygon, to_rectangle
+from .shapes import closed_line, ellipse
 
 BOX_SHAPES = ("rectangle", "mask")  # both have two opposite corners
 OUTLINE_SHAPES = ("polygon", "rotation", "rotated_rectangle", "oriented_rectangle", "quadrilateral", "cuboid2d")
 CIRCLE, LINE_STRIP, MASK = "circle", "linestrip", "mask"
-CIRCLE_VERTICES = 32  # at most 0.5 % of the radius inside the circle
-MAX_GAP = 0.05  # between the ends of a line strip that is an outline, in lengths of the strip
 DIFFICULT = "difficult"
 
 
@@ -51,7 +49,7 @@ def _outlines(shape: dict[str, Any]) -> list[Polygon]:
     if kind == CIRCLE:
         return [_circle(points)]
     if kind == LINE_STRIP:
-        return [_closed(points)]
+        return [closed_line(to_polygon(points))]
     if kind is not None and kind not in (*BOX_SHAPES, *OUTLINE_SHAPES):  # LabelMe 3 had polygons only, and no type
         why = "which does not enclose a region; polygon, rectangle, circle and mask are read"
         raise LabelError("GT022", f"shape_type is {describe(kind)}, {why}")
@@ -65,25 +63,11 @@ def _outlines(shape: dict[str, Any]) -> list[Polygon]:
 
 
 def _circle(points: Any) -> Polygon:
-    """(CIRCLE_VERTICES, 2), clockwise from the rightmost point. Raises LabelError."""
+    """The outline around a centre through a point. Raises LabelError."""
     box = to_rectangle(points, "corners", "points")  # only for its checks and numbers
-    (x, y), (edge_x, edge_y) = box[0].tolist(), box[2].tolist()
-    radius = math.hypot(edge_x - x, edge_y - y)
-    turns = np.arange(CIRCLE_VERTICES) * (2 * math.pi / CIRCLE_VERTICES)
-    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are reported later
-        corners = np.stack([x + radius * np.cos(turns), y + radius * np.sin(turns)], axis=1)
-    return flat_polygon(corners.ravel().tolist())
-
-
-def _closed(points: Any) -> Polygon:
-    """The outline that a line strip draws. Raises LabelError if its ends are apart."""
-    polygon = to_polygon(points)
-    corners = polygon.tolist()
-    gap, length = math.dist(corners[0], corners[-1]), sum(math.dist(*side) for side in pairwise(corners))
-    if not gap <= MAX_GAP * length or len(corners) <= MIN_VERTICES:
-        why = "which encloses a region only if it ends where it starts"
-        raise LabelError("GT022", f"shape_type is '{LINE_STRIP}' with ends {gap:.0f} px apart, {why}")
-    return polygon[:-1]
+    (x, y), edge = box[0].tolist(), box[2].tolist()
+    radius = math.dist((x, y), edge)
+    return ellipse((x, y), (radius, radius))
 
 
 def _flags(shape: dict[str, Any]) -> str:

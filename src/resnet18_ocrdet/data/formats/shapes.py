@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ...structures import Polygon
 from .location import LabelError
-from .points import flat_polygon
+from .points import MIN_VERTICES, flat_polygon
 
 ELLIPSE_CORNERS = 64  # of the polygon that stands for it; 0.12 % of its radius inside it at most
 CLOSED_GAP = 0.05  # between the ends of a line, in lengths of the line; above it the line encloses nothing
@@ -49,12 +49,12 @@ def closed_line(line: Polygon) -> Polygon:
     """A line whose ends meet, as outline. Raises LabelError for any other line: it does not enclose a region."""
     corners = line.tolist()
     gap, length = math.dist(corners[0], corners[-1]), sum(math.dist(*step) for step in pairwise(corners))
-    if gap > CLOSED_GAP * length:
-        why = "it does not enclose a region; draw a polygon"
-        raise LabelError("GT022", f"a line whose ends are {gap:.0f} px apart: {why}")
+    if len(corners) <= MIN_VERTICES or gap > CLOSED_GAP * length:
+        ends = f"a line of {len(corners)} corners whose ends are {gap:.0f} px apart"
+        raise LabelError("GT022", f"{ends} does not enclose a region; draw a polygon")
     return without_end(line)
 
 
 def without_end(polygon: Polygon) -> Polygon:
     """An outline without its last corner if that repeats the first one, as some tools write it."""
-    return polygon[:-1] if len(polygon) > 3 and (polygon[0] == polygon[-1]).all() else polygon
+    return polygon[:-1] if len(polygon) > MIN_VERTICES and (polygon[0] == polygon[-1]).all() else polygon
