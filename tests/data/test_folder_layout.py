@@ -104,6 +104,36 @@ def test_images_of_one_label_file_in_the_folders_of_splits(tmp_path):
     assert names(read_data(tmp_path).splits) == {"train": ["1.png", "3.png"], "val": ["2.png"]}
 
 
+CVAT = '<annotations><version>1.1</version><image id="0" name="a/1.png"></image></annotations>'
+TASK = {"id": 1, "annotations": [{"id": 7, "result": []}], "data": {"image": "/data/upload/1/1f2e3d4c-1.png"}}
+REGION = {"transcription": "a", "points": [[0, 0], [4, 0], [4, 4]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("annotations.xml", CVAT),
+        ("project-1.json", [TASK]),
+        ("via_region_data.json", {"1.png9": {"filename": "1.png", "size": 9, "regions": [], "file_attributes": {}}}),
+        ("labels.json", {"1": [REGION]}),
+        ("gt/all.jsonl", {"annotations": [{"image_id": "1", "paragraphs": []}]}),
+        ("labels.jsonl", '{"file_name": "a/1.png", "annotations": []}\n'),
+    ],
+)
+def test_every_list_of_images_finds_one_by_its_name_alone(tmp_path, name, content):
+    build(tmp_path, {name: content, "scans/may/1.png": None})
+    reading = read_data(tmp_path)
+    assert names(reading.splits) == {"train": ["1.png"]} and not reading.report.of("FS079")
+    assert any("1 image found by the file name alone" in line and "scans/may/1.png" in line for line in reading.chosen)
+
+
+def test_splits_of_lists_without_one_are_those_of_the_folders_of_their_images(tmp_path):
+    images = "".join(f'<image id="{name}" name="{name}.png"></image>' for name in ("a/train/1", "a/val/2"))
+    build(tmp_path, {"annotations.xml": f"<annotations><version>1.1</version>{images}</annotations>"})
+    build(tmp_path, {"images/a/train/1.png": None, "images/a/val/2.png": None})
+    assert names(read_data(tmp_path).splits) == {"train": ["1.png"], "val": ["2.png"]}
+
+
 def test_most_entries_without_an_image_are_refused(tmp_path):
     """20 entries, 5 images."""
     lines = [f"upload/{n}.png\t{MASA}\n" for n in range(20)]

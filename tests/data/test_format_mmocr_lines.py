@@ -127,7 +127,7 @@ def test_line_ends_blank_lines_and_encodings(tmp_path):
         ({"annotations": []}, "GT022", "needs the file name of an image as file_name, got null"),
         (wrap(name="gone.png"), "FS079", "'gone.png': not found in"),
         ({"file_name": "2.png"}, "GT022", "needs annotations, a list of regions, got null"),
-        (wrap(name="../../2.png"), "FS079", "'../../2.png': not found in"),
+        (wrap(name="../../4.png"), "FS079", "'../../4.png': not found in"),
     ],
 )
 def test_a_bad_line_loses_only_itself(tmp_path, line, code, words):

@@ -31,6 +31,7 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
 from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
+from .image_index import FindByName, ImageIndex
 from .json_file import first_shown, is_set, labels_among, stated_size
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders, locate
 from .location import LabelError, Location
@@ -64,16 +65,21 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = labels_among(files_near(root, ".xml"), _is_annotation_file, lambda path: path.name == FILE_NAME)
-    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks)]
-    return group_by_split({entry.split for entry in listed} or {None}, listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split({entry.split for entry in listed} or {None}, listed, report, root)
 
 
-def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+def read_annotation_file(
+    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex
+) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped."""
     whole = Location(report, path)
     listed: list[ListedImage] = []
     texts: set[str] = set()  # names of attributes with a text
     seen: set[str] = set()
+    of_file = split_of(path.stem) or split_below(root, path.parent)
     folders = cache(partial(_image_folders, root, path))  # by subset
 
     def visit(entry: Element) -> None:
@@ -82,9 +88,8 @@ def read_annotation_file(root: Path, path: Path, report: Report, marks: Sequence
             texts.update(_text_attributes(entry))
         elif entry.tag == "image":
             location = replace(whole, line=entry.line)
-            if record := location.attempt(_read_image, entry, location, folders, texts, marks):
-                split = split_of(entry.attributes.get("subset", "")) or split_of(path.stem)
-                split = split or split_below(root, path.parent) or split_below(root, record.image_path.parent)
+            split = split_of(entry.attributes.get("subset", "")) or of_file
+            if record := location.attempt(_read_image, entry, location, folders, index.of(split), texts, marks):
                 listed.append(ListedImage(split, entry.line, record))
 
     if not read_entries(whole, ROOT, visit):
@@ -112,12 +117,13 @@ def _read_image(
     image: Element,
     location: Location,
     folders: Callable[[str], list[Path]],
+    find: FindByName,
     texts: Collection[str],
     marks: Sequence[str],
 ) -> LabelRecord:
     """Read the regions of one image. Raises LabelError if the image does not exist."""
     inside = folders(image.attributes.get("subset", ""))
-    location.image = locate(image.attributes.get("name"), inside, "name", inside)
+    location.image = locate(image.attributes.get("name"), inside, "name", inside, find)
     shapes = [shape for shape in image.children if shape.tag != "tag"]  # a tag is about the whole image
     if location.too_many(len(shapes)):
         return location.record([None] * len(shapes))

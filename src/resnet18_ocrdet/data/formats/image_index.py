@@ -1,4 +1,4 @@
-"""Find an image by its file name alone, in the whole data set: labels made on another machine name other folders."""
+"""Find an image by its name alone, in the whole data set: labels made on another machine name other folders."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ FindByName = Callable[[str], Path | None]
 class ImageIndex:
     """The images below a folder by their names. The folder is listed when a name is looked up for the first time."""
 
-    def __init__(self, root: Path) -> None:
-        """root: of the data set."""
+    def __init__(self, root: Path, spelling: Callable[[str], str] = str) -> None:
+        """root: of the data set. spelling: how the labels write the name of a file."""
         self.root = root
+        self._spelling = spelling
         self._by_name: dict[str, list[Path]] | None = None
         self._found: list[tuple[str, Path]] = []  # names, and the images that were found for them
 
@@ -30,12 +31,12 @@ class ImageIndex:
         return lambda name: self.find(name, split)
 
     def find(self, name: str, split: str | None = None) -> Path | None:
-        """The only image with this file name; None if there is none, or if several have it.
+        """The only image with this file name, with or without its suffix; None for none, and for several.
 
         split: of the labels, None if unknown. An image in the folder of another split is not used, nor one in another
         than the folders of the name say."""
-        folder, _, plain = name.replace("\\", "/").rpartition("/")
-        candidates = self._images().get(_key(plain), [])
+        folder = name.replace("\\", "/").rpartition("/")[0]
+        candidates = self.named(name)
         if len(candidates) != 1:
             return None
         wanted = split or next(filter(None, map(split_of, reversed(folder.split("/")))), None)
@@ -43,6 +44,10 @@ class ImageIndex:
             return None
         self._found.append((name, candidates[0]))
         return candidates[0]
+
+    def named(self, name: str) -> list[Path]:
+        """All images with a file name, with or without its suffix, in any folder."""
+        return self._images().get(self._key(name.replace("\\", "/").rpartition("/")[2]), [])
 
     def notes(self) -> list[str]:
         """What was found, in one line; none if nothing was."""
@@ -62,9 +67,9 @@ class ImageIndex:
                 images = []
             for path in images:
                 if os.path.isfile(path):  # noqa: PTH113  Path's own raises
-                    self._by_name.setdefault(_key(path.name), []).append(path)
+                    for name in (path.name, path.stem):
+                        self._by_name.setdefault(self._key(name), []).append(path)
         return self._by_name
 
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip())
+    def _key(self, name: str) -> str:
+        return self._spelling(unicodedata.normalize("NFC", name.strip()))

@@ -25,15 +25,16 @@ from typing import Any, NamedTuple
 
 from ...runtime.messages import count
 from ..findings import Report
-from ..image_io import has_image_suffix, list_images
+from ..image_io import has_image_suffix
 from ..record import LabelRecord, Region
 from ..text_file import label_text
 from .attributes import FLAG_NAMES, TEXT_NAMES
+from .image_index import ImageIndex
 from .json_file import describe, first_shown, has_key, is_set, labels_among, parse_json, text_of
 from .label_studio_regions import group_results, has_position, position_of, read_region, size_of
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders
 from .location import LabelError, Location
-from .served import by_upload_name, locate_served, names_behind
+from .served import locate_served, names_behind, upload_name
 from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
 
 KEY = "label_studio"
@@ -49,7 +50,8 @@ class Images(NamedTuple):
     """Where images may be."""
 
     folders: list[Path]
-    uploads: dict[str, list[Path]]  # see `served.by_upload_name`
+    everywhere: ImageIndex  # of the whole data set
+    split: str | None  # by the name of the file or its folder
 
 
 def recognise(root: Path) -> str | None:
@@ -62,15 +64,16 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = labels_among(files_near(root, ".json"), _is_export, lambda path: path.stem.startswith("project-"))
-    uploads = by_upload_name(list_images(root)) if files else {}
+    index = ImageIndex(root, upload_name)
     listed = []
     for path in files:
         split = split_of(path.stem) or split_below(root, path.parent)
         folders = image_folders(root, path, SPLITS if split is None else (split,))
         folders += [path.parent / name for name in IMAGE_FOLDERS]
-        for number, record in _read_export(Location(report, path), Images(folders, uploads), marks):
-            listed.append(ListedImage(split or split_below(root, record.image_path.parent), number, record))
-    return group_by_split({entry.split for entry in listed} or {None}, listed, report)
+        for number, record in _read_export(Location(report, path), Images(folders, index, split), marks):
+            listed.append(ListedImage(split, number, record))
+    report.notes += index.notes()
+    return group_by_split({entry.split for entry in listed} or {None}, listed, report, root)
 
 
 def _read_export(whole: Location, images: Images, marks: Sequence[str]) -> list[tuple[int, LabelRecord]]:
@@ -141,7 +144,7 @@ def _find_image(task: dict[str, Any], images: Images) -> Path:
     errors = []
     for key in keys:
         try:
-            return locate_served(data[key], images.folders, images.uploads, key)
+            return locate_served(data[key], *images, key)
         except LabelError as error:
             errors.append(error)
     raise errors[0]

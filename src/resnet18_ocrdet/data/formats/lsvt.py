@@ -20,6 +20,7 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
 from ..text_stream import label_stream
+from .image_index import ImageIndex
 from .json_file import describe, first_shown, has_key, is_set, labels_among, text_of
 from .json_stream import JsonStream
 from .locate import check_root, files_in, folders_in, image_folders
@@ -48,8 +49,10 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     check_root(root)
     files = labels_among(label_files(root), _is_label_file, lambda path: split_of(path.stem))
     splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks)]
-    return group_by_split(splits.values(), listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split(splits.values(), listed, report, root)
 
 
 def label_files(root: Path) -> list[Path]:
@@ -60,10 +63,10 @@ def label_files(root: Path) -> list[Path]:
 
 
 def read_label_file(
-    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str]
+    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str], index: ImageIndex
 ) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped. [] if the file is damaged."""
-    images = ImagesByStem(image_folders(root, path, (split or "train",)))
+    images = ImagesByStem(image_folders(root, path, (split or "train",)), index.of(split))
     with label_stream(path, report) as text:
         if text is None:
             return []

@@ -28,6 +28,7 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of, read_lines
 from ..text_stream import label_stream
+from .image_index import FindByName, ImageIndex
 from .json_file import describe, is_set, parse_json, stated_size, text_of
 from .json_stream import MAX_VALUE
 from .locate import check_root, files_in, folders_in, image_folders, locate
@@ -55,6 +56,7 @@ class Common(NamedTuple):
     """What all lines of a file have in common."""
 
     folders: Sequence[Path]  # that may hold images
+    find: FindByName  # searches the whole data set
     marks: Sequence[str]
     classes: Mapping[str, str]  # names by label
 
@@ -72,8 +74,10 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     closed = {path.stem for path in files if not path.stem.startswith(OPEN_SET)}
     files = [path for path in files if path.stem in closed or path.stem.removeprefix(OPEN_SET) not in closed]
     splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks)]
-    return group_by_split(splits.values(), listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split(splits.values(), listed, report, root)
 
 
 def label_files(root: Path) -> list[Path]:
@@ -85,12 +89,12 @@ def label_files(root: Path) -> list[Path]:
 
 
 def read_label_file(
-    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str]
+    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str], index: ImageIndex
 ) -> list[ListedImage]:
     """Read all lines of one label file; lines that cannot be read are reported and their images skipped."""
     is_open = path.stem.startswith(OPEN_SET)
     classes = OPEN_CLASSES if is_open else _read_classes(root / CLASS_FILE)
-    common = Common(image_folders(root, path, (split or "train",)), marks, classes)
+    common = Common(image_folders(root, path, (split or "train",)), index.of(split), marks, classes)
     with label_stream(path, report) as text:
         if text is None:
             return []
@@ -130,7 +134,7 @@ def _read_line(line: str, location: Location, common: Common) -> LabelRecord:
     entry = parse_json(line.rstrip(), location.line)
     if not isinstance(entry, dict):
         raise LabelError("GT022", f"needs an object with file_name and annotations, got {describe(entry)}")
-    location.image = locate(entry.get("file_name"), common.folders, "file_name")
+    location.image = locate(entry.get("file_name"), common.folders, "file_name", find=common.find)
     annotations = entry.get("annotations")
     if not isinstance(annotations, list):
         raise LabelError("GT022", f"needs annotations, a list of regions, got {describe(annotations)}")

@@ -8,12 +8,13 @@ https://host/scans/menu.jpg?size=1, s3://bucket/scans/menu.jpg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from ..text_file import quoted
+from .image_index import ImageIndex
 from .json_file import describe
 from .locate import find_image
 from .location import LabelError
@@ -45,18 +46,12 @@ def names_behind(address: str) -> list[str]:
     return list(dict.fromkeys([*paths, *names]))
 
 
-def by_upload_name(images: Iterable[Path]) -> dict[str, list[Path]]:
-    """Images by the name that they have after an upload."""
-    found: dict[str, list[Path]] = {}
-    for image in images:
-        found.setdefault(upload_name(image.name), []).append(image)
-    return found
+def locate_served(
+    address: Any, folders: Sequence[Path], index: ImageIndex, split: str | None = None, key: str = "image"
+) -> Path:
+    """Find the image behind an address. index: with the spelling `upload_name`. split: of the labels, None if unknown.
 
-
-def locate_served(address: Any, folders: Sequence[Path], uploads: dict[str, list[Path]], key: str) -> Path:
-    """Find the image behind an address. uploads: see `by_upload_name`. Raises LabelError if it does not exist.
-
-    A name that only matches after an upload must be that of a single image."""
+    Raises LabelError if it does not exist, and for a name of several images outside the folders."""
     if not isinstance(address, str) or not address.strip():
         raise LabelError("GT022", f"needs the address of an image as {key}, got {describe(address)}")
     names = names_behind(address.strip())
@@ -64,10 +59,9 @@ def locate_served(address: Any, folders: Sequence[Path], uploads: dict[str, list
         if image := find_image(name, folders, folders):
             return image
     for name in names:
-        alike = uploads.get(upload_name(PurePosixPath(name).name), [])
-        if len(alike) == 1:
-            return alike[0]
-        if alike:
+        if image := index.find(name, split):
+            return image
+        if len(alike := index.named(name)) > 1:
             listed = ", ".join(str(image) for image in alike[:3])
             raise LabelError("FS079", f"{quoted(address)}: may be each of {len(alike)} images: {listed}")
     raise LabelError("FS079", f"{quoted(address)}: no image {quoted(names[-1])} in or near {folders[0]}/")

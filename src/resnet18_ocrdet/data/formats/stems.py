@@ -9,6 +9,7 @@ from typing import Any
 
 from ..image_io import has_image_suffix
 from ..text_file import quoted
+from .image_index import FindByName
 from .json_file import describe
 from .locate import files_in, named_folders
 from .location import LabelError
@@ -17,9 +18,9 @@ from .location import LabelError
 class ImagesByStem:
     """The images in some folders. If several have an image of the same name, it is the one in the first."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        """Sub-folders are not looked in."""
-        self._folders = folders
+    def __init__(self, folders: Sequence[Path], find: FindByName | None = None) -> None:
+        """Sub-folders are not looked in. find: searches the whole data set, for a name that no folder has."""
+        self._folders, self._find = folders, find
         self._found: dict[str, list[Path]] = {}
         for folder in folders:
             inside: dict[str, list[Path]] = {}
@@ -36,6 +37,8 @@ class ImagesByStem:
         if not isinstance(name, str) or not name.strip():
             raise LabelError("GT022", f"needs the name of an image as {key}, got {describe(name)}")
         found = self._found.get(_spelling(name), [])
+        if not found and self._find is not None and (elsewhere := self._find(name)):
+            return elsewhere
         if not found:
             raise LabelError("FS079", f"{quoted(name)}: no image of this name in {named_folders(self._folders)}")
         if len(found) > 1:

@@ -25,6 +25,7 @@ from ...runtime.regular_file import open_regular
 from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import why_unreadable
+from .image_index import FindByName, ImageIndex
 from .locate import check_root, files_in, image_folders, locate
 from .location import LabelError, Location, numbered
 from .mat_stream import cell_arrays, cells
@@ -51,23 +52,27 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist, by the names of the files. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = [path for path in files_in(root, ".mat") if path.name == LABEL_FILE or _is_label_file(path)]
-    listed = [entry for path in files for entry in read_label_file(root, path, report, marks)]
-    return group_by_split((split_of(path.stem) for path in files), listed, report)
+    index = ImageIndex(root)
+    listed = [entry for path in files for entry in read_label_file(root, path, report, marks, index)]
+    report.notes += index.notes()
+    return group_by_split((split_of(path.stem) for path in files), listed, report, root)
 
 
-def read_label_file(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+def read_label_file(
+    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex
+) -> list[ListedImage]:
     """Read all images of one file; images that cannot be read are reported and skipped. [] if the file is damaged."""
-    return Location(report, path).attempt(_read_images, root, path, report, marks) or []
+    return Location(report, path).attempt(_read_images, root, path, report, marks, index) or []
 
 
-def _read_images(root: Path, path: Path, report: Report, marks: Sequence[str]) -> list[ListedImage]:
+def _read_images(root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex) -> list[ListedImage]:
     """Raises LabelError if the file cannot be read."""
     folders, split = image_folders(root, path), split_of(path.stem)
     listed = []
     try:
         for number, (name, boxes, texts) in numbered(_rows(path, report.max_label_mb)):
             location = Location(report, path, number, entry=f"image {number}")
-            if record := location.attempt(_read_image, name, boxes, texts, location, folders, marks):
+            if record := location.attempt(_read_image, name, boxes, texts, location, folders, index.of(split), marks):
                 listed.append(ListedImage(split, number, record))
     except ValueError as error:
         raise LabelError("GT006", f"not a readable MATLAB file: {error}") from None
@@ -104,10 +109,11 @@ def _read_image(
     texts: Array | None,
     location: Location,
     folders: Sequence[Path],
+    find: FindByName,
     marks: Sequence[str],
 ) -> LabelRecord:
     """Read the words of one image. Raises LabelError if the image or the boxes are missing."""
-    location.image = locate(name, folders, NAMES)
+    location.image = locate(name, folders, NAMES, find=find)
     polygons = _polygons(boxes)
     if location.too_many(len(polygons)):
         return location.record([None] * len(polygons))

@@ -24,15 +24,15 @@ from typing import Any, NamedTuple
 
 from ...structures import Polygon
 from ..findings import MAX_REGIONS, Report
-from ..image_io import list_images
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
 from .attributes import FLAG_NAMES, read_attributes, settle_labels
+from .image_index import ImageIndex
 from .json_file import describe, first_shown, has_key, labels_among, parse_json, read_object
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders
 from .location import LabelError, Location
 from .points import to_number, to_polygon, to_rectangle
-from .served import by_upload_name, locate_served
+from .served import locate_served, upload_name
 from .shapes import closed_line, ellipse, without_end
 from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
 
@@ -72,7 +72,7 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     check_root(root)
     paths = chain(files_near(root, ".json"), files_near(root, ".csv"))
     files = labels_among(paths, _is_annotation_file, lambda path: path.stem.startswith("via_"))
-    uploads = by_upload_name(list_images(root)) if files else {}
+    index = ImageIndex(root, upload_name)
     listed = []
     for path in files:
         split = split_of(path.stem) or split_below(root, path.parent)
@@ -81,9 +81,10 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
         whole = Location(report, path)
         for sheet in _csv_sheets(whole) if path.suffix.lower() == ".csv" else _json_sheets(whole):
             location = replace(whole, line=sheet.line)
-            if record := location.attempt(_read_sheet, sheet, location, folders, uploads, marks):
-                listed.append(ListedImage(split or split_below(root, record.image_path.parent), sheet.line, record))
-    return group_by_split({entry.split for entry in listed} or {None}, settle_labels(listed), report)
+            if record := location.attempt(_read_sheet, sheet, location, folders, index, split, marks):
+                listed.append(ListedImage(split, sheet.line, record))
+    report.notes += index.notes()
+    return group_by_split({entry.split for entry in listed} or {None}, settle_labels(listed), report, root)
 
 
 def _json_sheets(whole: Location) -> Iterator[Sheet]:
@@ -138,10 +139,15 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _read_sheet(
-    sheet: Sheet, location: Location, folders: Sequence[Path], uploads: dict[str, list[Path]], marks: Sequence[str]
+    sheet: Sheet,
+    location: Location,
+    folders: Sequence[Path],
+    index: ImageIndex,
+    split: str | None,
+    marks: Sequence[str],
 ) -> LabelRecord:
     """Read the regions of one image. Raises LabelError if the image does not exist."""
-    location.image = locate_served(sheet.name, folders, uploads, "filename")
+    location.image = locate_served(sheet.name, folders, index, split, "filename")
     if sheet.entries is None:
         raise LabelError("GT022", "needs regions, a list or an object")
     if location.too_many(len(sheet.entries)):

@@ -80,13 +80,12 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
         alike = by_stem.get(path.stem, [])
         location = Location(report, path, image=alike[0] if len(alike) == 1 else None)
         if record := location.attempt(_read_file, location, root, by_stem, marks):
-            split = sets.get(path.stem) or split_below(root, path.parent) or split_below(root, record.image_path.parent)
-            listed.append(ListedImage(split, 0, record))
+            listed.append(ListedImage(sets.get(path.stem) or split_below(root, path.parent), 0, record))
         claimed.add(location.image)
     for image in images:
         if image not in claimed:
             report.add("GT001", image, 0, f"no {image.stem}.xml for it", image)
-    return group_by_split((entry.split for entry in listed), listed, report)
+    return group_by_split((entry.split for entry in listed), listed, report, root)
 
 
 def _image_sets(folder: Path, report: Report) -> dict[str, str]:
