@@ -154,19 +154,19 @@ def test_long_names_keep_their_end(tmp_path):
 
 VOC = "<annotation><object><name>text</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
 LABEL_FILES = {
-    "a.xml": (VOC, "Pascal VOC"),
-    "b.xml": (VOC.replace("bndbox", "robndbox"), "roLabelImg"),
-    "c.xml": ('<?xml version="1.0"?>\n<annotations><version>1.1</version><meta/></annotations>', "CVAT"),
-    "d.json": ('{"1.png123": {"regions": [{"shape_attributes": {"name": "rect"}}]}}', "VGG Image Annotator"),
-    "e.json": ('[{"id": 1, "annotations": [{"result": [{"from_name": "label"}]}]}]', "Label Studio"),
+    "a.xml": (VOC, "Pascal VOC (data=voc)"),
+    "b.xml": ('<PcGts xmlns="http://schema.primaresearch.org"></PcGts>', "PAGE"),
+    "c.json": ('{"version": "5.5.0", "shapes": [], "imagePath": "c.png"}', "LabelMe (data=labelme)"),
+    "d.json": ('{"chars": [], "lines": []}', "ReCTS (data=rects)"),
+    "e.json": ('[{"image": "1.jpg", "annotations": [{"label": "text", "coordinates": {"x": 1}}]}]', "Create ML"),
     "f.json": ('{"objects": [{"classTitle": "text"}]}', "Supervisely"),
     "g.json": ('{"a": 1}', ""),
-    "h.csv": ("filename,region_count,region_shape_attributes\n", "VGG Image Annotator"),
+    "h.csv": ("filename,xmin,ymin,xmax,ymax\n", "boxes in a table"),
     "i.csv": ("a;b\n", ""),
     "j.mat": ("MATLAB 5.0 MAT-file", "MATLAB"),
-    "k.txt": ("0 0.51 0.5 0.25 0.1\n0 0.5 0.5 0.25 0.1\n", "YOLO"),
-    "l.txt": ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", "YOLO OBB or segments"),
-    "m.txt": ("imagesource:GoogleEarth\ngsd:0.1\n1.0 2.0 9.0 2.0 9.0 8.0 1.0 8.0 plane 0\n", "DOTA"),
+    "k.txt": ("0 0.51 0.5 0.25 0.1\n0 0.5 0.5 0.25 0.1\n", "YOLO (data=yolo)"),
+    "l.txt": ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", "YOLO (data=yolo)"),
+    "m.txt": ("imagesource:GoogleEarth\ngsd:0.1\n1.0 2.0 9.0 2.0 9.0 8.0 1.0 8.0 plane 0\n", "DOTA (data=dota)"),
     "n.txt": ("Taken in May.\n", ""),
 }
 
@@ -197,12 +197,19 @@ def test_a_missing_label_folder_is_told_with_the_label_files(tmp_path):
 def test_a_label_file_of_another_kind_keeps_its_image_from_being_a_negative(tmp_path):
     build(tmp_path, pairs("images/{}/{}.png", "labels/{}/{}.txt"))
     build(tmp_path, {"images/train/4.png": None, "labels/train/4.xml": VOC.encode(), "images/val/5.png": None})
-    reading = read_data(tmp_path)
+    reading = read_data(tmp_path, "folders")
     told = [(finding.code, finding.path.name) for finding in reading.report.at("error")]
     assert sorted(told) == [("GT001", "5.png"), ("GT006", "4.xml")]
     lost = {record.image_path.name: record.lost for record in reading.splits["train"]}
     assert lost == {"1.png": 0, "4.png": 1}
     assert names(reading.splits)["val"] == ["2.png", "5.png"]
+
+
+def test_a_data_set_in_a_folder_below_is_named(tmp_path):
+    build(tmp_path, {"1.png": None, "may/first/annotations.xml": CVAT, "may/first/images/a/1.png": None})
+    with pytest.raises(UserError, match=r"did you mean .*may/first \(CVAT\)\?"):
+        detect_format(tmp_path)
+    assert names(read_data(tmp_path / "may/first").splits) == {"train": ["1.png"]}
 
 
 def test_a_search_inside_a_large_file_is_only_for_json(tmp_path):

@@ -149,12 +149,14 @@ def test_only_images_without_any_label_file_become_negatives(tmp_path):
     build(tmp_path, {f"{number}.json": sheet(shape(str(number)), name=f"{number}.png") for number in range(37)})
     xml = "<annotation><object><name>text</name><bndbox></bndbox></object></annotation>"
     build(tmp_path, {"37.xml": xml, "38.txt": "0 0.5 0.5 0.25 0.25\n"})
-    reading = read_data(tmp_path)
+    with pytest.raises(UserError, match=r"choose one: .*data=labelme; .*data=voc"):
+        read_data(tmp_path)
+    reading = read_data(tmp_path, "labelme")
     told = [(finding.code, finding.path.name, finding.image.name) for finding in reading.report.at("error")]
     assert told == [("GT006", "37.xml", "37.png"), ("GT006", "38.txt", "38.png"), ("GT001", "39.png", "39.png")]
-    assert "looks like Pascal VOC" in reading.report.of("GT006")[0].detail
-    assert "looks like YOLO" in reading.report.of("GT006")[1].detail
+    assert "looks like Pascal VOC (data=voc)" in reading.report.of("GT006")[0].detail
+    assert "looks like YOLO (data=yolo)" in reading.report.of("GT006")[1].detail
     with pytest.raises(UserError, match="1 x GT001"):
-        custom(tmp_path)
+        custom(tmp_path, "labelme")
     records = {record.image_path.stem: record for record in reading.splits["train"]}
     assert [records[name].lost for name in ("37", "38", "39")] == [1, 1, 0]

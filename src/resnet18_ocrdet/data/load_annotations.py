@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import MAX_LABEL_MB, Report
 from .formats.columns import check_columns
-from .formats.label_like import more_files, report_label_like
+from .formats.label_like import label_files_below, more_files, report_label_like
 from .formats.pairing import report_unread
 from .formats.reader import BY_KEY, FALLBACK, FORMATS, LEVELLED, SECOND, LabelFormat
 from .formats.split_names import split_below
@@ -21,6 +22,8 @@ from .image_io import MAX_NAMED, has_image_suffix
 from .polygon_repair import repair_record
 from .record import LabelRecord, to_record
 from .region_selection import OtherClasses, select_regions
+
+MAX_TRIED = 8  # folders in which a data set is looked for, to name it
 
 
 class Reading(NamedTuple):
@@ -159,6 +162,8 @@ def _contents(root: Path) -> str:
     images = [path for path in present if has_image_suffix(path.name) and is_file(path)]
     if not present:
         return "the folder is empty"
+    if inside := _data_set_below(root):
+        return f"no images and labels in the folder itself; did you mean {inside}?"
     labels = more_files(root, "; there are ")
     if not images:
         return f"no images; it contains {', '.join(path.name for path in present[:MAX_NAMED])}{labels}"
@@ -169,3 +174,11 @@ def _contents(root: Path) -> str:
         return f"{held}; did you mean {root.parent}?"
     stem = images[0].stem
     return f"{held}; each image needs a file such as {stem}.txt or gt_{stem}.txt"
+
+
+def _data_set_below(root: Path) -> str:
+    """The first of a few folders with label files that is a data set, and its format; "" if there is none."""
+    parents = (parent for path in label_files_below(root) for parent in (path.parent, path.parent.parent))
+    folders = dict.fromkeys(folder for folder in parents if folder != root and folder.is_relative_to(root))
+    found = ((folder, pair) for folder in islice(folders, MAX_TRIED) for pair in _recognised(folder))
+    return next((f"{folder} ({reader.NAME})" for folder, (reader, _) in found), "")

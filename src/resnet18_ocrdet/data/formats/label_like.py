@@ -1,4 +1,4 @@
-"""Files that look like labels although no reader takes them, and the tool that probably wrote them."""
+"""Files that look like labels but were not read, and the tool that probably wrote them."""
 
 from __future__ import annotations
 
@@ -19,33 +19,27 @@ _PREFIXES = re.compile(r"^(?:poly_gt_|gt_|res_)")
 _NUMBER = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)"  # possessive: no long backtracking
 _SHARE = r"(?:0?\.[0-9]+|[01](?:\.0*)?)"
 # name, suffix, and patterns of its first and last characters, all of which must be there; the first that fits counts
-_TOOLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("roLabelImg", ".xml", (r"<annotation[\s>]", r"<robndbox")),
-    ("Pascal VOC", ".xml", (r"<annotation[\s>]", r"<object>")),
-    ("CVAT", ".xml", (r"<annotations[\s>]", r"<(?:image|track|meta)[\s/>]")),
+_UNREAD: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PAGE", ".xml", (r"<(?:\w+:)?PcGts",)),
     ("ALTO", ".xml", (r"<(?:\w+:)?alto[\s>]",)),
-    ("VGG Image Annotator", ".json", (r'"(?:_via_img_metadata|shape_attributes)"',)),
-    ("VGG Image Annotator", ".csv", (r"region_shape_attributes",)),
-    ("Label Studio", ".json", (r'"from_name"|"rectanglelabels"|"completed_by"',)),
-    ("LabelMe", ".json", (r'"shape_type"|"imageData"|"imagePath"',)),
     ("Supervisely", ".json", (r'"classTitle"',)),
-    ("MMOCR", ".json", (r'"data_list"',)),
     ("Datumaro", ".json", (r'"dm_format_version"',)),
-    ("HierText", ".json", (r'"paragraphs"',)),
-    ("COCO", ".json", (r'"image_id"', r'"(?:bbox|segmentation)"')),
-    ("ReCTS", ".json", (r'"chars"', r'"lines"')),
-    ("LSVT or ArT", ".json", (r'"(?:gt|res)_[0-9]+"', r'"transcription"')),
-    ("docTR", ".json", (r'"img_dimensions"',)),
     ("Create ML", ".json", (r'"coordinates"', r'"image"')),
     ("Labelbox", ".ndjson", (r'"data_row"',)),
     ("boxes in a table", ".csv", (r"(?i)x_?min", r"(?i)file_?name|image")),
-    ("YOLO", ".txt", (rf"\A\s*[0-9]+(?: {_SHARE}){{4}}\s*$",)),
-    ("YOLO OBB or segments", ".txt", (rf"\A\s*[0-9]+(?: {_SHARE}){{6,}}\s*$",)),
-    ("DOTA", ".txt", (rf"(?m)^(?:{_NUMBER} ){{8}}[^\s,]+ [0-2]\s*$",)),
     ("MATLAB", ".mat", ("",)),
 )
-_PATTERNS = [(name, suffix, [re.compile(each, re.M) for each in patterns]) for name, suffix, patterns in _TOOLS]
+# the same for files of one image that a reader takes, which may lie beside labels of another format
+_READ: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Pascal VOC (data=voc)", ".xml", (r"<annotation[\s>]", r"<object>")),
+    ("LabelMe (data=labelme)", ".json", (r'"shape_type"|"imageData"|"imagePath"',)),
+    ("ReCTS (data=rects)", ".json", (r'"chars"', r'"lines"')),
+    ("YOLO (data=yolo)", ".txt", (rf"\A\s*[0-9]+(?: {_SHARE}){{4,}}\s*$",)),
+    ("DOTA (data=dota)", ".txt", (rf"(?m)^(?:{_NUMBER} ){{8}}[^\s,]+ [0-2]\s*$",)),
+)
+_PATTERNS = [
+    (name, suffix, [re.compile(each, re.M) for each in patterns]) for name, suffix, patterns in _UNREAD + _READ
+]
 
 
 def label_files_below(root: Path) -> list[Path]:
@@ -57,7 +51,9 @@ def label_files_below(root: Path) -> list[Path]:
 
 
 def guess_tool(path: Path) -> str:
-    """The tool or data set that probably wrote a file, by its first and last characters; "" if nothing shows it."""
+    """The tool that probably wrote a file, by its first and last characters; "" if nothing shows it.
+
+    Lists of images that a reader takes are not named: nothing but their format would be recognised beside them."""
     suffix, text = path.suffix.lower(), peek(path)
     fits = (name for name, kind, signs in _PATTERNS if kind == suffix and all(sign.search(text) for sign in signs))
     return next(fits, "")
@@ -102,7 +98,7 @@ def report_label_like(root: Path, report: Report, used: Collection[Path]) -> Non
         found = [path for path in by_stem.get(finding.image.stem, ()) if splits[path.parent] in (own, None) or not own]
         if found:
             tool = guess_tool(found[0])
-            why = f"belongs to {finding.image.name}, but is not read in this format"
+            why = f"belongs to {finding.image.name}, but has another format than the labels that were read"
             why += f"; it looks like {tool}" if tool else ""
             report[place] = Finding("GT006", found[0], 0, why, finding.image)
 
