@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.errors import UserError
 
@@ -172,7 +173,7 @@ def recognised(recognise, root: Path) -> dict[str, str]:
 def findings_of(key: str, root: Path, **options: int) -> list[tuple[str, str]]:
     """Codes and texts of the findings; for a UserError its message."""
     try:
-        reading = read_data(root, key, **options)
+        reading = read_data(root, key, LabelOptions(**options))
     except UserError as error:
         return [("", str(error))]
     return [(finding.code, finding.text) for finding in reading.report]

@@ -29,6 +29,7 @@ from resnet18_ocrdet.data.error_policy import MissingGt, OnError, apply_error_po
 from resnet18_ocrdet.data.formats.reader import BY_KEY, LEVELLED
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import has_image_suffix, read_image
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.letterbox import scale_to
 from resnet18_ocrdet.data.load_annotations import read_data
@@ -88,7 +89,7 @@ def write(path: Path, data: bytes) -> None:
 def read_labels(root: Path, dialect: str) -> None:
     """As a training does, before the images are decoded, at every level of the format."""
     for level in LEVELLED[dialect].LEVELS if dialect in LEVELLED else (None,):
-        reading = read_data(root, dialect, level=level)
+        reading = read_data(root, dialect, LabelOptions(level=level))
         parts = apply_error_policy(reading.splits, reading.report, "fix", "negative", limit=None).splits
         records = [record for part in parts.values() for record in part]
         packed = LabelledImages(records)

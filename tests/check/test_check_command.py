@@ -17,9 +17,10 @@ from config_runner import configs
 from defective_set import WORD, build, encoded, picture
 from resnet18_ocrdet.check.fixed_copy import clip_regions
 from resnet18_ocrdet.cli import _check, _train
-from resnet18_ocrdet.commands.check_messages import DEFAULT_POLICY
+from resnet18_ocrdet.commands.check_messages import DEFAULT_POLICY, label_overrides
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.findings import CODES
+from resnet18_ocrdet.data.label_options import DEFAULTS, LabelOptions, changed_options, options_of
 from resnet18_ocrdet.data.record import Region, to_record
 from resnet18_ocrdet.geometry.polygon import area
 
@@ -184,6 +185,43 @@ def test_a_training_accepts_the_suggested_commands(tmp_path, capsys):
     check(f"data.root={tmp_path}/set", f"output={tmp_path}/out2", "data.missing_gt=negative")
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
     assert "data.missing_gt=negative" in line  # as typed
+
+
+def test_the_suggested_commands_read_the_labels_as_the_check_did(tmp_path, capsys):
+    """Every option about the labels that is typed; those at their defaults are not repeated."""
+    (tmp_path / "set").mkdir()
+    for number in range(6):
+        (tmp_path / f"set/{number}.png").write_bytes(encoded(".png", picture(number)))
+        box = {"points": [[10, 10], [60, 10], [60, 30], [10, 30]], "shape_type": "polygon", "description": "word"}
+        shapes = [box | {"label": "text line"}, box | {"label": "logo", "description": "%%"}]
+        sheet = {"shapes": shapes, "imagePath": f"{number}.png", "imageData": None}
+        (tmp_path / f"set/{number}.json").write_text(json.dumps(sheet))
+    typed = ["data.ignore_marks='%% ##'", "data.ignore_flags=none", "data.classes=text line,logo", "data.exif=raw"]
+    typed += ["data.other_classes=drop", "data.coords=pixels", "data.max_label_mb=9"]
+    assert check("data=labelme", f"data.root={tmp_path}/set", f"output={tmp_path}/out", *typed) < 2, (
+        capsys.readouterr().err
+    )
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("together: ")]
+    words = shlex.split(line.removeprefix("together: ocrdet-train "))
+    (cfg,) = configs("train", *words)
+    read = cfg.data
+    assert (read.dialect, read.ignore_marks, read.ignore_flags) == ("labelme", "%% ##", "none")
+    assert (read.classes, read.other_classes, read.exif, read.max_label_mb) == ("text line,logo", "drop", "raw", 9)
+    assert "data.ignore_flags=none" in words and not any(word.startswith("data.coords") for word in words)
+
+
+def test_values_are_quoted_where_they_must_be():
+    data = {"dialect": "voc", "classes": "word,line", "ignore_marks": "a,b", "columns": None, "level": "line"}
+    said = ["data.ignore_marks='a,b'", "data.classes=word,line", "data.level=line", "data.dialect=voc"]
+    assert label_overrides(data) == said
+    assert label_overrides({"dialect": "auto", "coords": "normalized"}) == ["data.coords=normalized"]
+    assert label_overrides({"classes": "null", "exif": "auto"}) == ["data.classes='null'"]
+
+
+def test_the_defaults_of_the_label_options_are_those_of_the_config(tmp_path):
+    (cfg,) = configs("train", "data=custom", f"data.root={tmp_path}")
+    assert {key: cfg.data[key] for key in DEFAULTS} == DEFAULTS
+    assert changed_options(cfg.data) == {} and options_of(cfg.data) == LabelOptions()
 
 
 def test_the_check_reports_what_a_training_would_do(tmp_path, capsys):

@@ -9,6 +9,7 @@ import pytest
 
 from defective_set import OTHER, WORD, encoded, picture
 from resnet18_ocrdet.data.error_policy import apply_error_policy
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import LabelRecord
 from resnet18_ocrdet.data.targets import TargetMaker
@@ -28,7 +29,8 @@ def write(root: Path, *labels: str | bytes) -> Path:
 
 
 def codes(root: Path, **options: str) -> list[tuple[str, str, int]]:
-    return [(finding.code, finding.path.name, finding.line) for finding in read_data(root, **options).report]
+    report = read_data(root, options=LabelOptions(**options)).report
+    return [(finding.code, finding.path.name, finding.line) for finding in report]
 
 
 def used(root: Path) -> list[LabelRecord]:

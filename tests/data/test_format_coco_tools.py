@@ -7,6 +7,7 @@ import pytest
 
 from format_files import build, corners, found, names, read_all
 from resnet18_ocrdet.data.formats import coco
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 
 
@@ -91,7 +92,7 @@ def test_crowd_masks_of_cvat_are_an_encoding(tmp_path, others, is_encoding):
         assert "iscrowd 1" in report.notes[0] and "encoding" in report.notes[0]
         reading = read_data(tmp_path)
         assert not reading.splits["train"][0].ignore.any() and any("iscrowd 1" in line for line in reading.chosen)
-        asked = read_data(tmp_path, flags=["iscrowd_mask"])
+        asked = read_data(tmp_path, options=LabelOptions(flags=["iscrowd_mask"]))
         assert asked.splits["train"][0].ignore.tolist() == [True] + [False] * len(others)
         assert asked.causes == {"iscrowd_mask": 1}
 
@@ -127,7 +128,7 @@ def test_classes_are_named_and_chosen(tmp_path):
     assert record.categories == ("text", "logo", "text", "3", "9")
     (line,) = [line for line in read_data(tmp_path).chosen if line.startswith("classes")]
     assert "text 2" in line and "logo 1" in line and "data.classes=text" in line
-    reading = read_data(tmp_path, classes=["text"])
+    reading = read_data(tmp_path, options=LabelOptions(classes=["text"]))
     assert reading.splits["train"][0].ignore.tolist() == [False, True, False, True, True]
     assert reading.causes == {"class": 3}
 

@@ -14,6 +14,7 @@ from resnet18_ocrdet.data.formats import folders, icdar2015
 from resnet18_ocrdet.data.formats.column_choice import choose_columns
 from resnet18_ocrdet.data.formats.columns import PLAIN
 from resnet18_ocrdet.data.formats.continued_lines import joined_lines
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.data.text_file import TextLine
@@ -41,7 +42,7 @@ def read(root, *labels: str, **options):
     """Write images of 128 x 96 px with these label files, and read them. Returns the first image, and everything."""
     for number, text in enumerate(labels, start=1):
         build(root, {f"images/{number}.png": encoded(".png", picture(number)), f"labels/{number}.txt": text})
-    reading = read_data(root, **options)
+    reading = read_data(root, options=LabelOptions(**options))
     ((record, *_),) = reading.splits.values()
     return record, reading
 
@@ -160,7 +161,7 @@ def test_formats_with_fixed_columns_refuse_the_key(tmp_path):
     name = "ch4_training_images/img_1.png"
     gt = "ch4_training_localization_transcription_gt/gt_img_1.txt"
     with pytest.raises(UserError, match=r"data\.columns=text: ICDAR 2015 has fixed columns"):
-        read_data(build(tmp_path, {name: None, gt: lines_of(["a"])}), columns=["text"])
+        read_data(build(tmp_path, {name: None, gt: lines_of(["a"])}), options=LabelOptions(columns=["text"]))
 
 
 def test_texts_that_end_in_a_mark_are_reported_once(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import dota
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.errors import UserError
 
@@ -35,7 +36,7 @@ def test_difficult_objects_are_dont_care_and_classes_are_counted(tmp_path):
     assert reading.dialect == "DOTA" and reading.causes == {"difficult": 1}
     assert reading.splits["train"][0].ignore.tolist() == [False, True]
     assert any("classes: plate 1, large-sign 1" in line for line in reading.chosen)
-    assert read_data(tmp_path, flags=["none"]).causes == {}
+    assert read_data(tmp_path, options=LabelOptions(flags=["none"])).causes == {}
 
 
 @pytest.mark.parametrize(

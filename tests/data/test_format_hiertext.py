@@ -15,6 +15,7 @@ from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.commands.launch import run_command
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import hiertext
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.errors import UserError
@@ -117,12 +118,12 @@ def test_the_level_is_a_setting_and_is_named(tmp_path):
     reading = read_data(tmp_path)
     assert reading.chosen[0] == "level: word; data.level=line or data.level=paragraph reads the others"
     assert reading.causes == {"illegible": 2, "no_words": 1}
-    assert len(read_data(tmp_path, level="word").splits["train"][0].polygons) == 6
-    assert len(read_data(tmp_path, level="line").splits["train"][0].polygons) == 4
+    assert len(read_data(tmp_path, options=LabelOptions(level="word")).splits["train"][0].polygons) == 6
+    assert len(read_data(tmp_path, options=LabelOptions(level="line")).splits["train"][0].polygons) == 4
     splits = custom(tmp_path, level="paragraph", draw_val=False, on_error="skip")
     assert any("level: paragraph" in note for note in splits.notes)
     with pytest.raises(UserError, match=r"data\.level=page: HierText has word, line, paragraph"):
-        read_data(tmp_path, level="page")
+        read_data(tmp_path, options=LabelOptions(level="page"))
 
 
 def test_check_keeps_the_level_in_its_commands(tmp_path, capsys):
@@ -137,7 +138,7 @@ def test_check_keeps_the_level_in_its_commands(tmp_path, capsys):
 def test_a_format_without_levels_refuses_the_setting(tmp_path):
     build(tmp_path, {"1.png": None, "1.txt": "0,0,4,0,4,4,0,4,a\n"})
     with pytest.raises(UserError, match=r"data\.level=line: .* has one level"):
-        read_data(tmp_path, level="line")
+        read_data(tmp_path, options=LabelOptions(level="line"))
 
 
 def test_layouts(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from format_files import build, corners, found, names, read_all
 from resnet18_ocrdet.data.formats import labelme
 from resnet18_ocrdet.data.formats.label_classes import meaning_of
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
 from resnet18_ocrdet.errors import UserError
@@ -65,7 +66,7 @@ def test_flags_are_dont_care_by_their_names(tmp_path):
     assert reading.splits["train"][0].ignore.tolist() == [True, False, True, True, False, True, False]
     assert reading.causes == {"difficult": 2, "ignore": 1, "mark": 1}
     assert any("blurred 2" in line and "data.ignore_flags=blurred" in line for line in reading.chosen)
-    only = read_data(tmp_path, flags=["blurred"])
+    only = read_data(tmp_path, options=LabelOptions(flags=["blurred"]))
     assert only.splits["train"][0].ignore.tolist() == [False, False, True, False, True, True, False]
     assert only.causes == {"blurred": 2, "mark": 1}
 
@@ -98,10 +99,10 @@ def test_classes_are_counted_and_chosen(tmp_path):
     assert record.texts == ("",) * 9 + ("###", "EXIT")
     (line,) = [line for line in read_data(tmp_path).chosen if line.startswith("classes")]
     assert "person 4, balloon 3, arrow 3" in line and "data.classes=person" in line
-    reading = read_data(tmp_path, classes=["balloon", "arrow"])
+    reading = read_data(tmp_path, options=LabelOptions(classes=["balloon", "arrow"]))
     assert reading.splits["train"][0].ignore.tolist() == [True, False, False] * 3 + [True, True]
     assert reading.causes == {"class": 4, "mark": 1}
-    left = read_data(tmp_path, classes=["balloon"], other_classes="drop").splits["train"][0]
+    left = read_data(tmp_path, options=LabelOptions(classes=["balloon"], other_classes="drop")).splits["train"][0]
     assert left.ignore.tolist() == [False] * 3 + [True]  # the mark has no class, and stays
 
 
@@ -109,7 +110,8 @@ def test_few_labels_that_do_not_repeat_are_texts_and_may_be_classes(tmp_path):
     record, _ = read_one(tmp_path, shape("person"), shape("balloon"), shape("arrow"))
     assert record.texts == record.categories == ("person", "balloon", "arrow")
     assert any("classes: person 1" in line for line in read_data(tmp_path).chosen)
-    assert read_data(tmp_path, classes=["person"]).splits["train"][0].ignore.tolist() == [False, True, True]
+    only = read_data(tmp_path, options=LabelOptions(classes=["person"])).splits["train"][0]
+    assert only.ignore.tolist() == [False, True, True]
 
 
 def sorted_sheet(points, name):

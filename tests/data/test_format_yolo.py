@@ -10,6 +10,7 @@ from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import yolo
 from resnet18_ocrdet.data.formats.yolo_lines import is_yolo, parse_line
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.errors import UserError
 
@@ -55,7 +56,7 @@ def test_the_sides_are_those_of_the_upright_image(tmp_path):
 def test_data_coords_makes_no_difference(tmp_path):
     build(tmp_path, {"images/1.png": PHOTO, "labels/1.txt": OBB})
     for coords in ("pixels", "normalized"):
-        ((record,),) = read_data(tmp_path, coords=coords).splits.values()
+        ((record,),) = read_data(tmp_path, options=LabelOptions(coords=coords)).splits.values()
         np.testing.assert_allclose(record.polygons[0], OBB_CORNERS, atol=1e-4)
 
 
@@ -96,7 +97,7 @@ def test_classes_are_counted_and_a_mark_is_dont_care(tmp_path):
     reading = read_data(tmp_path)
     assert reading.splits["train"][0].ignore.tolist() == [False, True, False]
     assert any("classes: text 2, ### 1" in line for line in reading.chosen)
-    kept = read_data(tmp_path, classes=["text"], other_classes="drop").splits["train"][0]
+    kept = read_data(tmp_path, options=LabelOptions(classes=["text"], other_classes="drop")).splits["train"][0]
     assert len(kept.polygons) == 2
 
 

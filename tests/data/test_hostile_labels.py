@@ -47,6 +47,7 @@ from resnet18_ocrdet.data.formats.location import LabelError, Location
 from resnet18_ocrdet.data.formats.matlab import read_cells
 from resnet18_ocrdet.data.formats.served import names_behind
 from resnet18_ocrdet.data.image_io import has_image_suffix
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.data.polygon_repair import repair_record
 from resnet18_ocrdet.data.record import Region, to_record
@@ -155,7 +156,7 @@ def test_a_number_beyond_every_range_causes_no_warning(written, number: str):
         warnings.simplefilter("error")
         for coords in ("pixels", "normalized"):
             with suppress(UserError):
-                read_data(root, key, coords=coords)
+                read_data(root, key, LabelOptions(coords=coords))
 
 
 def totaltext_entries(text: str) -> None:

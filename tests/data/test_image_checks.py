@@ -15,6 +15,7 @@ from resnet18_ocrdet.data.image_checks import check_image_headers, to_upright
 from resnet18_ocrdet.data.image_guard import ImageFault
 from resnet18_ocrdet.data.image_header import read_header
 from resnet18_ocrdet.data.image_io import EXIF_ORIENTATION, read_image
+from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.labels import LabelledImages
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.record import Region, to_record
@@ -126,7 +127,7 @@ def test_normalized_regions_that_exceed_the_border(tmp_path):
     (tmp_path / "labels" / "a.txt").write_text(
         "0.1,0.1,0.3,0.1,0.3,0.5,0.1,0.5,x\n0.5,0.5,1.01,0.5,1.01,0.9,0.5,0.9,y\n"
     )
-    reading = read_data(tmp_path, coords="normalized")
+    reading = read_data(tmp_path, options=LabelOptions(coords="normalized"))
     (record,) = reading.splits["train"]
     assert record.lost == 0 and not record.ignore.any() and not reading.report.at("error")
     np.testing.assert_allclose(record.polygons[1][:, 0], [0.5 * WIDTH, 1.01 * WIDTH, 1.01 * WIDTH, 0.5 * WIDTH])

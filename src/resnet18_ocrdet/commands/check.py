@@ -18,10 +18,10 @@ from ..config.check import plain
 from ..config.library import Library
 from ..data.cache import free_memory
 from ..data.error_policy import MissingGt, OnError
+from ..data.label_options import options_of
 from ..data.labels import LabelledImages
 from ..data.letterbox import scale_to
 from ..data.load_annotations import Reading, read_data
-from ..data.region_selection import split_names
 from ..data.splits import Splits
 from ..errors import UserError
 from ..runtime.console import Display, duration
@@ -41,23 +41,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     display, root, folder = Display(), Path(cfg.data.root), Path(cfg.output)
     began = time.perf_counter()
     data = cfg.data
-    marks = None if data.ignore_marks is None else data.ignore_marks.split()
-    dialect = data.get("dialect", "icdar2015")  # data=icdar2015 has no such key
-    level = data.get("level")  # nor this one
-    flags, classes, columns = (split_names(value) for value in (data.ignore_flags, data.classes, data.columns))
-    reading = read_data(
-        root,
-        dialect,
-        marks,
-        data.exif,
-        data.coords,
-        data.max_label_mb,
-        flags,
-        classes,
-        data.other_classes,
-        columns,
-        level,
-    )
+    reading = read_data(root, data.get("dialect", "icdar2015"), options_of(data))  # data=icdar2015 has no dialect
     if not reading.images and not len(reading.report):
         raise UserError(f"data.root={root}: 0 images found")
     display.lines(messages.summary(root, reading))
@@ -65,8 +49,8 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     train = _training(cfg, reading)
     outcome = messages.training_outcome(reading, train, data.on_error, data.missing_gt)
     needed = messages.needed_overrides(train, data.on_error, data.missing_gt)
-    if needed is not None and level is not None:
-        needed.append(f"data.level={level}")
+    if needed is not None:
+        needed += messages.label_overrides(data)
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..check.dataset import CheckResult
 from ..check.fixed_copy import COPIES, UNUSABLE
 from ..check.report_json import codes_found
+from ..config.override_grammar import quote
 from ..data.error_policy import MissingGt, OnError
 from ..data.findings import CODES, Report
+from ..data.label_options import changed_options
 from ..data.load_annotations import Reading
 from ..errors import UserError
 from ..model.bundled import BUNDLED
@@ -20,6 +23,8 @@ from ..runtime.messages import count
 from ..train.lr_rules import FEW_IMAGES
 
 DEFAULT_POLICY: tuple[OnError, MissingGt] = ("fix", "fail")  # of conf/data
+AUTO = "auto"  # data.dialect
+PLAIN = re.compile(r"(?!(?:null|true|false)\Z)[\w.-]+(?:,[\w.-]+)*", re.ASCII)  # names that need no quotes
 
 Train = Callable[[OnError, MissingGt], int]
 """Number of images that ocrdet-train would use with a policy. Raises UserError if it would refuse the data set."""
@@ -76,8 +81,24 @@ def needed_overrides(train: Train, on_error: OnError, missing_gt: MissingGt) -> 
     return None
 
 
+def label_overrides(data: Mapping[str, Any]) -> list[str]:
+    """The overrides with which ocrdet-train reads the labels as this check did. data: section of its config."""
+    changed = changed_options(data)
+    if data.get("dialect", AUTO) != AUTO:
+        changed["dialect"] = data["dialect"]
+    return [f"data.{key}={_typed(key, str(value))}" for key, value in changed.items()]
+
+
+def _typed(key: str, text: str) -> str:
+    """A value as it is typed: in quotes if it would mean something else without."""
+    is_sweep = key == "ignore_marks" and "," in text  # the other keys take names, separated by commas
+    return text if PLAIN.fullmatch(text) and not is_sweep else quote(text)
+
+
 def suggested_commands(result: CheckResult, needed: list[str] | None, has_weights: bool) -> list[str]:
-    """Training commands with the advice. needed: see `needed_overrides`. has_weights: starting weights are set."""
+    """Training commands with the advice.
+
+    needed: see `needed_overrides` and `label_overrides`. has_weights: starting weights are set."""
     if needed is None or not result.advice:
         return []
     data = ["data=custom", f"data.root={result.root}", *needed]

@@ -11,18 +11,20 @@ from typing import NamedTuple
 from ..errors import UserError
 from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
-from .findings import MAX_LABEL_MB, Report
+from .findings import Report
 from .formats.columns import check_columns
 from .formats.label_like import label_files_below, more_files, report_label_like
 from .formats.pairing import report_unread
 from .formats.reader import BY_KEY, FALLBACK, FORMATS, LEVELLED, SECOND, LabelFormat
 from .formats.split_names import split_below
-from .image_checks import Coords, Exif, check_image_headers
+from .image_checks import Coords, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
+from .label_options import LabelOptions
 from .polygon_repair import repair_record
 from .record import LabelRecord, to_record
-from .region_selection import OtherClasses, select_regions
+from .region_selection import select_regions
 
+DEFAULT_OPTIONS = LabelOptions()
 MAX_TRIED = 8  # folders in which a data set is looked for, to name it
 
 
@@ -45,27 +47,11 @@ class Reading(NamedTuple):
         return sum(map(len, self.splits.values()))
 
 
-def read_data(
-    root: Path,
-    dialect: str = "auto",
-    marks: Sequence[str] | None = None,
-    exif: Exif = "auto",
-    coords: Coords = "pixels",
-    max_label_mb: int = MAX_LABEL_MB,
-    flags: Sequence[str] | None = None,
-    classes: Sequence[str] | None = None,
-    other_classes: OtherClasses = "mask",
-    columns: Sequence[str] | None = None,
-    level: str | None = None,
-) -> Reading:
+def read_data(root: Path, dialect: str = "auto", options: LabelOptions = DEFAULT_OPTIONS) -> Reading:
     """Read the labels of a folder and check its images.
 
-    dialect: a key of `formats.reader.BY_KEY`, or "auto". marks: texts that mean don't-care; None: those of the format.
-    max_label_mb: larger label files are reported and not read. flags: those that mean don't-care; None: those of the
-    format. classes: those that are text; None: all. other_classes: what regions of other classes become. columns: of
-    ICDAR lines, see `formats.columns`; None: decided from all lines. level: "word", "line" or "paragraph", for a format
-    with several; None: its default.
-    Raises UserError if the folder does not exist, or is of no known format or of several."""
+    dialect: a key of `formats.reader.BY_KEY`, or "auto". Raises UserError if the folder does not exist, or is of no
+    known format or of several."""
     if not is_folder(root):
         reason = "not a folder" if root.exists() else f"no such folder{looked_in(root)}"
         raise UserError(f"data.root={root}: {reason}")
@@ -74,24 +60,24 @@ def read_data(
     else:
         reader, why = BY_KEY[dialect], "as configured"
         _refuse_other_format(root, reader)
-    if columns is not None:
+    if (columns := options.columns) is not None:
         check_columns(columns)
         if reader is not FALLBACK:
             raise UserError(f"data.columns={','.join(columns)}: {reader.NAME} has fixed columns; it is for ICDAR lines")
-    report = Report(max_label_mb, columns)
-    read, levels = _read_level(reader, root, report, reader.IGNORE_MARKS if marks is None else tuple(marks), level)
-    chosen = select_regions(
-        read, reader.IGNORE_FLAGS if flags is None else flags, flags is not None, classes, other_classes
-    )
+    report = Report(options.max_label_mb, columns)
+    marks = reader.IGNORE_MARKS if options.marks is None else tuple(options.marks)
+    read, levels = _read_level(reader, root, report, marks, options.level)
+    flags = reader.IGNORE_FLAGS if options.flags is None else options.flags
+    chosen = select_regions(read, flags, options.flags is not None, options.classes, options.other_classes)
     read = chosen.splits
-    coords = "normalized" if report.normalized else coords
+    coords: Coords = "normalized" if report.normalized else options.coords
     report_label_like(root, report, {record.place for records in read.values() for record in records})
     _keep_unlabelled(root, read, report)
     for folder in sorted({record.image_path.parent for records in read.values() for record in records}):
         report_unread(folder, report)
     if coords == "pixels":
         read = {split: [repair_record(record, report) for record in records] for split, records in read.items()}
-    splits, exif_line = check_image_headers(read, report, exif, coords)
+    splits, exif_line = check_image_headers(read, report, options.exif, coords)
     if coords == "normalized":  # repaired only now: regions of normalized coordinates are smaller than a pixel
         splits = {split: [repair_record(record, report) for record in records] for split, records in splits.items()}
     lines = (*report.notes, *levels, *chosen.lines)

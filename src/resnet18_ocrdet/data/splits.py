@@ -25,11 +25,10 @@ from .error_policy import MissingGt, OnError, apply_error_policy
 from .file_names import file_size, is_file
 from .findings import MAX_LABEL_MB
 from .ignore_causes import LOST, IgnoreCauses
-from .image_checks import Coords, Exif
+from .label_options import DEFAULTS, options_of
 from .labels import LabelledImages
 from .load_annotations import Reading, read_data
 from .record import LabelRecord
-from .region_selection import OtherClasses, split_names
 from .synthetic.source import SyntheticScenes
 from .synthetic.varied.source import VariedScenes
 from .text_file import read_lines
@@ -92,7 +91,7 @@ def custom(root: str | Path, dialect: str = "auto", val: SplitSpec = None, **opt
     """Read labelled images below `root` in any format of `data.formats`; `train` and `val` split its training set.
 
     val None: the val split if the root has one, else a tenth of the training set. options, see `_labelled`: train,
-    seed, on_error, missing_gt, ignore_marks, level, coords, exif, cache, max_label_mb. Raises UserError if there is
+    seed, on_error, missing_gt, cache, and those of `label_options.DEFAULTS`. Raises UserError if there is
     nothing usable."""
     return _labelled(Path(root), dialect, val, VAL_FRACTION, **options)
 
@@ -106,42 +105,32 @@ def _labelled(
     seed: int = 0,
     on_error: OnError = "fix",
     missing_gt: MissingGt = "fail",
-    ignore_marks: str | None = None,
-    ignore_flags: str | None = None,
-    classes: str | None = None,
-    other_classes: OtherClasses = "mask",
-    columns: str | None = None,
-    level: str | None = None,
-    coords: Coords = "pixels",
-    exif: Exif = "auto",
     cache: CacheKind = "none",
-    max_label_mb: int = MAX_LABEL_MB,
     with_everything: bool = False,
     draw_val: bool = True,
     reading: Reading | None = None,
+    **labels: Any,
 ) -> Splits:
     """Read, apply the error policy, split. val_fraction: drawn if there is neither `val` nor a val split.
 
-    A train fraction is drawn from the images not in val; a train range or file may overlap with val. ignore_marks:
-    texts that mean don't-care, separated by spaces; None: those of the format. with_everything: fill `everything`.
-    draw_val: False: without `val` and a val split, all images are for training. reading: the labels, if they were read
-    before, with the same settings."""
+    A train fraction is drawn from the images not in val; a train range or file may overlap with val. with_everything:
+    fill `everything`. draw_val: False: without `val` and a val split, all images are for training. reading: the labels,
+    if they were read before, with the same settings. labels: keys of `label_options.DEFAULTS`."""
+    if unknown := set(labels) - set(DEFAULTS):
+        raise TypeError(f"unknown options: {', '.join(sorted(unknown))}")
+    options = options_of(labels)
     if reading is None:
-        marks = None if ignore_marks is None else ignore_marks.split()
-        flags, text_classes, names = split_names(ignore_flags), split_names(classes), split_names(columns)
-        reading = read_data(
-            root, dialect, marks, exif, coords, max_label_mb, flags, text_classes, other_classes, names, level
-        )
+        reading = read_data(root, dialect, options)
     by_split, lines = apply_error_policy(reading.splits, reading.report, on_error, missing_gt)
     records, test = by_split.get("train", []), by_split.get("test", [])
     own_val = by_split.get("val") if val is None else None
     drawn = val if val is not None else val_fraction if draw_val and not own_val else None
     everything, in_val = range(len(records)), []
     if records and drawn is not None:
-        in_val = choose(records, everything, drawn, seed, f"{root}: val", max_label_mb)
+        in_val = choose(records, everything, drawn, seed, f"{root}: val", options.max_label_mb)
     in_train = sorted(set(everything) - set(in_val))
     if records and train is not None:
-        in_train = choose(records, in_train, train, seed, f"{root}: train", max_label_mb)
+        in_train = choose(records, in_train, train, seed, f"{root}: train", options.max_label_mb)
     notes = [f"data: {reading.dialect} ({reading.why}), {count(reading.images, 'image')}"]
     notes += [f"note: {line}" for line in (*reading.chosen, *lines, reading.exif) if line]
     test_cache: CacheKind = "none" if cache == "ram" else cache  # test images are read once per run
