@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,14 +49,20 @@ def run(script: str, folder: Path, *words: str) -> subprocess.CompletedProcess[s
 
 
 def test_recipe(photos: Path):
-    done = run("recipe.py", photos, *PHOTOS)
+    words = [word for word in PHOTOS if not word.startswith("train.epochs")]
+    done = run("recipe.py", photos, *words, "--epochs", "1", "--decay", "1")
     assert done.returncode == 0, done.stdout + done.stderr
+    epochs = (photos / "out/decayed-2/metrics.jsonl").read_text().splitlines()
+    assert len(epochs) == 2 and json.loads(epochs[1])["lr"] < json.loads(epochs[0])["lr"]
     assert is_stripped(load_checkpoint(photos / "out/dbnet_resnet18.pt"))
     assert len(load_checkpoint(photos / "out/dbnet_resnet18.pt")["about"]["taught"]) == 4
     assert "data.val=901-1000" in done.stdout.splitlines()[-1]
-    again = run("recipe.py", photos, *PHOTOS)
+    again = run("recipe.py", photos, *words, "--epochs", "1", "--decay", "1")
     assert again.returncode == 0
     assert "$ ocrdet-train" not in again.stdout
+    longer = run("recipe.py", photos, *words, "--epochs", "2", "--decay", "1")
+    assert longer.returncode == 0, longer.stdout + longer.stderr
+    assert "resume=out/mixture train.epochs=2" in longer.stdout
 
 
 def test_few_photos(photos: Path):
