@@ -62,7 +62,7 @@ def crowd_flag(annotations: Iterable[Any]) -> str:
             masks += 1
             crowds += is_set(entry.get(CROWD))
             exported += isinstance(attributes, dict) and "occluded" in attributes
-        elif entry.get("segmentation"):
+        else:
             others += 1
     return CROWD_MASK if masks and crowds == masks and (not others or exported == masks) else CROWD
 
