@@ -109,6 +109,18 @@ TASK = {"id": 1, "annotations": [{"id": 7, "result": []}], "data": {"image": "/d
 REGION = {"transcription": "a", "points": [[0, 0], [4, 0], [4, 4]]}
 
 
+def test_a_missing_image_is_not_replaced_by_one_of_another_folder_of_the_set(tmp_path):
+    """Frames of two cameras have equal names; 1.png of camera b is missing."""
+    lines = "".join(f"images/{name}.png\t{MASA}\n" for name in ("b/1", "b/2", "a/1"))
+    build(tmp_path, {"Label.txt": lines, "images/a/1.png": None, "images/b/2.png": None})
+    reading = read_data(tmp_path)
+    assert [record.image_path.relative_to(tmp_path).as_posix() for record in reading.splits["train"]] == [
+        "images/b/2.png",
+        "images/a/1.png",
+    ]
+    assert [(finding.code, finding.line) for finding in reading.report.of("FS079")] == [("FS079", 1)]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

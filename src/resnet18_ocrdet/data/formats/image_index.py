@@ -24,6 +24,7 @@ class ImageIndex:
         self.root = root
         self._spelling = spelling
         self._by_name: dict[str, list[Path]] | None = None
+        self._folders: set[str] = set()  # names of the folders with images
         self._found: list[tuple[str, Path]] = []  # names, and the images that were found for them
 
     def of(self, split: str | None) -> FindByName:
@@ -33,11 +34,11 @@ class ImageIndex:
     def find(self, name: str, split: str | None = None) -> Path | None:
         """The only image with this file name, with or without its suffix; None for none, and for several.
 
-        split: of the labels, None if unknown. An image in the folder of another split is not used, nor one in another
-        than the folders of the name say."""
+        split: of the labels, None if unknown. An image in the folder of another split is not used. None too if the
+        data set has the folder of the name: the image is missing there, and one of another folder is another image."""
         folder = name.replace("\\", "/").rpartition("/")[0]
         candidates = self.named(name)
-        if len(candidates) != 1:
+        if len(candidates) != 1 or self._has_folder(folder):
             return None
         wanted = split or next(filter(None, map(split_of, reversed(folder.split("/")))), None)
         if (own := split_below(self.root, candidates[0].parent)) and wanted and own != wanted:
@@ -58,6 +59,14 @@ class ImageIndex:
         images = count(len(self._found), "image")
         return [f"{images} found by the file name alone, in another folder: first {quoted_name(name)} in {where}"]
 
+    def _has_folder(self, folder: str) -> bool:
+        """Whether images of the data set, or the root, lie in the folder that a name ends with."""
+        last = folder.rpartition("/")[2]
+        if not last or last == "..":
+            return False
+        in_root = ".." not in folder and os.path.isdir(os.path.join(self.root, folder))  # noqa: PTH112, PTH118
+        return in_root or last in self._folders
+
     def _images(self) -> dict[str, list[Path]]:
         if self._by_name is None:
             self._by_name = {}
@@ -67,6 +76,7 @@ class ImageIndex:
                 images = []
             for path in images:
                 if os.path.isfile(path):  # noqa: PTH113  Path's own raises
+                    self._folders.add(path.parent.name)
                     for name in (path.name, path.stem):
                         self._by_name.setdefault(self._key(name), []).append(path)
         return self._by_name
