@@ -34,7 +34,7 @@ def test_flags_decide_and_are_counted_by_cause():
     assert chosen.causes == {"mark": 1, "iscrowd": 1}
     causes, unused, classes = chosen.lines
     assert "mark (###) 1" in causes and "iscrowd 1" in causes
-    assert "difficult 1" in unused and "data.ignore_flags=difficult" in unused
+    assert "difficult 1" in unused and "data.ignore_flags=iscrowd,difficult" in unused
     assert "word 3, line 1, logo 1" in classes and "data.classes=" in classes
 
 
