@@ -109,6 +109,20 @@ TASK = {"id": 1, "annotations": [{"id": 7, "result": []}], "data": {"image": "/d
 REGION = {"transcription": "a", "points": [[0, 0], [4, 0], [4, 4]]}
 
 
+def test_a_folder_with_the_images_of_all_splits_is_not_read(tmp_path):
+    for folder in ("train", "val", "all"):
+        build(tmp_path, {f"{folder}/images/{folder}.png": None, f"{folder}/labels/{folder}.txt": "1,1,9,1,9,9,1,9,a\n"})
+    reading = read_data(tmp_path)
+    assert names(reading.splits) == {"train": ["train.png"], "val": ["val.png"]}
+    assert any("not read" in line and "all/images" in line for line in reading.chosen)
+
+
+def test_images_without_labels_in_a_folder_named_like_a_test_do_not_hinder(tmp_path):
+    build(tmp_path, {"train/images/1.png": None, "train/labels/1.txt": "1,1,9,1,9,9,1,9,a\n"})
+    build(tmp_path, {"test_2024/images/9.png": None})
+    assert names(read_data(tmp_path).splits) == {"train": ["1.png"]}
+
+
 def test_a_missing_image_is_not_replaced_by_one_of_another_folder_of_the_set(tmp_path):
     """Frames of two cameras have equal names; 1.png of camera b is missing."""
     lines = "".join(f"images/{name}.png\t{MASA}\n" for name in ("b/1", "b/2", "a/1"))

@@ -61,7 +61,8 @@ def find_pairs(root: Path, report: Report) -> Pairs:
         return _by_split(root, pair_folders(root / IMAGES, _labels_of(root), LABEL_NAMES, report), report)
     if _side_by_side(root):
         return _by_split(root, pair_folders(root, root, LABEL_NAMES, report), report)
-    found = [pair for images in _image_folders(root) for pair in _pairs_below(images, report)]
+    folders = _of_splits(root, list(_image_folders(root)), report)
+    found = [pair for images in folders for pair in _pairs_below(images, report)]
     beside = [folder for folder in _folders_of_splits(root) if _side_by_side(folder)]
     found += [pair for folder in beside for pair in pair_folders(folder, folder, LABEL_NAMES, report)]
     if not found:
@@ -71,6 +72,16 @@ def find_pairs(root: Path, report: Report) -> Pairs:
             f"{more_files(root)}"
         )
     return _by_split(root, found, report)
+
+
+def _of_splits(root: Path, folders: list[Path], report: Report) -> list[Path]:
+    """Those of some folders that belong to a split, if any does: all/ beside train/ and val/ has the same images."""
+    splits = splits_of_folders(root, folders)
+    others = [folder.relative_to(root).as_posix() for folder in folders if splits[folder] is None]
+    if not others or len(others) == len(folders):
+        return folders
+    report.notes.append(f"not read, as other folders are named after splits: {', '.join(others)}")
+    return [folder for folder in folders if splits[folder] is not None]
 
 
 def label_folder(root: Path, prefix: str) -> Path:
@@ -106,7 +117,7 @@ def _image_folders(root: Path) -> Iterator[Path]:
         inside = (folder, *folders_in(folder))
         for place in inside:
             has_labels = any(is_folder(place / name) for name in LABEL_FOLDERS)
-            if is_folder(place / IMAGES) and (has_labels or (place == folder and split_of(folder.name))):
+            if is_folder(place / IMAGES) and (has_labels or (place == folder and folder.name in SPLITS)):
                 yield place / IMAGES
 
 
