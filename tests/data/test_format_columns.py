@@ -59,6 +59,17 @@ def test_mlt_has_a_script_before_the_text(tmp_path):
     assert reading.causes == {"mark": 4} and not reading.report.at("warning")
 
 
+def test_a_line_without_the_script_keeps_its_text_and_its_mark(tmp_path):
+    """Ten lines of MLT, and two of another source: ICDAR 2015."""
+    record, _ = read(tmp_path, lines_of(["Latin,a"] * 10) + lines_of(["###", "EXIT"]), columns=["script", "text"])
+    assert record.texts[-2:] == ("###", "EXIT") and record.ignore.tolist() == [False] * 10 + [True, False]
+
+
+def test_box_cannot_be_followed_by_other_columns_than_the_text(tmp_path):
+    with pytest.raises(UserError, match="box,script,text: after box, only text"):
+        read(tmp_path, "10,10,50,30,Latin,###\n", columns=["box", "script", "text"])
+
+
 @pytest.mark.parametrize("separator", [",", ", ", ";", "\t", "，"])
 def test_scripts_with_other_separators(tmp_path, separator):
     text = "".join(f"{place},Latin,two words\n{place},###".replace("###", "Arabic,###\n") for place in PLACES[:2])

@@ -122,8 +122,9 @@ def _lines(
         yield f"don't-care regions by cause: {causes.listed()}"
     unused = Counter({flag: number for flag, number in present.items() if flag not in flags})
     if unused:
-        names = ",".join([*(flag for flag in flags if flag in present), unused.most_common(1)[0][0]])
-        yield f"flags that do not mean don't-care: {_listed(unused)}; to change that, data.ignore_flags={names}"
+        first = unused.most_common(1)[0][0]
+        names = ",".join([*(flag for flag in flags if flag in present), first])
+        yield f"flags that do not mean don't-care: {_listed(unused)}; data.ignore_flags={names} masks {first}"
     if classes is not None:
         outside = sum(number for name, number in named.items() if name not in classes)
         done = "don't-care" if other == "mask" else "left out: they are background"

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import UserError
 from ...runtime.messages import count
 from ..text_file import TextLine, quoted
-from .columns import BOX, DIFFICULT, SCRIPT, TEXT, Columns, first_field, is_quoted
+from .columns import BOX, DIFFICULT, SCRIPT, SCRIPTS, TEXT, Columns, first_field, is_quoted
 from .icdar_text import (
     BLANKS,
     POLYGON_NUMBERS,
@@ -29,15 +29,9 @@ from .icdar_text import (
 )
 from .yolo_lines import is_yolo
 
-SCRIPTS = (  # of MLT 2017 and 2019, and further ones of multilingual sets; in lower case
-    "latin arabic chinese japanese korean bangla hindi symbols mixed none "
-    "english devanagari bengali tamil telugu kannada malayalam gujarati gurmukhi punjabi odia oriya marathi urdu "
-    "persian hebrew greek cyrillic russian thai vietnamese tibetan uyghur mongolian amharic khmer lao burmese"
-)
 BOX_NUMBERS = 4
 USUAL = 0.95  # share of the lines that show a column
 ALMOST_ALL = 0.99
-_SCRIPTS = frozenset(SCRIPTS.split())
 MAX_CLASS = 100  # of a rotated box; a corner of a triangle is rarely so near the border in every line
 
 
@@ -85,7 +79,7 @@ class _Seen:
         if first in ("0", "1"):
             self.levels[first] += 1
             self.words += any(not sign.isdigit() and sign not in " ,." for sign in tail)
-        elif first.lower() in _SCRIPTS:
+        elif first.lower() in SCRIPTS:
             self.scripts[first] += 1
         if rest:
             self.texts[is_quoted(rest)] += 1

@@ -21,6 +21,12 @@ from .location import LabelError
 
 BOX, SCRIPT, DIFFICULT, TEXT = "box", "script", "difficult", "text"
 ORDER = (BOX, SCRIPT, DIFFICULT, TEXT)
+_SCRIPTS = (  # of MLT 2017 and 2019, and further ones of multilingual sets; in lower case
+    "latin arabic chinese japanese korean bangla hindi symbols mixed none english devanagari bengali "
+    "tamil telugu kannada malayalam gujarati gurmukhi punjabi odia oriya marathi urdu persian hebrew "
+    "greek cyrillic russian thai vietnamese tibetan uyghur mongolian amharic khmer lao burmese"
+)
+SCRIPTS = frozenset(_SCRIPTS.split())
 _FIELD_END = re.compile(r"[,;\t，]")
 _ESCAPED = re.compile(r'\\(["\\])|""')
 
@@ -40,15 +46,19 @@ def check_columns(names: Sequence[str]) -> None:
     if not names or [name for name in ORDER if name in names] != list(names):
         value = ",".join(names)
         raise UserError(f"data.columns={value}: needs one or more of {', '.join(ORDER)}, in this order: script,text")
+    if BOX in names and list(names) not in ([BOX], [BOX, TEXT]):
+        raise UserError(f"data.columns={','.join(names)}: after box, only text is read: box,text")
 
 
 def read_columns(rest: str, columns: Columns, spaced: bool = False) -> tuple[str, str]:
     """Split what follows the corners into the text ("" without one) and the flag "difficult" or "".
 
-    spaced: the fields of the line are separated by blanks. Raises LabelError for a difficulty that is not 0 or 1."""
+    spaced: the fields of the line are separated by blanks. A line without the column of the script has its text there:
+    in a set of several sources, `###` must stay a mark. Raises LabelError for a difficulty that is not 0 or 1."""
     flag = ""
     if SCRIPT in columns.names:
-        _, rest = first_field(rest, spaced)
+        first, tail = first_field(rest, spaced)
+        rest = tail if tail or first.lower() in SCRIPTS else rest
     if DIFFICULT in columns.names:
         field, rest = first_field(rest, spaced)
         if field not in ("0", "1"):
