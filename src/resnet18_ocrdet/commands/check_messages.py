@@ -120,4 +120,4 @@ def copy_messages(report: Report, folder: Path, copied: int, skipped: int) -> li
     if not copied:
         return [wrote, "there is nothing to train on: correct the errors above first"]
     words = shlex.join(["data=custom", f"data.root={folder}"])
-    return [wrote, f"to train on them: ocrdet-train {words}, with the other settings of the advice above"]
+    return [wrote, f"to train on them: ocrdet-train {words}, with the advice above except for its data.* keys"]
