@@ -65,7 +65,7 @@ def test_flags_are_dont_care_by_their_names(tmp_path):
     reading = read_data(tmp_path)
     assert reading.splits["train"][0].ignore.tolist() == [True, False, True, True, False, True, False]
     assert reading.causes == {"difficult": 2, "ignore": 1, "mark": 1}
-    assert any("blurred 2" in line and "data.ignore_flags=blurred" in line for line in reading.chosen)
+    assert any("blurred 2" in line and "data.ignore_flags=difficult,ignore,blurred" in line for line in reading.chosen)
     only = read_data(tmp_path, options=LabelOptions(flags=["blurred"]))
     assert only.splits["train"][0].ignore.tolist() == [False, False, True, False, True, True, False]
     assert only.causes == {"blurred": 2, "mark": 1}
