@@ -191,6 +191,27 @@ def test_the_folders_of_the_challenge_and_its_lists(tmp_path):
     assert voc.recognise(tmp_path) == "VOC2007/Annotations/1.xml: has <annotation>, for one image"
 
 
+def test_lists_with_suffixes(tmp_path):
+    files = {f"JPEGImages/{number}.jpg": None for number in (1, 2, 3)}
+    files |= {f"Annotations/{number}.xml": sheet(BOX, name=f"{number}.jpg") for number in (1, 2, 3)}
+    lists = {"train": "1.jpg\n", "val": "JPEGImages/2.jpg Annotations/2.xml\n", "test": "3\n"}
+    build(tmp_path, files | {f"ImageSets/Main/{split}.txt": text for split, text in lists.items()})
+    assert names(read_all(voc, tmp_path)[0]) == {"train": ["1.jpg"], "val": ["2.jpg"], "test": ["3.jpg"]}
+
+
+def test_a_file_does_not_take_the_image_of_another_split(tmp_path):
+    build(tmp_path, {"train/1.xml": sheet(BOX), "val/1.xml": sheet(BOX), "val/1.png": None})
+    parts, report = read_all(voc, tmp_path)
+    assert [record.label_path.parent.name for records in parts.values() for record in records] == ["val"]
+    assert found(report, tmp_path) == [("FS079", "train/1.xml", 0)]
+
+
+def test_attributes_of_cvat_are_flags(tmp_path):
+    attribute = "<attributes><attribute><name>Illegible</name><value>true</value></attribute></attributes>"
+    build(tmp_path, {"1.xml": sheet(f"<name>text</name>{attribute}{BOX}"), "1.png": None})
+    assert read_all(voc, tmp_path)[0]["train"][0].flags == ("illegible",)
+
+
 def test_the_nearest_image_belongs_to_a_file(tmp_path):
     a = build(tmp_path / "a", {f"{split}/{name}": None for split in ("train", "val") for name in ("1.png", "2.png")})
     build(a, {"train/1.xml": sheet(BOX), "val/1.xml": sheet(BOX), "annotations/val/2.xml": sheet(BOX)})

@@ -27,10 +27,10 @@ from pathlib import Path, PurePosixPath
 from ...structures import Polygon
 from ..file_names import is_file
 from ..findings import MAX_REGIONS, Report
-from ..image_io import list_images
+from ..image_io import has_image_suffix, list_images
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
-from .attributes import TEXT_NAMES, first_named
+from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
 from .json_file import first_shown, is_set, labels_among, stated_size
 from .locate import MAX_LOOKED, files_near, folders_in
 from .location import LabelError, Location
@@ -42,7 +42,7 @@ from .xml_file import Element, read_entries
 KEY = "voc"
 NAME = "Pascal VOC"
 IGNORE_MARKS = ("###",)
-IGNORE_FLAGS = ("difficult",)  # the VOC development kit leaves these objects out of the score
+IGNORE_FLAGS = FLAG_NAMES  # the VOC development kit leaves difficult objects out of the score; the others as in `cvat`
 ROOT = "annotation"
 MAX_PEEKED = 12  # files that `recognise` opens
 MAX_IN_FOLDER = 3  # of them in one folder
@@ -94,8 +94,17 @@ def _image_sets(folder: Path, report: Report) -> dict[str, str]:
     for split in SPLITS:
         if is_file(folder / f"{split}.txt"):
             lines = lines_of(label_text(folder / f"{split}.txt", report, None, blank="") or "")
-            found |= {PurePosixPath(line.text.strip().strip('"')).name: split for line in lines}
+            found |= {_listed_name(line.text): split for line in lines}
     return found
+
+
+def _listed_name(text: str) -> str:
+    """The stem of the image in a line of a list: `1`, `1.jpg`, or `JPEGImages/1.jpg Annotations/1.xml`."""
+    whole = text.strip().strip('"')
+    for name in (whole, whole.split()[0] if whole else ""):
+        if has_image_suffix(name):
+            return PurePosixPath(name).stem
+    return PurePosixPath(whole).name
 
 
 def _read_file(location: Location, root: Path, images: Images, marks: Sequence[str]) -> LabelRecord | None:
@@ -125,6 +134,8 @@ def _find_image(path: Path, root: Path, images: Images, name: str) -> Path:
     """The image of a file: of those with its stem, else of those with the name in it, the nearest in the folders."""
     name = PurePosixPath(name.replace("\\", "/")).name
     found = images.get(path.stem) or images.get(name) or images.get(PurePosixPath(name).stem)
+    split = split_below(root, path.parent)
+    found = [image for image in found or () if split is None or split_below(root, image.parent) in (None, split)]
     if not found:
         raise LabelError("FS079", f"{quoted(name or path.stem)}: no image of this name below {root}/")
 
@@ -146,7 +157,7 @@ def _read_object(entry: Element, marks: Sequence[str]) -> Region:
     values = {(each.value("name") or "").lower(): each.value("value") for each in listed.children} if listed else {}
     values |= {child.tag.lower(): child.text.strip() for child in entry.children if child.tag.lower() in TEXT_NAMES}
     text = first_named(values, TEXT_NAMES)
-    flag = "difficult" if is_set(entry.value("difficult")) else ""
+    flag = "difficult" if is_set(entry.value("difficult")) else flag_of(values)
     polygon = _outline(entry, values.get("rotation"))
     return Region(polygon, text, text in marks or name in marks, entry.line, flag, name)
 
