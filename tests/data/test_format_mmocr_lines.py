@@ -78,6 +78,13 @@ def test_wildreceipt(tmp_path):
     assert any(line.startswith("classes: Store_name_value 1, Ignore 1, Others 1") for line in reading.chosen)
 
 
+def test_label_0_of_a_set_with_other_classes_is_text(tmp_path):
+    classes = {"class_list.txt": "0 company\n1 total\n"}
+    build(tmp_path, {"train.txt": lines(wrap(BOX | {"label": 0})), "1.png": None} | classes)
+    (record,) = read_all(mmocr_lines, tmp_path)[0]["train"]
+    assert record.flags == ("",) and record.categories == ("company",)
+
+
 def test_the_open_set_alone_has_classes_of_its_own(tmp_path):
     classes = {"class_list.txt": "0 Ignore\n1 Store_name_value\n"}
     build(tmp_path, {"openset_train.txt": lines(wrap(BOX | {"label": 1})), "1.png": None} | classes)

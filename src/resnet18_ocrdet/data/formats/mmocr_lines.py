@@ -165,7 +165,8 @@ def _read_annotation(annotation: Any, location: Location, common: Common) -> lis
         polygons = [location.attempt(to_polygon, piece, key) for piece in (value if is_nested else [value])]
     text = text_of(annotation.get("text", annotation.get("transcription")))
     label = text_of(annotation.get("label"))
-    flag = next((name for name in IGNORE_FLAGS if is_set(annotation.get(name))), "ignore" if label == "0" else "")
+    is_ignored = label == "0" and common.classes.get(label, "ignore").lower() == "ignore"
+    flag = next((name for name in IGNORE_FLAGS if is_set(annotation.get(name))), "ignore" if is_ignored else "")
     about = (text, text in common.marks, location.line, flag, common.classes.get(label, label))
     return [None if polygon is None else Region(polygon, *about) for polygon in polygons]
 
