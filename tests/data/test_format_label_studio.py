@@ -184,6 +184,22 @@ def test_texts_of_json_min_that_do_not_fit_are_not_used(tmp_path):
     assert record.lost == 1 and corners(record) == [UPRIGHT_PX] and [finding.code for finding in report] == ["GT022"]
 
 
+def test_texts_of_json_min_have_no_order_if_boxes_and_polygons_are_in_two_lists(tmp_path):
+    record, report = one_record(
+        tmp_path,
+        minimal(
+            rect=[{**TURNED, **SIZE}, {**UPRIGHT, **SIZE}], poly=[{**POLYGON, **SIZE}], transcription=["a", "###", "b"]
+        ),
+    )
+    assert record.texts == ("", "", "") and not record.ignore.any()
+    assert [finding.code for finding in report] == ["GT010"] and "3 texts for 3 regions" in report[0].detail
+
+
+def test_a_class_that_is_a_mark(tmp_path):
+    marked = result("a", "rectanglelabels", {**UPRIGHT, "rectanglelabels": ["###"]})
+    assert one_record(tmp_path, task(annotation(marked)))[0].ignore.tolist() == [True]
+
+
 def test_several_annotations_and_none_in_json_min(tmp_path):
     first = minimal(bbox=[{**TURNED, **SIZE}], updated_at="2023", annotation_id=6)
     second = minimal(bbox=[{**UPRIGHT, **SIZE}])

@@ -206,6 +206,21 @@ def test_what_attributes_mean(attributes, meaning):
     assert read_attributes(attributes) == Meaning(*meaning)
 
 
+def test_a_mark_counts_in_an_attribute_of_any_name(tmp_path):
+    build(
+        tmp_path,
+        {"a.json": image(region(RECT, Wortlaut="###", Sprache="de"), region(RECT, Wortlaut="a", Sprache="de"))},
+    )
+    build(tmp_path, {"1.png": None})
+    assert read_all(via, tmp_path)[0]["train"][0].ignore.tolist() == [True, False]
+
+
+def test_a_file_that_is_not_there_is_no_upload_of_label_studio(tmp_path):
+    build(tmp_path, {"a.json": image(region(RECT), name="20240507-menu.png"), "menu.png": None})
+    _, report = read_all(via, tmp_path)
+    assert [finding.code for finding in report] == ["FS079"]
+
+
 def test_few_labels_are_classes_and_many_are_texts(tmp_path):
     classes = [region(RECT, label=label) for label in ("word", "logo", "word", "word", "###")]
     a = build(tmp_path / "a", {"a.json": image(*classes), "1.png": None})

@@ -151,8 +151,9 @@ def _read_shape(shape: Element, texts: Collection[str], marks: Sequence[str]) ->
     text = first_named(values, (*TEXT_NAMES, *sorted(texts)))
     flag = flag_of(values) or ("occluded" if is_set(shape.attributes.get("occluded")) else "")
     category = shape.attributes.get("label", "").strip()
+    is_marked = text in marks or category in marks
     outlines = _outlines(shape)
-    return [Region(outline, text, text in marks, shape.line, flag, category) for outline in outlines]
+    return [Region(outline, text, is_marked, shape.line, flag, category) for outline in outlines]
 
 
 def _outlines(shape: Element) -> list[Polygon]:

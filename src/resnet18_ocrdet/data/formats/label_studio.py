@@ -144,7 +144,7 @@ def _find_image(task: dict[str, Any], images: Images) -> Path:
     errors = []
     for key in keys:
         try:
-            return locate_served(data[key], *images, key)
+            return locate_served(data[key], *images, key, uploaded=key == "file_upload")
         except LabelError as error:
             errors.append(error)
     raise errors[0]
@@ -165,7 +165,7 @@ def _time(annotation: dict[str, Any]) -> str:
 def _full_results(task: dict[str, Any], location: Location) -> list[dict[str, Any]]:
     """The values of a task in JSON-MIN as results: those with the same position get the same id."""
     columns = [value for value in task.values() if isinstance(value, list)]
-    columns.sort(key=len, reverse=True)  # the longest has all regions, in their order
+    columns.sort(key=len, reverse=True)  # the longest may have all regions, in their order
     results: list[dict[str, Any]] = []
     ids: dict[tuple[Any, ...], str] = {}
     for value in (value for column in columns for value in column if has_position(value)):
@@ -174,11 +174,15 @@ def _full_results(task: dict[str, Any], location: Location) -> list[dict[str, An
     named = (task[name] for name in TEXT_NAMES if name in task)
     found: Any = next((text for text in named if not (isinstance(text, str) and _names_image(text))), [])
     texts = found if isinstance(found, list) else [found]
-    if len(texts) == len(ids):
+    is_ordered = any(
+        len({position_of(value) for value in column if has_position(value)}) == len(ids) for column in columns
+    )
+    if len(texts) == len(ids) and is_ordered:
         pairs = zip(ids.values(), texts, strict=True)
         results += [{"id": key, "value": {"text": [text]}} for key, text in pairs if isinstance(text, str)]
     elif texts:
-        location.add("GT010", f"{count(len(texts), 'text')} for {count(len(ids), 'region')}: not used; export JSON")
+        why = "not used" if len(texts) != len(ids) else "in an unknown order, not used"
+        location.add("GT010", f"{count(len(texts), 'text')} for {count(len(ids), 'region')}: {why}; export JSON")
     return results
 
 

@@ -76,7 +76,7 @@ def read_region(group: Sequence[Result], number: int, image: Path | None, marks:
     category = next(filter(None, (_joined(label[:1]) for label in labels if isinstance(label, list))), "")
     choices = [choice for value in values if isinstance(value.get("choices"), list) for choice in value["choices"]]
     flag = next((name for name in FLAG_NAMES if name in (text_of(choice).lower() for choice in choices)), "")
-    return Region(polygon, text, text in marks, number, flag, category)
+    return Region(polygon, text, text in marks or category in marks, number, flag, category)
 
 
 def _is_shape(result: Result) -> bool:

@@ -19,7 +19,7 @@ from .json_file import describe
 from .locate import find_image
 from .location import LabelError
 
-_LOCAL = "?d="
+_LOCAL, _UPLOADS = "?d=", "/data/upload/"
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 _SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^/]*/?")  # and the host or bucket
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
@@ -31,30 +31,39 @@ def upload_name(name: str) -> str:
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
-def names_behind(address: str) -> list[str]:
-    """Names that the file behind an address may have, the most exact first."""
+def names_behind(address: str, uploaded: bool = False) -> list[str]:
+    """Names that the file behind an address may have, the most exact first.
+
+    uploaded: Label Studio renamed the file, as all those in /data/upload/."""
     if _LOCAL in address:
         return [unquote(address.split(_LOCAL, 1)[1])]
     plain = _SCHEME.sub("", address, count=1)
     paths = list(dict.fromkeys([plain, unquote(plain), unquote(_QUERY.sub("", plain))]))
     last = PurePosixPath(paths[-1].replace("\\", "/")).name
     names = [last]
-    if found := _UPLOADED.fullmatch(last):
+    uploaded |= _UPLOADS in address
+    if uploaded and (found := _UPLOADED.fullmatch(last)):
         names.append(found[1])
-    if found := _RENAMED.fullmatch(last):
+    if uploaded and (found := _RENAMED.fullmatch(last)):
         names.append(found[1] + found[2])
     return list(dict.fromkeys([*paths, *names]))
 
 
 def locate_served(
-    address: Any, folders: Sequence[Path], index: ImageIndex, split: str | None = None, key: str = "image"
+    address: Any,
+    folders: Sequence[Path],
+    index: ImageIndex,
+    split: str | None = None,
+    key: str = "image",
+    uploaded: bool = False,
 ) -> Path:
     """Find the image behind an address. index: with the spelling `upload_name`. split: of the labels, None if unknown.
 
-    Raises LabelError if it does not exist, and for a name of several images outside the folders."""
+    uploaded: as in `names_behind`. Raises LabelError if it does not exist, and for a name of several images outside the
+    folders."""
     if not isinstance(address, str) or not address.strip():
         raise LabelError("GT022", f"needs the address of an image as {key}, got {describe(address)}")
-    names = names_behind(address.strip())
+    names = names_behind(address.strip(), uploaded)
     for name in names:
         if image := find_image(name, folders, folders):
             return image

@@ -26,7 +26,7 @@ from ...structures import Polygon
 from ..findings import MAX_REGIONS, Report
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
-from .attributes import FLAG_NAMES, read_attributes, settle_labels
+from .attributes import FLAG_NAMES, read_attributes, settle_labels, value_of
 from .image_index import ImageIndex
 from .json_file import describe, first_shown, has_key, labels_among, parse_json, read_object
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders
@@ -172,8 +172,10 @@ def _read_region(entry: Entry, marks: Sequence[str]) -> Region:
         raise LabelError("GT022", f"needs shape_attributes, got {describe(entry.value)}")
     if not isinstance(shape, dict):
         raise LabelError("GT022", f"needs shape_attributes, an object, got {describe(shape)}")
-    text, category, flag = read_attributes(attributes if isinstance(attributes, dict) else {})
-    return Region(_outline(shape), text, text in marks, entry.line, flag, category)
+    attributes = attributes if isinstance(attributes, dict) else {}
+    text, category, flag = read_attributes(attributes)
+    is_marked = text in marks or any(value_of(value) in marks for value in attributes.values())  # whatever its name
+    return Region(_outline(shape), text, is_marked, entry.line, flag, category)
 
 
 def _outline(shape: dict[str, Any]) -> Polygon:
