@@ -106,6 +106,11 @@ def test_classes_are_counted_and_chosen(tmp_path):
     assert left.ignore.tolist() == [False] * 3 + [True]  # the mark has no class, and stays
 
 
+def test_a_few_words_on_many_photos_stay_texts(tmp_path):
+    record, _ = read_one(tmp_path, *(shape(label) for label in ("EXIT", "OPEN", "###") * 3))
+    assert record.texts == ("EXIT", "OPEN", "###") * 3 and record.categories == ("EXIT", "OPEN", "") * 3
+
+
 def test_few_labels_that_do_not_repeat_are_texts_and_may_be_classes(tmp_path):
     record, _ = read_one(tmp_path, shape("person"), shape("balloon"), shape("arrow"))
     assert record.texts == record.categories == ("person", "balloon", "arrow")

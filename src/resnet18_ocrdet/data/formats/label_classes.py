@@ -40,13 +40,15 @@ def with_classes(
 ) -> list[LabelRecord]:
     """The records, whose texts are the labels, with the classes that the labels are; don't-care marks stay.
 
-    descriptions: of the regions of each record; they are the texts if the labels are classes."""
-    labels = (label for record in records for label, ignore in _labels(record) if label and not ignore)
+    descriptions: of the regions of each record; they are the texts if the labels are classes. Several classes without
+    any description stay the texts, too: they may be a few words on many photos."""
+    labels = [label for record in records for label, ignore in _labels(record) if label and not ignore]
     meaning = meaning_of(labels)
     if meaning == "text":
         return list(records)
+    is_described = len(set(labels)) == 1 or any(text for texts in descriptions for text in texts)
     return [
-        _with_class(record, texts if meaning == "class" else record.texts, marks)
+        _with_class(record, texts if meaning == "class" and is_described else record.texts, marks)
         for record, texts in zip(records, descriptions, strict=True)
     ]
 
