@@ -24,13 +24,13 @@ from ..findings import MAX_REGIONS, Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
 from ..text_stream import label_stream
-from .image_index import ImageIndex
+from .image_index import ImageIndex, read_label_files
 from .json_file import describe, first_shown, has_key, is_set, labels_among, stated_size, text_of
 from .json_stream import JsonStream
 from .locate import check_root, files_in, folders_in, image_folders
 from .location import LabelError, Location, numbered
 from .points import to_polygon
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, split_of
 from .stems import ImagesByStem
 
 KEY = "hiertext"
@@ -52,13 +52,9 @@ def read(root: Path, report: Report, marks: Sequence[str], level: str = LEVELS[0
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = labels_among(label_files(root), _is_label_file, lambda path: split_of(path.stem))
-    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    index = ImageIndex(root)
-    listed: list[ListedImage] = []
-    for path in files:
-        listed += read_label_file(root, path, splits[path], report, marks, level, index)
-    report.notes += index.notes()
-    return group_by_split(splits.values(), listed, report, root)
+    return read_label_files(
+        root, files, report, lambda path, split, index: read_label_file(root, path, split, report, marks, level, index)
+    )
 
 
 def label_files(root: Path) -> list[Path]:

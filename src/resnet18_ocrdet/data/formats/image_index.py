@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ...errors import UserError
 from ...runtime.messages import count
+from ..findings import Report
 from ..image_io import list_images
+from ..record import LabelRecord
 from ..text_file import quoted_name
-from .split_names import split_below, split_of
+from .split_names import ListedImage, group_by_split, split_below, split_of
 
 FindByName = Callable[[str], Path | None]
+
+
+def read_label_files(
+    root: Path,
+    files: Iterable[Path],
+    report: Report,
+    read_file: Callable[[Path, str | None, ImageIndex], list[ListedImage]],
+) -> dict[str, list[LabelRecord]]:
+    """Read files that each list images, and group the images by split.
+
+    read_file: reads one; its arguments are the file, its split by its name or folder, and all images."""
+    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
+    index = ImageIndex(root)
+    listed = [entry for path, split in splits.items() for entry in read_file(path, split, index)]
+    report.notes += index.notes()
+    return group_by_split(splits.values(), listed, report, root)
 
 
 class ImageIndex:

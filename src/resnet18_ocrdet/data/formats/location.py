@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from ..findings import MAX_REGIONS, TOO_MANY, Report
 from ..record import Frame, LabelRecord, Region, to_record
@@ -56,6 +56,28 @@ class Location:
         if regions > MAX_REGIONS:
             self.add("GT028", TOO_MANY)
         return regions > MAX_REGIONS
+
+    def record_each(
+        self,
+        entries: Sequence[Any],
+        what: str,
+        read: Callable[[Any, int], Region],
+        of: str = "",
+        line: int | None = None,
+        stated: tuple[int, int] | None = None,
+    ) -> LabelRecord:
+        """The labels of an image whose regions are a list; those that cannot be read are reported and lost.
+
+        what, of: name an entry, as in "region 3 of '1.jpg'". read: a region from an entry and its line; raises
+        LabelError. line: of all entries; None: their numbers."""
+        if self.too_many(len(entries)):
+            return self.record([None] * len(entries))
+        regions = []
+        for number, entry in enumerate(entries, start=1):
+            place = number if line is None else line
+            where = replace(self, line=place, entry=f"{what} {number}{of and f' of {of}'}")
+            regions.append(where.attempt(read, entry, place))
+        return self.record(regions, stated=stated)
 
     def record(
         self, regions: Sequence[Region | None], stated: tuple[int, int] | None = None, frame: Frame = "unknown"

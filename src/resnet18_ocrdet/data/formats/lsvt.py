@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
 from ..text_stream import label_stream
-from .image_index import ImageIndex
+from .image_index import ImageIndex, read_label_files
 from .json_file import describe, first_shown, has_key, is_set, labels_among, text_of
 from .json_stream import JsonStream
 from .locate import check_root, files_in, folders_in, image_folders
 from .location import LabelError, Location, numbered
 from .points import to_polygon
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, split_of
 from .stems import ImagesByStem
 
 KEY = "lsvt"
@@ -48,11 +49,9 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = labels_among(label_files(root), _is_label_file, lambda path: split_of(path.stem))
-    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    index = ImageIndex(root)
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
-    report.notes += index.notes()
-    return group_by_split(splits.values(), listed, report, root)
+    return read_label_files(
+        root, files, report, lambda path, split, index: read_label_file(root, path, split, report, marks, index)
+    )
 
 
 def label_files(root: Path) -> list[Path]:
@@ -92,15 +91,7 @@ def _read_image(name: str, entries: Any, location: Location, images: ImagesBySte
     location.image = images.locate(name, "key")
     if not isinstance(entries, list):
         raise LabelError("GT022", f"needs a list of regions, got {describe(entries)}")
-    if location.too_many(len(entries)):
-        return location.record([None] * len(entries))
-    regions = [
-        replace(location, line=number, entry=f"region {number} of {quoted(name)}").attempt(
-            _read_region, entry, number, marks
-        )
-        for number, entry in enumerate(entries, start=1)
-    ]
-    return location.record(regions)
+    return location.record_each(entries, "region", partial(_read_region, marks=marks), of=quoted(name))
 
 
 def _read_region(entry: Any, number: int, marks: Sequence[str]) -> Region:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,9 @@ def _read_image(
     location.image = locate(name, folders, "img_path", find=find)
     if not isinstance(instances, list):
         raise LabelError("GT022", f"needs instances, a list of regions, got {describe(instances)}")
-    if location.too_many(len(instances)):
-        return location.record([None] * len(instances))
-    regions = []
-    for number, instance in enumerate(instances, start=1):
-        where = replace(location, line=number, entry=f"instance {number} of {quoted_name(str(name))}")
-        regions.append(where.attempt(_read_instance, instance, number, marks))
     stated = stated_size(entry.get("height"), entry.get("width"))
-    return location.record(regions, stated=stated)
+    read = partial(_read_instance, marks=marks)
+    return location.record_each(instances, "instance", read, of=quoted_name(str(name)), stated=stated)
 
 
 def _read_instance(instance: Any, number: int, marks: Sequence[str]) -> Region:

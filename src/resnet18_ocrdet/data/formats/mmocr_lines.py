@@ -28,13 +28,13 @@ from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import lines_of, read_lines
 from ..text_stream import label_stream
-from .image_index import FindByName, ImageIndex
+from .image_index import FindByName, ImageIndex, read_label_files
 from .json_file import describe, is_set, parse_json, stated_size, text_of
 from .json_stream import MAX_VALUE
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location, numbered
 from .points import to_polygon, to_rectangle
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, split_of
 
 KEY = "mmocr_lines"
 NAME = "MMOCR 0.x"
@@ -73,11 +73,9 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     files = [path for path in label_files(root) if _is_label_file(path)]
     closed = {path.stem for path in files if not path.stem.startswith(OPEN_SET)}
     files = [path for path in files if path.stem in closed or path.stem.removeprefix(OPEN_SET) not in closed]
-    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    index = ImageIndex(root)
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
-    report.notes += index.notes()
-    return group_by_split(splits.values(), listed, report, root)
+    return read_label_files(
+        root, files, report, lambda path, split, index: read_label_file(root, path, split, report, marks, index)
+    )
 
 
 def label_files(root: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from ..findings import Report
 from ..image_io import IMAGE_SUFFIXES
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
-from .image_index import FindByName, ImageIndex
+from .image_index import FindByName, ImageIndex, read_label_files
 from .json_file import describe, first_shown, is_set, parse_json, peek, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location
 from .points import to_polygon
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, split_of
 
 KEY = "ppocr"
 NAME = "PaddleOCR"
@@ -49,11 +49,9 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
     files = [path for path in label_files(root) if _START.search(peek(path))]
-    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
-    index = ImageIndex(root)
-    listed = [entry for path in files for entry in read_label_file(root, path, splits[path], report, marks, index)]
-    report.notes += index.notes()
-    return group_by_split(splits.values(), listed, report, root)
+    return read_label_files(
+        root, files, report, lambda path, split, index: read_label_file(root, path, split, report, marks, index)
+    )
 
 
 def label_files(root: Path) -> list[Path]:
@@ -111,13 +109,7 @@ def _read_line(
     entries = parse_json(text, location.line, before=len(line) - len(text))
     if not isinstance(entries, list):
         raise LabelError("GT022", f"needs a list of regions after the image, got {describe(entries)}")
-    if location.too_many(len(entries)):
-        return location.record([None] * len(entries))
-    regions = [
-        replace(location, entry=f"region {number}").attempt(_read_entry, entry, location.line, marks)
-        for number, entry in enumerate(entries, start=1)
-    ]
-    return location.record(regions)
+    return location.record_each(entries, "region", partial(_read_entry, marks=marks), line=location.line)
 
 
 def _read_entry(entry: Any, line: int, marks: Sequence[str]) -> Region:

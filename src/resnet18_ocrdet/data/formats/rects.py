@@ -11,7 +11,7 @@ The lines are read, the characters are not. gt_unicode/ holds the labels of gt/ 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,7 @@ def _read_annotation(location: Location, images: Sequence[Path], marks: Sequence
     lines = data.get("lines")
     if not isinstance(lines, list):
         raise LabelError("GT022", f"needs lines, a list of regions, got {describe(lines)}")
-    if location.too_many(len(lines)):
-        return location.record([None] * len(lines))
-    regions = [
-        replace(location, line=number, entry=f"line {number}").attempt(_read_line, line, number, marks)
-        for number, line in enumerate(lines, start=1)
-    ]
-    return location.record(regions)
+    return location.record_each(lines, "line", partial(_read_line, marks=marks))
 
 
 def _read_line(line: Any, number: int, marks: Sequence[str]) -> Region:
