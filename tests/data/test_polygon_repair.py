@@ -144,7 +144,14 @@ def test_helpers():
 
 
 @pytest.mark.filterwarnings("error")
-def test_corners_that_are_hardly_apart_cause_no_warning():
-    tiny = [[100, 6e-39], [6.1e-39, 6.08e-39], [6.03e-39, 6.12e-39], [6.13e-39, 2.3e-41]]
+@pytest.mark.parametrize(
+    "tiny",
+    [
+        [[100, 6e-39], [6.1e-39, 6.08e-39], [6.03e-39, 6.12e-39], [6.13e-39, 2.3e-41]],
+        [[2.3509887e-38, 0], [9.6296497e-35, 2], [0, 5.9807867e-39], [6.1013208e-39, 4.5917748e-40]],
+        [[10, 60], [6.0185311e-36, 9.8607613e-32], [9.4039548e-38, 1.5046328e-36], [9.4039548e-38, 0]],
+    ],
+)
+def test_corners_that_are_hardly_apart_cause_no_warning(tiny):
     record, report = cleaned(tiny)
     assert [finding.code for finding in report] == ["PG035"] and record.ignore.tolist() == [True]

@@ -132,7 +132,7 @@ def _without_area(polygon: Polygon) -> _Repaired:
         return _Repaired([], "PG035", "no corners")
     if float(np.ptp(polygon, axis=0).max()) < 1.0:
         return _Repaired([], "PG035", f"{_format(polygon)}: a single point")
-    with np.errstate(invalid="ignore"):  # corners less than 1e-38 px apart
+    with np.errstate(invalid="ignore", divide="ignore"):  # corners less than 1e-38 px apart
         stroke = shapely.buffer(shapely.LineString(polygon), STROKE_PX, cap_style="square", join_style="mitre")
     outline = _outline(shapely.convex_hull(stroke))
     return _Repaired([outline], "PG035", f"{_format(polygon)}: don't-care", masked=True)
