@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -75,6 +76,40 @@ def test_one_bad_image_is_allowed_and_two_of_ten_are_refused(folder):
     with pytest.raises(UserError, match=r"2 of 10 images, .*5%"):
         train(folder(10, _2=BAD, _3=BAD))
     assert len(train(folder(10, _2=BAD, _3=BAD), on_error="skip")) == 8
+
+
+def coco(images, annotations):
+    """A COCO file of these images, and a box for each id of an image."""
+    box = {"bbox": [10, 20, 50, 20], "category_id": 1}
+    listed = [{"id": number, "file_name": f"photos/{number}.png"} for number in images]
+    boxes = [{"id": number, "image_id": image, **box} for number, image in enumerate(annotations)]
+    return json.dumps({"images": listed, "annotations": boxes, "categories": []})
+
+
+def test_annotations_of_no_image_do_not_count_as_images(folder):
+    """39 images allow 1.95 errors, so one missing image beside one annotation of image 99 is too much; 40 allow 2."""
+    root = folder(38).rename(folder(38).parent / "set")
+    (root / "images").rename(root / "photos")
+    (root / "a.json").write_text(coco(range(39), [*range(38), 99]))
+    with pytest.raises(UserError, match=r"1 x FS079 .*1 x GT030 .*1 of 39 images and annotations of 1 image that"):
+        train(root)
+    (root / "a.json").write_text(coco([*range(38), 38, 39], [*range(38)]))
+    assert len(train(root)) == 38  # 2 of 40 are missing
+    (root / "a.json").write_text(coco(range(38), [*range(38), 98, 99]))
+    with pytest.raises(UserError, match=r"0 of 38 images and annotations of 2 images"):
+        train(root)
+    records = train(root, on_error="skip")
+    assert len(records) == 38 and not any(record.ignore.any() or record.lost for record in records)
+    assert records[0].polygons[0].tolist() == [[10, 20], [60, 20], [60, 40], [10, 40]]
+
+
+def test_a_list_without_any_image_is_one_line_with_folder_and_count(tmp_path):
+    (tmp_path / "a.json").write_text(coco(range(20), range(20)))
+    with pytest.raises(UserError) as caught:
+        custom(tmp_path)
+    first, second = str(caught.value).splitlines()
+    assert "20 of 20 images" in first
+    assert f"a.json: none of its 20 images exists: image 1: 'photos/0.png': not found in {tmp_path}/" in second
 
 
 def test_a_data_set_without_usable_images_is_refused(folder):

@@ -231,6 +231,54 @@ def test_a_label_file_of_another_kind_keeps_its_image_from_being_a_negative(tmp_
     assert names(reading.splits)["val"] == ["2.png", "5.png"]
 
 
+def test_a_label_file_belongs_to_the_image_that_has_its_whole_name(tmp_path):
+    """gt_1.xml is that of gt_1.png, not of 1.png, and res_2.json of res_2.png; gt_3.xml is that of 3.png."""
+    build(tmp_path, {f"{name}.png": None for name in ("0", "1", "gt_1", "2", "res_2", "3")} | {"0.txt": BOX})
+    build(tmp_path, {"gt_1.xml": VOC.encode(), "res_2.json": b"{}", "gt_3.xml": VOC.encode()})
+    reading = read_data(tmp_path, "folders")
+    told = {finding.image.name: (finding.code, finding.path.name) for finding in reading.report.at("error")}
+    assert told == {
+        "1.png": ("GT001", "1.png"),
+        "gt_1.png": ("GT006", "gt_1.xml"),
+        "2.png": ("GT001", "2.png"),
+        "res_2.png": ("GT006", "res_2.json"),
+        "3.png": ("GT006", "gt_3.xml"),
+    }
+
+
+def test_images_that_are_named_as_label_files_are(tmp_path):
+    build(tmp_path, {"1.png": None, "gt_1.png": None, "1.txt": BOX, "gt_1.txt": BOX.replace("a", "b")})
+    (one, two) = read_data(tmp_path).splits["train"]
+    assert [(record.image_path.name, record.texts) for record in (one, two)] == [
+        ("1.png", ("a",)),
+        ("gt_1.png", ("b",)),
+    ]
+    (tmp_path / "1.txt").unlink()
+    reading = read_data(tmp_path)
+    assert [(finding.code, finding.image.name) for finding in reading.report.at("error")] == [("GT001", "1.png")]
+
+
+def test_the_most_label_files_decide_between_formats_with_one_for_each_image(tmp_path):
+    """Three ICDAR files beside one of Pascal VOC, which belongs to an image without a text file; then the reverse."""
+    xml = VOC.replace("<bndbox><xmin>1</xmin>", "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>6</xmax><ymax>5</ymax>")
+    images = {f"images/{number}.png": None for number in range(1, 5)}
+    build(tmp_path / "a", images | {f"labels/{number}.txt": BOX for number in (1, 2, 3)} | {"labels/4.xml": xml})
+    reading = read_data(tmp_path / "a")
+    assert reading.dialect == folders.NAME
+    assert "1 label file of another format not read, first labels/4.xml" in reading.why
+    records = {record.image_path.stem: record for record in reading.splits["train"]}
+    assert all(records[name].texts == ("a",) and records[name].lost == 0 for name in "123")
+    assert records["4"].lost == 1 and [finding.code for finding in reading.report.at("error")] == ["GT006"]
+    build(tmp_path / "b", images | {f"labels/{number}.xml": xml for number in (1, 2, 3)} | {"labels/1.txt": BOX})
+    reading = read_data(tmp_path / "b")
+    assert reading.dialect == "Pascal VOC" and "1 label file of another format not read" in reading.why
+    assert [record.polygons[0].tolist() for record in reading.splits["train"][:3]] == [
+        [[1, 1], [6, 1], [6, 5], [1, 5]]
+    ] * 3
+    build(tmp_path / "b", {f"labels/{number}.txt": b"what the sign says\n" for number in range(1, 5)})
+    assert read_data(tmp_path / "b").dialect == "Pascal VOC"  # texts without coordinates are no labels
+
+
 def test_a_data_set_in_a_folder_below_is_named(tmp_path):
     build(tmp_path, {"1.png": None, "may/first/annotations.xml": CVAT, "may/first/images/a/1.png": None})
     with pytest.raises(UserError, match=r"did you mean .*may/first \(CVAT\)\?"):

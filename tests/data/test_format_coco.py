@@ -220,9 +220,9 @@ def test_annotations_in_the_folder_of_each_split(tmp_path):
         ({"segmentation": [[1, 2, 3, 4, 5, 6, 7]]}, "GT019", "segmentation holds 7 numbers", 1),
         ({"segmentation": [[1, 2, 3, 4, 5, None]]}, "GT020", "value 6 of segmentation is null", 1),
         ({"segmentation": [[1, 2, 3, 2, 3, 4], "a"]}, "GT022", "needs segmentation, a list of coordinates, got 'a'", 1),
-        (None, "GT022", "annotation 2: needs image_id, a number or a string, got null", 0),
-        ({"image_id": [1]}, "GT022", "got a list of 1 value", 0),
-        ({"image_id": 7, "bbox": [1, 2, 3, 4]}, "FS079", "image_id 7", 0),
+        (None, "GT030", "annotation 2: needs image_id, a number or a string, got null", 0),
+        ({"image_id": [1]}, "GT030", "got a list of 1 value", 0),
+        ({"image_id": 7, "bbox": [1, 2, 3, 4]}, "GT030", "image_id 7", 0),
     ],
 )
 def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words, lost):
@@ -234,7 +234,9 @@ def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words, 
     assert (finding.code, finding.line) == (code, 2) and words in finding.detail
     assert finding.image == (tmp_path / "1.png" if lost else None)
     assert record.lost == lost
-    assert [line for line in record.lines.tolist() if line != 2] == [1, 3]
+    kept = [place for place, line in enumerate(record.lines.tolist()) if line != 2]
+    assert record.lines[kept].tolist() == [1, 3] and not record.ignore.any()
+    assert [corners(record)[place] for place in kept] == [[[1, 2], [4, 2], [4, 6], [1, 6]]] * 2
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_a_bad_image_loses_only_itself(tmp_path, image, code, words):
     assert (report[0].code, report[0].line) == (code, 2)
     assert words in report[0].detail
     known = isinstance(image, dict) and image.get("id") == 2  # its annotation is then ignored
-    assert found(report, tmp_path)[1:] == ([] if known else [("FS079", "train.json", 2)])
+    assert found(report, tmp_path)[1:] == ([] if known else [("GT030", "train.json", 2)])
 
 
 def test_two_images_with_one_id_are_both_skipped(tmp_path):

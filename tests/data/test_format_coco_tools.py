@@ -115,9 +115,30 @@ def test_flags_and_texts_of_tools(tmp_path):
         {"attributes": [1]},
     ]
     record, _ = read(tmp_path, *({"bbox": [0, number, 7, 3], **entry} for number, entry in enumerate(entries)))
-    assert record.flags == ("ignore", "", "difficult,illegible", "", "")
+    assert record.flags == ("ignore", "", "difficult,illegible,occluded", "", "")
     assert record.texts == ("", "", "EXIT", "", "")
     assert read_data(tmp_path).splits["train"][0].ignore.tolist() == [True, False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("entry", "flags"),
+    [
+        ({"legibility": "illegible"}, "illegible"),  # COCO-Text
+        ({"legibility": "legible"}, ""),
+        ({"legible": False}, "illegible"),
+        ({"attributes": {"legible": "false"}}, "illegible"),
+        ({"attributes": {"Legibility": "Illegible"}}, "illegible"),
+        ({"attributes": {"legible": True}, "iscrowd": 1}, "iscrowd"),
+        ({"legibility": "illegible", "iscrowd": 1}, "iscrowd,illegible"),
+    ],
+)
+def test_illegible_text_is_dont_care_with_its_cause(tmp_path, entry, flags):
+    record, report = read(tmp_path, {"bbox": [1, 2, 3, 4], "utf8_string": "EXIT", **entry}, {"bbox": [2, 2, 3, 4]})
+    assert record.flags == (flags, "") and record.texts == ("EXIT", "") and not len(report)
+    assert corners(record)[0] == [[1, 2], [4, 2], [4, 6], [1, 6]]
+    reading = read_data(tmp_path)
+    assert reading.splits["train"][0].ignore.tolist() == [bool(flags), False]
+    assert reading.causes == ({flags.split(",")[0]: 1} if flags else {})
 
 
 def test_classes_are_named_and_chosen(tmp_path):
@@ -146,7 +167,7 @@ def test_keys_between_thousands_of_entries_are_found(tmp_path):
 def test_annotations_of_images_that_are_not_listed_are_reported_once_per_image(tmp_path):
     strays = [{"image_id": 7, "bbox": [1, 2, 3, 4]}] * 3 + [{"image_id": "8", "bbox": [1, 2, 3, 4]}]
     record, report = read(tmp_path, {"bbox": [1, 2, 3, 4]}, *strays)
-    assert found(report) == [("FS079", "instances_default.json", 2), ("FS079", "instances_default.json", 5)]
+    assert found(report) == [("GT030", "instances_default.json", 2), ("GT030", "instances_default.json", 5)]
     assert "image_id 7 does not belong to an image, 3 annotations" in report[0].detail and len(record.polygons) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from defective_set import encoded, picture
@@ -9,7 +11,7 @@ from format_files import build, corners, found
 from resnet18_ocrdet.cli import _check
 from resnet18_ocrdet.commands.check_messages import summary
 from resnet18_ocrdet.commands.launch import run_command
-from resnet18_ocrdet.data.findings import Report
+from resnet18_ocrdet.data.findings import CODES, Report
 from resnet18_ocrdet.data.formats import folders, icdar2015
 from resnet18_ocrdet.data.formats.column_choice import choose_columns
 from resnet18_ocrdet.data.formats.columns import PLAIN
@@ -17,6 +19,7 @@ from resnet18_ocrdet.data.formats.continued_lines import joined_lines
 from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import read_data
 from resnet18_ocrdet.data.splits import custom
+from resnet18_ocrdet.data.splits import icdar2015 as make_icdar2015
 from resnet18_ocrdet.data.text_file import TextLine
 from resnet18_ocrdet.errors import UserError
 
@@ -169,10 +172,27 @@ def test_unknown_columns_are_refused(tmp_path, columns):
 
 
 def test_formats_with_fixed_columns_refuse_the_key(tmp_path):
-    name = "ch4_training_images/img_1.png"
-    gt = "ch4_training_localization_transcription_gt/gt_img_1.txt"
-    with pytest.raises(UserError, match=r"data\.columns=text: ICDAR 2015 has fixed columns"):
-        read_data(build(tmp_path, {name: None, gt: lines_of(["a"])}), options=LabelOptions(columns=["text"]))
+    label = '1.png\t[{"transcription": "a", "points": [[1, 1], [6, 1], [6, 5], [1, 5]]}]\n'
+    with pytest.raises(UserError, match=r"data\.columns=text: PaddleOCR has fixed columns"):
+        read_data(build(tmp_path, {"1.png": None, "Label.txt": label}), options=LabelOptions(columns=["text"]))
+
+
+@pytest.mark.parametrize("make", [custom, make_icdar2015], ids=["custom", "icdar2015"])
+def test_the_advice_for_texts_that_end_in_a_mark_works_in_the_folders_of_icdar_2015(tmp_path, make):
+    for number in (1, 2):
+        label = f"ch4_training_localization_transcription_gt/gt_img_{number}.txt"
+        image = f"ch4_training_images/img_{number}.png"
+        build(
+            tmp_path, {image: encoded(".png", picture(number)), label: lines_of(["Klingon,###", "Klingon,Qapla"] * 2)}
+        )
+    (advice,) = re.findall(r"data\.(columns)=([a-z,]+)", CODES["GT011"].remedy)
+    splits = make(tmp_path, val=None, draw_val=False)
+    assert any("GT011" in note for note in splits.notes) and not splits.train.records[0].ignore.any()
+    splits = make(tmp_path, val=None, draw_val=False, **dict([advice]))
+    assert not any("GT011" in note for note in splits.notes)
+    for record in splits.train.records:
+        assert record.texts == ("###", "Qapla") * 2 and record.ignore.tolist() == [True, False] * 2
+        assert record.polygons[1].tolist() == [[44, 2], [64, 2], [64, 12], [44, 12]]
 
 
 def test_texts_that_end_in_a_mark_are_reported_once(tmp_path):
@@ -211,6 +231,42 @@ def test_left_top_right_bottom_and_a_text(tmp_path, separator):
     assert corners(record)[:2] == [[[4, 2], [24, 2], [24, 12], [4, 12]], [[44, 2], [64, 2], [64, 12], [44, 12]]]
     (line,) = [line for line in reading.chosen if "lines read as" in line]
     assert "left,top,right,bottom,text:" in line and "of 5 lines start with 4 numbers" in line
+
+
+HEADINGS = [
+    "left top right bottom label",
+    "x1 y1 x2 y2 text",
+    "Xmin,Ymin,Xmax,Ymax",
+    '"x_min";"y_min";"x_max";"y_max";"word"',
+    "# left top right bottom",
+    "// made by hand",
+]
+
+
+@pytest.mark.parametrize("columns", [None, ["box", "text"]])
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_heading_and_comments_among_boxes_are_reported_and_no_regions(tmp_path, heading, columns):
+    """Each of the files has more such lines than regions."""
+    labels = [f"{heading}\n# 2024\n{box}\n# end\n" for box in BOXES[:3]]
+    record, reading = read(tmp_path, *labels, columns=columns)
+    assert corners(record) == [[[4, 2], [24, 2], [24, 12], [4, 12]]]
+    assert (record.texts, record.ignore.tolist(), record.lines.tolist(), record.lost) == (("Castle",), [False], [3], 0)
+    wanted = [("GT017", f"{number}.txt", line) for number in (1, 2, 3) for line in (1, 2, 4)]
+    assert found(reading.report) == wanted and heading in reading.report[0].detail
+    assert reading.causes == {"mark": 1}
+
+
+def test_a_heading_of_quads_may_have_blanks(tmp_path):
+    quads = lines_of(["a", "###"]).replace(",", " ")
+    record, reading = read(tmp_path, f"x1 y1 x2 y2 x3 y3 x4 y4 text\n{quads}")
+    assert record.texts == ("a", "###") and record.ignore.tolist() == [False, True]
+    assert corners(record)[0] == [[4, 2], [24, 2], [24, 12], [4, 12]]
+    assert [(finding.code, finding.line) for finding in reading.report.at("repair")] == [("GT017", 1)]
+
+
+def test_words_without_coordinates_are_a_lost_region_and_no_heading(tmp_path):
+    record, reading = read(tmp_path, "\n".join(["turn left at the exit", *BOXES * 40]))
+    assert record.lost == 1 and len(record.polygons) == 5 and found(reading.report)[0] == ("GT020", "1.txt", 1)
 
 
 def test_four_numbers_that_are_a_width_and_a_height_are_refused(tmp_path):

@@ -92,7 +92,8 @@ def test_boxes_without_a_readable_position(tmp_path, bad, code, detail):
     assert found(report) == [(code, "0001.xml", 4)]
     assert report[0].detail.startswith(detail) and report[0].image == record.image_path
     assert record.lost == 1 and record.lines.tolist() == [3, 5]
-    assert record.polygons[1].tolist() == [[0, 0], [9, 0], [9, 9]]
+    assert record.polygons[0].tolist() == CORNERS and record.polygons[1].tolist() == [[0, 0], [9, 0], [9, 9]]
+    assert not record.ignore.any()
 
 
 @pytest.mark.parametrize(

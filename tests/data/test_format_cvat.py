@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from format_files import build, found, names, read_all, recognised
-from resnet18_ocrdet.data.formats import cvat
+from format_files import build, corners, found, names, read_all, recognised
+from resnet18_ocrdet.data.formats import coco, cvat
+from resnet18_ocrdet.data.load_annotations import read_data
 
 META = """<meta><task><id>5</id><name>signs</name><labels><label><name>word</name><attributes>
 <attribute><name>Wortlaut</name><mutable>False</mutable><input_type>text</input_type><values></values></attribute>
@@ -29,6 +30,7 @@ SHAPES = """
 <ellipse label="word" source="manual" occluded="0" cx="50.00" cy="40.00" rx="20.00" ry="10.00" rotation="90.00"/>
 <tag label="indoor" source="manual"></tag>
 """
+SQUARE = [[1, 2], [31, 2], [31, 12], [1, 12]]
 BOX = '<box label="word" occluded="0" xtl="1.00" ytl="2.00" xbr="31.00" ybr="12.00">{}</box>'
 
 
@@ -71,9 +73,47 @@ def test_texts_flags_and_marks(tmp_path):
     build(tmp_path, {"annotations.xml": export(("1.png", "".join(shapes))), "1.png": None})
     (record,) = read_all(cvat, tmp_path)[0]["train"]
     assert record.texts == ("###", "Ausgang", "a & b", "") and record.ignore.tolist() == [True, False, False, False]
+    assert corners(record) == [SQUARE] * 4
     assert record.flags == ("", "", "illegible", "difficult") and set(cvat.IGNORE_FLAGS) >= {"illegible", "difficult"}
     build(tmp_path, {"annotations.xml": export(("1.png", shapes[1]), meta="")})
     assert read_all(cvat, tmp_path)[0]["train"][0].texts == ("",)
+
+
+def attribute(name, value):
+    return f'<attribute name="{name}">{value}</attribute>'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text", "flags"),
+    [
+        ({"text": "EXIT"}, "EXIT", ""),
+        ({"Transcription": "EXIT", "legible": True}, "EXIT", ""),
+        ({"OCR": "EXIT", "legible": False}, "EXIT", "illegible"),
+        ({"word": "EXIT", "Legibility": "illegible"}, "EXIT", "illegible"),
+        ({"content": "EXIT", "Difficult": True, "ignore": False}, "EXIT", "difficult"),
+        ({"UTF8_string": "EXIT", "occluded": True}, "EXIT", "occluded"),
+        ({"colour": "red"}, "", ""),
+    ],
+)
+def test_attributes_mean_the_same_in_both_exports_of_cvat(tmp_path, attributes, text, flags):
+    """A box in CVAT's own XML and in its COCO export, where true is a boolean."""
+    words = "".join(attribute(name, str(value).lower() if value in (True, False) else value)
+                    for name, value in attributes.items())  # fmt: skip
+    coco_box = {
+        "image_id": 1,
+        "category_id": 1,
+        "bbox": [1, 2, 30, 10],
+        "attributes": {"occluded": False, **attributes},
+    }
+    listed = [{"id": 1, "file_name": "1.png", "width": 200, "height": 100}]
+    content = {"images": listed, "annotations": [coco_box], "categories": [{"id": 1, "name": "word"}]}
+    build(tmp_path / "a", {"annotations.xml": export(("1.png", BOX.format(words))), "1.png": None})
+    build(tmp_path / "b", {"annotations/instances_default.json": content, "1.png": None})
+    for reader, root in ((cvat, tmp_path / "a"), (coco, tmp_path / "b")):
+        (record,) = read_all(reader, root)[0]["train"]
+        assert (record.texts, record.flags, record.categories) == ((text,), (flags,), ("word",)), reader.NAME
+        assert corners(record) == [SQUARE] and not record.ignore.any()
+        assert read_data(root).causes == ({flags: 1} if flags in ("illegible", "difficult") else {})
 
 
 @pytest.mark.parametrize(
@@ -107,6 +147,7 @@ def test_a_bad_shape_is_counted_as_lost(tmp_path, shape, code, words):
     assert (finding.code, finding.line, finding.image) == (code, 5, tmp_path / "1.png")
     assert re.search(words, finding.detail)
     assert record.lost == 1 and record.lines.tolist() == [4, 6]
+    assert corners(record) == [SQUARE] * 2 and record.categories == ("word",) * 2 and not record.ignore.any()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +172,7 @@ def test_a_missing_image_loses_only_itself(tmp_path):
     whole = export(("2.png", BOX), ("", BOX), ("sub/1.png", BOX), meta="")
     build(tmp_path, {"annotations.xml": whole, "images/sub/1.png": None})
     parts, report = read_all(cvat, tmp_path)
-    assert names(parts) == {"train": ["1.png"]}
+    assert names(parts) == {"train": ["1.png"]} and corners(parts["train"][0]) == [SQUARE]
     assert found(report) == [("FS079", "annotations.xml", 4), ("GT022", "annotations.xml", 5)]
 
 
@@ -146,7 +187,7 @@ def test_the_subset_is_the_split_and_the_folder(tmp_path):
     parts, report = read_all(cvat, tmp_path)
     where = {split: [record.image_path.parent.name for record in records] for split, records in parts.items()}
     assert where == {"train": ["Train", "extra"], "val": ["Validation"]} and not len(report)
-    assert len(parts["train"][0].polygons) == 1 and len(parts["val"][0].polygons) == 0
+    assert corners(parts["train"][0]) == [SQUARE] and len(parts["val"][0].polygons) == 0
 
 
 def test_a_folder_for_each_task(tmp_path):
@@ -155,6 +196,7 @@ def test_a_folder_for_each_task(tmp_path):
     build(tmp_path, files)
     parts, report = read_all(cvat, tmp_path)
     assert names(parts) == {"train": ["a.png", "b.png"]} and not len(report)
+    assert [corners(record) for record in parts["train"]] == [[SQUARE]] * 2
     assert cvat.recognise(tmp_path) == "a/annotations.xml: has <annotations> with images"
 
 

@@ -109,6 +109,7 @@ def test_a_bad_polygon_is_counted_as_lost(tmp_path, polygon, code, words):
     assert (finding.code, finding.line, finding.image) == (code, 2, tmp_path / "images/1.png")
     assert words in finding.detail
     assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert corners(record) == [SQUARE] * 2 and not record.ignore.any()
 
 
 @pytest.mark.parametrize(

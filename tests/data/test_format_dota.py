@@ -70,17 +70,50 @@ def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     build(tmp_path, {"images/1.png": None, "labelTxt/1.txt": text})
     parts, report = read_all(dota, tmp_path)
     assert found(report, tmp_path) == [(code, "labelTxt/1.txt", 4)] and report[0].detail.startswith(detail)
-    assert parts["train"][0].lost == 1 and parts["train"][0].lines.tolist() == [3, 5]
+    (record,) = parts["train"]
+    assert record.lost == 1 and record.lines.tolist() == [3, 5] and record.categories == ("ship", "ship")
+    assert corners(record) == [[[1, 2], [3, 2], [3, 4], [1, 4]], [[5, 2], [7, 2], [7, 4], [5, 4]]]
+    assert not record.ignore.any()
 
 
-def test_without_folder_and_header_classes_must_repeat(tmp_path):
-    one = {"images/1.png": None, "labels/1.txt": "1 2 3 2 3 4 1 4 Gate 1\n5 2 7 2 7 4 5 4 Level 2\n"}
-    assert dota.recognise(build(tmp_path / "texts", one)) is None
-    one["labels/1.txt"] = "1 2 3 2 3 4 1 4 word 1\n5 2 7 2 7 4 5 4 word 0\n"
-    assert dota.recognise(build(tmp_path / "classes", one)) is not None
-    one["labels/1.txt"] = "1,2,3,2,3,4,1,4,word,1\n5,2,7,2,7,4,5,4,word,0\n"
-    assert dota.recognise(build(tmp_path / "commas", one)) is None
-    assert list(recognised(dota.recognise, tmp_path / "others")) == ["dota"]
+QUADS = ("1 2 3 2 3 4 1 4", "5 2 7 2 7 4 5 4", "1 5 3 5 3 7 1 7", "5 5 7 5 7 7 5 7")
+
+
+@pytest.mark.parametrize(
+    ("ends", "labels", "is_dota"),
+    [
+        (["plate 0", "sign 1", "plate 0", "sign 2"], "labels", True),
+        (["plate 0", "sign 1", "tower 0", "sign 1"], "labels", False),  # 3 classes of 4 objects may be texts
+        (["plate 0", "sign 1", "tower 0", "pole 1"], "labelTxt", True),
+        (["EXIT", "EXIT", "EXIT", "EXIT"], "labels", False),  # a repeated word
+        (["EXIT", "EXIT", "EXIT", "EXIT"], "labelTxt", False),
+        (["Gate 1", "Gate 0", "Gate 7", "Gate 1"], "labels", False),  # not a difficulty
+        (["word 1", "word 0", "word", "word 1"], "labels", False),  # one line without
+        (["Gate A 1", "Gate A 0", "Gate A 1", "Gate A 1"], "labels", False),
+    ],
+)
+def test_without_a_header_every_line_has_a_class_and_a_difficulty(tmp_path, ends, labels, is_dota):
+    text = "\n".join(f"{quad} {end}" for quad, end in zip(QUADS, ends, strict=True))
+    build(tmp_path, {"images/1.png": None, f"{labels}/1.txt": text})
+    assert (dota.recognise(tmp_path) is not None) is is_dota
+    build(tmp_path, {f"{labels}/1.txt": text.replace(" ", ",")})
+    assert dota.recognise(tmp_path) is None
+    build(tmp_path, {f"{labels}/1.txt": f"imagesource:GoogleEarth\ngsd:0.1\n{text}"})
+    assert dota.recognise(tmp_path) is not None
+
+
+def test_only_its_own_folder_is_recognised(tmp_path):
+    assert list(recognised(dota.recognise, tmp_path)) == ["dota"]
+
+
+def test_words_that_repeat_stay_texts(tmp_path):
+    """Spaced ICDAR lines of a set of bus stops."""
+    text = "\n".join(f"{quad} {end}" for quad, end in zip(QUADS, ["Bus 1", "Bus 2", "Bus 1", "###"], strict=True))
+    build(tmp_path, {"images/1.png": None, "labels/1.txt": text})
+    reading = read_data(tmp_path)
+    (record,) = reading.splits["train"]
+    assert reading.dialect.startswith("folders") and record.texts == ("Bus 1", "Bus 2", "Bus 1", "###")
+    assert record.ignore.tolist() == [False] * 3 + [True] and corners(record)[0] == [[1, 2], [3, 2], [3, 4], [1, 4]]
 
 
 def test_missing_folders(tmp_path):

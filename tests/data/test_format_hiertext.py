@@ -188,7 +188,11 @@ def test_a_bad_part_is_counted_as_lost(tmp_path, change, code, line, words):
     (record,) = parts["train"]
     assert found(report) == [(code, "train.jsonl", line)] and words in report[0].detail
     assert "image '0a1b2c'" in report[0].detail and report[0].image == tmp_path / "train/0a1b2c.jpg"
-    assert record.lost == 1 and 4 <= len(record.polygons) <= 6
+    missing = {1: ["EXIT"], 2: ["12"], 4: ["a", ""], 7: []}[line]  # words of the damaged part
+    kept = [text for text in ("EXIT", "12", "smudge", "a", "") if text not in missing]
+    assert record.texts == (*kept, "") and record.lost == 1 and not record.ignore.any()
+    assert corners(record)[-1] == box(200, 200, 240, 280) and record.flags[-1] == "no_words"
+    assert corners(record)[kept.index("smudge")] == box(0, 40, 90, 60)
 
 
 def test_a_bad_entry_loses_only_itself(tmp_path):

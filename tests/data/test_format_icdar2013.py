@@ -46,7 +46,9 @@ def test_official_folders(tmp_path):
 def test_plain_folders(tmp_path, labels, name):
     report = Report()
     parts = icdar2013.read(build(tmp_path, {"train_images/1.jpg": "", f"{labels}/{name}": FOOTPATH}), report)
-    assert len(parts["train"][0].polygons) == 3 and len(report) == 0
+    (record,) = parts["train"]
+    assert record.polygons[0].tolist() == [[158, 128], [411, 128], [411, 181], [158, 181]] and len(report) == 0
+    assert record.texts == ("Footpath", "To", "Colchester") and not record.ignore.any()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,16 @@ def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     assert found(report) == [(code, "1.txt", 3)]
     assert report[0].detail.startswith(detail) and report[0].image == root / "train_images/1.jpg"
     assert (record.texts, record.lost, record.lines.tolist()) == (("a", "b"), 1, [1, 4])
+    assert record.polygons[1].tolist() == [[5, 6], [7, 6], [7, 8], [5, 8]] and not record.ignore.any()
+
+
+def test_a_heading_is_reported_and_no_region(tmp_path):
+    labels = 'left top right bottom text\n# second page\n1 2 3 4 "a"\n'
+    report = Report()
+    (record,) = icdar2013.read(build(tmp_path, {"train_images/1.jpg": "", "train_gts/1.txt": labels}), report)["train"]
+    assert found(report) == [("GT017", "1.txt", 1), ("GT017", "1.txt", 2)]
+    assert record.polygons[0].tolist() == [[1, 2], [3, 2], [3, 4], [1, 4]]
+    assert (record.texts, record.lines.tolist(), record.lost) == (("a",), [3], 0)
 
 
 def test_empty_missing_and_unmatched_files(tmp_path):

@@ -112,7 +112,8 @@ def test_a_bad_result_is_counted_as_lost(tmp_path, bad, code, words):
     (finding,) = report
     assert (finding.code, finding.line, finding.image) == (code, 2, tmp_path / "1.png")
     assert finding.detail.startswith("task 1, result 2: ") and re.search(words, finding.detail)
-    assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert record.lost == 1 and record.lines.tolist() == [1, 3] and record.categories == ("word",) * 2
+    assert corners(record) == [UPRIGHT_PX] * 2 and not record.ignore.any()
 
 
 def test_the_newest_annotation_is_used(tmp_path):
@@ -246,9 +247,10 @@ def test_a_bad_file(tmp_path, content, code, line, words):
 )
 def test_images_behind_addresses(tmp_path, address, expected):
     files = ("1f2e3d4c-menu.png", "menu.png", "scans/other.png", "Speise karte (2).png")
-    build(tmp_path, {"a.json": [task(annotation(), image=address)], **dict.fromkeys(files)})
+    build(tmp_path, {"a.json": [task(annotation(box()), image=address)], **dict.fromkeys(files)})
     parts, report = read_all(label_studio, tmp_path)
-    assert [record.image_path for record in parts["train"]] == [tmp_path / expected] and not len(report)
+    (record,) = parts["train"]
+    assert record.image_path == tmp_path / expected and corners(record) == [UPRIGHT_PX] and not len(report)
 
 
 def test_two_images_that_an_upload_may_be(tmp_path):

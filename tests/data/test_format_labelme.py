@@ -116,6 +116,7 @@ def test_a_bad_shape_is_counted_as_lost(tmp_path, entry, code, words):
     assert (finding.code, finding.line, finding.image) == (code, 2, tmp_path / "1.png")
     assert words in finding.detail
     assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert corners(record) == [TRIANGLE] * 2 and record.texts == ("a", "b") and not record.ignore.any()
 
 
 def test_texts(tmp_path):
@@ -143,10 +144,11 @@ def test_images_without_labels_and_labels_without_text(tmp_path):
 
 def test_splits_by_folder(tmp_path):
     files = {"train/images/test_1.png": None, "val/test_1.png": None}
-    build(tmp_path, files | {"train/images/test_1.json": sheet(), "val/test_1.json": sheet()})
+    build(tmp_path, files | {"train/images/test_1.json": sheet(shape("a")), "val/test_1.json": sheet(shape("b"))})
     parts, report = read_all(labelme, tmp_path)
     assert names(parts) == {"train": ["test_1.png"], "val": ["test_1.png"]} and not len(report)
     assert parts["val"][0].image_path == tmp_path / "val/test_1.png"
+    assert [parts[split][0].texts for split in ("train", "val")] == [("a",), ("b",)]
     assert labelme.recognise(tmp_path) == "val/test_1.json: has shapes of one image"
 
 

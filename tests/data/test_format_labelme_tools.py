@@ -156,9 +156,8 @@ def test_only_images_without_any_label_file_become_negatives(tmp_path):
     build(tmp_path, {f"{number}.json": sheet(shape(str(number)), name=f"{number}.png") for number in range(37)})
     xml = "<annotation><object><name>text</name><bndbox></bndbox></object></annotation>"
     build(tmp_path, {"37.xml": xml, "38.txt": "0 0.5 0.5 0.25 0.25\n"})
-    with pytest.raises(UserError, match=r"choose one: .*data=labelme; .*data=voc"):
-        read_data(tmp_path)
-    reading = read_data(tmp_path, "labelme")
+    reading = read_data(tmp_path)
+    assert reading.dialect == "LabelMe" and "2 label files of another format not read, first 38.txt" in reading.why
     told = [(finding.code, finding.path.name, finding.image.name) for finding in reading.report.at("error")]
     assert told == [("GT006", "37.xml", "37.png"), ("GT006", "38.txt", "38.png"), ("GT001", "39.png", "39.png")]
     assert "looks like Pascal VOC (data=voc)" in reading.report.of("GT006")[0].detail

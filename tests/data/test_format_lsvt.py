@@ -94,6 +94,8 @@ def test_a_bad_region_is_counted_as_lost(tmp_path, changed, code, words):
     (record,) = parts["train"]
     assert found(report) == [(code, "train.json", 2)] and words in report[0].detail
     assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert corners(record) == [region(left)["points"] for left in (0, 20)] and record.texts == ("a", "a")
+    assert not record.ignore.any()
 
 
 def test_a_bad_entry_loses_only_itself(tmp_path):

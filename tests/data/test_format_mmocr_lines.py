@@ -110,7 +110,8 @@ def test_text_detection(tmp_path):
 def test_names_of_files(tmp_path, name):
     build(tmp_path, {name: lines(wrap(BOX)), "1.png": None})
     assert mmocr_lines.recognise(tmp_path) == f"{name}: lines with file_name and annotations"
-    assert names(read_all(mmocr_lines, tmp_path)[0]) == {"train": ["1.png"]}
+    parts, report = read_all(mmocr_lines, tmp_path)
+    assert names(parts) == {"train": ["1.png"]} and parts["train"][0].texts == ("a",) and not len(report)
 
 
 def test_line_ends_blank_lines_and_encodings(tmp_path):
@@ -162,7 +163,8 @@ def test_a_bad_annotation_is_counted_as_lost(tmp_path, annotation, code, words):
     parts, report = read_all(mmocr_lines, tmp_path)
     (record,) = parts["train"]
     assert [(finding.code, finding.line) for finding in report] == [(code, 1)] and words in report[0].detail
-    assert record.lost == 1 and len(record.polygons) == 2
+    assert record.lost == 1 and corners(record) == [[[0, 0], [4, 0], [4, 4], [0, 4]]] * 2
+    assert record.texts == ("a", "a") and not record.ignore.any()
 
 
 def test_a_very_long_line_loses_only_itself(tmp_path, monkeypatch):

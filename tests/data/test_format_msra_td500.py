@@ -70,6 +70,8 @@ def test_lines_without_a_readable_position(tmp_path, line, code, detail):
     assert found(report) == [(code, "a.gt", 3)]
     assert report[0].detail.startswith(detail) and report[0].image == root / "train/a.JPG"
     assert record.lost == 1 and record.lines.tolist() == [1, 4]
+    np.testing.assert_allclose(record.polygons, [[[1, 2], [4, 2], [4, 6], [1, 6]]] * 2, atol=1e-5)
+    assert record.flags == ("", "") and not record.ignore.any()
 
 
 def test_empty_missing_and_unmatched_files(tmp_path):

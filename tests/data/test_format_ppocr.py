@@ -57,8 +57,8 @@ def test_the_documented_example(tmp_path):
 def test_where_images_are(tmp_path, name, at):
     root = build(tmp_path / "set", {at: None, "Label.txt": f"{name.format(root=tmp_path / 'set')}\t[{BOX}]\n"})
     parts, report = read_all(ppocr, root)
-    assert [record.image_path for record in parts["train"]] == [root / at]
-    assert not len(report)
+    (record,) = parts["train"]
+    assert record.image_path == root / at and record.texts == ("a",) and not len(report)
 
 
 def test_an_image_beside_the_root_is_not_used_for_a_missing_one(tmp_path):
@@ -76,6 +76,8 @@ def test_names_of_label_files(tmp_path, name):
     assert ppocr.recognise(tmp_path).startswith(f"{name}: line 1 is")
     parts, report = read_all(ppocr, tmp_path)
     assert list(parts) == [split_of(name) or "train"] and not len(report)
+    ((record,),) = parts.values()
+    assert corners(record) == [[[1, 2], [3, 2], [3, 4], [1, 4]]] and not record.ignore.any()
 
 
 def test_splits_by_file_and_by_folder(tmp_path):
@@ -150,7 +152,8 @@ def test_a_bad_region_is_counted_as_lost(tmp_path, entry, code, words):
     (finding,) = report
     assert (finding.code, finding.line, finding.image) == (code, 1, tmp_path / "1.png")
     assert words in finding.detail
-    assert record.lost == 1 and len(record.polygons) == 2
+    assert record.lost == 1 and corners(record) == [[[1, 2], [3, 2], [3, 4], [1, 4]]] * 2
+    assert record.texts == ("a", "a") and not record.ignore.any()
 
 
 def test_numbers_and_texts_of_any_json_type(tmp_path):

@@ -78,6 +78,8 @@ def test_a_bad_line_is_counted_as_lost(tmp_path, changed, code, words):
     assert found(report) == [(code, "1.json", 2)] and words in report[0].detail
     assert report[0].image == tmp_path / "img/1.png"
     assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert corners(record) == [[[left, 0], [left + 9, 0], [left + 9, 5], [left, 5]] for left in (0, 20)]
+    assert record.texts == ("a", "a") and not record.ignore.any()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +104,12 @@ def test_images_that_cannot_be_told(tmp_path):
     labels = {"gt/1.json": signs(), "gt/2.json": signs()}
     build(tmp_path, {"img/1.png": None, "img/1.jpg": None, "img/3.png": None} | labels)
     parts, report = read_all(rects, tmp_path)
-    assert not parts["train"] if parts else True
-    assert found(report, tmp_path)[:2] == [("FS076", "gt/1.json", 0), ("FS079", "gt/2.json", 0)]
+    assert parts == {}
+    assert found(report, tmp_path) == [
+        ("FS076", "gt/1.json", 0),
+        ("FS079", "gt/2.json", 0),
+        ("GT001", "img/3.png", 0),
+    ]
     assert "1.jpg and 1.png" in report[0].detail and "no image 2 in" in report[1].detail
 
 

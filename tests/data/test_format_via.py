@@ -6,16 +6,20 @@ import json
 import math
 import re
 
+import cv2
 import numpy as np
 import pytest
 
 from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.formats import via
-from resnet18_ocrdet.data.formats.attributes import Meaning, read_attributes
+from resnet18_ocrdet.data.formats.attributes import Meaning, read_free_attributes
+from resnet18_ocrdet.data.label_options import LabelOptions
+from resnet18_ocrdet.data.load_annotations import read_data
 
 RECT = {"name": "rect", "x": 37, "y": 57, "width": 134, "height": 48}
 BOX = [[37, 57], [171, 57], [171, 105], [37, 105]]
 POLYGON = {"name": "polygon", "all_points_x": [1, 31, 31], "all_points_y": [2, 2, 12.5]}
+WIDE = cv2.imencode(".png", np.zeros((110, 180, 3), np.uint8))[1].tobytes()
 # Lines that VIA 1.0.6 and 2.0.12 export, the first column of the heading with and without a number sign.
 HEADING = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"
 
@@ -159,6 +163,7 @@ def test_a_bad_region_is_counted_as_lost(tmp_path, shape, code, words):
     assert (finding.code, finding.line, finding.image) == (code, 2, tmp_path / "1.png")
     assert re.search(words, finding.detail)
     assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert corners(record) == [BOX] * 2 and not record.ignore.any()
 
 
 @pytest.mark.parametrize(
@@ -184,6 +189,7 @@ def test_images_by_address(tmp_path):
     build(tmp_path, {"a.json": sheets, "1.png": None, "images/sub/2.png": None})
     parts, report = read_all(via, tmp_path)
     assert names(parts) == {"train": ["1.png", "2.png"]} and not len(report)
+    assert [corners(record) for record in parts["train"]] == [[BOX], []]
 
 
 @pytest.mark.parametrize(
@@ -198,12 +204,32 @@ def test_images_by_address(tmp_path):
         ({"Wortlaut": "EXIT", "Sprache": "de"}, ("", "", "")),
         ({"ignore": "true"}, ("", "", "ignore")),
         ({"difficult": {"yes": False}, "illegible": {"yes": True}}, ("", "", "illegible")),
+        ({"difficult": "1", "occluded": True}, ("", "", "difficult,occluded")),
+        ({"Legible": False, "text": "EXIT"}, ("EXIT", "", "illegible")),
+        ({"legible": "no"}, ("", "", "illegible")),
+        ({"legible": {"no": True}}, ("", "", "illegible")),
+        ({"legible": True, "illegible": True}, ("", "", "illegible")),
+        ({"legibility": "illegible"}, ("", "", "illegible")),
+        ({"legibility": {"legible": False, "illegible": True}}, ("", "", "illegible")),
+        ({"legibility": "legible"}, ("", "", "")),
+        ({"legible": None}, ("", "", "")),
+        ({"legible": "1"}, ("", "", "")),
         ({}, ("", "", "")),
         ({"text": None, 7: [1]}, ("", "", "")),
     ],
 )
 def test_what_attributes_mean(attributes, meaning):
-    assert read_attributes(attributes) == Meaning(*meaning)
+    assert read_free_attributes(attributes) == Meaning(*meaning)
+
+
+def test_legibility_is_dont_care_with_its_cause(tmp_path):
+    regions = [region(RECT, text="EXIT", legibility="legible"), region(POLYGON, text="E?IT", legible="false")]
+    build(tmp_path, {"a.json": image(*regions), "1.png": WIDE})
+    reading = read_data(tmp_path)
+    (record,) = reading.splits["train"]
+    assert corners(record) == [BOX, [[1, 2], [31, 2], [31, 12.5]]] and record.texts == ("EXIT", "E?IT")
+    assert record.ignore.tolist() == [False, True] and reading.causes == {"illegible": 1}
+    assert not read_data(tmp_path, options=LabelOptions(flags=["none"])).splits["train"][0].ignore.any()
 
 
 def test_a_mark_counts_in_an_attribute_of_any_name(tmp_path):

@@ -100,6 +100,50 @@ def test_ro_label_img_turns_clockwise_and_names_no_suffix(tmp_path):
     assert read_all(voc, tmp_path)[0]["train"][0].polygons[0] == pytest.approx(rising, abs=1e-4)
 
 
+def turned(angle):
+    """A box of 50 x 20 px around (100, 60)."""
+    holder = f"<cx>100</cx><cy>60</cy><w>50</w><h>20</h><angle>{angle}</angle>"
+    return f"<name>text</name><robndbox>{holder}</robndbox>"
+
+
+# The right end of the text is at (100 + 25 cos, 60 + 25 sin), half the height is (-10 sin, 10 cos).
+UPRIGHT = [[75, 50], [125, 50], [125, 70], [75, 70]]
+STANDING = [[110, 35], [110, 85], [90, 85], [90, 35]]  # a quarter turn clockwise
+NEARLY_LEVEL = [[75.0882, 49.7822], [125.0863, 50.2185], [124.9118, 70.2178], [74.9137, 69.7815]]  # half a degree
+SLANTED = [[86, 37], [126, 67], [114, 83], [74, 53]]  # cosine 0.8, sine 0.6
+
+
+@pytest.mark.parametrize(
+    ("angles", "unit", "outlines"),
+    [
+        (["0.643501", "3.141593", "1.570796"], "radians", [SLANTED, UPRIGHT, STANDING]),
+        (["36.869898", "180", "90"], "degrees", [SLANTED, UPRIGHT, STANDING]),
+        (["0.0", "0.5", "180", "90"], "degrees", [UPRIGHT, NEARLY_LEVEL, UPRIGHT, STANDING]),
+        (["360", "0", "-90"], "degrees", [UPRIGHT, UPRIGHT, STANDING]),
+    ],
+)
+def test_the_unit_of_the_angles_is_that_of_the_whole_set(tmp_path, angles, unit, outlines):
+    for number, angle in enumerate(angles):
+        build(tmp_path, {f"{number}.xml": sheet(turned(angle)), f"{number}.png": None})
+    parts, report = read_all(voc, tmp_path)
+    for record, outline in zip(parts["train"], outlines, strict=True):
+        assert record.polygons[0] == pytest.approx(np.float32(outline), abs=1e-3)
+        assert not record.ignore.any() and record.lost == 0
+    (note,) = report.notes
+    assert note.startswith(f"angles of <robndbox> are read as {unit}") and not len(report)
+
+
+def test_one_impossible_angle_among_radians_is_lost(tmp_path):
+    objects = [turned("0.643501")] * 5 + [turned("45")]
+    build(tmp_path, {"1.xml": sheet(*objects), "1.png": None})
+    parts, report = read_all(voc, tmp_path)
+    (record,) = parts["train"]
+    assert record.lost == 1 and len(record.polygons) == 5
+    assert record.polygons[4] == pytest.approx(np.float32(SLANTED), abs=1e-3)
+    assert found(report) == [("GT022", "1.xml", 7)] and "45" in report[0].detail and "radians" in report[0].detail
+    assert "radians" in report.notes[0]
+
+
 @pytest.mark.parametrize(
     ("entry", "outline"),
     [
@@ -145,7 +189,6 @@ def test_texts_and_deleted_objects(tmp_path):
         (BOX.replace("<xmax>31", "<xmax>3l"), "GT020", "<xmax> is '3l', not a number"),
         (BOX.replace("<xmax>31", "<xmax>nan"), "GT020", "'nan'"),
         ("<robndbox><cx>1</cx><cy>1</cy><w>1</w><h>1</h></robndbox>", "GT022", "without <angle>"),
-        ("<robndbox><cx>1</cx><cy>1</cy><w>1</w><h>1</h><angle>45</angle></robndbox>", "GT022", "45; .* radians"),
         ("<robndbox><cx>1</cx><cy>1</cy><w>1</w><h>1</h><angle>1e999</angle></robndbox>", "GT022", "radians"),
         ("<polygon><x1>1</x1><y1>1</y1><x2>1</x2><y2>1</y2></polygon>", "GT018", "holds 2 corners"),
         ("<polygon><x1>1</x1><y1>1</y1><x2>1</x2><x3>3</x3><y3>3</y3></polygon>", "GT022", "without <y2>"),
@@ -161,6 +204,7 @@ def test_a_bad_object_is_counted_as_lost(tmp_path, entry, code, words):
     assert (finding.code, finding.line, finding.image) == (code, 3, tmp_path / "1.png")
     assert re.search(words, finding.detail)
     assert record.lost == 1 and record.lines.tolist() == [2, 4]
+    assert corners(record) == [SQUARE] * 2 and record.categories == ("text",) * 2 and not record.ignore.any()
 
 
 @pytest.mark.parametrize(
@@ -187,6 +231,7 @@ def test_the_folders_of_the_challenge_and_its_lists(tmp_path):
     build(tmp_path, files | {"VOC2007/ImageSets/Main/train.txt": "1\n3\n", "VOC2007/ImageSets/Main/test.txt": '"2"\n'})
     parts, report = read_all(voc, tmp_path)
     assert names(parts) == {"train": ["1.jpg", "3.jpg"], "test": ["2.jpg"]} and not report.unsplit
+    assert all(corners(record) == [SQUARE] for records in parts.values() for record in records)
     assert found(report, tmp_path) == [("GT001", "VOC2007/JPEGImages/4.jpg", 0)]
     assert voc.recognise(tmp_path) == "VOC2007/Annotations/1.xml: has <annotation>, for one image"
 
@@ -196,7 +241,9 @@ def test_lists_with_suffixes(tmp_path):
     files |= {f"Annotations/{number}.xml": sheet(BOX, name=f"{number}.jpg") for number in (1, 2, 3)}
     lists = {"train": "1.jpg\n", "val": "JPEGImages/2.jpg Annotations/2.xml\n", "test": "3\n"}
     build(tmp_path, files | {f"ImageSets/Main/{split}.txt": text for split, text in lists.items()})
-    assert names(read_all(voc, tmp_path)[0]) == {"train": ["1.jpg"], "val": ["2.jpg"], "test": ["3.jpg"]}
+    parts, report = read_all(voc, tmp_path)
+    assert names(parts) == {"train": ["1.jpg"], "val": ["2.jpg"], "test": ["3.jpg"]} and not len(report)
+    assert all(corners(record) == [SQUARE] for records in parts.values() for record in records)
 
 
 def test_a_file_does_not_take_the_image_of_another_split(tmp_path):
@@ -206,10 +253,21 @@ def test_a_file_does_not_take_the_image_of_another_split(tmp_path):
     assert found(report, tmp_path) == [("FS079", "train/1.xml", 0)]
 
 
-def test_attributes_of_cvat_are_flags(tmp_path):
-    attribute = "<attributes><attribute><name>Illegible</name><value>true</value></attribute></attributes>"
+@pytest.mark.parametrize(
+    ("name", "value", "flag"),
+    [
+        ("Illegible", "true", "illegible"),
+        ("legible", "false", "illegible"),
+        ("Legibility", "illegible", "illegible"),
+        ("legible", "true", ""),
+        ("legibility", "legible", ""),
+    ],
+)
+def test_attributes_of_cvat_are_flags(tmp_path, name, value, flag):
+    attribute = f"<attributes><attribute><name>{name}</name><value>{value}</value></attribute></attributes>"
     build(tmp_path, {"1.xml": sheet(f"<name>text</name>{attribute}{BOX}"), "1.png": None})
-    assert read_all(voc, tmp_path)[0]["train"][0].flags == ("illegible",)
+    (record,) = read_all(voc, tmp_path)[0]["train"]
+    assert record.flags == (flag,) and corners(record) == [SQUARE]
 
 
 def test_the_nearest_image_belongs_to_a_file(tmp_path):

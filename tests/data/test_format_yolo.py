@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from format_files import build, corners, found, names, read_all, recognised
 from resnet18_ocrdet.data.findings import Report
 from resnet18_ocrdet.data.formats import yolo
 from resnet18_ocrdet.data.formats.yolo_lines import is_yolo, parse_line
+from resnet18_ocrdet.data.formats.yolo_names import read_splits
 from resnet18_ocrdet.data.label_options import LabelOptions
 from resnet18_ocrdet.data.load_annotations import detect_format, read_data
 from resnet18_ocrdet.errors import UserError
@@ -124,6 +128,9 @@ def test_layouts_and_splits_by_folders(tmp_path, files, splits):
     wanted = splits or {"train": ["a"], "val": ["b"], "test": ["c"]}
     assert names(parts) == {split: [f"{name}.png" for name in found] for split, found in wanted.items()}
     assert not report and report.unsplit == (list(wanted) == ["train"])
+    for record in (record for records in parts.values() for record in records):
+        np.testing.assert_allclose(record.polygons[0], [[0.2, 0.4], [0.3, 0.4], [0.3, 0.6], [0.2, 0.6]], atol=1e-6)
+        assert record.categories == ("0",) and not record.ignore.any()
     assert yolo.recognise(tmp_path).endswith("holds a class and shares of width and height")
 
 
@@ -146,6 +153,22 @@ def test_lists_and_data_yaml_tell_splits_that_folders_do_not(tmp_path, files, on
     assert names(parts) == {"train": ["1.png"], "val": ["2.png"]} and not report.unsplit
 
 
+def test_long_lists_take_little_time(tmp_path):
+    """20,000 images in 200 folders, 1,000 folders in data.yaml, and all images in a list."""
+    names = [f"images/{number % 200}/{number}.png" for number in range(20_000)]
+    images = [tmp_path / name for name in names]
+    folders = ", ".join(f"{number}" for number in range(800))
+    build(tmp_path, {"data.yaml": f"train: [{folders}]\ntest: [images/7, images/8]\n", "val.txt": "\n".join(names[:9])})
+    began = time.process_time()
+    splits = read_splits(tmp_path, images, 1)
+    assert time.process_time() - began < 1
+    assert Counter(splits.values()) == {
+        "val": 9,
+        "test": 198,
+    }  # images 7 and 8 of each hundred, but for those in the list
+    assert splits[images[7]] == splits[images[8]] == "val" and splits[images[207]] == "test"
+
+
 @pytest.mark.parametrize(
     ("line", "code", "detail"),
     [
@@ -165,7 +188,8 @@ def test_lines_without_a_readable_region(tmp_path, line, code, detail):
     parts, report = read_all(yolo, tmp_path)
     (record,) = parts["train"]
     assert found(report, tmp_path) == [(code, "labels/1.txt", 2)] and detail in report[0].detail
-    assert record.lost == 1 and record.lines.tolist() == [1, 3]
+    assert record.lost == 1 and record.lines.tolist() == [1, 3] and not record.ignore.any()
+    np.testing.assert_allclose(record.polygons[0], [[0.2, 0.4], [0.3, 0.4], [0.3, 0.6], [0.2, 0.6]], atol=1e-6)
 
 
 def test_a_share_may_be_a_hundredth_outside():

@@ -202,7 +202,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "YOLO, seen": yolo_lines.is_yolo,
     "YOLO names": lambda text: yolo_names._value(text, "names"),
     "DOTA": quiet(dota.parse_line),
-    "DOTA, seen": lambda text: dota.class_of(text, with_difficulty=True),
+    "DOTA, seen": lambda text: dota.class_of(text, is_strict=True),
     "PaddleOCR": quiet(
         lambda text: ppocr._read_line(text, Location(Report(), NOWHERE, 1), NOWHERE, [NOWHERE], None, ())
     ),

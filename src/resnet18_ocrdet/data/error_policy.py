@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ MAX_OUTSIDE = 0.01  # share of the regions outside their images
 MAX_LISTED = 10  # findings in an error message
 NOT_LISTED = ("PG034", "PG039")  # repairs that are too common to mention
 NO_LABELS = "GT001"  # decided by `data.missing_gt`
+MISSING_IMAGE = "FS079"
+NO_IMAGE = "GT030"  # of annotations, which do not count as images
 RecordsBySplit = dict[str, list[LabelRecord]]
 
 
@@ -54,7 +57,8 @@ def apply_error_policy(
         hint = "data.missing_gt=skip skips them, =negative uses them as images without text"
         problems.append(_refusal(unlabelled, hint))
     if on_error == "fail" and errors:
-        problems.append(_refusal(errors, "data.on_error=fail; data.on_error=fix makes lost regions don't-care"))
+        hint = "data.on_error=fail; data.on_error=fix makes lost regions don't-care"
+        problems.append(_refusal(errors, hint, splits))
     if on_error == "fix" and limit is not None:
         problems += _too_many_errors(splits, report, errors, limit)
     if problems:
@@ -110,22 +114,41 @@ def _too_many_errors(splits: RecordsBySplit, report: Report, errors: Sequence[Fi
         share = len(outside) / (regions + len(outside))
         hint = f"{share:.1%} of all regions: were the labels made for these images, at this size and orientation?"
         return [_refusal(outside, hint)]
-    affected = {finding.image or (finding.path, finding.line) for finding in errors}  # each entry of a list counts
-    images = {record.image_path for records in splits.values() for record in records} | affected
-    if len(affected) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
+    strays = [finding for finding in errors if finding.code == NO_IMAGE]
+    affected = {finding.image or (finding.path, finding.line) for finding in errors if finding.code != NO_IMAGE}
+    images = {record.image_path for records in splits.values() for record in records} | affected  # and entries of lists
+    if len(affected) + len(strays) > max(1, limit * len(images)) or (affected and len(affected) == len(images)):
+        beside = f" and annotations of {count(len(strays), 'image')} that the file does not list" if strays else ""
         hint = (
-            f"{len(affected)} of {len(images)} images, at most {limit:.0%} may have errors: data.on_error=skip skips "
-            f"them, ocrdet-check lists everything"
+            f"{len(affected)} of {len(images)} images{beside}, at most {limit:.0%} may have errors: "
+            f"data.on_error=skip skips them, ocrdet-check lists everything"
         )
-        return [_refusal(errors, hint)]
+        return [_refusal(errors, hint, splits)]
     return []
 
 
-def _refusal(findings: Sequence[Finding], hint: str) -> str:
-    """The first findings, one per line, and what to do."""
+def _refusal(findings: Sequence[Finding], hint: str, splits: RecordsBySplit | None = None) -> str:
+    """The first findings, one per line, and what to do. splits: with these records, a list of which no image exists is
+    one line."""
     kinds = Counter(finding.code for finding in findings)
     kinds_text = ", ".join(f"{number} x {code} {CODES[code].title}" for code, number in kinds.most_common())
-    lines = [f"data: {kinds_text}; {hint}", *(f"  {finding.code} {finding.text}" for finding in findings[:MAX_LISTED])]
-    if len(findings) > MAX_LISTED:
-        lines.append(f"  ... and {len(findings) - MAX_LISTED} more; ocrdet-check lists all of them")
-    return "\n".join(lines)
+    lines = [f"  {found.code} {found.text}" for found in findings] if splits is None else _by_list(findings, splits)
+    told = [f"data: {kinds_text}; {hint}", *lines[:MAX_LISTED]]
+    if len(lines) > MAX_LISTED:
+        told.append(f"  ... and {len(lines) - MAX_LISTED} more; ocrdet-check lists all of them")
+    return "\n".join(told)
+
+
+def _by_list(findings: Sequence[Finding], splits: RecordsBySplit) -> list[str]:
+    """The findings, but one line for all missing images of a label file that has no other images."""
+    used = {record.label_path for records in splits.values() for record in records}
+    missing = Counter(found.path for found in findings if found.code == MISSING_IMAGE and found.path not in used)
+    lines: dict[Path | Finding, str] = {}
+    for found in findings:
+        number = missing[found.path] if found.code == MISSING_IMAGE else 0
+        if number > 1:
+            why = f"none of its {number} images exists: {found.detail}"
+            lines.setdefault(found.path, f"  {found.code} {found.path}: {why}")
+        else:
+            lines[found] = f"  {found.code} {found.text}"
+    return list(lines.values())

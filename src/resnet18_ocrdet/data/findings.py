@@ -61,6 +61,9 @@ CODES: dict[str, FindingKind] = {
     "GT027": FindingKind("warning", "labels without an image", "add the image or delete the labels"),
     "GT028": FindingKind("error", "too many regions for one image", "is this the label file of one image?"),
     "GT029": FindingKind("repair", "duplicate region", ""),
+    "GT030": FindingKind(
+        "error", "annotation that belongs to no image of its file", "correct image_id, or add the image to the list"
+    ),
     # regions
     "PG030": FindingKind("info", "triangle", ""),
     "PG031": FindingKind("repair", "outline that crosses itself", "write the corners in order around the region"),

@@ -13,10 +13,19 @@ from ..runtime.messages import count, looked_in
 from .file_names import is_file, is_folder
 from .findings import Report
 from .formats.columns import check_columns
-from .formats.label_like import label_files_below, more_files, report_label_like
+from .formats.label_like import files_of_images, label_files_below, more_files, report_label_like
 from .formats.pairing import report_unread
-from .formats.reader import BY_KEY, FALLBACK, FORMATS, LEVELLED, SECOND, LabelFormat
-from .formats.split_names import split_below
+from .formats.reader import (
+    BY_KEY,
+    FALLBACK,
+    FILE_SUFFIXES,
+    FORMATS,
+    ICDAR_LINES,
+    LEVELLED,
+    SECOND,
+    LabelFormat,
+)
+from .formats.split_names import splits_of_folders
 from .image_checks import Coords, check_image_headers
 from .image_io import MAX_NAMED, has_image_suffix
 from .label_options import LabelOptions
@@ -25,6 +34,7 @@ from .record import LabelRecord, to_record
 from .region_selection import select_regions
 
 DEFAULT_OPTIONS = LabelOptions()
+Recognised = list[tuple[LabelFormat, str]]  # formats, and what shows each
 MAX_TRIED = 8  # folders in which a data set is looked for, to name it
 
 
@@ -62,7 +72,7 @@ def read_data(root: Path, dialect: str = "auto", options: LabelOptions = DEFAULT
         _refuse_other_format(root, reader)
     if (columns := options.columns) is not None:
         check_columns(columns)
-        if reader is not FALLBACK:
+        if reader not in ICDAR_LINES:
             raise UserError(f"data.columns={','.join(columns)}: {reader.NAME} has fixed columns; it is for ICDAR lines")
     report = Report(options.max_label_mb, columns)
     marks = reader.IGNORE_MARKS if options.marks is None else tuple(options.marks)
@@ -112,11 +122,38 @@ def detect_format(root: Path) -> tuple[LabelFormat, str]:
     raise UserError(f"data.root={root}: no known data set format found: {_contents(root)} (looked for {names})")
 
 
-def _recognised(root: Path) -> list[tuple[LabelFormat, str]]:
-    """The formats that recognise a folder; those in SECOND, and then the fallback, only if no other does."""
+def _recognised(root: Path) -> Recognised:
+    """The formats that recognise a folder; those in SECOND, and then the fallback, only if no other does, or if they
+    have more label files."""
     found = [(reader, why) for reader in FORMATS if reader is not FALLBACK and (why := reader.recognise(root))]
-    found = [pair for pair in found if pair[0] not in SECOND] or found
-    return found or [(reader, why) for reader in (FALLBACK,) if (why := reader.recognise(root))]
+    first = [pair for pair in found if pair[0] not in SECOND] or found
+    others = [pair for pair in found if pair not in first]
+    if not others and all(reader.KEY in FILE_SUFFIXES for reader, _ in first):
+        others = [(reader, why) for reader in (FALLBACK,) if (why := reader.recognise(root))]
+    return _with_most_files(root, first, others) if first else others
+
+
+def _with_most_files(root: Path, first: Recognised, others: Recognised) -> Recognised:
+    """Of formats with a label file for each image, that with the most: a stray file of another tool does not decide.
+
+    others: preferred only if they have more files. Files of the other formats are named."""
+    suffixes = {reader.KEY: FILE_SUFFIXES.get(reader.KEY, "") for reader, _ in (*first, *others)}
+    if len(set(suffixes.values())) < 2 or not all(suffixes[reader.KEY] for reader, _ in first):
+        return first
+    files = files_of_images(root)
+    counts = {key: len(files.get(suffix, ())) for key, suffix in suffixes.items()}
+    if not any(counts[reader.KEY] for reader, _ in first):  # they name their images in another way
+        return first
+    most = max(counts.values())
+    chosen = [pair for pair in first if counts[pair[0].KEY] == most]
+    chosen = chosen or [pair for pair in others if counts[pair[0].KEY] == most]
+    kept = {suffixes[reader.KEY] for reader, _ in chosen}
+    strays = [path for suffix in sorted({*suffixes.values()} - kept) for path in files.get(suffix, ())]
+    if not strays:
+        return chosen
+    first_stray = strays[0].relative_to(root).as_posix()
+    named = f"{count(len(strays), 'label file')} of another format not read, first {first_stray}"
+    return [(reader, f"{why}; {named}") for reader, why in chosen]
 
 
 def _refuse_other_format(root: Path, wanted: LabelFormat) -> None:
@@ -130,15 +167,17 @@ def _refuse_other_format(root: Path, wanted: LabelFormat) -> None:
 
 def _keep_unlabelled(root: Path, splits: dict[str, list[LabelRecord]], report: Report) -> None:
     """Add images without readable labels to the split of their folder; the error policy decides about them later."""
-    split_of = {record.image_path.parent: split for split, records in splits.items() for record in records}
+    of_records = {record.image_path.parent: split for split, records in splits.items() for record in records}
     known = {record.image_path for records in splits.values() for record in records}
-    for finding in report.of("GT001", "GT006"):
+    unread = report.of("GT001", "GT006")
+    folders = splits_of_folders(root, [*of_records, *(finding.image.parent for finding in unread if finding.image)])
+    for finding in unread:
         if finding.image is not None and finding.image not in known and is_file(finding.image):
             known.add(finding.image)
             folder = finding.image.parent
-            split = split_of.get(folder) or split_below(root, folder) or next(iter(splits), "train")
-            unread = finding.code == "GT006"
-            record = to_record(finding.image, finding.path if unread else None, [], int(unread))
+            split = of_records.get(folder) or folders[folder] or next(iter(splits), "train")
+            is_lost = finding.code == "GT006"
+            record = to_record(finding.image, finding.path if is_lost else None, [], int(is_lost))
             splits.setdefault(split, []).append(record)
 
 

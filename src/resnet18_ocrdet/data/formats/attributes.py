@@ -3,7 +3,8 @@
 - The transcription is the first attribute of TEXT_NAMES with a value, in any case: "text", "Transcription".
 - The class is the first of CLASS_NAMES. If there is none, and no transcription, `label`, `name` or the only attribute
   is the class in some data sets and the text in others; `settle_labels` decides it for a whole data set.
-- A flag is one of FLAG_NAMES that is set: true, 1, yes, or a ticked box.
+- A flag is one of FLAG_NAMES, or "occluded", that is set: true, 1, yes, or a ticked box. `legible: false` and
+  `legibility: illegible` are the flag "illegible".
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from .split_names import ListedImage
 TEXT_NAMES = ("transcription", "transcript", "text", "utf8_string", "ocr", "word", "content")
 CLASS_NAMES = ("class", "category", "type")
 LABEL_NAMES = ("label", "name")
-FLAG_NAMES = ("difficult", "ignore", "illegible")
+ILLEGIBLE = "illegible"
+FLAG_NAMES = ("difficult", "ignore", ILLEGIBLE)  # that mean don't-care
+OCCLUDED = "occluded"  # does not: it can be read, or be ticked for a corner
+LEGIBILITY_NAMES = ("legible", "legibility")
+ILLEGIBLE_WORDS = (ILLEGIBLE, "unreadable", "false", "no", "0")  # values of one of them
+_NO_LABELS = {*FLAG_NAMES, OCCLUDED, *LEGIBILITY_NAMES}
 MAX_CLASSES = 20  # different values; more are texts
 
 
@@ -28,33 +34,53 @@ class Meaning(NamedTuple):
 
     text: str
     category: str
-    flag: str
+    flag: str  # or several, as in `Region`
 
 
-def read_attributes(attributes: Mapping[str, Any]) -> Meaning:
-    """Text, class and flag by the names of the attributes. Text and class are equal if the names do not tell."""
-    values = {str(name).strip().lower(): value for name, value in attributes.items()}
-    text, category, label = (first_named(values, names) for names in (TEXT_NAMES, CLASS_NAMES, LABEL_NAMES))
-    flag = flag_of(values)
+def read_attributes(attributes: Mapping[str, Any], text_names: Sequence[str] = ()) -> Meaning:
+    """Text, class and flags by the names of the attributes. text_names: more of a transcription, in lower case."""
+    values = _by_name(attributes)
+    text, category = (_first_named(values, names) for names in ((*TEXT_NAMES, *text_names), CLASS_NAMES))
+    return Meaning(text, category, _flags(values))
+
+
+def read_free_attributes(attributes: Mapping[str, Any]) -> Meaning:
+    """The same if nothing but the attributes tells the class. Text and class are equal if the names do not tell."""
+    values = _by_name(attributes)
+    text, category, flag = read_attributes(values)
+    label = _first_named(values, LABEL_NAMES)
     if text:
         return Meaning(text, category or label, flag)
     if category:
         return Meaning(label, category, flag)
-    if not label and len(values) == 1 and not values.keys() & FLAG_NAMES:
+    if not label and len(values) == 1 and not values.keys() & _NO_LABELS:
         label = value_of(next(iter(values.values())))
     return Meaning(label, label, flag)
 
 
-def first_named(values: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of the named values that is not empty, as text. values: by name in lower case."""
+def _by_name(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).strip().lower(): value for name, value in attributes.items()}
+
+
+def _first_named(values: Mapping[str, Any], names: Sequence[str]) -> str:
     return next((text for name in names if (text := value_of(values.get(name)))), "")
 
 
-def flag_of(values: Mapping[str, Any]) -> str:
-    """The first of FLAG_NAMES that is set."""
-    ticked = {name: any(map(is_set, value.values())) if isinstance(value, dict) else is_set(value)
-              for name in FLAG_NAMES if (value := values.get(name)) is not None}  # fmt: skip
-    return next((name for name, is_ticked in ticked.items() if is_ticked), "")
+def _flags(values: Mapping[str, Any]) -> str:
+    """The flags that are set, separated by commas."""
+    found = [name for name in (*FLAG_NAMES, OCCLUDED) if _is_ticked(values.get(name))]
+    if ILLEGIBLE not in found and any(_word(values.get(name)) in ILLEGIBLE_WORDS for name in LEGIBILITY_NAMES):
+        found.insert(0, ILLEGIBLE)
+    return ",".join(found)
+
+
+def _is_ticked(value: Any) -> bool:
+    return any(map(is_set, value.values())) if isinstance(value, dict) else is_set(value)
+
+
+def _word(value: Any) -> str:
+    """A value in lower case; "true" or "false" for a boolean."""
+    return str(value).lower() if isinstance(value, bool) else value_of(value).lower()
 
 
 def value_of(value: Any) -> str:

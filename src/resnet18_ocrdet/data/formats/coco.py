@@ -21,17 +21,18 @@ from typing import Any
 
 from ..findings import Report
 from ..record import LabelRecord, Region
-from .coco_annotation import CROWD, CROWD_MASK, NAMED_FLAGS, Meaning, crowd_flag, id_of, read_annotation
+from .attributes import FLAG_NAMES
+from .coco_annotation import CROWD, CROWD_MASK, Meaning, crowd_flag, id_of, read_annotation
 from .image_index import FindByName, ImageIndex
 from .json_file import describe, first_shown, has_key, labels_among, read_object, stated_size, text_of
 from .locate import check_root, files_in, folders_in, image_folders, locate
 from .location import LabelError, Location
-from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
+from .split_names import SPLITS, ListedImage, group_by_split, split_of, splits_of_files
 
 KEY = "coco"
 NAME = "COCO"
 IGNORE_MARKS = ("###",)
-IGNORE_FLAGS = (CROWD, *NAMED_FLAGS)
+IGNORE_FLAGS = (CROWD, *FLAG_NAMES)
 MAX_PEEKED = 5  # files that `recognise` opens
 
 
@@ -44,12 +45,14 @@ def recognise(root: Path) -> str | None:
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if `root` cannot be listed."""
     check_root(root)
-    files = labels_among(annotation_files(root), _is_annotation_file, lambda path: _split(root, path))
+    found = annotation_files(root)
+    by_file = splits_of_files(root, found)
+    files = labels_among(found, _is_annotation_file, by_file.get)
     files = [path for path in files if path.stem.lower().startswith("instances")] or files
     index = ImageIndex(root)
-    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks, index)]
+    listed = [e for path in files for e in read_annotation_file(root, path, by_file[path], report, marks, index)]
     report.notes += index.notes()
-    splits = [*(_split(root, path) for path in files), *(entry.split for entry in listed if entry.split)]
+    splits = [*(by_file[path] for path in files), *(entry.split for entry in listed if entry.split)]
     return group_by_split(splits, listed, report, root)
 
 
@@ -61,9 +64,10 @@ def annotation_files(root: Path) -> list[Path]:
 
 
 def read_annotation_file(
-    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex | None = None
+    root: Path, path: Path, split: str | None, report: Report, marks: Sequence[str], index: ImageIndex
 ) -> list[ListedImage]:
-    """Read all images of one file; images that cannot be read are reported and skipped."""
+    """Read all images of one file, whose name or folder says `split`; those that cannot be read are reported and
+    skipped."""
     whole = Location(report, path)
     data = read_object(whole)
     if data is None:
@@ -72,10 +76,9 @@ def read_annotation_file(
     annotations = whole.attempt(_entries, data, ("annotations", "anns"))
     if images is None or annotations is None:
         return []
-    split = _split(root, path)
     named = {entry["set"] for entry in images if isinstance(entry, dict) and entry.get("set") in SPLITS}
     folders = image_folders(root, path, SPLITS if named else (split or "train",))
-    files = _read_images(images, whole, folders, None if index is None else index.of(None if named else split))
+    files = _read_images(images, whole, folders, index.of(None if named else split))
     crowd = crowd_flag(annotations)
     if crowd == CROWD_MASK:
         report.notes.append(
@@ -103,7 +106,7 @@ def _read_regions(
         location = replace(whole, line=number, entry=f"annotation {number}")
         if not isinstance(annotation, dict) or (key := id_of(annotation.get("image_id"))) is None:
             seen = describe(annotation.get("image_id") if isinstance(annotation, dict) else annotation)
-            location.add("GT022", f"needs image_id, a number or a string, got {seen}")
+            location.add("GT030", f"needs image_id, a number or a string, got {seen}")
         elif key not in files:
             strays.setdefault(key, []).append(number)
         elif (file := files[key][1]) is not None:
@@ -114,7 +117,7 @@ def _read_regions(
         others = f", {len(numbers)} annotations" if len(numbers) > 1 else ""
         image_id = describe(annotations[numbers[0] - 1]["image_id"])
         location = replace(whole, line=numbers[0], entry=f"annotation {numbers[0]}")
-        location.add("FS079", f"image_id {image_id} does not belong to an image{others}")
+        location.add("GT030", f"image_id {image_id} does not belong to an image{others}")
     return regions
 
 
@@ -124,11 +127,6 @@ def _categories(data: dict[str, Any]) -> dict[str, str]:
     entries = list(entries.values()) if isinstance(entries, dict) else entries
     named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return {key: text_of(entry.get("name")) or key for entry in named if (key := id_of(entry.get("id"))) is not None}
-
-
-def _split(root: Path, path: Path) -> str | None:
-    """Split of a file by its name, else by its folder: some tools write a file of the same name for each split."""
-    return split_of(path.stem) or split_below(root, path.parent)
 
 
 def _entries(data: dict[str, Any], keys: Sequence[str]) -> list[Any]:

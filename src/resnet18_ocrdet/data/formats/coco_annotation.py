@@ -10,8 +10,9 @@ or a key such as angle, in degrees or radians, to the left or to the right: NVID
 the left top corner (NVIDIA/retinanet-examples, TRAINING.md), Detectron2 degrees counter-clockwise from the centre
 (detectron2/structures/rotated_boxes.py). Those are lost, unless there is an outline.
 
-Flags: iscrowd; "ignore", as X-AnyLabeling writes its "difficult" and MMDetection reads it; attributes of CVAT with a
-name such as difficult. Datumaro, with which CVAT exports, writes iscrowd 1 for each mask that was painted
+Texts and flags are keys of the annotation, or CVAT's attributes, with a name of `attributes`: "ignore", as
+X-AnyLabeling writes its "difficult" and MMDetection reads it; "legibility" of COCO-Text. A further flag is iscrowd.
+Datumaro, with which CVAT exports, writes iscrowd 1 for each mask that was painted
 (openvinotoolkit/datumaro, datumaro/plugins/coco_format/converter.py, convert_instance).
 """
 
@@ -25,19 +26,16 @@ import numpy as np
 
 from ...structures import Polygon
 from ..record import Region
-from .json_file import describe, is_set, text_of
+from .attributes import ILLEGIBLE, read_attributes
+from .json_file import describe, is_set
 from .location import LabelError, Location
 from .points import to_number, to_polygon, to_rectangle
 from .run_lengths import rle_outlines
 from .shapes import turned_box
 
-ILLEGIBLE = "illegible"  # COCO-Text
 UNREADABLE = "."  # TextOCR: illegible, as the whole text
 CROWD, CROWD_MASK = "iscrowd", "iscrowd_mask"  # the second one is only an encoding
-IGNORE = "ignore"
-NAMED_FLAGS = ("difficult", IGNORE, ILLEGIBLE)  # of CVAT's attributes
 _OUTLINE_KEYS = ("segmentation", "mask", "polygon", "points")
-_TEXT_KEYS = ("utf8_string", "text", "transcription")
 _ANGLE_KEYS = ("angle", "rotation", "theta")
 
 
@@ -73,9 +71,10 @@ def read_annotation(annotation: dict[str, Any], location: Location, meaning: Mea
     Raises LabelError if it has no position that can be read."""
     attributes = annotation.get("attributes")
     attributes = attributes if isinstance(attributes, dict) else {}
-    texts = (text_of(source.get(key)) for source in (annotation, attributes) for key in _TEXT_KEYS)
-    text = next((text for text in texts if text), "")
-    flags = ",".join(dict.fromkeys(_flags(annotation, attributes, text, meaning.crowd)))
+    own, more = read_attributes(annotation), read_attributes(attributes)
+    text = own.text or more.text
+    found = [*_flags(annotation, text, meaning.crowd), own.flag, more.flag]
+    flags = ",".join(dict.fromkeys(flag for flag in ",".join(found).split(",") if flag))
     category = meaning.categories.get(key, key) if (key := id_of(annotation.get("category_id"))) is not None else ""
     return [
         None if polygon is None else Region(polygon, text, text in meaning.marks, location.line, flags, category)
@@ -90,14 +89,12 @@ def id_of(value: Any) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _flags(annotation: dict[str, Any], attributes: dict[str, Any], text: str, crowd: str) -> Iterable[str]:
-    if annotation.get("legibility") == ILLEGIBLE or (text == UNREADABLE and "points" in annotation):
+def _flags(annotation: dict[str, Any], text: str, crowd: str) -> Iterable[str]:
+    """The flags that only COCO and TextOCR have."""
+    if text == UNREADABLE and "points" in annotation:
         yield ILLEGIBLE
     if is_set(annotation.get(CROWD)):
         yield crowd if isinstance(annotation.get("segmentation"), dict) else CROWD
-    if is_set(annotation.get(IGNORE)):
-        yield IGNORE
-    yield from (name for name in NAMED_FLAGS if is_set(attributes.get(name)))
 
 
 def _polygons(annotation: dict[str, Any], attributes: dict[str, Any], location: Location) -> list[Polygon | None]:

@@ -19,6 +19,7 @@ from ..text_file import TextLine, quoted
 from .columns import BOX, DIFFICULT, SCRIPT, SCRIPTS, TEXT, Columns, first_field, is_quoted
 from .icdar_text import (
     BLANKS,
+    BOX_NUMBERS,
     POLYGON_NUMBERS,
     QUAD_NUMBERS,
     TAB,
@@ -29,7 +30,6 @@ from .icdar_text import (
 )
 from .yolo_lines import is_yolo
 
-BOX_NUMBERS = 4
 USUAL = 0.95  # share of the lines that show a column
 ALMOST_ALL = 0.99
 MAX_CLASS = 100  # of a rotated box; a corner of a triangle is rarely so near the border in every line

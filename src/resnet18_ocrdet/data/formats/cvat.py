@@ -30,16 +30,16 @@ from ...structures import Polygon
 from ..findings import Report
 from ..record import LabelRecord, Region
 from ..text_file import quoted
-from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
+from .attributes import FLAG_NAMES, OCCLUDED, read_attributes
 from .image_index import FindByName, ImageIndex
-from .json_file import first_shown, is_set, labels_among, stated_size
+from .json_file import first_shown, labels_among, stated_size
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders, locate
 from .location import LabelError, Location
 from .pairing import read_numbers
 from .points import polygon_of, to_number
 from .run_lengths import row_outlines
 from .shapes import closed_line, ellipse, turned_box
-from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
+from .split_names import SPLITS, ListedImage, group_by_split, split_of, splits_of_files
 from .xml_file import Element, read_entries
 
 KEY = "cvat"
@@ -66,20 +66,22 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     check_root(root)
     files = labels_among(files_near(root, ".xml"), _is_annotation_file, lambda path: path.name == FILE_NAME)
     index = ImageIndex(root)
-    listed = [entry for path in files for entry in read_annotation_file(root, path, report, marks, index)]
+    splits = splits_of_files(root, files)
+    listed = [e for path in files for e in read_annotation_file(root, path, splits[path], report, marks, index)]
     report.notes += index.notes()
     return group_by_split({entry.split for entry in listed} or {None}, listed, report, root)
 
 
 def read_annotation_file(
-    root: Path, path: Path, report: Report, marks: Sequence[str], index: ImageIndex
+    root: Path, path: Path, of_file: str | None, report: Report, marks: Sequence[str], index: ImageIndex
 ) -> list[ListedImage]:
-    """Read all images of one file; images that cannot be read are reported and skipped."""
+    """Read all images of one file; images that cannot be read are reported and skipped.
+
+    of_file: the split of images without a subset."""
     whole = Location(report, path)
     listed: list[ListedImage] = []
     texts: set[str] = set()  # names of attributes with a text
     seen: set[str] = set()
-    of_file = split_of(path.stem) or split_below(root, path.parent)
     folders = cache(partial(_image_folders, root, path))  # by subset
 
     def visit(entry: Element) -> None:
@@ -147,9 +149,9 @@ def _image_folders(root: Path, path: Path, subset: str) -> list[Path]:
 def _read_shape(shape: Element, texts: Collection[str], marks: Sequence[str]) -> list[Region]:
     """Read one shape: a region, or one for each piece of a mask. Raises LabelError if its position cannot be read."""
     attributes = [child for child in shape.children if child.tag == "attribute"]
-    values = {child.attributes.get("name", "").strip().lower(): child.text.strip() for child in attributes}
-    text = first_named(values, (*TEXT_NAMES, *sorted(texts)))
-    flag = flag_of(values) or ("occluded" if is_set(shape.attributes.get("occluded")) else "")
+    values = {child.attributes.get("name", ""): child.text.strip() for child in attributes}
+    values.setdefault(OCCLUDED, shape.attributes.get(OCCLUDED, ""))
+    text, _, flag = read_attributes(values, sorted(texts))
     category = shape.attributes.get("label", "").strip()
     is_marked = text in marks or category in marks
     outlines = _outlines(shape)

@@ -23,7 +23,7 @@ from .json_file import describe, first_shown, has_key, read_object, stated_size
 from .locate import check_root, folders_in, locate
 from .location import LabelError, Location
 from .points import to_polygon
-from .split_names import ListedImage, group_by_split, split_of
+from .split_names import ListedImage, group_by_split, splits_of_folders
 
 KEY = "doctr"
 NAME = "docTR"
@@ -43,7 +43,7 @@ def recognise(root: Path) -> str | None:
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. marks: classes that are don't-care. Raises UserError if `root` cannot be listed."""
     check_root(root)
-    folders = {folder: split_of(folder.name) if folder != root else None for folder in _set_folders(root)}
+    folders = splits_of_folders(root, _set_folders(root))
     listed = [entry for folder, split in folders.items() for entry in read_labels(folder, split, report, marks)]
     return group_by_split(folders.values(), listed, report)
 
@@ -106,9 +106,8 @@ def _is_width_first(records: Sequence[LabelRecord]) -> bool:
 
 
 def _set_folders(root: Path) -> list[Path]:
-    """List the folders with a labels.json: root, and those named after a split."""
-    folders = [root, *(folder for folder in folders_in(root) if split_of(folder.name))]
-    return [folder for folder in folders if is_file(folder / LABEL_FILE)]
+    """List the folders with a labels.json: root, and those in it."""
+    return [folder for folder in (root, *folders_in(root)) if is_file(folder / LABEL_FILE)]
 
 
 def _is_label_file(text: str) -> bool:

@@ -25,7 +25,7 @@ from .locate import check_root
 from .location import LabelError
 from .pairing import are_numbers, read_numbers, read_text
 from .points import flat_polygon
-from .split_names import ListedImage, group_by_split, split_below
+from .split_names import ListedImage, group_by_split, split_by_folder
 
 KEY = "dota"
 NAME = "DOTA"
@@ -38,31 +38,37 @@ USUAL = 0.9  # share of the lines that show the format
 
 _HEADER = re.compile(r"\s*'?(?:imagesource|acquisition dates|gsd)'?\s*:", re.IGNORECASE)
 _DIFFICULTY = re.compile("[0-9]")
+_LEVELS = ("0", "1", "2")  # of difficulty: DOTA-v1.5 and v2.0 have 2 for very small objects
 
 
 def recognise(root: Path) -> str | None:
-    """Report the first label file, if almost all lines of a few files are corners, a class and a difficulty.
+    """Report the first label file, if a few files have headers, and almost only lines of the format beside them.
 
-    Without a header or a folder of the format, classes must repeat: `... word 1` may also be a text."""
+    Without a header, all lines must be corners, a class in one word and a difficulty. `... word 1` may also be a text:
+    in folders that other formats have, each class must be used twice on average."""
     places = label_places(root, LABEL_FOLDERS)
     lines = list(some_lines(places))
     headed = [path for path, text in lines if _HEADER.match(text)]
     own = {name.casefold() for name in OWN_FOLDERS}
-    sure = bool(headed) or any(place.labels.name.casefold() in own for place in places)
-    found = [(path, name) for path, text in lines if (name := class_of(text, with_difficulty=not sure))]
+    is_own = bool(places) and all(place.labels.name.casefold() in own for place in places)
+    found = [(path, name) for path, text in lines if (name := class_of(text, is_strict=not headed))]
     showing = headed + [path for path, _ in found]
-    if not showing or len(showing) < USUAL * len(lines) or not (sure or len({name for _, name in found}) < len(found)):
+    if not showing or len(showing) < (USUAL if headed else 1) * len(lines):
+        return None
+    if not (headed or is_own or 2 * len({name for _, name in found}) <= len(found)):
         return None
     return f"{showing[0].relative_to(root).as_posix()} holds corners, a class and a difficulty"
 
 
-def class_of(line: str, with_difficulty: bool) -> str:
-    """The class of a line of this format; "" for another line. with_difficulty: lines without one are others."""
+def class_of(line: str, is_strict: bool) -> str:
+    """The class of a line of this format; "" for another line. is_strict: a class has one word, and a difficulty."""
     fields = line.split()
     if len(fields) <= CORNER_NUMBERS or not are_numbers(fields[:CORNER_NUMBERS]):
         return ""
     name, level = _split(fields[CORNER_NUMBERS:])
-    return "" if are_numbers([name]) or (with_difficulty and not level) else name
+    if are_numbers([name]) or (is_strict and (level not in _LEVELS or len(fields) != CORNER_NUMBERS + 2)):
+        return ""
+    return name
 
 
 def _split(fields: Sequence[str]) -> tuple[str, str]:
@@ -74,15 +80,13 @@ def _split(fields: Sequence[str]) -> tuple[str, str]:
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist, by the names of folders. Raises UserError."""
     check_root(root)
-    places = label_places(root, LABEL_FOLDERS)
+    places = label_places(root, LABEL_FOLDERS, report)
     if not places:
         raise UserError(f"{root}: no DOTA labels found (looked for labelTxt/, annfiles/ or labels/ beside images/)")
     parse = partial(parse_line, marks=marks)
-    listed = []
-    for label in [label for place in places for label in label_pairs(place, report)]:
-        assert label.image is not None
-        if record := read_text(label, parse, _without_header):
-            listed.append(ListedImage(split_below(root, label.image.parent), 0, record))
+    labels = [label for place in places for label in label_pairs(place, report)]
+    records = [record for label in labels if (record := read_text(label, parse, _without_header))]
+    listed = split_by_folder(root, (ListedImage(None, 0, record) for record in records))
     return group_by_split((entry.split for entry in listed), listed, report)
 
 

@@ -21,7 +21,7 @@ from .listed_pairs import LABEL_FOLDERS, LABEL_NAMES, listed_pairs
 from .locate import files_in, folders_in
 from .location import Location
 from .pairing import pair_folders
-from .split_names import SPLITS, split_of, splits_of_folders
+from .split_names import SPLITS, only_of_splits, split_of, splits_of_folders
 
 IMAGES = "images"
 Pairs = dict[str, list[Location]]
@@ -39,7 +39,7 @@ def shown_layout(root: Path) -> str | None:
         return "images and .txt files side by side"
     if found := next(_image_folders(root), None):
         return f"{found.relative_to(root).as_posix()}/"
-    folder = next((folder for folder in _folders_of_splits(root) if _side_by_side(folder)), None)
+    folder = _split_side_by_side(root)
     return None if folder is None else f"images and .txt files side by side in {folder.name}/"
 
 
@@ -61,9 +61,10 @@ def find_pairs(root: Path, report: Report) -> Pairs:
         return _by_split(root, pair_folders(root / IMAGES, _labels_of(root), LABEL_NAMES, report), report)
     if _side_by_side(root):
         return _by_split(root, pair_folders(root, root, LABEL_NAMES, report), report)
-    folders = _of_splits(root, list(_image_folders(root)), report)
+    folders = only_of_splits(root, list(_image_folders(root)), report)
     found = [pair for images in folders for pair in _pairs_below(images, report)]
-    beside = [folder for folder in _folders_of_splits(root) if _side_by_side(folder)]
+    beside = [folder for folder in folders_in(root) if _side_by_side(folder)] if _split_side_by_side(root) else []
+    beside = only_of_splits(root, beside, report)
     found += [pair for folder in beside for pair in pair_folders(folder, folder, LABEL_NAMES, report)]
     if not found:
         raise UserError(
@@ -72,16 +73,6 @@ def find_pairs(root: Path, report: Report) -> Pairs:
             f"{more_files(root)}"
         )
     return _by_split(root, found, report)
-
-
-def _of_splits(root: Path, folders: list[Path], report: Report) -> list[Path]:
-    """Those of some folders that belong to a split, if any does: all/ beside train/ and val/ has the same images."""
-    splits = splits_of_folders(root, folders)
-    others = [folder.relative_to(root).as_posix() for folder in folders if splits[folder] is None]
-    if not others or len(others) == len(folders):
-        return folders
-    report.notes.append(f"not read, as other folders are named after splits: {', '.join(others)}")
-    return [folder for folder in folders if splits[folder] is not None]
 
 
 def label_folder(root: Path, prefix: str) -> Path:
@@ -121,8 +112,9 @@ def _image_folders(root: Path) -> Iterator[Path]:
                 yield place / IMAGES
 
 
-def _folders_of_splits(root: Path) -> list[Path]:
-    return [folder for folder in folders_in(root) if split_of(folder.name)]
+def _split_side_by_side(root: Path) -> Path | None:
+    """The first folder named after a split that holds images with their label files beside them."""
+    return next((folder for folder in folders_in(root) if split_of(folder.name) and _side_by_side(folder)), None)
 
 
 def _side_by_side(folder: Path) -> bool:
@@ -135,9 +127,8 @@ def _side_by_side(folder: Path) -> bool:
 
 def _by_split(root: Path, found: list[Location], report: Report) -> Pairs:
     """Pairs grouped by the split of their image's folder, or of their label's."""
-    images = splits_of_folders(root, (label.image.parent for label in found if label.image))
-    labels = splits_of_folders(root, (label.path.parent for label in found))
-    splits = [(label.image and images[label.image.parent]) or labels[label.path.parent] for label in found]
+    named = splits_of_folders(root, (path.parent for label in found for path in (label.image, label.path) if path))
+    splits = [(label.image and named[label.image.parent]) or named[label.path.parent] for label in found]
     report.unsplit = not any(splits)
     pairs: Pairs = {split: [] for split in SPLITS if split in {split or "train" for split in splits}}
     for label, split in zip(found, splits, strict=True):

@@ -16,8 +16,9 @@ from pathlib import Path
 from ..file_names import is_folder
 from ..findings import Report
 from ..record import LabelRecord, Region
-from .icdar_text import leading_numbers
-from .location import LabelError
+from ..text_file import lines_of
+from .icdar_text import BOX_NUMBERS, leading_numbers, without_headings
+from .location import LabelError, Location
 from .pairing import SplitFolders, read_numbers, read_splits, read_text
 from .points import polygon_of
 
@@ -37,7 +38,6 @@ LAYOUT = {
     ),
 }
 LABEL_NAMES = ("gt_{stem}.txt", "{stem}.txt", "{name}.txt")
-BOX_NUMBERS = 4
 
 _SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
 _QUOTED = re.compile(r'"(.*)"', re.DOTALL)
@@ -54,8 +54,12 @@ def recognise(root: Path) -> str | None:
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
     """Read the splits that exist. Raises UserError if there are no images."""
-    read_file = partial(read_text, parse=partial(parse_line, marks=marks))
-    return read_splits(root, LAYOUT, LABEL_NAMES, report, read_file)
+    return read_splits(root, LAYOUT, LABEL_NAMES, report, partial(_read_file, marks=marks))
+
+
+def _read_file(label: Location, marks: Sequence[str]) -> LabelRecord | None:
+    parse = partial(parse_line, marks=marks)
+    return read_text(label, parse, lambda text: without_headings(label, lines_of(text)))
 
 
 def parse_line(text: str, line: int = 0, marks: Sequence[str] = IGNORE_MARKS) -> Region:

@@ -12,7 +12,9 @@ from ..record import LabelRecord
 from ..text_file import label_lines
 from .ended_texts import warn_of_marks
 from .icdar_text import ICDAR_IGNORE_MARKS, parse_lines
+from .line_files import read_files
 from .locate import files_in
+from .location import Location
 from .pairing import pair_folders
 
 KEY = "icdar2015"
@@ -38,19 +40,25 @@ def recognise(root: Path) -> str | None:
 
 
 def read(root: Path, report: Report, marks: Sequence[str] = IGNORE_MARKS) -> dict[str, list[LabelRecord]]:
-    """Read the splits that exist, in the order of the image numbers.
+    """Read the splits that exist, in the order of the image numbers. Only a text follows the corners, unless
+    `report.columns` names other columns.
 
     Raises UserError if there are none, if only images or only labels of a split exist, and if a split is empty."""
-    splits: dict[str, list[LabelRecord]] = {}
+    pairs: dict[str, list[Location]] = {}
     for split, names in FOLDERS.items():
         present, missing = ([name for name in names if is_folder(root / name) is there] for there in (True, False))
         if present and missing:
             raise UserError(f"{root}: found {present[0]}/ but not {missing[0]}/; each split needs both")
         if present:
-            found = pair_folders(root / names[0], root / names[1], ("gt_{stem}.txt",), report)
-            splits[split] = [parse_lines(label, label_lines(label.path, report, label.image), marks) for label in found]
-    warn_of_marks((record for records in splits.values() for record in records), marks, report)
-    if not splits:
+            pairs[split] = pair_folders(root / names[0], root / names[1], ("gt_{stem}.txt",), report)
+    if not pairs:
         wanted = ", or ".join(f"{images}/ with {labels}/" for images, labels in FOLDERS.values())
         raise UserError(f"{root}: not the folder of ICDAR 2015 (looked for {wanted})")
+    if report.columns is not None:
+        return read_files(pairs, report, marks)
+    splits = {
+        split: [parse_lines(label, label_lines(label.path, report, label.image), marks) for label in found]
+        for split, found in pairs.items()
+    }
+    warn_of_marks((record for records in splits.values() for record in records), marks, report)
     return splits

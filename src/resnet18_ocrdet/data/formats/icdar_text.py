@@ -21,6 +21,7 @@ from .points import flat_polygon
 ICDAR_IGNORE_MARKS = ("###",)  # don't-care if it is the whole text; readme of Challenge 4
 QUAD_NUMBERS = 8  # x and y of 4 corners
 TRIANGLE_NUMBERS = 6
+BOX_NUMBERS = 4
 POLYGON_NUMBERS = 12  # 6 vertices; a quad with the text "1,000,000" has 11 numbers
 POLYGON_SHARE = 0.01  # of lines with that many numbers; above it the data set has polygons
 
@@ -29,6 +30,10 @@ _SEPARATORS = (r"\s*,\s*", r"\s*;\s*", r"\s*，\s*", r" *\t *", r"\s+")  # the f
 TAB, BLANKS = 3, 4  # in _SEPARATORS
 _FIELDS = [re.compile(rf"\s*{_NUMBER}(?:{separator}|\s*$)") for separator in _SEPARATORS]
 _BRACKETED = re.compile(rf"[\s\[({{\"']*{_NUMBER}[\s\])}}\"']*(?:[,;\t，]|\s|$)\s*")  # "12", or [[12, 13], or (12,13)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_COORDINATE = re.compile(
+    r"(?i)[xy]_?(?:min|max|[0-9]|left|right|top|bottom)|left|top|right|bottom|[ltrbxywh]|width|height"
+)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 _FIELD_END = re.compile(r"[,;\t，]|\s")
 _BEFORE_TAB = re.compile(rf" *{_NUMBER} *\t\s*(?=\S)")
@@ -52,7 +57,7 @@ def parse_lines(
     """Parse the lines of a label file. lines: None for a file that could not be read: one region is lost.
 
     quads: every line starts with 8 numbers. Otherwise the longest run of 2N >= 6 numbers is used. columns: those after
-    the corners. Lines that cannot be parsed are reported and counted as lost."""
+    the corners. Lines that cannot be parsed are reported and counted as lost, see also `without_headings`."""
     if lines is None:
         return label.record([None])
     if label.too_many(len(lines)):
@@ -68,13 +73,9 @@ def parse_lines(
             seen.add(code)
             label.add(code, detail, line.number)
 
-    for line in lines:
-        is_skipped = not regions and is_heading(line.text)
+    for line in without_headings(label, lines):
         numbers = label_numbers(line.text, QUAD_NUMBERS if quads else len(line.text))
         used, code, why = coordinate_count(line.text, numbers, quads)
-        if is_skipped or (code and is_comment(line.text)):
-            label.add("GT017", f"{quoted(line.text)}: skipped", line.number)
-            continue
         if code:
             label.add(code, why, line.number)
             regions.append(None)
@@ -122,10 +123,28 @@ def coordinate_count(text: str, numbers: Numbers, quads: bool) -> tuple[int, str
     return 0, "GT019" if found % 2 else "GT018", why
 
 
+def without_headings(label: Location, lines: Iterable[TextLine]) -> list[TextLine]:
+    """The lines of regions. Comments, and headers before the first region, are reported."""
+    kept: list[TextLine] = []
+    for line in lines:
+        if is_comment(line.text) or (not kept and is_heading(line.text)):
+            label.add("GT017", f"{quoted(line.text)}: skipped", line.number)
+        else:
+            kept.append(line)
+    return kept
+
+
 def is_heading(text: str) -> bool:
-    """Whether a line is a header, `x1,y1,x2,...`: at least 6 fields, all of them names."""
-    fields = [field for field in re.split(r"[,;\t，]", text.strip().lstrip("#")) if field.strip()]
-    return len(fields) >= TRIANGLE_NUMBERS and all(re.fullmatch(r"\s*[A-Za-z_]\w*\s*", field) for field in fields)
+    """Whether a line is a header: `x1,y1,x2,...` with at least 6 fields, all of them names, or `left top right bottom`
+    and more, with any separator."""
+    bare = text.strip().lstrip("#")
+    fields = [field.strip(" \"'") for field in re.split(r"[,;\t，]" if re.search(r"[,;\t，]", bare) else r"\s+", bare)]
+    fields = [field for field in fields if field]
+    if not all(_NAME.fullmatch(field) for field in fields):
+        return False
+    first = fields[:BOX_NUMBERS]
+    is_box = len(first) == BOX_NUMBERS and all(_COORDINATE.fullmatch(field) for field in first)
+    return is_box or (len(fields) >= TRIANGLE_NUMBERS and any(sign in bare for sign in ",;\t，"))
 
 
 def is_comment(text: str) -> bool:

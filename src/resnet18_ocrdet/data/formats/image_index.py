@@ -13,7 +13,7 @@ from ..findings import Report
 from ..image_io import list_images
 from ..record import LabelRecord
 from ..text_file import quoted_name
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, group_by_split, splits_of_files, splits_of_folders
 
 FindByName = Callable[[str], Path | None]
 
@@ -27,7 +27,7 @@ def read_label_files(
     """Read files that each list images, and group the images by split.
 
     read_file: reads one; its arguments are the file, its split by its name or folder, and all images."""
-    splits = {path: split_of(path.stem) or split_below(root, path.parent) for path in files}
+    splits = splits_of_files(root, files)
     index = ImageIndex(root)
     listed = [entry for path, split in splits.items() for entry in read_file(path, split, index)]
     report.notes += index.notes()
@@ -43,6 +43,7 @@ class ImageIndex:
         self._spelling = spelling
         self._by_name: dict[str, list[Path]] | None = None
         self._folders: set[str] = set()  # names of the folders with images
+        self._splits: dict[Path, str | None] = {}  # of these folders
         self._found: list[tuple[str, Path]] = []  # names, and the images that were found for them
 
     def of(self, split: str | None) -> FindByName:
@@ -58,8 +59,9 @@ class ImageIndex:
         candidates = self.named(name)
         if len(candidates) != 1 or self._has_folder(folder):
             return None
-        wanted = split or next(filter(None, map(split_of, reversed(folder.split("/")))), None)
-        if (own := split_below(self.root, candidates[0].parent)) and wanted and own != wanted:
+        beside, named = candidates[0].parent, self.root / (split or folder).lstrip("/")
+        splits = splits_of_folders(self.root, (beside, named))
+        if (own := self._splits[beside] or splits[beside]) and splits[named] and own != splits[named]:
             return None
         self._found.append((name, candidates[0]))
         return candidates[0]
@@ -92,11 +94,12 @@ class ImageIndex:
                 images = list_images(self.root)
             except UserError:  # a folder without permission
                 images = []
+            images = [path for path in images if os.path.isfile(path)]  # noqa: PTH113  Path's own raises
+            self._splits = splits_of_folders(self.root, (path.parent for path in images))
+            self._folders = {folder.name for folder in self._splits}
             for path in images:
-                if os.path.isfile(path):  # noqa: PTH113  Path's own raises
-                    self._folders.add(path.parent.name)
-                    for name in (path.name, path.stem):
-                        self._by_name.setdefault(self._key(name), []).append(path)
+                for name in (path.name, path.stem):
+                    self._by_name.setdefault(self._key(name), []).append(path)
         return self._by_name
 
     def _key(self, name: str) -> str:

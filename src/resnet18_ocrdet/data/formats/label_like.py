@@ -15,8 +15,10 @@ from .split_names import splits_of_folders
 
 SUFFIXES = (".txt", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson", ".mat", ".gt")
 MAX_KINDS = 3  # that one message names
+MAX_PEEKED = 8  # text files that are opened to see whether they hold regions
 _PREFIXES = re.compile(r"^(?:poly_gt_|gt_|res_)")
 _NUMBER = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)"  # possessive: no long backtracking
+_REGION = re.compile(rf"(?m)^\s*+{_NUMBER}(?:[,;\t ]++{_NUMBER}){{3}}")  # four numbers at the start of a line
 _SHARE = r"(?:0?\.[0-9]+|[01](?:\.0*)?)"
 # name, suffix, and patterns of its first and last characters, all of which must be there; the first that fits counts
 _UNREAD: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -84,10 +86,11 @@ def report_label_like(root: Path, report: Report, used: Collection[Path]) -> Non
     places = [place for place, finding in enumerate(report) if finding.code == "GT001" and finding.image is not None]
     if not places:
         return
+    stems = _image_stems(root)
     by_stem: dict[str, list[Path]] = {}
     for path in label_files_below(root):
         if path not in used:
-            by_stem.setdefault(_stem(path), []).append(path)
+            by_stem.setdefault(_stem(path, stems), []).append(path)
     images = [finding.image for finding in report if finding.code == "GT001" and finding.image is not None]
     near = (path.parent for paths in by_stem.values() for path in paths)
     splits = splits_of_folders(root, [*(image.parent for image in images), *near])
@@ -103,6 +106,19 @@ def report_label_like(root: Path, report: Report, used: Collection[Path]) -> Non
             report[place] = Finding("GT006", found[0], 0, why, finding.image)
 
 
+def files_of_images(root: Path) -> dict[str, list[Path]]:
+    """The label files below a folder with the name of an image, by suffix; text files only if they hold regions."""
+    stems = _image_stems(root)
+    found: dict[str, list[Path]] = {}
+    for path in label_files_below(root):
+        if _stem(path, stems) in stems:
+            found.setdefault(path.suffix.lower(), []).append(path)
+    some = found.get(".txt", [])[:MAX_PEEKED]
+    if 2 * sum(_REGION.search(peek(path)) is not None for path in some) < len(some):
+        del found[".txt"]
+    return found
+
+
 def more_files(root: Path, what: str = "; it contains ") -> str:
     """The label files below a folder in a few words, after `what`; "" if there are none."""
     files = label_files_below(root)
@@ -110,7 +126,15 @@ def more_files(root: Path, what: str = "; it contains ") -> str:
     return f"{what}{count(len(files), 'label file')}: {described}" if described else ""
 
 
-def _stem(path: Path) -> str:
-    """The stem of the image that a label file is named after: 1 for gt_1.txt and 1.jpg.txt."""
-    stem = _PREFIXES.sub("", path.stem)
-    return Path(stem).stem if has_image_suffix(stem) else stem
+def _image_stems(root: Path) -> set[str]:
+    try:
+        return {image.stem for image in list_images(root)}
+    except UserError:  # a folder without permission
+        return set()
+
+
+def _stem(path: Path, images: Collection[str]) -> str:
+    """The stem of the image that a label file is named after: 1 for gt_1.txt and 1.jpg.txt, but gt_1 if there is an
+    image gt_1.jpg. images: the stems of all images."""
+    stem = Path(path.stem).stem if has_image_suffix(path.stem) else path.stem
+    return stem if stem in images else _PREFIXES.sub("", stem)

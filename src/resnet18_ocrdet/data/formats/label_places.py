@@ -24,7 +24,7 @@ from ..text_file import lines_of
 from .locate import files_in, folders_in
 from .location import Location
 from .pairing import pair_by_stem
-from .split_names import split_of
+from .split_names import only_of_splits, split_of
 
 _OTHERS = (
     "classes.txt predefined_classes.txt labels.txt train.txt val.txt valid.txt test.txt readme.txt readme.dataset.txt "
@@ -43,20 +43,28 @@ class Place(NamedTuple):
     labels: Path
 
 
-def label_places(root: Path, label_folders: Sequence[str]) -> list[Place]:
+def label_places(root: Path, label_folders: Sequence[str], report: Report | None = None) -> list[Place]:
     """Find the folders of a data set. label_folders: names beside images/, in any case; the first one counts.
 
-    Images that are not in images/ count only if there are no such folders."""
-    below = folders_in(root)
-    bases = [root, *(folder for folder in below if split_of(folder.name))]
+    Images that are not in images/ count only if there are no such folders, and those in folders below only if one of
+    these is named after a split. If root has no images/, and some folders are named after splits, the others are not
+    read; report: notes them."""
+    own = _beside_images(root, "", label_folders)
+    bases = [root, *(folder for folder in folders_in(root) if own is None or split_of(folder.name))]
     found = [_beside_images(base, "", label_folders) for base in bases]
     starts = [folder.name[: -len("images")] for folder in bases[1:] if folder.name.casefold().endswith("_images")]
     found += [_beside_images(root, start, label_folders) for start in starts]
-    if any(found):
-        return [place for place in found if place]
-    apart = [Place(base, path) for base in bases for path in _named(base, *label_folders)]
-    beside = [place for place in (*(Place(base, base) for base in bases), *apart) if _share_a_name(place)]
-    return [place for place in beside if place.images == root][:1] or beside
+    places = [place for place in found if place]
+    if own is not None:
+        return places
+    if not places:
+        apart = [Place(base, path) for base in bases for path in _named(base, *label_folders)]
+        places = [place for place in (*(Place(base, base) for base in bases), *apart) if _share_a_name(place)]
+        places = [place for place in places if place.images == root][:1] or places
+        if not any(place.images == root or split_of(place.images.name) for place in places):
+            return []
+    kept = only_of_splits(root, [place.images for place in places], report)
+    return [place for place in places if place.images in kept]
 
 
 def _beside_images(base: Path, start: str, label_folders: Sequence[str]) -> Place | None:

@@ -35,7 +35,7 @@ from .label_studio_regions import group_results, has_position, position_of, read
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders
 from .location import LabelError, Location
 from .served import locate_served, names_behind, upload_name
-from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
+from .split_names import SPLITS, ListedImage, group_by_split, splits_of_files
 
 KEY = "label_studio"
 NAME = "Label Studio"
@@ -66,8 +66,7 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     files = labels_among(files_near(root, ".json"), _is_export, lambda path: path.stem.startswith("project-"))
     index = ImageIndex(root, upload_name)
     listed = []
-    for path in files:
-        split = split_of(path.stem) or split_below(root, path.parent)
+    for path, split in splits_of_files(root, files).items():
         folders = image_folders(root, path, SPLITS if split is None else (split,))
         folders += [path.parent / name for name in IMAGE_FOLDERS]
         for number, record in _read_export(Location(report, path), Images(folders, index, split), marks):

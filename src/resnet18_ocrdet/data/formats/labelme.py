@@ -23,7 +23,7 @@ from .label_classes import with_classes
 from .labelme_shapes import read_shape
 from .locate import IMAGE_FOLDERS, files_in, find_image, folders_in, locate
 from .location import LabelError, Location
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, group_by_split, split_by_folder, split_of
 
 KEY = "labelme"
 NAME = "LabelMe"
@@ -37,9 +37,14 @@ MAX_KEYS_NAMED = 5  # of a file that is not LabelMe's
 
 def recognise(root: Path) -> str | None:
     """Report the first of a few JSON files with the keys of the format."""
-    below = [folder for folder in folders_in(root) if folder.name in LABEL_FOLDERS or split_of(folder.name)]
+    below = _label_folders(root)
+    below += [inside for folder in below for inside in _label_folders(folder)]
     paths = [path for folder in (root, *below) for path in files_in(folder, ".json")[:MAX_IN_FOLDER]]
     return first_shown(root, paths[:MAX_PEEKED], _is_annotation, "has shapes of one image")
+
+
+def _label_folders(folder: Path) -> list[Path]:
+    return [inside for inside in folders_in(folder) if inside.name in LABEL_FOLDERS or split_of(inside.name)]
 
 
 def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[LabelRecord]]:
@@ -49,18 +54,18 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     for image in images:
         by_stem.setdefault(image.with_suffix(""), []).append(image)
     claimed: set[Path | None] = set()  # images with a label file, readable or not
-    listed, descriptions = [], []
+    records, descriptions = [], []
     for path in list_images(root, (".json",)):
         beside = by_stem.get(path.with_suffix(""), [])
         if not beside and not _is_annotation(peek(path)):
             continue
         location = Location(report, path, image=beside[0] if beside else None)
         if found := location.attempt(_read_annotation, location, beside, marks):
-            listed.append(ListedImage(split_below(root, path.parent), 0, found[0]))
+            records.append(found[0])
             descriptions.append(found[1])
         claimed.add(location.image)
-    records = with_classes([entry.record for entry in listed], descriptions, marks)
-    listed = [entry._replace(record=record) for entry, record in zip(listed, records, strict=True)]
+    records = with_classes(records, descriptions, marks)
+    listed = split_by_folder(root, (ListedImage(None, 0, record) for record in records))
     for image in images:
         if image not in claimed:
             report.add("GT001", image, 0, f"no {image.stem}.json beside it", image)

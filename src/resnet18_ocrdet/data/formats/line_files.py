@@ -13,7 +13,7 @@ from .column_choice import Layout, choose_columns
 from .columns import BOX
 from .continued_lines import joined_lines
 from .ended_texts import warn_of_marks
-from .icdar_text import parse_lines
+from .icdar_text import parse_lines, without_headings
 from .location import LabelError, Location
 from .pairing import parse_entries
 
@@ -36,7 +36,7 @@ def read_files(
 
 def _lines(label: Location) -> list[TextLine] | None:
     lines = label_lines(label.path, label.report, label.image)
-    return None if lines is None else joined_lines(lines)
+    return None if lines is None else without_headings(label, joined_lines(lines))
 
 
 def _parse(label: Location, lines: Sequence[TextLine] | None, layout: Layout, marks: Sequence[str]) -> LabelRecord:

@@ -99,11 +99,15 @@ def pair_by_stem(
             numbered[label.parent, int(label.stem)].append(label)
     pairs: list[tuple[Path, Path]] = []
     used: set[Path] = set()
+    exact = {name.removeprefix("{stem}") for name in names if name.startswith("{stem}")}  # suffixes
+    stems = {image.stem for image in images}
     for image in images:
         below = labels_folder / image.relative_to(images_folder).parent
         folder = below if is_folder(below) else labels_folder
         wanted = [folder / name.format(stem=image.stem, name=image.name) for name in names]
         labels = [label for name in dict.fromkeys(wanted) for label in by_name.get(name, ())]
+        is_own = [label.stem == image.stem or label.stem not in stems for label in labels]  # gt_1.txt is of gt_1.jpg
+        labels = [label for label, own in zip(labels, is_own, strict=True) if own or label.suffix.lower() not in exact]
         if not labels and re.fullmatch("[0-9]+", image.stem):
             labels = numbered.get((folder, int(image.stem)), [])
         used.update(labels)

@@ -102,3 +102,12 @@ SECOND: tuple[LabelFormat, ...] = (yolo, dota)  # not used beside another format
 BY_KEY = {label_format.KEY: label_format for label_format in FORMATS}
 LEVELLED: dict[str, LevelledFormat] = {hiertext.KEY: hiertext}
 FALLBACK: LabelFormat = folders  # tried last: other formats use the same folders
+FILE_SUFFIXES = {  # of formats with a label file for each image
+    voc.KEY: ".xml",
+    labelme.KEY: ".json",
+    rects.KEY: ".json",
+    yolo.KEY: ".txt",
+    dota.KEY: ".txt",
+    folders.KEY: ".txt",
+}
+ICDAR_LINES: tuple[LabelFormat, ...] = (icdar2015, folders)  # with columns of `data.columns`

@@ -1,6 +1,6 @@
 """ReCTS (ICDAR 2019): one JSON file for each image, with lines and characters.
 
-    img/train_ReCTS_000001.jpg with gt/train_ReCTS_000001.json, or side by side
+    img/train_ReCTS_000001.jpg with gt/train_ReCTS_000001.json, also img/train/ with gt/train/, or side by side
 
     {"chars": [{"ignore": 0, "transcription": "H", "points": [x1, y1, x2, y2, x3, y3, x4, y4]}, ...],
      "lines": [{"ignore": 0, "transcription": "HOKI", "points": [23, 173, 327, 180, 327, 290, 23, 283]}, ...]}
@@ -23,7 +23,7 @@ from .json_file import describe, first_shown, has_key, is_set, labels_among, rea
 from .locate import files_in, folders_in
 from .location import LabelError, Location
 from .points import to_polygon
-from .split_names import ListedImage, group_by_split, split_below, split_of
+from .split_names import ListedImage, group_by_split, split_by_folder, split_of
 
 KEY = "rects"
 NAME = "ReCTS"
@@ -39,6 +39,7 @@ def recognise(root: Path) -> str | None:
     """Report the first of a few JSON files with the keys of the format."""
     splits = [folder for folder in folders_in(root) if split_of(folder.name)]
     below = [folder for top in (root, *splits) for folder in folders_in(top) if folder.name in LABEL_FOLDERS]
+    below += [folder for top in below for folder in folders_in(top) if split_of(folder.name)]
     paths = [path for folder in (root, *splits, *below) for path in files_in(folder, ".json")[:MAX_IN_FOLDER]]
     return first_shown(root, paths, _is_label_file, "has lines and chars of one image")
 
@@ -48,22 +49,29 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     images = list_images(root)
     by_place: dict[Path, list[Path]] = {}  # by the name beside the image, and in its folder's neighbours
     for image in images:
-        for folder in (image.parent, image.parent.parent):
-            by_place.setdefault(folder / image.stem, []).append(image)
+        for place in _places(image):
+            by_place.setdefault(place, []).append(image)
     listed, labelled = [], set()
     paths = labels_among(list_images(root, (".json",)), _is_label_file, lambda path: path.parent.name in LABEL_FOLDERS)
     for path in (path for path in paths if not _is_elsewhere(path)):
-        places = [path.with_suffix(""), path.parent.parent / path.stem]
-        beside = next((by_place[place] for place in places if place in by_place), [])
+        beside = next((by_place[place] for place in _places(path) if place in by_place), [])
         location = Location(report, path, image=beside[0] if len(beside) == 1 else None)
         labelled.update(beside)
         if record := location.attempt(_read_annotation, location, beside, marks):
-            listed.append(ListedImage(split_below(root, path.parent), 0, record))
+            listed.append(ListedImage(None, 0, record))
     folders = {image.parent for image in labelled}
     for image in images:
         if image.parent in folders and image not in labelled:  # the test set has no labels
             report.add("GT001", image, 0, f"no {image.stem}.json", image)
+    listed = split_by_folder(root, listed)
     return group_by_split((entry.split for entry in listed), listed, report)
+
+
+def _places(path: Path) -> list[Path]:
+    """What an image and its label file have in common: side by side, in folders side by side, or in a folder of the
+    same name in these."""
+    folder = path.parent
+    return [path.with_suffix(""), folder.parent / path.stem, folder.parent.parent / folder.name / path.stem]
 
 
 def _is_elsewhere(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,16 +30,11 @@ def split_of(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def split_below(root: Path, folder: Path) -> str | None:
-    """Return the split of the nearest folder with one in its name, from `folder` up to `root`; None without one."""
-    return _nearest(root, folder, split_of)
-
-
 def splits_of_folders(root: Path, folders: Iterable[Path]) -> dict[Path, str | None]:
     """The split of each folder below `root`: that of the nearest folder named train, valid, test2017 or the like.
 
-    A name that only contains such a word, such as train_images, decides if the folders show training images and those
-    of another split: test_shots alone is no test set."""
+    A name that only contains such a word, such as train_images or test_2024, decides if the folders show training
+    images and those of another split: test_shots alone is no test set."""
     wanted = list(dict.fromkeys(folders))
     exact = {folder: _nearest(root, folder, _exact_split) for folder in wanted}
     loose = {folder: split or _nearest(root, folder, split_of) for folder, split in exact.items()}
@@ -47,9 +42,41 @@ def splits_of_folders(root: Path, folders: Iterable[Path]) -> dict[Path, str | N
     return loose if "train" in named and len(named) > 1 else exact
 
 
+def splits_of_files(root: Path, files: Iterable[Path]) -> dict[Path, str | None]:
+    """The split of each label file that lists images: by its name, else by its folder."""
+    wanted = list(files)
+    folders = splits_of_folders(root, (path.parent for path in wanted))
+    return {path: split_of(path.stem) or folders[path.parent] for path in wanted}
+
+
+def split_by_folder(root: Path, listed: Iterable[ListedImage]) -> list[ListedImage]:
+    """Entries of one label file for each image: those without a split get that of the folder of their image, else that
+    of the folder of their label file."""
+    entries = list(listed)
+    pairs = [(entry.record.image_path.parent, entry.record.place.parent) for entry in entries]
+    splits = splits_of_folders(root, (folder for pair in pairs for folder in pair))
+    return [
+        entry._replace(split=entry.split or splits[images] or splits[labels])
+        for entry, (images, labels) in zip(entries, pairs, strict=True)
+    ]
+
+
+def only_of_splits(root: Path, folders: Sequence[Path], report: Report | None = None) -> list[Path]:
+    """Those of some folders that belong to a split, if any does: all/ beside train/ and val/ has the same images.
+
+    report: notes the others."""
+    splits = splits_of_folders(root, folders)
+    others = [folder.relative_to(root).as_posix() for folder in folders if splits[folder] is None]
+    if not others or len(others) == len(folders):
+        return list(folders)
+    if report is not None:
+        report.notes.append(f"not read, as other folders are named after splits: {', '.join(others)}")
+    return [folder for folder in folders if splits[folder] is not None]
+
+
 def _exact_split(name: str) -> str | None:
-    """The split that a name is, but for digits and signs after it."""
-    return _WORDS.get(match[1].lower()) if (match := re.fullmatch(r"([A-Za-z]+)[\W_]*[0-9]*", name)) else None
+    """The split that a name is, but for digits after it."""
+    return _WORDS.get(match[1].lower()) if (match := re.fullmatch(r"([A-Za-z]+)[0-9]*", name)) else None
 
 
 def _nearest(root: Path, folder: Path, of: Callable[[str], str | None]) -> str | None:
@@ -74,14 +101,14 @@ def group_by_split(
         _add(found.setdefault(entry.split or "", {}), entry, report)
     known = {image for images in found.values() for image in images}
     others = [entry for entry in entries if not entry.split and entry.record.image_path not in known]
-    others = others if root is None else _split_by_folder(others, root)
+    others = others if root is None else _by_image_folder(others, root)
     for entry in others:
         _add(found.setdefault(entry.split or "train", {}), entry, report)
     report.unsplit = named <= {None} and not any(entry.split for entry in (*entries, *others))
     return {split: [entry.record for entry in found[split].values()] for split in SPLITS if split in found}
 
 
-def _split_by_folder(entries: list[ListedImage], root: Path) -> list[ListedImage]:
+def _by_image_folder(entries: list[ListedImage], root: Path) -> list[ListedImage]:
     """Entries without a split, with that of the folder of their image, if they lie in those of several splits."""
     by_folder = splits_of_folders(root, (entry.record.image_path.parent for entry in entries))
     if len(set(by_folder.values())) < 2:

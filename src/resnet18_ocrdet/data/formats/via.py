@@ -26,7 +26,7 @@ from ...structures import Polygon
 from ..findings import MAX_REGIONS, Report
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
-from .attributes import FLAG_NAMES, read_attributes, settle_labels, value_of
+from .attributes import FLAG_NAMES, read_free_attributes, settle_labels, value_of
 from .image_index import ImageIndex
 from .json_file import describe, first_shown, has_key, labels_among, parse_json, read_object
 from .locate import IMAGE_FOLDERS, check_root, files_near, image_folders
@@ -34,7 +34,7 @@ from .location import LabelError, Location
 from .points import to_number, to_polygon, to_rectangle
 from .served import locate_served, upload_name
 from .shapes import closed_line, ellipse, without_end
-from .split_names import SPLITS, ListedImage, group_by_split, split_below, split_of
+from .split_names import SPLITS, ListedImage, group_by_split, splits_of_files
 
 KEY = "via"
 NAME = "VIA"
@@ -74,8 +74,7 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     files = labels_among(paths, _is_annotation_file, lambda path: path.stem.startswith("via_"))
     index = ImageIndex(root, upload_name)
     listed = []
-    for path in files:
-        split = split_of(path.stem) or split_below(root, path.parent)
+    for path, split in splits_of_files(root, files).items():
         folders = image_folders(root, path, SPLITS if split is None else (split,))
         folders += [path.parent / name for name in IMAGE_FOLDERS]
         whole = Location(report, path)
@@ -173,7 +172,7 @@ def _read_region(entry: Entry, marks: Sequence[str]) -> Region:
     if not isinstance(shape, dict):
         raise LabelError("GT022", f"needs shape_attributes, an object, got {describe(shape)}")
     attributes = attributes if isinstance(attributes, dict) else {}
-    text, category, flag = read_attributes(attributes)
+    text, category, flag = read_free_attributes(attributes)
     is_marked = text in marks or any(value_of(value) in marks for value in attributes.values())  # whatever its name
     return Region(_outline(shape), text, is_marked, entry.line, flag, category)
 

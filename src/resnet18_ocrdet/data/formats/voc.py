@@ -7,11 +7,12 @@
         <robndbox><cx>104</cx><cy>81</cy><w>134</w><h>48</h><angle>0.61</angle></robndbox></object></annotation>
 
 A <robndbox> is turned around its centre by `angle`, in radians, clockwise: roLabelImg, libs/pascal_voc_io.py,
-addRotatedShape, and labelImg2. roLabelImg writes it without half turns, so text is taken as not upside down. Some tools
-write the four corners instead. A <polygon> holds x1, y1, x2, ... or, from
-LabelMe's web tool, <pt> with x and y. CVAT leaves a turned box upright and adds the attribute `rotation`, in degrees,
-clockwise. The name is the class. The transcription is a child of <object>, or one of its <attributes>, with a name of
-`attributes.TEXT_NAMES`. Images are found by the name of the XML file, else by <filename>, whose suffix may be missing.
+addRotatedShape, and labelImg2. roLabelImg writes it without half turns, so text is taken as not upside down. If many
+angles of a data set are too large for radians, all are degrees. Some tools write the four corners instead. A <polygon>
+holds x1, y1, x2, ... or, from LabelMe's web tool, <pt> with x and y. CVAT leaves a turned box upright and adds the
+attribute `rotation`, in degrees, clockwise. The name is the class. Transcription and flags are children of <object>, or
+its <attributes>, with a name of `attributes`. Images are found by the name of the XML file, else by <filename>, whose
+suffix may be missing.
 ImageSets/Main/train.txt, val.txt and test.txt beside the folder of the files list the names of a split.
 http://host.robots.ox.ac.uk/pascal/VOC, https://github.com/cgvict/roLabelImg, https://github.com/HumanSignal/labelImg
 """
@@ -23,6 +24,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from ...structures import Polygon
 from ..file_names import is_file
@@ -30,13 +32,13 @@ from ..findings import MAX_REGIONS, Report
 from ..image_io import has_image_suffix, list_images
 from ..record import LabelRecord, Region
 from ..text_file import label_text, lines_of, quoted
-from .attributes import FLAG_NAMES, TEXT_NAMES, first_named, flag_of
-from .json_file import first_shown, is_set, labels_among, stated_size
+from .attributes import FLAG_NAMES, TEXT_NAMES, read_attributes
+from .json_file import first_shown, is_set, labels_among, peek, stated_size
 from .locate import MAX_LOOKED, files_near, folders_in
 from .location import LabelError, Location
 from .points import polygon_of, to_number
 from .shapes import turned_box
-from .split_names import SPLITS, ListedImage, group_by_split, split_below
+from .split_names import SPLITS, ListedImage, group_by_split, split_by_folder, splits_of_folders
 from .xml_file import Element, read_entries
 
 KEY = "voc"
@@ -46,14 +48,24 @@ IGNORE_FLAGS = FLAG_NAMES  # the VOC development kit leaves difficult objects ou
 ROOT = "annotation"
 MAX_PEEKED = 12  # files that `recognise` opens
 MAX_IN_FOLDER = 3  # of them in one folder
-MAX_RADIANS = 2 * math.pi  # of an angle; more are degrees
+MAX_RADIANS = 2 * math.pi  # of an angle; more are degrees, if there are many
+DEGREES_SHARE = 0.2  # of the angles other than 0
 
 _START = re.compile(r"<annotation[\s>]")
 _INSIDE = re.compile(r"<(?:filename|size|object)>")
+_ANGLE = re.compile(r"<angle>\s*+([-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]{1,4})?)\s*+</angle>")
 _CORNER = re.compile(r"([xy])_?([0-9]{1,4})")
 _CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
 
-Images = Mapping[str, Sequence[Path]]  # by stem
+
+class Common(NamedTuple):
+    """What the files of a data set have in common."""
+
+    root: Path
+    images: Mapping[str, Sequence[Path]]  # by stem
+    splits: Mapping[Path, str | None]  # of the folders
+    marks: Sequence[str]
+    in_degrees: bool  # the angles of <robndbox>
 
 
 def recognise(root: Path) -> str | None:
@@ -69,23 +81,47 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     by_stem: dict[str, list[Path]] = {}
     for image in images:
         by_stem.setdefault(image.stem, []).append(image)
+    files = labels_among(list_images(root, (".xml",)), _is_annotation, lambda path: path.stem in by_stem)
+    splits = splits_of_folders(root, (path.parent for path in (*images, *files)))
+    in_degrees, note = _unit_of_angles(files)
+    report.notes += [note] if note else []
+    common = Common(root, by_stem, splits, marks, in_degrees)
     lists: dict[Path, dict[str, str]] = {}  # split by name of an image, for each folder of XML files
     listed, claimed = [], set()
-    files = list_images(root, (".xml",))
-    for path in labels_among(files, _is_annotation, lambda path: path.stem in by_stem):
+    for path in files:
         sets = lists.get(path.parent)
         if sets is None:
             beside = path.parent.parent if path.parent != root else root
             sets = lists[path.parent] = _image_sets(beside / "ImageSets" / "Main", report)
         alike = by_stem.get(path.stem, [])
         location = Location(report, path, image=alike[0] if len(alike) == 1 else None)
-        if record := location.attempt(_read_file, location, root, by_stem, marks):
-            listed.append(ListedImage(sets.get(path.stem) or split_below(root, path.parent), 0, record))
+        if record := location.attempt(_read_file, location, common):
+            listed.append(ListedImage(sets.get(path.stem), 0, record))
         claimed.add(location.image)
     for image in images:
         if image not in claimed:
             report.add("GT001", image, 0, f"no {image.stem}.xml for it", image)
+    listed = split_by_folder(root, listed)
     return group_by_split((entry.split for entry in listed), listed, report, root)
+
+
+def _unit_of_angles(files: Sequence[Path]) -> tuple[bool, str]:
+    """Whether the angles of <robndbox> are in degrees, by those at the start and end of each file, and a line that says
+    so; "" if there are none.
+
+    A few large ones are mistakes among radians."""
+    written = (abs(float(number)) for path in files for number in _ANGLE.findall(peek(path)))
+    angles = [angle for angle in written if 0 < angle < math.inf]
+    if not angles:
+        return False, ""
+    large = sum(angle > MAX_RADIANS for angle in angles)
+    in_degrees = large >= max(1, DEGREES_SHARE * len(angles))
+    why = (
+        f"degrees: {large} of {len(angles)} are too large for radians, as roLabelImg writes"
+        if in_degrees
+        else "radians"
+    )
+    return in_degrees, f"angles of <robndbox> are read as {why}"
 
 
 def _image_sets(folder: Path, report: Report) -> dict[str, str]:
@@ -107,7 +143,7 @@ def _listed_name(text: str) -> str:
     return PurePosixPath(whole).name
 
 
-def _read_file(location: Location, root: Path, images: Images, marks: Sequence[str]) -> LabelRecord | None:
+def _read_file(location: Location, common: Common) -> LabelRecord | None:
     """Read one XML file; None, reported, if it cannot be read. Raises LabelError if its image does not exist."""
     objects: list[Element] = []
     fields: dict[str, Element] = {}
@@ -121,21 +157,22 @@ def _read_file(location: Location, root: Path, images: Images, marks: Sequence[s
     if not read_entries(location, ROOT, visit):
         return None
     name = fields["filename"].text.strip() if "filename" in fields else ""
-    location.image = _find_image(location.path, root, images, name)
+    location.image = _find_image(location.path, common, name)
     if location.too_many(len(objects)):
         return location.record([None] * len(objects))
-    regions = [replace(location, line=entry.line).attempt(_read_object, entry, marks) for entry in objects]
+    regions = [replace(location, line=entry.line).attempt(_read_object, entry, common) for entry in objects]
     size = fields.get("size")
     sides = [to_number(size.value(side)) for side in ("height", "width")] if size else [None, None]
     return location.record(regions, stated=stated_size(*sides))
 
 
-def _find_image(path: Path, root: Path, images: Images, name: str) -> Path:
+def _find_image(path: Path, common: Common, name: str) -> Path:
     """The image of a file: of those with its stem, else of those with the name in it, the nearest in the folders."""
+    root, images, splits = common.root, common.images, common.splits
     name = PurePosixPath(name.replace("\\", "/")).name
     found = images.get(path.stem) or images.get(name) or images.get(PurePosixPath(name).stem)
-    split = split_below(root, path.parent)
-    found = [image for image in found or () if split is None or split_below(root, image.parent) in (None, split)]
+    split = splits[path.parent]
+    found = [image for image in found or () if split is None or splits[image.parent] in (None, split)]
     if not found:
         raise LabelError("FS079", f"{quoted(name or path.stem)}: no image of this name below {root}/")
 
@@ -150,23 +187,27 @@ def _find_image(path: Path, root: Path, images: Images, name: str) -> Path:
     return nearest[0]
 
 
-def _read_object(entry: Element, marks: Sequence[str]) -> Region:
+def _read_object(entry: Element, common: Common) -> Region:
     """Read one region. Raises LabelError if its position cannot be read."""
     name = entry.value("name") or ""
     listed = entry.child("attributes")
     values = {(each.value("name") or "").lower(): each.value("value") for each in listed.children} if listed else {}
     values |= {child.tag.lower(): child.text.strip() for child in entry.children if child.tag.lower() in TEXT_NAMES}
-    text = first_named(values, TEXT_NAMES)
-    flag = "difficult" if is_set(entry.value("difficult")) else flag_of(values)
-    polygon = _outline(entry, values.get("rotation"))
-    return Region(polygon, text, text in marks or name in marks, entry.line, flag, name)
+    values |= {"difficult": "1"} if is_set(entry.value("difficult")) else {}
+    text, _, flag = read_attributes(values)
+    polygon = _outline(entry, values.get("rotation"), common.in_degrees)
+    return Region(polygon, text, text in common.marks or name in common.marks, entry.line, flag, name)
 
 
-def _outline(entry: Element, rotation: str | None) -> Polygon:
+def _outline(entry: Element, rotation: str | None, in_degrees: bool) -> Polygon:
     """The corners of an object. Raises LabelError if it has none."""
     for tag in ("robndbox", "polygon"):
         if holder := entry.child(tag):
-            return _turned_box(holder) if holder.child("cx") else polygon_of(_corners(holder), f"<{tag}> holds ")
+            return (
+                _turned_box(holder, in_degrees)
+                if holder.child("cx")
+                else polygon_of(_corners(holder), f"<{tag}> holds ")
+            )
     box = entry.child("bndbox")
     if box is None:
         raise LabelError("GT022", "an <object> without <bndbox>, <robndbox> or <polygon>")
@@ -177,13 +218,13 @@ def _outline(entry: Element, rotation: str | None) -> Polygon:
     return turned_box(left, top, right, bottom, math.radians(degrees))
 
 
-def _turned_box(box: Element) -> Polygon:
-    """A <robndbox> with centre, size and angle."""
+def _turned_box(box: Element, in_degrees: bool) -> Polygon:
+    """A <robndbox> with centre, size and angle, turned by a quarter at most."""
     x, y, width, height, angle = _numbers(box, ("cx", "cy", "w", "h", "angle"))
-    if abs(angle) > MAX_RADIANS:
+    if not math.isfinite(angle) or (abs(angle) > MAX_RADIANS and not in_degrees):
         raise LabelError("GT022", f"<angle> is {angle:g}; roLabelImg writes radians, 0 to 3.14")
-    if angle > math.pi / 2:
-        angle -= math.pi
+    angle = math.radians(angle) if in_degrees else angle
+    angle = math.pi / 2 - (math.pi / 2 - angle) % math.pi
     return turned_box(x - width / 2, y - height / 2, x + width / 2, y + height / 2, angle)
 
 

@@ -18,7 +18,7 @@ from ..record import LabelRecord
 from .label_places import label_pairs, label_places, some_lines
 from .locate import check_root
 from .pairing import read_text
-from .split_names import ListedImage, group_by_split, split_below
+from .split_names import ListedImage, group_by_split, split_by_folder
 from .yolo_lines import is_yolo, parse_line
 from .yolo_names import read_classes, read_splits
 
@@ -44,7 +44,7 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
 
     Coordinates stay shares of width and height: `report.normalized` says so."""
     check_root(root)
-    places = label_places(root, LABEL_FOLDERS)
+    places = label_places(root, LABEL_FOLDERS, report)
     if not places:
         raise UserError(f"{root}: no YOLO labels found (looked for labels/ beside images/, and 1.txt beside 1.jpg)")
     classes = read_classes(root, [folder for place in places for folder in place[::-1]])
@@ -54,8 +54,8 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
     parse = partial(parse_line, names=classes.names, marks=marks)
     labels = [label for place in places for label in label_pairs(place, report)]
     records = [record for label in labels if (record := read_text(label, parse))]
-    splits = {record.image_path: split_below(root, record.image_path.parent) for record in records}
-    if None in splits.values():
-        splits |= read_splits(root, [image for image, split in splits.items() if split is None], report.max_label_mb)
-    listed = [ListedImage(splits[record.image_path], 0, record) for record in records]
-    return group_by_split(splits.values(), listed, report)
+    listed = split_by_folder(root, (ListedImage(None, 0, record) for record in records))
+    if unsplit := [entry.record.image_path for entry in listed if entry.split is None]:
+        splits = read_splits(root, unsplit, report.max_label_mb)
+        listed = [entry._replace(split=entry.split or splits.get(entry.record.image_path)) for entry in listed]
+    return group_by_split((entry.split for entry in listed), listed, report)

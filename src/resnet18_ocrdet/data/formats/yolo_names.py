@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
@@ -53,15 +53,21 @@ def read_classes(root: Path, folders: Sequence[Path]) -> Classes:
 def read_splits(root: Path, images: Iterable[Path], max_mb: int) -> dict[Path, str]:
     """The splits of images by lists in `root` whose names say a split, and by train, val and test of data.yaml."""
     by_name = {image.relative_to(root).as_posix(): image for image in images}
+    below: dict[str, list[Path]] = {}  # images by the folders above them
+    for name, image in by_name.items():
+        for folder in PurePosixPath(name).parents[:-1]:
+            below.setdefault(folder.as_posix(), []).append(image)
     named = [(split, path.name) for path in files_in(root, ".txt") if (split := split_of(path.stem))]
     splits: dict[Path, str] = {}
     for split, name in [*named, *(entry for _, text in _descriptions(root) for entry in _parts(text))]:
         if is_file(root / name) and name.lower().endswith(".txt"):
             lines = (line.text.strip() for line in lines_of(_text(root / name, max_mb)))
-            found = [_known(line, by_name) for line in lines if has_image_suffix(line)]
+            known = (_known(line, by_name) for line in lines if has_image_suffix(line))
+            found = [image for image in known if image is not None]
         else:
-            found = [image for known, image in by_name.items() if known.startswith(f"{name.rstrip('/')}/")]
-        splits = {image: split for image in found if image} | splits
+            found = below.get(PurePosixPath(name).as_posix(), [])
+        for image in found:
+            splits.setdefault(image, split)
     return splits
 
 
