@@ -106,6 +106,17 @@ def test_classes_are_counted_and_chosen(tmp_path):
     assert left.ignore.tolist() == [False] * 3 + [True]  # the mark has no class, and stays
 
 
+def test_a_file_may_say_that_its_labels_are_classes(tmp_path):
+    shapes = [shape("sign", description="EXIT"), shape("sign"), shape("###", description="x"), shape(description="###")]
+    build(
+        tmp_path, {"1.png": None, "1.json": sheet(*shapes, labels="classes"), "2.png": None, "2.json": sheet(shape())}
+    )
+    first, second = read_all(labelme, tmp_path)[0]["train"]
+    assert first.texts == ("EXIT", "", "###", "###") and first.categories == ("sign", "sign", "", "a")
+    assert first.ignore.tolist() == [False, False, True, True]
+    assert second.texts == ("a",) and second.categories == ("",)
+
+
 def test_a_few_words_on_many_photos_stay_texts(tmp_path):
     record, _ = read_one(tmp_path, *(shape(label) for label in ("EXIT", "OPEN", "###") * 3))
     assert record.texts == ("EXIT", "OPEN", "###") * 3 and record.categories == ("EXIT", "OPEN", "") * 3

@@ -30,7 +30,7 @@ def test_flags_decide_and_are_counted_by_cause():
     chosen = select_regions(records(), ("iscrowd",))
     (record,) = chosen.splits["train"]
     assert record.ignore.tolist() == [True, False, False, True, False]
-    assert record.flags == () and record.categories == ()
+    assert record.flags == () and record.categories == ("word", "line", "word", "word", "logo")
     assert chosen.causes == {"mark": 1, "iscrowd": 1}
     causes, unused, classes = chosen.lines
     assert "mark (###) 1" in causes and "iscrowd 1" in causes

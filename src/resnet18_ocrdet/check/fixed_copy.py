@@ -1,4 +1,4 @@
-"""A cleaned copy of a data set: unchanged images, labels as ICDAR text."""
+"""A cleaned copy of a data set: unchanged images, labels in a format of `copy_formats`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 from ..data.error_policy import RecordsBySplit, mask_lost
 from ..data.findings import Report
 from ..data.formats.listed_pairs import LABEL_NAMES
-from ..data.formats.write_icdar import regions_to_densify, write_icdar_text
 from ..data.image_header import read_header
 from ..data.image_io import has_image_suffix
 from ..data.record import LabelRecord
 from ..errors import UserError
-from ..geometry.polygon import clip_to_image
+from ..geometry.polygon import clip_to_image, is_polygon
 from ..runtime.atomic_write import staging_folder
+from .copy_formats import COPY_FORMATS, CopiedImage, CopyFormat
 from .images import BROKEN
 
 UNUSABLE = (*BROKEN, "QA104")  # images that are left out
@@ -56,9 +56,13 @@ def clip_regions(record: LabelRecord) -> LabelRecord:
 
 
 def write_fixed_copy(
-    parts: RecordsBySplit, folder: Path, advance: Callable[[], None] = lambda: None, overwrite: bool = False
+    parts: RecordsBySplit,
+    folder: Path,
+    advance: Callable[[], None] = lambda: None,
+    overwrite: bool = False,
+    form: CopyFormat = COPY_FORMATS["icdar"],
 ) -> int:
-    """Write `train_images/` and `train_gts/`, likewise val and test, of cleaned records; returns the number of images.
+    """Write the images and labels of cleaned records, each split in its folder; returns the number of images.
 
     Image files are copied, never linked. `folder` appears only when it is complete. If the position of a region is
     unknown, a don't-care region covers its whole image, so that only the other labels are trained on. advance: called
@@ -70,7 +74,7 @@ def write_fixed_copy(
         with staging_folder(folder.parent) as staged:
             copy = staged / "copy"
             copy.mkdir()
-            _write(parts, copy, advance)
+            _write(parts, copy, form, advance)
             if overwrite and folder.is_dir():
                 folder.rename(staged / "old")  # removed with the staging folder
             elif folder.is_dir():
@@ -119,21 +123,22 @@ def _label_names(name: str) -> set[str]:
     return {pattern.format(stem=Path(name).stem, name=name).casefold() for pattern in LABEL_NAMES}
 
 
-def _write(parts: RecordsBySplit, folder: Path, advance: Callable[[], None]) -> None:
-    masked = {split: [_masked(record) for record in records] for split, records in parts.items()}
-    every = [record for records in masked.values() for record in records]
-    quads = all(len(polygon) == 4 for record in every for polygon in record.polygons)
-    dense = iter(regions_to_densify(every))
-    for split, records in masked.items():
-        images, labels = folder / f"{split}_images", folder / f"{split}_gts"
+def _write(parts: RecordsBySplit, folder: Path, form: CopyFormat, advance: Callable[[], None]) -> None:
+    copied: dict[str, list[CopiedImage]] = {}
+    for split, records in parts.items():
+        if not records:
+            continue  # readers refuse a folder without images
+        images = folder / form.images.format(split)
         images.mkdir()
-        labels.mkdir()
+        copied[split] = []
         for record, name in zip(records, copy_names([record.image_path for record in records]), strict=True):
             shutil.copyfile(record.image_path, images / name)
-            write_icdar_text(labels / f"{Path(name).stem}.txt", record, next(dense), quads)
+            copied[split].append(CopiedImage(_writable(record), name))
             advance()
+    form.write(folder, copied)
 
 
-def _masked(record: LabelRecord) -> LabelRecord:
-    """Like `mask_lost`, but reads the image size if it is unknown. Raises UserError if that fails."""
-    return mask_lost(replace(record, size=record.size or read_header(record.image_path)[:2]) if record.lost else record)
+def _writable(record: LabelRecord) -> LabelRecord:
+    """The record with the size of its image, polygons only, and lost regions masked. Raises UserError."""
+    record = replace(record, size=record.size or read_header(record.image_path)[:2])
+    return mask_lost(record.only([n for n, polygon in enumerate(record.polygons) if is_polygon(polygon)]))

@@ -10,11 +10,13 @@ from omegaconf import DictConfig
 
 from .. import build
 from ..check.advice import AdviceInput, SchedulerName, advise
+from ..check.copy_formats import COPY_FORMATS, losses
 from ..check.dataset import CheckResult, advice_input, check_dataset
 from ..check.fixed_copy import clean_records, refuse_folder, write_fixed_copy
 from ..check.report_html import write_report_html
 from ..check.report_json import write_report_json
 from ..config.check import plain
+from ..config.interpolation import escape_interpolation
 from ..config.library import Library
 from ..data.cache import free_memory
 from ..data.error_policy import MissingGt, OnError
@@ -50,7 +52,9 @@ def run(cfg: DictConfig, _: list[str]) -> int:
     outcome = messages.training_outcome(reading, train, data.on_error, data.missing_gt)
     needed = messages.needed_overrides(train, data.on_error, data.missing_gt)
     if needed is not None:
-        needed += messages.label_overrides(data)
+        needed += [*messages.label_overrides(data), *messages.split_overrides(data)]
+    if cfg.fix_format is not None and not cfg.fix:
+        raise UserError(f"fix_format={cfg.fix_format}: writes a copy only with fix=true")
     if cfg.fix:
         refuse_folder(reading.splits, folder / FIXED, cfg.overwrite, REMEDY)
     auditor = None if cfg.checkpoint is None else LabelAuditor(cfg)
@@ -71,7 +75,7 @@ def run(cfg: DictConfig, _: list[str]) -> int:
             return 1
         display.line(f"{duration(result.seconds)}; wrote {folder / REPORTS[0]} and {folder / REPORTS[1]}")
         if cfg.fix:
-            _fix(result, folder / FIXED, cfg.overwrite, display)
+            _fix(cfg, result, folder / FIXED, display)
     return 1 if any(reading.report.at(level) for level in ("error", "warning")) else 0
 
 
@@ -129,9 +133,23 @@ def _check(
     return result._replace(advice=tuple(advise(advice_input(result, planned_training(cfg)))))
 
 
-def _fix(result: CheckResult, folder: Path, overwrite: bool, display: Display) -> None:
-    report = result.reading.report
+def _fix(cfg: DictConfig, result: CheckResult, folder: Path, display: Display) -> None:
+    """Write the cleaned copy, read it again, and say how to train on it."""
+    report, form = result.reading.report, COPY_FORMATS[cfg.fix_format or "icdar"]
     parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
-        copied = write_fixed_copy(parts, folder, advance, overwrite)
-    display.lines(messages.copy_messages(report, folder, copied, skipped))
+        copied = write_fixed_copy(parts, folder, advance, cfg.overwrite, form)
+    lost = losses((record for records in parts.values() for record in records), form)
+    command = messages.copy_command(folder, cfg.data, _refusal(cfg, folder) if copied else None)
+    display.lines([messages.wrote_copy(report, folder, form.name, copied, skipped), *filter(None, [lost]), command])
+
+
+def _refusal(cfg: DictConfig, folder: Path) -> str:
+    """Why ocrdet-train would refuse a copy; "" if it would not."""
+    cfg = cfg.copy()
+    cfg.data.root = escape_interpolation(str(folder))
+    try:
+        _training(cfg, read_data(folder))(*messages.DEFAULT_POLICY)
+    except UserError as error:
+        return str(error).partition("\n")[0].removeprefix("data: ")
+    return ""

@@ -17,6 +17,7 @@ from ..data.error_policy import MissingGt, OnError
 from ..data.findings import CODES, Report
 from ..data.label_options import changed_options
 from ..data.load_annotations import Reading
+from ..data.splits import VAL_FRACTION
 from ..errors import UserError
 from ..model.bundled import BUNDLED
 from ..runtime.messages import count
@@ -89,6 +90,12 @@ def label_overrides(data: Mapping[str, Any]) -> list[str]:
     return [f"data.{key}={_typed(key, str(value))}" for key, value in changed.items()]
 
 
+def split_overrides(data: Mapping[str, Any]) -> list[str]:
+    """The overrides that choose the same images for training and validation. data: section of the config."""
+    chosen = {key: data.get(key) for key in ("train", "val")}
+    return [f"data.{key}={value}" for key, value in chosen.items() if value not in (None, VAL_FRACTION)]
+
+
 def _typed(key: str, text: str) -> str:
     """A value as it is typed: in quotes if it would mean something else without."""
     is_sweep = key == "ignore_marks" and "," in text  # the other keys take names, separated by commas
@@ -112,12 +119,19 @@ def suggested_commands(result: CheckResult, needed: list[str] | None, has_weight
     return lines
 
 
-def copy_messages(report: Report, folder: Path, copied: int, skipped: int) -> list[str]:
-    """What the cleaned copy contains, and how to train on it."""
+def wrote_copy(report: Report, folder: Path, form: str, copied: int, skipped: int) -> str:
+    """What the cleaned copy contains. form: name of its format."""
     reasons = ", ".join(f"{code} {len(report.of(code))}" for code in ("GT001", *UNUSABLE, *COPIES) if report.of(code))
     without = f"; {count(skipped, 'image')} left out ({reasons})" if skipped else ""
-    wrote = f"wrote {count(copied, 'image')} with cleaned labels to {folder}{without}"
-    if not copied:
-        return [wrote, "there is nothing to train on: correct the errors above first"]
-    words = shlex.join(["data=custom", f"data.root={folder}"])
-    return [wrote, f"to train on them: ocrdet-train {words}, with the advice above except for its data.* keys"]
+    return f"wrote {count(copied, 'image')} with cleaned labels, {form}, to {folder}{without}"
+
+
+def copy_command(folder: Path, data: Mapping[str, Any], refusal: str | None) -> str:
+    """How to train on the copy. data: section of the config. refusal: why ocrdet-train would refuse the copy, or "";
+    None if it has no images."""
+    if refusal is None:
+        return "there is nothing to train on: correct the errors above first"
+    if refusal:
+        return f"ocrdet-train would refuse the copy: {refusal}"
+    words = shlex.join(["data=custom", f"data.root={folder}", *split_overrides(data)])
+    return f"to train on them: ocrdet-train {words}, with the advice above except for its other data.* keys"

@@ -88,6 +88,7 @@ def mask_lost(record: LabelRecord) -> LabelRecord:
         texts=(*record.texts, "###"),
         lines=np.array([*(record.line(region) for region in range(len(record.polygons))), 0], np.int32),
         lost=0,
+        categories=(*record.categories, "") if record.categories else (),
     )
 
 

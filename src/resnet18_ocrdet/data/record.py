@@ -45,7 +45,7 @@ class LabelRecord:
     size: tuple[int, int] | None = None  # height and width of the upright image, px, once the image was checked
     frame: Frame = "unknown"
     flags: tuple[str, ...] = ()  # K, as in `Region`; () once `region_selection` has decided what they mean
-    categories: tuple[str, ...] = ()  # K, likewise
+    categories: tuple[str, ...] = ()  # K, as in `Region`; () if no file has classes
 
     @property
     def place(self) -> Path:

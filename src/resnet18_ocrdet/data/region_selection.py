@@ -28,7 +28,7 @@ RecordsBySplit = dict[str, list[LabelRecord]]
 class Selection(NamedTuple):
     """A data set with its decisions."""
 
-    splits: RecordsBySplit  # without flags and categories
+    splits: RecordsBySplit  # without flags
     lines: tuple[str, ...]  # what was decided, one line each
     causes: Counter[str]  # don't-care regions by cause: MARK, a flag, OTHER_CLASS
     marks: tuple[str, ...] = ()  # texts of the regions that are marked
@@ -96,7 +96,7 @@ def _decide(
     ]
     if other == "mask":
         found = [cause or (OTHER_CLASS if outside else "") for cause, outside in zip(found, is_other, strict=True)]
-    record = replace(record, ignore=np.array([bool(cause) for cause in found], np.bool_), flags=(), categories=())
+    record = replace(record, ignore=np.array([bool(cause) for cause in found], np.bool_), flags=())
     if other == "drop" and any(is_other):
         kept = [region for region in range(number) if not is_other[region]]
         record, found = record.only(kept), [found[region] for region in kept]

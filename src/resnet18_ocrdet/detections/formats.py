@@ -1,31 +1,26 @@
 """The files about all images, made from their records: detections.json, and the formats of labelling tools.
 
-LabelMe: https://labelme.io/docs, COCO: https://cocodataset.org/#format-data. LabelMe files may be corrected by hand, so
-an existing one is never overwritten.
+LabelMe files may be corrected by hand, so an existing one is never overwritten.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from ..data.formats.write_coco import CocoImage, coco_lines, separated
+from ..data.formats.write_labelme import labelme_file, labelme_shape
 from ..data.image_guard import ImageFault
 from ..data.pages import PageReader
-from ..geometry.polygon import area
 from ..runtime.atomic_write import staging_folder
 from ..runtime.manifest import digest_of
 from ..viz import draw
 from .files import ImageFiles, Item
 from .folder import ResultFolder
 from .records import ImageRecord, lines_at, read_records
-
-CLASS = "text"  # the only one
 
 
 def write_formats(
@@ -44,60 +39,22 @@ def write_formats(
 
     def detections() -> Iterator[str]:
         yield json.dumps(folder.about, ensure_ascii=False)[:-1] + ', "images": ['
-        yield from _separated(lines())
+        yield from separated(lines())
         yield f'], "errors": {json.dumps(errors, ensure_ascii=False)}}}'
 
     label_files = _write_label_files(folder, zip(done, lines(), strict=True), errors, dpi)
     folder.write_whole(f"detections{folder.tag}.json", detections())
     if "coco" in folder.formats:
-        folder.write_whole(f"coco{folder.tag}.json", _coco(lambda: map(ImageRecord.from_json, lines())))
+        folder.write_whole(f"coco{folder.tag}.json", coco_lines(lambda: _coco_images(lines())))
     folder.write_whole(f"errors{folder.tag}.json", [json.dumps(errors, ensure_ascii=False, indent=1)])
     return label_files
 
 
-def _separated(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of a JSON list, without its brackets."""
-    previous = None
-    for line in lines:
-        if previous is not None:
-            yield previous + ","
-        previous = line
-    if previous is not None:
-        yield previous
-
-
-def _coco(records: Callable[[], Iterable[ImageRecord]]) -> Iterator[str]:
-    """All images, line by line; `records` is called twice. Annotations have a score."""
-    images = (
-        {"id": number, "file_name": record.image, "height": record.height, "width": record.width}
-        for number, record in enumerate(records(), start=1)
-    )
-    yield f'{{"categories": [{{"id": 1, "name": "{CLASS}"}}], "images": ['
-    yield from _separated(json.dumps(image, ensure_ascii=False) for image in images)
-    yield '], "annotations": ['
-    yield from _separated(map(json.dumps, _annotations(records())))
-    yield "]}"
-
-
-def _annotations(records: Iterable[ImageRecord]) -> Iterator[dict[str, Any]]:
-    regions = (
-        (image, polygon, score)
-        for image, record in enumerate(records, start=1)
-        for polygon, score in zip(record.polygons, record.scores, strict=True)
-    )
-    for number, (image, polygon, score) in enumerate(regions, start=1):
-        points = np.array(polygon)
-        low, high = points.min(axis=0), points.max(axis=0)
-        yield {
-            "id": number,
-            "image_id": image,
-            "category_id": 1,
-            "segmentation": [points.ravel().tolist()],
-            "bbox": [*low.tolist(), *(high - low).round(2).tolist()],
-            "area": round(area(points), 2),
-            "iscrowd": 0,
-            "score": score,
-        }
+def _coco_images(lines: Iterable[str]) -> Iterator[CocoImage]:
+    """The images in lines of detections.jsonl; annotations have a score."""
+    for record in map(ImageRecord.from_json, lines):
+        scores = [{"score": score} for score in record.scores]
+        yield CocoImage(record.image, record.height, record.width, record.polygons, scores)
 
 
 def _write_label_files(
@@ -130,26 +87,10 @@ def _write_label_file(files: ImageFiles, item: Item, record: ImageRecord, reader
         files.manifest.put(image, draw.encode(".png", reader.read(item.path, item.page or 1).image))
     if label_file.exists():
         return False
-    text = json.dumps(_labelme(record, image.name), ensure_ascii=False, indent=1, allow_nan=False)
-    files.manifest.put(label_file, (text + "\n").encode("utf-8", "backslashreplace"))
+    texts = record.texts or [None] * len(record.polygons)
+    shapes = [labelme_shape(polygon, text or "") for polygon, text in zip(record.polygons, texts, strict=True)]
+    files.manifest.put(label_file, labelme_file(image.name, record.height, record.width, shapes))
     return True
-
-
-def _labelme(record: ImageRecord, image_path: str) -> dict[str, Any]:
-    """The label file of one image. image_path: relative to the folder of the label file."""
-    shapes: list[dict[str, Any]] = [
-        {
-            "label": CLASS,
-            "points": polygon,
-            "group_id": None,
-            "description": text or "",
-            "shape_type": "polygon",
-            "flags": {},
-        }
-        for polygon, text in zip(record.polygons, record.texts or [None] * len(record.polygons), strict=True)
-    ]
-    size = {"imageHeight": record.height, "imageWidth": record.width}
-    return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path, "imageData": None, **size}
 
 
 def _link(files: ImageFiles, image: Path, target: Path) -> None:

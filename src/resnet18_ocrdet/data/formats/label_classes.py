@@ -16,6 +16,8 @@ from ..record import LabelRecord
 
 Meaning = Literal["text", "class", "either"]
 
+TEXT_CLASS = "text"  # of regions that have no class, where a format needs one
+
 MAX_CLASSES = 100  # different labels
 REPEATED = 3  # times that a class is used, on average; of 300 words, far more than 100 differ
 MAX_EITHER = 20  # different labels that may still be classes if they are not repeated so often
@@ -36,19 +38,23 @@ def meaning_of(labels: Iterable[str]) -> Meaning:
 
 
 def with_classes(
-    records: Sequence[LabelRecord], descriptions: Sequence[Sequence[str]], marks: Sequence[str]
+    records: Sequence[LabelRecord], descriptions: Sequence[Sequence[str] | None], marks: Sequence[str]
 ) -> list[LabelRecord]:
     """The records, whose texts are the labels, with the classes that the labels are; don't-care marks stay.
 
-    descriptions: of the regions of each record; they are the texts if the labels are classes. Several classes without
-    any description stay the texts, too: they may be a few words on many photos."""
-    labels = [label for record in records for label, ignore in _labels(record) if label and not ignore]
+    descriptions: of the regions of each record; they are the texts if the labels are classes. None: the file says what
+    its labels are. Several classes without any description stay the texts, too: they may be a few words on many
+    photos."""
+    unsure = [(record, texts) for record, texts in zip(records, descriptions, strict=True) if texts is not None]
+    labels = [label for record, _ in unsure for label, ignore in _labels(record) if label and not ignore]
     meaning = meaning_of(labels)
     if meaning == "text":
         return list(records)
-    is_described = len(set(labels)) == 1 or any(text for texts in descriptions for text in texts)
+    is_described = len(set(labels)) == 1 or any(text for _, texts in unsure for text in texts)
     return [
-        _with_class(record, texts if meaning == "class" and is_described else record.texts, marks)
+        record
+        if texts is None
+        else _with_class(record, texts if meaning == "class" and is_described else record.texts, marks)
         for record, texts in zip(records, descriptions, strict=True)
     ]
 

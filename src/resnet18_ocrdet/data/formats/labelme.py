@@ -5,7 +5,8 @@
      "imagePath": "1.jpg", "imageData": null, "imageHeight": 1600, "imageWidth": 1200}
 
 imagePath is relative to the folder of the JSON file; pixels in imageData are not used. A label is the transcription, or
-the name of a class, with the transcription in description: `label_classes` decides. https://labelme.io/docs
+the name of a class, with the transcription in description: `label_classes` decides, unless the file says so with
+"labels": "classes", as ocrdet-check writes it. https://labelme.io/docs
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LABEL_FOLDERS = ("labels", "annotations", "ann", "json", "jsons", *IMAGE_FOLDERS
 MAX_PEEKED = 8  # files that `recognise` opens
 MAX_IN_FOLDER = 3  # of them in one folder
 MAX_KEYS_NAMED = 5  # of a file that is not LabelMe's
+LABELS, CLASSES = "labels", "classes"  # a key and its value, if labels are classes; LabelMe keeps keys of others
 
 
 def recognise(root: Path) -> str | None:
@@ -74,8 +76,10 @@ def read(root: Path, report: Report, marks: Sequence[str]) -> dict[str, list[Lab
 
 def _read_annotation(
     location: Location, beside: Sequence[Path], marks: Sequence[str]
-) -> tuple[LabelRecord, list[str]] | None:
+) -> tuple[LabelRecord, list[str] | None] | None:
     """Read one JSON file: regions with their labels as text, and their descriptions; None, reported, if it is not JSON.
+
+    If it says that its labels are classes, the regions have classes and texts, and None is returned as descriptions.
 
     beside: images of the same name. They are preferred to an imagePath with another name: pairs are often renamed.
     Raises LabelError if the image or the list of regions is missing."""
@@ -91,6 +95,7 @@ def _read_annotation(
         raise LabelError("GT022", f"needs shapes, a list of regions, got {describe(shapes)}")
     if location.too_many(len(shapes)):
         return location.record([None] * len(shapes)), []
+    are_classes = data.get(LABELS) == CLASSES
     regions: list[Region | None] = []
     descriptions: list[str] = []
     for number, value in enumerate(shapes, start=1):
@@ -98,11 +103,14 @@ def _read_annotation(
         if shape is None:
             regions.append(None)
             continue
-        ignore = shape.label in marks
-        regions += [Region(polygon, shape.label, ignore, number, shape.flags) for polygon in shape.polygons]
+        text, category = shape.label, ""
+        if are_classes and text not in marks:
+            text, category = shape.description, text
+        shared = (text, text in marks, number, shape.flags, category)
+        regions += [Region(polygon, *shared) for polygon in shape.polygons]
         descriptions += [shape.description] * len(shape.polygons)
     stated = stated_size(data.get("imageHeight"), data.get("imageWidth"))
-    return location.record(regions, stated=stated), descriptions
+    return location.record(regions, stated=stated), None if are_classes else descriptions
 
 
 def _find_image(path: Path, name: Any, beside: Sequence[Path]) -> Path:
