@@ -131,14 +131,16 @@ COPY_FORMATS: dict[FixFormat, CopyFormat] = {
 }
 
 
-def losses(records: Iterable[LabelRecord], form: CopyFormat) -> str:
-    """What a format cannot hold of some labels, with numbers, in one line; "" if it holds all of them."""
+def losses(records: Iterable[LabelRecord], form: CopyFormat, marks: Sequence[str] = ()) -> str:
+    """What a format cannot hold of some labels, with numbers, in one line; "" if it holds all of them.
+
+    marks: texts that only mean don't-care."""
     masked = changed = classed = outlines = 0
     classes: set[str] = set()
     for record in records:
         for text, ignore in zip(record.texts, record.ignore.tolist(), strict=True):
             is_changed = form.held(text, ignore) != text
-            masked += is_changed and ignore and text != ""
+            masked += is_changed and ignore and text not in ("", *marks)
             changed += is_changed and not ignore
         named = [pair for pair in zip(record.categories, record.texts, strict=False) if pair[0]]
         classes.update(name for name, _ in named)

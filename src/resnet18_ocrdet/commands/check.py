@@ -139,7 +139,7 @@ def _fix(cfg: DictConfig, result: CheckResult, folder: Path, display: Display) -
     parts, skipped = clean_records(result.reading.splits, report)
     with display.progress("copy", sum(map(len, parts.values()))) as advance:
         copied = write_fixed_copy(parts, folder, advance, cfg.overwrite, form)
-    lost = losses((record for records in parts.values() for record in records), form)
+    lost = losses((record for records in parts.values() for record in records), form, result.reading.marks)
     command = messages.copy_command(folder, cfg.data, _refusal(cfg, folder) if copied else None)
     display.lines([messages.wrote_copy(report, folder, form.name, copied, skipped), *filter(None, [lost]), command])
 
