@@ -1,7 +1,7 @@
 """Train the bundled weights: rendered scenes, then a mixture at a constant rate, its decay, thresholds, one small file.
 
-    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS      # hours on a CPU
-    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS --epochs 94 --decay 8
+    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS     # 2 hours, 2 CPU cores
+    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS --epochs 90 --decay 15
 
 FOLDER: ICDAR2015's training half, of which photos 1-800 are trained on and 801-900 choose epoch and thresholds. FILE:
 ImageNet features. TEXT: fonts and texts of scripts/training_fonts.py. RECEIPTS: scanned receipts of ICDAR 2019 SROIE;
@@ -34,13 +34,19 @@ RESERVED = {
     "train.epochs": "use --epochs",
     "scheduler.decay_epochs": "use --decay",
 }
-PRETRAIN = ("experiment=pretrain_synthetic", "input_size=416x416", "data.documents=0.25", "data.val_size=100")
+PRETRAIN = (
+    "experiment=pretrain_synthetic",
+    "input_size=416x416",
+    "data.train_size=8000",
+    "data.documents=0.25",
+    "data.val_size=100",
+)
 # docs/results.md measures aiming at small words, mirroring and freezing; the other values were not tried one by one.
 MIXTURE = (
     "experiment=icdar2015",
     "scheduler=constant",
     "scheduler.warmup_epochs=0.5",
-    "train.val_every=8",
+    "train.val_every=10",
     "train.freeze=layer1",
     "train.min_text_size=5",
     "augment.aim_at_small=0.5",
@@ -52,10 +58,10 @@ RENDERED = (
     "mix1.style=varied",
     "mix1.train_size=1000000",
     "mix1.documents=0.4",
-    "train.mix1_share=0.35",
+    "train.mix1_share=0.3",
 )
-RECEIPTS = ("mix2=custom", "train.mix2_share=0.1")
-DECAY = ("augment.crop_size=640x640",)  # larger words fit into larger crops
+RECEIPTS = ("mix2=custom", "train.mix2_share=0.08")
+DECAY = ("augment.crop_size=512x512", "train.val_every=5")  # larger words fit into larger crops
 TRAINED = "0-139"  # numbers of the receipts; scripts/kinds_score.py scores the others
 
 
@@ -71,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--text", type=Path, help="folder with fonts/ and texts/")
     parser.add_argument("--receipts", type=Path, help="folder with images/ and gts/")
-    parser.add_argument("--epochs", type=natural, default=47, help="at the constant rate (default: %(default)s)")
-    parser.add_argument("--decay", type=natural, default=5, help="epochs after these (default: %(default)s)")
+    parser.add_argument("--epochs", type=natural, default=27, help="at the constant rate (default: %(default)s)")
+    parser.add_argument("--decay", type=natural, default=10, help="epochs after these (default: %(default)s)")
     parser.add_argument("--pretrain", nargs="*", default=[], help="overrides of the training on rendered scenes")
     args, overrides = parser.parse_known_args(argv)
     refuse_overrides(overrides, RESERVED)

@@ -19,7 +19,6 @@ from resnet18_ocrdet import Detector
 from resnet18_ocrdet.data.letterbox import NO_LIMIT
 from resnet18_ocrdet.data.synthetic.source import SyntheticScenes
 from resnet18_ocrdet.errors import UserError
-from resnet18_ocrdet.model.bundled import BUNDLED_SCALE
 from resnet18_ocrdet.model.checkpoint import load_checkpoint
 from resnet18_ocrdet.model.contract import Contract
 from resnet18_ocrdet.viz.draw import write
@@ -81,7 +80,7 @@ def test_the_plain_script_enlarges_as_the_package_does(tiny_run: Path, tmp_path:
 
 
 def test_the_bundled_weights_and_a_setting(tmp_path: Path):
-    assert Detector().contract.max_scale == BUNDLED_SCALE == 1.6
+    assert Detector().contract.max_scale == 1.6
     assert Detector(max_scale=3).contract.max_scale == 3.0
     write_onnx(tmp_path / "m.onnx", card())  # the probability is the brightness
     for wrong in (0, 101, "auto"):

@@ -70,20 +70,20 @@ def test_best_pt_has_the_best_thresholds(finished: Path):
     told = content["about"]["calibration"]
     assert (told["split"], told["images"], told["combinations"]) == ("val", 2, 4 * 4 * 6)
     assert thresholds(content["contract"]) == thresholds(told["after"])
-    assert thresholds(told["before"]) == (0.3, 0.5, 1.3)  # those of the run; 1.3 is that of the bundled weights
+    assert thresholds(told["before"]) == (0.3, 0.5, 1.9)  # those of the run; 1.9 is that of the bundled weights
     assert told["after"]["hmean"] >= told["before"]["hmean"] > 0
     out = (finished / "train.log").read_text()
     assert_mentions(out, f"hmean {told['after']['hmean']:.4f}", f"written into {finished}/checkpoints/best.pt")
     assert_mentions(out, "2 images are few")
     assert_mentions(out, f"→ {told['after']['hmean']:.3f} (epoch 1, with its best thresholds)")
     last = load_checkpoint(finished / "checkpoints/last.pt")
-    assert thresholds(last["contract"]) == (0.3, 0.5, 1.3)
+    assert thresholds(last["contract"]) == (0.3, 0.5, 1.9)
 
 
 def test_typed_thresholds_stay(words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     content = best(tmp_path / "run", *words, "decode.unclip_ratio=1.5")
     assert "calibration" not in content["about"] and content["config"]["train"]["calibrate"] is False
-    assert thresholds(content["contract"]) == (0.45, 0.55, 1.5)  # the others are those of the bundled weights
+    assert thresholds(content["contract"]) == (0.6, 0.65, 1.5)  # the others are those of the bundled weights
     assert_mentions(capsys.readouterr().out, "train.calibrate=false", "decode.unclip_ratio")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 EXPORTED = ".onnx"  # the suffix of a network that ocrdet-export wrote
 BUNDLED = "bundled"  # what checkpoint=… and init.weights=… call it; a file of that name is ./bundled
 BUNDLED_PATH = Path(__file__).parent.with_name("weights") / "dbnet_resnet18.pt"
-BUNDLED_SCALE = 1.6  # how much the photos were enlarged in their training: the file does not record it
 
 
 def weights_path(named: str) -> Path:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..runtime.atomic_write import atomic_write, link_or_copy, staging_folder
 from ..runtime.messages import one_line
-from .bundled import BUNDLED_PATH, BUNDLED_SCALE, EXPORTED
+from .bundled import EXPORTED
 from .convert import convert_weights
 from .metadata import Metadata, check_metadata, open_checkpoint
 from .plain_values import is_count, is_number
@@ -101,12 +101,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         try:
             if path.suffix in NOT_LOADED:
                 raise UserError(NOT_LOADED[path.suffix])
-            checkpoint = _validated(_read(file))
+            return _validated(_read(file))
         except UserError as error:
             raise UserError(f"checkpoint {path}: {one_line(str(error), LONGEST_LINE)}") from None
-    if path.resolve() == BUNDLED_PATH.resolve():
-        checkpoint["contract"]["max_scale"] = BUNDLED_SCALE
-    return checkpoint
 
 
 def _read(file: BinaryIO) -> object:
