@@ -71,6 +71,14 @@ def test_ppocr(tmp_path, place):
     assert (tmp_path / "images/Cache.cach").read_bytes() == (tmp_path / "images/Label.txt").read_bytes()
 
 
+def test_two_rounds_of_ppocr_are_one_data_set(tmp_path):
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        written(tmp_path / str(number), "ppocr")
+    reading = read_data(tmp_path)
+    assert reading.images == 6 and not reading.report.at("error")
+
+
 def test_label_studio(tmp_path):
     root = written(tmp_path, "label_studio")
     tasks = json.loads((root / "tasks.json").read_text("utf-8"))

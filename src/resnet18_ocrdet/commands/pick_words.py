@@ -23,4 +23,4 @@ def picking_words(words: Sequence[str]) -> list[str]:
         raise UserError(f"pick={typed['pick']}: from which images? Add input=FOLDER, which needs no labels")
     if "data.root" in typed:
         raise UserError(f"data.root={typed['data.root']}: with pick, labels are found beside the images of input=")
-    return [f"data.root={quote(typed['input'] or '')}"]
+    return [f"++data.root={quote(typed['input'] or '')}"]

@@ -94,14 +94,13 @@ def write_picks(
 def file_names(items: Sequence[Item]) -> list[str]:
     """Names in one folder, whose stems differ also where upper and lower case do not: labels are named after them.
 
-    Folders become part of a name only where two would be the same otherwise."""
+    Folders are part of a name, so that the images of several calls can be put into one folder."""
     taken: set[str] = set()
     names = []
     for item in items:
         suffix = item.path.suffix if item.page is None and has_image_suffix(item.path.name) else ".png"
-        parts = item.result.parts
-        choices = ["_".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
-        choices += [f"{choices[-1]}_{number}" for number in range(2, len(items) + 2)]
+        whole = "_".join(item.result.parts)
+        choices = [whole, *(f"{whole}_{number}" for number in range(2, len(items) + 2))]
         stem = next(each for each in map(_plain, choices) if each.casefold() not in taken)
         taken.add(stem.casefold())
         names.append(stem + suffix)
