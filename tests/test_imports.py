@@ -32,6 +32,7 @@ WINGS = [
     "report",
     "export",
     "detections",
+    "pick",
     "build",
     "commands",
     "cli",

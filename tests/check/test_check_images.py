@@ -302,7 +302,7 @@ def test_blanks_and_short_words_are_not_curved():
 
 def test_near_pairs_need_content():
     plain = ImageStats(None, 100, 100, GreyLevels(9, 50, 90, 1), constant=True, thumb=bytes(1024))
-    assert images.near_pairs([plain], [plain]) == []
+    assert list(images.near_pairs([plain], [plain])) == []
 
 
 @pytest.mark.slow

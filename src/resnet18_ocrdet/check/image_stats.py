@@ -19,7 +19,7 @@ from ..data.record import LabelRecord
 from ..geometry.polygon import is_polygon
 from ..runtime.machine import available_cores
 from .curvature import is_curved
-from .sharpness import GreyLevels, TextQuality, grey_levels, grey_of, scaled_down, text_quality
+from .sharpness import Grey, GreyLevels, TextQuality, grey_levels, grey_of, scaled_down, text_quality
 
 THUMB_SIDE = 32  # px
 MAX_REGIONS = 60  # measured per image, evenly chosen: a page of text has hundreds
@@ -77,7 +77,6 @@ def measure_image(record: LabelRecord) -> ImageStats:
     texts = [text_quality(grey, record.polygons[region]) for region in care]
     digest = hashlib.sha256(np.array(image.shape, "<i8").tobytes())
     digest.update(np.ascontiguousarray(image).data)
-    thumb = cv2.resize(small, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA)
     return ImageStats(
         fault=None,
         height=image.shape[0],
@@ -87,9 +86,14 @@ def measure_image(record: LabelRecord) -> ImageStats:
         texts=tuple(text for text in texts if text is not None),
         curved=tuple(region for region in quads if is_curved(grey, record.polygons[region])),
         digest=digest.digest(),
-        thumb=np.asarray(thumb, np.uint8).tobytes(),
+        thumb=thumbnail(small),
         pages=pages_of(record.image_path),
     )
+
+
+def thumbnail(grey: Grey) -> bytes:
+    """See `ImageStats.thumb`."""
+    return np.asarray(cv2.resize(grey, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA), np.uint8).tobytes()
 
 
 def care_regions(record: LabelRecord) -> list[int]:

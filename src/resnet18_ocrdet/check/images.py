@@ -113,26 +113,24 @@ def _add_duplicates(parts: RecordsBySplit, stats: dict[str, list[ImageStats]], r
                 report.add("IM072", path, 0, f"nearly the same pixels as {owner} of {split}", path)
 
 
-def near_pairs(mine: Sequence[ImageStats], theirs: Sequence[ImageStats]) -> list[tuple[int, int]]:
-    """Pairs of images, one from each side, where one is a scaled or re-saved copy of the other.
+def near_pairs(mine: Sequence[ImageStats], theirs: Sequence[ImageStats]) -> Iterator[tuple[int, int]]:
+    """Pairs of images, one from each side, where one is a scaled or re-saved copy of the other; in the order of theirs.
 
     Every point of the thumbnails must agree within NEAR_LEVELS, so photos of a burst and forms with different entries
     are not pairs."""
     left, right = ([i for i, image in enumerate(side) if _has_content(image)] for side in (mine, theirs))
     if not left or not right:
-        return []
+        return
     thumbs = np.stack([_thumb(mine[index]) for index in left])  # (n, THUMB_SIDE²) int16
     means = thumbs.mean(axis=1)
     order = np.argsort(means)
-    found = []
     for index in right:
         thumb = _thumb(theirs[index])
         middle = float(thumb.mean())
         low, high = np.searchsorted(means, (middle - NEAR_MEAN, middle + NEAR_MEAN), sorter=order)
         close = order[low:high]
         same = close[np.abs(thumbs[close] - thumb).max(axis=1) <= NEAR_LEVELS]
-        found += [(left[place], index) for place in same if _same_shape(mine[left[place]], theirs[index])]
-    return found
+        yield from ((left[place], index) for place in same if _same_shape(mine[left[place]], theirs[index]))
 
 
 def _has_content(image: ImageStats) -> bool:

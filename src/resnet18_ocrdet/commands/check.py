@@ -31,6 +31,7 @@ from ..runtime.output_folder import OutputFolder
 from ..runtime.run_folder import REMEDY
 from . import check_messages as messages
 from .label_check import LabelAuditor, issue_messages
+from .pick import pick_images
 from .train_data import refuse_empty, refuse_unusable
 
 REPORTS = ("report.json", "report.html")
@@ -40,6 +41,8 @@ SCHEDULERS: dict[str, SchedulerName] = {"StepLR": "step", "Cosine": "cosine", "O
 
 def run(cfg: DictConfig, _: list[str]) -> int:
     """Run the check. Returns 1 if there are errors or warnings, or if the reports cannot be written; else 0."""
+    if cfg.pick is not None:
+        return pick_images(cfg)
     display, root, folder = Display(), Path(cfg.data.root), Path(cfg.output)
     began = time.perf_counter()
     data = cfg.data

@@ -107,15 +107,14 @@ def _unknown_flag(word: str, parser: _Parser) -> str:
 def _compose_and_run(request: Request, job: Job) -> int:
     from .cross_checks import check_settings
     from .path_checks import check_disk
-    from .resume_words import continues_saved, implied_words
+    from .resume_words import continues_saved
 
     library = Library(request.command, request.config_dir)
     with hydra_session(request.command) as hydra:
         if request.completion:
             hydra.shell_completion(config_name=request.command, overrides=request.words)
             return 0
-        single_training = request.command == "train" and not request.multirun
-        implied = implied_words(request.words, library) if single_training else []
+        implied = [] if request.multirun else _implied(request, library)
         words = prepared_words(hydra, request, library, implied)
         if request.multirun:
             from .sweep import run_sweep
@@ -131,6 +130,16 @@ def _compose_and_run(request: Request, job: Job) -> int:
     check_disk(cfg, request.command)
     with _own_folder(cfg, request.command):
         return job(cfg, request.words)
+
+
+def _implied(request: Request, library: Library) -> list[str]:
+    """Words that follow from those that are typed. Raises UserError."""
+    from .pick_words import picking_words
+    from .resume_words import implied_words
+
+    if request.command == "check":
+        return picking_words(request.words)
+    return implied_words(request.words, library) if request.command == "train" else []
 
 
 def _show(hydra: Any, request: Request, words: list[str], cfg: DictConfig, resumed: bool) -> int:

@@ -25,6 +25,7 @@ PATHS = {  # key -> how its message begins, what it leads to, and the word that 
     "checkpoint": ("checkpoint ", "file", BUNDLED),
     "init.weights": ("init.weights: checkpoint ", "file", BUNDLED),
     "input": ("input=", "file or folder", ""),
+    "labelled": ("labelled=", "folder", ""),
     "predictions": ("predictions=", "folder or zip of result files", ""),
     "baseline": ("baseline=", "checkpoint, folder or zip of result files", BUNDLED),
     "resume": ("resume: checkpoint ", "file", "auto"),
@@ -80,7 +81,8 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         if command == "check" and _real(written).is_relative_to(_real(root)):
             where = f"output={written}" if cfg.output else "the default output, runs/check,"
             remedy = "choose an output=FOLDER outside"
-            found.append(f"{where} is inside data.root={root}, which is never written to: {remedy}")
+            named = f"{group}.root" if cfg.pick is None else "input"
+            found.append(f"{where} is inside {named}={root}, which is never written to: {remedy}")
     return [problem for problem in found if problem]
 
 

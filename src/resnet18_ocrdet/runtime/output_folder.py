@@ -19,7 +19,7 @@ from .regular_file import read_json_object
 from .run_folder import REMEDY, make_folder, remove_unused
 
 NOT_COMPARED = ("output", "overwrite", "workers", "batch_size", "max_megapixels")  # they do not change the results
-PATHS = {"root", "fonts", "backgrounds", "texts", "predictions", "baseline", "checkpoint"}
+PATHS = {"root", "fonts", "backgrounds", "texts", "predictions", "baseline", "checkpoint", "input", "labelled"}
 MAX_SETTINGS_BYTES = 2**20
 SHOWN = 3  # settings that one message names
 
