@@ -1,6 +1,6 @@
 """Train the bundled weights: rendered scenes, then a mixture at a constant rate, its decay, thresholds, one small file.
 
-    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS     # 2 hours, 2 CPU cores
+    python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS     # two hours
     python scripts/recipe.py data.root=FOLDER init.backbone=FILE --text TEXT --receipts RECEIPTS --epochs 90 --decay 15
 
 FOLDER: ICDAR2015's training half, of which photos 1-800 are trained on and 801-900 choose epoch and thresholds. FILE:

@@ -53,6 +53,7 @@ def check_disk(cfg: DictConfig, command: str) -> None:
 def misplaced(cfg: DictConfig, command: str) -> list[str]:
     """What is wrong with the paths of a checked config, one line each."""
     resuming = OmegaConf.select(cfg, "resume") is not None  # which brings the weights
+    picking = OmegaConf.select(cfg, "pick") is not None  # data.root is input=, which is named instead
     found = []
     data = [(key, row) for key, row in PATHS.items() if key.startswith("data.")]
     mixed = {
@@ -63,6 +64,8 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
     for key, (begin, kind, keyword) in (PATHS | mixed).items():
         value = OmegaConf.select(cfg, key)
         if value is None or value == keyword or (resuming and key.startswith("init.")):
+            continue
+        if picking and key == "data.root":
             continue
         path = Path(value)
         problem = _absence(begin, path, kind)
@@ -81,7 +84,7 @@ def misplaced(cfg: DictConfig, command: str) -> list[str]:
         if command == "check" and _real(written).is_relative_to(_real(root)):
             where = f"output={written}" if cfg.output else "the default output, runs/check,"
             remedy = "choose an output=FOLDER outside"
-            named = f"{group}.root" if cfg.pick is None else "input"
+            named = "input" if picking else f"{group}.root"
             found.append(f"{where} is inside {named}={root}, which is never written to: {remedy}")
     return [problem for problem in found if problem]
 
