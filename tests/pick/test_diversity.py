@@ -20,7 +20,7 @@ def directions(*degrees: float) -> np.ndarray:
 
 
 def order(features, unsure, labelled=NONE):
-    return [choice.index for choice in farthest_first(features, np.array(unsure), labelled)]
+    return [choice.image for choice in farthest_first(features, np.array(unsure), labelled)]
 
 
 def test_features_have_unit_length():
@@ -57,8 +57,8 @@ def test_every_image_comes_once_and_the_first_of_equals_is_taken():
 
 def test_distance_and_novelty_of_a_choice():
     first, second = islice(farthest_first(directions(0, 60, 90), np.zeros(3), NONE), 2)
-    assert (first.index, first.distance, first.novelty) == (0, 1.0, 0.0)
-    assert second.index == 2 and second.distance == pytest.approx(1.0) and second.novelty == 1.0
+    assert (first.image, first.distance, first.novelty) == (0, 1.0, 0.0)
+    assert second.image == 2 and second.distance == pytest.approx(1.0) and second.novelty == 1.0
 
 
 def scene(seed: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..model.contract import Contract
 from ..pick.choosing import Pick, choose, sort_out
 from ..pick.labelled import labelled_beside, labelled_in
 from ..pick.picked_files import candidates_of, write_picks
-from ..pick.prelabels import IMAGES, LABEL_CONFIG, TASKS
+from ..pick.prelabels import IMAGES, LABEL_CONFIG, TASKS, LabelFormat
 from ..pick.report import REPORTS, LeftOut, PickReport, write_reports
 from ..pick.survey import SecondPass, Surveyed, Surveyor
 from ..runtime.console import Display, duration
@@ -32,7 +32,7 @@ from ..runtime.messages import count
 from ..runtime.output_folder import OutputFolder
 
 WRITTEN = (*REPORTS, TASKS, LABEL_CONFIG, f"{IMAGES}/*")  # patterns of what a call may write
-DEFAULT_FORMAT = "labelme"
+DEFAULT_FORMAT: LabelFormat = "labelme"
 CORRECT = {  # what to do with the pre-labels
     "labelme": "labelme {output}/images",
     "ppocr": "open {output}/images in PPOCRLabel",
@@ -61,14 +61,16 @@ def pick_images(cfg: DictConfig) -> int:
         seen, failed = _look_at(surveyor, images.candidates, cfg.second_pass, display)
         found = sort_out(seen, known)
         labelled = [item.relative for item in images.labelled]
-        left_out = LeftOut(labelled, *([each.item.relative for each in kind] for kind in found[1:]), [*lost, *failed])
+        like_labelled, copies, blank = ([each.item.relative for each in kind] for kind in found[1:])
+        left_out = LeftOut(labelled, like_labelled, copies, blank, [*lost, *failed])
         total = count(len(images.candidates) + len(labelled), "image")
         display.line(", ".join([f"{total} in {source}", *(f"{number} {what}" for what, number in left_out.rows())]))
         if cfg.pick > len(found.left):
             display.line(f"pick={cfg.pick}: {count(len(found.left), 'image')} to choose from, so all of them")
         picks = choose(found.left, known, cfg.pick)
         network = "the bundled weights" if cfg.checkpoint in (None, BUNDLED) else cfg.checkpoint
-        report = PickReport(source, network, len(found.left), left_out, (), cfg.label_format or DEFAULT_FORMAT)
+        label_format: LabelFormat = cfg.label_format or DEFAULT_FORMAT
+        report = PickReport(source, network, len(found.left), left_out, (), label_format)
         written = bool(picks) and _write(output, predictor, picks, report, display)
         display.lines(f"failed: {each.error}" for each in left_out.failed)
         display.line(duration(time.perf_counter() - began))

@@ -38,7 +38,7 @@ class Candidates(NamedTuple):
 def sort_out(surveyed: Sequence[Surveyed], labelled: Sequence[Surveyed]) -> Candidates:
     """Separate blank images and copies from the others. All of one picture but the first are copies."""
     found = Candidates([], [], [], [])
-    filled = []
+    filled: list[Surveyed] = []
     for each in surveyed:
         (found.blank if each.blank else filled).append(each)
     everything = [*labelled, *filled]
@@ -57,7 +57,7 @@ def choose(left: Sequence[Surveyed], labelled: Sequence[Surveyed], number: int) 
     features = _features(left)
     known = _features(labelled) if labelled else features[:0]
     chosen = islice(farthest_first(features, unsure, known), number)
-    return [_pick(left[choice.index], choice, float(unsure[choice.index])) for choice in chosen]
+    return [_pick(left[choice.image], choice, float(unsure[choice.image])) for choice in chosen]
 
 
 def _features(surveyed: Sequence[Surveyed]) -> Features:

@@ -26,7 +26,7 @@ BLOCK = 1024  # rows that are compared at once
 class Choice(NamedTuple):
     """One image that was picked."""
 
-    index: int
+    image: int  # index
     distance: float  # 0..1, to the nearest one that is picked or labelled; 1 without any
     novelty: float  # 0..1, share of the images left at that moment that are nearer to one
 
@@ -35,8 +35,9 @@ def unit_features(pooled: NDArray[np.float32]) -> Features:
     """(N, C) features for comparisons, from channel means that are not negative.
 
     The root keeps a few strong channels from deciding alone (Arandjelović and Zisserman, CVPR 2012)."""
-    rooted = np.sqrt(pooled)
-    return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-12)
+    rooted: Features = np.sqrt(pooled)
+    unit: Features = rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.float32(1e-12))
+    return unit
 
 
 def originals(pictures: Sequence[ImageStats], known: int = 0) -> list[int | None]:

@@ -126,4 +126,5 @@ class Surveyor(Predictor):
 def picture_of(image: Image) -> ImageStats:
     """What shows whether an image is a copy of another one."""
     small = scaled_down(grey_of(image))
-    return ImageStats(None, *image.shape[:2], grey_levels(small), thumb=thumbnail(small))
+    height, width = image.shape[:2]
+    return ImageStats(None, height, width, grey_levels(small), thumb=thumbnail(small))

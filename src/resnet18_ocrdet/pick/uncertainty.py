@@ -67,9 +67,12 @@ def rank_unsure(images: Sequence[Uncertainty]) -> NDArray[np.float64]:
         [image.entropy for image in images],
         [image.unmatched / (image.seen + PRIOR_REGIONS) for image in images],
     ]
-    return np.mean([share_below(np.array(sign)) for sign in signs if any(sign)] or [np.zeros(len(images))], axis=0)
+    ranks = [share_below(np.array(sign)) for sign in signs if any(sign)] or [np.zeros(len(images))]
+    mean: NDArray[np.float64] = np.stack(ranks).mean(axis=0)
+    return mean
 
 
 def share_below(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,) share of the values that are smaller than each, 0..1."""
-    return np.searchsorted(np.sort(values), values, side="left") / max(len(values) - 1, 1)
+    below = np.searchsorted(np.sort(values), values, side="left").astype(np.float64)
+    return below / max(len(values) - 1, 1)
