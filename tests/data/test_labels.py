@@ -36,9 +36,9 @@ def parse(tmp_path):
 
 
 def test_a_long_line_of_digits_is_fast(parse):
-    began = time.perf_counter()
+    began = time.process_time()
     assert parse("1" * 100_000 + "x").lost == 1
-    assert time.perf_counter() - began < 2  # hours with exponential backtracking
+    assert time.process_time() - began < 2  # hours with exponential backtracking
 
 
 @pytest.mark.parametrize(
