@@ -64,6 +64,14 @@ def test_another_turn_must_be_clearly_better():
     assert best_turn(found((0, 0, 5, 100)), lambda rotation: found()) == 0  # nothing lies after a turn either
 
 
+def test_the_turn_with_the_higher_scores_is_the_one_that_is_not_upside_down():
+    sure = [Detection(each.quad, 0.7, each.quad) for each in found((0, 0, 100, 5)).detections]
+    unsure = found((0, 0, 110, 5)).detections  # 0.5
+    looks = {90: Decoded(unsure, DecodeStats.together([])), 270: Decoded(sure, DecodeStats.together([]))}
+    assert best_turn(found(), looks.__getitem__) == 270
+    assert best_turn(found((0, 0, 100, 5)), looks.__getitem__) == 270  # 70 is 1.2 times 50 and more, 55 is not
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rotation", [90, 270])
 def test_a_page_on_its_side_is_found_as_if_it_were_upright(rotation: int):
